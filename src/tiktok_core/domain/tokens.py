@@ -1,0 +1,125 @@
+"""Tokens and their life: when they end, when to renew them, what was granted; and secrets that do not show.
+
+Sources: developers.tiktok.com/doc/oauth-user-access-token-management (two dated answers on lifetimes and rotation,
+so every figure is taken from the answer itself).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, NoReturn
+
+from attrs import evolve, frozen
+
+__all__ = ["Secret", "Tokens", "lifetime_end", "needs_refresh", "parse_scope", "renewed"]
+
+REFRESH_AHEAD: Final = timedelta(seconds=300)
+REFRESH_AHEAD_SHARE: Final = 10
+REFRESH_AT_MOST_EVERY: Final = timedelta(seconds=60)
+LONGEST_LIFE: Final = timedelta(days=366 * 10)
+
+
+class Secret:
+    """A string that does not show itself: not in repr, str, format, logs or pickles.
+
+    `reveal()` is the one way to its content, so a search for that word finds every place where a secret leaves.
+    """
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: "str | Secret", /) -> None:
+        self._content: str = content.reveal() if isinstance(content, Secret) else content
+
+    def reveal(self) -> str:
+        """Return the content."""
+        return self._content
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __bool__(self) -> bool:
+        return bool(self._content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled: keep tokens in a token store")
+
+
+@frozen(kw_only=True)
+class Tokens:
+    """What one account granted to the app.
+
+    Attributes:
+        open_id: the account, as this app sees it.
+        access_token: sent with each call.
+        refresh_token: renews the access token; may be replaced at each renewal.
+        scope: the scopes that the person granted, which may be fewer than were asked for.
+        issued_at: when these tokens came (UTC).
+        expires_at: when the access token ends (UTC).
+        refresh_expires_at: when the refresh token ends (UTC): from then on a person has to sign in again.
+    """
+
+    open_id: str
+    access_token: Secret
+    refresh_token: Secret
+    scope: tuple[str, ...]
+    issued_at: datetime
+    expires_at: datetime
+    refresh_expires_at: datetime
+
+    def allows(self, scope: str) -> bool:
+        """Whether the person granted this scope."""
+        return scope in self.scope
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether the access token has ended."""
+        return now >= self.expires_at
+
+    def is_dead(self, now: datetime) -> bool:
+        """Whether the refresh token has ended too, so that only a new sign-in helps."""
+        return now >= self.refresh_expires_at
+
+
+def parse_scope(text: str) -> tuple[str, ...]:
+    """Return the scopes of TikTok's comma-separated list (blanks are tolerated)."""
+    return tuple(sorted({word for word in text.replace(" ", ",").split(",") if word}))
+
+
+def lifetime_end(now: datetime, seconds: float) -> datetime:
+    """Return when a life of `seconds` from `now` ends; absurd lengths are cut to ten years."""
+    return now + min(timedelta(seconds=max(0, min(seconds, LONGEST_LIFE.total_seconds()))), LONGEST_LIFE)
+
+
+def needs_refresh(tokens: Tokens, now: datetime) -> bool:
+    """Whether to renew before the next call: ended, or within the smaller of 300 s and a tenth of the life of its end.
+
+    Renewing ahead never happens twice within 60 s: a server that hands out the same token again is not asked for ever.
+    """
+    if tokens.is_expired(now):
+        return True
+    life = tokens.expires_at - tokens.issued_at
+    ahead = min(REFRESH_AHEAD, life / REFRESH_AHEAD_SHARE)
+    return now >= tokens.expires_at - ahead and now - tokens.issued_at >= REFRESH_AT_MOST_EVERY
+
+
+def renewed(old: Tokens, new: Tokens) -> Tokens:
+    """Return what to keep after a renewal: an answer may leave out what did not change."""
+    return evolve(
+        new,
+        open_id=new.open_id or old.open_id,
+        refresh_token=new.refresh_token or old.refresh_token,
+        refresh_expires_at=new.refresh_expires_at if new.refresh_token else old.refresh_expires_at,
+        scope=new.scope or old.scope,
+    )
+
+
+def missing(tokens: Tokens, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes of `wanted` that were not granted."""
+    return tuple(scope for scope in wanted if not tokens.allows(scope))

@@ -1,0 +1,1 @@
+"""In which order things happen: coroutines over the ports. Rules live in `domain`, spelling in `wire`."""

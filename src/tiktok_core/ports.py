@@ -1,0 +1,178 @@
+"""What the core needs from the world: both port families on one page.
+
+The plain names block; the `Async` ones are the same, awaited. Each port is as small as the flows allow. The contracts
+that an adapter has to keep are tests: `tiktok_adapters.testing.contracts`.
+"""
+
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from tiktok_core.domain.tokens import Tokens
+from tiktok_core.wire.http import Request, Response, Source
+
+__all__ = [
+    "AsyncClock",
+    "AsyncProtect",
+    "AsyncTokenStore",
+    "AsyncTransport",
+    "Clock",
+    "HasPath",
+    "Protect",
+    "Source",
+    "TokenStore",
+    "Transport",
+]
+
+T = TypeVar("T")
+
+
+class HasPath(Protocol):
+    """Whatever names a file (`pathlib.Path` does)."""
+
+    def __fspath__(self) -> str:
+        """Return the path."""
+        ...
+
+
+class Transport(Protocol):
+    """Send one HTTP request, once. Any status is an answer.
+
+    It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through.
+    """
+
+    def send(self, request: Request, /) -> Response:
+        """Send the request and return the answer.
+
+        Raises:
+            NotSent: nothing left this machine; repeating is safe.
+            Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
+            SourceChanged: the body's source ended early; what was sent is incomplete.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        ...
+
+
+class TokenStore(Protocol):
+    """Keep each account's tokens, and say who may refresh them. Account names are opaque keys.
+
+    Every method may raise `StoreError`.
+    """
+
+    def load(self, account: str, /) -> Tokens | None:
+        """Return the account's tokens, or None."""
+        ...
+
+    def save(self, account: str, tokens: Tokens, /) -> None:
+        """Keep the tokens, durably and as a whole, in place of what was there."""
+        ...
+
+    def delete(self, account: str, /) -> None:
+        """Forget the account; nothing happens when it is unknown."""
+        ...
+
+    def accounts(self) -> tuple[str, ...]:
+        """Return the names of all accounts that have tokens, sorted."""
+        ...
+
+    def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
+        """Take (or renew) the right to refresh this account's tokens until `until`; never wait.
+
+        Return False while another owner's lease has not run out at `now`.
+        """
+        ...
+
+    def release(self, account: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        ...
+
+    def close(self) -> None:
+        """Close the store; a second call does nothing."""
+        ...
+
+
+class Clock(Protocol):
+    """Tell the time and wait."""
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        ...
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait; zero or less returns at once."""
+        ...
+
+
+class Protect(Protocol):
+    """Finish this work even if the caller is interrupted (Ctrl-C); deliver the interruption afterwards."""
+
+    def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
+        """Run a coroutine that never suspends, and return its result."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """As `Transport`, awaited."""
+
+    async def send(self, request: Request, /) -> Response:
+        """As `Transport.send`; a cancelled call closes its connection."""
+        ...
+
+    async def close(self) -> None:
+        """As `Transport.close`."""
+        ...
+
+
+class AsyncTokenStore(Protocol):
+    """As `TokenStore`, awaited."""
+
+    async def load(self, account: str, /) -> Tokens | None:
+        """As `TokenStore.load`."""
+        ...
+
+    async def save(self, account: str, tokens: Tokens, /) -> None:
+        """As `TokenStore.save`."""
+        ...
+
+    async def delete(self, account: str, /) -> None:
+        """As `TokenStore.delete`."""
+        ...
+
+    async def accounts(self) -> tuple[str, ...]:
+        """As `TokenStore.accounts`."""
+        ...
+
+    async def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
+        """As `TokenStore.try_lease`."""
+        ...
+
+    async def release(self, account: str, /, *, owner: str) -> None:
+        """As `TokenStore.release`."""
+        ...
+
+    async def close(self) -> None:
+        """As `TokenStore.close`."""
+        ...
+
+
+class AsyncClock(Protocol):
+    """As `Clock`; only waiting is awaited."""
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        ...
+
+    async def sleep(self, seconds: float, /) -> None:
+        """As `Clock.sleep`."""
+        ...
+
+
+class AsyncProtect(Protocol):
+    """Finish this work even if the caller is cancelled; deliver the cancellation afterwards."""
+
+    async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
+        """Await the work, shielded, and return its result."""
+        ...

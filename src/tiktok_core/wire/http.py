@@ -1,0 +1,143 @@
+"""One HTTP request and its answer as values, and the bodies they carry.
+
+What belongs here: what every transport and the simulator must agree on, and no rule of TikTok's.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import Attribute, field, frozen
+
+from tiktok_core.errors import SourceChanged
+
+__all__ = ["BLOCK", "MAX_RESPONSE", "Body", "FileSlice", "Request", "Response", "Source", "redacted"]
+
+MAX_RESPONSE: Final = 1 << 20
+"""Bytes of an answer that are read: a transport keeps at most one more, by which a longer one is recognised."""
+
+BLOCK: Final = 1 << 20
+"""Bytes that are read from a source and sent at a time."""
+
+
+class Source(Protocol):
+    """Bytes that can be read again from any offset, by anyone, in any order.
+
+    It has no cursor, so that a retry or another thread cannot disturb a reader.
+    """
+
+    @property
+    def size(self) -> int:
+        """Bytes in all, as they were when the source was opened."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A word that changes when the bytes may have changed; read anew at each access."""
+        ...
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return the `length` bytes from `start`, or fewer where the source has ended.
+
+        Raises:
+            SourceChanged: the source is gone or can no longer be read.
+        """
+        ...
+
+
+@frozen
+class FileSlice:
+    """`length` bytes of a source, from `start`: a body that can be sent again, because it is a value."""
+
+    source: Source
+    start: int
+    length: int
+
+    def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
+        """Yield the slice in blocks of at most `size` bytes, never more nor less than `length` in all.
+
+        Raises:
+            SourceChanged: the source ends before the slice does.
+        """
+        position, end = self.start, self.start + self.length
+        while position < end:
+            block = self.source.read(position, min(size, end - position))
+            if not block:
+                raise SourceChanged(None, f"the source ended at byte {position} of the {end} that were promised")
+            yield block
+            position += len(block)
+
+
+Body: TypeAlias = bytes | FileSlice
+
+
+def redacted(url: str) -> str:
+    """Return the URL without its query, fragment and user: those may carry secrets."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def _no_control_characters(_request: object, attribute: "Attribute[str]", value: str) -> None:
+    # A line break in a URL or header would let one value smuggle in another request.
+    if any(character <= " " or character == "\x7f" for character in value):
+        raise ValueError(f"{attribute.name} holds a blank or a control character")
+
+
+def _clean_headers(_request: object, _attribute: "Attribute[Mapping[str, str]]", value: Mapping[str, str]) -> None:
+    for name, content in value.items():
+        if any(character < " " or character == "\x7f" for character in name + content) or not name.isascii():
+            raise ValueError(f"header {name!r} holds a control character")
+
+
+@frozen(kw_only=True)
+class Request:
+    """One HTTP request, to be sent exactly once.
+
+    Attributes:
+        method: upper case.
+        url: absolute, with its query; never shown.
+        headers: without Content-Length, which the transport derives from the body and always sends.
+        body: bytes, or a slice of a source that the transport reads in blocks.
+        timeout: seconds for each single wait: for the connection, for a block to leave, for the next bytes to come.
+        time_limit: seconds for all of it together; None for no limit.
+        on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop.
+        fresh_connection: send on a new connection, so that a dropped idle one cannot make the outcome doubtful.
+
+    Raises:
+        ValueError: a control character in the URL or a header.
+    """
+
+    method: str
+    url: str = field(repr=redacted, validator=_no_control_characters)
+    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False, validator=_clean_headers)
+    body: Body = field(default=b"", repr=False)
+    timeout: float = 30.0
+    time_limit: float | None = None
+    on_sent: Callable[[int], None] | None = field(default=None, repr=False)
+    fresh_connection: bool = False
+
+    @property
+    def content_length(self) -> int:
+        """Bytes in the body."""
+        return len(self.body) if isinstance(self.body, bytes) else self.body.length
+
+    @property
+    def name(self) -> str:
+        """Method and URL without its query: fit for messages and logs."""
+        return f"{self.method} {redacted(self.url)}"
+
+
+@frozen
+class Response:
+    """An answer, whatever its status.
+
+    Attributes:
+        status: HTTP status.
+        headers: names in lower case; the values of a repeated one are joined by ", ".
+        body: at most `MAX_RESPONSE` + 1 bytes, not decoded.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)

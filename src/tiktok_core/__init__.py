@@ -1,5 +1,113 @@
-"""TikTok's Open API as a pure core: values, rules, and flows over abstract ports. It does no I/O of its own."""
+"""TikTok's Open API as a pure core: values, rules, and flows over abstract ports. It does no I/O of its own.
 
+What stands in `__all__` is public and keeps to semantic versioning; so are `tiktok_core.errors` and `tiktok_core.ports`.
+"""
+
+from tiktok_core.blocking import Account, TikTok
+from tiktok_core.client import AsyncAccount, AsyncTikTok
+from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
+from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
+from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
+from tiktok_core.domain.library import UserInfo
+from tiktok_core.domain.pkce import ChallengeEncoding
+from tiktok_core.domain.publishing import Progress, Publication, PublishStatus
+from tiktok_core.domain.refusals import explain
+from tiktok_core.domain.sign_in import Authorization
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.errors import (
+    AccessDenied,
+    AccessTokenInvalid,
+    ApiError,
+    Explanation,
+    ForeignUploadHost,
+    GrantRejected,
+    Interrupted,
+    InvalidInput,
+    InvalidPost,
+    InvalidSettings,
+    NotSent,
+    OutcomeUnknown,
+    PostingRefused,
+    Problem,
+    PublishFailed,
+    RateLimited,
+    ScopeMissing,
+    ServerError,
+    SignInFailed,
+    SignInRequired,
+    SourceChanged,
+    StateMismatch,
+    StillProcessing,
+    StoreError,
+    TikTokError,
+    TimedOut,
+    TransportError,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+    UploadError,
+    UploadExpired,
+)
 from tiktok_core.version import __version__
+from tiktok_core.wire.http import FileSlice, Request, Response, Source
 
-__all__ = ["__version__"]
+__all__ = [
+    "DEFAULT_SCOPES",
+    "AccessDenied",
+    "AccessTokenInvalid",
+    "Account",
+    "ApiError",
+    "App",
+    "AppKind",
+    "AsyncAccount",
+    "AsyncTikTok",
+    "Authorization",
+    "ChallengeEncoding",
+    "ChunkPlan",
+    "CreatorInfo",
+    "Endpoints",
+    "Explanation",
+    "FileSlice",
+    "ForeignUploadHost",
+    "GrantRejected",
+    "Interrupted",
+    "InvalidInput",
+    "InvalidPost",
+    "InvalidSettings",
+    "NotSent",
+    "OutcomeUnknown",
+    "PostingRefused",
+    "PrivacyLevel",
+    "Problem",
+    "Progress",
+    "Publication",
+    "PublishFailed",
+    "PublishStatus",
+    "RateLimited",
+    "Request",
+    "Response",
+    "Scope",
+    "ScopeMissing",
+    "Secret",
+    "ServerError",
+    "SignInFailed",
+    "SignInRequired",
+    "Source",
+    "SourceChanged",
+    "StateMismatch",
+    "StillProcessing",
+    "StoreError",
+    "TikTok",
+    "TikTokError",
+    "TimedOut",
+    "Tokens",
+    "TransportError",
+    "UnexpectedRedirect",
+    "UnexpectedResponse",
+    "UploadError",
+    "UploadExpired",
+    "UserInfo",
+    "__version__",
+    "explain",
+    "fallback_plans",
+    "plan_chunks",
+]

@@ -6,7 +6,7 @@ that an adapter has to keep are tests: `tiktok_adapters.testing.contracts`.
 
 from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.wire.http import Request, Response, Source
@@ -27,6 +27,7 @@ __all__ = [
 T = TypeVar("T")
 
 
+@runtime_checkable
 class HasPath(Protocol):
     """Whatever names a file (`pathlib.Path` does)."""
 

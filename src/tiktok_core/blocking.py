@@ -1,0 +1,258 @@
+"""The same without `await`: the coroutines of `client` driven by hand over ports that never suspend.
+
+`lift_*` shows a blocking port as an asynchronous one; `drive` runs a coroutine over such ports to its end with one
+`send`; `blocking` makes a method of one from the other, with its whole signature.
+"""
+
+import secrets
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
+
+from tiktok_core.client import AsyncAccount, AsyncTikTok
+from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.tokens import Tokens
+from tiktok_core.ports import Clock, HasPath, Protect, Source, TokenStore, Transport
+from tiktok_core.wire.http import Request, Response
+
+__all__ = ["Account", "TikTok", "drive", "lift_clock", "lift_protect", "lift_tokens", "lift_transport"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def drive(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, and return its result.
+
+    Raises:
+        RuntimeError: it does suspend, so an asynchronous port was given where a blocking one belongs.
+    """
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    name = getattr(work, "__qualname__", repr(work))
+    work.close()
+    raise RuntimeError(f"{name} waits for an event loop: the blocking client takes blocking adapters only")
+
+
+def _refuse_coroutines(port: object, *names: str) -> None:
+    for name in names:
+        if iscoroutinefunction(getattr(port, name)):
+            raise TypeError(f"{type(port).__name__}.{name} is a coroutine: the blocking client takes blocking adapters")
+
+
+class _LiftedTransport:
+    def __init__(self, port: Transport) -> None:
+        _refuse_coroutines(port, "send", "close")
+        self._port = port
+
+    async def send(self, request: Request, /) -> Response:
+        return self._port.send(request)
+
+    async def close(self) -> None:
+        self._port.close()
+
+
+class _LiftedTokenStore:
+    def __init__(self, port: TokenStore) -> None:
+        _refuse_coroutines(port, "load", "save", "delete", "accounts", "try_lease", "release", "close")
+        self._port = port
+
+    async def load(self, account: str, /) -> Tokens | None:
+        return self._port.load(account)
+
+    async def save(self, account: str, tokens: Tokens, /) -> None:
+        self._port.save(account, tokens)
+
+    async def delete(self, account: str, /) -> None:
+        self._port.delete(account)
+
+    async def accounts(self) -> tuple[str, ...]:
+        return self._port.accounts()
+
+    async def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
+        return self._port.try_lease(account, owner=owner, now=now, until=until)
+
+    async def release(self, account: str, /, *, owner: str) -> None:
+        self._port.release(account, owner=owner)
+
+    async def close(self) -> None:
+        self._port.close()
+
+
+class _LiftedClock:
+    def __init__(self, port: Clock) -> None:
+        _refuse_coroutines(port, "sleep")
+        self._port = port
+
+    def now(self) -> datetime:
+        return self._port.now()
+
+    async def sleep(self, seconds: float, /) -> None:
+        self._port.sleep(seconds)
+
+
+class _LiftedProtect:
+    def __init__(self, port: Protect) -> None:
+        _refuse_coroutines(port, "__call__")
+        self._port = port
+
+    async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
+        return self._port(work)
+
+
+def lift_transport(port: Transport) -> _LiftedTransport:
+    """Show a blocking transport as an asynchronous one that never suspends."""
+    return _LiftedTransport(port)
+
+
+def lift_tokens(port: TokenStore) -> _LiftedTokenStore:
+    """Show a blocking token store as an asynchronous one that never suspends."""
+    return _LiftedTokenStore(port)
+
+
+def lift_clock(port: Clock) -> _LiftedClock:
+    """Show a blocking clock as an asynchronous one that never suspends."""
+    return _LiftedClock(port)
+
+
+def lift_protect(port: Protect) -> _LiftedProtect:
+    """Show a blocking protection as an asynchronous one that never suspends."""
+    return _LiftedProtect(port)
+
+
+class Mirror(Generic[A]):
+    """A blocking face over its asynchronous twin."""
+
+    def __init__(self, face: A) -> None:
+        self._face = face
+
+
+def blocking(
+    method: Callable[Concatenate[A, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Mirror[A], P], T]:
+    """Return the method of the twin, run to its end."""
+
+    @wraps(method)
+    def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return drive(method(self._face, *args, **kwargs))
+
+    return run
+
+
+def blocking_as(
+    method: Callable[Concatenate[A, P], Coroutine[Any, Any, B]], face: Callable[[B], T]
+) -> Callable[Concatenate[Mirror[A], P], T]:
+    """Return the method of the twin, run to its end, its result shown by `face`."""
+
+    @wraps(method)
+    def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return face(drive(method(self._face, *args, **kwargs)))
+
+    return run
+
+
+def passing(method: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[Mirror[A], P], T]:
+    """Return the method of the twin, which has nothing to wait for."""
+
+    @wraps(method)
+    def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return method(self._face, *args, **kwargs)
+
+    return run
+
+
+class Account(Mirror[AsyncAccount]):
+    """One signed-in person, in whose name posts are made."""
+
+    @property
+    def open_id(self) -> str:
+        """The account, as this app sees it."""
+        return self._face.open_id
+
+    creator_info = blocking(AsyncAccount.creator_info)
+    user_info = blocking(AsyncAccount.user_info)
+    post_video = blocking(AsyncAccount.post_video)
+    post_photos = blocking(AsyncAccount.post_photos)
+    publish_status = blocking(AsyncAccount.publish_status)
+    wait = blocking(AsyncAccount.wait)
+    tokens = blocking(AsyncAccount.tokens)
+    refresh = blocking(AsyncAccount.refresh)
+    revoke = blocking(AsyncAccount.revoke)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.open_id!r})"
+
+
+class TikTok(Mirror[AsyncTikTok]):
+    """An app at TikTok, with every port an adapter of your choice.
+
+    Args:
+        app: the app, as registered in TikTok's developer portal.
+        transport: sends requests.
+        tokens: keeps tokens.
+        clock: time and waiting.
+        protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
+        open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
+        endpoints: where TikTok is, unless it is the real one.
+        entropy: returns that many unpredictable bytes.
+        timeout: seconds for each single wait of a request.
+        patience: seconds to follow a post before saying that it is still processing.
+
+    Whoever makes the adapters closes them: as a context manager this closes transport and tokens at the end.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        transport: Transport,
+        tokens: TokenStore,
+        clock: Clock,
+        protect: Protect = drive,
+        open_source: Callable[[str | HasPath], Source] | None = None,
+        endpoints: Endpoints | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        timeout: float = 30.0,
+        patience: float = 900.0,
+    ) -> None:
+        super().__init__(
+            AsyncTikTok(
+                app,
+                transport=lift_transport(transport),
+                tokens=lift_tokens(tokens),
+                clock=lift_clock(clock),
+                protect=lift_protect(protect),
+                open_source=open_source,
+                endpoints=endpoints,
+                entropy=entropy,
+                timeout=timeout,
+                patience=patience,
+            )
+        )
+
+    @property
+    def app(self) -> App:
+        """The app."""
+        return self._face.app
+
+    authorization = passing(AsyncTikTok.authorization)
+    sign_in = blocking_as(AsyncTikTok.sign_in, Account)
+    account = blocking_as(AsyncTikTok.account, Account)
+    accounts = blocking(AsyncTikTok.accounts)
+    close = blocking(AsyncTikTok.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client is not pickled: make one where it is needed")

@@ -1,0 +1,362 @@
+"""The two classes that people hold: `AsyncTikTok`, an app, and `AsyncAccount`, one signed-in person.
+
+Each method is a line or two over a flow; `blocking` shows the same without `await`.
+"""
+
+import secrets
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, NoReturn, Self, TypeVar
+
+from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.library import UserInfo
+from tiktok_core.domain.pkce import ChallengeEncoding
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Progress, Publication
+from tiktok_core.domain.sign_in import Authorization
+from tiktok_core.domain.tokens import Tokens
+from tiktok_core.errors import SignInRequired
+from tiktok_core.flows import follow, library, publish, sign_in
+from tiktok_core.flows.access import usable_tokens
+from tiktok_core.flows.exchange import Context
+from tiktok_core.ports import AsyncClock, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
+
+__all__ = ["AsyncAccount", "AsyncTikTok"]
+
+T = TypeVar("T")
+
+
+class AsyncAccount:
+    """One signed-in person, in whose name posts are made."""
+
+    def __init__(self, context: Context, open_id: str) -> None:
+        self._context = context
+        self._open_id = open_id
+
+    @property
+    def open_id(self) -> str:
+        """The account, as this app sees it."""
+        return self._open_id
+
+    async def creator_info(self) -> CreatorInfo:
+        """Ask what this creator may post now; to be asked anew whenever an export page is shown.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-query-creator-info (20 a minute).
+
+        Raises:
+            PostingRefused: the creator may not post now.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await publish.creator_info(self._context, self._open_id)
+
+    async def user_info(self, fields: Iterable[str] | None = None) -> UserInfo:
+        """Ask for the profile: the fields given, or all that the granted scopes open.
+
+        Source: developers.tiktok.com/doc/tiktok-api-v2-get-user-info (600 a minute).
+
+        Raises:
+            InvalidInput: a field that does not exist.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await library.user_info(self._context, self._open_id, fields)
+
+    async def post_video(
+        self,
+        video: str | HasPath | Source,
+        *,
+        title: str = "",
+        privacy_level: str | None = None,
+        disable_comment: bool = False,
+        disable_duet: bool = False,
+        disable_stitch: bool = False,
+        video_cover_timestamp_ms: int | None = None,
+        brand_content_toggle: bool = False,
+        brand_organic_toggle: bool = False,
+        is_aigc: bool = False,
+        draft: bool = False,
+        chunk_size: int | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        wait: bool = True,
+    ) -> Publication:
+        """Post a video and follow it to its end.
+
+        Args:
+            video: a file's name, a source, or an https URL that TikTok pulls.
+            title: caption, up to 2,200 UTF-16 units.
+            privacy_level: one of the creator's options; required unless `draft`.
+            disable_comment: no comments.
+            disable_duet: no duets.
+            disable_stitch: no stitches.
+            video_cover_timestamp_ms: the frame to show as cover, in ms.
+            brand_content_toggle: a paid partnership with a third party.
+            brand_organic_toggle: promotes the creator's own business.
+            is_aigc: made by AI, to be labelled so.
+            draft: to the creator's inbox, to be finished in the app; TikTok takes no other setting then.
+            chunk_size: bytes of a chunk; planned unless given.
+            on_progress: told of bytes sent and of each status.
+            wait: follow the post to its end; otherwise return once it is handed over.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video (6 a minute).
+
+        Raises:
+            InvalidPost: every problem at once; nothing was posted.
+            PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused it; nothing was posted.
+            SignInRequired: the account's tokens are gone; nothing was posted.
+            UploadExpired, SourceChanged, UploadError: the bytes could not be handed over; nothing was posted.
+            OutcomeUnknown: the answer to a pull was lost; it may have been posted.
+            PublishFailed: TikTok took it and gave it up.
+            StillProcessing: it was handed over and has not ended yet.
+            TransportError, UnexpectedResponse: no answer, or one that makes no sense.
+        """
+        post = VideoPost(
+            title=title,
+            privacy_level=privacy_level,
+            disable_comment=disable_comment,
+            disable_duet=disable_duet,
+            disable_stitch=disable_stitch,
+            video_cover_timestamp_ms=video_cover_timestamp_ms,
+            brand_content_toggle=brand_content_toggle,
+            brand_organic_toggle=brand_organic_toggle,
+            is_aigc=is_aigc,
+            draft=draft,
+        )
+        return await publish.post_video(
+            self._context,
+            self._open_id,
+            video,
+            post,
+            chunk_size=chunk_size,
+            on_progress=on_progress,
+            until_final=wait,
+        )
+
+    async def post_photos(
+        self,
+        photo_images: Sequence[str],
+        *,
+        title: str = "",
+        description: str = "",
+        privacy_level: str | None = None,
+        photo_cover_index: int = 0,
+        disable_comment: bool = False,
+        auto_add_music: bool = True,
+        brand_content_toggle: bool = False,
+        brand_organic_toggle: bool = False,
+        is_aigc: bool = False,
+        draft: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+        wait: bool = True,
+    ) -> Publication:
+        """Post photos that TikTok pulls, and follow the post to its end.
+
+        Args:
+            photo_images: 1 to 35 https URLs under a domain or prefix that the app verified.
+            title: up to 90 UTF-16 units.
+            description: up to 4,000 UTF-16 units.
+            privacy_level: one of the creator's options; required unless `draft`.
+            photo_cover_index: the cover, counted from 0.
+            disable_comment: no comments.
+            auto_add_music: lets TikTok add music.
+            brand_content_toggle: a paid partnership with a third party.
+            brand_organic_toggle: promotes the creator's own business.
+            is_aigc: made by AI, to be labelled so.
+            draft: to the creator's inbox, to be finished in the app.
+            on_progress: told of each status.
+            wait: follow the post to its end; otherwise return once TikTok took it.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-photo-post (6 a minute).
+
+        Raises:
+            InvalidPost: every problem at once; nothing was posted.
+            OutcomeUnknown: the answer was lost; it may have been posted.
+            PublishFailed, StillProcessing, PostingRefused, ScopeMissing, RateLimited, ApiError, SignInRequired,
+            TransportError, UnexpectedResponse: as for `post_video`.
+        """
+        post = PhotoPost(
+            photo_images=tuple(photo_images),
+            photo_cover_index=photo_cover_index,
+            title=title,
+            description=description,
+            privacy_level=privacy_level,
+            disable_comment=disable_comment,
+            auto_add_music=auto_add_music,
+            brand_content_toggle=brand_content_toggle,
+            brand_organic_toggle=brand_organic_toggle,
+            is_aigc=is_aigc,
+            draft=draft,
+        )
+        return await publish.post_photos(self._context, self._open_id, post, on_progress=on_progress, until_final=wait)
+
+    async def publish_status(self, publish_id: str) -> Publication:
+        """Ask how a post is doing; a failed one is told, not raised.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status (30 a minute).
+
+        Raises:
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await follow.publish_status(self._context, self._open_id, publish_id)
+
+    async def wait(self, publish_id: str) -> Publication:
+        """Follow a post to its end.
+
+        Raises:
+            PublishFailed: TikTok gave it up.
+            StillProcessing: patience ended first.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: a call failed.
+        """
+        return await follow.wait(self._context, self._open_id, publish_id)
+
+    async def tokens(self) -> Tokens:
+        """Return tokens that can be used now, renewed if their end is near.
+
+        Raises:
+            SignInRequired: there are none, or they can no longer be renewed.
+        """
+        return await usable_tokens(self._context, self._open_id)
+
+    async def refresh(self) -> Tokens:
+        """Renew the tokens now, however long they would have lived.
+
+        Raises:
+            SignInRequired: there are none, or they can no longer be renewed.
+            TransportError, ApiError, SignInFailed, UnexpectedResponse: TikTok did not renew them.
+        """
+        return await sign_in.renew(self._context, self._open_id)
+
+    async def revoke(self) -> None:
+        """End what the person granted, at TikTok and then in the store.
+
+        Raises:
+            TransportError, ApiError, SignInFailed, UnexpectedResponse: TikTok did not end it; the tokens are kept.
+        """
+        await sign_in.revoke(self._context, self._open_id)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._open_id!r})"
+
+
+async def _awaited(work: Coroutine[Any, Any, T], /) -> T:
+    return await work
+
+
+class AsyncTikTok:
+    """An app at TikTok, with every port an adapter of your choice.
+
+    Args:
+        app: the app, as registered in TikTok's developer portal.
+        transport: sends requests.
+        tokens: keeps tokens.
+        clock: time and waiting.
+        protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
+        open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
+        endpoints: where TikTok is, unless it is the real one.
+        entropy: returns that many unpredictable bytes.
+        timeout: seconds for each single wait of a request.
+        patience: seconds to follow a post before saying that it is still processing.
+
+    Whoever makes the adapters closes them: as a context manager this closes transport and tokens at the end.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        transport: AsyncTransport,
+        tokens: AsyncTokenStore,
+        clock: AsyncClock,
+        protect: AsyncProtect | None = None,
+        open_source: Callable[[str | HasPath], Source] | None = None,
+        endpoints: Endpoints | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        timeout: float = 30.0,
+        patience: float = 900.0,
+    ) -> None:
+        self._context = Context(
+            app=app,
+            endpoints=endpoints or Endpoints(),
+            transport=transport,
+            tokens=tokens,
+            clock=clock,
+            protect=protect or _awaited,
+            entropy=entropy,
+            open_source=open_source,
+            timeout=timeout,
+            patience=patience,
+        )
+
+    @property
+    def app(self) -> App:
+        """The app."""
+        return self._context.app
+
+    def authorization(
+        self,
+        scopes: Iterable[str] | None = None,
+        *,
+        redirect_uri: str | None = None,
+        challenge_encoding: ChallengeEncoding | None = None,
+        always_ask: bool = False,
+    ) -> Authorization:
+        """Begin a sign-in: open the returned `url` in the person's browser and keep the value for `sign_in`.
+
+        Args:
+            scopes: what to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
+            redirect_uri: the app's, with its port when that is a wildcard; the app's own unless given.
+            challenge_encoding: how PKCE's challenge is written; TikTok's hexadecimal unless given.
+            always_ask: show the page even to somebody who consented before, so that the account can be switched.
+
+        Source: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop.
+
+        Raises:
+            InvalidSettings: an unknown scope, or a redirect URI that is not the app's.
+        """
+        return sign_in.begin(self._context, scopes, redirect_uri, challenge_encoding, always_ask=always_ask)
+
+    async def sign_in(self, authorization: Authorization, callback: str) -> AsyncAccount:
+        """Finish a sign-in with the URL (or query) that the browser was sent back to, and keep the tokens.
+
+        Source: developers.tiktok.com/doc/oauth-user-access-token-management.
+
+        Raises:
+            StateMismatch: the answer does not belong to this sign-in.
+            AccessDenied: the person said no.
+            GrantRejected: the code is expired, used, or for another redirect URI.
+            SignInFailed, TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
+        """
+        tokens = await sign_in.complete(self._context, authorization, callback)
+        return AsyncAccount(self._context, tokens.open_id)
+
+    async def account(self, open_id: str | None = None) -> AsyncAccount:
+        """Return an account that is signed in: the one named, or the only one.
+
+        Raises:
+            SignInRequired: nobody is signed in, or not the one named.
+            InvalidSettings: several are, and none was named.
+        """
+        chosen = open_id or await sign_in.only_account(self._context)
+        if await self._context.tokens.load(chosen) is None:
+            raise SignInRequired(chosen, "nobody has signed in, or the sign-in was ended")
+        return AsyncAccount(self._context, chosen)
+
+    async def accounts(self) -> tuple[Tokens, ...]:
+        """Return the tokens of all accounts that are signed in, as they are stored."""
+        store = self._context.tokens
+        found = [await store.load(open_id) for open_id in await store.accounts()]
+        return tuple(tokens for tokens in found if tokens is not None)
+
+    async def close(self) -> None:
+        """Close the transport and the token store."""
+        try:
+            await self._context.transport.close()
+        finally:
+            await self._context.tokens.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client is not pickled: make one where it is needed")

@@ -1,0 +1,243 @@
+"""An app as registered in TikTok's developer portal: its keys, its redirect URIs, the scopes that exist.
+
+Sources: developers.tiktok.com/doc/login-kit-desktop, /doc/login-kit-web (redirect rules), /doc/tiktok-api-scopes.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import InvalidSettings, Problem, refuse
+
+__all__ = ["DEFAULT_SCOPES", "App", "AppKind", "Endpoints", "Scope", "check_scopes", "is_loopback"]
+
+REDIRECT_LENGTH: Final = 512
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1")
+UPLOAD_DOMAIN: Final = ".tiktokapis.com"
+
+
+class Scope(StrEnum):
+    """The scopes that a user token can carry."""
+
+    USER_INFO_BASIC = "user.info.basic"
+    USER_INFO_PROFILE = "user.info.profile"
+    USER_INFO_STATS = "user.info.stats"
+    VIDEO_LIST = "video.list"
+    VIDEO_UPLOAD = "video.upload"
+    VIDEO_PUBLISH = "video.publish"
+    PORTABILITY_ALL_SINGLE = "portability.all.single"
+    PORTABILITY_ALL_ONGOING = "portability.all.ongoing"
+    PORTABILITY_ACTIVITY_SINGLE = "portability.activity.single"
+    PORTABILITY_ACTIVITY_ONGOING = "portability.activity.ongoing"
+    PORTABILITY_DIRECTMESSAGES_SINGLE = "portability.directmessages.single"
+    PORTABILITY_DIRECTMESSAGES_ONGOING = "portability.directmessages.ongoing"
+    PORTABILITY_POSTSANDPROFILE_SINGLE = "portability.postsandprofile.single"
+    PORTABILITY_POSTSANDPROFILE_ONGOING = "portability.postsandprofile.ongoing"
+    RESEARCH_DATA_BASIC = "research.data.basic"
+    RESEARCH_DATA_U18EU = "research.data.u18eu"
+    RESEARCH_DATA_VRA = "research.data.vra"
+    RESEARCH_ADLIB_BASIC = "research.adlib.basic"
+    LOCAL_PRODUCT_MANAGE = "local.product.manage"
+    LOCAL_SHOP_MANAGE = "local.shop.manage"
+    LOCAL_VOUCHER_MANAGE = "local.voucher.manage"
+    ARTIST_CERTIFICATION_READ = "artist.certification.read"
+    ARTIST_CERTIFICATION_UPDATE = "artist.certification.update"
+
+
+DEFAULT_SCOPES: Final = (Scope.USER_INFO_BASIC, Scope.VIDEO_UPLOAD, Scope.VIDEO_PUBLISH)
+"""What posting needs. Wider scopes break the consent page of apps that are not approved for them."""
+
+
+class AppKind(StrEnum):
+    """Which platform of Login Kit the redirect URI is registered under: its rules and its PKCE differ."""
+
+    DESKTOP = "desktop"
+    WEB = "web"
+
+
+@frozen(kw_only=True)
+class App:
+    """An app of TikTok's developer portal.
+
+    Attributes:
+        client_key: the portal's "Client key".
+        client_secret: the portal's "Client secret".
+        redirect_uri: exactly as registered; for a desktop app the port may be the wildcard `*`.
+        kind: desktop for a loopback redirect URI and web for any other, unless given.
+
+    Raises:
+        InvalidSettings: every problem of the three, at once.
+    """
+
+    client_key: str
+    client_secret: Secret
+    redirect_uri: str
+    kind: AppKind
+
+    def __init__(
+        self,
+        client_key: str,
+        client_secret: str | Secret,
+        redirect_uri: str,
+        *,
+        kind: AppKind | str | None = None,
+    ) -> None:
+        chosen = AppKind(kind) if kind else _kind_of(redirect_uri)
+        refuse(InvalidSettings, _app_problems(client_key, client_secret, redirect_uri, chosen))
+        self.__attrs_init__(  # type: ignore[attr-defined]  # attrs writes it; checkers do not know it
+            client_key=client_key, client_secret=Secret(client_secret), redirect_uri=redirect_uri, kind=chosen
+        )
+
+    @property
+    def has_wildcard_port(self) -> bool:
+        """Whether any free port may stand in the redirect URI."""
+        return ":*/" in self.redirect_uri
+
+    def redirect_on(self, port: int) -> str:
+        """Return the redirect URI to send when listening on `port`."""
+        return self.redirect_uri.replace(":*/", f":{port}/", 1)
+
+    def accepts_redirect(self, uri: str) -> bool:
+        """Whether `uri` is this app's redirect URI, a concrete port standing for the wildcard."""
+        if not self.has_wildcard_port:
+            return uri == self.redirect_uri
+        head, _, tail = self.redirect_uri.partition("*")
+        port = uri[len(head) : len(uri) - len(tail)]
+        return uri.startswith(head) and uri.endswith(tail) and port.isascii() and port.isdigit() and int(port) < 65536
+
+
+@frozen(kw_only=True)
+class Endpoints:
+    """Where TikTok is.
+
+    Attributes:
+        api_url: the API host, without a trailing slash.
+        auth_url: the authorization page.
+
+    Raises:
+        InvalidSettings: a URL that is neither https nor plain http on a loopback address.
+    """
+
+    api_url: str = "https://open.tiktokapis.com"
+    auth_url: str = "https://www.tiktok.com/v2/auth/authorize/"
+
+    def __attrs_post_init__(self) -> None:
+        refuse(InvalidSettings, (*_host_problems("api_url", self.api_url), *_host_problems("auth_url", self.auth_url)))
+
+    def at(self, path: str) -> str:
+        """Return the URL of an API path."""
+        return self.api_url.rstrip("/") + path
+
+    def allows_upload_to(self, url: str) -> bool:
+        """Whether the bytes of a video may go to `url`: TikTok's own upload hosts over https.
+
+        An API on this machine may also name an upload host on this machine.
+        """
+        if not url.isascii() or any(character <= " " or character in "\\\x7f" for character in url):
+            return False
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            return False
+        if "@" in parts.netloc:
+            return False
+        if parts.scheme == "https" and host.endswith(UPLOAD_DOMAIN) and port in (None, 443):
+            return True
+        return is_loopback(self.api_url) and parts.scheme in ("http", "https") and is_loopback(url)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes in their order, each once.
+
+    Raises:
+        InvalidSettings: none at all, or a word that is no scope of TikTok's.
+    """
+    wanted = tuple(dict.fromkeys(str(scope) for scope in scopes))
+    known = {scope.value for scope in Scope}
+    problems = [Problem("scope", f"{word!r} is not a scope of TikTok's") for word in wanted if word not in known]
+    refuse(InvalidSettings, problems if wanted else [Problem("scope", "at least one scope is needed")])
+    return wanted
+
+
+def _kind_of(redirect_uri: str) -> AppKind:
+    return AppKind.DESKTOP if is_loopback(redirect_uri.replace(":*", "", 1)) else AppKind.WEB
+
+
+def _app_problems(client_key: str, client_secret: str | Secret, redirect_uri: str, kind: AppKind) -> Iterator[Problem]:
+    for name, value in (("client_key", client_key), ("client_secret", Secret(client_secret).reveal())):
+        if not value:
+            yield Problem(name, "is missing: copy it from the app's page in TikTok's developer portal")
+        elif any(character <= " " or character == "\x7f" for character in value):
+            yield Problem(name, "holds a blank or a control character")
+    if not redirect_uri:
+        yield Problem("redirect_uri", "is missing: give it exactly as registered in TikTok's developer portal")
+        return
+    for message in _redirect_problems(redirect_uri, kind):
+        yield Problem("redirect_uri", message)
+
+
+def _redirect_problems(uri: str, kind: AppKind) -> Iterator[str]:
+    if not uri.isascii() or any(character <= " " or character in "\\\x7f" for character in uri):
+        yield "must be plain ASCII without blanks, backslashes or control characters"
+        return
+    try:
+        parts = urlsplit(uri.replace(":*/", ":1/", 1))
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        yield "is not a URL"
+        return
+    if len(uri) >= REDIRECT_LENGTH:
+        yield f"has {len(uri)} characters, TikTok takes fewer than {REDIRECT_LENGTH}"
+    if "?" in uri:
+        yield "must not have a query: TikTok refuses it at registration and at sign-in"
+    if "#" in uri:
+        yield "must not have a fragment"
+    if "@" in parts.netloc:
+        yield "must not name a user"
+    if kind is AppKind.DESKTOP:
+        yield from _desktop_problems(parts.scheme, host, port)
+    elif parts.scheme != "https" or not host:
+        yield "of a web app must be an absolute https URL"
+    elif ":*" in uri:
+        yield "of a web app cannot have a wildcard port"
+
+
+def _desktop_problems(scheme: str, host: str, port: int | None) -> Iterator[str]:
+    if scheme not in ("http", "https"):
+        yield "of a desktop app must be http or https"
+    if host not in LOOPBACK_NAMES:
+        yield f"of a desktop app must be on {' or '.join(LOOPBACK_NAMES)}, not {host or 'nothing'}"
+    elif not port:
+        yield "of a desktop app needs a port, or the wildcard: http://127.0.0.1:*/callback/"
+
+
+def _host_problems(name: str, url: str) -> Iterator[Problem]:
+    try:
+        parts = urlsplit(url)
+        valid = bool(parts.hostname) and url.isascii() and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.query or parts.fragment or any(character <= " " for character in url):
+        yield Problem(name, "is not an absolute URL without user, query and fragment")
+    elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
+        yield Problem(name, "must be https; plain http is for a loopback address only")

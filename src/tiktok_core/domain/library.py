@@ -1,0 +1,89 @@
+"""What an account shows of itself: its profile.
+
+Source: developers.tiktok.com/doc/tiktok-api-v2-get-user-info.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from tiktok_core.domain.app import Scope
+from tiktok_core.errors import InvalidInput, Problem, refuse
+
+__all__ = ["USER_FIELDS", "UserInfo", "user_fields"]
+
+USER_FIELDS: Final = {
+    "open_id": Scope.USER_INFO_BASIC,
+    "union_id": Scope.USER_INFO_BASIC,
+    "avatar_url": Scope.USER_INFO_BASIC,
+    "avatar_url_100": Scope.USER_INFO_BASIC,
+    "avatar_large_url": Scope.USER_INFO_BASIC,
+    "display_name": Scope.USER_INFO_BASIC,
+    "bio_description": Scope.USER_INFO_PROFILE,
+    "profile_deep_link": Scope.USER_INFO_PROFILE,
+    "is_verified": Scope.USER_INFO_PROFILE,
+    "username": Scope.USER_INFO_PROFILE,
+    "follower_count": Scope.USER_INFO_STATS,
+    "following_count": Scope.USER_INFO_STATS,
+    "likes_count": Scope.USER_INFO_STATS,
+    "video_count": Scope.USER_INFO_STATS,
+}
+"""Each field of a profile and the scope that opens it."""
+
+
+@frozen(kw_only=True)
+class UserInfo:
+    """A profile. A field that was not asked for, or that the scopes do not open, is None.
+
+    Attributes:
+        open_id: the account, as this app sees it.
+        union_id: the account, as all apps of one developer see it.
+        avatar_url: picture.
+        avatar_url_100: picture of 100 by 100 pixels.
+        avatar_large_url: large picture.
+        display_name: name shown.
+        bio_description: what the person wrote.
+        profile_deep_link: opens the profile in the app.
+        is_verified: TikTok verified the account.
+        username: handle.
+        follower_count: followers.
+        following_count: accounts followed.
+        likes_count: likes received.
+        video_count: public videos.
+    """
+
+    open_id: str | None = None
+    union_id: str | None = None
+    avatar_url: str | None = None
+    avatar_url_100: str | None = None
+    avatar_large_url: str | None = None
+    display_name: str | None = None
+    bio_description: str | None = None
+    profile_deep_link: str | None = None
+    is_verified: bool | None = None
+    username: str | None = None
+    follower_count: int | None = None
+    following_count: int | None = None
+    likes_count: int | None = None
+    video_count: int | None = None
+
+
+def user_fields(scopes: Iterable[str], wanted: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Return the fields to ask for: those wanted, or all that the granted scopes open.
+
+    TikTok refuses the whole call when one field is outside the scopes, so nothing else is asked for by itself.
+
+    Raises:
+        InvalidInput: a wanted field does not exist.
+    """
+    if wanted is not None:
+        fields = tuple(dict.fromkeys(wanted))
+        known = ", ".join(USER_FIELDS)
+        refuse(
+            InvalidInput,
+            [Problem("fields", f"{name!r} is none of {known}") for name in fields if name not in USER_FIELDS],
+        )
+        return fields
+    granted = set(scopes)
+    return tuple(name for name, scope in USER_FIELDS.items() if scope in granted)

@@ -1,0 +1,133 @@
+"""Posts as a person asks for them: every documented setting and limit, and what is wrong with them, all at once.
+
+Sources: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video, -photo-post;
+/doc/content-sharing-guidelines.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
+from tiktok_core.domain.media import url_problems
+from tiktok_core.domain.text import text_problems
+from tiktok_core.errors import Problem
+
+__all__ = ["PhotoPost", "VideoPost", "creator_problems", "photo_problems", "video_problems"]
+
+VIDEO_TITLE: Final = 2_200
+PHOTO_TITLE: Final = 90
+PHOTO_DESCRIPTION: Final = 4_000
+MOST_PHOTOS: Final = 35
+INT32: Final = 2**31 - 1
+
+
+@frozen(kw_only=True)
+class VideoPost:
+    """The settings of a video post.
+
+    Attributes:
+        title: caption, up to 2,200 UTF-16 units; `#tags` and `@mentions` count.
+        privacy_level: who may watch; required for a direct post, and one of the creator's options.
+        disable_comment: no comments. The creator's own settings win over the three.
+        disable_duet: no duets.
+        disable_stitch: no stitches.
+        video_cover_timestamp_ms: the frame to show as cover, in ms from the start; TikTok takes the first one otherwise.
+        brand_content_toggle: a paid partnership with a third party.
+        brand_organic_toggle: promotes the creator's own business.
+        is_aigc: made by AI, to be labelled so.
+        draft: goes to the creator's inbox, to be finished in the app; TikTok drops every other setting then.
+    """
+
+    title: str = ""
+    privacy_level: str | None = None
+    disable_comment: bool = False
+    disable_duet: bool = False
+    disable_stitch: bool = False
+    video_cover_timestamp_ms: int | None = None
+    brand_content_toggle: bool = False
+    brand_organic_toggle: bool = False
+    is_aigc: bool = False
+    draft: bool = False
+
+
+@frozen(kw_only=True)
+class PhotoPost:
+    """The settings of a photo post.
+
+    Attributes:
+        photo_images: 1 to 35 https URLs of JPEG or WebP pictures, under a domain or prefix that the app verified.
+        photo_cover_index: which of them is the cover, counted from 0.
+        title: up to 90 UTF-16 units.
+        description: up to 4,000 UTF-16 units; tags and mentions go here.
+        privacy_level: who may watch; required for a direct post, and one of the creator's options.
+        disable_comment: no comments.
+        auto_add_music: lets TikTok add music, which the creator can change later.
+        brand_content_toggle: a paid partnership with a third party.
+        brand_organic_toggle: promotes the creator's own business.
+        is_aigc: made by AI, to be labelled so.
+        draft: goes to the creator's inbox, to be finished in the app.
+    """
+
+    photo_images: tuple[str, ...]
+    photo_cover_index: int = 0
+    title: str = ""
+    description: str = ""
+    privacy_level: str | None = None
+    disable_comment: bool = False
+    auto_add_music: bool = True
+    brand_content_toggle: bool = False
+    brand_organic_toggle: bool = False
+    is_aigc: bool = False
+    draft: bool = False
+
+
+def video_problems(post: VideoPost) -> Iterator[Problem]:
+    """Yield everything that is wrong with a video post before the creator is asked."""
+    yield from text_problems("title", post.title, VIDEO_TITLE)
+    yield from _privacy_problems(post)
+    cover = post.video_cover_timestamp_ms
+    if cover is not None and not 0 <= cover <= INT32:
+        yield Problem("video_cover_timestamp_ms", f"is a time in ms from 0 to {INT32}, not {cover}")
+
+
+def photo_problems(post: PhotoPost) -> Iterator[Problem]:
+    """Yield everything that is wrong with a photo post before the creator is asked."""
+    yield from text_problems("title", post.title, PHOTO_TITLE)
+    yield from text_problems("description", post.description, PHOTO_DESCRIPTION)
+    yield from _privacy_problems(post)
+    count = len(post.photo_images)
+    if not 1 <= count <= MOST_PHOTOS:
+        yield Problem("photo_images", f"TikTok takes 1 to {MOST_PHOTOS} photos, not {count}")
+    elif not 0 <= post.photo_cover_index < count:
+        yield Problem(
+            "photo_cover_index",
+            f"counts from 0, so with {count} photos it is at most {count - 1}, not {post.photo_cover_index}",
+        )
+    for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
+        yield from url_problems(f"photo_images[{index}]", url)
+
+
+def creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo) -> Iterator[Problem]:
+    """Yield what this creator may not do now, though the post is well spelled."""
+    options = creator.privacy_level_options
+    if options and post.privacy_level not in options:
+        yield Problem(
+            "privacy_level", f"this creator may choose {_listed(options)} at present, not {post.privacy_level}"
+        )
+
+
+def _privacy_problems(post: VideoPost | PhotoPost) -> Iterator[Problem]:
+    level = post.privacy_level
+    if level is None:
+        if not post.draft:
+            yield Problem("privacy_level", f"is required for a direct post: one of {_listed(list(PrivacyLevel))}")
+    elif level not in list(PrivacyLevel):
+        yield Problem("privacy_level", f"{level!r} is none of {_listed(list(PrivacyLevel))}")
+    elif level == PrivacyLevel.SELF_ONLY and post.brand_content_toggle and not post.draft:
+        yield Problem("brand_content_toggle", "branded content visibility cannot be set to private (SELF_ONLY)")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(str(word) for word in words)

@@ -1,0 +1,190 @@
+"""What each refusal of TikTok's means: about what it is, whether and when a retry helps, what to change.
+
+Sources: developers.tiktok.com/doc/tiktok-api-v2-error-handling, /doc/oauth-error-handling, the reference page of each
+endpoint, and what applicants and users were told where the pages are silent. Codes of the API, words of OAuth and
+reasons of failed posts share one table, since no word means two things.
+"""
+
+from typing import Final
+
+from tiktok_core.errors import Explanation
+
+__all__ = ["REFUSALS", "explain"]
+
+PORTAL: Final = "TikTok's developer portal"
+INVALID_PARAMS: Final = Explanation(
+    "post",
+    "A parameter is invalid; TikTok's message says which, as far as it says anything.",
+    advice="Correct the parameter; if the message names the chunk size or count, let the library plan the chunks.",
+)
+
+REFUSALS: Final[dict[str, Explanation]] = {
+    # --- tokens and scopes ---
+    "access_token_invalid": Explanation(
+        "sign-in",
+        "The access token is wrong, expired or revoked, and renewing it did not help.",
+        advice="Sign in again.",
+    ),
+    "scope_not_authorized": Explanation(
+        "sign-in",
+        "The person did not grant the scope that this call needs.",
+        advice="Sign in again and leave the scope ticked on TikTok's page; the scope must also be added to the app.",
+    ),
+    "scope_permission_missed": Explanation(
+        "app",
+        "The app has no permission for a field that was asked for.",
+        advice=f"Add the scope under Scopes in {PORTAL}, or ask for fewer fields.",
+    ),
+    # --- parameters ---
+    "invalid_params": INVALID_PARAMS,
+    "invalid_param": INVALID_PARAMS,
+    "invalid_file_upload": Explanation(
+        "file", "The file does not meet TikTok's rules.", advice="Convert it to MP4 with H.264 and try again."
+    ),
+    "invalid_publish_id": Explanation(
+        "post", "TikTok knows no post with this publish id.", advice="Check the id; it is case-sensitive."
+    ),
+    "token_not_authorized_for_specified_publish_id": Explanation(
+        "account",
+        "The post belongs to another account or another app.",
+        advice="Use the account that began the post.",
+    ),
+    "publish_not_cancellable": Explanation("post", "The post has already ended, so there is nothing to cancel."),
+    "privacy_level_option_mismatch": Explanation(
+        "account",
+        "The privacy level is missing or not among those that this creator may choose now.",
+        advice="Ask the creator info again and choose one of its privacy_level_options.",
+    ),
+    "privacy_level_not_authorized": Explanation(
+        "account",
+        "The creator may not use this privacy level.",
+        advice="Ask the creator info again and choose one of its privacy_level_options.",
+    ),
+    # --- the app ---
+    "unaudited_client_can_only_post_to_private_accounts": Explanation(
+        "app",
+        "Until TikTok has audited the app for content posting, it can post to private accounts only; "
+        "it is the account that must be private, not just the post.",
+        advice="Set the TikTok account to private and post with SELF_ONLY, or apply for the Content Posting audit, "
+        f"which is separate from the app review, in {PORTAL}.",
+    ),
+    "url_ownership_unverified": Explanation(
+        "app",
+        "TikTok pulls only from domains or URL prefixes that the app has verified.",
+        advice=f"Verify the domain or prefix under URL properties in {PORTAL}, or upload the file instead.",
+    ),
+    "reached_active_user_cap": Explanation(
+        "quota",
+        "The app has reached the number of people who may post through it in a day (five until it is audited).",
+        retry_helps=True,
+        retry_when="after 24 hours",
+        advice="The cap is the app's, not this account's; the audit raises it.",
+    ),
+    "app_version_check_failed": Explanation(
+        "account",
+        "The person's TikTok app is too old for photo drafts.",
+        retry_helps=True,
+        retry_when="once the app is version 31.8 or newer",
+    ),
+    # --- the creator ---
+    "spam_risk_too_many_posts": Explanation(
+        "quota",
+        "The creator has reached today's number of posts through the API (about 15, shared by all apps).",
+        retry_helps=True,
+        retry_when="after 24 hours",
+        advice="Posting by hand in the TikTok app still works.",
+    ),
+    "spam_risk_user_banned_from_posting": Explanation(
+        "account", "TikTok has barred this creator from posting.", advice="Only the creator can settle it with TikTok."
+    ),
+    "spam_risk_too_many_pending_share": Explanation(
+        "quota",
+        "Five drafts wait in the creator's inbox, TikTok's limit within 24 hours.",
+        retry_helps=True,
+        retry_when="once the creator has posted one of them, or after 24 hours",
+    ),
+    "spam_risk_text": Explanation("post", "TikTok judged the text risky.", advice="Change title or description."),
+    "spam_risk": Explanation(
+        "post", "TikTok judged the whole post risky.", advice="Change the post before trying again."
+    ),
+    # --- pace and TikTok's own trouble ---
+    "rate_limit_exceeded": Explanation(
+        "quota", "Too many calls within a minute.", retry_helps=True, retry_when="after a minute"
+    ),
+    "internal_error": Explanation("tiktok", "Something failed at TikTok.", retry_helps=True, retry_when="in a moment"),
+    # --- why a post failed after it was taken ---
+    "file_format_check_failed": Explanation(
+        "file",
+        "The container, codec or picture format is not one that TikTok takes.",
+        advice="Convert: MP4, MOV or WebM with H.264, H.265, VP8 or VP9; JPEG or WebP for photos.",
+    ),
+    "duration_check_failed": Explanation(
+        "file",
+        "The video is too long or too short for this creator.",
+        advice="Cut it to the creator info's max_video_post_duration_sec.",
+    ),
+    "frame_rate_check_failed": Explanation(
+        "file", "The frame rate is outside 23 to 60 frames a second.", advice="Encode the video again."
+    ),
+    "picture_size_check_failed": Explanation(
+        "file",
+        "Width or height is outside TikTok's limits: 360 to 4096 pixels for videos, up to 1080p for photos.",
+        advice="Resize it; one photo that is too large fails the whole post.",
+    ),
+    "internal": Explanation(
+        "tiktok", "A part of TikTok was not available.", retry_helps=True, retry_when="in a while, as a new post"
+    ),
+    "video_pull_failed": Explanation(
+        "post",
+        "TikTok could not pull the video within an hour.",
+        retry_helps=True,
+        retry_when="as a new post, once the URL serves the file without a redirect and fast enough",
+    ),
+    "photo_pull_failed": Explanation(
+        "post",
+        "TikTok could not pull the photos within an hour.",
+        retry_helps=True,
+        retry_when="as a new post, once the URLs serve the files without a redirect",
+    ),
+    "publish_cancelled": Explanation("post", "The post was cancelled through the API."),
+    "auth_removed": Explanation(
+        "sign-in", "The person disconnected the app while the post was under way.", advice="Sign in again."
+    ),
+    # --- OAuth ---
+    "access_denied": Explanation(
+        "sign-in",
+        "The person, or TikTok, refused the authorization.",
+        retry_helps=True,
+        retry_when="when the person agrees",
+        advice="If TikTok said non_sandbox_target, add the account under Target users of the sandbox.",
+    ),
+    "invalid_client": Explanation(
+        "app", "The client key or secret is wrong.", advice=f"Copy both anew from {PORTAL}; a sandbox has its own pair."
+    ),
+    "invalid_grant": Explanation(
+        "sign-in",
+        "The code or refresh token is invalid, expired, revoked or used, or belongs to another app or redirect URI.",
+        advice="Sign in again.",
+    ),
+    "invalid_request": Explanation(
+        "app",
+        "A parameter of the sign-in is missing, malformed or does not match.",
+        advice="The redirect URI must equal the registered one to the letter, and the code challenge must be "
+        "hexadecimal for desktop apps.",
+    ),
+    "invalid_scope": Explanation(
+        "app", "A scope is unknown or beyond what the app may ask for.", advice=f"Compare with Scopes in {PORTAL}."
+    ),
+    "unauthorized_client": Explanation("app", "The app may not use this kind of grant."),
+    "unsupported_grant_type": Explanation("app", "TikTok does not know this kind of grant."),
+    "unsupported_response_type": Explanation("app", "TikTok answers sign-ins with a code only."),
+    "server_error": Explanation("tiktok", "Something failed at TikTok.", retry_helps=True, retry_when="in a moment"),
+    "temporarily_unavailable": Explanation(
+        "tiktok", "TikTok is overloaded or under maintenance.", retry_helps=True, retry_when="in a few minutes"
+    ),
+}
+
+
+def explain(code: str) -> Explanation | None:
+    """Return what a code, OAuth word or fail reason means; None for a word that no source tells of."""
+    return REFUSALS.get(code)

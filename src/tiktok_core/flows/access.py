@@ -1,0 +1,116 @@
+"""A call in an account's name: with a token that lives, renewed ahead of its end or after a refusal, once.
+
+Only one of many threads, tasks and processes renews: TikTok replaces the refresh token at each renewal, and whoever
+comes second with the old one signs the account out. The lease lives in the token store; waiting for it is done through
+the clock, so the same text serves both worlds.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Final, TypeVar
+
+from attrs import evolve
+
+from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh, renewed
+from tiktok_core.errors import AccessTokenInvalid, GrantRejected, SignInRequired
+from tiktok_core.flows.exchange import Context, exchange
+from tiktok_core.wire.http import Request, Response
+from tiktok_core.wire.oauth import read_tokens, refresh_request
+
+__all__ = ["authorized", "refreshed", "usable_tokens"]
+
+T = TypeVar("T")
+
+LEASE: Final = timedelta(seconds=60)
+REFRESH_LIMIT: Final = 40.0
+"""Seconds for a whole renewal: less than the lease, so that nobody renews beside a slow holder."""
+LEASE_WAIT: Final = 0.05
+
+
+async def authorized(
+    context: Context, account: str, build: Callable[[Secret], Request], read: Callable[[Request, Response], T]
+) -> T:
+    """Make a call with the account's access token; renew and repeat it once when TikTok refuses the token.
+
+    A refused token proves that nothing was done, so even a call that publishes may be repeated then.
+
+    Raises:
+        SignInRequired: there are no tokens, or they can no longer be renewed.
+        TransportError, ApiError, UnexpectedResponse: as the call ends.
+    """
+    tokens = await usable_tokens(context, account)
+    try:
+        return await exchange(context, build(tokens.access_token), read)
+    except AccessTokenInvalid:
+        tokens = await refreshed(context, account, tokens)
+    return await exchange(context, build(tokens.access_token), read)
+
+
+async def usable_tokens(context: Context, account: str) -> Tokens:
+    """Return the account's tokens, renewed if their end is near.
+
+    Raises:
+        SignInRequired: there are none, or they can no longer be renewed.
+    """
+    tokens = await _stored(context, account)
+    if needs_refresh(tokens, context.clock.now()):
+        return await refreshed(context, account, tokens)
+    return tokens
+
+
+async def refreshed(context: Context, account: str, stale: Tokens) -> Tokens:
+    """Return tokens other than `stale`: those that somebody else stored meanwhile, or newly renewed ones.
+
+    Raises:
+        SignInRequired: they can no longer be renewed.
+        TransportError, ApiError: TikTok could not be asked; the stored tokens stay as they are.
+    """
+    owner = context.entropy(16).hex()
+    while True:
+        tokens = await _stored(context, account)
+        if tokens.access_token != stale.access_token:
+            return tokens
+        now = context.clock.now()
+        if await context.tokens.try_lease(account, owner=owner, now=now, until=now + LEASE):
+            return await context.protect(_renew(context, account, owner, stale))
+        await context.clock.sleep(LEASE_WAIT)
+
+
+async def _renew(context: Context, account: str, owner: str, stale: Tokens) -> Tokens:
+    try:
+        # Between our look and our lease another holder may have finished.
+        tokens = await _stored(context, account)
+        if tokens.access_token != stale.access_token:
+            return tokens
+        if not tokens.refresh_token or tokens.is_dead(context.clock.now()):
+            raise SignInRequired(account, "its refresh token has ended")
+        try:
+            return await _renewed_and_saved(context, account, tokens)
+        except GrantRejected as error:
+            return await _newer(context, account, tokens, error)
+    finally:
+        await context.tokens.release(account, owner=owner)
+
+
+async def _renewed_and_saved(context: Context, account: str, tokens: Tokens) -> Tokens:
+    request = refresh_request(context.app, context.endpoints, tokens.refresh_token)
+    read = partial(read_tokens, now=context.clock.now())
+    fresh = renewed(tokens, await exchange(context, evolve(request, time_limit=REFRESH_LIMIT), read))
+    await context.tokens.save(account, fresh)
+    return fresh
+
+
+async def _newer(context: Context, account: str, refused: Tokens, error: GrantRejected) -> Tokens:
+    # Nothing is deleted: the stored tokens may be a newer sign-in's.
+    tokens = await _stored(context, account)
+    if tokens.refresh_token != refused.refresh_token:
+        return tokens
+    raise SignInRequired(account, f"TikTok no longer takes its refresh token ({error.code})") from error
+
+
+async def _stored(context: Context, account: str) -> Tokens:
+    tokens = await context.tokens.load(account)
+    if tokens is None:
+        raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
+    return tokens

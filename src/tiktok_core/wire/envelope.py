@@ -1,0 +1,238 @@
+"""The envelope of every call: how one is asked, and how its answer is opened.
+
+Sources: developers.tiktok.com/doc/tiktok-api-v2-error-handling. Success is `error.code == "ok"`, never the HTTP status
+alone: TikTok refuses with 200, too. Answers are read tolerantly: fields may be missing, null, new, or of a neighbouring
+type.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from functools import cache
+from math import isfinite
+from typing import Any, Final, NoReturn, TypeVar
+
+import attrs
+
+from tiktok_core.domain.app import Endpoints
+from tiktok_core.domain.refusals import explain
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import (
+    AccessTokenInvalid,
+    ApiError,
+    PostingRefused,
+    RateLimited,
+    ScopeMissing,
+    ServerError,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+from tiktok_core.version import __version__
+from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
+
+__all__ = ["USER_AGENT", "api_request", "open_envelope", "read_json", "structured", "unexpected"]
+
+T = TypeVar("T")
+
+USER_AGENT: Final = f"tiktok-open/{__version__}"
+JSON_TYPE: Final = "application/json; charset=UTF-8"
+EXCERPT: Final = 200
+LONGEST_RETRY_AFTER: Final = 86_400.0
+A_MINUTE: Final = 60.0
+
+CLASSES: Final[dict[str, type[ApiError]]] = {
+    "access_token_invalid": AccessTokenInvalid,
+    "scope_not_authorized": ScopeMissing,
+    "scope_permission_missed": ScopeMissing,
+    "rate_limit_exceeded": RateLimited,
+    "internal_error": ServerError,
+    "spam_risk_too_many_posts": PostingRefused,
+    "spam_risk_user_banned_from_posting": PostingRefused,
+    "spam_risk_too_many_pending_share": PostingRefused,
+    "spam_risk_text": PostingRefused,
+    "spam_risk": PostingRefused,
+    "reached_active_user_cap": PostingRefused,
+    "unaudited_client_can_only_post_to_private_accounts": PostingRefused,
+    "url_ownership_unverified": PostingRefused,
+    "privacy_level_option_mismatch": PostingRefused,
+    "app_version_check_failed": PostingRefused,
+}
+
+
+def api_request(
+    endpoints: Endpoints,
+    method: str,
+    path: str,
+    access_token: Secret,
+    document: Mapping[str, Any] | None = None,
+) -> Request:
+    """Return a call to the v2 API; without a document its body is empty."""
+    return Request(
+        method=method,
+        url=endpoints.at(path),
+        headers={
+            "Authorization": f"Bearer {access_token.reveal()}",
+            "Content-Type": JSON_TYPE,
+            "Accept": "application/json",
+        },
+        body=b"" if document is None else json.dumps(document, ensure_ascii=False).encode(),
+    )
+
+
+def read_json(request: Request, response: Response) -> Mapping[str, Any]:
+    """Return the JSON object of an answer.
+
+    Raises:
+        UnexpectedRedirect: the answer sends elsewhere.
+        RateLimited, ServerError: HTTP 429 or 5xx without a JSON object.
+        UnexpectedResponse: anything else that is no JSON object, or one that is too long.
+    """
+    if 300 <= response.status < 400:
+        raise UnexpectedRedirect(request.name, "it sends elsewhere, and no redirect is ever followed", response.status)
+    try:
+        if len(response.body) > MAX_RESPONSE:
+            raise ValueError(f"longer than {MAX_RESPONSE:,} bytes")
+        document = json.loads(response.body.decode("utf-8-sig"), parse_constant=_no_constant)
+        if not isinstance(document, dict):
+            raise TypeError("no JSON object")
+    except (ValueError, TypeError, RecursionError) as error:
+        if response.status == 429:
+            raise _api_error("rate_limit_exceeded", "", "", response) from None
+        if response.status >= 500:
+            raise ServerError(f"http_{response.status}", "no JSON object came with it", "", response.status) from None
+        raise unexpected(request, response, f"{_why(error)}: {_excerpt(response.body)}") from None
+    return document
+
+
+def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
+    """Return the `data` of a v2 answer; an absent one is empty.
+
+    Raises:
+        ApiError: TikTok answered with a code other than `ok`; the class follows the code.
+        UnexpectedResponse: the answer has no envelope.
+    """
+    document = read_json(request, response)
+    error = document.get("error")
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
+        if response.status >= 500:
+            raise ServerError(f"http_{response.status}", "", _log_id(document), response.status)
+        raise unexpected(request, response, "it has no error.code", _log_id(document))
+    code = error["code"]
+    log_id = _log_id(error) or _log_id(document)
+    if code != "ok":
+        raise _api_error(code, str(error.get("message") or ""), log_id, response)
+    if response.status >= 400:
+        raise unexpected(request, response, "error.code is ok, the HTTP status is not", log_id)
+    data = document.get("data")
+    if data is not None and not isinstance(data, dict):
+        raise unexpected(request, response, "data is no object", log_id)
+    return data or {}
+
+
+def structured(cls: type[T], request: Request, response: Response, data: Mapping[str, Any], **known: object) -> T:
+    """Return `data` as a value of `cls`: unknown fields are passed over, nulls count as absent, `known` comes on top.
+
+    Raises:
+        UnexpectedResponse: a required field is missing, or one is of another type altogether.
+    """
+    try:
+        return _converter()({**data, **known}, cls)
+    except Exception as error:
+        # cattrs groups its findings by field in an exception group of its own; its words quote the answer.
+        raise unexpected(request, response, f"fields of {cls.__name__} are missing or of another type") from error
+
+
+def unexpected(request: Request, response: Response, reason: str, log_id: str = "") -> UnexpectedResponse:
+    """Return the error for an answer outside the documented shape."""
+    return UnexpectedResponse(request.name, reason, response.status, log_id or _log_id(response.headers))
+
+
+def _api_error(code: str, message: str, log_id: str, response: Response) -> ApiError:
+    explanation = explain(code)
+    if code == "rate_limit_exceeded" or response.status == 429:
+        return RateLimited(code, message, log_id, response.status, explanation, retry_after(response.headers))
+    default = ServerError if response.status >= 500 else ApiError
+    return CLASSES.get(code, default)(code, message, log_id, response.status, explanation)
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds to wait by the `Retry-After` header: a number, or a date seen from the `Date` header.
+
+    A minute, TikTok's own window, where the header is absent or makes no sense (RFC 9110 section 10.2.3).
+    """
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until, now = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("date", ""))
+            seconds = (until - now).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return A_MINUTE
+    if not isfinite(seconds) or seconds < 0:
+        return A_MINUTE
+    return min(seconds, LONGEST_RETRY_AFTER)
+
+
+def _log_id(holder: Mapping[str, Any]) -> str:
+    # The documents' tables spell it `logid`, the answers `log_id`; the header is what proxies of TikTok's add.
+    found = holder.get("log_id") or holder.get("logid") or holder.get("x-tt-logid") or ""
+    return found if isinstance(found, str) else str(found)
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
+        return "it is no JSON"
+    return str(error)
+
+
+def _excerpt(body: bytes) -> str:
+    text = body[:EXCERPT].decode("utf-8", "replace")
+    return repr(text) if text else "empty"
+
+
+@cache
+def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
+    # Imported at the first answer: it would double the time of `import tiktok_core`.
+    from cattrs import Converter  # noqa: PLC0415
+    from cattrs.gen import make_dict_structure_fn  # noqa: PLC0415
+
+    converter = Converter(detailed_validation=False)
+    converter.register_structure_hook(int, lambda value, _: _as_int(value))
+    converter.register_structure_hook(str, lambda value, _: _as_text(value))
+    converter.register_structure_hook(bool, lambda value, _: _as_bool(value))
+
+    def without_nulls(cls: type[Any]) -> Callable[[Mapping[str, Any], Any], Any]:
+        structure = make_dict_structure_fn(cls, converter)
+        return lambda data, _: structure({name: value for name, value in data.items() if value is not None}, cls)
+
+    converter.register_structure_hook_factory(attrs.has, without_nulls)
+    return converter.structure
+
+
+def _as_int(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError("no integer")
+    return int(value)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError("no text")
+
+
+def _as_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in (0, 1):
+        return bool(value)
+    raise TypeError("no truth value")

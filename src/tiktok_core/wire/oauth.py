@@ -1,0 +1,173 @@
+"""How TikTok spells OAuth: the authorization page's address, the answer in the redirect, and the token endpoint.
+
+Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop, /doc/oauth-user-access-token-management,
+/doc/oauth-error-handling. Failures may come with HTTP 200, so only the body is believed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from attrs import frozen
+
+from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.sign_in import Authorization, Callback, failed
+from tiktok_core.domain.tokens import Secret, Tokens, lifetime_end, parse_scope
+from tiktok_core.errors import InvalidInput, Problem
+from tiktok_core.wire.envelope import open_envelope, read_json, structured, unexpected
+from tiktok_core.wire.http import Request, Response
+
+__all__ = [
+    "authorization_url",
+    "callback_of",
+    "code_request",
+    "read_revoked",
+    "read_tokens",
+    "refresh_request",
+    "revoke_request",
+]
+
+TOKEN_PATH: Final = "/v2/oauth/token/"  # noqa: S105 - a path; without its last slash TikTok answers 404
+REVOKE_PATH: Final = "/v2/oauth/revoke/"
+SHORTEST_ACCESS: Final = 7_200
+SHORTEST_REFRESH: Final = 15_552_000
+
+
+def authorization_url(
+    app: App,
+    endpoints: Endpoints,
+    *,
+    redirect_uri: str,
+    scopes: tuple[str, ...],
+    state: str,
+    challenge: str | None,
+    always_ask: bool,
+) -> str:
+    """Return the address of the page where the person consents."""
+    query = {
+        "client_key": app.client_key,
+        "scope": ",".join(scopes),
+        "response_type": "code",
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    if challenge is not None:
+        query |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+    if always_ask:
+        query["disable_auto_auth"] = "1"
+    return f"{endpoints.auth_url}?{urlencode(query)}"
+
+
+def callback_of(url: str) -> Callback:
+    """Return the answer in a redirect's URL (or in its query alone). The code is decoded here, once.
+
+    Raises:
+        InvalidInput: a parameter that decides comes twice, so nobody can say which one counts.
+    """
+    query = urlsplit(url).query if "?" in url or "://" in url else url
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in values and name in {"code", "state", "error", "scopes"}:
+            raise InvalidInput((Problem(name, "comes twice in the answer of TikTok's page"),))
+        values[name] = value
+    return Callback(
+        state=values.get("state", ""),
+        code=Secret(values.get("code", "")),
+        scopes=parse_scope(values.get("scopes", "")),
+        error=values.get("error", ""),
+        error_description=values.get("error_description", ""),
+    )
+
+
+def code_request(app: App, endpoints: Endpoints, authorization: Authorization, code: Secret) -> Request:
+    """Return the call that spends a code."""
+    fields = {
+        "code": code.reveal(),
+        "grant_type": "authorization_code",
+        "redirect_uri": authorization.redirect_uri,
+    }
+    if authorization.code_verifier is not None:
+        fields["code_verifier"] = authorization.code_verifier.reveal()
+    return _form(endpoints, TOKEN_PATH, app, **fields)
+
+
+def refresh_request(app: App, endpoints: Endpoints, refresh_token: Secret) -> Request:
+    """Return the call that renews an access token."""
+    return _form(endpoints, TOKEN_PATH, app, grant_type="refresh_token", refresh_token=refresh_token.reveal())
+
+
+def revoke_request(app: App, endpoints: Endpoints, access_token: Secret) -> Request:
+    """Return the call that ends what a person granted."""
+    return _form(endpoints, REVOKE_PATH, app, token=access_token.reveal())
+
+
+def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
+    """Return the tokens of an answer; `open_id`, `refresh_token` and `scope` may be empty after a renewal.
+
+    Raises:
+        SignInFailed: OAuth said no, with whatever HTTP status (`GrantRejected` for `invalid_grant`).
+        UnexpectedResponse: neither tokens nor an OAuth error.
+    """
+    document = _accepted(request, response)
+    answer = structured(_TokenAnswer, request, response, document)
+    if not answer.access_token:
+        raise unexpected(request, response, "it has neither access_token nor error", str(document.get("log_id") or ""))
+    return Tokens(
+        open_id=answer.open_id,
+        access_token=Secret(answer.access_token),
+        refresh_token=Secret(answer.refresh_token),
+        scope=parse_scope(answer.scope),
+        issued_at=now,
+        expires_at=lifetime_end(now, answer.expires_in),
+        refresh_expires_at=lifetime_end(now, answer.refresh_expires_in),
+    )
+
+
+def read_revoked(request: Request, response: Response) -> None:
+    """Read the answer of a revocation; its success is an empty body or `{}`.
+
+    Raises:
+        SignInFailed: OAuth said no.
+    """
+    if response.body.strip() or not 200 <= response.status < 300:
+        _accepted(request, response)
+
+
+@frozen(kw_only=True)
+class _TokenAnswer:
+    """The fields of a token answer; a missing lifetime is taken for the shortest that was ever documented."""
+
+    access_token: str = ""
+    refresh_token: str = ""
+    open_id: str = ""
+    scope: str = ""
+    expires_in: int = SHORTEST_ACCESS
+    refresh_expires_in: int = SHORTEST_REFRESH
+
+
+def _form(endpoints: Endpoints, path: str, app: App, **fields: str) -> Request:
+    form = {"client_key": app.client_key, "client_secret": app.client_secret.reveal(), **fields}
+    return Request(
+        method="POST",
+        url=endpoints.at(path),
+        headers={
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cache-Control": "no-cache",
+            "Accept": "application/json",
+        },
+        body=urlencode(form).encode(),
+    )
+
+
+def _accepted(request: Request, response: Response) -> Mapping[str, Any]:
+    document = read_json(request, response)
+    error = document.get("error")
+    if isinstance(error, str) and error:
+        description = str(document.get("error_description") or "")
+        raise failed(error, description, str(document.get("log_id") or ""), response.status)
+    if isinstance(error, dict):
+        open_envelope(request, response)
+    if response.status >= 400:
+        raise unexpected(request, response, "it has no OAuth error", str(document.get("log_id") or ""))
+    return document

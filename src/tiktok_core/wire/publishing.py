@@ -1,0 +1,188 @@
+"""How TikTok spells the Content Posting API: creator info, init, the upload of a chunk, status.
+
+Sources: developers.tiktok.com/doc/content-posting-api-reference-query-creator-info, -direct-post, -upload-video,
+-photo-post, -get-video-status; /doc/content-posting-api-media-transfer-guide.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from attrs import asdict, frozen
+
+from tiktok_core.domain.app import Endpoints
+from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Publication, Ticket
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import ForeignUploadHost
+from tiktok_core.wire.envelope import api_request, open_envelope, structured, unexpected
+from tiktok_core.wire.http import FileSlice, Request, Response, Source
+
+__all__ = [
+    "ChunkAnswer",
+    "chunk_request",
+    "creator_info_request",
+    "photo_init_request",
+    "read_chunk_answer",
+    "read_creator_info",
+    "read_publication",
+    "read_ticket",
+    "status_request",
+    "video_init_request",
+]
+
+CREATOR_INFO: Final = "/v2/post/publish/creator_info/query/"
+DIRECT_VIDEO: Final = "/v2/post/publish/video/init/"
+INBOX_VIDEO: Final = "/v2/post/publish/inbox/video/init/"
+PHOTOS: Final = "/v2/post/publish/content/init/"
+STATUS: Final = "/v2/post/publish/status/fetch/"
+CONTENT_RANGE: Final = re.compile(r"bytes\s+(?:0-)?(\d{1,15})/(?:\d{1,15}|\*)", re.IGNORECASE)
+
+
+def creator_info_request(endpoints: Endpoints, access_token: Secret) -> Request:
+    """Return the question what this creator may post now; it has no body."""
+    return api_request(endpoints, "POST", CREATOR_INFO, access_token)
+
+
+def read_creator_info(request: Request, response: Response) -> CreatorInfo:
+    """Return the creator info of an answer.
+
+    Raises:
+        PostingRefused: the creator may not post now; TikTok says so with HTTP 200.
+    """
+    return structured(CreatorInfo, request, response, open_envelope(request, response))
+
+
+def video_init_request(endpoints: Endpoints, access_token: Secret, post: VideoPost, source: ChunkPlan | str) -> Request:
+    """Return the call that begins a video post, from a file cut by a plan or from a URL that TikTok pulls."""
+    document: dict[str, Any] = {} if post.draft else {"post_info": _video_info(post)}
+    if isinstance(source, str):
+        document["source_info"] = {"source": "PULL_FROM_URL", "video_url": source}
+    else:
+        document["source_info"] = {"source": "FILE_UPLOAD", **asdict(source)}
+    return api_request(endpoints, "POST", INBOX_VIDEO if post.draft else DIRECT_VIDEO, access_token, document)
+
+
+def photo_init_request(endpoints: Endpoints, access_token: Secret, post: PhotoPost) -> Request:
+    """Return the call that begins a photo post. The AI label stands at the root here, unlike a video's."""
+    document: dict[str, Any] = {
+        "media_type": "PHOTO",
+        "post_mode": "MEDIA_UPLOAD" if post.draft else "DIRECT_POST",
+        "post_info": _photo_info(post),
+        "source_info": {
+            "source": "PULL_FROM_URL",
+            "photo_images": list(post.photo_images),
+            "photo_cover_index": post.photo_cover_index,
+        },
+    }
+    if post.is_aigc:
+        document["is_aigc"] = True
+    return api_request(endpoints, "POST", PHOTOS, access_token, document)
+
+
+def read_ticket(request: Request, response: Response, endpoints: Endpoints, *, uploads: bool) -> Ticket:
+    """Return what the begun post is known by.
+
+    Raises:
+        ForeignUploadHost: the upload URL is none of TikTok's; nothing may be sent there.
+        UnexpectedResponse: no publish id, or no upload URL where `uploads` needs one.
+    """
+    ticket = structured(Ticket, request, response, open_envelope(request, response))
+    if not ticket.publish_id:
+        raise unexpected(request, response, "the publish_id is empty")
+    if not uploads:
+        return Ticket(publish_id=ticket.publish_id)
+    if not ticket.upload_url:
+        raise unexpected(request, response, "it has no upload_url")
+    if not endpoints.allows_upload_to(ticket.upload_url):
+        raise ForeignUploadHost(
+            request.name,
+            f"the upload URL of {ticket.publish_id} is not on TikTok's hosts; no byte was sent",
+            response.status,
+        )
+    return ticket
+
+
+def chunk_request(
+    upload_url: str,
+    source: Source,
+    chunk: tuple[int, int],
+    media_type: MediaType,
+    on_sent: Callable[[int], None] | None = None,
+) -> Request:
+    """Return the call that hands over the bytes from first to last (inclusive). It carries no token of ours."""
+    first, last = chunk
+    return Request(
+        method="PUT",
+        url=upload_url,
+        headers={"Content-Type": media_type.value, "Content-Range": f"bytes {first}-{last}/{source.size}"},
+        body=FileSlice(source, first, last - first + 1),
+        on_sent=on_sent,
+    )
+
+
+@frozen
+class ChunkAnswer:
+    """What the upload host said to a chunk.
+
+    Attributes:
+        status: HTTP status.
+        uploaded: bytes that it has, as far as it says; TikTok does not define whether its figure is a count or the
+            last offset, so this may be one too few.
+    """
+
+    status: int
+    uploaded: int | None
+
+
+def read_chunk_answer(_request: Request, response: Response) -> ChunkAnswer:
+    """Return the answer to a chunk; its body is undocumented and not read."""
+    found = CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    return ChunkAnswer(response.status, int(found[1]) if found else None)
+
+
+def status_request(endpoints: Endpoints, access_token: Secret, publish_id: str) -> Request:
+    """Return the question how a post is doing."""
+    return api_request(endpoints, "POST", STATUS, access_token, {"publish_id": publish_id})
+
+
+def read_publication(request: Request, response: Response, publish_id: str) -> Publication:
+    """Return the state of a post; every field but the status may be missing."""
+    data = open_envelope(request, response)
+    return structured(
+        Publication, request, response, data, publish_id=publish_id, post_ids=_post_ids(data, request, response)
+    )
+
+
+def _video_info(post: VideoPost) -> dict[str, Any]:
+    info = asdict(post, filter=lambda attribute, value: attribute.name != "draft" and value is not None)
+    return info if post.title else {name: value for name, value in info.items() if name != "title"}
+
+
+def _photo_info(post: PhotoPost) -> dict[str, Any]:
+    # The title goes along even when empty: TikTok refuses a post_info without any member.
+    info: dict[str, Any] = {"title": post.title}
+    if post.description:
+        info["description"] = post.description
+    if not post.draft:
+        info |= {
+            "privacy_level": post.privacy_level,
+            "disable_comment": post.disable_comment,
+            "auto_add_music": post.auto_add_music,
+            "brand_content_toggle": post.brand_content_toggle,
+            "brand_organic_toggle": post.brand_organic_toggle,
+        }
+    return info
+
+
+def _post_ids(data: Mapping[str, Any], request: Request, response: Response) -> tuple[int, ...]:
+    # TikTok's own spelling; seen as a list of numbers, of strings, as a single one, and missing.
+    found = data.get("publicaly_available_post_id")
+    several = found if isinstance(found, list) else [found]
+    try:
+        return tuple(int(one) for one in several if one not in (None, ""))
+    except (ValueError, TypeError):
+        raise unexpected(request, response, "a post id is no number") from None

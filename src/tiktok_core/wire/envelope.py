@@ -6,8 +6,9 @@ type.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from functools import cache
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeVar
@@ -30,7 +31,7 @@ from tiktok_core.errors import (
 from tiktok_core.version import __version__
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
 
-__all__ = ["USER_AGENT", "api_request", "open_envelope", "read_json", "structured", "unexpected"]
+__all__ = ["USER_AGENT", "api_request", "open_envelope", "read_json", "retry_after", "structured", "unexpected"]
 
 T = TypeVar("T")
 
@@ -39,6 +40,8 @@ JSON_TYPE: Final = "application/json; charset=UTF-8"
 EXCERPT: Final = 200
 LONGEST_RETRY_AFTER: Final = 86_400.0
 A_MINUTE: Final = 60.0
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+IMF_FIXDATE: Final = re.compile(rf"[A-Z][a-z]{{2}}, (\d\d) ({'|'.join(MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) GMT")
 
 CLASSES: Final[dict[str, type[ApiError]]] = {
     "access_token_invalid": AccessTokenInvalid,
@@ -162,16 +165,23 @@ def retry_after(headers: Mapping[str, str]) -> float:
     """
     value = headers.get("retry-after", "").strip()
     try:
-        seconds = float(value)
+        seconds = (
+            float(value) if value[:1].isdigit() else (_date(value) - _date(headers.get("date", ""))).total_seconds()
+        )
     except ValueError:
-        try:
-            until, now = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("date", ""))
-            seconds = (until - now).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return A_MINUTE
+        return A_MINUTE
     if not isfinite(seconds) or seconds < 0:
         return A_MINUTE
     return min(seconds, LONGEST_RETRY_AFTER)
+
+
+def _date(text: str) -> datetime:
+    # By hand: `email.utils` would bring sockets along, and `strptime` reads month names by the locale.
+    found = IMF_FIXDATE.fullmatch(text.strip())
+    if not found:
+        raise ValueError("no IMF-fixdate")
+    day, month, year, hour, minute, second = found.groups()
+    return datetime(int(year), MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
 
 
 def _log_id(holder: Mapping[str, Any]) -> str:

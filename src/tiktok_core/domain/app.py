@@ -4,6 +4,7 @@ Sources: developers.tiktok.com/doc/login-kit-desktop, /doc/login-kit-web (redire
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final
@@ -18,7 +19,10 @@ __all__ = ["DEFAULT_SCOPES", "App", "AppKind", "Endpoints", "Scope", "check_scop
 
 REDIRECT_LENGTH: Final = 512
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1")
-UPLOAD_DOMAIN: Final = ".tiktokapis.com"
+UPLOAD_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+tiktokapis\.com(?::443)?", re.IGNORECASE)
+# Readers of URLs disagree on `[::1].example` and `example[v1.x]`, so nothing but these two forms is taken for a host.
+HOST_AND_PORT: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]+)?", re.IGNORECASE)
+PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
 
 
 class Scope(StrEnum):
@@ -96,7 +100,7 @@ class App:
     @property
     def has_wildcard_port(self) -> bool:
         """Whether any free port may stand in the redirect URI."""
-        return ":*/" in self.redirect_uri
+        return urlsplit(self.redirect_uri).netloc.endswith(":*")
 
     def redirect_on(self, port: int) -> str:
         """Return the redirect URI to send when listening on `port`."""
@@ -108,7 +112,8 @@ class App:
             return uri == self.redirect_uri
         head, _, tail = self.redirect_uri.partition("*")
         port = uri[len(head) : len(uri) - len(tail)]
-        return uri.startswith(head) and uri.endswith(tail) and port.isascii() and port.isdigit() and int(port) < 65536
+        matches = uri.startswith(head) and uri.endswith(tail) and PORT.fullmatch(port)
+        return bool(matches) and int(port) < 65536
 
 
 @frozen(kw_only=True)
@@ -142,12 +147,10 @@ class Endpoints:
             return False
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
+            _port = parts.port
         except ValueError:
             return False
-        if "@" in parts.netloc:
-            return False
-        if parts.scheme == "https" and host.endswith(UPLOAD_DOMAIN) and port in (None, 443):
+        if parts.scheme == "https" and UPLOAD_HOST.fullmatch(parts.netloc):
             return True
         return is_loopback(self.api_url) and parts.scheme in ("http", "https") and is_loopback(url)
 
@@ -155,9 +158,12 @@ class Endpoints:
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine."""
     try:
-        host = urlsplit(url).hostname or ""
+        found = HOST_AND_PORT.fullmatch(urlsplit(url).netloc)
     except ValueError:
         return False
+    if not found:
+        return False
+    host = (found[1] or found[2]).lower()
     if host == "localhost":
         return True
     try:
@@ -187,8 +193,8 @@ def _app_problems(client_key: str, client_secret: str | Secret, redirect_uri: st
     for name, value in (("client_key", client_key), ("client_secret", Secret(client_secret).reveal())):
         if not value:
             yield Problem(name, "is missing: copy it from the app's page in TikTok's developer portal")
-        elif any(character <= " " or character == "\x7f" for character in value):
-            yield Problem(name, "holds a blank or a control character")
+        elif not value.isascii() or any(character <= " " or character == "\x7f" for character in value):
+            yield Problem(name, "holds a blank, a control character or one outside ASCII")
     if not redirect_uri:
         yield Problem("redirect_uri", "is missing: give it exactly as registered in TikTok's developer portal")
         return
@@ -234,10 +240,10 @@ def _desktop_problems(scheme: str, host: str, port: int | None) -> Iterator[str]
 def _host_problems(name: str, url: str) -> Iterator[Problem]:
     try:
         parts = urlsplit(url)
-        valid = bool(parts.hostname) and url.isascii() and "@" not in parts.netloc and parts.port != 0
+        valid = HOST_AND_PORT.fullmatch(parts.netloc) is not None and url.isascii() and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or parts.query or parts.fragment or any(character <= " " for character in url):
+    if not valid or any(character <= " " or character in "?#\\\x7f" for character in url):
         yield Problem(name, "is not an absolute URL without user, query and fragment")
     elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
         yield Problem(name, "must be https; plain http is for a loopback address only")

@@ -37,7 +37,13 @@ class ChunkPlan:
     total_chunk_count: int
 
     def chunk(self, index: int) -> tuple[int, int]:
-        """Return the first and the last byte (inclusive) of chunk `index`, counted from 0."""
+        """Return the first and the last byte (inclusive) of chunk `index`, counted from 0.
+
+        Raises:
+            IndexError: there is no such chunk.
+        """
+        if not 0 <= index < self.total_chunk_count:
+            raise IndexError(f"chunk {index} of {self.total_chunk_count}")
         first = index * self.chunk_size
         if index == self.total_chunk_count - 1:
             return first, self.video_size - 1
@@ -66,7 +72,7 @@ def plan_chunks(video_size: int, chunk_size: int | None = None) -> ChunkPlan:
     if not 1 <= video_size <= LARGEST_VIDEO:
         refuse(InvalidPost, size_problem(video_size))
     if chunk_size is None:
-        chunk_size = video_size if video_size <= LARGEST_CHUNK else DEFAULT_CHUNK
+        chunk_size = _usual_chunk(video_size)
     elif reason := _chunk_problem(video_size, chunk_size):
         raise InvalidPost((Problem("chunk_size", reason),))
     return ChunkPlan(video_size, chunk_size, video_size // chunk_size)
@@ -91,17 +97,26 @@ def size_problem(video_size: int) -> Iterator[Problem]:
         yield Problem("video", f"the file has {video_size:,} bytes, TikTok takes at most 4 GB ({LARGEST_VIDEO:,})")
 
 
+def _usual_chunk(video_size: int) -> int:
+    return video_size if video_size <= LARGEST_CHUNK else DEFAULT_CHUNK
+
+
 def _chunk_problem(video_size: int, chunk_size: int) -> str:
     if chunk_size == video_size:
         if video_size <= LARGEST_CHUNK:
             return ""
         return f"a video above {LARGEST_CHUNK:,} bytes must go in several chunks; {DEFAULT_CHUNK:,} is a good size"
     if chunk_size > video_size:
-        return f"{chunk_size:,} is more than the video's {video_size:,} bytes; leave it out to let the video be planned"
+        return (
+            f"{chunk_size:,} is more than the video's {video_size:,} bytes; {_usual_chunk(video_size):,} is a good size"
+        )
     if video_size < SMALLEST_CHUNK:
         return f"a video below {SMALLEST_CHUNK:,} bytes goes in one chunk of its own size, {video_size:,}"
     if not SMALLEST_CHUNK <= chunk_size <= LARGEST_CHUNK:
-        return f"{chunk_size:,} is not between {SMALLEST_CHUNK:,} and {LARGEST_CHUNK:,}, where every chunk has to be"
+        return (
+            f"{chunk_size:,} is not between {SMALLEST_CHUNK:,} and {LARGEST_CHUNK:,}, where every chunk has to be; "
+            f"{_usual_chunk(video_size):,} is a good size"
+        )
     if video_size // chunk_size == 1:
         whole = f"{video_size:,} (the whole video) or " if video_size <= LARGEST_CHUNK else ""
         at_most = max(video_size // 2, SMALLEST_CHUNK)

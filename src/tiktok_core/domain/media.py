@@ -94,12 +94,12 @@ def is_url(text: str) -> bool:
 
 def url_problems(field: str, url: str) -> Iterator[Problem]:
     """Yield what keeps TikTok from pulling this URL, as far as its spelling tells: https, a domain, no user."""
-    if any(character <= " " or character in "\\\x7f" for character in url):
-        yield Problem(field, "the URL holds a blank, a backslash or a control character")
+    if any(character <= " " or character in "\\\x7f" or "\ud800" <= character <= "\udfff" for character in url):
+        yield Problem(field, "the URL holds a blank, a backslash, a control character or half of a surrogate pair")
         return
     try:
         parts = urlsplit(url)
-        host, _port = (parts.hostname or "").rstrip("."), parts.port
+        host, _port = _ascii((parts.hostname or "").removesuffix(".")), parts.port
     except ValueError:
         yield Problem(field, "is not a URL")
         return
@@ -107,9 +107,9 @@ def url_problems(field: str, url: str) -> Iterator[Problem]:
         yield Problem(field, f"TikTok pulls from https URLs only, not {parts.scheme or 'a bare name'}")
     if not host:
         yield Problem(field, "the URL names no host")
-    elif _is_address(host):
+    elif "[" in parts.netloc or _is_address(host):
         yield Problem(field, f"TikTok pulls from domains only, not from the address {host}")
-    elif "." not in host or not all(HOST_LABEL.fullmatch(label) for label in _ascii(host).split(".")):
+    elif "." not in host or not all(HOST_LABEL.fullmatch(label) for label in host.split(".")):
         yield Problem(field, f"{host!r} is not a public domain name")
     if "@" in parts.netloc:
         yield Problem(field, "the URL names a user")
@@ -129,6 +129,7 @@ def _is_address(host: str) -> bool:
 
 
 def _ascii(host: str) -> str:
+    # Other scripts' digits and dots become ASCII ones, as they do for whoever looks the name up.
     try:
         return host.encode("idna").decode()
     except UnicodeError:

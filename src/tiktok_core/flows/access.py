@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from attrs import evolve
 
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh, renewed
-from tiktok_core.errors import AccessTokenInvalid, GrantRejected, SignInRequired
+from tiktok_core.errors import AccessTokenInvalid, ApiError, GrantRejected, SignInRequired, TransportError
 from tiktok_core.flows.exchange import Context, exchange
 from tiktok_core.wire.http import Request, Response
 from tiktok_core.wire.oauth import read_tokens, refresh_request
@@ -50,13 +50,21 @@ async def authorized(
 async def usable_tokens(context: Context, account: str) -> Tokens:
     """Return the account's tokens, renewed if their end is near.
 
+    A renewal ahead of the end that fails for want of an answer is no obstacle: the tokens still live.
+
     Raises:
         SignInRequired: there are none, or they can no longer be renewed.
+        TransportError, ApiError: they have ended, and TikTok could not be asked for others.
     """
     tokens = await _stored(context, account)
-    if needs_refresh(tokens, context.clock.now()):
+    if not needs_refresh(tokens, context.clock.now()):
+        return tokens
+    try:
         return await refreshed(context, account, tokens)
-    return tokens
+    except (TransportError, ApiError):
+        if tokens.is_expired(context.clock.now()):
+            raise
+        return tokens
 
 
 async def refreshed(context: Context, account: str, stale: Tokens) -> Tokens:

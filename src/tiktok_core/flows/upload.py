@@ -72,7 +72,11 @@ def _beyond(first: int, on_sent: Callable[[int], None], sent: int) -> None:
 
 
 def _check_source(film: Film, publish_id: str) -> None:
-    if film.source.fingerprint != film.fingerprint:
+    try:
+        unchanged = film.source.fingerprint == film.fingerprint
+    except SourceChanged as error:
+        raise evolve(error, publish_id=publish_id) from None
+    if not unchanged:
         raise SourceChanged(publish_id, "the file was changed while it was being uploaded; post it again as it is now")
 
 

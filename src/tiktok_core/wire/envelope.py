@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from math import isfinite
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, get_args, get_origin
 
 import attrs
 
@@ -31,13 +31,24 @@ from tiktok_core.errors import (
 from tiktok_core.version import __version__
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
 
-__all__ = ["USER_AGENT", "api_request", "open_envelope", "read_json", "retry_after", "structured", "unexpected"]
+__all__ = [
+    "USER_AGENT",
+    "api_request",
+    "log_id_of",
+    "open_envelope",
+    "read_json",
+    "retry_after",
+    "structured",
+    "unexpected",
+    "unreadable",
+]
 
 T = TypeVar("T")
 
 USER_AGENT: Final = f"tiktok-open/{__version__}"
 JSON_TYPE: Final = "application/json; charset=UTF-8"
 EXCERPT: Final = 200
+TOKEN_LIKE: Final = re.compile(r"\b(?:act|rft|clt)\.\S*|[\w.~*!%+=-]{24,}")
 LONGEST_RETRY_AFTER: Final = 86_400.0
 A_MINUTE: Final = 60.0
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -99,11 +110,7 @@ def read_json(request: Request, response: Response) -> Mapping[str, Any]:
         if not isinstance(document, dict):
             raise TypeError("no JSON object")
     except (ValueError, TypeError, RecursionError) as error:
-        if response.status == 429:
-            raise _api_error("rate_limit_exceeded", "", "", response) from None
-        if response.status >= 500:
-            raise ServerError(f"http_{response.status}", "no JSON object came with it", "", response.status) from None
-        raise unexpected(request, response, f"{_why(error)}: {_excerpt(response.body)}") from None
+        raise unreadable(request, response, f"{_why(error)}: {_excerpt(response.body)}") from None
     return document
 
 
@@ -111,21 +118,19 @@ def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
     """Return the `data` of a v2 answer; an absent one is empty.
 
     Raises:
-        ApiError: TikTok answered with a code other than `ok`; the class follows the code.
+        ApiError: TikTok answered with a code other than `ok`; the class follows the code, or HTTP 429 or 5xx.
         UnexpectedResponse: the answer has no envelope.
     """
     document = read_json(request, response)
     error = document.get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
-        if response.status >= 500:
-            raise ServerError(f"http_{response.status}", "", _log_id(document), response.status)
-        raise unexpected(request, response, "it has no error.code", _log_id(document))
+        raise unreadable(request, response, "it has no error.code", log_id_of(document))
     code = error["code"]
-    log_id = _log_id(error) or _log_id(document)
+    log_id = log_id_of(error, document, response.headers)
     if code != "ok":
         raise _api_error(code, str(error.get("message") or ""), log_id, response)
     if response.status >= 400:
-        raise unexpected(request, response, "error.code is ok, the HTTP status is not", log_id)
+        raise unreadable(request, response, "error.code is ok, the HTTP status is not", log_id)
     data = document.get("data")
     if data is not None and not isinstance(data, dict):
         raise unexpected(request, response, "data is no object", log_id)
@@ -140,14 +145,29 @@ def structured(cls: type[T], request: Request, response: Response, data: Mapping
     """
     try:
         return _converter()({**data, **known}, cls)
-    except Exception as error:
-        # cattrs groups its findings by field in an exception group of its own; its words quote the answer.
-        raise unexpected(request, response, f"fields of {cls.__name__} are missing or of another type") from error
+    except Exception:  # noqa: BLE001 - whatever the converter stumbles over, the answer is not what was documented
+        # Without its cause, whose words quote the answer: a token may be in it.
+        raise unexpected(request, response, f"fields of {cls.__name__} are missing or of another type") from None
 
 
 def unexpected(request: Request, response: Response, reason: str, log_id: str = "") -> UnexpectedResponse:
     """Return the error for an answer outside the documented shape."""
-    return UnexpectedResponse(request.name, reason, response.status, log_id or _log_id(response.headers))
+    return UnexpectedResponse(request.name, reason, response.status, log_id or log_id_of(response.headers))
+
+
+def unreadable(
+    request: Request, response: Response, reason: str, log_id: str = ""
+) -> RateLimited | ServerError | UnexpectedResponse:
+    """Return the error for an answer without TikTok's own: HTTP 429 and 5xx speak for themselves."""
+    log_id = log_id or log_id_of(response.headers)
+    if response.status == 429:
+        code = "rate_limit_exceeded"
+        return RateLimited(code, "", log_id, 429, explain(code), retry_after(response.headers))
+    if response.status >= 500:
+        return ServerError(
+            f"http_{response.status}", "TikTok's own error did not come with it", log_id, response.status
+        )
+    return unexpected(request, response, reason, log_id)
 
 
 def _api_error(code: str, message: str, log_id: str, response: Response) -> ApiError:
@@ -184,10 +204,11 @@ def _date(text: str) -> datetime:
     return datetime(int(year), MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
 
 
-def _log_id(holder: Mapping[str, Any]) -> str:
+def log_id_of(*holders: Mapping[str, Any]) -> str:
+    """Return TikTok's id of the exchange from the first holder (error, document, headers) that has one."""
     # The documents' tables spell it `logid`, the answers `log_id`; the header is what proxies of TikTok's add.
-    found = holder.get("log_id") or holder.get("logid") or holder.get("x-tt-logid") or ""
-    return found if isinstance(found, str) else str(found)
+    found = (holder.get(name) for holder in holders for name in ("log_id", "logid", "x-tt-logid"))
+    return next((str(one) for one in found if one), "")
 
 
 def _no_constant(word: str) -> NoReturn:
@@ -203,8 +224,11 @@ def _why(error: Exception) -> str:
 
 
 def _excerpt(body: bytes) -> str:
-    text = body[:EXCERPT].decode("utf-8", "replace")
-    return repr(text) if text else "empty"
+    if not body:
+        return "empty"
+    if body.lstrip(b"\xef\xbb\xbf\xfe\xff\0 \t\r\n")[:1] in (b"{", b"[", b'"'):
+        return f"{len(body):,} bytes, not shown because they may hold a token"
+    return repr(TOKEN_LIKE.sub("***", body[:EXCERPT].decode("utf-8", "replace")))
 
 
 @cache
@@ -217,6 +241,10 @@ def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
     converter.register_structure_hook(int, lambda value, _: _as_int(value))
     converter.register_structure_hook(str, lambda value, _: _as_text(value))
     converter.register_structure_hook(bool, lambda value, _: _as_bool(value))
+    converter.register_structure_hook_func(
+        lambda cls: get_origin(cls) is tuple,
+        lambda value, cls: tuple(converter.structure(one, get_args(cls)[0]) for one in _as_list(value)),
+    )
 
     def without_nulls(cls: type[Any]) -> Callable[[Mapping[str, Any], Any], Any]:
         structure = make_dict_structure_fn(cls, converter)
@@ -230,6 +258,12 @@ def _as_int(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError("no integer")
     return int(value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return [one for one in value if one is not None]
+    return [value]
 
 
 def _as_text(value: Any) -> str:

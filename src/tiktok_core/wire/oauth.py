@@ -7,7 +7,7 @@ Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop, /doc/o
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from attrs import frozen
 
@@ -15,7 +15,7 @@ from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.sign_in import Authorization, Callback, failed
 from tiktok_core.domain.tokens import Secret, Tokens, lifetime_end, parse_scope
 from tiktok_core.errors import InvalidInput, Problem
-from tiktok_core.wire.envelope import open_envelope, read_json, structured, unexpected
+from tiktok_core.wire.envelope import log_id_of, open_envelope, read_json, structured, unexpected, unreadable
 from tiktok_core.wire.http import Request, Response
 
 __all__ = [
@@ -65,7 +65,9 @@ def callback_of(url: str) -> Callback:
     Raises:
         InvalidInput: a parameter that decides comes twice, so nobody can say which one counts.
     """
-    query = urlsplit(url).query if "?" in url or "://" in url else url
+    # By hand: `urlsplit` raises on what people paste, and takes a query's own `://` or `?` for a URL's.
+    head, mark, tail = url.strip().partition("#")[0].partition("?")
+    query = tail if mark and ("://" in head or "=" not in head) else head + mark + tail
     values: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in values and name in {"code", "state", "error", "scopes"}:
@@ -112,7 +114,9 @@ def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
     document = _accepted(request, response)
     answer = structured(_TokenAnswer, request, response, document)
     if not answer.access_token:
-        raise unexpected(request, response, "it has neither access_token nor error", str(document.get("log_id") or ""))
+        raise unexpected(request, response, "it has neither access_token nor error", log_id_of(document))
+    if not all(token.isascii() and token.isprintable() and " " not in token for token in answer.tokens):
+        raise unexpected(request, response, "a token holds characters that cannot be sent", log_id_of(document))
     return Tokens(
         open_id=answer.open_id,
         access_token=Secret(answer.access_token),
@@ -145,6 +149,10 @@ class _TokenAnswer:
     expires_in: int = SHORTEST_ACCESS
     refresh_expires_in: int = SHORTEST_REFRESH
 
+    @property
+    def tokens(self) -> tuple[str, str]:
+        return self.access_token, self.refresh_token
+
 
 def _form(endpoints: Endpoints, path: str, app: App, **fields: str) -> Request:
     form = {"client_key": app.client_key, "client_secret": app.client_secret.reveal(), **fields}
@@ -165,9 +173,9 @@ def _accepted(request: Request, response: Response) -> Mapping[str, Any]:
     error = document.get("error")
     if isinstance(error, str) and error:
         description = str(document.get("error_description") or "")
-        raise failed(error, description, str(document.get("log_id") or ""), response.status)
+        raise failed(error, description, log_id_of(document, response.headers), response.status)
     if isinstance(error, dict):
         open_envelope(request, response)
     if response.status >= 400:
-        raise unexpected(request, response, "it has no OAuth error", str(document.get("log_id") or ""))
+        raise unreadable(request, response, "it has no OAuth error", log_id_of(document))
     return document

@@ -152,9 +152,7 @@ def status_request(endpoints: Endpoints, access_token: Secret, publish_id: str) 
 def read_publication(request: Request, response: Response, publish_id: str) -> Publication:
     """Return the state of a post; every field but the status may be missing."""
     data = open_envelope(request, response)
-    return structured(
-        Publication, request, response, data, publish_id=publish_id, post_ids=_post_ids(data, request, response)
-    )
+    return structured(Publication, request, response, data, publish_id=publish_id, post_ids=_post_ids(data))
 
 
 def _video_info(post: VideoPost) -> dict[str, Any]:
@@ -178,11 +176,8 @@ def _photo_info(post: PhotoPost) -> dict[str, Any]:
     return info
 
 
-def _post_ids(data: Mapping[str, Any], request: Request, response: Response) -> tuple[int, ...]:
-    # TikTok's own spelling; seen as a list of numbers, of strings, as a single one, and missing.
+def _post_ids(data: Mapping[str, Any]) -> list[Any]:
+    # TikTok's own spelling; seen as a list of numbers, of strings, as a single one, and missing. No post has the id 0.
     found = data.get("publicaly_available_post_id")
     several = found if isinstance(found, list) else [found]
-    try:
-        return tuple(int(one) for one in several if one not in (None, ""))
-    except (ValueError, TypeError):
-        raise unexpected(request, response, "a post id is no number") from None
+    return [one for one in several if one not in (None, "", 0)]

@@ -38,20 +38,25 @@ def load_tokens(record: bytes) -> Tokens:
     try:
         document: dict[str, Any] = json.loads(record)
         version = document["version"]
-        if version != VERSION:
-            raise ValueError(f"token record of version {version!r}, this release reads version {VERSION}")
-        return Tokens(
-            open_id=_text(document, "open_id"),
-            access_token=Secret(_text(document, "access_token")),
-            refresh_token=Secret(_text(document, "refresh_token")),
-            scope=tuple(str(scope) for scope in document["scope"]),
-            issued_at=_time(document, "issued_at"),
-            expires_at=_time(document, "expires_at"),
-            refresh_expires_at=_time(document, "refresh_expires_at"),
-        )
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
+        if version == VERSION:
+            return _tokens(document)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         # `from None`: the original message may quote the record.
         raise ValueError(f"damaged token record ({type(error).__name__})") from None
+    found = version if isinstance(version, int) else "unknown"
+    raise ValueError(f"token record of version {found}, this release reads version {VERSION}")
+
+
+def _tokens(document: dict[str, Any]) -> Tokens:
+    return Tokens(
+        open_id=_text(document, "open_id"),
+        access_token=Secret(_text(document, "access_token")),
+        refresh_token=Secret(_text(document, "refresh_token")),
+        scope=_words(document, "scope"),
+        issued_at=_time(document, "issued_at"),
+        expires_at=_time(document, "expires_at"),
+        refresh_expires_at=_time(document, "refresh_expires_at"),
+    )
 
 
 def _text(document: dict[str, Any], name: str) -> str:
@@ -59,6 +64,13 @@ def _text(document: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(name)
     return value
+
+
+def _words(document: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = document[name]
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise TypeError(name)
+    return tuple(value)
 
 
 def _time(document: dict[str, Any], name: str) -> datetime:

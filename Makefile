@@ -1,0 +1,57 @@
+# Everything a person does here. `make demo` and `make test` need Python 3.11+ and make, and set up the rest.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COVERAGE := --cov --cov-report= --cov-fail-under=0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types bench fmt clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/dev: requirements-dev.txt pyproject.toml src/tiktok_core/version.py
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/check: requirements-check.txt $(VENV)/dev
+	$(PIP) install --require-hashes -r requirements-check.txt
+	@touch $@
+
+setup: $(VENV)/dev  ## make the virtual environment in .venv
+
+demo: setup  ## the whole main job against a simulated TikTok on this machine
+	@$(BIN)/tiktok demo
+
+test: setup  ## all tests and contracts
+	@$(BIN)/python -m pytest -q
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/check
+	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
+	$(BIN)/pyright
+
+check: lint types  ## what CI runs: format, lint, types, layers, tests, coverage
+	$(BIN)/python -m pytest -q $(COVERAGE)
+	$(BIN)/coverage report --include='src/tiktok_core/domain/*' --fail-under=100 --skip-covered --show-missing
+	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
+
+bench: setup  ## measure; the README's figures come from here
+	@$(BIN)/python benchmarks/run.py
+
+fmt: setup  ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,61 @@
+"""Both faces of the clients are one: names, parameters, defaults, docstrings."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tiktok_core import Account, AsyncAccount, AsyncTikTok, TikTok
+
+PAIRS = [(AsyncTikTok, TikTok), (AsyncAccount, Account)]
+
+
+def public(cls: type) -> dict[str, Any]:
+    """Return what a class offers by a public name, inherited or not."""
+    return {name: inspect.getattr_static(cls, name) for name in dir(cls) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(("asynchronous", "plain"), PAIRS)
+def test_both_faces_offer_the_same_names(asynchronous: type, plain: type) -> None:
+    """Whatever one face can do the other can, too."""
+    assert public(asynchronous).keys() == public(plain).keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "asynchronous", "plain"),
+    [(name, left, right) for left, right in PAIRS for name in public(left)],
+)
+def test_each_member_is_the_same_on_both_faces(name: str, asynchronous: type, plain: type) -> None:
+    """A method has the same parameters, defaults and docstring on both faces, and neither docstring is empty."""
+    one, other = public(asynchronous)[name], public(plain)[name]
+    if isinstance(one, property):
+        assert isinstance(other, property)
+        assert one.__doc__ == other.__doc__
+        return
+    assert parameters(one) == parameters(other)
+    assert one.__doc__
+    assert one.__doc__ == other.__doc__
+    assert not inspect.iscoroutinefunction(inspect.unwrap(other, stop=lambda f: f is other))
+
+
+def parameters(method: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
+    """Return name, kind and default of each parameter but the first."""
+    found = list(inspect.signature(method).parameters.values())[1:]
+    return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
+
+
+# The asynchronous client may do without a protection by awaiting; the blocking one does so by driving.
+DIFFERENT_DEFAULTS = {"protect"}
+
+
+def test_both_clients_are_made_with_the_same_words() -> None:
+    """The constructors differ in the family of the ports alone."""
+    made = [
+        {
+            (parameter.name, parameter.kind, None if parameter.name in DIFFERENT_DEFAULTS else parameter.default)
+            for parameter in inspect.signature(cls).parameters.values()
+        }
+        for cls in (AsyncTikTok, TikTok)
+    ]
+    assert made[0] == made[1]

@@ -1,0 +1,35 @@
+"""What the core must not bring along when it is imported."""
+
+import subprocess
+import sys
+
+FORBIDDEN = (
+    "asyncio",
+    "socket",
+    "ssl",
+    "subprocess",
+    "sqlite3",
+    "http.client",
+    "urllib3",
+    "aiohttp",
+    "cattrs",
+)
+
+
+def test_importing_the_core_loads_nothing_of_the_world() -> None:
+    """`import tiktok_core` loads no event loop, socket, database or HTTP library, and cattrs only at first use."""
+    code = f"import sys, tiktok_core; print(*[name for name in {FORBIDDEN!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
+def test_every_room_of_the_core_can_be_imported_first() -> None:
+    """No room of the core relies on another having been imported before it."""
+    code = (
+        "import importlib, pkgutil, tiktok_core\n"
+        "print(*sorted(m.name for m in pkgutil.walk_packages(tiktok_core.__path__, 'tiktok_core.')))"
+    )
+    rooms = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "tiktok_core.domain.chunks" in rooms
+    imports = ";".join(f"import {room}" for room in reversed(rooms))
+    subprocess.run([sys.executable, "-c", imports], check=True)

@@ -1,0 +1,85 @@
+"""A client of either world over the simulated TikTok in memory, under a virtual clock."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+from attrs import define, evolve
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI, SimulatedTikTok
+from tiktok_adapters.sources import open_source
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_core import App, AsyncTikTok, Secret, TikTok
+from tiktok_core.blocking import lift_clock, lift_tokens, lift_transport
+
+T = TypeVar("T")
+
+
+@define
+class Bench:
+    """What a test of the flows has at hand.
+
+    Attributes:
+        tiktok: the client; of either world, so its results go through `run`.
+        sim: the simulated TikTok behind it.
+        clock: the clock of both.
+        store: the tokens.
+    """
+
+    tiktok: Any
+    sim: SimulatedTikTok
+    clock: ManualClock
+    store: MemoryTokenStore
+    runner: Callable[[Coroutine[Any, Any, Any]], Any]
+
+    def run(self, result: Any) -> Any:
+        """Return a blocking method's result, or await an asynchronous one's."""
+        return self.runner(result) if inspect.iscoroutine(result) else result
+
+    def signed_in(self) -> Any:
+        """Return an account that has signed in by consent to everything asked for."""
+        authorization = self.tiktok.authorization(redirect_uri="http://127.0.0.1:4000/callback/")
+        return self.run(self.tiktok.sign_in(authorization, self.sim.authorize(authorization.url)))
+
+    def kill_access_token(self, open_id: str) -> None:
+        """Put a token in the store that TikTok does not know, beside a refresh token that it does."""
+        tokens = self.store.load(open_id)
+        assert tokens is not None
+        self.store.save(open_id, evolve(tokens, access_token=Secret("act.dead")))
+
+
+@pytest.fixture(params=["blocking", "asynchronous"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Give a client of each world in turn."""
+    clock = ManualClock()
+    sim = SimulatedTikTok(clock)
+    store = MemoryTokenStore()
+    app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
+    transport = FakeTransport(sim.handle, wait=clock.advance)
+    if request.param == "blocking":
+        tiktok: Any = TikTok(
+            app,
+            transport=transport,
+            tokens=store,
+            clock=clock,
+            protect=MainThreadProtect(),
+            open_source=open_source,
+        )
+        yield Bench(tiktok, sim, clock, store, runner=lambda _: pytest.fail("a blocking client gave a coroutine"))
+    else:
+        with asyncio.Runner() as runner:
+            tiktok = AsyncTikTok(
+                app,
+                transport=lift_transport(transport),
+                tokens=lift_tokens(store),
+                clock=lift_clock(clock),
+                protect=AsyncioProtect(),
+                open_source=open_source,
+            )
+            yield Bench(tiktok, sim, clock, store, runner=runner.run)
+    sim.close()

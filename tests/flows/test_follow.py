@@ -1,0 +1,132 @@
+"""Following a post: how often it is asked for, when it ends, and what is said when it does not."""
+
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.simulator import parse_fault
+from tiktok_adapters.sources import BytesSource
+from tiktok_core import ApiError, NotSent, PublishFailed, PublishStatus, StillProcessing
+
+CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
+
+
+def test_status_is_asked_after_one_second_and_then_ever_more_rarely(bench: Any) -> None:
+    """The waits are 1 s, then each 1.5 times the last, at most 10 s."""
+    account = bench.signed_in()
+    bench.sim.switches.processing_seconds = 60
+    bench.run(account.post_video(CLIP, draft=True))
+    naps = bench.clock.naps
+    assert naps[:4] == (1.0, 1.5, 2.25, 3.375)
+    assert max(naps) == 10.0
+    assert bench.sim.count("status") == len(naps)
+
+
+def test_waiting_for_a_known_post_asks_at_once(bench: Any) -> None:
+    """Somebody who asks for a post of yesterday is not made to wait."""
+    account = bench.signed_in()
+    handed = bench.run(account.post_video(CLIP, draft=True, wait=False))
+    bench.clock.advance(60)
+    assert bench.run(account.wait(handed.publish_id)).status == PublishStatus.SEND_TO_USER_INBOX
+    assert bench.clock.naps == ()
+
+
+@pytest.mark.parametrize("fault", ["never-ends", "word:QUEUED_SOMEWHERE"])
+def test_a_post_that_does_not_end_is_neither_success_nor_failure(bench: Any, fault: str) -> None:
+    """After its patience the client says that the post is still going on, with the last word."""
+    account = bench.signed_in()
+    bench.sim.switches.processing_seconds = 10**6
+    bench.sim.faults.add(parse_fault(f"init={fault}"))
+    with pytest.raises(StillProcessing, match="do not post again") as raised:
+        bench.run(account.post_video(CLIP, draft=True))
+    assert raised.value.publish_id == bench.sim.posts[0].publish_id
+    assert raised.value.status in {"PROCESSING_UPLOAD", "QUEUED_SOMEWHERE"}
+    assert 880 <= bench.clock.slept <= 900
+    assert len(bench.sim.posts) == 1
+
+
+def test_a_status_that_goes_back_does_not_undo_the_end(bench: Any) -> None:
+    """A post that ended has ended, and there is one."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("init=backwards"))
+    assert bench.run(account.post_video(CLIP, draft=True)).is_final
+    assert len(bench.sim.posts) == 1
+
+
+def test_a_token_that_dies_while_waiting_never_begins_another_post(bench: Any) -> None:
+    """The token expires over and over during the wait: it is renewed, and there is one init."""
+    account = bench.signed_in()
+    bench.sim.switches.access_seconds = 4
+    bench.run(account.refresh())
+    bench.sim.switches.processing_seconds = 120
+    done = bench.run(account.post_video(CLIP, draft=True))
+    assert done.is_final
+    assert bench.sim.count("inbox_init") == 1
+    assert bench.sim.count("token") > 3
+
+
+@pytest.mark.parametrize("fault", ["unreachable", "drop-after", "status:503", "code:internal_error", "truncate"])
+def test_a_few_lost_answers_do_not_end_the_wait(bench: Any, fault: str) -> None:
+    """Four questions in a row may go unanswered."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault(f"statusx4={fault}"))
+    assert bench.run(account.post_video(CLIP, draft=True)).is_final
+
+
+def test_a_network_that_is_gone_ends_the_wait_with_the_post_named(bench: Any) -> None:
+    """After five lost answers the error tells of the post, which goes on without us."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("statusx5=unreachable"))
+    with pytest.raises(StillProcessing) as raised:
+        bench.run(account.post_video(CLIP, draft=True))
+    assert isinstance(raised.value.__cause__, NotSent)
+    assert raised.value.publish_id == bench.sim.posts[0].publish_id
+
+
+def test_a_network_that_was_never_there_is_told_as_such(bench: Any) -> None:
+    """Asking for a post of which nothing is known ends with the network's error."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("statusx5=unreachable"))
+    with pytest.raises(NotSent):
+        bench.run(account.wait("v_pub_file~v2-1.1"))
+
+
+def test_a_rate_limit_while_waiting_is_waited_out(bench: Any) -> None:
+    """Thirty questions a minute are TikTok's limit; the wait keeps to what the refusal says."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("status=code:rate_limit_exceeded"))
+    assert bench.run(account.post_video(CLIP, draft=True)).is_final
+    assert max(bench.clock.naps) >= 10.0
+
+
+def test_an_unknown_post_is_told(bench: Any) -> None:
+    """TikTok's refusal of a publish id is passed on with its explanation."""
+    account = bench.signed_in()
+    with pytest.raises(ApiError, match="invalid_publish_id"):
+        bench.run(account.publish_status("v_pub_file~v2-1.0"))
+
+
+def test_a_failed_post_is_shown_by_status_and_raised_by_wait(bench: Any) -> None:
+    """Asking for a status tells of a failure; waiting for a success raises it."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("init=fail:file_format_check_failed"))
+    handed = bench.run(account.post_video(CLIP, draft=True, wait=False))
+    bench.clock.advance(60)
+    told = bench.run(account.publish_status(handed.publish_id))
+    assert (told.status, told.fail_reason) == (PublishStatus.FAILED, "file_format_check_failed")
+    with pytest.raises(PublishFailed):
+        bench.run(account.wait(handed.publish_id))
+
+
+@pytest.mark.parametrize("shape", ["numbers", "strings", "scalar", "missing"])
+def test_public_ids_are_read_in_every_shape(bench: Any, shape: str) -> None:
+    """Nineteen-digit ids come as numbers, strings, alone or not at all, and lose no digit."""
+    bench.sim.app.audited, bench.sim.creator.private = True, False
+    bench.sim.switches.status_ids = shape
+    account = bench.signed_in()
+    done = bench.run(account.post_video(CLIP, privacy_level="PUBLIC_TO_EVERYONE"))
+    bench.clock.advance(120)
+    told = bench.run(account.publish_status(done.publish_id))
+    expected = () if shape == "missing" else tuple(int(one) for one in bench.sim.posts[0].post_ids)
+    assert told.post_ids == expected
+    assert all(len(str(one)) == 19 for one in told.post_ids)

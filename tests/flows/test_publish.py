@@ -1,0 +1,392 @@
+"""Publishing: what is refused before anything is sent, what is posted, and what is told when it goes wrong."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_core import (
+    ApiError,
+    App,
+    ForeignUploadHost,
+    Interrupted,
+    InvalidPost,
+    OutcomeUnknown,
+    PostingRefused,
+    PrivacyLevel,
+    Progress,
+    PublishFailed,
+    PublishStatus,
+    ScopeMissing,
+    SignInRequired,
+    SourceChanged,
+    TikTok,
+    UnexpectedRedirect,
+    UploadError,
+    UploadExpired,
+)
+
+CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
+SELF_ONLY = PrivacyLevel.SELF_ONLY
+PHOTOS = ("https://media.example.com/1.jpg", "https://media.example.com/2.webp")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Give a small file that starts as an MP4 does."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(CLIP)
+    return path
+
+
+def test_a_video_file_is_posted_and_followed_to_its_end(bench: Any, clip: Path) -> None:
+    """TikTok holds the file's bytes, the caption and the level, and the result says that the post is complete."""
+    account = bench.signed_in()
+    done = bench.run(account.post_video(clip, title="Hello #world", privacy_level=SELF_ONLY, disable_duet=True))
+    post = bench.sim.post(done.publish_id)
+    assert done.status == PublishStatus.PUBLISH_COMPLETE
+    assert post.sha256 == hashlib.sha256(CLIP).hexdigest()
+    assert post.title == "Hello #world"
+    assert post.privacy_level == "SELF_ONLY"
+    assert post.post_info["disable_duet"] is True
+    assert len(bench.sim.posts) == 1
+
+
+def test_a_name_a_path_and_a_source_are_all_videos(bench: Any, clip: Path) -> None:
+    """A file's name, a path and a source of bytes post the same."""
+    account = bench.signed_in()
+    for video in (str(clip), clip, BytesSource(CLIP)):
+        done = bench.run(account.post_video(video, privacy_level=SELF_ONLY))
+        assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(CLIP).hexdigest()
+
+
+def test_a_draft_goes_to_the_inbox_without_settings(bench: Any, clip: Path) -> None:
+    """A draft needs no privacy level, asks for no creator info, and ends in the inbox."""
+    account = bench.signed_in()
+    done = bench.run(account.post_video(clip, draft=True))
+    assert done.status == PublishStatus.SEND_TO_USER_INBOX
+    assert done.is_final
+    assert bench.sim.count("creator_info") == 0
+    assert bench.sim.count("inbox_init") == 1
+
+
+def test_a_large_file_goes_in_chunks_one_after_another(bench: Any) -> None:
+    """Above 64,000,000 bytes there are several PUTs, and what arrives is the file."""
+    account = bench.signed_in()
+    data = os.urandom(1 << 20) * 67
+    done = bench.run(account.post_video(BytesSource(data), privacy_level=SELF_ONLY))
+    assert bench.sim.count("put") == len(data) // 10_000_000
+    assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(data).hexdigest()
+
+
+@settings(max_examples=40, deadline=None)
+@given(size=st.integers(1, 23_000_000), chunk=st.sampled_from([None, 5_242_880, 7_000_003, 11_000_000]), mb=st.data())
+def test_whatever_the_size_and_the_reading_of_mb_the_plan_is_taken(size: int, chunk: int | None, mb: Any) -> None:
+    """Every plan that the client does not refuse is taken by TikTok under each reading, and the bytes are the file's."""
+    clock = ManualClock()
+    sim = SimulatedTikTok(clock)
+    sim.switches.mb = mb.draw(st.sampled_from(["strict", "decimal", "binary"]))
+    app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "http://127.0.0.1:9/callback/")
+    sim.app.redirect_uris = (app.redirect_uri,)
+    tiktok = TikTok(app, transport=FakeTransport(sim.handle), tokens=MemoryTokenStore(), clock=clock)
+    begun = tiktok.authorization()
+    account = tiktok.sign_in(begun, sim.authorize(begun.url))
+    data = (hashlib.sha256(str(size).encode()).digest() * (size // 32 + 1))[:size]
+    try:
+        done = account.post_video(BytesSource(data), privacy_level=SELF_ONLY, chunk_size=chunk)
+    except InvalidPost as error:
+        assert chunk is not None
+        assert [problem.field for problem in error.problems] == ["chunk_size"]
+        assert sim.posts == ()
+    else:
+        assert sim.post(done.publish_id).sha256 == hashlib.sha256(data).hexdigest()
+    finally:
+        sim.close()
+
+
+def test_progress_grows_to_the_size_and_then_tells_the_status(bench: Any) -> None:
+    """Bytes sent never shrink, end at the size, and the words of the status follow."""
+    account = bench.signed_in()
+    seen: list[Progress] = []
+    data = bytes(12_000_000)
+    bench.run(
+        account.post_video(BytesSource(data), privacy_level=SELF_ONLY, chunk_size=6_000_000, on_progress=seen.append)
+    )
+    sent = [progress.sent_bytes for progress in seen]
+    assert sent == sorted(sent)
+    assert sent[-1] == len(data)
+    uploading = [progress for progress in seen if progress.stage == "uploading"]
+    assert len(uploading) >= 12
+    assert uploading[-1].plan is not None
+    assert uploading[-1].plan.total_chunk_count == 2
+    assert seen[-1].status == PublishStatus.PUBLISH_COMPLETE
+
+
+def test_a_url_is_pulled_by_tiktok(bench: Any) -> None:
+    """An https URL is handed over as it is, no byte leaves here, and the post completes."""
+    account = bench.signed_in()
+    done = bench.run(account.post_video("https://media.example.com/clip.mp4", privacy_level=SELF_ONLY))
+    assert done.status == PublishStatus.PUBLISH_COMPLETE
+    assert bench.sim.count("put") == 0
+
+
+def test_photos_are_posted_with_their_cover_and_label(bench: Any) -> None:
+    """A photo post carries its texts, its cover counted from 0, and the AI label."""
+    account = bench.signed_in()
+    done = bench.run(
+        account.post_photos(PHOTOS, title="Doors", description="#doors", privacy_level=SELF_ONLY, photo_cover_index=1)
+    )
+    post = bench.sim.post(done.publish_id)
+    assert done.status == PublishStatus.PUBLISH_COMPLETE
+    assert (post.title, post.mode) == ("Doors", "DIRECT_POST")
+    draft = bench.run(account.post_photos(PHOTOS, draft=True))
+    assert draft.status == PublishStatus.SEND_TO_USER_INBOX
+
+
+def test_without_waiting_the_call_returns_once_the_post_is_handed_over(bench: Any, clip: Path) -> None:
+    """`wait=False` asks for no status, and `wait` on the account follows later."""
+    account = bench.signed_in()
+    handed = bench.run(account.post_video(clip, privacy_level=SELF_ONLY, wait=False))
+    assert not handed.is_final
+    assert bench.sim.count("status") == 0
+    assert bench.run(account.wait(handed.publish_id)).status == PublishStatus.PUBLISH_COMPLETE
+
+
+def test_every_problem_is_told_at_once_and_nothing_is_asked(bench: Any, tmp_path: Path) -> None:
+    """A bad file and bad settings are one refusal, before the creator is asked."""
+    account = bench.signed_in()
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    with pytest.raises(InvalidPost) as raised:
+        bench.run(account.post_video(empty, title="x" * 2201, privacy_level="EVERYONE"))
+    assert [problem.field for problem in raised.value.problems] == ["video", "title", "privacy_level"]
+    assert bench.sim.count("creator_info") == 0
+    assert bench.sim.posts == ()
+
+
+def test_a_level_that_the_creator_does_not_have_is_refused_before_the_post_begins(bench: Any, clip: Path) -> None:
+    """A private account cannot post to everyone; the options it has are named."""
+    account = bench.signed_in()
+    with pytest.raises(InvalidPost, match="FOLLOWER_OF_CREATOR"):
+        bench.run(account.post_video(clip, privacy_level=PrivacyLevel.PUBLIC_TO_EVERYONE))
+    assert bench.sim.count("video_init") == 0
+
+
+def test_the_unaudited_refusal_says_that_the_account_must_be_private(bench: Any, clip: Path) -> None:
+    """The refusal that sends users in circles is explained: the account, not the post."""
+    account = bench.signed_in()
+    bench.sim.creator.private = False
+    with pytest.raises(PostingRefused, match="account that must be private") as raised:
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+    assert raised.value.code == "unaudited_client_can_only_post_to_private_accounts"
+    assert raised.value.log_id in str(raised.value)
+    assert bench.sim.posts == ()
+
+
+@pytest.mark.parametrize(
+    "code", ["spam_risk_too_many_posts", "spam_risk_user_banned_from_posting", "reached_active_user_cap"]
+)
+def test_a_creator_who_may_not_post_now_is_found_before_the_post_begins(bench: Any, clip: Path, code: str) -> None:
+    """The refusals that creator info gives with HTTP 200 are refusals."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault(f"creator_info=code:{code}@200"))
+    with pytest.raises(PostingRefused, match=code) as raised:
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+    assert raised.value.status == 200
+    assert bench.sim.count("video_init") == 0
+
+
+def test_a_missing_scope_is_told(bench: Any, clip: Path) -> None:
+    """Without `video.publish` a direct post says which kind of consent is missing."""
+    begun = bench.tiktok.authorization(["user.info.basic"], redirect_uri="http://127.0.0.1:4000/callback/")
+    account = bench.run(bench.tiktok.sign_in(begun, bench.sim.authorize(begun.url)))
+    with pytest.raises(ScopeMissing):
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+
+
+def test_nobody_signed_in_is_told_after_the_file_was_looked_at(bench: Any, clip: Path) -> None:
+    """A revoked account cannot post."""
+    account = bench.signed_in()
+    bench.run(account.revoke())
+    with pytest.raises(SignInRequired):
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+
+
+def test_no_byte_goes_to_a_foreign_upload_host(bench: Any, clip: Path) -> None:
+    """An upload URL elsewhere is refused before a byte leaves."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("video_init=foreign-upload-host"))
+    with pytest.raises(ForeignUploadHost, match="no byte was sent") as raised:
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+    assert "upload_token" not in str(raised.value)
+    assert bench.sim.count("put") == 0
+
+
+@pytest.mark.parametrize("operation", ["creator_info", "video_init", "put", "status"])
+def test_a_redirect_is_never_followed(bench: Any, clip: Path, operation: str) -> None:
+    """Wherever TikTok would send us, the request goes nowhere else."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault(f"{operation}=redirect:https://elsewhere.example/"))
+    with pytest.raises(UnexpectedRedirect):
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+    assert bench.sim.count("other") == 0
+
+
+@pytest.mark.parametrize("fault", ["drop-after", "status:503", "code:internal_error@500", "truncate"])
+def test_a_pull_whose_answer_is_lost_is_unknown_and_not_repeated(bench: Any, fault: str) -> None:
+    """TikTok may have begun to publish, so one request is all that is ever sent."""
+    account = bench.signed_in()
+    for operation, call in (
+        ("video_init", lambda: account.post_video(PHOTOS[0], privacy_level=SELF_ONLY)),
+        ("photo_init", lambda: account.post_photos(PHOTOS, privacy_level=SELF_ONLY)),
+    ):
+        bench.sim.faults.add(parse_fault(f"{operation}={fault}"))
+        with pytest.raises(OutcomeUnknown, match="before posting again"):
+            bench.run(call())
+        assert bench.sim.count(operation) == 1
+
+
+def test_a_pull_that_never_left_is_not_unknown(bench: Any) -> None:
+    """When nothing was sent, nothing is in doubt."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("video_init=unreachable"))
+    with pytest.raises(Exception, match="video/init") as raised:
+        bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY))
+    assert not isinstance(raised.value, OutcomeUnknown)
+    assert bench.sim.posts == ()
+
+
+def test_a_refused_token_at_a_pull_proves_that_nothing_was_done(bench: Any) -> None:
+    """A 401 at the init of a pull is renewed and repeated, and there is one post."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("video_init=code:access_token_invalid"))
+    bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY))
+    assert len(bench.sim.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("put=expire", UploadExpired),
+        ("put=status:404", UploadExpired),
+        ("put=status:403", UploadExpired),
+        ("put=status:416", UploadError),
+        ("put=status:400", UploadError),
+        ("put=status:502", UploadError),
+        ("put=status:206", UploadError),
+        ("put=drop-at:100", Interrupted),
+    ],
+)
+def test_bytes_that_could_not_be_handed_over_are_told(bench: Any, clip: Path, fault: str, error: type) -> None:
+    """Each way in which the upload host says no has its error, and no post is published."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault(fault))
+    with pytest.raises(error):
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+    assert [post.status for post in bench.sim.posts] == ["PROCESSING_UPLOAD"]
+
+
+def test_an_upload_host_that_is_done_too_early_is_not_believed(bench: Any) -> None:
+    """A 201 before the last byte is no success."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("put=status:201"))
+    with pytest.raises(UploadError, match="before the last byte"):
+        bench.run(account.post_video(BytesSource(bytes(12_000_000)), privacy_level=SELF_ONLY, chunk_size=6_000_000))
+
+
+def test_a_last_chunk_may_be_answered_with_200(bench: Any, clip: Path) -> None:
+    """Some hosts say 200 where the guide says 201."""
+    account = bench.signed_in()
+    bench.sim.switches.last_chunk_status = 200
+    assert bench.run(account.post_video(clip, privacy_level=SELF_ONLY)).status == PublishStatus.PUBLISH_COMPLETE
+
+
+@pytest.mark.parametrize("change", ["replaced", "grown", "truncated", "removed"])
+def test_a_file_that_changes_between_chunks_is_not_completed(bench: Any, tmp_path: Path, change: str) -> None:
+    """Not a byte of the changed file follows those of the first one."""
+    account = bench.signed_in()
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(bytes(12_000_000))
+    seen: list[int] = []
+
+    def meddle(progress: Progress) -> None:
+        if seen or progress.stage != "uploading":
+            return
+        seen.append(progress.sent_bytes)
+        if change == "replaced":
+            other = tmp_path / "other.mp4"
+            other.write_bytes(b"\x01" + bytes(11_999_999))
+            other.replace(path)
+        elif change == "grown":
+            with path.open("ab") as file:
+                file.write(b"more")
+        elif change == "truncated":
+            os.truncate(path, 500)
+        else:
+            path.unlink()
+
+    with pytest.raises(SourceChanged) as raised:
+        bench.run(account.post_video(path, privacy_level=SELF_ONLY, chunk_size=6_000_000, on_progress=meddle))
+    assert raised.value.publish_id == bench.sim.posts[0].publish_id
+    assert bench.sim.count("put") == 1
+    assert bench.sim.posts[0].status == "PROCESSING_UPLOAD"
+
+
+def test_a_failed_post_tells_its_reason_and_what_to_do(bench: Any, clip: Path) -> None:
+    """A post that TikTok gives up is an error with the reason and its explanation."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("init=fail:frame_rate_check_failed"))
+    with pytest.raises(PublishFailed, match="23 to 60") as raised:
+        bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
+    assert raised.value.reason == "frame_rate_check_failed"
+    assert raised.value.publish_id == bench.sim.posts[0].publish_id
+
+
+def test_a_chosen_chunk_size_is_for_files(bench: Any) -> None:
+    """A pull has no chunks, so a chunk size is refused rather than ignored."""
+    account = bench.signed_in()
+    with pytest.raises(InvalidPost, match="chunk_size"):
+        bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY, chunk_size=10_000_000))
+
+
+def test_a_client_without_files_posts_sources_only(bench: Any, clip: Path) -> None:
+    """Without `open_source` a name is refused in a sentence, and a source is posted."""
+    sim = bench.sim
+    app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "http://127.0.0.1:*/callback/")
+    tiktok = TikTok(app, transport=FakeTransport(sim.handle), tokens=bench.store, clock=bench.clock)
+    bench.signed_in()
+    account = tiktok.account()
+    with pytest.raises(InvalidPost, match="open_source"):
+        account.post_video(clip, privacy_level=SELF_ONLY)
+    assert account.post_video(BytesSource(CLIP), privacy_level=SELF_ONLY).is_final
+
+
+def test_the_profile_is_asked_for_by_what_the_scopes_open(bench: Any) -> None:
+    """Only fields of granted scopes are asked for; one outside them is TikTok's refusal."""
+    account = bench.signed_in()
+    assert bench.run(account.user_info()).display_name == "Maker One"
+    assert bench.run(account.user_info(["open_id"])).display_name is None
+    with pytest.raises(ScopeMissing):
+        bench.run(account.user_info(["username"]))
+    with pytest.raises(Exception, match="none of"):
+        bench.run(account.user_info(["name"]))
+
+
+def test_a_rate_limit_is_told_with_the_time_to_wait(bench: Any) -> None:
+    """The twenty-first question of a minute is refused, and the error says how long to wait."""
+    account = bench.signed_in()
+    bench.sim.switches.retry_after = True
+    for _ in range(20):
+        bench.run(account.creator_info())
+    with pytest.raises(ApiError) as raised:
+        bench.run(account.creator_info())
+    assert 0 < raised.value.retry_after <= 60

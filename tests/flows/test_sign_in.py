@@ -1,0 +1,194 @@
+"""Signing in, renewing, and ending what was granted."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from attrs import evolve
+
+from tiktok_adapters.simulator import Creator, parse_fault
+from tiktok_core import (
+    AccessDenied,
+    App,
+    ChallengeEncoding,
+    GrantRejected,
+    Interrupted,
+    InvalidSettings,
+    Secret,
+    SignInFailed,
+    SignInRequired,
+    StateMismatch,
+)
+
+REDIRECT = "http://127.0.0.1:4000/callback/"
+
+
+def test_a_sign_in_keeps_tokens_with_the_lifetimes_of_the_answer(bench: Any) -> None:
+    """After consent the account's tokens are stored, their ends taken from TikTok's own figures."""
+    bench.sim.switches.access_seconds = 1234
+    account = bench.signed_in()
+    tokens = bench.store.load(account.open_id)
+    assert tokens.access_token.reveal().startswith("act.")
+    assert tokens.expires_at - tokens.issued_at == timedelta(seconds=1234)
+    assert tokens.scope == ("user.info.basic", "video.publish", "video.upload")
+    assert bench.run(bench.tiktok.accounts()) == (tokens,)
+
+
+def test_the_authorization_page_is_asked_as_tiktok_documents_it(bench: Any) -> None:
+    """The address has `client_key`, comma-separated scopes, a state, and a hexadecimal challenge called S256."""
+    authorization = bench.tiktok.authorization(["user.info.basic", "video.upload"], redirect_uri=REDIRECT)
+    parts = urlsplit(authorization.url)
+    query = dict(parse_qsl(parts.query))
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://www.tiktok.com/v2/auth/authorize/"
+    assert query["scope"] == "user.info.basic,video.upload"
+    assert query["redirect_uri"] == REDIRECT
+    assert query["code_challenge_method"] == "S256"
+    assert len(query["code_challenge"]) == 64
+    assert set(query["code_challenge"]) <= set("0123456789abcdef")
+    assert "disable_auto_auth" not in query
+    again = dict(parse_qsl(urlsplit(bench.tiktok.authorization(redirect_uri=REDIRECT, always_ask=True).url).query))
+    assert again["disable_auto_auth"] == "1"
+    assert again["state"] != query["state"]
+
+
+@pytest.mark.parametrize("encoding", list(ChallengeEncoding))
+def test_every_way_of_writing_the_challenge_can_sign_in_where_tiktok_takes_it(
+    bench: Any, encoding: ChallengeEncoding
+) -> None:
+    """Hexadecimal, base64url and no challenge at all work on a web app that accepts them."""
+    bench.sim.switches.web_pkce = "either"
+    client = bench.tiktok
+    web = App(bench.sim.app.client_key, bench.sim.app.client_secret, "https://app.example.com/callback/")
+    # The app is the only thing that changes, so the client is rebuilt around it.
+    inner = getattr(client, "_face", client)
+    inner._context = evolve(inner._context, app=web)
+    authorization = client.authorization(challenge_encoding=encoding)
+    assert (authorization.code_verifier is None) == (encoding is ChallengeEncoding.NONE)
+    account = bench.run(client.sign_in(authorization, bench.sim.authorize(authorization.url)))
+    assert account.open_id == bench.sim.creator.open_id
+
+
+def test_a_sign_in_may_be_finished_by_another_process(bench: Any) -> None:
+    """State, verifier and redirect URI are a value: one rebuilt from stored strings finishes the sign-in."""
+    begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    kept = [begun.url, begun.redirect_uri, begun.scopes, begun.state.reveal(), begun.code_verifier.reveal()]
+    rebuilt = type(begun)(
+        url=kept[0], redirect_uri=kept[1], scopes=kept[2], state=Secret(kept[3]), code_verifier=Secret(kept[4])
+    )
+    account = bench.run(bench.tiktok.sign_in(rebuilt, bench.sim.authorize(begun.url)))
+    assert bench.store.accounts() == (account.open_id,)
+
+
+def test_an_answer_with_another_state_is_not_believed(bench: Any) -> None:
+    """Neither a code nor an error counts unless the state is the one that was sent; no code is spent."""
+    authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    for answer in ("code=stolen&state=other", "error=access_denied&state=other", "code=stolen"):
+        with pytest.raises(StateMismatch):
+            bench.run(bench.tiktok.sign_in(authorization, f"{REDIRECT}?{answer}"))
+    assert bench.sim.count("token") == 0
+
+
+def test_a_denied_consent_is_told(bench: Any) -> None:
+    """When the person says no, that is the error, with its explanation."""
+    authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    callback = bench.sim.authorize(authorization.url, allow=False)
+    with pytest.raises(AccessDenied) as raised:
+        bench.run(bench.tiktok.sign_in(authorization, callback))
+    assert raised.value.explanation is not None
+    assert bench.store.accounts() == ()
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_code_works_once_whatever_status_the_refusal_has(bench: Any, status: int) -> None:
+    """A second use of a code is refused, also where TikTok says so with HTTP 200."""
+    bench.sim.switches.oauth_error_status = status
+    authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    callback = bench.sim.authorize(authorization.url)
+    bench.run(bench.tiktok.sign_in(authorization, callback))
+    with pytest.raises(GrantRejected) as raised:
+        bench.run(bench.tiktok.sign_in(authorization, callback))
+    assert raised.value.status == status
+    assert raised.value.log_id
+
+
+def test_a_lost_answer_to_a_code_is_not_asked_for_twice(bench: Any) -> None:
+    """A code is single use, so an exchange without an answer is reported and not repeated."""
+    authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    callback = bench.sim.authorize(authorization.url)
+    bench.sim.faults.add(parse_fault("token=drop-after"))
+    with pytest.raises(Interrupted):
+        bench.run(bench.tiktok.sign_in(authorization, callback))
+    assert bench.sim.count("token") == 1
+
+
+def test_a_partial_grant_is_what_is_stored(bench: Any) -> None:
+    """Scopes that the person unticked are not believed to be granted."""
+    authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    callback = bench.sim.authorize(authorization.url, scopes=["user.info.basic"])
+    account = bench.run(bench.tiktok.sign_in(authorization, callback))
+    assert bench.store.load(account.open_id).scope == ("user.info.basic",)
+
+
+@pytest.mark.parametrize("redirect", ["http://127.0.0.1:*/callback/", "http://127.0.0.1:80/other/", "https://a.example/"])
+def test_only_the_apps_own_redirect_uri_is_sent(bench: Any, redirect: str) -> None:
+    """A redirect URI that TikTok would refuse is refused before the browser opens."""
+    with pytest.raises(InvalidSettings, match="redirect_uri"):
+        bench.tiktok.authorization(redirect_uri=redirect)
+
+
+def test_an_account_is_chosen_by_name_or_by_being_the_only_one(bench: Any) -> None:
+    """Nobody signed in, one, several: each has its own answer."""
+    with pytest.raises(SignInRequired):
+        bench.run(bench.tiktok.account())
+    first = bench.signed_in()
+    assert bench.run(bench.tiktok.account()).open_id == first.open_id
+    bench.sim.creators.append(Creator(open_id="-000Second", username="maker_two"))
+    authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    callback = bench.sim.authorize(authorization.url, account="maker_two")
+    second = bench.run(bench.tiktok.sign_in(authorization, callback))
+    with pytest.raises(InvalidSettings, match="several"):
+        bench.run(bench.tiktok.account())
+    assert bench.run(bench.tiktok.account(second.open_id)).open_id == second.open_id
+    with pytest.raises(SignInRequired, match="nobody"):
+        bench.run(bench.tiktok.account("-000Stranger"))
+
+
+def test_revoking_ends_the_grant_at_tiktok_and_here(bench: Any) -> None:
+    """After a revocation TikTok refuses the token, the store has forgotten it, and a second one finds nothing to do."""
+    account = bench.signed_in()
+    tokens = bench.store.load(account.open_id)
+    bench.run(account.revoke())
+    assert bench.store.accounts() == ()
+    bench.run(account.revoke())
+    assert bench.sim.count("revoke") == 1
+    bench.store.save(account.open_id, tokens)
+    with pytest.raises(SignInRequired):
+        bench.run(account.creator_info())
+
+
+def test_tokens_that_tiktok_no_longer_knows_are_forgotten_all_the_same(bench: Any) -> None:
+    """A revocation that was done elsewhere counts as done."""
+    account = bench.signed_in()
+    bench.sim.disconnect(account.open_id)
+    bench.run(account.revoke())
+    assert bench.store.accounts() == ()
+
+
+def test_a_revocation_that_tiktok_did_not_hear_keeps_the_tokens(bench: Any) -> None:
+    """Tokens are not forgotten while they still open the account."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("revoke=unreachable"))
+    with pytest.raises(Exception, match="revoke"):
+        bench.run(account.revoke())
+    assert bench.store.accounts() == (account.open_id,)
+
+
+def test_a_wrong_client_secret_is_told_as_the_apps_fault(bench: Any) -> None:
+    """A refused client names the app's settings in its explanation and shows no secret."""
+    bench.sim.app.client_secret = "another"
+    with pytest.raises(SignInFailed, match="invalid_client") as raised:
+        bench.signed_in()
+    assert raised.value.explanation is not None
+    assert raised.value.explanation.about == "app"
+    assert "simulated-client-secret" not in str(raised.value)

@@ -1,0 +1,83 @@
+"""How the public surface reads to a type checker; both strict checkers go over this file, and nothing runs it."""
+
+from pathlib import Path
+from typing import assert_type
+
+from tiktok_adapters import connect, connect_async
+from tiktok_core import (
+    Account,
+    App,
+    AsyncAccount,
+    AsyncTikTok,
+    Authorization,
+    ChunkPlan,
+    CreatorInfo,
+    Explanation,
+    PrivacyLevel,
+    Progress,
+    Publication,
+    TikTok,
+    Tokens,
+    UserInfo,
+    explain,
+    plan_chunks,
+)
+
+
+def shown(progress: Progress) -> None:
+    """Stand in for a progress bar."""
+    assert_type(progress.sent_bytes, int)
+    assert_type(progress.plan, ChunkPlan | None)
+
+
+def blocking_face() -> None:
+    """Use every method of the blocking clients."""
+    with connect(App("key", "secret", "http://127.0.0.1:*/callback/")) as tiktok:
+        assert_type(tiktok, TikTok)
+        authorization = tiktok.authorization(["video.publish"], redirect_uri="http://127.0.0.1:1/callback/")
+        assert_type(authorization, Authorization)
+        assert_type(tiktok.sign_in(authorization, "http://127.0.0.1:1/callback/?code=c"), Account)
+        assert_type(tiktok.accounts(), tuple[Tokens, ...])
+        account = tiktok.account()
+        assert_type(account, Account)
+        assert_type(account.open_id, str)
+        assert_type(account.creator_info(), CreatorInfo)
+        assert_type(account.user_info(["display_name"]), UserInfo)
+        done = account.post_video(
+            Path("clip.mp4"), title="Hello", privacy_level=PrivacyLevel.SELF_ONLY, on_progress=shown
+        )
+        assert_type(done, Publication)
+        assert_type(account.post_photos(["https://media.example.com/1.jpg"], draft=True), Publication)
+        assert_type(account.publish_status("v_pub"), Publication)
+        assert_type(account.wait("v_pub"), Publication)
+        assert_type(account.tokens(), Tokens)
+        assert_type(account.refresh(), Tokens)
+        account.revoke()
+
+
+async def asynchronous_face() -> None:
+    """Use every method of the asynchronous clients."""
+    async with connect_async() as tiktok:
+        assert_type(tiktok, AsyncTikTok)
+        account = await tiktok.account()
+        assert_type(account, AsyncAccount)
+        assert_type(await account.creator_info(), CreatorInfo)
+        assert_type(await account.post_video("clip.mp4", privacy_level="SELF_ONLY", wait=False), Publication)
+        assert_type(await account.tokens(), Tokens)
+
+
+def values() -> None:
+    """Use the values and plain functions."""
+    assert_type(plan_chunks(50_000_123, 10_000_000), ChunkPlan)
+    assert_type(explain("internal_error"), Explanation | None)
+    for first, last in plan_chunks(70_000_000).ranges():
+        assert_type(first, int)
+        assert_type(last, int)
+
+
+def misuse(account: Account) -> None:
+    """Each line is a mistake that a checker has to find; an unused ignore fails the check."""
+    account.post_video()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    account.post_video("clip.mp4", titel="Hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    account.post_video("clip.mp4", title=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    account.post_video("clip.mp4", "Hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

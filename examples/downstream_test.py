@@ -1,0 +1,60 @@
+"""Test an application that posts to TikTok, without TikTok: the fake transport and a virtual clock make it instant.
+
+Run with `pytest examples/downstream_test.py`.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_core import Account, App, PublishFailed, TikTok
+
+
+def announce(account: Account, video: bytes) -> str:
+    """Stand in for the application: it posts a draft and says in words how that went."""
+    try:
+        done = account.post_video(BytesSource(video), draft=True)
+    except PublishFailed as error:
+        return f"TikTok did not take it: {error.reason}"
+    return f"waiting in your inbox as {done.publish_id}"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Give a clock that stands still until somebody sleeps."""
+    return ManualClock()
+
+
+@pytest.fixture
+def tiktok(clock: ManualClock) -> Iterator[SimulatedTikTok]:
+    """Give a simulated TikTok that lives by this clock."""
+    simulated = SimulatedTikTok(clock)
+    yield simulated
+    simulated.close()
+
+
+@pytest.fixture
+def account(tiktok: SimulatedTikTok, clock: ManualClock) -> Account:
+    """Give an account that is signed in."""
+    app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
+    client = TikTok(app, transport=FakeTransport(tiktok.handle), tokens=MemoryTokenStore(), clock=clock)
+    authorization = client.authorization()
+    return client.sign_in(authorization, tiktok.authorize(authorization.url))
+
+
+def test_a_draft_waits_in_the_inbox(account: Account, tiktok: SimulatedTikTok) -> None:
+    """The application says where the post is, and TikTok has its bytes."""
+    video = b"\0\0\0\x18ftypisom" + bytes(5_000)
+    assert announce(account, video) == f"waiting in your inbox as {tiktok.posts[0].publish_id}"
+    assert tiktok.read_video(tiktok.posts[0].publish_id) == video
+
+
+def test_a_refused_film_is_told(account: Account, tiktok: SimulatedTikTok) -> None:
+    """Any failure of TikTok's can be ordered in advance."""
+    tiktok.faults.add(parse_fault("init=fail:duration_check_failed"))
+    assert announce(account, b"\0\0\0\x18ftypisom") == "TikTok did not take it: duration_check_failed"

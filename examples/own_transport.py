@@ -1,0 +1,68 @@
+"""A transport of one's own: whatever sends a request exactly once and tells "not sent" from "interrupted" will do.
+
+This one stands on the standard library alone. To hold such an adapter to the contract, see `contract_tests/README.md`.
+"""
+
+import http.client
+from contextlib import closing
+from urllib.parse import urlsplit
+
+from tiktok_adapters.clocks import SystemClock
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
+from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_core import App, Endpoints, FileSlice, Interrupted, NotSent, Request, Response, TikTok
+from tiktok_core.wire.http import MAX_RESPONSE
+
+
+class PlainTransport:
+    """One new connection for each request, which is simple and slow."""
+
+    def send(self, request: Request, /) -> Response:
+        """Send the request and return the answer."""
+        parts = urlsplit(request.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.netloc, timeout=request.timeout)
+        try:
+            connection.connect()
+        except OSError:
+            raise NotSent(request.name, "no connection came about") from None
+        try:
+            return self._exchanged(connection, request, f"{parts.path}?{parts.query}")
+        except (OSError, http.client.HTTPException):
+            raise Interrupted(request.name, "the connection was lost") from None
+        finally:
+            connection.close()
+
+    def _exchanged(self, connection: http.client.HTTPConnection, request: Request, target: str) -> Response:
+        headers = {**request.headers, "Content-Length": str(request.content_length)}
+        body = request.body.blocks() if isinstance(request.body, FileSlice) else request.body
+        connection.request(request.method, target, body=body, headers=headers)
+        if request.on_sent:
+            request.on_sent(request.content_length)
+        answer = connection.getresponse()
+        names = {name.lower(): value for name, value in answer.getheaders()}
+        return Response(answer.status, names, answer.read(MAX_RESPONSE + 1))
+
+    def close(self) -> None:
+        """There is nothing to close: no connection outlives its request."""
+
+
+def main() -> None:
+    """Post a draft over the transport above."""
+    app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
+    simulated = SimulatedTikTok()
+    with closing(simulated), SandboxServer(simulated).run_in_thread() as sandbox:
+        endpoints = Endpoints(api_url=sandbox.url, auth_url=f"{sandbox.url}/v2/auth/authorize/")
+        tiktok = TikTok(
+            app, transport=PlainTransport(), tokens=MemoryTokenStore(), clock=SystemClock(), endpoints=endpoints
+        )
+        authorization = tiktok.authorization()
+        account = tiktok.sign_in(authorization, simulated.authorize(authorization.url))
+        done = account.post_video(BytesSource(b"\0\0\0\x18ftypisom" + bytes(100_000)), draft=True)
+        print(done.status)
+
+
+if __name__ == "__main__":
+    main()

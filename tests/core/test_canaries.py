@@ -1,0 +1,145 @@
+"""No secret shows anywhere: the main job over real sockets, with every logger at its loudest and everything printed."""
+
+import asyncio
+import logging
+import pickle
+import traceback
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from tiktok_adapters.clocks import AsyncioClock, SystemClock
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse_fault
+from tiktok_adapters.simulator.quotas import Quotas
+from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.threaded import ThreadedTokenStore
+from tiktok_adapters.transports.aiohttp import AiohttpTransport
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
+from tiktok_core import App, AsyncTikTok, Endpoints, TikTok, TikTokError, Tokens
+
+SECRET = "canary-of-a-client-secret"
+VIDEO = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
+FAULTS = (
+    "put=drop-at:10",
+    "put=status:500",
+    "put=expire",
+    "video_init=foreign-upload-host",
+    "video_init=garbage",
+    "video_init=status:500",
+    "init=fail:internal",
+    "creator_info=code:spam_risk_too_many_posts@200",
+    "token=code:invalid_grant",
+    "put=redirect:https://elsewhere.example/",
+)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[tuple[SimulatedTikTok, Endpoints]]:
+    """Serve a TikTok that knows the canary."""
+    simulated = SimulatedTikTok(seed=None)
+    simulated.app.client_secret = SECRET
+    simulated.switches.processing_seconds = 0
+    with closing(simulated), SandboxServer(simulated).run_in_thread() as server:
+        yield simulated, Endpoints(api_url=server.url, auth_url=f"{server.url}/v2/auth/authorize/")
+
+
+def secrets_of(simulated: SimulatedTikTok, authorization: Any, callback: str, tokens: Tokens) -> set[str]:
+    """Return every secret that this run has seen."""
+    upload_tokens = {task.upload.upload_token for task in simulated.world.tasks.values() if task.upload}
+    assert upload_tokens
+    return {
+        SECRET,
+        authorization.state.reveal(),
+        authorization.code_verifier.reveal(),
+        dict(parse_qsl(urlsplit(callback).query))["code"],
+        tokens.access_token.reveal(),
+        tokens.refresh_token.reveal(),
+        *simulated.world.tokens,
+        *upload_tokens,
+    }
+
+
+def shown(*values: Any) -> Iterator[str]:
+    """Yield the ways in which a value shows itself."""
+    for value in values:
+        yield repr(value)
+        yield str(value)
+        yield f"{value}"
+        if isinstance(value, BaseException):
+            yield "".join(traceback.format_exception(value))
+            yield pickle.dumps(value).decode("latin-1")
+
+
+def test_the_blocking_client_shows_no_secret(
+    sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Logs, reprs, messages, tracebacks and pickles of a run with every kind of failure hold no secret."""
+    caplog.set_level(logging.DEBUG)
+    simulated, endpoints = sandbox
+    store = MemoryTokenStore()
+    app = App(DEFAULT_CLIENT_KEY, SECRET, "https://app.example.com/callback/")
+    errors: list[BaseException] = []
+    with TikTok(
+        app, transport=Urllib3Transport(), tokens=store, clock=SystemClock(), endpoints=endpoints, timeout=5
+    ) as tiktok:
+        begun = tiktok.authorization()
+        callback = simulated.authorize(begun.url)
+        account = tiktok.sign_in(begun, callback)
+        for fault in FAULTS:
+            simulated.faults.add(parse_fault(fault))
+            simulated.world.quotas = Quotas()
+            try:
+                account.refresh() if fault.startswith("token") else account.post_video(VIDEO, privacy_level="SELF_ONLY")
+            except TikTokError as error:
+                errors.append(error)
+        (tokens,) = tiktok.accounts()
+        output = "\n".join([caplog.text, *shown(tiktok, account, app, begun, tokens, store, *errors)])
+    assert len(errors) == len(FAULTS)
+    for secret in secrets_of(simulated, begun, callback, tokens):
+        assert secret not in output
+
+
+def test_the_asynchronous_client_shows_no_secret(
+    sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same for the asynchronous client, with the event loop in its talkative mode."""
+    caplog.set_level(logging.DEBUG)
+    simulated, endpoints = sandbox
+    store = MemoryTokenStore()
+    app = App(DEFAULT_CLIENT_KEY, SECRET, "https://app.example.com/callback/")
+    errors: list[BaseException] = []
+
+    async def run() -> tuple[Any, str, Tokens, str]:
+        async with AsyncTikTok(
+            app,
+            transport=AiohttpTransport(),
+            tokens=ThreadedTokenStore(store),
+            clock=AsyncioClock(),
+            endpoints=endpoints,
+            timeout=5,
+        ) as tiktok:
+            begun = tiktok.authorization()
+            callback = simulated.authorize(begun.url)
+            account = await tiktok.sign_in(begun, callback)
+            for fault in FAULTS:
+                simulated.faults.add(parse_fault(fault))
+                simulated.world.quotas = Quotas()
+                try:
+                    if fault.startswith("token"):
+                        await account.refresh()
+                    else:
+                        await account.post_video(VIDEO, privacy_level="SELF_ONLY")
+                except TikTokError as error:
+                    errors.append(error)
+            (tokens,) = await tiktok.accounts()
+            return begun, callback, tokens, "\n".join(shown(tiktok, account, begun, tokens, *errors))
+
+    begun, callback, tokens, output = asyncio.run(run(), debug=True)
+    assert len(errors) == len(FAULTS)
+    for secret in secrets_of(simulated, begun, callback, tokens):
+        assert secret not in output + caplog.text

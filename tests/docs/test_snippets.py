@@ -1,0 +1,97 @@
+"""Every Python snippet of the README and the guides runs as it is printed; every example runs by itself."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiktok_adapters import connect
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
+from tiktok_adapters.simulator.server import SandboxServer
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page for folder in (".", "contract_tests", "docs", "docs/*", "examples") for page in ROOT.glob(f"{folder}/*.md")
+)
+SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SCRIPTS = sorted(path for path in (ROOT / "examples").glob("*.py") if "test" not in path.stem)
+
+
+@pytest.fixture
+def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give a folder with a clip, and settings under which an account is signed in at a sandbox."""
+    simulated = SimulatedTikTok()
+    simulated.switches.processing_seconds = 0
+    with closing(simulated), SandboxServer(simulated).run_in_thread() as sandbox:
+        for name, value in {
+            "CLIENT_KEY": DEFAULT_CLIENT_KEY,
+            "CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
+            "REDIRECT_URI": "https://app.example.com/callback/",
+            "API_URL": sandbox.url,
+            "AUTH_URL": f"{sandbox.url}/v2/auth/authorize/",
+            "HOME": str(tmp_path / "home"),
+        }.items():
+            monkeypatch.setenv(f"TIKTOK_{name}", value)
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "clip.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(1_000))
+        with connect() as tiktok:
+            authorization = tiktok.authorization()
+            tiktok.sign_in(authorization, simulated.authorize(authorization.url))
+        yield
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if SNIPPET.search(page.read_text())],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_the_snippets_of_a_page_run_one_after_another(page: Path) -> None:
+    """What a page shows can be typed in, top to bottom; a coroutine `main` is run by an event loop."""
+    scope: dict[str, Any] = {}
+    snippets = SNIPPET.findall(page.read_text())
+    assert snippets
+    for number, snippet in enumerate(snippets):
+        scope.pop("main", None)
+        exec(compile(snippet, f"{page.name}[{number}]", "exec"), scope)
+        if "main" in scope:
+            asyncio.run(scope["main"]())
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_each_example_runs_by_itself(script: Path) -> None:
+    """An example ends with success, prints something, and warns of nothing."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_each_example_that_is_a_test_passes() -> None:
+    """The examples of tests are found and pass under pytest, as their pages say."""
+    files = [ROOT / "examples" / "property_test_planner.py", ROOT / "examples" / "downstream_test.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *files],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    """No page links to a file that is not there."""
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidSettings, Problem, refuse
@@ -64,7 +64,11 @@ class AppKind(StrEnum):
     WEB = "web"
 
 
-@frozen(kw_only=True)
+def _as_kind(kind: AppKind | str) -> AppKind:
+    return AppKind(kind)
+
+
+@frozen
 class App:
     """An app of TikTok's developer portal.
 
@@ -79,23 +83,16 @@ class App:
     """
 
     client_key: str
-    client_secret: Secret
+    client_secret: Secret = field(converter=Secret)
     redirect_uri: str
-    kind: AppKind
+    kind: AppKind = field(converter=_as_kind, kw_only=True)
 
-    def __init__(
-        self,
-        client_key: str,
-        client_secret: str | Secret,
-        redirect_uri: str,
-        *,
-        kind: AppKind | str | None = None,
-    ) -> None:
-        chosen = AppKind(kind) if kind else _kind_of(redirect_uri)
-        refuse(InvalidSettings, _app_problems(client_key, client_secret, redirect_uri, chosen))
-        self.__attrs_init__(  # type: ignore[attr-defined]  # attrs writes it; checkers do not know it
-            client_key=client_key, client_secret=Secret(client_secret), redirect_uri=redirect_uri, kind=chosen
-        )
+    @kind.default
+    def _kind_of_redirect_uri(self) -> AppKind:
+        return AppKind.DESKTOP if is_loopback(self.redirect_uri.replace(":*", "", 1)) else AppKind.WEB
+
+    def __attrs_post_init__(self) -> None:
+        refuse(InvalidSettings, _app_problems(self))
 
     @property
     def has_wildcard_port(self) -> bool:
@@ -185,20 +182,16 @@ def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _kind_of(redirect_uri: str) -> AppKind:
-    return AppKind.DESKTOP if is_loopback(redirect_uri.replace(":*", "", 1)) else AppKind.WEB
-
-
-def _app_problems(client_key: str, client_secret: str | Secret, redirect_uri: str, kind: AppKind) -> Iterator[Problem]:
-    for name, value in (("client_key", client_key), ("client_secret", Secret(client_secret).reveal())):
+def _app_problems(app: App) -> Iterator[Problem]:
+    for name, value in (("client_key", app.client_key), ("client_secret", app.client_secret.reveal())):
         if not value:
             yield Problem(name, "is missing: copy it from the app's page in TikTok's developer portal")
         elif not value.isascii() or any(character <= " " or character == "\x7f" for character in value):
             yield Problem(name, "holds a blank, a control character or one outside ASCII")
-    if not redirect_uri:
+    if not app.redirect_uri:
         yield Problem("redirect_uri", "is missing: give it exactly as registered in TikTok's developer portal")
         return
-    for message in _redirect_problems(redirect_uri, kind):
+    for message in _redirect_problems(app.redirect_uri, app.kind):
         yield Problem("redirect_uri", message)
 
 

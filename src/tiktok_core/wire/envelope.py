@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from math import isfinite
-from typing import Any, Final, NoReturn, TypeVar, get_args, get_origin
+from typing import Any, Final, NoReturn, TypeVar, get_args
 
 import attrs
 
@@ -242,7 +242,7 @@ def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
     converter.register_structure_hook(str, lambda value, _: _as_text(value))
     converter.register_structure_hook(bool, lambda value, _: _as_bool(value))
     converter.register_structure_hook_func(
-        lambda cls: get_origin(cls) is tuple,
+        _is_tuple,
         lambda value, cls: tuple(converter.structure(one, get_args(cls)[0]) for one in _as_list(value)),
     )
 
@@ -258,6 +258,10 @@ def _as_int(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError("no integer")
     return int(value)
+
+
+def _is_tuple(cls: Any) -> bool:
+    return getattr(cls, "__origin__", None) is tuple
 
 
 def _as_list(value: Any) -> list[Any]:

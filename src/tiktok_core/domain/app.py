@@ -64,8 +64,8 @@ class AppKind(StrEnum):
     WEB = "web"
 
 
-def _as_kind(kind: AppKind | str) -> AppKind:
-    return AppKind(kind)
+def _as_kind(kind: AppKind | str | None) -> AppKind | None:
+    return None if kind is None else AppKind(kind)
 
 
 @frozen
@@ -85,14 +85,17 @@ class App:
     client_key: str
     client_secret: Secret = field(converter=Secret)
     redirect_uri: str
-    kind: AppKind = field(converter=_as_kind, kw_only=True)
-
-    @kind.default
-    def _kind_of_redirect_uri(self) -> AppKind:
-        return AppKind.DESKTOP if is_loopback(self.redirect_uri.replace(":*", "", 1)) else AppKind.WEB
+    _kind: AppKind | None = field(default=None, converter=_as_kind, alias="kind", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         refuse(InvalidSettings, _app_problems(self))
+
+    @property
+    def kind(self) -> AppKind:
+        """The platform of Login Kit: as given, or by the redirect URI."""
+        if self._kind is not None:
+            return self._kind
+        return AppKind.DESKTOP if is_loopback(self.redirect_uri.replace(":*", "", 1)) else AppKind.WEB
 
     @property
     def has_wildcard_port(self) -> bool:

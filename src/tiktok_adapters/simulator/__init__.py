@@ -1,0 +1,43 @@
+"""The simulated TikTok: the Open API in memory, as a fake behind `FakeTransport` or served on loopback.
+
+What belongs here: what others may import. The server is in `tiktok_adapters.simulator.server`, which needs aiohttp.
+"""
+
+from tiktok_adapters.simulator.accounts import (
+    DEFAULT_CLIENT_KEY,
+    DEFAULT_CLIENT_SECRET,
+    DEFAULT_OPEN_ID,
+    DEFAULT_REDIRECT_URI,
+    DEFAULT_SCOPES,
+    DEFAULT_URL_PROPERTIES,
+    App,
+    Creator,
+)
+from tiktok_adapters.simulator.control import LogEntry
+from tiktok_adapters.simulator.faults import Fault, Faults, parse_fault
+from tiktok_adapters.simulator.settings import Lifetimes, Switches
+from tiktok_adapters.simulator.tasks import Post
+from tiktok_adapters.simulator.tiktok import API_URL, AUTH_URL, UPLOAD_BASE, SimulatedTikTok, callback_values
+
+__all__ = [
+    "API_URL",
+    "AUTH_URL",
+    "DEFAULT_CLIENT_KEY",
+    "DEFAULT_CLIENT_SECRET",
+    "DEFAULT_OPEN_ID",
+    "DEFAULT_REDIRECT_URI",
+    "DEFAULT_SCOPES",
+    "DEFAULT_URL_PROPERTIES",
+    "UPLOAD_BASE",
+    "App",
+    "Creator",
+    "Fault",
+    "Faults",
+    "Lifetimes",
+    "LogEntry",
+    "Post",
+    "SimulatedTikTok",
+    "Switches",
+    "callback_values",
+    "parse_fault",
+]

@@ -1,0 +1,154 @@
+"""The apps and creators of the simulated TikTok, and the defaults that make it useful as it stands.
+
+What belongs here: what a developer portal and a creator's settings would hold. Both kinds of values may be changed
+while the simulator runs (`sim.app.audited = True`): the next request sees it.
+"""
+
+import base64
+import hashlib
+from typing import Final, Literal
+
+from attrs import Attribute, define, field
+from attrs.validators import in_
+
+from tiktok_adapters.simulator.rules import SCOPES, registration_problem
+
+__all__ = [
+    "DEFAULT_CLIENT_KEY",
+    "DEFAULT_CLIENT_SECRET",
+    "DEFAULT_OPEN_ID",
+    "DEFAULT_REDIRECT_URI",
+    "DEFAULT_SCOPES",
+    "DEFAULT_URL_PROPERTIES",
+    "PRIVACY_LEVELS",
+    "App",
+    "Creator",
+    "version_of",
+]
+
+DEFAULT_CLIENT_KEY: Final = "sbawsimulated0001"
+DEFAULT_CLIENT_SECRET: Final = "simulated-client-secret"  # noqa: S105 - it opens nothing but the simulator
+DEFAULT_REDIRECT_URI: Final = "http://127.0.0.1:*/callback/"
+DEFAULT_REDIRECT_URIS: Final = (
+    DEFAULT_REDIRECT_URI,
+    "http://localhost:*/callback/",
+    "https://app.example.com/callback/",
+)
+DEFAULT_SCOPES: Final = (
+    "user.info.basic",
+    "user.info.profile",
+    "user.info.stats",
+    "video.list",
+    "video.upload",
+    "video.publish",
+)
+DEFAULT_URL_PROPERTIES: Final = ("media.example.com", "https://files.example.org/videos/user/")
+DEFAULT_OPEN_ID: Final = "-000SimulatedMakerOne00000000"
+
+PRIVACY_LEVELS: Final = frozenset({"PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"})
+_PRIVATE: Final = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
+_PUBLIC: Final = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
+
+
+def _registrable(app: "App", _attribute: "Attribute[tuple[str, ...]]", value: tuple[str, ...]) -> None:
+    if len(value) > 10:
+        raise ValueError("an app registers at most 10 redirect URIs")
+    for uri in value:
+        if problem := registration_problem(uri, app.kind):
+            raise ValueError(f"{uri}: {problem}")
+
+
+def _known_scopes(_app: "App", _attribute: "Attribute[tuple[str, ...]]", value: tuple[str, ...]) -> None:
+    if unknown := sorted(set(value) - SCOPES):
+        raise ValueError(f"TikTok has no scope {', '.join(unknown)}")
+
+
+@define(kw_only=True, eq=False)
+class App:
+    """What the developer portal holds about one app.
+
+    Attributes:
+        client_key: public name of the app.
+        client_secret: its password.
+        name: shown on the consent page.
+        kind: `desktop` needs a code challenge, `web` does not, `both` needs one for loopback redirects only.
+        redirect_uris: registered; a loopback one may have `*` for its port.
+        scopes: what the app was approved for.
+        audited: whether the audit of the Content Posting API was passed.
+        active_user_cap: users who may post in 24 hours once audited; None for any number.
+        url_properties: verified domains (`media.example.com`) and prefixes (`https://example.org/videos/`).
+        grant_types: what the app may ask the token endpoint for.
+        target_users: user names that may sign in to a sandbox app; None for everyone.
+
+    Raises:
+        ValueError: a redirect URI that a portal would refuse, or an unknown scope.
+    """
+
+    client_key: str = DEFAULT_CLIENT_KEY
+    client_secret: str = field(default=DEFAULT_CLIENT_SECRET, repr=False)
+    name: str = "Sandbox App"
+    kind: Literal["both", "desktop", "web"] = field(default="both", validator=in_(("both", "desktop", "web")))
+    redirect_uris: tuple[str, ...] = field(validator=_registrable)
+    scopes: tuple[str, ...] = field(default=DEFAULT_SCOPES, validator=_known_scopes)
+    audited: bool = False
+    active_user_cap: int | None = None
+    url_properties: tuple[str, ...] = DEFAULT_URL_PROPERTIES
+    grant_types: tuple[str, ...] = ("authorization_code", "refresh_token", "client_credentials")
+    target_users: tuple[str, ...] | None = None
+
+    @redirect_uris.default
+    def _registrable_ones(self) -> tuple[str, ...]:
+        return tuple(uri for uri in DEFAULT_REDIRECT_URIS if registration_problem(uri, self.kind) is None)
+
+
+@define(kw_only=True, eq=False)
+class Creator:
+    """One TikTok account and its settings.
+
+    Attributes:
+        open_id: what the simulator's first app calls this account; every other app has its own name for it.
+        username: the handle.
+        nickname: the display name.
+        private: whether the account is private.
+        options: privacy levels offered; None for the documented ones of a private or public account.
+        comment_disabled, duet_disabled, stitch_disabled: interactions that the creator switched off.
+        max_video_post_duration_sec: seconds.
+        banned: barred from posting.
+        daily_posts: API posts in 24 hours, all apps together.
+        app_version: of the TikTok app on the creator's phone.
+    """
+
+    open_id: str = DEFAULT_OPEN_ID
+    username: str = "maker_one"
+    nickname: str = "Maker One"
+    private: bool = True
+    options: tuple[str, ...] | None = None
+    comment_disabled: bool = False
+    duet_disabled: bool = False
+    stitch_disabled: bool = False
+    max_video_post_duration_sec: int = 300
+    banned: bool = False
+    daily_posts: int = 15
+    app_version: str = "41.0.0"
+    bio: str = "Made by the simulator"
+    verified: bool = False
+    followers: int = 12
+    following: int = 7
+    likes: int = 99
+
+    @property
+    def privacy_level_options(self) -> tuple[str, ...]:
+        """The levels of https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info."""
+        return self.options if self.options is not None else _PRIVATE if self.private else _PUBLIC
+
+    def name_for(self, app: App, first: App) -> str:
+        """Return this account's `open_id` as `app` knows it: each app has its own."""
+        if app is first:
+            return self.open_id
+        digest = hashlib.sha256(f"{app.client_key} {self.open_id}".encode()).digest()
+        return "-000" + base64.urlsafe_b64encode(digest)[:25].decode()
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return an app version such as `31.8` as numbers that compare."""
+    return tuple(int(part) for part in text.split("."))

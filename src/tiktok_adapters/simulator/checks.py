@@ -1,0 +1,174 @@
+"""What an init is checked for: members and types, captions, chunk plans, URLs, privacy, caps.
+
+What belongs here: one function per check; each returns what it read or raises `Refused` with the code of the call's
+page. In which order they run stands in `publishing.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tiktok_adapters.simulator.accounts import PRIVACY_LEVELS, App, Creator, version_of
+from tiktok_adapters.simulator.answers import Refused
+from tiktok_adapters.simulator.rules import owns, plan_problem, pull_url_problem, utf16_units
+from tiktok_adapters.simulator.tasks import DAY, Mode
+from tiktok_adapters.simulator.world import World
+
+__all__ = [
+    "app_version",
+    "caption",
+    "flag",
+    "may_draft",
+    "may_post",
+    "member",
+    "ownership",
+    "photo_mode",
+    "photo_source",
+    "post_info",
+    "privacy",
+    "toggles",
+    "video_source",
+]
+
+MAX_PHOTOS: Final = 35
+
+
+def member(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return an object inside the body."""
+    value = body.get(name)
+    if not isinstance(value, dict) or not value:
+        raise Refused.param(f"{name} is missing or not an object")
+    return value
+
+
+def post_info(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `post_info`, which has to be an object with something in it."""
+    value = body.get("post_info")
+    if not isinstance(value, dict) or not value:
+        raise Refused.param("The request post info is empty or incorrect")
+    return value
+
+
+def caption(world: World, info: Mapping[str, Any], name: str, limit: int) -> None:
+    """Check a text that may be absent: its length in UTF-16 units."""
+    value = info.get(name)
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise Refused.param("The request post info is empty or incorrect")
+    if utf16_units(value) > limit:
+        message = f"{name} is longer than {limit} characters"
+        code = world.switches.long_title_code
+        raise Refused(code, message) if code else Refused.param(message)
+
+
+def flag(values: Mapping[str, Any], name: str) -> None:
+    """Check a boolean that may be absent."""
+    if not isinstance(values.get(name), bool | None):
+        raise Refused.param(f"{name} is not a boolean")
+
+
+def toggles(world: World, info: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Check the booleans of a direct post, and that branded content is not for its creator alone."""
+    brands = ("brand_content_toggle", "brand_organic_toggle")
+    for name in (*names, *brands):
+        flag(info, name)
+    if world.switches.brand_toggles == "required" and any(info.get(name) is None for name in brands):
+        raise Refused.param("brand_content_toggle and brand_organic_toggle are required")
+    hidden = info.get("brand_content_toggle") is True and info.get("privacy_level") == "SELF_ONLY"
+    if hidden and world.switches.brand_self_only == "refuse":
+        raise Refused.param("Branded content visibility cannot be set to private")
+
+
+def video_source(world: World, source: Mapping[str, Any]) -> None:
+    """Check where a video comes from: its chunk plan, or its URL."""
+    kind = source.get("source")
+    if kind == "PULL_FROM_URL":
+        if problem := pull_url_problem(source.get("video_url")):
+            raise Refused.param(problem)
+        return
+    if kind != "FILE_UPLOAD":
+        raise Refused.param("source must be FILE_UPLOAD or PULL_FROM_URL")
+    size, chunk, count = (_integer(source, name) for name in ("video_size", "chunk_size", "total_chunk_count"))
+    lenient = world.switches.single_chunk == "lenient"
+    if problem := plan_problem(size, chunk, count, mb=world.switches.mb, lenient=lenient):
+        raise Refused.param(problem)
+
+
+def _integer(values: Mapping[str, Any], name: str) -> int:
+    value = values.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise Refused.param(f"{name} must be a positive integer")
+    return value
+
+
+def photo_mode(body: Mapping[str, Any]) -> Mode:
+    """Return the `post_mode` of photos."""
+    if body.get("media_type") != "PHOTO":
+        raise Refused.param("media_type must be PHOTO")
+    mode = body.get("post_mode")
+    if mode == "DIRECT_POST":
+        return "DIRECT_POST"
+    if mode == "MEDIA_UPLOAD":
+        return "MEDIA_UPLOAD"
+    raise Refused.param("post_mode must be DIRECT_POST or MEDIA_UPLOAD")
+
+
+def photo_source(source: Mapping[str, Any]) -> None:
+    """Check the pictures' URLs, how many there are, and which one is the cover (counted from 0)."""
+    if source.get("source") != "PULL_FROM_URL":
+        raise Refused.param("Photos can only be pulled: source must be PULL_FROM_URL")
+    images = source.get("photo_images")
+    if not isinstance(images, list) or not 1 <= len(images) <= MAX_PHOTOS:
+        raise Refused.param(f"photo_images must hold 1 to {MAX_PHOTOS} URLs")
+    for url in images:
+        if problem := pull_url_problem(url):
+            raise Refused.param(problem)
+    cover = source.get("photo_cover_index")
+    if not isinstance(cover, int) or isinstance(cover, bool) or not 0 <= cover < len(images):
+        raise Refused.param("photo_cover_index must be the index of one of photo_images")
+
+
+def privacy(world: World, app: App, creator: Creator, info: Mapping[str, Any]) -> None:
+    """Check who shall see a direct post: the audit's rule first, then the creator's own options."""
+    level = info.get("privacy_level")
+    known = isinstance(level, str) and level in PRIVACY_LEVELS
+    if known and not app.audited and (level != "SELF_ONLY" or not creator.private):
+        raise Refused("unaudited_client_can_only_post_to_private_accounts")
+    if not known or level not in creator.privacy_level_options:
+        raise Refused(world.switches.privacy_mismatch_code, status=403)
+
+
+def ownership(app: App, *urls: str | None) -> None:
+    """Check that the app has verified the domain or prefix of every URL."""
+    if not all(owns(app.url_properties, url) for url in urls if url is not None):
+        raise Refused("url_ownership_unverified")
+
+
+def app_version(creator: Creator, least: str | None) -> None:
+    """Check the TikTok app on the creator's phone."""
+    if least is not None and version_of(creator.app_version) < version_of(least):
+        raise Refused("app_version_check_failed", f"The user's TikTok app must be {least} or newer")
+
+
+def may_post(world: World, app: App, creator: Creator) -> None:
+    """Check ban and caps of direct posts: the creator's day, and the app's users of the day."""
+    if creator.banned:
+        raise Refused("spam_risk_user_banned_from_posting")
+    now, switches = world.now, world.switches
+    counted = [task for task in world.tasks.values() if task.counts_as_post(now, switches)]
+    if sum(task.creator is creator for task in counted) >= creator.daily_posts:
+        raise Refused("spam_risk_too_many_posts")
+    users = {task.creator for task in counted if task.app is app} - {creator}
+    cap = app.active_user_cap if app.audited else switches.active_user_cap
+    if cap is not None and len(users) >= cap:
+        raise Refused("reached_active_user_cap")
+
+
+def may_draft(world: World, creator: Creator) -> None:
+    """Check ban and the cap of drafts that wait in the creator's inbox."""
+    if creator.banned:
+        raise Refused("spam_risk_user_banned_from_posting")
+    now, switches = world.now, world.switches
+    drafts = [task for task in world.tasks.values() if now - task.created_at < DAY and task.creator is creator]
+    if sum(task.is_pending_draft(now, switches) for task in drafts) >= switches.pending_cap:
+        raise Refused("spam_risk_too_many_pending_share")

@@ -1,0 +1,192 @@
+"""The authorization page: check what the app asks for, ask the person, and send the browser back.
+
+What belongs here: https://developers.tiktok.com/doc/login-kit-desktop and /doc/login-kit-web. A fault in the request is
+shown on a page that names the parameter, and never travels through the redirect. The HTML is in `pages.py`.
+"""
+
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+from attrs import frozen
+
+from tiktok_adapters.simulator.accounts import App, Creator
+from tiktok_adapters.simulator.calls import Call, single_values
+from tiktok_adapters.simulator.oauth import challenge_rules
+from tiktok_adapters.simulator.pages import consent_page, error_page, html
+from tiktok_adapters.simulator.rules import SCOPES, redirect_matches, spelled_as
+from tiktok_adapters.simulator.world import Code, World
+from tiktok_core.wire.http import Response
+
+__all__ = ["ConsentForm", "authorize"]
+
+_ASKED: Final = (
+    *("client_key", "scope", "response_type", "redirect_uri", "state"),
+    *("code_challenge", "code_challenge_method", "disable_auto_auth"),
+)
+
+
+class _Faulty(Exception):
+    """The request itself is wrong; the page names the parameter."""
+
+    def __init__(self, parameter: str, sentence: str) -> None:
+        super().__init__(parameter)
+        self.parameter = parameter
+        self.sentence = sentence
+
+
+@frozen
+class _Ask:
+    """What an app asks a person for, checked."""
+
+    app: App
+    redirect_uri: str
+    state: str
+    scopes: tuple[str, ...]
+    challenge: str
+    parameters: Mapping[str, str]
+
+
+def authorize(world: World, call: Call) -> Response:
+    """Answer the authorization page: GET shows it, POST is a person's decision."""
+    try:
+        if call.request.method == "POST":
+            return _decide(world, call)
+        values, repeated = single_values(call.query)
+        ask = _check(world, values, repeated)
+    except _Faulty as fault:
+        return html(error_page(fault.parameter, fault.sentence), 400)
+    if ask.parameters["response_type"] != "code":
+        return _back(ask, {"error": "unsupported_response_type", "error_description": "Only code is supported."})
+    if world.switches.auto_auth and ask.parameters.get("disable_auto_auth") != "1" and (who := _session(world, ask)):
+        return _allow(world, ask, who, ask.scopes)
+    return html(consent_page(ask.app, world.creators, ask.scopes, ask.parameters))
+
+
+def _check(world: World, given: Mapping[str, str], repeated: str) -> _Ask:
+    if repeated:
+        raise _Faulty(repeated, "This parameter stands in the address more than once.")
+    app = world.app(given.get("client_key", ""))
+    if app is None:
+        raise _Faulty("client_key", "No app has this client key. The parameter is not called client_id.")
+    redirect_uri = given.get("redirect_uri", "")
+    if not any(redirect_matches(registered, redirect_uri) for registered in app.redirect_uris):
+        raise _Faulty("redirect_uri", "This is none of the redirect URIs that the app has registered.")
+    for name in ("state", "response_type"):
+        if not given.get(name):
+            raise _Faulty(name, "This parameter is required.")
+    if given.get("disable_auto_auth", "0") not in {"0", "1"}:
+        raise _Faulty("disable_auto_auth", "This parameter is 0 or 1.")
+    scopes = _scopes(app, given.get("scope", ""))
+    challenge = _challenge(world, app, redirect_uri, given)
+    kept = {name: given[name] for name in _ASKED if name in given}
+    return _Ask(app, redirect_uri, given["state"], scopes, challenge, kept)
+
+
+def _scopes(app: App, text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not text or any(name not in SCOPES for name in names):
+        raise _Faulty("scope", "Scopes are names of TikTok's, separated by commas, without blanks.")
+    if any(name not in app.scopes for name in names):
+        raise _Faulty("scope", "The app is not approved for one of these scopes.")
+    return tuple(dict.fromkeys(names))
+
+
+def _challenge(world: World, app: App, redirect_uri: str, given: Mapping[str, str]) -> str:
+    challenge = given.get("code_challenge", "")
+    need, encoding = challenge_rules(world, app, redirect_uri)
+    if need == "ignored" or (need == "optional" and not challenge):
+        return ""
+    if not challenge:
+        raise _Faulty("code_challenge", "This app needs a code challenge.")
+    if given.get("code_challenge_method") != "S256":
+        raise _Faulty("code_challenge_method", "The only method is S256.")
+    if world.switches.challenge_check == "authorize" and not spelled_as(challenge, encoding):
+        raise _Faulty("code_challenge", "A code challenge is the SHA-256 of the verifier as 64 hexadecimal digits.")
+    return challenge
+
+
+def _session(world: World, ask: _Ask) -> Creator | None:
+    return next(
+        (who for (app, who), scopes in world.consents.items() if app is ask.app and scopes >= set(ask.scopes)), None
+    )
+
+
+def _decide(world: World, call: Call) -> Response:
+    """Read the form that the page held."""
+    if call.media_type != "application/x-www-form-urlencoded":
+        raise _Faulty("content-type", "The page sends a form.")
+    pairs = parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True)
+    granted = [value for name, value in pairs if name == "granted"]
+    values, repeated = single_values([pair for pair in pairs if pair[0] != "granted"])
+    ask = _check(world, values, repeated)
+    if values.get("decision") != "allow":
+        return _back(ask, {"error": "access_denied", "error_description": "User denied the authorization request."})
+    creator = world.creator(values.get("account", ""))
+    if creator is None:
+        raise _Faulty("account", "Choose one of the accounts.")
+    if ask.app.target_users is not None and creator.username not in ask.app.target_users:
+        raise _Faulty("non_sandbox_target", "This account is not a target user of the sandbox.")
+    return _allow(world, ask, creator, tuple(name for name in ask.scopes if name in granted))
+
+
+def _allow(world: World, ask: _Ask, creator: Creator, scopes: tuple[str, ...]) -> Response:
+    text = world.chance.code()
+    world.codes[text] = Code(
+        app=ask.app,
+        creator=creator,
+        scopes=scopes,
+        redirect_uri=ask.redirect_uri,
+        challenge=ask.challenge,
+        expires_at=world.later(world.switches.code_seconds),
+    )
+    world.consents[ask.app, creator] = frozenset(scopes)
+    return _back(ask, {"code": text, "scopes": ",".join(scopes)})
+
+
+def _back(ask: _Ask, parameters: Mapping[str, str]) -> Response:
+    location = f"{ask.redirect_uri}?{urlencode({**parameters, 'state': ask.state})}"
+    return Response(302, {"location": location, "cache-control": "no-store"})
+
+
+class ConsentForm(HTMLParser):
+    """Reads the consent page as a browser would: its hidden fields, and the faulty parameter where it shows one."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.hidden: list[tuple[str, str]] = []
+        self.scopes: list[str] = []
+        self.accounts: list[str] = []
+        self.parameter = ""
+        self._in_parameter = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the form's fields."""
+        values = {name: value or "" for name, value in attrs}
+        self._in_parameter = values.get("id") == "parameter"
+        if tag != "input":
+            return
+        if values.get("type") == "hidden":
+            self.hidden.append((values["name"], values["value"]))
+        elif values.get("name") == "granted":
+            self.scopes.append(values["value"])
+        elif values.get("name") == "account":
+            self.accounts.append(values["value"])
+
+    def handle_data(self, data: str) -> None:
+        """Note the faulty parameter."""
+        if self._in_parameter:
+            self.parameter += data
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the signature is HTMLParser's
+        """Leave the element."""
+        self._in_parameter = False
+
+    def answered(self, account: str | None, scopes: tuple[str, ...] | None, *, allow: bool) -> bytes:
+        """Return the body that a browser would post: all scopes and the first account unless told otherwise."""
+        chosen = self.scopes if scopes is None else scopes
+        fields = [*self.hidden, ("account", account or self.accounts[0]), *(("granted", name) for name in chosen)]
+        return urlencode([*fields, ("decision", "allow" if allow else "deny")]).encode()

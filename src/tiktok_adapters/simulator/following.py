@@ -1,0 +1,90 @@
+"""After a post has begun: its status, cancelling a pull, and the creator finishing a draft.
+
+What belongs here: https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status and the cancel call of
+/doc/content-posting-api-media-transfer-guide. The life itself is in `tasks.py`.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from tiktok_adapters.simulator.answers import Refused
+from tiktok_adapters.simulator.calls import Call
+from tiktok_adapters.simulator.checks import ownership
+from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.tasks import FINAL, State, Task
+from tiktok_adapters.simulator.world import World
+
+__all__ = ["cancel", "finish", "status"]
+
+
+def status(world: World, call: Call) -> dict[str, Any]:
+    """Answer `POST /v2/post/publish/status/fetch/`; a post that failed is a success of this call."""
+    task = _own_task(world, call, "status")
+    return _spelled(task, task.state(world.now, world.switches), world.switches)
+
+
+def cancel(world: World, call: Call) -> None:
+    """Answer `POST /v2/post/publish/cancel/`: a pull that is still downloading stops; later it is too late.
+
+    Raises:
+        Refused: `publish_not_cancellable` for what is over, and for uploads, which end by sending nothing more.
+    """
+    task = _own_task(world, call, "cancel")
+    if task.state(world.now, world.switches).status in FINAL or task.upload is not None:
+        raise Refused("publish_not_cancellable", "The task cannot be cancelled")
+    if world.switches.cancel_checks_ownership:
+        ownership(task.app, *task.urls)
+    if world.now < task.created_at + timedelta(seconds=world.switches.download_seconds):
+        task.cut = (world.now, "publish_cancelled")
+
+
+def finish(world: World, task: Task, *, public: bool) -> None:
+    """Let the creator post a draft in the app; it may be done again and again.
+
+    Raises:
+        ValueError: there is no draft in the inbox, or it lay there too long.
+    """
+    if task.mode != "MEDIA_UPLOAD":
+        raise ValueError(f"{task.publish_id} is not a draft")
+    now, switches = world.now, world.switches
+    if task.state(now, switches).status not in {"SEND_TO_USER_INBOX", "PUBLISH_COMPLETE"}:
+        raise ValueError(f"{task.publish_id} is not in the inbox")
+    if switches.draft_seconds is not None and now >= task.created_at + timedelta(seconds=switches.draft_seconds):
+        raise ValueError(f"{task.publish_id} has gone from the inbox")
+    task.finishes.append((now, world.chance.post_id() if public else None))
+
+
+def _own_task(world: World, call: Call, operation: str) -> Task:
+    app, creator = world.admit(call, operation, "video.publish", "video.upload")
+    publish_id = call.json().get("publish_id")
+    task = world.task(publish_id)
+    if task is None:
+        raise Refused("invalid_publish_id", "The publish id does not exist")
+    if task.app is not app or task.creator is not creator:
+        raise Refused(
+            "token_not_authorized_for_specified_publish_id", "The token is not authorized for this publish id"
+        )
+    return task
+
+
+def _spelled(task: Task, state: State, switches: Switches) -> dict[str, Any]:
+    data: dict[str, Any] = {"status": state.status}
+    if state.fail_reason:
+        data["fail_reason"] = state.fail_reason
+        if switches.failed_body == "short":
+            return data
+    if switches.status_ids != "missing":
+        data["publicaly_available_post_id"] = _ids(state.post_ids, switches)
+    if task.upload is not None:
+        data["uploaded_bytes"] = task.upload.offset
+    else:
+        data["downloaded_bytes"] = state.downloaded_bytes
+    return data
+
+
+def _ids(post_ids: tuple[int, ...], switches: Switches) -> Any:
+    if switches.status_ids == "strings":
+        return [str(post_id) for post_id in post_ids]
+    if switches.status_ids == "scalar" and len(post_ids) == 1:
+        return post_ids[0]
+    return list(post_ids)

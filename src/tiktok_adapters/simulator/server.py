@@ -1,0 +1,293 @@
+"""The sandbox server: the simulated TikTok on a loopback port, for browsers, curl and other processes.
+
+What belongs here: sockets. Every answer is the simulator's; only the stored videos are streamed from here.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import re
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import IO, Final, Self
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+from aiohttp import web
+from attrs import define, field
+
+from tiktok_adapters.simulator.calls import MAX_BODY
+from tiktok_adapters.simulator.storage import spool
+from tiktok_adapters.simulator.tiktok import SimulatedTikTok
+from tiktok_adapters.transports.fake import ConnectionDropped, DelayedResponse
+from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
+
+__all__ = ["SandboxServer", "serve_forever"]
+
+_VIDEO: Final = "/_sandbox/video/"
+_LOST: Final = (ConnectionError, aiohttp.ClientError, web.RequestPayloadError)
+
+
+class SandboxServer:
+    """Serves one `SimulatedTikTok` on a loopback address, as an asynchronous context manager or in a thread.
+
+    While it runs, the simulator's upload URLs point to it.
+
+    Args:
+        sim: whose answers are served.
+        host: a loopback address.
+        port: 0 for a free one.
+
+    Raises:
+        ValueError: `host` is not a loopback address: the sandbox has no secrets worth showing to a network.
+    """
+
+    def __init__(self, sim: SimulatedTikTok, host: str = "127.0.0.1", port: int = 0) -> None:
+        if not _is_here(host):
+            raise ValueError(f"the sandbox binds to a loopback address only, not to {host}")
+        self._sim = sim
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._url = ""
+        self._previous_base = sim.upload_base
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, without a slash at the end.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        if not self._url:
+            raise RuntimeError("the sandbox server is not running")
+        return self._url
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self._runner, self._url = runner, f"http://{host}:{runner.addresses[0][1]}"
+        self._previous_base, self._sim.upload_base = self._sim.upload_base, self._url
+        return self
+
+    async def __aexit__(self, *_details: object) -> None:
+        self._sim.upload_base, self._url = self._previous_base, ""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @contextlib.contextmanager
+    def run_in_thread(self) -> Iterator[Self]:
+        """Serve from a thread with a loop of its own until the block ends.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        thread = threading.Thread(target=lambda: asyncio.run(self._until_stopped(started)), name="tiktok-sandbox")
+        thread.start()
+        try:
+            loop, stop = started.result()
+            try:
+                yield self
+            finally:
+                loop.call_soon_threadsafe(stop.set)
+        finally:
+            thread.join()
+
+    async def _until_stopped(self, started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
+        stop = asyncio.Event()
+        try:
+            async with self:
+                started.set_result((asyncio.get_running_loop(), stop))
+                await stop.wait()
+        except OSError as problem:
+            if started.done():
+                raise
+            started.set_exception(problem)
+
+    # --- One request --------------------------------------------------------------------------------------------------
+
+    async def _answer(self, incoming: web.Request) -> web.StreamResponse:
+        # A page of another site could reach a loopback port through a host name that it controls.
+        if not _is_meant(incoming):
+            return web.Response(status=421, text="This sandbox answers to loopback addresses only.\n")
+        if incoming.method == "GET" and incoming.path.startswith(_VIDEO):
+            return await self._video(incoming)
+        with spool() as file:
+            return await self._handled(incoming, file)
+
+    async def _handled(self, incoming: web.Request, file: IO[bytes]) -> web.StreamResponse:
+        body = _Spooled(file)
+        try:
+            fits = await _receive(incoming, body)
+        except _LOST:
+            await asyncio.to_thread(self._sim.lost, _request(incoming, body), body.size)
+            return _abort(incoming)
+        if not fits:
+            return web.Response(status=413)
+        try:
+            response = await asyncio.to_thread(self._sim.handle, _request(incoming, body))
+        except ConnectionDropped:
+            return _abort(incoming)
+        if isinstance(response, DelayedResponse):
+            await asyncio.sleep(response.seconds)
+        return await _send(incoming, response)
+
+    async def _video(self, incoming: web.Request) -> web.StreamResponse:
+        publish_id = unquote(incoming.raw_path.partition("?")[0].removeprefix(_VIDEO))
+        try:
+            post, media_type = self._sim.post(publish_id), self._sim.media_type(publish_id)
+        except KeyError:
+            return web.Response(status=404)
+        size = post.bytes_received if self._sim.keep_bytes else 0
+        wanted = _range(incoming.headers.get("Range", ""), size)
+        if wanted is None:
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{size}"})
+        first, last = wanted
+        partial = "Range" in incoming.headers
+        response = web.StreamResponse(status=206 if partial else 200, headers={"Accept-Ranges": "bytes"})
+        response.content_type, response.content_length = media_type, last - first + 1
+        if partial:
+            response.headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+        await response.prepare(incoming)
+        for start in range(first, last + 1, BLOCK):
+            length = min(BLOCK, last + 1 - start)
+            await response.write(await asyncio.to_thread(self._sim.read_video, publish_id, start, length))
+        return response
+
+
+def serve_forever(
+    sim: SimulatedTikTok,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    on_ready: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; to be called on the main thread.
+
+    Args:
+        sim: whose answers are served.
+        host: a loopback address.
+        port: 0 for a free one.
+        on_ready: called once with the server's URL.
+
+    Raises:
+        ValueError: `host` is not a loopback address.
+        OSError: the port is taken.
+    """
+    server = SandboxServer(sim, host, port)
+
+    async def serve() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Where loops cannot watch signals, Ctrl-C arrives as an exception.
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, stop.set)
+        async with server:
+            on_ready(server.url)
+            await stop.wait()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve())
+
+
+@define(eq=False)
+class _Spooled:
+    """A received body as a source: written once from front to back, then read."""
+
+    _file: IO[bytes]
+    size: int = 0
+    fingerprint: str = "received"
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def write(self, block: bytes) -> None:
+        self._file.write(block)
+        self.size += len(block)
+
+    def read(self, start: int, length: int, /) -> bytes:
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(min(length, self.size - start))
+
+
+def _is_meant(incoming: web.Request) -> bool:
+    """Return whether the request names this machine as its host, and a path on it."""
+    try:
+        host = urlsplit(f"//{incoming.host}").hostname or ""
+    except ValueError:
+        return False
+    return _is_here(host) and incoming.raw_path.startswith("/")
+
+
+async def _receive(incoming: web.Request, body: _Spooled) -> bool:
+    """Read the body into `body`; return False where it is longer than this method may send."""
+    async for block in incoming.content.iter_chunked(BLOCK):
+        if incoming.method != "PUT" and body.size + len(block) > MAX_BODY:
+            return False
+        body.write(block)
+    return True
+
+
+def _request(incoming: web.Request, body: _Spooled) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in incoming.headers.items():
+        lower = name.lower()
+        headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
+    url = f"http://{incoming.host}{incoming.raw_path}"
+    return Request(method=incoming.method, url=url, headers=headers, body=FileSlice(body, 0, body.size))
+
+
+async def _send(incoming: web.Request, response: Response) -> web.StreamResponse:
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    claimed = int(response.headers.get("content-length", len(response.body)))
+    if claimed <= len(response.body):
+        return web.Response(status=response.status, headers=headers, body=response.body)
+    cut = web.StreamResponse(status=response.status, headers=headers)
+    cut.content_length = claimed
+    await cut.prepare(incoming)
+    await cut.write(response.body)
+    if incoming.transport is not None:
+        incoming.transport.close()
+    return cut
+
+
+def _abort(incoming: web.Request) -> web.StreamResponse:
+    """Reset the connection: the client gets no answer, not even an orderly end."""
+    if incoming.transport is not None:
+        wire = incoming.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError, AttributeError):
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        incoming.transport.abort()
+    return web.Response()
+
+
+def _range(header: str, size: int) -> tuple[int, int] | None:
+    """Return first and last byte wanted, or None where the range cannot be served."""
+    if not header:
+        return 0, size - 1
+    found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header, re.ASCII)
+    if found is None or not any(found.groups()):
+        return None
+    if not found[1]:
+        return (max(0, size - int(found[2])), size - 1) if size and int(found[2]) else None
+    first, last = int(found[1]), min(size - 1, int(found[2]) if found[2] else size - 1)
+    return (first, last) if first <= last else None
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

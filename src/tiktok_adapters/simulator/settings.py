@@ -1,0 +1,208 @@
+"""The switches of the simulated TikTok: whatever the documents leave open, or the wire does otherwise, has one here.
+
+What belongs here: names, values and defaults; no behaviour. Each default is the documented way, or where the documents
+are silent the way that was seen on the wire, or else the one that is harder on a client.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+from attrs import define, field, fields_dict, frozen
+from attrs.validators import and_, ge, in_, instance_of, le, not_, optional
+
+__all__ = ["LIFETIMES", "Encoding", "Lifetimes", "Megabyte", "Switches"]
+
+Megabyte: TypeAlias = Literal["strict", "decimal", "binary"]
+Encoding: TypeAlias = Literal["hex", "base64url", "either"]
+
+
+@frozen
+class Lifetimes:
+    """How long tokens live, in seconds, and whether a refresh kills the old refresh token."""
+
+    access: int
+    refresh: int
+    rotate: bool
+
+
+LIFETIMES: Final[Mapping[str, Lifetimes]] = {
+    "legacy": Lifetimes(86_400, 31_536_000, rotate=False),
+    "2026-11": Lifetimes(7_200, 15_552_000, rotate=True),
+}
+"""The two dated answers of the token pages: up to October 2026, and those stamped November 2026."""
+
+
+def _one_of(*values: Any) -> Any:
+    """One of `values`; the first is the default."""
+    return field(default=values[0], validator=[in_(values), instance_of(type(values[0]))])
+
+
+def _off() -> Any:
+    return field(default=False, validator=instance_of(bool))
+
+
+def _word(default: str | None = None) -> Any:
+    return field(default=default, validator=optional(instance_of(str)))
+
+
+_LIMIT: Final = 10**9
+"""Seconds: longer than anything that a run can last, and still within what dates can hold."""
+
+
+def _amount(kinds: tuple[type, ...], default: float | None) -> Any:
+    """Return a field for a number from 0 up; it may be None where its default is."""
+    checks = and_(not_(instance_of(bool)), instance_of(kinds), ge(0), le(_LIMIT))
+    return field(default=default, validator=optional(checks) if default is None else checks)
+
+
+def _seconds(default: float | None) -> Any:
+    return _amount((int, float), default)
+
+
+def _number(default: int | None) -> Any:
+    return _amount((int,), default)
+
+
+@define(kw_only=True)
+class Switches:
+    """How the simulated TikTok behaves where the real one may go either way. Any of them may be set at any time.
+
+    Signing in:
+        lifetimes: `2026-11` (2 h, 180 d, a refresh kills the old refresh token) or `legacy` (24 h, 365 d, it does not).
+        access_seconds, refresh_seconds: lifetimes in place of the preset's.
+        refresh_kills_access: a refresh ends the older access token too.
+        oauth_error_status: HTTP status of OAuth errors; 200 is the only one that was seen.
+        pkce: spelling of the challenge on desktop; TikTok's is hexadecimal.
+        web_challenge: whether the web flow needs a challenge, takes one, or does not look at it.
+        web_pkce: spelling of the challenge on the web.
+        challenge_check: a misspelt challenge is found on the authorization page, or only by the token call.
+        code_seconds: life of an authorization code.
+        auto_auth: skip the page for an account that has consented already, unless `disable_auto_auth=1`.
+        revoke_body: success of a revocation is an empty body or `{}`.
+        revoke_unknown: revoking an unknown or dead token is an error, or succeeds.
+
+    Answers:
+        param_spelling: the code of a bad parameter: `invalid_params` on the wire, `invalid_param` in the documents.
+        failure_data: `data` beside an error is `{}`, absent or null.
+        retry_after: 429 carries a `Retry-After` header.
+        caps_status: HTTP status of refusals by caps and bans at init: 403 documented, 200 seen.
+        field_scope: user info beyond the granted scopes is refused as a whole, or comes without those fields.
+        profile_web_link: that field may be asked for.
+
+    Quotas and caps:
+        init_buckets: the three inits have a quota each, or share one.
+        library_quota: user info and the video calls count per token or per app.
+        cancel_per_minute: quota of cancel; None for none.
+        active_user_cap: users of an unaudited app who may post in 24 hours.
+        pending_cap: unfinished drafts per creator in 24 hours.
+
+    Checks of a post:
+        mb: the reading of "MB": safe under both others, decimal, or binary.
+        single_chunk: one chunk needs `chunk_size == video_size`, or may be larger than `chunk_size`.
+        brand_self_only: branded content that only its creator sees is refused or accepted.
+        brand_toggles: may be left out, or not.
+        long_title_code: code for a title that is too long; None for that of a bad parameter.
+        privacy_mismatch_code: code for a privacy level that this creator does not have.
+        inbox_post_info: `post_info` sent with a video draft is ignored or refused.
+        video_draft_min_version: least version of the user's app for video drafts; None for any.
+        cancel_checks_ownership: cancel refuses a pull whose URL the app does not own (any more).
+
+    Upload host:
+        upload_path: path of upload URLs.
+        upload_seconds: life of an upload URL.
+        progress_header: the number in `Content-Range` of answers counts bytes, or is the last offset.
+        repeat_chunk: the chunk just stored, sent again, is refused with 416 or accepted.
+        mismatch_status: status for a body that is not as long as declared.
+        last_chunk_status: status after the last chunk.
+        partial_bytes: what arrived of a dropped PUT is discarded or kept.
+        put_body: body of the answers to a PUT.
+        expired_upload: a post whose upload URL died stays as it is, or fails with `internal`.
+
+    Life of a post:
+        processing_seconds, download_seconds, moderation_seconds: how long each takes.
+        pull_bytes: what a pulled file is said to have.
+        status_ids: the list of public ids holds numbers or strings, is a lone number, or is missing.
+        failed_body: the status of a failed post has all fields, or just the status and the reason.
+        publish_id_seconds: how long a `publish_id` can be asked about; None for ever.
+        draft_seconds: how long a draft can be finished by the user; None for ever.
+    """
+
+    lifetimes: Literal["2026-11", "legacy"] = _one_of("2026-11", "legacy")
+    access_seconds: int | None = _number(None)
+    refresh_seconds: int | None = _number(None)
+    refresh_kills_access: bool = _off()
+    oauth_error_status: Literal[200, 400] = _one_of(200, 400)
+    pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
+    web_challenge: Literal["optional", "required", "ignored"] = _one_of("optional", "required", "ignored")
+    web_pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
+    challenge_check: Literal["authorize", "token"] = _one_of("authorize", "token")
+    code_seconds: float = _seconds(300)
+    auto_auth: bool = _off()
+    revoke_body: Literal["empty", "object"] = _one_of("empty", "object")
+    revoke_unknown: Literal["refuse", "accept"] = _one_of("refuse", "accept")
+
+    param_spelling: Literal["invalid_params", "invalid_param"] = _one_of("invalid_params", "invalid_param")
+    failure_data: Literal["empty", "absent", "null"] = _one_of("empty", "absent", "null")
+    retry_after: bool = _off()
+    caps_status: Literal[403, 200] = _one_of(403, 200)
+    field_scope: Literal["refuse", "omit"] = _one_of("refuse", "omit")
+    profile_web_link: bool = _off()
+
+    init_buckets: Literal["separate", "shared"] = _one_of("separate", "shared")
+    library_quota: Literal["token", "app"] = _one_of("token", "app")
+    cancel_per_minute: int | None = _number(None)
+    active_user_cap: int = _number(5)
+    pending_cap: int = _number(5)
+
+    mb: Literal["strict", "decimal", "binary"] = _one_of("strict", "decimal", "binary")
+    single_chunk: Literal["strict", "lenient"] = _one_of("strict", "lenient")
+    brand_self_only: Literal["refuse", "accept"] = _one_of("refuse", "accept")
+    brand_toggles: Literal["optional", "required"] = _one_of("optional", "required")
+    long_title_code: str | None = _word()
+    privacy_mismatch_code: str = field(default="privacy_level_option_mismatch", validator=instance_of(str))
+    inbox_post_info: Literal["ignore", "refuse"] = _one_of("ignore", "refuse")
+    video_draft_min_version: str | None = _word()
+    cancel_checks_ownership: bool = _off()
+
+    upload_path: Literal["/video/", "/upload", "/upload/"] = _one_of("/video/", "/upload", "/upload/")
+    upload_seconds: float = _seconds(3600)
+    progress_header: Literal["count", "last"] = _one_of("count", "last")
+    repeat_chunk: Literal["refuse", "accept"] = _one_of("refuse", "accept")
+    mismatch_status: Literal[400, 502] = _one_of(400, 502)
+    last_chunk_status: Literal[201, 200] = _one_of(201, 200)
+    partial_bytes: Literal["discard", "keep"] = _one_of("discard", "keep")
+    put_body: str = field(default="", validator=instance_of(str))
+    expired_upload: Literal["stay", "fail"] = _one_of("stay", "fail")
+
+    processing_seconds: float = _seconds(2.0)
+    download_seconds: float = _seconds(4.0)
+    moderation_seconds: float = _seconds(30.0)
+    pull_bytes: int = _number(5_000_000)
+    status_ids: Literal["numbers", "strings", "scalar", "missing"] = _one_of("numbers", "strings", "scalar", "missing")
+    failed_body: Literal["full", "short"] = _one_of("full", "short")
+    publish_id_seconds: float | None = _seconds(None)
+    draft_seconds: float | None = _seconds(None)
+
+    def flip(self, values: Mapping[str, Any]) -> None:
+        """Set switches by name, all of them or none.
+
+        Raises:
+            ValueError: no such switch, or a value that it does not have.
+        """
+        if unknown := sorted(set(values) - set(fields_dict(Switches))):
+            raise ValueError(f"no such switch: {', '.join(unknown)}")
+        trial = {name: getattr(self, name) for name in fields_dict(Switches)} | dict(values)
+        try:
+            Switches(**trial)
+        except (TypeError, ValueError) as problem:
+            raise ValueError(f"no such value for a switch: {problem.args[0]}") from problem
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    @property
+    def token_life(self) -> Lifetimes:
+        """The preset's lifetimes with the overrides applied."""
+        preset = LIFETIMES[self.lifetimes]
+        access = preset.access if self.access_seconds is None else self.access_seconds
+        refresh = preset.refresh if self.refresh_seconds is None else self.refresh_seconds
+        return Lifetimes(access, refresh, preset.rotate)

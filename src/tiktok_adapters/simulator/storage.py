@@ -1,0 +1,109 @@
+"""The bytes of uploads: appended in order, hashed as they come, kept in a spooled temporary file.
+
+What belongs here: storing. Which bytes are welcome is decided in `uploads.py`.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from typing import IO, Any, Final
+
+from attrs import define, field
+
+from tiktok_core.wire.http import BLOCK, Body
+
+__all__ = ["IN_MEMORY", "Upload", "blocks_of", "spool"]
+
+IN_MEMORY: Final = 8 << 20
+"""Bytes of one file that are held in memory; a longer one goes to a temporary file."""
+
+
+def spool() -> IO[bytes]:
+    """Return an empty file for the bytes of one body; the caller closes it."""
+    return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # its owner closes it
+
+
+def blocks_of(body: Body, limit: int | None = None) -> Iterator[bytes]:
+    """Yield a body in blocks, cut at `limit` bytes."""
+    left = limit if limit is not None else len(body) if isinstance(body, bytes) else body.length
+    blocks = _sliced(body) if isinstance(body, bytes) else body.blocks()
+    while left > 0 and (block := next(blocks, b"")):
+        yield block[:left]
+        left -= len(block[:left])
+
+
+def _sliced(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), BLOCK):
+        yield body[start : start + BLOCK]
+
+
+@define(eq=False, kw_only=True)
+class Upload:
+    """One file on its way: what was declared at init, and what has come so far.
+
+    Attributes:
+        upload_id, upload_token: the two secrets in its URL.
+        size, chunk_size, count: the declared chunk plan.
+        expires_at: when its URL dies.
+        offset: bytes stored; the next PUT has to begin here.
+        last_range: first and last byte of the chunk stored last.
+        completed_at: when the last byte was stored.
+        media_type: as the last PUT declared it.
+        file: where the bytes are; None where they are not kept.
+    """
+
+    upload_id: str
+    upload_token: str = field(repr=False)
+    size: int
+    chunk_size: int
+    count: int
+    expires_at: datetime
+    offset: int = 0
+    last_range: tuple[int, int] | None = None
+    completed_at: datetime | None = None
+    media_type: str = "video/mp4"
+    file: IO[bytes] | None = field(default=None, repr=False)
+    _hasher: Any = field(factory=hashlib.sha256, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the whole file in hexadecimal; empty until every byte is there."""
+        return str(self._hasher.hexdigest()) if self.offset == self.size else ""
+
+    def chunk_end(self, first: int) -> int:
+        """Return the last offset of the chunk in which `first` lies."""
+        index = min(first // self.chunk_size, self.count - 1)
+        return self.size - 1 if index == self.count - 1 else (index + 1) * self.chunk_size - 1
+
+    def append(self, body: Body, limit: int | None = None, *, keep_partial: bool = False) -> int:
+        """Store the body, cut at `limit` bytes, behind what is there, and return how many bytes came.
+
+        Where the body breaks off, nothing of it is kept unless `keep_partial` says so; the error goes on.
+        """
+        hasher, came = self._hasher.copy(), 0
+        if self.file is not None:
+            self.file.seek(self.offset)
+        try:
+            for block in blocks_of(body, limit):
+                hasher.update(block)
+                came += len(block)
+                if self.file is not None:
+                    self.file.write(block)
+        except BaseException:
+            if keep_partial:
+                self._advance(hasher, came)
+            raise
+        self._advance(hasher, came)
+        return came
+
+    def _advance(self, hasher: Any, came: int) -> None:
+        self._hasher = hasher
+        self.offset += came
+
+    def read(self, start: int, length: int) -> bytes:
+        """Return stored bytes; nothing where they were not kept."""
+        if self.file is None:
+            return b""
+        self.file.seek(start)
+        return self.file.read(max(0, min(length, self.offset - start)))

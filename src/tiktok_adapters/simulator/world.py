@@ -1,0 +1,188 @@
+"""The state that all rooms of the simulated TikTok share: apps, creators, codes, tokens, posts, clock, chance.
+
+What belongs here: looking things up and writing them down, with the checks that every signed-in call begins with.
+"""
+
+import random
+import secrets
+import string
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from attrs import define, field
+
+from tiktok_adapters.simulator.accounts import App, Creator
+from tiktok_adapters.simulator.answers import Refused
+from tiktok_adapters.simulator.calls import Call
+from tiktok_adapters.simulator.quotas import Quotas
+from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.tasks import Task
+
+__all__ = ["Chance", "Code", "Now", "Token", "World"]
+
+_LETTERS: Final = string.ascii_letters + string.digits
+
+
+class Now(Protocol):
+    """Whatever tells the time: every clock of `tiktok_adapters.clocks` does."""
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        ...
+
+
+class Chance:
+    """Ids and tokens from one seeded source, so that a run can be repeated; seed None cannot be guessed."""
+
+    def __init__(self, seed: int | None) -> None:
+        chosen = secrets.randbits(256) if seed is None else seed
+        self._random = random.Random(chosen)  # noqa: S311 - repeatable on purpose; 256 unknown bits where it is served
+
+    def letters(self, count: int) -> str:
+        """Return letters and digits."""
+        return "".join(self._random.choices(_LETTERS, k=count))
+
+    def digits(self, count: int) -> str:
+        """Return a decimal number that does not begin with 0."""
+        return str(self._random.randrange(10 ** (count - 1), 10**count))
+
+    def post_id(self) -> int:
+        """Return 19 digits that fit a signed 64-bit number."""
+        return self._random.randrange(7_000_000_000_000_000_000, 8_000_000_000_000_000_000)
+
+    def uuid(self) -> str:
+        """Return a UUID's spelling."""
+        digits = f"{self._random.getrandbits(128):032x}"
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+    def log_id(self, now: datetime) -> str:
+        """Return 34 characters: a time stamp and hexadecimal digits."""
+        return f"{now:%Y%m%d%H%M%S}{self._random.getrandbits(80):020X}"
+
+    def code(self) -> str:
+        """Return an authorization code; it contains `*` and `!` as the real ones do."""
+        return f"{self.letters(43)}*{self._random.randrange(10)}!{self.digits(4)}.va"
+
+
+@define(eq=False, kw_only=True)
+class Code:
+    """An authorization code, and what it was given out for."""
+
+    app: App
+    creator: Creator
+    scopes: tuple[str, ...]
+    redirect_uri: str
+    challenge: str
+    expires_at: datetime
+    used: bool = False
+
+
+@define(eq=False, kw_only=True)
+class Token:
+    """An access, refresh or client token. `creator` is None for a client token."""
+
+    kind: str
+    app: App
+    creator: Creator | None
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    dead: bool = False
+
+
+@define(eq=False, kw_only=True)
+class World:
+    """Everything that the simulated TikTok knows."""
+
+    clock: Now
+    switches: Switches
+    chance: Chance
+    apps: list[App]
+    creators: list[Creator]
+    keep_bytes: bool
+    upload_base: str
+    quotas: Quotas = field(factory=Quotas)
+    codes: dict[str, Code] = field(factory=dict)
+    tokens: dict[str, Token] = field(factory=dict)
+    consents: dict[tuple[App, Creator], frozenset[str]] = field(factory=dict)
+    tasks: dict[str, Task] = field(factory=dict)
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.clock.now()
+
+    def later(self, seconds: float) -> datetime:
+        """Return the time in `seconds`."""
+        return self.now + timedelta(seconds=seconds)
+
+    def log_id(self) -> str:
+        """Return a new log id."""
+        return self.chance.log_id(self.now)
+
+    def app(self, client_key: str) -> App | None:
+        """Return the app with this key, or None."""
+        return next((app for app in self.apps if app.client_key == client_key), None)
+
+    def creator(self, name: str) -> Creator | None:
+        """Return the creator with this user name or `open_id` (as any app knows it), or None."""
+        return next((one for one in self.creators if name in {one.username, *self._names(one)}), None)
+
+    def _names(self, creator: Creator) -> Iterable[str]:
+        return (self.account(app, creator) for app in self.apps)
+
+    def account(self, app: App, creator: Creator) -> str:
+        """Return the creator's `open_id` for this app."""
+        return creator.name_for(app, self.apps[0])
+
+    def live_token(self, text: str, kind: str) -> Token | None:
+        """Return a token that is known, alive and of this kind, or None."""
+        token = self.tokens.get(text)
+        alive = token is not None and token.kind == kind and not token.dead and self.now < token.expires_at
+        return token if alive else None
+
+    def admit(self, call: Call, operation: str, *scopes: str) -> tuple[App, Creator]:
+        """Check the access token, one of these scopes, and the quota; return whose token it is.
+
+        Raises:
+            Refused: `access_token_invalid`, `scope_not_authorized` or `rate_limit_exceeded`.
+        """
+        app, creator, granted = self.bearer(call)
+        if scopes and not granted & set(scopes):
+            raise Refused("scope_not_authorized", "The user did not authorize the scope required for this request")
+        self.quotas.spend(operation, token=call.bearer(), app=app.client_key, now=self.now, switches=self.switches)
+        return app, creator
+
+    def bearer(self, call: Call) -> tuple[App, Creator, frozenset[str]]:
+        """Return app, creator and granted scopes of the call's access token.
+
+        Raises:
+            Refused: `access_token_invalid`.
+        """
+        token = self.live_token(call.bearer(), "access")
+        if token is None or token.creator is None:
+            raise Refused("access_token_invalid", "The access token is invalid or not found in the request.")
+        return token.app, token.creator, frozenset(token.scopes)
+
+    def task(self, publish_id: object) -> Task | None:
+        """Return the task with this id, or None when it is unknown or too old to be asked about."""
+        task = self.tasks.get(publish_id) if isinstance(publish_id, str) else None
+        life = self.switches.publish_id_seconds
+        if task is None or (life is not None and self.now >= task.created_at + timedelta(seconds=life)):
+            return None
+        return task
+
+    def disconnect(self, app: App, creator: Creator) -> None:
+        """End every token of this account for this app; posts in progress fail with `auth_removed`."""
+        for token in self.tokens.values():
+            token.dead |= token.app is app and token.creator is creator
+        for code in self.codes.values():
+            code.used |= code.app is app and code.creator is creator
+        self.consents.pop((app, creator), None)
+        for task in self.tasks.values():
+            if task.app is app and task.creator is creator and self._in_progress(task):
+                task.cut = (self.now, "auth_removed")
+
+    def _in_progress(self, task: Task) -> bool:
+        state = task.state(self.now, self.switches)
+        return state.status not in {"PUBLISH_COMPLETE", "SEND_TO_USER_INBOX", "FAILED"}

@@ -1,0 +1,158 @@
+"""The in-memory transport: it hands each request to a function and gives its answer back.
+
+What belongs here: the fake, and the two signals by which a handler tells it what a network would have done
+(`ConnectionDropped`, `DelayedResponse`). It knows no rule of TikTok's: any `Request -> Response` will do.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from attrs import evolve, frozen
+
+from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response, Source
+
+__all__ = ["ConnectionDropped", "DelayedResponse", "FakeTransport", "Handler"]
+
+Handler: TypeAlias = Callable[[Request], Response]
+
+
+class ConnectionDropped(Exception):
+    """Raised by a handler: the connection is lost and there will be no answer.
+
+    Args:
+        sent: whether anything of the request had left the client, so that it may have had an effect.
+        reason: one clause.
+    """
+
+    def __init__(self, *, sent: bool, reason: str = "the connection was dropped") -> None:
+        super().__init__(reason)
+        self.sent = sent
+        self.reason = reason
+
+
+@frozen
+class DelayedResponse(Response):
+    """An answer that comes `seconds` late; what it answers has been done already."""
+
+    seconds: float = 0.0
+
+
+class FakeTransport:
+    """A blocking transport that calls `handle` in place of a network; each `send` delivers the request exactly once.
+
+    Bodies in memory reach the handler as they are, slices as slices. Progress is reported while the handler reads a
+    slice; what it leaves unread is read afterwards, as a network would have sent it too.
+
+    Args:
+        handle: answers each request; it may raise `ConnectionDropped` or return a `DelayedResponse`.
+        wait: called with the seconds of a delay (a virtual clock's `advance`); by default a delay passes unnoticed.
+    """
+
+    def __init__(self, handle: Handler, *, wait: Callable[[float], None] | None = None) -> None:
+        self._handle = handle
+        self._wait = wait
+        self._closed = False
+
+    def send(self, request: Request, /) -> Response:
+        """Hand the request over and return the answer, cut one byte after `MAX_RESPONSE`.
+
+        Raises:
+            NotSent: this transport is closed, or the handler says that nothing left.
+            Interrupted: the handler dropped the connection, or its answer is shorter than it claims.
+            TimedOut: the answer is later than the request allows.
+            SourceChanged: the body's source ended early.
+        """
+        if self._closed:
+            raise NotSent(request.name, "the transport is closed")
+        meter = _Meter(request)
+        try:
+            response = self._handle(meter.watched())
+        except ConnectionDropped as drop:
+            if not drop.sent:
+                raise NotSent(request.name, drop.reason) from drop
+            meter.settle()
+            raise Interrupted(request.name, drop.reason) from drop
+        meter.finish()
+        self._pass_time(request, response)
+        return _as_received(request, response)
+
+    def close(self) -> None:
+        """Refuse every later request; a second call does nothing."""
+        self._closed = True
+
+    def _pass_time(self, request: Request, response: Response) -> None:
+        seconds = response.seconds if isinstance(response, DelayedResponse) else 0.0
+        limit = request.timeout if request.time_limit is None else min(request.timeout, request.time_limit)
+        if seconds and self._wait is not None:
+            self._wait(min(seconds, limit))
+        if seconds > limit:
+            raise TimedOut(request.name, f"no answer within {limit:g} s")
+
+
+class _Meter:
+    """Tells `on_sent` how much of one request's body has been read."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._sent = 0
+
+    def watched(self) -> Request:
+        """Return the request with a body that reports its own reading."""
+        body = self._request.body
+        if isinstance(body, bytes):
+            return self._request
+        return evolve(self._request, body=FileSlice(_Watched(body.source, body.start, self._reached), 0, body.length))
+
+    def settle(self) -> None:
+        """Report a body in memory: nobody could watch it being read."""
+        if isinstance(self._request.body, bytes):
+            for position in range(BLOCK, len(self._request.body) + BLOCK, BLOCK):
+                self._reached(min(position, len(self._request.body)))
+
+    def finish(self) -> None:
+        """Send what the handler did not care to read."""
+        body = self._request.body
+        if isinstance(body, bytes):
+            self.settle()
+            return
+        rest = FileSlice(body.source, body.start + self._sent, body.length - self._sent)
+        for block in rest.blocks():
+            self._reached(self._sent + len(block))
+
+    def _reached(self, position: int) -> None:
+        if position > self._sent:
+            self._sent = position
+            if self._request.on_sent is not None:
+                self._request.on_sent(position)
+
+
+class _Watched:
+    """A part of another source, beginning at `start`, that tells how far it was read."""
+
+    def __init__(self, source: Source, start: int, reached: Callable[[int], None]) -> None:
+        self._source = source
+        self._start = start
+        self._reached = reached
+
+    @property
+    def size(self) -> int:
+        return self._source.size - self._start
+
+    @property
+    def fingerprint(self) -> str:
+        return self._source.fingerprint
+
+    def read(self, start: int, length: int, /) -> bytes:
+        block = self._source.read(self._start + start, length)
+        if block:
+            self._reached(start + len(block))
+        return block
+
+
+def _as_received(request: Request, response: Response) -> Response:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    claimed = headers.get("content-length", "")
+    if claimed.isdecimal() and len(response.body) < int(claimed) and request.method != "HEAD":
+        raise Interrupted(request.name, f"the answer ended after {len(response.body)} of its {claimed} bytes")
+    return Response(response.status, headers, response.body[: MAX_RESPONSE + 1])

@@ -1,0 +1,334 @@
+"""Consent page, codes, tokens, refresh and revoke."""
+
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.simulator import API_URL, AUTH_URL, App, Creator, SimulatedTikTok, callback_values
+from tiktok_core.wire.http import Request
+
+RFC = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+HEX = "13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3"
+
+
+def test_consent_leads_back_with_a_code(play: Any) -> None:
+    """Allowing redirects with code, granted scopes and state; the code has the characters that need escaping."""
+    url = play.sim.authorize(play.authorize_url(), scopes=["user.info.basic", "video.upload"])
+    values = callback_values(url)
+    assert url.startswith("http://127.0.0.1:3455/callback/?code=")
+    assert {"*", "!"} <= set(values["code"])
+    assert "%2A" in url
+    assert "%21" in url
+    assert values["scopes"] == "user.info.basic,video.upload"
+    assert values["state"] == "st&<ate>"
+
+
+def test_denial(play: Any) -> None:
+    """Denying redirects with access_denied and the state, and no code."""
+    values = callback_values(play.sim.authorize(play.authorize_url(), allow=False))
+    assert values["error"] == "access_denied"
+    assert values["state"] == "st&<ate>"
+    assert "code" not in values
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameter"),
+    [
+        ({"client_key": "unknown"}, "client_key"),
+        ({"client_key": None, "client_id": "sbawsimulated0001"}, "client_key"),
+        ({"redirect_uri": "http://127.0.0.1:3455/other/"}, "redirect_uri"),
+        ({"redirect_uri": None}, "redirect_uri"),
+        ({"state": None}, "state"),
+        ({"response_type": None}, "response_type"),
+        ({"scope": "user.info.basic video.upload"}, "scope"),
+        ({"scope": "no.such.scope"}, "scope"),
+        ({"scope": "research.data.basic"}, "scope"),
+        ({"scope": ""}, "scope"),
+        ({"code_challenge": None}, "code_challenge"),
+        ({"code_challenge": RFC}, "code_challenge"),
+        ({"code_challenge_method": "plain"}, "code_challenge_method"),
+        ({"code_challenge_method": None}, "code_challenge_method"),
+        ({"disable_auto_auth": "yes"}, "disable_auto_auth"),
+    ],
+)
+def test_faulty_requests_stay_on_the_page(play: Any, changes: dict[str, str | None], parameter: str) -> None:
+    """A fault in the request is shown on a page that names the parameter, and is never sent through the redirect."""
+    with pytest.raises(ValueError, match=rf"refuses {parameter}$"):
+        play.sim.authorize(play.authorize_url(**changes))
+    page = play.sim.handle(Request(method="GET", url=play.authorize_url(**changes)))
+    assert page.status == 400
+    assert "location" not in page.headers
+
+
+def test_repeated_parameter(play: Any) -> None:
+    """A parameter that stands there twice is refused by name."""
+    with pytest.raises(ValueError, match="state"):
+        play.sim.authorize(play.authorize_url() + "&state=again")
+
+
+def test_unsupported_response_type_goes_back(play: Any) -> None:
+    """Only a response type other than code is told to the app."""
+    assert callback_values(play.sim.authorize(play.authorize_url(response_type="token")))["error"] == (
+        "unsupported_response_type"
+    )
+
+
+class Tags(HTMLParser):
+    """Collects what a browser would see as elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note it."""
+        self.tags.append(tag)
+        self.tags.extend(name for name, _value in attrs if name.startswith("on"))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hostile=st.text(alphabet="<>&\"'/ =abonscript", min_size=1, max_size=40))
+def test_consent_page_escapes(hostile: str) -> None:
+    """Whatever stands in names and parameters, the page's elements stay the same."""
+
+    def tags(text: str) -> tuple[list[str], str]:
+        app = App(name=text)
+        creator = Creator(nickname=text, username=text)
+        sim = SimulatedTikTok(ManualClock(), apps=[app], creators=[creator])
+        query = urlencode(
+            {
+                "client_key": app.client_key,
+                "scope": "user.info.basic",
+                "response_type": "code",
+                "redirect_uri": "http://127.0.0.1:1/callback/",
+                "state": text,
+                "code_challenge": HEX,
+                "code_challenge_method": "S256",
+            }
+        )
+        url = f"{AUTH_URL}?{query}"
+        seen = Tags()
+        seen.feed(sim.handle(Request(method="GET", url=url)).body.decode())
+        return seen.tags, callback_values(sim.authorize(url))["state"]
+
+    found, state = tags(hostile)
+    assert found == tags("plain")[0]
+    assert "script" not in found
+    assert state == hostile
+
+
+def test_exchange(play: Any) -> None:
+    """A code becomes tokens with the documented fields, prefixes and lifetimes."""
+    tokens = play.sign_in()
+    assert tokens["access_token"].startswith("act.")
+    assert tokens["refresh_token"].startswith("rft.")
+    assert (tokens["expires_in"], tokens["refresh_expires_in"]) == (7_200, 15_552_000)
+    assert tokens["open_id"] == play.sim.creator.open_id
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["scope"].split(",")[0] == "user.info.basic"
+
+
+def test_code_is_used_once(play: Any) -> None:
+    """The second exchange of a code is refused."""
+    code = play.code()
+    assert play.exchange(code).code == "ok"
+    assert play.exchange(code).code == "invalid_grant"
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(299, "ok"), (300, "invalid_grant")])
+def test_code_dies(play: Any, seconds: int, code: str) -> None:
+    """A code lives five minutes unless the switch says otherwise."""
+    given_code = play.code()
+    play.clock.advance(seconds)
+    assert play.exchange(given_code).code == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"redirect_uri": "http://127.0.0.1:3456/callback/"}, "invalid_request", "Redirect_uri is not matched with"),
+        ({"code_verifier": "x" * 43}, "invalid_request", "Code verifier or code challenge is invalid."),
+        ({"code_verifier": None}, "invalid_request", "Code verifier or code challenge is invalid."),
+        ({"client_secret": None}, "invalid_request", "Client secret is missed in request."),
+        ({"client_secret": "wrong"}, "invalid_client", "secret"),
+        ({"client_key": "nobody"}, "invalid_client", "key"),
+        ({"client_key": None}, "invalid_request", "client_key"),
+        ({"grant_type": "password"}, "unsupported_grant_type", "grant"),
+        ({"grant_type": None}, "invalid_request", "grant_type"),
+        ({"code": None}, "invalid_request", "code"),
+        ({"code": "nonsense"}, "invalid_grant", "code"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_refused_exchanges(play: Any, changes: dict[str, str | None], error: str, words: str, status: int) -> None:
+    """Each bad exchange gets the documented flat error, with the HTTP status of the switch, and a good one still works."""
+    play.sim.switches.oauth_error_status = status
+    code = play.code()
+    answer = play.exchange(code, **changes)
+    assert (answer.status, answer.code) == (status, error)
+    assert words.lower() in answer.document["error_description"].lower()
+    assert len(answer.document["log_id"]) == 34
+    assert play.exchange(code).code == "ok"
+
+
+def test_code_of_another_app(play: Any, second_app: App) -> None:
+    """A code is bound to its app."""
+    code = play.code()
+    answer = play.exchange(code, client_key=second_app.client_key, client_secret=second_app.client_secret)
+    assert answer.code == "invalid_grant"
+
+
+def test_grant_types_of_an_app(play: Any) -> None:
+    """An app that may not refresh is told so."""
+    play.sim.app.grant_types = ("authorization_code",)
+    assert play.refresh("rft.x").code == "unauthorized_client"
+
+
+def test_token_endpoint_takes_forms_only(play: Any) -> None:
+    """JSON, a repeated field, and bytes that are not text are malformed requests."""
+    url = f"{API_URL}/v2/oauth/token/"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for headers, body in [
+        ({"Content-Type": "application/json"}, json.dumps({"grant_type": "refresh_token"}).encode()),
+        (form, b"grant_type=a&grant_type=b"),
+        (form, b"client_key=\xff"),
+        (form, b"client_key=%ff"),
+    ]:
+        assert play.send(Request(method="POST", url=url, headers=headers, body=body)).code == "invalid_request"
+
+
+def test_missing_slash(play: Any) -> None:
+    """Without its slash the token endpoint does not exist."""
+    response = play.sim.handle(Request(method="POST", url=f"{API_URL}/v2/oauth/token"))
+    assert (response.status, response.body) == (404, b"Unsupported path(Janus)")
+
+
+def test_refresh_rotates(play: Any) -> None:
+    """By the November pages a refresh gives a new refresh token and kills the old one."""
+    tokens = play.sign_in()
+    renewed = play.refresh(tokens["refresh_token"]).document
+    assert renewed["refresh_token"] != tokens["refresh_token"]
+    assert play.refresh(tokens["refresh_token"]).code == "invalid_grant"
+    assert play.refresh(renewed["refresh_token"]).code == "ok"
+
+
+def test_legacy_refresh(play: Any) -> None:
+    """By the older pages the refresh token stays, and its life goes on running."""
+    play.sim.switches.lifetimes = "legacy"
+    tokens = play.sign_in()
+    play.clock.advance(1000)
+    renewed = play.refresh(tokens["refresh_token"]).document
+    assert tokens["expires_in"] == renewed["expires_in"] == 86_400
+    assert renewed["refresh_token"] == tokens["refresh_token"]
+    assert (tokens["refresh_expires_in"], renewed["refresh_expires_in"]) == (31_536_000, 31_535_000)
+
+
+@settings(deadline=None)
+@given(steps=st.lists(st.sampled_from(["refresh", "old refresh", "wait"]), max_size=12), kills=st.booleans())
+def test_life_of_refresh_tokens(new_play: Callable[[], Any], steps: list[str], kills: bool) -> None:
+    """In any order of refreshes and pauses the newest pair works until it expires, and no older refresh token does."""
+    play = new_play()
+    play.sim.switches.refresh_kills_access = kills
+    pairs = [play.sign_in()]
+    for step in steps:
+        if step == "wait":
+            play.clock.advance(60)
+        elif step == "refresh":
+            pairs.append(play.refresh(pairs[-1]["refresh_token"]).document)
+        elif len(pairs) > 1:
+            assert play.refresh(pairs[-2]["refresh_token"]).code == "invalid_grant"
+    path = "/v2/user/info/?fields=open_id"
+    assert play.get(path, token=pairs[-1]["access_token"]).code == "ok"
+    older = {play.get(path, token=pair["access_token"]).code for pair in pairs[:-1]}
+    assert older <= {"access_token_invalid" if kills else "ok"}
+    play.clock.advance(7_200)
+    assert play.get(path, token=pairs[-1]["access_token"]).code == "access_token_invalid"
+
+
+def test_web_flow(play: Any) -> None:
+    """The web needs no challenge, unless a switch says so, and then in the spelling of its own switch."""
+    web = {"redirect_uri": "https://app.example.com/callback/", "code_challenge": None, "code_challenge_method": None}
+    redirect = {"redirect_uri": web["redirect_uri"]}
+    assert play.exchange(play.code(**web), **redirect, code_verifier=None).code == "ok"
+    play.sim.switches.web_challenge = "required"
+    with pytest.raises(ValueError, match="code_challenge"):
+        play.code(**web)
+    play.sim.switches.web_pkce = "base64url"
+    assert play.exchange(play.code(**redirect, code_challenge=RFC), **redirect).code == "ok"
+
+
+def test_misspelt_challenge_found_by_the_token_call(play: Any) -> None:
+    """By a switch the page lets a base64url challenge through and the token call refuses it."""
+    play.sim.switches.challenge_check = "token"
+    answer = play.exchange(play.code(code_challenge=RFC))
+    assert answer.document["error_description"] == "Code verifier or code challenge is invalid."
+    play.sim.switches.pkce = "base64url"
+    assert play.exchange(play.code(code_challenge=RFC)).code == "ok"
+
+
+def test_automatic_consent(play: Any) -> None:
+    """By a switch an account that consented is sent back at once, unless the app asks for the page."""
+    play.sim.switches.auto_auth = True
+    play.code()
+    assert play.sim.handle(Request(method="GET", url=play.authorize_url())).status == 302
+    assert play.sim.handle(Request(method="GET", url=play.authorize_url(disable_auto_auth="1"))).status == 200
+
+
+def test_sandbox_targets(play: Any) -> None:
+    """An account that is no target user of a sandbox app cannot sign in."""
+    play.sim.app.target_users = ("somebody_else",)
+    with pytest.raises(ValueError, match="non_sandbox_target"):
+        play.sim.authorize(play.authorize_url())
+
+
+def test_client_token(play: Any) -> None:
+    """A client token is given out, and is no user's access token."""
+    answer = play.form("/v2/oauth/token/", grant_type="client_credentials")
+    assert answer.document["access_token"].startswith("clt.")
+    assert answer.document["expires_in"] == 7200
+    assert play.get("/v2/user/info/?fields=open_id", token=answer.document["access_token"]).code == (
+        "access_token_invalid"
+    )
+
+
+def test_revoke(play: Any) -> None:
+    """Revoking kills both tokens and fails what is in progress; revoking again is an error, or not, by a switch."""
+    tokens = play.sign_in()
+    begun = play.pull(token=tokens["access_token"]).data["publish_id"]
+    answer = play.sim.handle(_revocation(play, tokens["access_token"]))
+    assert (answer.status, answer.body) == (200, b"")
+    assert play.refresh(tokens["refresh_token"]).code == "invalid_grant"
+    assert play.get("/v2/user/info/?fields=open_id", token=tokens["access_token"]).code == "access_token_invalid"
+    assert play.sim.post(begun).fail_reason == "auth_removed"
+    assert play.form("/v2/oauth/revoke/", token=tokens["access_token"]).code == "invalid_grant"
+    play.sim.switches.flip({"revoke_unknown": "accept", "revoke_body": "object"})
+    assert play.sim.handle(_revocation(play, tokens["access_token"])).body == b"{}"
+
+
+def _revocation(play: Any, token: str) -> Request:
+    body = urlencode({"client_key": play.client_key, "client_secret": play.secret, "token": token}).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return Request(method="POST", url=f"{API_URL}/v2/oauth/revoke/", headers=headers, body=body)
+
+
+def test_each_app_knows_an_account_by_another_name(play: Any, second_app: App) -> None:
+    """The open_id is per app and user, and TikTok's first character is kept."""
+    names = {play.sim.world.account(app, play.sim.creator) for app in play.sim.apps}
+    assert len(names) == 2
+    assert all(name.startswith("-000") for name in names)
+
+
+def test_runs_repeat(play: Any, new_play: Callable[[], Any]) -> None:
+    """The same seed gives the same tokens; without a seed nobody can guess them."""
+    unguessable = new_play()
+    unguessable.sim = SimulatedTikTok(unguessable.clock, seed=None)
+    tokens = play.sign_in()
+    assert new_play().sign_in() == tokens
+    assert unguessable.sign_in()["access_token"] != tokens["access_token"]

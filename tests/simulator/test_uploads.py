@@ -1,0 +1,203 @@
+"""The upload host: ranges, order, progress, expiry, and the bytes themselves."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import define
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_core.wire.http import FileSlice, Request
+
+MIB = 1 << 20
+SIZE, CHUNK = 11_000_000, 5 * MIB
+
+
+@define
+class Pattern:
+    """A source of any size whose bytes depend on their place; it may end early."""
+
+    size: int
+    ends_at: int | None = None
+    fingerprint: str = "pattern"
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return bytes."""
+        end = min(start + length, self.size if self.ends_at is None else self.ends_at)
+        return bytes((place >> 8 ^ place) & 0xFF for place in range(start, start + 256))[: max(0, end - start)] or b""
+
+
+@pytest.fixture
+def url(play: Any) -> str:
+    """The upload URL of a post of two chunks, 5 MiB and the rest."""
+    return str(play.video(SIZE, CHUNK).data["upload_url"])
+
+
+FIRST, LAST = b"a" * CHUNK, b"b" * (SIZE - CHUNK)
+
+
+def test_two_chunks(play: Any, url: str) -> None:
+    """206, then 201; the progress header counts; the digest is that of the whole."""
+    first = play.put(url, 0, FIRST, SIZE)
+    assert (first.status, first.headers["content-range"], first.body) == (206, f"bytes 0-{CHUNK}/{SIZE}", b"")
+    (post,) = play.sim.posts
+    assert (post.bytes_received, post.sha256) == (CHUNK, "")
+    last = play.put(url, CHUNK, LAST, SIZE)
+    assert (last.status, last.headers["content-range"]) == (201, f"bytes 0-{SIZE}/{SIZE}")
+    (post,) = play.sim.posts
+    assert post.sha256 == hashlib.sha256(FIRST + LAST).hexdigest()
+    assert play.sim.read_video(post.publish_id) == FIRST + LAST
+
+
+def test_progress_as_last_offset(play: Any, url: str) -> None:
+    """By a switch the progress header gives the last offset, and other switches change status and body."""
+    play.sim.switches.flip({"progress_header": "last", "last_chunk_status": 200, "put_body": "null"})
+    assert "content-range" not in play.put(url, CHUNK, LAST, SIZE).headers
+    first = play.put(url, 0, FIRST, SIZE)
+    assert (first.headers["content-range"], first.body) == (f"bytes 0-{CHUNK - 1}/{SIZE}", b"null")
+    assert play.put(url, CHUNK, LAST, SIZE).status == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "body", "headers", "status"),
+    [
+        (CHUNK, LAST, {}, 416),
+        (1, FIRST, {}, 416),
+        (0, FIRST[:-1], {}, 400),
+        (0, FIRST + b"x", {}, 400),
+        (0, FIRST[:-1], {"Content_Range": f"bytes 0-{CHUNK - 1}/{SIZE}"}, 400),
+        (0, FIRST + b"x", {"Content_Range": f"bytes 0-{CHUNK - 1}/{SIZE}"}, 400),
+        (0, FIRST, {"Content_Range": f"bytes 0-{CHUNK - 1}/{SIZE + 1}"}, 400),
+        (0, FIRST, {"Content_Range": f"bytes 0-{CHUNK - 1}/*"}, 400),
+        (0, FIRST, {"Content_Range": f"bytes=0-{CHUNK - 1}/{SIZE}"}, 400),
+        (0, FIRST, {"Content_Range": ""}, 400),
+        (0, b"", {"Content_Range": f"bytes 5-4/{SIZE}"}, 400),
+        (0, FIRST, {"Content_Type": "application/octet-stream"}, 400),
+        (0, FIRST, {"Transfer_Encoding": "chunked"}, 400),
+    ],
+)
+def test_unwelcome_chunks(play: Any, first: int, body: bytes, headers: dict[str, str], status: int) -> None:
+    """A chunk out of order or not as declared is refused, nothing of it is stored, and the right one still goes."""
+    url = play.video(SIZE, CHUNK).data["upload_url"]
+    assert play.put(url, first, body, SIZE, **headers).status == status
+    assert play.sim.posts[0].bytes_received == 0
+    assert play.put(url, 0, FIRST, SIZE).status == 206
+
+
+def test_mismatch_may_be_a_502(play: Any, url: str) -> None:
+    """By a switch a body that is not as long as declared looks like trouble of the server."""
+    play.sim.switches.mismatch_status = 502
+    assert play.put(url, 0, FIRST[:-1], SIZE, Content_Range=f"bytes 0-{CHUNK - 1}/{SIZE}").status == 502
+
+
+def test_repeated_chunk(play: Any, url: str) -> None:
+    """The chunk just stored is refused with the progress; by a switch it is accepted and stored once."""
+    play.put(url, 0, FIRST, SIZE)
+    again = play.put(url, 0, FIRST, SIZE)
+    assert (again.status, again.headers["content-range"]) == (416, f"bytes 0-{CHUNK}/{SIZE}")
+    play.sim.switches.repeat_chunk = "accept"
+    assert play.put(url, 0, FIRST, SIZE).status == 206
+    assert play.put(url, CHUNK, LAST, SIZE).status == 201
+    assert play.put(url, CHUNK, LAST, SIZE).status == 201
+    assert play.sim.posts[0].sha256 == hashlib.sha256(FIRST + LAST).hexdigest()
+
+
+def test_expiry(play: Any, url: str) -> None:
+    """An upload URL lives one hour; the post then stays as it is, or fails by a switch."""
+    play.clock.advance(3599)
+    assert play.put(url, 0, FIRST, SIZE).status == 206
+    play.clock.advance(1)
+    assert play.put(url, CHUNK, LAST, SIZE).status == 403
+    assert play.sim.posts[0].status == "PROCESSING_UPLOAD"
+    play.sim.switches.expired_upload = "fail"
+    assert (play.sim.posts[0].status, play.sim.posts[0].fail_reason) == ("FAILED", "internal")
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda url: url[:-1] + "x", lambda url: url.partition("&")[0], lambda url: url + "1"]
+)
+def test_unknown_upload(play: Any, url: str, spoil: Callable[[str], str]) -> None:
+    """A wrong id or token is an unknown upload."""
+    assert play.put(spoil(url), 0, FIRST, SIZE).status == 404
+
+
+def test_upload_paths_and_methods(play: Any) -> None:
+    """The other documented path works too, and only PUT does."""
+    play.sim.switches.upload_path = "/upload"
+    url = play.video(3).data["upload_url"]
+    assert "/upload?upload_id=" in url
+    assert play.sim.handle(Request(method="POST", url=url)).status == 405
+    assert play.put(url, 0, b"abc", 3).status == 201
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    order=st.lists(st.integers(0, 3), max_size=14),
+    repeat=st.sampled_from(["refuse", "accept"]),
+)
+def test_any_order_keeps_the_offset_right(new_play: Callable[[], Any], order: list[int], repeat: str) -> None:
+    """In whatever order chunks come, exactly those that fit are stored, and the file ends up whole and in order."""
+    play = new_play()
+    play.sim.switches.repeat_chunk = repeat
+    size = 4 * CHUNK + 17
+    url = play.video(size, CHUNK).data["upload_url"]
+    chunks = [bytes([65 + index]) * (CHUNK + (17 if index == 3 else 0)) for index in range(4)]
+    stored = 0
+    for index in [*order, 0, 1, 2, 3]:
+        answer = play.put(url, index * CHUNK, chunks[index], size)
+        again = stored > 0 and index == stored - 1 and repeat == "accept"
+        fits = index == stored
+        stored += fits
+        expected = 416 if not (fits or again) else 201 if stored == 4 else 206
+        assert answer.status == expected
+        (post,) = play.sim.posts
+        assert post.bytes_received == min(stored * CHUNK + (17 if stored == 4 else 0), size)
+    assert post.sha256 == hashlib.sha256(b"".join(chunks)).hexdigest()
+
+
+def test_slices_are_read_in_blocks(play: Any) -> None:
+    """A slice of a source is stored exactly, whatever blocks the source hands out."""
+    size = 100_000
+    source = Pattern(size)
+    url = play.video(size).data["upload_url"]
+    assert play.put(url, 0, FileSlice(source, 0, size), size).status == 201
+    whole = b"".join(FileSlice(source, 0, size).blocks())
+    assert play.sim.posts[0].sha256 == hashlib.sha256(whole).hexdigest()
+
+
+@pytest.mark.parametrize(("kept", "received"), [("discard", 0), ("keep", 40_000)])
+def test_source_that_ends_early(play: Any, kept: str, received: int) -> None:
+    """Of a body that breaks off nothing is kept, or by a switch what came; the next PUT begins there."""
+    play.sim.switches.partial_bytes = kept
+    size = 100_000
+    url = play.video(size).data["upload_url"]
+    with pytest.raises(Exception, match="ended at byte 40000"):
+        play.put(url, 0, FileSlice(Pattern(size, ends_at=40_000), 0, size), size)
+    assert play.sim.posts[0].bytes_received == received
+    rest = FileSlice(Pattern(size), received, size - received)
+    assert play.put(url, received, rest, size).status == 201
+    assert play.sim.posts[0].sha256 == hashlib.sha256(b"".join(FileSlice(Pattern(size), 0, size).blocks())).hexdigest()
+
+
+def test_bytes_need_not_be_kept(play: Any) -> None:
+    """Without its bytes a video still has its digest."""
+    play.sim = SimulatedTikTok(play.clock, keep_bytes=False)
+    publish_id = play.upload(play.video())
+    assert play.sim.post(publish_id).sha256 == hashlib.sha256(b"v" * 100).hexdigest()
+    assert play.sim.read_video(publish_id) == b""
+
+
+def test_large_files_leave_memory(play: Any, url: str) -> None:
+    """A file above 8 MiB lies in a temporary file, and closing the simulator closes it."""
+    play.put(url, 0, FIRST, SIZE)
+    play.put(url, CHUNK, LAST, SIZE)
+    upload = next(iter(play.sim.world.tasks.values())).upload
+    file = upload.file
+    assert file._rolled
+    play.sim.close()
+    play.sim.close()
+    assert file.closed
+    assert play.sim.read_video(play.sim.posts[0].publish_id) == b""

@@ -1,0 +1,133 @@
+"""A transport that is not ours, over httpx: the proof that anybody's adapter can be held to the contract.
+
+What belongs here: an adapter as an embedder would write it, and its binding. It is no part of the library.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tiktok_adapters.testing.contracts.wire import WireContract
+from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response
+
+NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+TLS = ssl.create_default_context()
+BODYLESS = {"GET", "HEAD", "DELETE"}
+
+
+class HttpxTransport:
+    """Send requests over httpx, awaited; straight to its lower layer, which sends once and adds no header."""
+
+    def __init__(self) -> None:
+        self._pool = self._new_pool()
+        self._closed = False
+
+    async def send(self, request: Request, /) -> Response:
+        """As the port says."""
+        if self._closed:
+            raise NotSent(request.name, "the transport is closed")
+        exchange = _Exchange(request)
+        if not request.fresh_connection:
+            return await exchange.answer(self._pool)
+        async with self._new_pool() as pool:
+            return await exchange.answer(pool)
+
+    async def close(self) -> None:
+        """As the port says."""
+        self._closed = True
+        await self._pool.aclose()
+
+    def _new_pool(self) -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(verify=TLS, trust_env=False)
+
+
+class _Exchange:
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._ours: BaseException | None = None
+
+    async def answer(self, pool: httpx.AsyncHTTPTransport) -> Response:
+        name = self._request.name
+        try:
+            async with asyncio.timeout(self._request.time_limit):
+                return await self._answer(pool)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise NotSent(name, "the URL is not a complete http or https URL") from None
+        except NOTHING_LEFT:
+            raise NotSent(name, "no connection came about") from None
+        except (httpx.TimeoutException, TimeoutError):
+            if self._ours is not None:
+                raise self._ours from None
+            raise TimedOut(name, "no answer came in time") from None
+        except httpx.TransportError:
+            raise Interrupted(name, "the exchange broke off") from None
+
+    async def _answer(self, pool: httpx.AsyncHTTPTransport) -> Response:
+        url = httpx.URL(self._request.url)
+        if not url.host or url.userinfo:
+            raise httpx.InvalidURL("no host, or a user")
+        sent = httpx.Request(
+            self._request.method,
+            url,
+            headers=self._headers(),
+            content=self._body() if self._request.content_length else None,
+            # As it was spelled: httpx would encode some characters anew.
+            extensions={"timeout": httpx.Timeout(self._request.timeout).as_dict(), "target": self._target(url)},
+        )
+        response = await pool.handle_async_request(sent)
+        body = bytearray()
+        try:
+            async for block in response.aiter_raw():
+                body += block
+                if len(body) > MAX_RESPONSE:
+                    break
+        finally:
+            await response.aclose()
+        headers: dict[str, str] = {}
+        for raw, value in response.headers.raw:
+            key = raw.decode("latin-1").lower()
+            headers[key] = ", ".join(filter(None, (headers.get(key), value.decode("utf-8", "replace"))))
+        return Response(response.status_code, headers, bytes(body[: MAX_RESPONSE + 1]))
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        headers = {"Accept-Encoding": "identity"}
+        if any(name.lower() == "accept-encoding" for name in self._request.headers):
+            headers.clear()
+        headers |= self._request.headers
+        if self._request.content_length or self._request.method not in BODYLESS:
+            headers["Content-Length"] = str(self._request.content_length)
+        return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    def _target(self, url: httpx.URL) -> bytes:
+        rest = self._request.url.partition("://")[2].partition("/")[2]
+        return f"/{rest}".encode() if "/" in self._request.url.partition("://")[2] else url.raw_path
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        body, sent = self._request.body, 0
+        blocks = (
+            body.blocks()
+            if isinstance(body, FileSlice)
+            else (body[start : start + BLOCK] for start in range(0, len(body), BLOCK))
+        )
+        try:
+            for block in blocks:
+                yield block
+                sent += len(block)
+                if self._request.on_sent is not None:
+                    self._request.on_sent(sent)
+        except Exception as error:
+            self._ours = error
+            raise
+
+
+class TestHttpx(WireContract):
+    """Over httpx, awaited: an adapter that is not ours."""
+
+    @pytest.fixture
+    def transport(self) -> HttpxTransport:
+        """Return the transport under contract."""
+        return HttpxTransport()

@@ -1,0 +1,40 @@
+"""Every transport keeps the contract of its port; those over sockets keep the harder one.
+
+What belongs here: bindings only.
+"""
+
+import pytest
+
+from tiktok_adapters.testing.contracts.behaviour import MemoryPlace
+from tiktok_adapters.testing.contracts.transports import TransportContract
+from tiktok_adapters.testing.contracts.wire import WireContract
+from tiktok_adapters.transports.aiohttp import AiohttpTransport
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
+
+
+class TestUrllib3(WireContract):
+    """Over urllib3, blocking."""
+
+    @pytest.fixture
+    def transport(self) -> Urllib3Transport:
+        """Return the transport under contract."""
+        return Urllib3Transport()
+
+
+class TestAiohttp(WireContract):
+    """Over aiohttp, awaited."""
+
+    @pytest.fixture
+    def transport(self) -> AiohttpTransport:
+        """Return the transport under contract."""
+        return AiohttpTransport()
+
+
+class TestFake(TransportContract):
+    """In memory, blocking."""
+
+    @pytest.fixture
+    def transport(self, place: MemoryPlace) -> FakeTransport:
+        """Return the transport under contract."""
+        return FakeTransport(place.handle)

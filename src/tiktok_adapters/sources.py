@@ -1,0 +1,205 @@
+"""Sources: where the bytes of a video come from.
+
+What belongs here: the adapters of the `Source` port. They know files and bytes, and no rule of TikTok's: whether a size
+is allowed is the core's question.
+"""
+
+import hashlib
+import os
+import stat
+import threading
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+from tiktok_core.errors import InvalidPost, Problem, SourceChanged
+from tiktok_core.ports import HasPath, Source
+
+__all__ = ["BytesSource", "FileSource", "open_source"]
+
+SAMPLE: Final = 64 * 1024
+"""Bytes of each of the three samples (head, middle, tail) that a fingerprint looks at."""
+
+# O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever. O_BINARY matters on Windows only.
+FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+REFUSED: Final = (
+    (stat.S_ISDIR, "is a directory"),
+    (stat.S_ISFIFO, "is a pipe"),
+    (stat.S_ISSOCK, "is a socket"),
+    (stat.S_ISCHR, "is a device"),
+    (stat.S_ISBLK, "is a device"),
+)
+
+
+def open_source(path: str | HasPath, /) -> Source:
+    """Open a file as a source.
+
+    Raises:
+        InvalidPost: there is no such file, it cannot be read, or it is not a regular file.
+    """
+    return FileSource(path)
+
+
+class FileSource:
+    """A regular file, held open, read by position and never by a cursor. Threads may share it.
+
+    Args:
+        path: the file; a symbolic link to a regular file is fine. A relative path is settled at once.
+
+    Raises:
+        InvalidPost: there is no such file, it cannot be read, or it is not a regular file.
+    """
+
+    def __init__(self, path: str | HasPath) -> None:
+        self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
+        self._fd = _open(self._path)
+        # Closes at collection without a warning: who posts one file from a script need not think of closing.
+        self._finalizer = weakref.finalize(self, os.close, self._fd)
+        self._cursor = threading.Lock()
+        try:
+            self._size = _regular(self._path, os.fstat(self._fd)).st_size
+        except InvalidPost:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self._path.name
+
+    @property
+    def size(self) -> int:
+        """Bytes in all, as they were when the file was opened."""
+        return self._size
+
+    @property
+    def fingerprint(self) -> str:
+        """Which file is at the path now, with its size and time, and a digest of what can be read of it.
+
+        Raises:
+            SourceChanged: nothing is at the path any more, or it can no longer be read.
+        """
+        try:
+            # What is at the path, not what we hold: a file replaced by renaming leaves the held one as it was.
+            now = self._path.stat()
+        except OSError as error:
+            raise SourceChanged(None, f"the file is gone or out of reach ({_why(error)})") from None
+        digest = hashlib.blake2b(digest_size=16)
+        for start in (0, max(0, now.st_size // 2 - SAMPLE // 2), max(0, now.st_size - SAMPLE)):
+            digest.update(self.read(start, SAMPLE))
+        return f"{now.st_dev}-{now.st_ino}-{now.st_size}-{now.st_mtime_ns}-{digest.hexdigest()}"
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return the `length` bytes from `start`, or fewer where the file has ended.
+
+        Raises:
+            SourceChanged: the file is closed or can no longer be read.
+        """
+        if not self._finalizer.alive:
+            # The number of a closed descriptor may belong to another file by now.
+            raise SourceChanged(None, "the file was closed")
+        try:
+            block = self._read_at(start, length)
+            if len(block) == length or not block:
+                return block
+            return self._rest(block, start, length)
+        except OSError as error:
+            raise SourceChanged(None, f"the file can no longer be read ({_why(error)})") from None
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"FileSource({str(self._path)!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open file is not pickled: open it again by its path")
+
+    def _rest(self, block: bytes, start: int, length: int) -> bytes:
+        # A network file system may give less than was asked for before the end.
+        blocks = [block]
+        got = len(block)
+        while got < length and (block := self._read_at(start + got, length - got)):
+            blocks.append(block)
+            got += len(block)
+        return b"".join(blocks)
+
+    def _read_at(self, start: int, length: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._fd, length, start)
+        with self._cursor:  # Windows has no pread: the cursor is shared, so it is moved under a lock.
+            os.lseek(self._fd, start, os.SEEK_SET)
+            return os.read(self._fd, length)
+
+
+class BytesSource:
+    """Bytes in memory.
+
+    Args:
+        data: the bytes; they are copied where they could change.
+        name: what to call them.
+    """
+
+    def __init__(self, data: bytes | bytearray | memoryview, *, name: str = "video") -> None:
+        self._data = bytes(data)
+        self._name = name
+        self._fingerprint = f"{len(self._data)}-{hashlib.blake2b(self._data, digest_size=16).hexdigest()}"
+
+    @property
+    def name(self) -> str:
+        """What to call the bytes."""
+        return self._name
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self._data)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of all bytes; it never changes, because they cannot."""
+        return self._fingerprint
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return the `length` bytes from `start`, or fewer at the end."""
+        return self._data[start : start + length]
+
+    def __repr__(self) -> str:
+        return f"BytesSource({self._name!r}, {self.size} bytes)"
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, FLAGS)
+    except (FileNotFoundError, NotADirectoryError):
+        raise _refusal(f"there is no file at {path}") from None
+    except OSError as error:
+        raise _refusal(f"{path} cannot be opened ({_why(error)})") from None
+    except ValueError:
+        raise _refusal("the path holds a NUL character") from None
+
+
+def _regular(path: Path, status: os.stat_result) -> os.stat_result:
+    for is_kind, what in REFUSED:
+        if is_kind(status.st_mode):
+            raise _refusal(f"{path} {what}, and only a regular file can be read at any offset")
+    return status
+
+
+def _refusal(message: str) -> InvalidPost:
+    return InvalidPost((Problem("video", message),))
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

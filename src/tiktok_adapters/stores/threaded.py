@@ -1,0 +1,53 @@
+"""A blocking token store, shown as an asynchronous one.
+
+What belongs here: moving calls to a thread, and nothing that knows what they do.
+"""
+
+import asyncio
+from datetime import datetime
+
+from tiktok_core.domain.tokens import Tokens
+from tiktok_core.ports import TokenStore
+
+__all__ = ["ThreadedTokenStore"]
+
+
+class ThreadedTokenStore:
+    """Run each call of a blocking store in a worker thread, so that the event loop goes on.
+
+    A call that is cancelled still ends in its thread: what it was doing is done as a whole, and nobody hears of it.
+
+    Args:
+        store: a blocking store that threads may share. Closing this one closes it.
+    """
+
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+
+    async def load(self, account: str, /) -> Tokens | None:
+        """Return the account's tokens, or None."""
+        return await asyncio.to_thread(self._store.load, account)
+
+    async def save(self, account: str, tokens: Tokens, /) -> None:
+        """Keep the tokens, durably and as a whole, in place of what was there."""
+        await asyncio.to_thread(self._store.save, account, tokens)
+
+    async def delete(self, account: str, /) -> None:
+        """Forget the account; nothing happens when it is unknown."""
+        await asyncio.to_thread(self._store.delete, account)
+
+    async def accounts(self) -> tuple[str, ...]:
+        """Return the names of all accounts that have tokens, sorted."""
+        return await asyncio.to_thread(self._store.accounts)
+
+    async def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
+        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        return await asyncio.to_thread(self._store.try_lease, account, owner=owner, now=now, until=until)
+
+    async def release(self, account: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        await asyncio.to_thread(self._store.release, account, owner=owner)
+
+    async def close(self) -> None:
+        """Close the store; a second call does nothing."""
+        await asyncio.to_thread(self._store.close)

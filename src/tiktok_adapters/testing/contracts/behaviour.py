@@ -1,0 +1,366 @@
+"""A server that behaves, well or badly, as its path says; and the same in memory, as far as it can be had there.
+
+What belongs here: the other side of the transports' contracts. It works on raw sockets, because what it has to get
+wrong no HTTP library would do.
+"""
+
+import gzip
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import define, frozen
+
+from tiktok_core.wire.http import FileSlice, Request, Response
+
+__all__ = ["BehaviourServer", "MemoryPlace", "Place", "Seen"]
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+STEP: Final = 0.02
+"""Seconds between the bytes of a slow answer."""
+
+TLS: Final = b"\x16"
+"""The first byte of a TLS handshake."""
+
+RESET: Final = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER that makes closing a socket reset its connection."""
+
+
+@define
+class Seen:
+    """One request, as it arrived.
+
+    Attributes:
+        method: as it was spelled.
+        target: path and query, as they were spelled.
+        headers: in order, names in lower case.
+        connection: number of the connection that it came on, from 0.
+        body: what was read of it.
+    """
+
+    method: str
+    target: str
+    headers: Headers
+    connection: int = 0
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    def header(self, name: str) -> str | None:
+        """Return the value of the first header of this (lower-case) name."""
+        return dict(reversed(self.headers)).get(name)
+
+
+class Place(Protocol):
+    """Where the requests of a contract go."""
+
+    @property
+    def base_url(self) -> str:
+        """URL without a path."""
+        ...
+
+    @property
+    def seen(self) -> list[Seen]:
+        """All requests so far."""
+        ...
+
+
+@frozen
+class _Answer:
+    status: int = 200
+    headers: Headers = ()
+    body: bytes = b""
+
+
+def _answer(seen: Seen) -> _Answer:
+    """Answer well: echo, a status, odd headers, many bytes, compressed bytes."""
+    what, _, value = seen.path[1:].partition("/")
+    if what == "status":
+        location = seen.header("x-location") or "/landed"
+        return _Answer(int(value), (("Location", location), ("Set-Cookie", "crumb=1; Path=/")), b"as asked")
+    if what == "headers":
+        return _Answer(headers=(("X-MiXeD", "one"), ("X-Twice", "a"), ("x-twice", "b"), ("X-Odd", 'a; b="c, d"; ü=✓')))
+    if what == "large":
+        return _Answer(body=bytes(int(value)))
+    if what == "gzip":
+        return _Answer(headers=(("Content-Encoding", "gzip"),), body=gzip.compress(b"plain", mtime=0))
+    return _Answer(body=seen.body)
+
+
+class MemoryPlace:
+    """The well-behaved paths without a socket: `handle` is what a fake transport calls."""
+
+    base_url = "http://behaviour.invalid"
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+    def handle(self, request: Request) -> Response:
+        """Answer as the server would."""
+        body = b"".join(request.body.blocks()) if isinstance(request.body, FileSlice) else request.body
+        headers = tuple((name.lower(), value) for name, value in request.headers.items())
+        parts = urlsplit(request.url)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        self.seen.append(seen := Seen(request.method, target, headers, body=body))
+        answer = _answer(seen)
+        joined: dict[str, str] = {}
+        for name, value in answer.headers:
+            joined[name.lower()] = ", ".join(filter(None, (joined.get(name.lower()), value)))
+        return Response(answer.status, joined, answer.body)
+
+
+class BehaviourServer:
+    """The server, on loopback, with a thread for each connection. Use it as a context manager.
+
+    Paths that behave are those of `MemoryPlace`. Those that do not are in `FAULTS`.
+
+    Args:
+        slam: reset every connection as soon as it is made.
+    """
+
+    def __init__(self, *, slam: bool = False) -> None:
+        self.seen: list[Seen] = []
+        self.stopping = threading.Event()
+        self._slam = slam
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._port: int = self._listener.getsockname()[1]
+        self._conversations: list[_Conversation] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """URL without a path."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def requests_to(self, path: str) -> list[Seen]:
+        """Return the requests so far whose path this is."""
+        return [seen for seen in self.seen if seen.path == path]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stopping.set()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+            pass  # Wakes the thread that accepts.
+        self._thread.join(5)
+        self._listener.close()
+        for conversation in self._conversations:
+            conversation.end()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self.stopping.is_set():
+                connection.close()
+                return
+            if self._slam:
+                _reset(connection)
+                continue
+            conversation = _Conversation(self, connection, len(self._conversations))
+            self._conversations.append(conversation)
+            conversation.thread.start()
+
+
+class _Conversation:
+    """One connection, and what is said on it."""
+
+    def __init__(self, server: BehaviourServer, connection: socket.socket, number: int) -> None:
+        self.server = server
+        self.connection = connection
+        self.number = number
+        self.requests = 0
+        self.thread = threading.Thread(target=self._talk, daemon=True)
+        self._reader = connection.makefile("rb")
+
+    def end(self) -> None:
+        """End it from outside, and wait until its thread is gone."""
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.thread.join(5)
+
+    def read_body(self, seen: Seen, *, piece: int = 1 << 20, pause: float = 0) -> None:
+        """Read the whole body, in pieces with a pause after each.
+
+        Raises:
+            ConnectionError: it ended early.
+        """
+        left = int(seen.header("content-length") or 0)
+        blocks = []
+        while left and not self.server.stopping.is_set():
+            block = self._reader.read(min(piece, left))
+            if not block:
+                raise ConnectionError("the body ended early")
+            blocks.append(block)
+            left -= len(block)
+            self.server.stopping.wait(pause)
+        seen.body = b"".join(blocks)
+
+    def say(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.connection.sendall(data)
+
+    def answer(self, answer: _Answer, *, method: str = "") -> None:
+        """Send a whole answer."""
+        lines = [f"HTTP/1.1 {answer.status} Whatever", *(f"{name}: {value}" for name, value in answer.headers)]
+        if answer.status != 204:
+            lines.append(f"Content-Length: {len(answer.body)}")
+        body = b"" if method == "HEAD" or answer.status in {204, 304} else answer.body
+        self.say("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def trickle(self, data: bytes) -> None:
+        """Send bytes one by one, slowly."""
+        for byte in data:
+            self.say(bytes([byte]))
+            if self.server.stopping.wait(STEP):
+                return
+
+    def hold(self) -> None:
+        """Keep the connection open and do nothing, until the server ends."""
+        self.server.stopping.wait()
+
+    def _talk(self) -> None:
+        # Whatever breaks here was broken on purpose, by one side or the other.
+        with suppress(OSError), self.connection, self._reader:
+            for seen in self._requests():
+                self.requests += 1
+                if (fault := FAULTS.get(seen.path)) is not None:
+                    if not fault(self, seen):
+                        return
+                    continue
+                self.read_body(seen)
+                self.answer(_answer(seen), method=seen.method)
+
+    def _requests(self) -> Iterator[Seen]:
+        while len(first := self._first_line()) == 3:
+            headers = []
+            while line := self._reader.readline().decode("utf-8", "replace").strip():
+                name, _, value = line.partition(":")
+                headers.append((name.lower(), value.strip()))
+            seen = Seen(first[0], first[1], tuple(headers), self.number)
+            self.server.seen.append(seen)
+            yield seen
+
+    def _first_line(self) -> list[str]:
+        if self._reader.peek(1)[:1] == TLS:  # No line of it would ever end.
+            return []
+        return self._reader.readline().decode("latin-1").split()
+
+
+def _reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    connection.close()
+
+
+# --- Faults: each returns whether the connection may go on -----------------------------------------------------------
+
+Fault: TypeAlias = Callable[[_Conversation, Seen], bool]
+
+
+def _reset_after_head(talk: _Conversation, _seen: Seen) -> bool:
+    talk.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    return False
+
+
+def _reset_after_body(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen)
+    return _reset_after_head(talk, seen)
+
+
+def _close_after_body(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen)
+    return False
+
+
+def _says(data: bytes) -> Fault:
+    def fault(talk: _Conversation, seen: Seen) -> bool:
+        talk.read_body(seen)
+        talk.say(data)
+        return False
+
+    return fault
+
+
+def _trickles(quick: bytes, slow: bytes) -> Fault:
+    def fault(talk: _Conversation, seen: Seen) -> bool:
+        talk.read_body(seen)
+        talk.say(quick)
+        talk.trickle(slow)
+        return False
+
+    return fault
+
+
+def _silent(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen)
+    talk.hold()
+    return False
+
+
+def _stalled(talk: _Conversation, _seen: Seen) -> bool:
+    talk.hold()
+    return False
+
+
+def _slow_reader(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen, piece=64 * 1024, pause=STEP)
+    talk.answer(_Answer())
+    return False
+
+
+def _early(talk: _Conversation, _seen: Seen) -> bool:
+    talk.answer(_Answer(403, (("Connection", "close"),), b"too early"))
+    return False
+
+
+def _early_open(talk: _Conversation, _seen: Seen) -> bool:
+    talk.answer(_Answer(403, (), b"too early"))
+    talk.hold()
+    return False
+
+
+def _second_dropped(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen)
+    if talk.requests > 1:
+        return False
+    talk.answer(_Answer())
+    return True
+
+
+def _hang_up(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen)
+    talk.answer(_Answer())
+    return False
+
+
+HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n"
+FAULTS: Final[dict[str, Fault]] = {
+    "/reset-after-head": _reset_after_head,
+    "/reset-after-body": _reset_after_body,
+    "/close-after-body": _close_after_body,
+    "/truncated": _says(HEAD + b"\r\nshort"),
+    "/truncated-head": _says(HEAD),
+    "/truncated-chunks": _says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\nff\r\ncut"),
+    "/garbage": _says(b"220 ready for mail\r\n\r\n"),
+    "/trickle": _trickles(HEAD + b"\r\n", b"x" * 1000),
+    "/trickle-head": _trickles(b"", HEAD + b"X-Long: " + b"x" * 1000),
+    "/silent": _silent,
+    "/stalled": _stalled,
+    "/slow-reader": _slow_reader,
+    "/early": _early,
+    "/early-open": _early_open,
+    "/second-dropped": _second_dropped,
+    "/hang-up": _hang_up,
+}

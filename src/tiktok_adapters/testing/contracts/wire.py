@@ -1,0 +1,307 @@
+"""The contract of transports over real sockets: what holds when the other side, or the way there, misbehaves.
+
+What belongs here: promises that need a socket. Binding `WireContract` binds `TransportContract` too.
+"""
+
+import logging
+import pickle
+import socket
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.testing.contracts import Run
+from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
+from tiktok_adapters.testing.contracts.transports import DATA, SECRET, AnyTransport, TransportContract
+from tiktok_core.errors import Interrupted, NotSent, TimedOut, TransportError
+from tiktok_core.wire.http import BLOCK, Body, FileSlice, Request
+
+__all__ = ["WireContract"]
+
+PATIENCE: Final = 0.15
+"""Seconds that a request in these tests waits for what never comes."""
+
+MUCH: Final = FileSlice(BytesSource(bytes(16 * BLOCK)), 0, 16 * BLOCK)
+"""More than the buffers between two sockets hold."""
+
+SENDS: Final[dict[str, tuple[str, Body]]] = {
+    "GET": ("GET", b""),
+    "HEAD": ("HEAD", b""),
+    "DELETE": ("DELETE", b""),
+    "POST": ("POST", b"form"),
+    "empty POST": ("POST", b""),
+    "PUT": ("PUT", b"video"),
+    "empty PUT": ("PUT", b""),
+    "PUT of a slice": ("PUT", FileSlice(BytesSource(DATA), 3, BLOCK + 5)),
+}
+BROKEN: Final = [
+    "/reset-after-head",
+    "/reset-after-body",
+    "/close-after-body",
+    "/truncated",
+    "/truncated-head",
+    "/truncated-chunks",
+    "/garbage",
+]
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds
+
+
+def _everything(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)) + repr(error) + repr(error.__dict__)
+
+
+class WireContract(TransportContract):
+    """Bind it with the fixture `transport`, which the contract closes."""
+
+    @pytest.fixture
+    def place(self) -> Iterator[BehaviourServer]:
+        """Return the server that the requests go to."""
+        with BehaviourServer() as server:
+            yield server
+
+    # --- What is sent ------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(("method", "body"), SENDS.values(), ids=SENDS)
+    def test_the_length_is_always_explicit(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
+    ) -> None:
+        """Every body has its Content-Length, an empty one too, and none is chunked."""
+        request = Request(method=method, url=f"{place.base_url}/status/200", body=body)
+        run(http.send(request))
+        length = str(request.content_length)
+        assert place.seen[0].header("content-length") in ({length} if method in {"POST", "PUT"} else {"0", None})
+        assert place.seen[0].header("transfer-encoding") is None
+
+    @pytest.mark.parametrize(("method", "body"), SENDS.values(), ids=SENDS)
+    def test_no_header_is_made_up(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
+    ) -> None:
+        """The core says what is sent; in particular no content type is guessed and no compression asked for."""
+        run(http.send(Request(method=method, url=f"{place.base_url}/echo", headers={"X-Mine": "1"}, body=body)))
+        names = [name for name, _ in place.seen[0].headers]
+        assert set(names) <= {"host", "user-agent", "connection", "accept-encoding", "content-length", "x-mine"}
+        assert len(names) == len(set(names))
+        assert place.seen[0].header("accept-encoding") == "identity"
+
+    def test_headers_that_were_given_win(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """A header of the request stands in place of whatever the library would send."""
+        given = {"user-agent": "ours/1", "CONTENT-TYPE": "video/mp4", "accept-encoding": "br", "Accept": "text/x"}
+        run(http.send(Request(method="POST", url=f"{place.base_url}/echo", headers=given, body=b"x")))
+        for name, value in given.items():
+            assert [found for key, found in place.seen[0].headers if key == name.lower()] == [value]
+
+    def test_the_head_of_an_answer_has_no_body(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """HEAD does not wait for bytes that never come."""
+        response = run(http.send(Request(method="HEAD", url=f"{place.base_url}/large/100", timeout=PATIENCE)))
+        assert (response.status, response.headers["content-length"], response.body) == (200, "100", b"")
+
+    def test_cookies_are_not_kept(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """One account's answer leaves nothing behind for the next account's request."""
+        for _ in range(2):
+            run(http.send(Request(method="GET", url=f"{place.base_url}/status/200")))
+        assert [seen.header("cookie") for seen in place.seen] == [None, None]
+
+    def test_nothing_of_a_redirect_reaches_another_server(
+        self, http: AnyTransport, place: BehaviourServer, run: Run
+    ) -> None:
+        """Neither body nor header follows a redirect to a foreign host."""
+        with BehaviourServer() as foreign:
+            headers = {"X-Location": f"{foreign.base_url}/echo", "Authorization": "Bearer x"}
+            url = f"{place.base_url}/status/307"
+            assert run(http.send(Request(method="PUT", url=url, headers=headers, body=b"video"))).status == 307
+        assert foreign.seen == []
+
+    def test_the_environment_names_no_proxy(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Requests go straight to the server unless a proxy was asked for in the program."""
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
+
+    # --- One send is one request -------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(("method", "body"), SENDS.values(), ids=SENDS)
+    def test_a_request_on_a_dropped_connection_is_not_repeated(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
+    ) -> None:
+        """A connection that was idle and dies under a request makes it `Interrupted`: the server sees it once."""
+        request = Request(method=method, url=f"{place.base_url}/second-dropped", body=body)
+        assert run(http.send(request)).status == 200
+        try:
+            run(http.send(request))
+        except Interrupted:
+            assert place.seen[1].connection == place.seen[0].connection
+        assert len(place.seen) == 2
+
+    @pytest.mark.parametrize(("method", "body"), SENDS.values(), ids=SENDS)
+    def test_a_fresh_connection_is_a_new_one(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
+    ) -> None:
+        """With `fresh_connection` no idle connection can make the outcome doubtful."""
+        url = f"{place.base_url}/second-dropped"
+        run(http.send(Request(method="GET", url=url)))
+        for _ in range(2):
+            request = Request(method=method, url=url, body=body, fresh_connection=True)
+            assert run(http.send(request)).status == 200
+        assert len({seen.connection for seen in place.seen}) == len(place.seen) == 3
+
+    def test_a_server_that_hangs_up_is_called_again(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """A connection that was closed while idle is found out, or it makes a doubt; it never makes a second send."""
+        request = Request(method="PUT", url=f"{place.base_url}/hang-up", body=b"video")
+        answered = 0
+        for _ in range(5):
+            try:
+                answered += run(http.send(request)).status == 200
+            except Interrupted:
+                continue
+        assert answered >= 1
+        assert answered <= len(place.seen) <= 5
+
+    @pytest.mark.parametrize("path", BROKEN)
+    @pytest.mark.parametrize("sends", SENDS.values(), ids=SENDS)
+    def test_a_broken_exchange_is_interrupted_and_not_repeated(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, path: str, sends: tuple[str, Body]
+    ) -> None:
+        """Once something has left, every failure is `Interrupted`, and the server saw one request."""
+        method, body = sends
+        # After HEAD there is no body that could be cut.
+        if method == "HEAD" and path in {"/truncated", "/truncated-chunks"}:
+            path = "/truncated-head"
+        with _within(5), pytest.raises(Interrupted):
+            run(http.send(Request(method=method, url=place.base_url + path, body=body)))
+        assert len(place.seen) == 1
+        assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
+
+    def test_a_reset_before_the_request_is_no_answer(self, http: AnyTransport, run: Run) -> None:
+        """A server that slams the door may have seen something: nobody can know."""
+        with BehaviourServer(slam=True) as slammer, pytest.raises((Interrupted, NotSent)):
+            run(http.send(Request(method="PUT", url=f"{slammer.base_url}/echo", body=b"video")))
+
+    # --- Nothing left ------------------------------------------------------------------------------------------------
+
+    def test_a_refused_connection_is_not_sent(self, http: AnyTransport, run: Run) -> None:
+        """Where nobody listens, repeating is safe."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        with pytest.raises(NotSent):
+            run(http.send(Request(method="POST", url=f"http://127.0.0.1:{port}/echo", body=b"x")))
+
+    def test_an_unknown_host_is_not_sent(self, http: AnyTransport, run: Run) -> None:
+        """A name that does not exist is no doubt."""
+        with pytest.raises(NotSent):
+            run(http.send(Request(method="POST", url="http://nowhere.invalid/echo", body=b"x")))
+
+    def test_tls_that_fails_is_not_sent(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """A server that does not speak TLS gets nothing, and is not tried without."""
+        url = place.base_url.replace("http:", "https:")
+        with pytest.raises(NotSent):
+            run(http.send(Request(method="PUT", url=f"{url}/echo", body=b"video", timeout=2)))
+        assert not any(seen.body or seen.path == "/echo" for seen in place.seen)
+
+    def test_a_url_that_is_none_is_not_sent(self, http: AnyTransport, run: Run) -> None:
+        """What cannot be an address is refused with our error."""
+        for url in ("ftp://127.0.0.1/x", "http:///x", "http://127.0.0.1:notaport/", "nonsense", ""):
+            with pytest.raises(NotSent):
+                run(http.send(Request(method="GET", url=url)))
+
+    # --- In time -----------------------------------------------------------------------------------------------------
+
+    def test_a_silent_server_is_not_waited_for(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """No answer within `timeout` is `TimedOut`."""
+        with _within(1), pytest.raises(TimedOut):
+            run(http.send(Request(method="POST", url=f"{place.base_url}/silent", body=b"x", timeout=PATIENCE)))
+
+    @pytest.mark.parametrize("path", ["/silent", "/trickle", "/trickle-head"])
+    def test_the_time_limit_is_for_all_waits_together(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
+    ) -> None:
+        """A server that sends a byte now and then cannot hold a caller beyond `time_limit`."""
+        with _within(1), pytest.raises(TimedOut):
+            run(http.send(Request(method="GET", url=place.base_url + path, time_limit=PATIENCE)))
+
+    def test_a_server_that_does_not_read_is_not_waited_for(
+        self, http: AnyTransport, place: BehaviourServer, run: Run
+    ) -> None:
+        """A block that does not leave within `timeout` is `TimedOut`."""
+        with _within(2), pytest.raises(TimedOut):
+            run(http.send(Request(method="PUT", url=f"{place.base_url}/stalled", body=MUCH, timeout=PATIENCE)))
+
+    def test_the_time_limit_holds_while_sending(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """A server that reads slowly cannot hold a caller beyond `time_limit`."""
+        request = Request(method="PUT", url=f"{place.base_url}/slow-reader", body=MUCH, time_limit=2 * PATIENCE)
+        with _within(1.5), pytest.raises(TimedOut):
+            run(http.send(request))
+
+    def test_a_slow_answer_within_its_time_is_read(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """`timeout` is for each wait: a reader that is slow, and never silent for so long, is waited for."""
+        body = FileSlice(MUCH.source, 0, 8 * 64 * 1024)
+        request = Request(method="PUT", url=f"{place.base_url}/slow-reader", body=body, timeout=1)
+        assert run(http.send(request)).status == 200
+
+    @pytest.mark.parametrize("path", ["/early", "/early-open"])
+    def test_an_answer_before_the_body_has_left_ends_the_wait(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
+    ) -> None:
+        """A refusal that comes early is reported where it can be read, and nothing hangs."""
+        with _within(3):
+            try:
+                response = run(http.send(Request(method="PUT", url=place.base_url + path, body=MUCH, timeout=1)))
+            except Interrupted:
+                pass
+            else:
+                assert (response.status, response.body) == (403, b"too early")
+        assert len(place.seen) == 1
+        assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
+
+    # --- Secrets -----------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("path", [*BROKEN, "/silent", "/trickle", "/early", "/status/307", "/second-dropped"])
+    def test_no_query_is_shown(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, caplog: pytest.LogCaptureFixture, path: str
+    ) -> None:
+        """The query of a URL may be the key to an upload: no error and no log shows it, at no level."""
+        caplog.set_level(logging.DEBUG)
+        url = f"{place.base_url}{path}?upload_token={SECRET}"
+        headers = {"Authorization": f"Bearer {SECRET}"}
+        request = Request(method="PUT", url=url, headers=headers, body=MUCH, timeout=PATIENCE, time_limit=3 * PATIENCE)
+        for _ in range(2):
+            try:
+                run(http.send(request))
+            except TransportError as error:
+                self.check_is_ours(error)
+        assert SECRET not in caplog.text
+
+    def test_no_query_is_shown_when_nothing_was_sent(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nor does an error that came before the first byte."""
+        caplog.set_level(logging.DEBUG)
+        tls = place.base_url.replace("http:", "https:")
+        for base in (tls, "http://nowhere.invalid", "http://127.0.0.1:9", "ftp://x", f"http://{SECRET}@127.0.0.1:9"):
+            with pytest.raises(NotSent) as caught:
+                run(http.send(Request(method="GET", url=f"{base}/?upload_token={SECRET}", timeout=2)))
+            self.check_is_ours(caught.value)
+        assert SECRET not in caplog.text
+
+    def check_is_ours(self, error: TransportError) -> None:
+        """Assert that the error shows no secret, drags no foreign error along, and can be pickled."""
+        assert SECRET not in _everything(error)
+        assert error.__cause__ is None
+        assert error.reason
+        assert not error.reason.endswith(".")
+        copy: Any = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+        assert (type(copy), copy.request, copy.reason) == (type(error), error.request, error.reason)

@@ -1,0 +1,124 @@
+"""What the transports over real sockets have in common: how a request is spelled, and what may not be logged.
+
+What belongs here: pure spelling that every HTTP library needs alike. Nothing here sends.
+"""
+
+import base64
+import logging
+import re
+import string
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from attrs import field, frozen
+
+from tiktok_core.errors import NotSent
+from tiktok_core.wire.http import BLOCK, FileSlice, Request
+
+__all__ = ["Proxy", "body_blocks", "hide_queries", "joined_headers", "settled_url", "wire_headers"]
+
+BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+QUERY: Final = re.compile(r"\?[^\s\"'<>()]+")
+
+
+@frozen
+class Proxy:
+    """An HTTP proxy.
+
+    Attributes:
+        host: its name or address.
+        port: its port.
+        headers: what to send to it, which is a secret.
+    """
+
+    host: str
+    port: int
+    headers: dict[str, str] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Its URL, without user and password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @classmethod
+    def parsed(cls, url: str) -> "Proxy":
+        """Return the proxy of a URL, `http://user:password@host:port`.
+
+        Raises:
+            ValueError: it is not such a URL. The message does not quote it, because it may hold a password.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError("a proxy is given as http://host:port")
+        headers = {}
+        if parts.username is not None:
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Proxy-Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+        return cls(parts.hostname, parts.port or 80, headers)
+
+
+def settled_url(request: Request) -> SplitResult:
+    """Return the parts of the URL, in ASCII; what is ASCII already stays as it is spelled, because it may be signed.
+
+    Raises:
+        NotSent: the URL is not one that can be sent to.
+    """
+    parts = urlsplit(quote(request.url, safe=string.punctuation))
+    try:
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # The port is not a number.
+        usable = False
+    if not usable:
+        raise NotSent(request.name, "the URL is not a complete http or https URL")
+    if parts.username is not None:
+        raise NotSent(request.name, "the URL carries a user name")
+    return parts._replace(path=parts.path or "/", fragment="")
+
+
+def wire_headers(request: Request) -> dict[str, str]:
+    """Return the headers to send: the request's own, with the body's length, and no compression asked for."""
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+    if not any(name.lower() == "accept-encoding" for name in headers):
+        headers["Accept-Encoding"] = "identity"
+    if request.content_length or request.method not in BODYLESS:
+        headers["Content-Length"] = str(request.content_length)
+    return headers
+
+
+def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
+    """Return the body in blocks, of which only one is in memory where it comes from a source.
+
+    Raises:
+        SourceChanged: while it is read, when the source ends early.
+    """
+    if isinstance(request.body, FileSlice):
+        return request.body.blocks()
+    view = memoryview(request.body)
+    return (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
+
+
+def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers of an answer: names in lower case, the values of a repeated one joined by ", "."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return joined
+
+
+class _QueryFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = QUERY.sub("?***", record.getMessage())
+        record.args = ()
+        return True
+
+
+_filter = _QueryFilter()
+
+
+def hide_queries(*loggers: str) -> None:
+    """Keep the queries of URLs out of what these loggers write. A second call does nothing."""
+    for name in loggers:
+        logging.getLogger(name).addFilter(_filter)

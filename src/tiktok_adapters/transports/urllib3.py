@@ -1,0 +1,340 @@
+"""The blocking transport, over urllib3's connections.
+
+What belongs here: sending one request over a socket, and telling "not sent" from "interrupted". urllib3's own pool is
+left out on purpose: it sends again, writes whole URLs to its log, and hides on which side of the first byte it failed.
+"""
+
+import os
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, RemoteDisconnected
+from types import TracebackType
+from typing import Final, NoReturn, Self, TypeAlias, cast
+from urllib.parse import SplitResult
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError
+from urllib3.response import HTTPResponse
+from urllib3.util import SKIP_HEADER
+
+from tiktok_adapters.transports.common import (
+    Proxy,
+    body_blocks,
+    hide_queries,
+    joined_headers,
+    settled_url,
+    wire_headers,
+)
+from tiktok_adapters.transports.sockets import PatientSocket, Waits
+from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response
+
+__all__ = ["Urllib3Transport"]
+
+Origin: TypeAlias = tuple[str, str, int]
+Foreign: TypeAlias = tuple[tuple[type[Exception], str], ...]
+
+IDLE: Final = 8
+"""Idle connections that are kept for each origin."""
+
+# What urllib3, http.client and the socket raise, and what it means; the first that fits counts.
+CONNECTING: Final[Foreign] = (
+    (NameResolutionError, "the host's name was not found"),
+    (ConnectTimeoutError, "no connection came about in time"),
+    (TimeoutError, "no connection came about in time"),
+    (ssl.SSLCertVerificationError, "the server's certificate was refused"),
+    (ssl.SSLError, "TLS could not be set up"),
+    (HTTPError, "the host refused the connection or is out of reach"),
+    (HTTPException, "the proxy did not answer in HTTP"),
+    (UnicodeError, "the host's name is not one"),
+    (OSError, "the connection could not be set up"),
+)
+TALKING: Final[Foreign] = (
+    (TimeoutError, "no answer came in time"),
+    (ReadTimeoutError, "no answer came in time"),
+    (RemoteDisconnected, "the connection was closed before a whole answer had come"),
+    (OSError, "the connection was lost"),
+    (HTTPException, "the answer is not HTTP"),
+    (HTTPError, "the answer broke off"),
+)
+LATE: Final = (TimeoutError, ReadTimeoutError)
+
+
+class Urllib3Transport:
+    """Send requests over pooled connections, blocking. Threads may share it; a forked child makes its own.
+
+    It keeps no cookies, follows no redirect, sends nothing twice, and reads no environment variable for a proxy.
+
+    Args:
+        proxy: URL of an HTTP proxy, `http://user:password@host:port`; user and password may be left out.
+        ca_file: PEM file of the authorities to trust, in place of the system's.
+
+    Raises:
+        ValueError: the proxy is not an http URL.
+        OSError: the file of authorities is missing or holds none.
+    """
+
+    def __init__(self, *, proxy: str | None = None, ca_file: str | None = None) -> None:
+        hide_queries("urllib3.connection")
+        self._proxy = None if proxy is None else Proxy.parsed(proxy)
+        self._tls = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
+        self._lock = threading.Lock()
+        self._idle: dict[Origin, list[HTTPConnection]] = {}
+        self._closed = False
+        self._pid = os.getpid()
+
+    def send(self, request: Request, /) -> Response:
+        """Send the request and return the answer.
+
+        A time limit also covers an answer that trickles, but not the look-up of the host's name, which cannot be
+        interrupted.
+
+        Raises:
+            NotSent: nothing left this machine; repeating is safe.
+            Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
+            SourceChanged: the body's source ended early; what was sent is incomplete.
+            RuntimeError: the transport was made by another process, before a fork.
+        """
+        if os.getpid() != self._pid:
+            raise RuntimeError("this transport belongs to another process: make a new one after the fork")
+        url = settled_url(request)
+        waits = Waits(request.timeout, request.time_limit)
+        with _mapped(request, NotSent, CONNECTING):
+            connection = self._connection(request, url, waits)
+        exchange = _Exchange(request, url, connection)
+        try:
+            response = exchange.answer(self._forwards(url))
+            if exchange.may_go_on and not request.fresh_connection:
+                self._give_back(_origin(url), connection)
+            else:
+                connection.close()
+        except BaseException:
+            exchange.abandon()
+            raise
+        return response
+
+    def close(self) -> None:
+        """Close all idle connections; a second call does nothing. Requests on their way end by themselves."""
+        with self._lock:
+            self._closed = True
+            connections = [connection for idle in self._idle.values() for connection in idle]
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a transport is not pickled: it holds connections")
+
+    # --- Connections -------------------------------------------------------------------------------------------------
+
+    def _connection(self, request: Request, url: SplitResult, waits: Waits) -> HTTPConnection:
+        with self._lock:
+            if self._closed:
+                raise NotSent(request.name, "the transport is closed")
+            connection = None if request.fresh_connection else self._idle_one(_origin(url))
+        if connection is None:
+            connection = self._new_connection(url, waits)
+        if isinstance(connection.sock, PatientSocket):
+            connection.sock.waits = waits
+        return connection
+
+    def _idle_one(self, origin: Origin) -> HTTPConnection | None:
+        idle = self._idle.get(origin, [])
+        while idle:
+            connection = idle.pop()
+            if connection.is_connected:
+                return connection
+            connection.close()  # The server has hung up, or said something that nobody asked for.
+        return None
+
+    def _new_connection(self, url: SplitResult, waits: Waits) -> HTTPConnection:
+        connection = self._unconnected(url, waits.next())
+        try:
+            connection.connect()
+            if connection.sock is None or (url.scheme == "https" and not connection.is_verified):
+                raise ssl.SSLError("the connection is not verified")
+            PatientSocket.put_on(connection, waits)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _unconnected(self, url: SplitResult, timeout: float) -> HTTPConnection:
+        _, host, port = _origin(url)
+        via = self._proxy
+        if url.scheme == "http":
+            return HTTPConnection(
+                via.host if via else host, via.port if via else port, timeout=timeout, blocksize=BLOCK
+            )
+        connection = HTTPSConnection(
+            via.host if via else host,
+            via.port if via else port,
+            timeout=timeout,
+            blocksize=BLOCK,
+            ssl_context=self._tls_context(),
+        )
+        if via:
+            connection.set_tunnel(host, port, headers=via.headers)
+        return connection
+
+    def _tls_context(self) -> ssl.SSLContext:
+        # Loading the authorities takes longer than a whole call, so it is done once, and only where TLS is used.
+        with self._lock:
+            if self._tls is None:
+                self._tls = ssl.create_default_context()
+            return self._tls
+
+    def _forwards(self, url: SplitResult) -> Proxy | None:
+        return self._proxy if url.scheme == "http" else None
+
+    def _give_back(self, origin: Origin, connection: HTTPConnection) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if not self._closed and len(idle) < IDLE:
+                idle.append(connection)
+                return
+        connection.close()
+
+
+class _Exchange:
+    """One request on one connection, and its answer."""
+
+    def __init__(self, request: Request, url: SplitResult, connection: HTTPConnection) -> None:
+        self._request = request
+        self._url = url
+        self._connection = connection
+        self._response: HTTPResponse | None = None
+        self._sent = 0
+        self._ended = False
+        self._ours: BaseException | None = None
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the connection is ready for another request: all was sent, all was read, and it is still open."""
+        return self._ended and self._sent == self._request.content_length and not self._connection.is_closed
+
+    def answer(self, proxy: Proxy | None) -> Response:
+        """Send the request and read the answer."""
+        with self._talking():
+            self._send(proxy)
+            response = self._response = self._connection.getresponse()
+            body = _read(response)
+            self._ended = len(body) <= MAX_RESPONSE
+            if not self._ended:
+                self.abandon()
+            headers = joined_headers((name, _text(value)) for name, value in response.headers.items())
+            return Response(response.status, headers, body)
+
+    def abandon(self) -> None:
+        """Close the connection, and what is left of an answer."""
+        self._connection.close()
+        if self._response is not None:
+            self._response.close()
+
+    def _send(self, proxy: Proxy | None) -> None:
+        headers = {name: _spelled(value) for name, value in wire_headers(self._request).items()}
+        if not any(name.lower() == "user-agent" for name in headers):
+            headers["User-Agent"] = SKIP_HEADER
+        if proxy is not None:
+            headers |= proxy.headers
+        try:
+            self._connection.request(
+                self._request.method,
+                _target(self._url, whole=proxy is not None),
+                body=cast(Iterator[bytes], self._blocks()) if self._request.content_length else None,
+                headers=headers,
+                preload_content=False,
+                decode_content=False,
+            )
+        except TimeoutError:
+            # A server that has said no may have stopped reading: then its answer is waiting.
+            if self._ours is not None or self._connection.is_connected:
+                raise
+        except OSError:
+            # It may have hung up after its answer, which can still be read.
+            if self._ours is not None:
+                raise
+
+    def _blocks(self) -> Iterator[bytes | memoryview]:
+        # Over TLS a waiting byte need not be an answer: the server sends session tickets unasked.
+        may_listen = not isinstance(self._connection, HTTPSConnection)
+        blocks = body_blocks(self._request)
+        while (block := self._next(blocks)) is not None:
+            if may_listen and not self._connection.is_connected:
+                return
+            yield block
+            self._sent += len(block)
+            self._report()
+
+    def _next(self, blocks: Iterator[bytes | memoryview]) -> bytes | memoryview | None:
+        with self._not_the_network():
+            return next(blocks, None)
+
+    def _report(self) -> None:
+        if self._request.on_sent is not None:
+            with self._not_the_network():
+                self._request.on_sent(self._sent)
+
+    @contextmanager
+    def _not_the_network(self) -> Iterator[None]:
+        # A source or a callback may raise what a socket raises; the caller shall see it as it is.
+        try:
+            yield
+        except BaseException as error:
+            self._ours = error
+            raise
+
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        try:
+            with _mapped(self._request, Interrupted, TALKING):
+                yield
+        except Interrupted:
+            if self._ours is not None:
+                raise self._ours from None
+            raise
+
+
+@contextmanager
+def _mapped(request: Request, error: type[NotSent | Interrupted], table: Foreign) -> Iterator[None]:
+    """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
+    try:
+        yield
+    except tuple(kind for kind, _ in table) as foreign:
+        ours = TimedOut if error is Interrupted and isinstance(foreign, LATE) else error
+        raise ours(request.name, next(reason for kind, reason in table if isinstance(foreign, kind))) from None
+
+
+def _read(response: HTTPResponse) -> bytes:
+    # One call may give less than was asked for; only an empty one has checked that the answer is whole.
+    body = bytearray()
+    while len(body) <= MAX_RESPONSE and (block := response.read(MAX_RESPONSE + 1 - len(body), decode_content=False)):
+        body += block
+    return bytes(body)
+
+
+def _origin(url: SplitResult) -> Origin:
+    return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+
+
+def _target(url: SplitResult, *, whole: bool) -> str:
+    return (url if whole else url._replace(scheme="", netloc="")).geturl()
+
+
+def _spelled(value: str) -> str:
+    # http.client writes Latin-1; this makes it write UTF-8, which is what the other libraries do.
+    return value.encode("utf-8", "replace").decode("latin-1")
+
+
+def _text(value: str) -> str:
+    return value.encode("latin-1", "replace").decode("utf-8", "replace")

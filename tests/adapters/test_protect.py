@@ -1,0 +1,238 @@
+"""What protected work promises: it is finished, and the interruption comes afterwards."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
+
+
+async def _interrupted(done: list[str]) -> str:
+    signal.raise_signal(signal.SIGINT)
+    done.append("saved")
+    return "result"
+
+
+async def _suspending() -> None:
+    await asyncio.sleep(0)
+
+
+async def _value(value: str) -> str:
+    return value
+
+
+async def _failing() -> None:
+    raise LookupError("the work's own")
+
+
+# --- Blocking --------------------------------------------------------------------------------------------------------
+
+
+def test_work_has_its_result() -> None:
+    """Without an interruption, protecting changes nothing."""
+    before = signal.getsignal(signal.SIGINT)
+    assert MainThreadProtect()(_value("result")) == "result"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_waits_for_the_work() -> None:
+    """Ctrl-C comes when the work is done, as it would have come without us."""
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        MainThreadProtect()(_interrupted(done))
+    assert done == ["saved"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_reaches_the_handler_that_was_there() -> None:
+    """A program with its own handler gets its signal there, once."""
+    heard: list[int] = []
+    done: list[str] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        assert MainThreadProtect()(_interrupted(done)) == "result"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (heard, done) == ([signal.SIGINT], ["saved"])
+
+
+def test_an_ignored_interrupt_stays_ignored() -> None:
+    """A program that ignores Ctrl-C goes on doing so."""
+    done: list[str] = []
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert MainThreadProtect()(_interrupted(done)) == "result"
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_protection_can_be_nested() -> None:
+    """The inner work does not let the interrupt into the outer one."""
+    protect = MainThreadProtect()
+    done: list[str] = []
+
+    async def outer() -> None:
+        protect(_interrupted(done))
+        done.append("outer saved")
+
+    with pytest.raises(KeyboardInterrupt):
+        protect(outer())
+    assert done == ["saved", "outer saved"]
+
+
+def test_an_error_of_the_work_comes_out_and_the_handler_is_put_back() -> None:
+    """Failing work leaves nothing behind."""
+    with pytest.raises(LookupError):
+        MainThreadProtect()(_failing())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_on_another_thread_the_work_just_runs() -> None:
+    """Signals come on the main thread only, and only there may a handler be set."""
+    results: list[str] = []
+    thread = threading.Thread(target=lambda: results.append(MainThreadProtect()(_value("result"))))
+    thread.start()
+    thread.join(5)
+    assert results == ["result"]
+
+
+def _here(call: Callable[[], object]) -> None:
+    call()
+
+
+def _elsewhere(call: Callable[[], object]) -> None:
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - carried over to the main thread
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(5)
+    raise caught[0]
+
+
+@pytest.mark.parametrize("where", [_here, _elsewhere])
+def test_work_that_suspends_is_refused(where: Callable[[Callable[[], object]], None]) -> None:
+    """Blocking work that awaits something real is a mistake, and is named."""
+    with pytest.raises(RuntimeError, match="_suspending suspended"):
+        where(lambda: MainThreadProtect()(_suspending()))
+
+
+# --- Asynchronous ----------------------------------------------------------------------------------------------------
+
+
+async def _slow(begun: asyncio.Event, go: asyncio.Event, done: list[str]) -> str:
+    begun.set()
+    await go.wait()
+    done.append("saved")
+    return "result"
+
+
+def test_shielded_work_has_its_result() -> None:
+    """Without a cancellation, protecting changes nothing; errors come out as they are."""
+
+    async def main() -> None:
+        protect = AsyncioProtect()
+        assert await protect(_value("result")) == "result"
+        with pytest.raises(LookupError):
+            await protect(_failing())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_cancellation_waits_for_the_work(times: int) -> None:
+    """However often the caller is cancelled, the work is finished first, and then the cancellation comes out."""
+
+    async def main() -> None:
+        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
+        caller = asyncio.create_task(AsyncioProtect()(_slow(begun, go, done)))
+        await begun.wait()
+        for _ in range(times):
+            caller.cancel()
+            await asyncio.sleep(0)
+            assert not caller.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        assert done == ["saved"]
+        assert caller.cancelled()
+
+    asyncio.run(main())
+
+
+def test_a_time_out_waits_for_the_work() -> None:
+    """`asyncio.timeout` around protected work raises its `TimeoutError` after it."""
+
+    async def main() -> None:
+        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
+        asyncio.get_running_loop().call_later(0.05, go.set)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await AsyncioProtect()(_slow(begun, go, done))
+        assert done == ["saved"]
+
+    asyncio.run(main())
+
+
+def test_an_error_of_cancelled_work_is_the_cause() -> None:
+    """The cancellation wins, and what went wrong meanwhile is not lost."""
+
+    async def failing(begun: asyncio.Event, go: asyncio.Event) -> None:
+        begun.set()
+        await go.wait()
+        raise LookupError
+
+    async def main() -> None:
+        begun, go = asyncio.Event(), asyncio.Event()
+        caught: list[BaseException | None] = []
+
+        async def call() -> None:
+            try:
+                await AsyncioProtect()(failing(begun, go))
+            except asyncio.CancelledError as error:
+                caught.append(error.__cause__)
+                raise
+
+        caller = asyncio.create_task(call())
+        await begun.wait()
+        caller.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.wait({caller})
+        assert isinstance(caught[0], LookupError)
+
+    asyncio.run(main())
+
+
+def test_closing_waits_for_unfinished_work() -> None:
+    """A client that closes does not leave a half-saved token behind, though its callers are gone."""
+
+    async def main() -> None:
+        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
+        protect = AsyncioProtect()
+        caller = asyncio.create_task(protect(_slow(begun, go, done)))
+        await begun.wait()
+        closing = asyncio.create_task(_closed(protect.close()))
+        await asyncio.sleep(0)
+        assert not closing.done()
+        go.set()
+        await closing
+        assert done == ["saved"]
+        assert await caller == "result"
+        await protect.close()
+
+    asyncio.run(main())
+
+
+async def _closed(closing: Coroutine[Any, Any, None]) -> None:
+    await closing

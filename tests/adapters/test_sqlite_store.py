@@ -1,0 +1,317 @@
+"""What the SQLite token store promises beyond the contract of its port: its file, other processes, and damage."""
+
+import os
+import pickle
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.sqlite import SqliteTokenStore
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.errors import StoreError
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=10)
+TOKENS = Tokens(
+    open_id="open-id",
+    access_token=Secret("act.canary"),
+    refresh_token=Secret("rft.canary"),
+    scope=("video.publish",),
+    issued_at=NOW,
+    expires_at=LATER,
+    refresh_expires_at=LATER,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where the store's file will be."""
+    return tmp_path / "home" / "tokens.db"
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _saved(path: Path) -> bytes:
+    with closing(SqliteTokenStore(path)) as store:
+        store.save("me", TOKENS)
+    return path.read_bytes()
+
+
+# --- The file --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277])
+def test_only_the_owner_may_read(path: Path, mask: int) -> None:
+    """The file has mode 0600 and its folder 0700, whatever the umask is."""
+    with _umask(mask):
+        _saved(path)
+    assert (_mode(path), _mode(path.parent)) == (0o600, 0o700)
+
+
+def test_a_file_that_others_may_read_is_narrowed(path: Path) -> None:
+    """A mode that was widened by a copy or a backup is put right at the next opening."""
+    _saved(path)
+    path.chmod(0o664)
+    with closing(SqliteTokenStore(path)) as store:
+        assert _mode(path) == 0o600
+        assert store.load("me") == TOKENS
+
+
+def test_the_journal_of_a_transaction_is_the_owners_too(path: Path) -> None:
+    """The file that SQLite keeps beside ours while it writes is not readable by others."""
+    with _umask(0), closing(SqliteTokenStore(path)) as store:
+        connection = store._connection
+        assert connection is not None
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM tokens")
+        connection.execute("INSERT INTO leases VALUES (x'00', 'a', 0)")
+        assert [_mode(file) for file in path.parent.iterdir()] == [0o600, 0o600]
+        connection.execute("ROLLBACK")
+
+
+def test_a_folder_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    """A folder that is not ours alone is not changed."""
+    tmp_path.chmod(0o755)
+    _saved(tmp_path / "tokens.db")
+    assert _mode(tmp_path) == 0o755
+
+
+def test_deleted_tokens_are_overwritten(path: Path) -> None:
+    """After a log-out, the secrets are not left in the file's free pages."""
+    assert b"rft.canary" in _saved(path)
+    with closing(SqliteTokenStore(path)) as store:
+        store.delete("me")
+    assert b"canary" not in path.read_bytes()
+
+
+def _foreign_owner(path: Path) -> None:
+    _saved(path)
+    os.chown(path, 12345, -1)
+
+
+def _open_folder(path: Path) -> None:
+    path.parent.mkdir()
+    path.parent.chmod(0o777)
+
+
+def _pipe(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.parent.mkdir()
+    (path.parent / "target").touch()
+    path.symlink_to("target")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(
+            _foreign_owner,
+            "belongs to another user",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away"),
+        ),
+        (_open_folder, "everybody may replace files in its folder"),
+        (_link, "not a regular file"),
+        (lambda path: path.mkdir(parents=True), "not a regular file"),
+        (_pipe, "not a regular file"),
+        (lambda path: path.parent.write_bytes(b""), "not a directory"),
+    ],
+)
+def test_what_is_no_file_of_ours_is_refused(path: Path, make: Callable[[Path], object], words: str) -> None:
+    """A path that cannot be trusted is a `StoreError` that says why."""
+    make(path)
+    with pytest.raises(StoreError) as caught:
+        SqliteTokenStore(path)
+    assert words in caught.value.reason
+
+
+def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
+    """What cannot be a path is a `StoreError` too."""
+    with pytest.raises(StoreError, match="NUL"):
+        SqliteTokenStore(f"{tmp_path}/a\0b")
+
+
+# --- Damage ----------------------------------------------------------------------------------------------------------
+
+
+def _other_version(path: Path) -> bytes:
+    _saved(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    return path.read_bytes()
+
+
+def _other_database(path: Path) -> bytes:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE photos (name TEXT)")
+    return path.read_bytes()
+
+
+def _no_database(path: Path) -> bytes:
+    path.parent.mkdir()
+    path.write_bytes(b"{}\n" * 1000)
+    return path.read_bytes()
+
+
+def _cut(path: Path) -> bytes:
+    path.write_bytes(_saved(path)[:6000])
+    return path.read_bytes()
+
+
+def _scribbled(path: Path) -> bytes:
+    data = bytearray(_saved(path))
+    data[4096:] = b"\xa5" * (len(data) - 4096)
+    path.write_bytes(data)
+    return bytes(data)
+
+
+def _bad_record(path: Path) -> bytes:
+    data = _saved(path)
+    path.write_bytes(data.replace(b'"version": 1', b'"version": x'))
+    return path.read_bytes()
+
+
+DAMAGES = [_other_version, _other_database, _no_database, _cut, _scribbled, _bad_record]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_or_foreign_file_is_refused_and_kept(path: Path, damage: Callable[[Path], bytes]) -> None:
+    """What we cannot read is a `StoreError` at opening or loading; no byte of it is changed and no secret shown."""
+    before = damage(path)
+    with pytest.raises(StoreError) as caught, closing(SqliteTokenStore(path)) as store:
+        store.load("me")
+    assert path.read_bytes() == before
+    assert str(path) in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_an_empty_file_is_a_new_store(path: Path) -> None:
+    """A process that died between making the file and filling it leaves nothing to repair."""
+    path.parent.mkdir()
+    path.touch()
+    _saved(path)
+    with closing(SqliteTokenStore(path)) as store:
+        assert store.load("me") == TOKENS
+
+
+def test_a_full_disk_is_typed_and_loses_nothing(path: Path) -> None:
+    """A save that finds no room fails as a `StoreError`, and what was saved before is still there."""
+    with closing(SqliteTokenStore(path)) as store:
+        store.save("me", TOKENS)
+        assert store._connection is not None
+        store._connection.execute("PRAGMA max_page_count = 1")  # SQLite answers as it does on a full disk.
+        with pytest.raises(StoreError, match="full"):
+            store.save("me", evolve(TOKENS, refresh_token=Secret("x" * 100_000)))
+        assert store.load("me") == TOKENS
+
+
+def test_a_locked_file_is_waited_for_and_not_for_ever(path: Path) -> None:
+    """While another process writes, a call waits for `busy_wait` seconds and is then a `StoreError`."""
+    _saved(path)
+    with closing(SqliteTokenStore(path, busy_wait=0.05)) as store, closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for call in (store.accounts, lambda: store.save("me", TOKENS), lambda: store.release("me", owner="a")):
+            with pytest.raises(StoreError, match="locked"):
+                call()
+        other.execute("ROLLBACK")
+        assert store.load("me") == TOKENS
+
+
+# --- Threads and processes -------------------------------------------------------------------------------------------
+
+
+def test_threads_may_share_a_store(path: Path) -> None:
+    """Many threads on one store, and on many stores of one file, lose nothing."""
+    with closing(SqliteTokenStore(path)) as shared:
+
+        def work(number: int) -> bool:
+            with closing(SqliteTokenStore(path)) as own:
+                own.save(f"own {number}", TOKENS)
+            shared.save(f"shared {number}", TOKENS)
+            return shared.try_lease("me", owner=str(number), now=NOW, until=LATER)
+
+        with ThreadPoolExecutor(8) as pool:
+            leases = list(pool.map(work, range(24)))
+        assert len(shared.accounts()) == 48
+    assert leases.count(True) == 1
+
+
+RACE = """
+    import sys
+    from datetime import UTC, datetime, timedelta
+    from tiktok_adapters.stores.sqlite import SqliteTokenStore
+
+    path, owner = sys.argv[1:]
+    sys.stdin.readline()
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    store = SqliteTokenStore(path)
+    won = [
+        number for number in range(20)
+        if store.try_lease(str(number), owner=owner, now=now, until=now + timedelta(seconds=10))
+    ]
+    store.close()
+    print(*won)
+"""
+
+
+def test_processes_take_each_lease_once(path: Path) -> None:
+    """Processes that start together make one file, and no lease is given to two of them."""
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(RACE), str(path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    won = [racer.communicate(timeout=30)[0].split() for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * 4
+    assert sorted(number for numbers in won for number in numbers) == sorted(map(str, range(20)))
+
+
+def test_a_forked_child_opens_its_own(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that came through a fork says so: its locks did not come along."""
+    with closing(SqliteTokenStore(path)) as store:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(StoreError, match="another process"):
+            store.load("me")
+
+
+def test_stores_are_not_pickled(path: Path) -> None:
+    """Neither connections nor secrets travel to another process by accident."""
+    with closing(SqliteTokenStore(path)) as store, pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(store)
+    with closing(MemoryTokenStore()) as memory, pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(memory)

@@ -1,0 +1,128 @@
+"""The life of a post, the pace of questions, the fields of a profile, and what every refusal means."""
+
+from itertools import islice, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core.domain.library import USER_FIELDS, user_fields
+from tiktok_core.domain.publishing import Publication, PublishStatus, follow, poll_waits
+from tiktok_core.domain.refusals import REFUSALS, explain
+from tiktok_core.errors import InvalidInput
+
+FINAL = ("SEND_TO_USER_INBOX", "PUBLISH_COMPLETE", "FAILED")
+STATUSES = st.sampled_from([*FINAL, "PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD", "EXPIRED", "PUBLISH_SUCCESS", ""])
+
+
+def publication(status: str) -> Publication:
+    """Return a post in this state."""
+    return Publication(publish_id="v_pub_file~v2-1.1", status=status)
+
+
+@given(STATUSES)
+def test_three_words_are_final(status: str) -> None:
+    """The three documented final words end a post, one of them as a failure; unknown words do not."""
+    told = publication(status)
+    assert told.is_final == (status in FINAL)
+    assert told.is_failed == (status == "FAILED")
+
+
+def test_the_words_are_tiktoks() -> None:
+    """The words are spelled as TikTok spells them."""
+    assert {str(word) for word in PublishStatus} == {"PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD", *FINAL}
+
+
+@given(st.lists(STATUSES, min_size=1))
+def test_a_post_that_has_ended_stays_ended(words: list[str]) -> None:
+    """Whatever order the tidings come in, a final word is only replaced by a later final word."""
+    known: Publication | None = None
+    for word in words:
+        known = follow(known, publication(word))
+        assert known.status in words
+    final = [word for word in words if word in FINAL]
+    assert known is not None
+    assert known.status == (final[-1] if final else words[-1])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("PUBLISH_COMPLETE", "FAILED"), ("SEND_TO_USER_INBOX", "PUBLISH_COMPLETE"), ("PROCESSING_UPLOAD", "NEW_WORD")],
+)
+def test_later_news_replace_older_ones(before: str, after: str) -> None:
+    """A late failure, a draft that was posted, and a word that nobody knew are believed."""
+    assert follow(publication(before), publication(after)).status == after
+
+
+def test_questions_come_ever_more_slowly() -> None:
+    """The waits are 1, 1.5, 2.25 and so on, and never more than ten seconds."""
+    waits = list(islice(poll_waits(), 50))
+    assert waits[:4] == [1.0, 1.5, 2.25, 3.375]
+    assert all(later == pytest.approx(min(earlier * 1.5, 10.0)) for earlier, later in pairwise(waits))
+    assert waits[-1] == 10.0
+
+
+def test_fewer_questions_a_minute_than_tiktok_allows() -> None:
+    """No minute has more than the thirty questions of TikTok's quota."""
+    waits = list(islice(poll_waits(), 200))
+    assert all(sum(waits[start : start + 30]) > 60 for start in range(len(waits) - 30))
+
+
+@given(st.lists(st.sampled_from(["user.info.basic", "user.info.profile", "user.info.stats", "video.list"])))
+def test_only_granted_fields_are_asked_for(scopes: list[str]) -> None:
+    """One field outside the scopes fails the whole call, so by itself none is asked for."""
+    assert set(user_fields(scopes)) == {name for name, scope in USER_FIELDS.items() if scope in scopes}
+    assert len(USER_FIELDS) == 14
+
+
+def test_wanted_fields_come_once_and_exist() -> None:
+    """A wish is passed on in its order; a field that does not exist is named, all of them at once."""
+    assert user_fields([], ["username", "open_id", "username"]) == ("username", "open_id")
+    with pytest.raises(InvalidInput) as caught:
+        user_fields([], ["open_id", "email", "phone&x=1"])
+    assert [problem.field for problem in caught.value.problems] == ["fields", "fields"]
+    assert "'email'" in str(caught.value)
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_every_explanation_says_what_can_be_done(code: str) -> None:
+    """An explanation is a sentence, and tells when a retry helps exactly where it does."""
+    found = explain(code)
+    assert found is not None
+    assert found.meaning.endswith(".")
+    assert found.retry_helps == bool(found.retry_when)
+    assert str(found).startswith(found.meaning)
+    assert found.advice in str(found)
+    assert ("Try again" in str(found)) == found.retry_helps
+
+
+# Reasons of failed posts, and whether the documents say that the same request may be repeated.
+FAIL_REASONS = {
+    "file_format_check_failed": False,
+    "duration_check_failed": False,
+    "frame_rate_check_failed": False,
+    "picture_size_check_failed": False,
+    "internal": True,
+    "video_pull_failed": True,
+    "photo_pull_failed": True,
+    "publish_cancelled": False,
+    "auth_removed": False,
+    "spam_risk_too_many_posts": True,
+    "spam_risk_user_banned_from_posting": False,
+    "spam_risk_text": False,
+    "spam_risk": False,
+}
+
+
+@pytest.mark.parametrize(("reason", "again"), FAIL_REASONS.items())
+def test_every_fail_reason_is_explained(*, reason: str, again: bool) -> None:
+    """Each documented reason of a failed post has an explanation, which agrees on whether a retry helps."""
+    found = explain(reason)
+    assert found is not None
+    assert found.retry_helps is again
+
+
+@given(st.text().filter(lambda word: word not in REFUSALS))
+def test_unknown_words_are_not_explained_away(word: str) -> None:
+    """Nothing is invented for a word that no source tells of."""
+    assert explain(word) is None

@@ -1,0 +1,164 @@
+"""Secrets stay secret: a canary is looked for wherever a value can show itself."""
+
+import copy
+import json
+import logging
+import pickle
+import pprint
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core.domain.app import App
+from tiktok_core.domain.publishing import Ticket
+from tiktok_core.domain.sign_in import Authorization, Callback
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.wire.http import Request, Response
+
+CANARY = "kanarienvogel"
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+URL = f"https://x.tiktokapis.com/video/?upload_token={CANARY}"
+
+HOLDERS = {
+    "secret": Secret(CANARY),
+    "app": App("key", CANARY, "http://127.0.0.1:*/cb/"),
+    "tokens": Tokens(
+        open_id="-000",
+        access_token=Secret(CANARY),
+        refresh_token=Secret(CANARY),
+        scope=(),
+        issued_at=NOW,
+        expires_at=NOW,
+        refresh_expires_at=NOW,
+    ),
+    "authorization": Authorization(
+        url=f"https://www.tiktok.com/v2/auth/authorize/?state={CANARY}",
+        redirect_uri="http://127.0.0.1:1/",
+        scopes=(),
+        state=Secret(CANARY),
+        code_verifier=Secret(CANARY),
+    ),
+    "callback": Callback(code=Secret(CANARY)),
+    "ticket": Ticket(publish_id="v_pub_file~v2-1.1", upload_url=URL),
+    "request": Request(
+        method="POST", url=URL, headers={"Authorization": f"Bearer {CANARY}"}, body=f"code={CANARY}".encode()
+    ),
+    "response": Response(200, {"location": CANARY}, CANARY.encode()),
+}
+holders = pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
+secret_holders = pytest.mark.parametrize(
+    "holder", [HOLDERS[name] for name in ("secret", "app", "tokens", "authorization", "callback")]
+)
+
+
+class Collected(logging.Handler):
+    """Keep the lines that a log would have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        self.lines.append(self.format(record))
+
+
+@holders
+def test_no_holder_shows_its_secret(holder: object) -> None:
+    """Neither repr nor str nor formatting nor pretty-printing shows it, alone or inside a container."""
+    shown = [
+        repr(holder),
+        str(holder),
+        f"{holder}",
+        f"{holder!r:>200}",
+        "%s %r" % (holder, holder),  # noqa: UP031 - the old way must not show it either
+        "{} {!r} {!s}".format(holder, holder, holder),  # noqa: UP032 - nor this one
+        pprint.pformat([holder]),
+        repr({"it": [holder]}),
+        repr(ValueError(holder)),
+    ]
+    assert not [text for text in shown if CANARY in text]
+
+
+@holders
+def test_no_holder_shows_its_secret_in_a_log(holder: object) -> None:
+    """Whatever is handed to a logger, message, arguments and traceback are free of it."""
+    collected, logger = Collected(), logging.Logger("canary", logging.DEBUG)  # noqa: LOG001 - of this test alone
+    logger.addHandler(collected)
+    logger.info("%s and %r", holder, holder)
+    logger.info(holder)
+    try:
+        raise RuntimeError(holder)
+    except RuntimeError:
+        logger.exception("it broke: %s", holder)
+    assert len(collected.lines) == 3
+    assert CANARY not in "\n".join(collected.lines)
+
+
+@holders
+def test_no_traceback_shows_a_secret(holder: object) -> None:
+    """A traceback is free of it even where the crash report lists the local variables."""
+    try:
+        _ = holder
+        raise RuntimeError("broken")
+    except RuntimeError as error:
+        report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    text = "".join(report.format())
+    assert "holder = " in text
+    assert CANARY not in text
+
+
+@secret_holders
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_secrets_are_not_pickled(holder: object, protocol: int) -> None:
+    """No pickle of whatever protocol carries a secret, and the refusal does not quote it."""
+    with pytest.raises(TypeError, match="not pickled") as caught:
+        pickle.dumps(holder, protocol)
+    assert CANARY not in str(caught.value)
+
+
+@secret_holders
+@pytest.mark.parametrize("dump", [json.dumps, copy.deepcopy])
+def test_secrets_are_not_written_or_copied(holder: object, dump: Callable[[object], object]) -> None:
+    """JSON knows no secret, and a deep copy does not duplicate one."""
+    with pytest.raises(TypeError) as caught:
+        dump(holder)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("holder", [HOLDERS["app"], HOLDERS["tokens"], HOLDERS["callback"]])
+def test_a_dictionary_of_fields_keeps_secrets_covered(holder: attrs.AttrsInstance) -> None:
+    """Taken apart into a dictionary, and written with any fallback, a value does not show its secret."""
+    fields = attrs.asdict(holder)
+    assert CANARY not in repr(fields)
+    assert CANARY not in json.dumps(fields, default=str)
+    assert CANARY not in json.dumps(fields, default=repr)
+    assert any(isinstance(value, Secret) for value in fields.values())
+
+
+def test_a_format_specification_does_not_open_a_secret() -> None:
+    """Padding a secret is refused rather than done with its text."""
+    with pytest.raises(TypeError):
+        format(Secret(CANARY), ">40")
+
+
+@given(st.text(), st.text())
+def test_secrets_are_equal_by_content(one: str, two: str) -> None:
+    """Equality and hash follow the content; a plain string is no secret; wrapping twice changes nothing."""
+    assert (Secret(one) == Secret(two)) == (one == two)
+    assert hash(Secret(one)) == hash(Secret(Secret(one)))
+    assert Secret(Secret(one)).reveal() == one
+    assert Secret(one) != one
+    assert bool(Secret(one)) == bool(one)
+    assert len({Secret(one), Secret(one)}) == 1
+
+
+@given(st.text(min_size=1))
+def test_a_secrets_text_never_depends_on_its_content(content: str) -> None:
+    """What is shown is the same for every secret, so not even the length is told."""
+    assert (repr(Secret(content)), str(Secret(content))) == (repr(Secret("")), str(Secret("")))

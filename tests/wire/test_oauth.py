@@ -1,0 +1,215 @@
+"""OAuth: the answer in the redirect, and the answers of the token endpoint, whatever status they come with."""
+
+import json
+import traceback
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import GrantRejected, InvalidInput, PostingRefused, SignInFailed, UnexpectedResponse
+from tiktok_core.wire.http import Request, Response
+from tiktok_core.wire.oauth import callback_of, read_revoked, read_tokens
+
+REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/oauth/token/")
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+CANARY = "kanarienvogel"
+ANSWER = {
+    "access_token": "act.exampleAccess000",
+    "expires_in": 86_400,
+    "open_id": "-000AbCdEfGhIjKlMnOpQrStUvWxYz",
+    "refresh_token": "rft.exampleRefresh000",
+    "refresh_expires_in": 31_522_158,
+    "scope": "user.info.basic,video.upload,video.publish",
+    "token_type": "Bearer",
+}
+REDIRECT = "http://127.0.0.1:3455/callback/"
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def answer(document: object, status: int = 200) -> Response:
+    """Return an answer of the token endpoint."""
+    return Response(status, {}, json.dumps(document).encode())
+
+
+def test_the_documents_callback_is_read() -> None:
+    """The code is decoded once; what was granted and the state come along."""
+    url = f"{REDIRECT}?code=Xy12%2A1%214608.va&scopes=user.info.basic%2Cvideo.upload&state=5f2c9d"
+    for given_url in (url, url.partition("?")[2], url.removeprefix("http://127.0.0.1:3455"), f" {url}\n", url + "#_=_"):
+        callback = callback_of(given_url)
+        assert callback.code.reveal() == "Xy12*1!4608.va"
+        assert (callback.scopes, callback.state) == (("user.info.basic", "video.upload"), "5f2c9d")
+        assert (callback.error, callback.error_description) == ("", "")
+
+
+@pytest.mark.parametrize(("escaped", "code"), [("a*b!c", "a*b!c"), ("a%2Ab%21c", "a*b!c"), ("a%252Ab", "a%2Ab")])
+def test_a_code_is_decoded_exactly_once(escaped: str, code: str) -> None:
+    """Plain and escaped characters are taken, and an escaped percent sign stays one."""
+    assert callback_of(f"{REDIRECT}?code={escaped}").code == Secret(code)
+
+
+@given(TEXT, TEXT, TEXT, TEXT)
+def test_any_callback_comes_out_as_it_went_in(code: str, state: str, error: str, description: str) -> None:
+    """Whatever TikTok's page answers, each value is read back the same, from a URL and from its query."""
+    query = urlencode({"code": code, "state": state, "error": error, "error_description": description}, quote_via=quote)
+    for text in (query, f"{REDIRECT}?{query}", "?" + query):
+        callback = callback_of(text)
+        assert (callback.code.reveal(), callback.state) == (code, state)
+        assert (callback.error, callback.error_description) == (error, description)
+
+
+@pytest.mark.parametrize("name", ["code", "state", "error", "scopes"])
+def test_what_decides_comes_once(name: str) -> None:
+    """Of two codes or states nobody can say which counts, even where they are equal."""
+    with pytest.raises(InvalidInput, match="twice") as caught:
+        callback_of(f"{REDIRECT}?{name}={CANARY}&x=1&{name}={CANARY}")
+    assert [problem.field for problem in caught.value.problems] == [name]
+    assert CANARY not in str(caught.value)
+
+
+def test_an_unescaped_address_in_a_description_does_not_hide_the_rest() -> None:
+    """A query alone is read as one, whatever stands in its values."""
+    callback = callback_of("error=access_denied&state=s&error_description=see http://x.example/?a")
+    assert (callback.error, callback.state) == ("access_denied", "s")
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_any_pasted_text_is_read_or_refused(text: str) -> None:
+    """Whatever a person pastes, brackets and halves of pairs included, nothing but a refusal is raised."""
+    for pasted in (text, f"{REDIRECT}?{text}", f"http://[{text}?code=1"):
+        try:
+            callback = callback_of(pasted)
+        except InvalidInput as error:
+            assert "twice" in str(error)  # noqa: PT017 - not every text is refused
+        else:
+            assert isinstance(callback.code, Secret)
+
+
+def test_the_documents_tokens_are_read() -> None:
+    """Every field of the token answer, with lifetimes counted from now; a shrunk refresh life is kept."""
+    tokens = read_tokens(REQUEST, answer(ANSWER), NOW)
+    assert (tokens.access_token, tokens.refresh_token) == (
+        Secret("act.exampleAccess000"),
+        Secret("rft.exampleRefresh000"),
+    )
+    assert tokens.open_id == "-000AbCdEfGhIjKlMnOpQrStUvWxYz"
+    assert set(tokens.scope) == {"user.info.basic", "video.upload", "video.publish"}
+    assert tokens.issued_at == NOW
+    assert tokens.expires_at == NOW + timedelta(hours=24)
+    assert tokens.refresh_expires_at == NOW + timedelta(seconds=31_522_158)
+
+
+@pytest.mark.parametrize("empty", [None, "absent"])
+def test_optional_fields_may_be_missing(empty: str | None) -> None:
+    """Only the access token is needed; without lifetimes the shortest documented ones are assumed."""
+    document = {"access_token": "act.x"} | ({} if empty else dict.fromkeys(set(ANSWER) - {"access_token"}))
+    tokens = read_tokens(REQUEST, answer(document), NOW)
+    assert (tokens.open_id, tokens.refresh_token, tokens.scope) == ("", Secret(""), ())
+    assert tokens.expires_at == NOW + timedelta(hours=2)
+    assert tokens.refresh_expires_at == NOW + timedelta(days=180)
+
+
+def test_lifetimes_may_be_strings_and_absurd() -> None:
+    """Digits in a string count; an endless or negative life does not break the clock."""
+    tokens = read_tokens(REQUEST, answer({**ANSWER, "expires_in": "7200", "refresh_expires_in": 10**40}), NOW)
+    assert tokens.expires_at == NOW + timedelta(hours=2)
+    assert tokens.refresh_expires_at > NOW + timedelta(days=365)
+    assert read_tokens(REQUEST, answer({**ANSWER, "expires_in": -5}), NOW).expires_at == NOW
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"message": "error"},
+        {"access_token": ""},
+        {"access_token": None},
+        {"data": {"access_token": CANARY, "error_code": 10010}},
+        {"error": "", "access_token": ""},
+        {"error": {"code": "ok"}},
+    ],
+)
+def test_without_token_and_error_the_answer_is_unexpected(document: dict[str, object]) -> None:
+    """HTTP 200 alone is not believed."""
+    with pytest.raises(UnexpectedResponse, match="neither access_token nor error") as caught:
+        read_tokens(REQUEST, answer(document), NOW)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_an_error_is_found_whatever_the_status(status: int) -> None:
+    """`invalid_grant` with HTTP 200 was seen: the word counts, even beside a token, and both spellings of log_id."""
+    document = {**ANSWER, "error": "invalid_grant", "error_description": "used", "logid": "L1"}
+    with pytest.raises(GrantRejected, match="used") as caught:
+        read_tokens(REQUEST, answer(document, status), NOW)
+    assert (caught.value.status, caught.value.log_id) == (status, "L1")
+
+
+def test_an_envelope_of_the_api_is_understood() -> None:
+    """An answer in the other style of TikTok's is that refusal."""
+    with pytest.raises(PostingRefused):
+        read_tokens(REQUEST, answer({"error": {"code": "spam_risk"}}, 403), NOW)
+
+
+def test_tokens_with_a_failing_status_are_not_believed() -> None:
+    """A token that comes with HTTP 400 is none."""
+    with pytest.raises(UnexpectedResponse, match="no OAuth error"):
+        read_tokens(REQUEST, answer(ANSWER, 400), NOW)
+
+
+@pytest.mark.parametrize("field", ["access_token", "refresh_token"])
+@pytest.mark.parametrize("evil", ["a\nb", "a\r\nX: 1", "a b", "\0", "é", "\ud800", "\U0001f600"])
+def test_a_token_that_no_header_can_carry_is_refused(field: str, evil: str) -> None:
+    """A token that would break each later call is not stored."""
+    with pytest.raises(UnexpectedResponse, match="cannot be sent") as caught:
+        read_tokens(REQUEST, answer({**ANSWER, field: evil}), NOW)
+    assert evil not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"access_token":"act.kanarienvogel","expires_in":864',
+        b'{"access_token":"act.kanarienvogel","expires_in":NaN}',
+        b'\xef\xbb\xbf {"access_token":"kanarienvogel"',
+        b'["kanarienvogel"]',
+        b'"kanarienvogel"',
+        b'\xff\xfe{\0"kanarienvogel',
+        b"token: act.kanarienvogel",
+        b"<p>act.kanarienvogel</p>",
+        b"access_token=kanarienvogel-0123456789abcdef",
+        b'{"access_token":"act.x","expires_in":"kanarienvogel"}',
+        b'{"access_token":["kanarienvogel"]}',
+        b'{"open_id":"kanarienvogel"}',
+    ],
+)
+def test_no_broken_answer_shows_its_tokens(body: bytes) -> None:
+    """Neither the error nor its traceback quotes a token of an answer that could not be read."""
+    for read in (read_revoked, lambda request, response: read_tokens(request, response, NOW)):
+        try:
+            read(REQUEST, Response(200, {}, body))
+        except UnexpectedResponse as error:
+            assert CANARY not in "".join(traceback.format_exception(error))  # noqa: PT017 - some are no failure
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b'{"data":{},"error":{"code":"ok"}}', b'{"error":""}'])
+def test_a_revocation_succeeds_with_an_empty_answer(body: bytes) -> None:
+    """Nothing, blanks and an empty object are TikTok's success."""
+    read_revoked(REQUEST, Response(200, {}, body))
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, b""), (400, b""), (400, b"{}"), (200, b"<html>"), (200, b"null")])
+def test_a_revocation_that_says_nothing_clear_has_not_succeeded(status: int, body: bytes) -> None:
+    """An empty body with a failing status, or a web page, is no success."""
+    with pytest.raises(UnexpectedResponse):
+        read_revoked(REQUEST, Response(status, {}, body))
+
+
+def test_an_unknown_word_is_still_a_failure() -> None:
+    """Words that OAuth may get later end the sign-in, unexplained."""
+    with pytest.raises(SignInFailed, match="new_word") as caught:
+        read_tokens(REQUEST, answer({"error": "new_word"}), NOW)
+    assert caught.value.explanation is None

@@ -1,0 +1,207 @@
+"""Refusals: the documents' tables of error codes, row by row, and the pace that TikTok asks for."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core import errors
+from tiktok_core.domain.refusals import explain
+from tiktok_core.errors import ApiError, RateLimited, ServerError, SignInFailed, UnexpectedRedirect, UnexpectedResponse
+from tiktok_core.wire.envelope import open_envelope, retry_after
+from tiktok_core.wire.http import Request, Response
+from tiktok_core.wire.oauth import read_revoked
+
+REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/post/publish/video/init/?hidden=1")
+LOG_ID = "202609110102030A0B0C0D0E0F10111213"
+
+# Which endpoints: HTTP status, code, class. From the tables of each endpoint's page.
+TABLES = """
+generic          401 access_token_invalid                               AccessTokenInvalid
+generic          401 scope_not_authorized                               ScopeMissing
+generic          400 scope_permission_missed                            ScopeMissing
+generic          400 invalid_params                                     ApiError
+generic          400 invalid_file_upload                                ApiError
+generic          429 rate_limit_exceeded                                RateLimited
+generic          500 internal_error                                     ServerError
+creator_info     200 spam_risk_too_many_posts                           PostingRefused
+creator_info     200 spam_risk_user_banned_from_posting                 PostingRefused
+creator_info     200 reached_active_user_cap                            PostingRefused
+video            400 invalid_param                                      ApiError
+video            403 spam_risk_too_many_posts                           PostingRefused
+video            403 spam_risk_user_banned_from_posting                 PostingRefused
+video            403 reached_active_user_cap                            PostingRefused
+video            403 unaudited_client_can_only_post_to_private_accounts PostingRefused
+video            403 url_ownership_unverified                           PostingRefused
+video            403 privacy_level_option_mismatch                      PostingRefused
+inbox            403 spam_risk_too_many_pending_share                   PostingRefused
+photos           400 app_version_check_failed                           PostingRefused
+status           400 invalid_publish_id                                 ApiError
+status           400 token_not_authorized_for_specified_publish_id      ApiError
+cancel           400 publish_not_cancellable                            ApiError
+status           503 internal_error                                     ServerError
+"""
+ROWS = [line.split() for line in TABLES.strip().splitlines()]
+
+OAUTH = """
+access_denied             AccessDenied  again
+invalid_client            SignInFailed  never
+invalid_grant             GrantRejected never
+invalid_request           SignInFailed  never
+invalid_scope             SignInFailed  never
+unauthorized_client       SignInFailed  never
+unsupported_grant_type    SignInFailed  never
+server_error              SignInFailed  again
+temporarily_unavailable   SignInFailed  again
+unsupported_response_type SignInFailed  never
+"""
+OAUTH_ROWS = [line.split() for line in OAUTH.strip().splitlines()]
+
+
+def refusal(
+    code: str, status: int, headers: dict[str, str] | None = None, extra: dict[str, object] | None = None
+) -> ApiError:
+    """Return the error that a refused call ends in."""
+    error = {"code": code, "message": "Please review our guidelines.", "log_id": LOG_ID}
+    response = Response(status, headers or {}, json.dumps({"error": error, **(extra or {})}).encode())
+    with pytest.raises(ApiError) as caught:
+        open_envelope(REQUEST, response)
+    return caught.value
+
+
+@pytest.mark.parametrize(("_endpoint", "status", "code", "name"), ROWS)
+@pytest.mark.parametrize("extra", [{}, {"data": {}}, {"data": None}])
+def test_each_documented_code_raises_its_class(
+    _endpoint: str, status: str, code: str, name: str, extra: dict[str, object]
+) -> None:
+    """Every row of the tables: class, code, message, status, log_id and explanation, with or without data."""
+    error = refusal(code, int(status), extra=extra)
+    assert type(error) is getattr(errors, name)
+    assert (error.code, error.status, error.log_id) == (code, int(status), LOG_ID)
+    assert error.message == "Please review our guidelines."
+    assert error.explanation is explain(code)
+    assert error.explanation is not None
+    assert LOG_ID in str(error)
+
+
+@pytest.mark.parametrize("code", sorted({row[2] for row in ROWS} - {"rate_limit_exceeded", "internal_error"}))
+def test_the_class_follows_the_code_and_not_the_status(code: str) -> None:
+    """TikTok sends refusals with 200 as well as 403: both are the same refusal."""
+    assert type(refusal(code, 200)) is type(refusal(code, 403)) is type(refusal(code, 400))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda code: code != "ok" and explain(code) is None))
+def test_unknown_codes_are_kept(code: str) -> None:
+    """A code that nobody knows is an `ApiError` with that code, a 429 a rate limit, a 5xx TikTok's trouble."""
+    assert type(refusal(code, 403)) is ApiError
+    assert refusal(code, 400).code == code
+    assert type(refusal(code, 429)) is RateLimited
+    assert type(refusal(code, 502)) is ServerError
+
+
+@pytest.mark.parametrize(("code", "name", "again"), OAUTH_ROWS)
+@pytest.mark.parametrize("status", [200, 400, 401])
+def test_each_word_of_oauth_raises_its_class(code: str, name: str, again: str, status: int) -> None:
+    """OAuth's words raise their class with whatever status they come, explained."""
+    body = json.dumps({"error": code, "error_description": "The request is malformed.", "log_id": LOG_ID}).encode()
+    with pytest.raises(SignInFailed, match="The request is malformed") as caught:
+        read_revoked(REQUEST, Response(status, {}, body))
+    assert type(caught.value) is getattr(errors, name)
+    assert (caught.value.code, caught.value.status, caught.value.log_id) == (code, status, LOG_ID)
+    assert caught.value.explanation is not None
+    assert caught.value.explanation.retry_helps == (again == "again")
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
+@pytest.mark.parametrize("body", [b"", b"<html>moved</html>", b'{"data":{},"error":{"code":"ok"}}'])
+def test_a_redirect_is_an_error_of_its_own(status: int, body: bytes) -> None:
+    """No redirect is followed or believed, whatever comes with it, and its target is not repeated."""
+    response = Response(status, {"location": "https://evil.example/secret"}, body)
+    for read in (open_envelope, read_revoked):
+        with pytest.raises(UnexpectedRedirect) as caught:
+            read(REQUEST, response)
+        assert caught.value.status == status
+        assert "evil" not in str(caught.value)
+        assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"data":{},"error":{"code":"ok"}}', b'{"error":[]}', b"[1]"])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, RateLimited), (500, ServerError), (502, ServerError), (599, ServerError)]
+)
+def test_overload_is_told_by_the_status_where_nothing_else_tells(
+    body: bytes, status: int, kind: type[ApiError]
+) -> None:
+    """A 429 or 5xx without TikTok's own error can be retried, and carries the log_id of its header."""
+    response = Response(status, {"x-tt-logid": LOG_ID, "retry-after": "7"}, body)
+    with pytest.raises(kind) as caught:
+        open_envelope(REQUEST, response)
+    assert caught.value.log_id == LOG_ID
+    assert getattr(caught.value, "retry_after", 7.0) == 7.0
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("body", [b"", b"busy", b"{}", b'{"message":"x"}'])
+def test_oauth_overload_is_no_refusal(status: int, body: bytes) -> None:
+    """A busy token endpoint is not taken for a dead sign-in or a broken protocol."""
+    with pytest.raises(RateLimited if status == 429 else ServerError):
+        read_revoked(REQUEST, Response(status, {}, body))
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404])
+@pytest.mark.parametrize("body", [b"{}", b'{"error":"x"}', b'{"error":{}}', b'{"error":{"code":0}}', b'{"error":null}'])
+def test_an_answer_without_a_code_is_unexpected(status: int, body: bytes) -> None:
+    """No envelope, no belief: the error names the call and the status."""
+    with pytest.raises(UnexpectedResponse, match=r"error\.code") as caught:
+        open_envelope(REQUEST, Response(status, {}, body))
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_ok_with_a_failing_status_is_unexpected(status: int) -> None:
+    """Code and status that contradict each other are no success."""
+    with pytest.raises(UnexpectedResponse, match="HTTP status"):
+        open_envelope(REQUEST, Response(status, {}, b'{"data":{},"error":{"code":"ok"}}'))
+
+
+NOV = "Sun, 22 Nov 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 60.0),
+        ({"retry-after": ""}, 60.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "17"}, 17.0),
+        ({"retry-after": " 2.5 "}, 2.5),
+        ({"retry-after": "-1"}, 60.0),
+        ({"retry-after": "1000000000000"}, 86_400.0),
+        ({"retry-after": "9" * 5_000}, 60.0),
+        ({"retry-after": "nan"}, 60.0),
+        ({"retry-after": "inf"}, 60.0),
+        ({"retry-after": "soon"}, 60.0),
+        ({"retry-after": "²"}, 60.0),
+        ({"retry-after": "5, 5"}, 60.0),
+        ({"retry-after": NOV}, 60.0),
+        ({"retry-after": "Sun, 22 Nov 2026 12:00:30 GMT", "date": NOV}, 30.0),
+        ({"retry-after": NOV, "date": NOV}, 0.0),
+        ({"retry-after": "Sun, 22 Nov 2026 11:59:59 GMT", "date": NOV}, 60.0),
+        ({"retry-after": "Tue, 24 Nov 2026 12:00:00 GMT", "date": NOV}, 86_400.0),
+        ({"retry-after": "Sun, 99 Nov 2026 12:00:30 GMT", "date": NOV}, 60.0),
+        ({"retry-after": "Sun, 22 Nov 2026 12:00:30 GMT", "date": "today"}, 60.0),
+    ],
+)
+def test_the_wait_is_what_tiktok_says_within_reason(headers: dict[str, str], seconds: float) -> None:
+    """Seconds or a date are honoured up to a day; whatever makes no sense is a minute."""
+    assert retry_after(headers) == seconds
+    error = refusal("rate_limit_exceeded", 429, headers)
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == seconds
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_header_gives_a_bounded_wait(value: str, date: str) -> None:
+    """No header makes the wait negative, endless, or an exception."""
+    assert 0.0 <= retry_after({"retry-after": value, "date": date}) <= 86_400.0

@@ -7,7 +7,7 @@ No error holds a token, a secret or a signed URL.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from attrs import define, frozen
 
@@ -22,6 +22,7 @@ __all__ = [
     "InvalidInput",
     "InvalidPost",
     "InvalidSettings",
+    "LeaseLost",
     "NotSent",
     "OutcomeUnknown",
     "PostingRefused",
@@ -89,7 +90,14 @@ class Explanation:
 
 @define(eq=False, slots=False, repr=False)
 class TikTokError(Exception):
-    """The root of all errors of this library; it is never raised itself."""
+    """The root of all errors of this library; it is never raised itself.
+
+    Attributes:
+        key: what the post is known by in the journal, on every error of a call that posts.
+    """
+
+    # No field: every class would have to take it first, and it is known only to whoever lets the error out.
+    key: ClassVar[str | None] = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -381,6 +389,20 @@ class StillProcessing(TikTokError):
             f"Post {self.publish_id} is still {self.status} after {self.waited:.0f} s; "
             "TikTok goes on by itself: ask its status later, and do not post again."
         )
+
+
+@define(eq=False, slots=False, repr=False)
+class LeaseLost(TikTokError):
+    """Somebody else has taken this post over; nothing more was done here.
+
+    Attributes:
+        post: the key of the post.
+    """
+
+    post: str
+
+    def __str__(self) -> str:
+        return f"Post {self.post} was taken over by another process; it goes on there."
 
 
 # --- Around it ------------------------------------------------------------------------------------------------------

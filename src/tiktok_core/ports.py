@@ -8,16 +8,19 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.wire.http import Request, Response, Source
 
 __all__ = [
     "AsyncClock",
+    "AsyncJournal",
     "AsyncProtect",
     "AsyncTokenStore",
     "AsyncTransport",
     "Clock",
     "HasPath",
+    "Journal",
     "Protect",
     "Source",
     "TokenStore",
@@ -95,6 +98,54 @@ class TokenStore(Protocol):
         ...
 
 
+class Journal(Protocol):
+    """Keep the record of each post, and say who may go on with it. Names are opaque keys (`Record.name`).
+
+    Every method may raise `StoreError`.
+    """
+
+    def load(self, name: str, /) -> Record | None:
+        """Return the record, or None."""
+        ...
+
+    def save(self, record: Record, /, *, fence: int | None) -> None:
+        """Keep the record under its name, durably and as a whole, in place of what was there.
+
+        Args:
+            record: what to keep.
+            fence: the number of the lease under which it is written; None writes whoever holds the lease.
+
+        Raises:
+            LeaseLost: the lease has been taken by somebody else since; nothing was written.
+        """
+        ...
+
+    def records(self) -> tuple[Record, ...]:
+        """Return all records, the oldest wish first."""
+        ...
+
+    def forget(self, before: datetime, /) -> None:
+        """Remove the records that have ended and were last true before that time."""
+        ...
+
+    def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+        """Take (or renew) the right to go on with this post until `until`; never wait.
+
+        Return a number that is larger than that of any lease before, and the same at each renewal; None while another
+        owner's lease has not run out at `now`. A store that serves the processes of one machine alone hands a lease
+        over at once when its holder's process is gone.
+        """
+        ...
+
+    def release(self, name: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        ...
+
+    def close(self) -> None:
+        """Close the journal; a second call does nothing."""
+        ...
+
+
 class Clock(Protocol):
     """Tell the time and wait."""
 
@@ -156,6 +207,38 @@ class AsyncTokenStore(Protocol):
 
     async def close(self) -> None:
         """As `TokenStore.close`."""
+        ...
+
+
+class AsyncJournal(Protocol):
+    """As `Journal`, awaited."""
+
+    async def load(self, name: str, /) -> Record | None:
+        """As `Journal.load`."""
+        ...
+
+    async def save(self, record: Record, /, *, fence: int | None) -> None:
+        """As `Journal.save`."""
+        ...
+
+    async def records(self) -> tuple[Record, ...]:
+        """As `Journal.records`."""
+        ...
+
+    async def forget(self, before: datetime, /) -> None:
+        """As `Journal.forget`."""
+        ...
+
+    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+        """As `Journal.try_lease`."""
+        ...
+
+    async def release(self, name: str, /, *, owner: str) -> None:
+        """As `Journal.release`."""
+        ...
+
+    async def close(self) -> None:
+        """As `Journal.close`."""
         ...
 
 

@@ -3,7 +3,6 @@
 Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide (media restrictions, pull from URL).
 """
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -118,14 +117,8 @@ def url_problems(field: str, url: str) -> Iterator[Problem]:
 
 
 def _is_address(host: str) -> bool:
-    # `127.1`, `0x7f.1` and `2130706433` are addresses to most resolvers, though not to `ipaddress`.
-    if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", host, re.IGNORECASE):
-        return True
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    # `127.1`, `0x7f.1` and `2130706433` are addresses to most resolvers; IPv6 ones stand in brackets.
+    return re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", host, re.IGNORECASE) is not None
 
 
 def _ascii(host: str) -> str:

@@ -59,6 +59,7 @@ class Publication:
             become several.
         uploaded_bytes: bytes that TikTok has of a file; None when it did not say.
         downloaded_bytes: bytes that TikTok has pulled; None when it did not say.
+        key: what the post is known by in the journal; None for a post of which it knows nothing.
     """
 
     publish_id: str
@@ -67,6 +68,7 @@ class Publication:
     post_ids: tuple[int, ...] = ()
     uploaded_bytes: int | None = None
     downloaded_bytes: int | None = None
+    key: str | None = None
 
     @property
     def is_final(self) -> bool:

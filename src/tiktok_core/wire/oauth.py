@@ -67,7 +67,7 @@ def callback_of(url: str) -> Callback:
     """
     # By hand: `urlsplit` raises on what people paste, and takes a query's own `://` or `?` for a URL's.
     head, mark, tail = url.strip().partition("#")[0].partition("?")
-    query = tail if mark and ("://" in head or "=" not in head) else head + mark + tail
+    query = tail if mark and "=" not in head.partition("://")[0] else head + mark + tail
     values: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in values and name in {"code", "state", "error", "scopes"}:

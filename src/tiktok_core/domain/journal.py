@@ -1,0 +1,266 @@
+"""The journal of a post: what was wished, how far it has come, and what may be done next.
+
+A record is stored before each act that the world can see, so that whoever comes after a crash knows what may have
+happened. What belongs here: the record, its stages, and the rules by which they follow one another; no I/O.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Publication, PublishStatus, Ticket
+from tiktok_core.domain.tokens import Secret
+
+__all__ = [
+    "KEEP",
+    "MOST_INITS",
+    "Record",
+    "Stage",
+    "Wish",
+    "begun",
+    "ended",
+    "init_sent",
+    "moved",
+    "next_chunk",
+    "not_begun",
+    "proved_offset",
+    "record_name",
+    "settled",
+    "told",
+    "unknown",
+    "upload_ended",
+]
+
+KEEP: Final = timedelta(days=90)
+"""How long a finished record stays, so that its key still answers."""
+UPLOAD_LIFE: Final = timedelta(hours=1)
+"""Life of an upload URL; source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide."""
+MOST_INITS: Final = 3
+"""Inits that one key may send for a file: each may cost a place among the creator's five pending shares."""
+
+
+class Stage(StrEnum):
+    """How far a post has come. The last four are ends."""
+
+    PLANNED = "planned"
+    INIT_SENT = "init sent"
+    UPLOADING = "uploading"
+    PROCESSING = "processing"
+    UNKNOWN = "outcome unknown"
+    COMPLETE = "complete"
+    IN_INBOX = "in inbox"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+ENDS: Final = (Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.ABANDONED)
+END_OF: Final = {
+    PublishStatus.PUBLISH_COMPLETE: Stage.COMPLETE,
+    PublishStatus.SEND_TO_USER_INBOX: Stage.IN_INBOX,
+    PublishStatus.FAILED: Stage.FAILED,
+}
+
+
+@frozen(kw_only=True)
+class Wish:
+    """What was asked for. The same key never stands for two different wishes.
+
+    Attributes:
+        post: the settings.
+        video: the file's absolute name or the URL; None for photos and for sources without a name.
+        fingerprint: what the file was; empty for what TikTok pulls.
+        media_type: what the file is; None for what TikTok pulls.
+        plan: how the file is to be cut; None for what TikTok pulls.
+        is_cut_chosen: whether a person chose the chunk size, so that no other is tried.
+    """
+
+    post: VideoPost | PhotoPost
+    video: str | None = None
+    fingerprint: str = ""
+    media_type: MediaType | None = None
+    plan: ChunkPlan | None = None
+    is_cut_chosen: bool = False
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether TikTok fetches the media, so that the init alone publishes."""
+        return self.plan is None
+
+    def is_same(self, other: "Wish") -> bool:
+        """Whether both ask for the same post: the same media with the same settings, however it is cut or called."""
+        if self.is_pulled != other.is_pulled or self.post != other.post:
+            return False
+        return self.video == other.video if self.is_pulled else self.fingerprint == other.fingerprint
+
+
+@frozen(kw_only=True)
+class Record:
+    """One post in the journal.
+
+    Attributes:
+        key: names the wish within an app and an account.
+        app: the app's client key.
+        account: the account's `open_id`.
+        wish: what was asked for.
+        stage: how far it has come.
+        created_at: when it was wished (UTC).
+        updated_at: when this was last true (UTC).
+        inits: how many inits may have reached TikTok.
+        init_at: when the last of them left (UTC).
+        publish_id: the post, once TikTok named it.
+        upload_url: where the bytes go; None before and after.
+        plan: how the file is cut, as TikTok took it.
+        offset: bytes that TikTok has proved to have.
+        handed_at: when TikTok had all that it needs (UTC).
+        last: what TikTok last told of the post.
+    """
+
+    key: str
+    app: str
+    account: str
+    wish: Wish
+    stage: Stage = Stage.PLANNED
+    created_at: datetime
+    updated_at: datetime
+    inits: int = 0
+    init_at: datetime | None = None
+    publish_id: str | None = None
+    upload_url: Secret | None = field(default=None, repr=False)
+    plan: ChunkPlan | None = None
+    offset: int = 0
+    handed_at: datetime | None = None
+    last: Publication | None = None
+
+    @property
+    def name(self) -> str:
+        """What the record is stored under: a key belongs to an app and an account."""
+        return record_name(self.app, self.account, self.key)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.stage in ENDS
+
+    @property
+    def shown(self) -> Publication:
+        """The post as its owner sees it."""
+        status = PublishStatus.PROCESSING_DOWNLOAD if self.wish.is_pulled else PublishStatus.PROCESSING_UPLOAD
+        known = self.last or Publication(publish_id=self.publish_id or "", status=status)
+        uploaded = known.uploaded_bytes if known.uploaded_bytes is not None or self.wish.is_pulled else self.offset
+        return evolve(known, key=self.key, uploaded_bytes=uploaded)
+
+
+def record_name(app: str, account: str, key: str) -> str:
+    """Return what the record of a key is stored under."""
+    return f"{app}\n{account}\n{key}"
+
+
+def init_sent(record: Record, now: datetime, plan: ChunkPlan | None) -> Record:
+    """Return the record to store before an init leaves."""
+    return evolve(
+        record,
+        stage=Stage.INIT_SENT,
+        updated_at=now,
+        inits=record.inits + 1,
+        init_at=now,
+        plan=plan,
+        publish_id=None,
+        upload_url=None,
+        offset=0,
+        handed_at=None,
+        last=None,
+    )
+
+
+def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
+    """Return the record to store before the first byte leaves: TikTok has named the post."""
+    return evolve(
+        record,
+        stage=Stage.PROCESSING if record.wish.is_pulled else Stage.UPLOADING,
+        updated_at=now,
+        handed_at=now if record.wish.is_pulled else None,
+        publish_id=ticket.publish_id,
+        upload_url=Secret(ticket.upload_url) if ticket.upload_url else None,
+    )
+
+
+def moved(record: Record, now: datetime, offset: int) -> Record:
+    """Return the record after TikTok proved to have `offset` bytes; with all of them, its work begins."""
+    size = record.plan.video_size if record.plan else 0
+    if offset >= size:
+        return evolve(record, stage=Stage.PROCESSING, updated_at=now, handed_at=now, offset=size, upload_url=None)
+    return evolve(record, updated_at=now, offset=offset)
+
+
+def not_begun(record: Record, now: datetime, plan: ChunkPlan | None = None) -> Record:
+    """Return the record after an init that certainly began nothing; `plan` is how to cut the file at the next one."""
+    return evolve(
+        record,
+        stage=Stage.PLANNED,
+        updated_at=now,
+        plan=plan or record.plan,
+        publish_id=None,
+        upload_url=None,
+        offset=0,
+    )
+
+
+def told(record: Record, now: datetime, publication: Publication) -> Record:
+    """Return the record after TikTok told of the post."""
+    end = next((stage for word, stage in END_OF.items() if word == publication.status), None)
+    if end is None:
+        return evolve(record, updated_at=now, last=publication)
+    return evolve(record, stage=end, updated_at=now, last=publication, upload_url=None)
+
+
+def unknown(record: Record, now: datetime) -> Record:
+    """Return the record of a post of which nobody can say whether it exists."""
+    return evolve(record, stage=Stage.UNKNOWN, updated_at=now)
+
+
+def ended(record: Record, now: datetime) -> Record:
+    """Return the record of a wish that was given up before anything was published."""
+    return evolve(record, stage=Stage.ABANDONED, updated_at=now, upload_url=None)
+
+
+def settled(record: Record, now: datetime, *, posted: bool) -> Record:
+    """Return the record after a person has said how an unknown outcome ended."""
+    if posted:
+        known = Publication(publish_id=record.publish_id or "", status=PublishStatus.PUBLISH_COMPLETE)
+        return evolve(record, stage=Stage.COMPLETE, updated_at=now, last=known)
+    return ended(record, now)
+
+
+def upload_ended(record: Record, now: datetime) -> bool:
+    """Whether the hour of the upload URL is over."""
+    return record.init_at is None or now >= record.init_at + UPLOAD_LIFE
+
+
+def next_chunk(record: Record) -> tuple[int, int]:
+    """Return first and last byte (inclusive) of what to send next: from the offset to the end of its chunk."""
+    plan = record.plan
+    if plan is None:
+        raise ValueError("what TikTok pulls has no chunks")
+    index = min(record.offset // plan.chunk_size, plan.total_chunk_count - 1)
+    return record.offset, plan.chunk(index)[1]
+
+
+def proved_offset(record: Record, said: int) -> int:
+    """Return how many bytes TikTok has, when it says `said`, which may be a count or the last offset.
+
+    A chunk's border decides, for TikTok stores whole chunks; off the borders it is read as a count, unless that is just
+    where TikTok has refused to go on.
+    """
+    plan = record.plan
+    if plan is None:
+        raise ValueError("what TikTok pulls has no chunks")
+    borders = {plan.video_size, *(first for first in (said, said + 1) if first % plan.chunk_size == 0)}
+    for offset in (said, said + 1):
+        if offset in borders and offset <= plan.video_size and offset != record.offset:
+            return offset
+    return min(said + 1 if said == record.offset else said, plan.video_size)

@@ -1,0 +1,74 @@
+"""When a call may be made again: a pure decision over what was asked, what went wrong, and how much time is left.
+
+It never sleeps and never sends. "Not sent" may be repeated; "interrupted" only where a repetition cannot publish; an
+answer of TikTok's by its code. What belongs here: the table of operations, the back-off, the limits.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+from tiktok_core.errors import Interrupted, NotSent, RateLimited, ServerError, TikTokError
+
+__all__ = ["Operation", "Patience", "pause_before_retry"]
+
+BASE: Final = 0.5
+LONGEST: Final = 30.0
+
+
+class Operation(StrEnum):
+    """What is being asked, as far as repeating it goes. What was not sent, or came too soon, may always be repeated."""
+
+    READ = "read"
+    INIT_UPLOAD = "init of an upload"
+    INIT_PULL = "init of a pull"
+    SPEND_CODE = "spending a code"
+    REFRESH = "refresh"
+    REVOKE = "revoke"
+    CHUNK = "chunk"
+
+
+HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.INIT_UPLOAD, Operation.REFRESH, Operation.REVOKE})
+"""What may be repeated though TikTok may have done it. A read changes nothing; an init of an upload posts nothing without
+bytes (it may cost a pending share); a refresh with the same token, if refused, proves that the first was heard; what is
+revoked stays revoked. Not so a pull, which publishes by itself; a code, which is spent once; and a chunk, before which
+TikTok is asked for its offset."""
+
+
+@frozen(kw_only=True)
+class Patience:
+    """How long to try.
+
+    Attributes:
+        retries: repetitions after the first try.
+        deadline: seconds for the call with all its repetitions and waits.
+    """
+
+    retries: int = 2
+    deadline: float = 120.0
+
+
+def pause_before_retry(
+    operation: Operation, error: TikTokError, *, tried: int, spent: float, patience: Patience, jitter: float
+) -> float | None:
+    """Return the seconds to wait before the call is made again, or None when the error is to be raised.
+
+    Args:
+        operation: what was asked.
+        error: what went wrong.
+        tried: how often the call was made, at least 1.
+        spent: seconds since the first try.
+        patience: the limits.
+        jitter: a random number from 0 to 1, which spreads the repetitions of many clients.
+    """
+    may_repeat = isinstance(error, (NotSent, RateLimited)) or (
+        operation in HARMLESS_TWICE and isinstance(error, (Interrupted, ServerError))
+    )
+    if not may_repeat or tried > patience.retries:
+        return None
+    pause = jitter * min(LONGEST, BASE * 2 ** (tried - 1))
+    if isinstance(error, RateLimited):
+        # Earlier than asked is no use; a little later does not hurt.
+        pause += error.retry_after
+    return pause if spent + pause < patience.deadline else None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from tiktok_adapters import connect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -52,8 +55,12 @@ def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     [page for page in PAGES if SNIPPET.search(page.read_text())],
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
-def test_the_snippets_of_a_page_run_one_after_another(page: Path) -> None:
+def test_the_snippets_of_a_page_run_one_after_another(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a page shows can be typed in, top to bottom; a coroutine `main` is run by an event loop."""
+    # A page of the contracts speaks of an adapter of the reader's own.
+    yours = ModuleType("yours")
+    yours.__dict__.update(YourTransport=Urllib3Transport, YourFake=FakeTransport)
+    monkeypatch.setitem(sys.modules, "yours", yours)
     scope: dict[str, Any] = {}
     snippets = SNIPPET.findall(page.read_text())
     assert snippets

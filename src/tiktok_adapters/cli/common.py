@@ -1,0 +1,130 @@
+"""What all commands share: the options that stand anywhere, the settings, and a client made from them.
+
+What belongs here: nothing that costs time to import; the core comes when a command needs it.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from attrs import define
+
+if TYPE_CHECKING:
+    from tiktok_adapters.assembly import Settings
+    from tiktok_core import Account, TikTok
+
+__all__ = ["BYTES", "Choices", "choices", "client", "common", "say", "settings", "signed_in", "wants_json"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@define
+class Choices:
+    """What was chosen for all commands, before or after the command's name."""
+
+    home: str | None = None
+    account: str | None = None
+    json: bool = False
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes: 10000000, 10_000_000 or 10,000,000."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        text = str(value).replace("_", "").replace(",", "")
+        if not (text.isascii() and text.isdigit() and len(text) < 20):
+            self.fail(f"{value!r} is not a number of bytes, such as 10_000_000.", param, ctx)
+        return int(text)
+
+
+BYTES = Bytes()
+
+
+def choices() -> Choices:
+    """Return what was chosen in the command that runs now."""
+    return click.get_current_context().find_root().ensure_object(Choices)
+
+
+def common(command: F) -> F:
+    """Give a command the options that are the same everywhere, and may stand before or after its name."""
+    for option in (
+        click.option(
+            "--json", is_flag=True, expose_value=False, is_eager=True, callback=_keep, help="Print one JSON document."
+        ),
+        click.option(
+            "--account",
+            metavar="OPEN_ID",
+            expose_value=False,
+            callback=_keep,
+            help="The account, where there are several.",
+        ),
+        click.option(
+            "--home", metavar="FOLDER", expose_value=False, callback=_keep, help="Where tokens and config.toml are."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    # Given twice, the later one wins; not given, it must not undo the earlier one.
+    if value:
+        setattr(ctx.find_root().ensure_object(Choices), parameter.name or "", value)
+
+
+def wants_json(arguments: Sequence[str] | None) -> bool:
+    """Whether a JSON document is wanted, as far as it can be told before the arguments are understood."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def say(sentence: str) -> None:
+    """Write a line for the person, on standard error; what could move a terminal's cursor is taken out."""
+    click.echo("".join(character if character.isprintable() else " " for character in sentence), err=True)
+
+
+def settings() -> "Settings":
+    """Return the settings of this command, not yet checked, and begin the log that they ask for.
+
+    Raises:
+        InvalidSettings: the home folder, its `config.toml` or the level of the log makes no sense.
+    """
+    from tiktok_adapters.assembly import load_settings  # noqa: PLC0415
+
+    chosen = choices()
+    found = load_settings({"home": chosen.home, "account": chosen.account}, os.environ)
+    if found.log:
+        import logging  # noqa: PLC0415
+
+        logging.basicConfig(level=found.log, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    return found
+
+
+def client(found: "Settings", kind: str | None = None) -> "TikTok":
+    """Return a client made from the settings; nothing is opened or created yet.
+
+    Raises:
+        InvalidSettings: everything that is missing or wrong, at once.
+    """
+    from tiktok_adapters.assembly import connect  # noqa: PLC0415
+
+    app, endpoints = found.checked(kind)
+    return connect(app, home=found.home, environ={}, endpoints=endpoints)
+
+
+@contextmanager
+def signed_in(found: "Settings", opened: "TikTok | None" = None) -> Iterator["Account"]:
+    """Open the account of the settings, and close the client afterwards.
+
+    Raises:
+        InvalidSettings: a setting is missing or wrong, or several accounts are signed in and none was chosen.
+        SignInRequired: nobody is signed in, or not the account chosen.
+    """
+    with opened or client(found) as tiktok:
+        yield tiktok.account(found.account)

@@ -1,0 +1,162 @@
+"""What commands say at their end: documents, sentences, exit statuses.
+
+What belongs here: how values and errors are spelled for programs (`--json`) and for people.
+"""
+
+import json
+import traceback
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+from attrs import asdict
+
+from tiktok_adapters.cli.common import choices, say
+from tiktok_core import (
+    ApiError,
+    InvalidInput,
+    OutcomeUnknown,
+    Publication,
+    PublishFailed,
+    RateLimited,
+    SignInFailed,
+    SignInRequired,
+    SourceChanged,
+    StillProcessing,
+    TikTokError,
+    Tokens,
+    TransportError,
+    UnexpectedRedirect,
+    UploadError,
+)
+
+__all__ = ["account_document", "document", "post_document", "report", "show", "status_of", "tell"]
+
+UNEXPECTED: Final = 1
+INTERRUPTED: Final = 130
+STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
+    (SourceChanged, 2),
+    (InvalidInput, 2),
+    (SignInRequired, 3),
+    (ApiError, 4),
+    (SignInFailed, 4),
+    (PublishFailed, 4),
+    (UploadError, 4),
+    (UnexpectedRedirect, 4),
+    (TransportError, 5),
+    (OutcomeUnknown, 6),
+    (StillProcessing, 6),
+)
+"""The first class that fits counts."""
+INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
+
+
+def status_of(error: BaseException) -> int:
+    """Return the exit status of an error."""
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    if isinstance(error, INTERRUPTIONS):
+        return INTERRUPTED
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), UNEXPECTED)
+
+
+def report(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong: one sentence on standard error and, if wanted, a document. Return the exit status."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
+        error.show()
+        return error.exit_code
+    sentence = _sentence(error)
+    say(f"tiktok: {sentence}")
+    if _is_unexpected(error) and _wants_traceback():
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    if as_json:
+        document({"error": _error_document(error, sentence)})
+    return status_of(error)
+
+
+def document(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    # ASCII, so that no terminal's or pipe's encoding can break it.
+    click.echo(json.dumps(value, indent=2))
+
+
+def show(value: Any, *lines: str) -> None:
+    """End a command: the document where JSON is wanted, the lines otherwise."""
+    if choices().json:
+        document(value)
+        return
+    for line in lines:
+        click.echo("".join(character if character.isprintable() else " " for character in line))
+
+
+def tell(sentence: str) -> None:
+    """Tell a person something on the way: standard output, or standard error where that is for a document."""
+    if choices().json:
+        say(sentence)
+    else:
+        show(None, sentence)
+
+
+def post_document(publication: Publication) -> dict[str, Any]:
+    """Return the document of a post."""
+    return {
+        "key": None,
+        "publish_id": publication.publish_id,
+        "status": publication.status,
+        "fail_reason": publication.fail_reason,
+        "post_ids": list(publication.post_ids),
+        "uploaded_bytes": publication.uploaded_bytes,
+    }
+
+
+def account_document(tokens: Tokens) -> dict[str, Any]:
+    """Return the document of a signed-in account; no token is in it."""
+    return {
+        "open_id": tokens.open_id,
+        "scope": ",".join(tokens.scope),
+        "expires_at": _moment(tokens.expires_at),
+        "refresh_expires_at": _moment(tokens.refresh_expires_at),
+    }
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _error_document(error: BaseException, sentence: str) -> dict[str, Any]:
+    code = error.reason if isinstance(error, PublishFailed) else getattr(error, "code", None)
+    explanation = getattr(error, "explanation", None)
+    said = error.message if isinstance(error, ApiError | SignInFailed) else ""
+    return {
+        "type": "UsageError" if isinstance(error, click.UsageError) else type(error).__name__,
+        "code": code or None,
+        "message": said or sentence,
+        "log_id": getattr(error, "log_id", "") or None,
+        "retry_after": error.retry_after if isinstance(error, RateLimited) else None,
+        "explanation": asdict(explanation) if explanation else None,
+    }
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, INTERRUPTIONS):
+        return "interrupted"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return f"A command is needed. Try '{error.ctx.command_path} --help'."
+    if isinstance(error, click.UsageError):
+        hint = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
+        return f"{error.format_message().rstrip('.')}.{hint}"
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if _is_unexpected(error):
+        return f"something unexpected went wrong ({type(error).__name__}); TIKTOK_LOG=DEBUG shows where"
+    return str(error)
+
+
+def _is_unexpected(error: BaseException) -> bool:
+    return not isinstance(error, (TikTokError, click.ClickException, *INTERRUPTIONS))
+
+
+def _wants_traceback() -> bool:
+    import os  # noqa: PLC0415 - for this rare case only
+
+    return os.environ.get("TIKTOK_LOG", "").upper() == "DEBUG"

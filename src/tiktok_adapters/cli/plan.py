@@ -1,0 +1,71 @@
+"""`tiktok plan` and `tiktok explain`: what can be known without an account, and without any setting.
+
+What belongs here: commands that ask nobody.
+"""
+
+import re
+
+import click
+from attrs import asdict
+
+from tiktok_adapters.cli.common import BYTES, common
+from tiktok_adapters.cli.output import show
+from tiktok_core import ChunkPlan, InvalidInput, Problem, plan_chunks
+from tiktok_core import explain as explanation_of
+
+__all__ = ["explain", "plan", "plan_document"]
+
+
+@click.command(short_help="Show how a video is cut into chunks.")
+@click.argument("video", metavar="FILE|BYTES")
+@click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given.")
+@common
+def plan(video: str, chunk_size: int | None) -> None:
+    """Show how a video is cut into chunks, from its file or from its size.
+
+    Example: tiktok plan 70_000_000
+    """
+    found = plan_chunks(_size_of(video), chunk_size)
+    chunks = "one chunk" if found.total_chunk_count == 1 else f"{found.total_chunk_count} chunks"
+    show(
+        plan_document(found),
+        f"{found.video_size:,} bytes in {chunks}, chunk_size {found.chunk_size:,}",
+        *(
+            f"{number:>5}  bytes {first}-{last}  ({last - first + 1:,})"
+            for number, (first, last) in enumerate(found.ranges(), 1)
+        ),
+    )
+
+
+@click.command(short_help="Tell what a refusal means and what to do.")
+@click.argument("code", metavar="CODE")
+@common
+def explain(code: str) -> None:
+    """Tell what a code, a word of OAuth or a fail reason of TikTok's means, and what to do.
+
+    Example: tiktok explain spam_risk_too_many_posts
+    """
+    found = explanation_of(code)
+    if found is None:
+        raise InvalidInput((Problem("code", f"{code!r} is no code that TikTok's documents or its users tell of"),))
+    again = f"Try again {found.retry_when}." if found.retry_helps else "The same call will not succeed later."
+    show({"code": code, **asdict(found)}, f"{code} (about the {found.about})", found.meaning, again, found.advice)
+
+
+def plan_document(found: ChunkPlan) -> dict[str, object]:
+    """Return the document of a plan."""
+    return {
+        "video_size": found.video_size,
+        "chunk_size": found.chunk_size,
+        "total_chunk_count": found.total_chunk_count,
+        "chunks": [list(chunk) for chunk in found.ranges()],
+    }
+
+
+def _size_of(video: str) -> int:
+    if re.fullmatch(r"[0-9][0-9_,]*", video, re.ASCII):
+        return BYTES.convert(video, None, None)
+    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
+
+    with FileSource(video) as source:
+        return source.size

@@ -1,0 +1,194 @@
+"""`post video`, `post photo`, `status`: posting, and following what was posted.
+
+What belongs here: the options of a post, and the checks that come before the sign-in is looked at.
+"""
+
+from typing import Any
+
+import click
+
+from tiktok_adapters.cli.common import BYTES, client, common, say, settings, signed_in
+from tiktok_adapters.cli.output import post_document, show, status_of
+from tiktok_adapters.cli.progress import display
+from tiktok_core import InvalidPost, PrivacyLevel, Problem, Publication, PublishFailed, StillProcessing
+from tiktok_core.domain.chunks import plan_chunks, size_problem
+from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, url_problems
+from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
+from tiktok_core.domain.publishing import PublishStatus
+from tiktok_core.errors import refuse
+
+__all__ = ["post", "status"]
+
+FOUR_GB = 4_000_000_000
+"""The smaller reading of TikTok's limit."""
+
+title = click.option("--title", default="", metavar="TEXT", help="The caption.")
+privacy = click.option(
+    "--privacy", "privacy_level", metavar="LEVEL", help=f"Required unless --draft: {', '.join(PrivacyLevel)}."
+)
+no_comments = click.option("--disable-comment", is_flag=True, help="No comments.")
+brand_content = click.option("--brand-content", "brand_content_toggle", is_flag=True, help="A paid partnership.")
+brand_organic = click.option(
+    "--brand-organic", "brand_organic_toggle", is_flag=True, help="Promotes the creator's own business."
+)
+aigc = click.option("--aigc", "is_aigc", is_flag=True, help="Label it as made by AI.")
+draft = click.option("--draft", is_flag=True, help="To the creator's inbox, to be finished in the app.")
+no_wait = click.option("--no-wait", is_flag=True, help="Return once TikTok has it.")
+
+
+@click.group(short_help="Post a video or photos.")
+@common
+def post() -> None:
+    """Post a video or photos.
+
+    Example: tiktok post video clip.mp4 --privacy SELF_ONLY
+    """
+
+
+@post.command(short_help="Post a video: a file, or a URL that TikTok pulls.")
+@click.argument("video", metavar="FILE|URL")
+@title
+@privacy
+@no_comments
+@click.option("--disable-duet", is_flag=True, help="No duets.")
+@click.option("--disable-stitch", is_flag=True, help="No stitches.")
+@click.option(
+    "--cover-ms", "video_cover_timestamp_ms", type=int, metavar="N", help="The frame to show as cover, in ms."
+)
+@brand_content
+@brand_organic
+@aigc
+@draft
+@click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given.")
+@no_wait
+@common
+def video(video: str, chunk_size: int | None, no_wait: bool, **wishes: Any) -> None:
+    """Post a video: a file, or an https URL that TikTok pulls.
+
+    Example: tiktok post video clip.mp4 --title "Hello #world" --privacy SELF_ONLY
+    """
+    found = settings()
+    opened = client(found)
+    wish = VideoPost(**wishes)
+    size = _checked_video(video, wish, chunk_size)
+    if size > FOUR_GB:
+        say(f"The file has {size:,} bytes; TikTok's limit of 4 GB may mean {FOUR_GB:,}.")
+    if wish.draft:
+        _tell_what_a_draft_drops(wishes)
+    with signed_in(found, opened) as account, display() as on_progress:
+        done = account.post_video(video, chunk_size=chunk_size, on_progress=on_progress, wait=not no_wait, **wishes)
+    _show(done)
+
+
+@post.command(short_help="Post photos that TikTok pulls.")
+@click.argument("photo_images", metavar="URL...", nargs=-1)
+@title
+@click.option("--description", default="", metavar="TEXT", help="The text below the title.")
+@privacy
+@click.option("--cover-index", "photo_cover_index", type=int, default=0, metavar="I", help="The cover, from 0.")
+@click.option("--no-music", is_flag=True, help="Let TikTok add no music.")
+@no_comments
+@brand_content
+@brand_organic
+@aigc
+@draft
+@no_wait
+@common
+def photo(photo_images: tuple[str, ...], no_music: bool, no_wait: bool, **wishes: Any) -> None:
+    """Post 1 to 35 photos that TikTok pulls from https URLs.
+
+    Example: tiktok post photo https://media.example.com/1.jpg --privacy SELF_ONLY
+    """
+    found = settings()
+    opened = client(found)
+    refuse(InvalidPost, photo_problems(PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes)))
+    with signed_in(found, opened) as account, display() as on_progress:
+        done = account.post_photos(
+            photo_images, auto_add_music=not no_music, on_progress=on_progress, wait=not no_wait, **wishes
+        )
+    _show(done)
+
+
+@click.command(short_help="Ask how a post is doing.")
+@click.argument("publish_id", metavar="PUBLISH_ID")
+@click.option("--wait", is_flag=True, help="Follow the post to its end.")
+@common
+def status(publish_id: str, wait: bool) -> int:
+    """Ask how a post is doing. The exit status is 0 when it is done, 4 when it failed, 6 while it goes on.
+
+    Example: tiktok status v_pub_file~v2-1.123 --wait
+    """
+    with signed_in(settings()) as account:
+        try:
+            known = account.wait(publish_id) if wait else account.publish_status(publish_id)
+        except PublishFailed as error:
+            known = Publication(publish_id=publish_id, status=PublishStatus.FAILED, fail_reason=error.reason)
+        except StillProcessing as error:
+            known = Publication(publish_id=publish_id, status=error.status)
+    _show(known)
+    return _verdict(known)
+
+
+def _verdict(known: Publication) -> int:
+    if known.is_failed:
+        from tiktok_core import explain  # noqa: PLC0415 - the name of a command elsewhere
+
+        error = PublishFailed(known.publish_id, known.fail_reason, explain(known.fail_reason))
+        say(f"tiktok: {error}")
+        return status_of(error)
+    if known.is_final:
+        return 0
+    say(f"Post {known.publish_id} is still {known.status}; TikTok goes on by itself, so do not post again.")
+    return 6
+
+
+def _show(done: Publication) -> None:
+    ids = f", public as {', '.join(map(str, done.post_ids))}" if done.post_ids else ""
+    reason = f" ({done.fail_reason})" if done.fail_reason else ""
+    show(post_document(done), f"{done.publish_id}: {done.status}{reason}{ids}")
+
+
+def _checked_video(video: str, wish: VideoPost, chunk_size: int | None) -> int:
+    """Return the file's size, or 0 for a URL, after everything that can be told without asking TikTok.
+
+    Raises:
+        InvalidPost: every problem at once.
+    """
+    problems, size = list(video_problems(wish)), 0
+    if is_url(video):
+        problems += url_problems("video_url", video)
+        if chunk_size is not None:
+            problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
+    else:
+        try:
+            size = _checked_file(video, chunk_size)
+        except InvalidPost as error:
+            problems = [*error.problems, *problems]
+    refuse(InvalidPost, problems)
+    return size
+
+
+def _checked_file(video: str, chunk_size: int | None) -> int:
+    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
+
+    with FileSource(video) as source:
+        refuse(InvalidPost, size_problem(source.size))
+        media_type(source.read(0, min(source.size, HEAD_LENGTH)), source.name)
+        plan_chunks(source.size, chunk_size)
+        return source.size
+
+
+def _tell_what_a_draft_drops(wishes: dict[str, Any]) -> None:
+    names = {
+        "title": "title",
+        "privacy_level": "privacy level",
+        "disable_comment": "comment setting",
+        "disable_duet": "duet setting",
+        "disable_stitch": "stitch setting",
+        "video_cover_timestamp_ms": "cover",
+        "brand_content_toggle": "paid partnership",
+        "brand_organic_toggle": "own business",
+        "is_aigc": "AI label",
+    }
+    if dropped := [text for name, text in names.items() if wishes.get(name) not in ("", None, False)]:
+        say(f"A video draft is finished in the app, so this is not sent: {', '.join(dropped)}.")

@@ -1,0 +1,74 @@
+"""`tiktok sandbox`: the simulated TikTok, served on loopback until it is told to end.
+
+What belongs here: starting the server, and how its address is told to people and programs.
+"""
+
+import json
+import shlex
+
+import click
+
+from tiktok_adapters.cli.common import choices, common
+
+__all__ = ["environment", "sandbox"]
+
+
+@click.command(short_help="Serve a simulated TikTok on this machine.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; a free one unless given."
+)
+@click.option(
+    "--fault", "faults", multiple=True, metavar="FAULT", help="What shall go wrong, such as put:2=drop-after."
+)
+@common
+def sandbox(port: int, faults: tuple[str, ...]) -> None:
+    """Serve a simulated TikTok on this machine until Ctrl-C; it prints the settings that lead to it.
+
+    Example: tiktok sandbox --port 8642 --fault init=code:spam_risk_too_many_posts
+    """
+    try:
+        from tiktok_adapters.simulator import SimulatedTikTok  # noqa: PLC0415
+        from tiktok_adapters.simulator.server import serve_forever  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"The sandbox needs {error.name}: pip install 'tiktok-open[sandbox]'") from None
+    simulated = SimulatedTikTok(seed=None)
+    for fault in faults:
+        try:
+            simulated.faults.add(fault)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--fault") from None
+    as_json = choices().json
+
+    def tell(url: str) -> None:
+        variables = environment(url)
+        if as_json:
+            click.echo(json.dumps({"url": url, "environment": variables}))
+            return
+        lines = [f"# A simulated TikTok is at {url}; Ctrl-C ends it. Settings that lead to it:"]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        click.echo("\n".join(lines))
+
+    try:
+        serve_forever(simulated, port=port, on_ready=tell)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"The sandbox cannot listen on 127.0.0.1:{port}: {reason}.") from None
+    finally:
+        simulated.close()
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return the variables that lead this command line to a sandbox at `url`."""
+    from tiktok_adapters.simulator import (  # noqa: PLC0415
+        DEFAULT_CLIENT_KEY,
+        DEFAULT_CLIENT_SECRET,
+        DEFAULT_REDIRECT_URI,
+    )
+
+    return {
+        "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
+        "TIKTOK_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
+        "TIKTOK_REDIRECT_URI": DEFAULT_REDIRECT_URI,
+        "TIKTOK_API_URL": url,
+        "TIKTOK_AUTH_URL": f"{url}/v2/auth/authorize/",
+    }

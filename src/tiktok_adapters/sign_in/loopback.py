@@ -1,0 +1,255 @@
+"""The listener on the loopback redirect URI: it waits for the one answer that belongs to the sign-in.
+
+What belongs here: sockets and HTTP of that one page. Nothing that it is sent is believed before the state fits: every
+program of this machine and every web page can reach the port.
+"""
+
+import os
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from html import escape
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import frozen
+
+from tiktok_adapters.sign_in import Answers, belongs
+from tiktok_core.errors import InvalidSettings, Problem
+from tiktok_core.wire.oauth import callback_of
+
+__all__ = ["LoopbackListener", "unlistenable"]
+
+ADDRESS: Final = "127.0.0.1"
+NAMES: Final = ("127.0.0.1", "localhost")
+LIMIT: Final = 8192
+"""Bytes of a request that are read."""
+READ_TIMEOUT: Final = 5.0
+"""Seconds for a whole request to arrive."""
+HEADERS: Final = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Connection", "close"),
+)
+PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<style>body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 4rem auto; padding: 0 1rem }}</style>
+</head><body><h1>{title}</h1><p>{text}</p></body></html>
+"""
+
+
+def unlistenable(redirect_uri: str) -> str:
+    """Return why nobody can listen on this redirect URI here, in one clause; empty where it can be done."""
+    parts = _parts(redirect_uri)
+    if parts.hostname not in NAMES:
+        return f"{redirect_uri} is not on this machine"
+    if parts.scheme != "http":
+        return f"{redirect_uri} is https, for which a browser would want a certificate"
+    return ""
+
+
+class LoopbackListener:
+    """Listens on 127.0.0.1 alone, from construction until `close`; a wildcard port takes a free one.
+
+    A request that is not the answer gets a refusal, and the sign-in goes on: wrong path, method, host or state.
+
+    Args:
+        redirect_uri: as registered; its port may be `*`.
+        read_timeout: seconds for a whole request to arrive.
+
+    Raises:
+        InvalidSettings: nobody can listen on it here.
+        OSError: the port is taken, or not ours to take.
+    """
+
+    def __init__(self, redirect_uri: str, *, read_timeout: float = READ_TIMEOUT) -> None:
+        if reason := unlistenable(redirect_uri):
+            raise InvalidSettings((Problem("redirect_uri", reason),))
+        wished = 0 if ":*/" in redirect_uri else _parts(redirect_uri).port or 80
+        self._server = _Server((ADDRESS, wished), _Connection, bind_and_activate=False)
+        try:
+            self._server.server_bind()
+            self._server.server_activate()
+        except BaseException:
+            self._server.server_close()
+            raise
+        self._port: int = self._server.server_address[1]
+        self._redirect_uri = redirect_uri.replace(":*/", f":{self._port}/", 1)
+        self._read_timeout = read_timeout
+        self._thread: threading.Thread | None = None
+
+    @property
+    def redirect_uri(self) -> str:
+        """The redirect URI with its concrete port: to be sent with the authorization."""
+        return self._redirect_uri
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The address that it is bound to."""
+        return ADDRESS, self._port
+
+    def start(self, accepts: Callable[[str], bool], answers: Answers) -> None:
+        """Begin to answer; the first request that belongs to the sign-in goes to `answers`.
+
+        Args:
+            accepts: whether a state is this sign-in's.
+            answers: where the answer goes.
+        """
+        self._server.reader = _Reader(self._redirect_uri, accepts, answers, self._read_timeout)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="tiktok-listener", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; a second call does nothing."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@frozen
+class _Answer:
+    status: HTTPStatus
+    title: str
+    text: str
+    callback: str = ""
+
+    def spelled(self) -> bytes:
+        body = PAGE.format(title=escape(self.title), text=escape(self.text)).encode("utf-8", "replace")
+        head = [f"HTTP/1.1 {self.status.value} {self.status.phrase}"]
+        head += [f"{name}: {value}" for name, value in HEADERS]
+        head += [f"Content-Length: {len(body)}"]
+        if self.status is HTTPStatus.METHOD_NOT_ALLOWED:
+            head += ["Allow: GET"]
+        return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+class _Reader:
+    """Judges requests; the first that is the answer is kept, and no other after it."""
+
+    def __init__(
+        self, redirect_uri: str, accepts: Callable[[str], bool], answers: Answers, read_timeout: float
+    ) -> None:
+        parts = urlsplit(redirect_uri)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._path = parts.path or "/"
+        self._hosts = {parts.netloc.lower(), parts.netloc.lower().removesuffix(":80")}
+        self._accepts = accepts
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._is_answered = False
+        self.read_timeout = read_timeout
+
+    def judge(self, head: bytes) -> _Answer:
+        """Return what to answer to a request's head."""
+        request, *lines = head.decode("latin-1").split("\r\n")
+        words = request.split(" ")
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            return _refused("That was not an HTTP request.")
+        method, target, _version = words
+        hosts = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("host:")]
+        # A page of another site can point its own name at this machine; then it names that host here.
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            return _refused("This address is asked for under another name.")
+        path, _mark, query = target.partition("?")
+        if path != self._path:
+            return _Answer(HTTPStatus.NOT_FOUND, "Nothing here", "The sign-in waits at another address.")
+        if method != "GET":
+            return _Answer(HTTPStatus.METHOD_NOT_ALLOWED, "Not like this", "Only GET is answered here.")
+        callback = f"{self._origin}{path}?{query}"
+        if not belongs(callback, self._accepts):
+            return _refused("This is not the answer to the sign-in that is under way. The sign-in still waits.")
+        return self._taken(callback)
+
+    def deliver(self, answer: _Answer) -> None:
+        """Hand over the answer, once its page has left: the process may end right after."""
+        if answer.callback:
+            self._answers.put(answer.callback)
+
+    def _taken(self, callback: str) -> _Answer:
+        with self._lock:
+            if self._is_answered:
+                return _refused("The sign-in has had its answer.")
+            self._is_answered = True
+        if error := callback_of(callback).error:
+            return _Answer(
+                HTTPStatus.OK, "Not signed in", f"TikTok said: {error}. You can close this window.", callback
+            )
+        return _Answer(
+            HTTPStatus.OK, "Thank you", "You can close this window and go back to where you came from.", callback
+        )
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    # On Windows the option would let another program take the port over.
+    allow_reuse_address = os.name != "nt"
+    daemon_threads = True
+    block_on_close = False
+    reader: _Reader
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a connection that breaks is no news, and a traceback could show the answer."""
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        """Read one request, answer it, and hang up."""
+        reader = self.server.reader
+        head = self._head(reader.read_timeout)
+        if head is None:
+            return
+        answer = reader.judge(head) if head else _too_large()
+        self.request.settimeout(reader.read_timeout)
+        try:
+            self.request.sendall(answer.spelled())
+        finally:
+            reader.deliver(answer)
+
+    def _head(self, seconds: float) -> bytes | None:
+        """Return the request's head; nothing where it is too long, None where it never came as a whole."""
+        # One limit for all of it: a byte every now and then must not keep the connection open.
+        end = time.monotonic() + seconds
+        got = b""
+        while b"\r\n\r\n" not in got:
+            if len(got) >= LIMIT:
+                return b""
+            self.request.settimeout(max(0.001, end - time.monotonic()))
+            try:
+                block = self.request.recv(LIMIT - len(got))
+            except OSError:
+                return None
+            if not block or time.monotonic() > end:
+                return None
+            got += block
+        return got.partition(b"\r\n\r\n")[0]
+
+
+def _refused(text: str) -> _Answer:
+    return _Answer(HTTPStatus.BAD_REQUEST, "That did not fit", text)
+
+
+def _too_large() -> _Answer:
+    return _Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "That did not fit", "The request is too long.")
+
+
+def _parts(redirect_uri: str) -> SplitResult:
+    return urlsplit(redirect_uri.replace(":*/", ":1/", 1))

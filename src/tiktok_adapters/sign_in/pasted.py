@@ -1,0 +1,65 @@
+"""Reading a callback URL that a person pastes into the terminal.
+
+What belongs here: lines of standard input, read beside other work.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tiktok_adapters.sign_in import Answers, belongs
+
+__all__ = ["read_pasted"]
+
+BLOCK: Final = 4096
+LONGEST: Final = 8192
+
+
+def read_pasted(
+    answers: Answers, accepts: Callable[[str], bool], *, refused: Callable[[], None], is_only_way: bool
+) -> None:
+    """Begin to read standard input, and hand over the first line that is the answer of this sign-in.
+
+    Args:
+        answers: where the answer goes.
+        accepts: whether a state is this sign-in's.
+        refused: told of each line that is not its answer; reading goes on.
+        is_only_way: nothing else can bring an answer, so the end of the input ends the wait.
+    """
+
+    def read() -> None:
+        for line in _lines():
+            if not line:
+                continue
+            if belongs(line, accepts):
+                answers.put(line)
+                return
+            refused()
+        if is_only_way:
+            answers.give_up()
+
+    threading.Thread(target=read, name="tiktok-pasted", daemon=True).start()
+
+
+def _lines() -> Iterator[str]:
+    try:
+        descriptor = sys.stdin.fileno()
+    except (OSError, ValueError, AttributeError):  # Not a file, closed, or none at all.
+        yield from (line.strip() for line in sys.stdin or ())
+        return
+    # By the descriptor: a thread that is still inside `sys.stdin.readline` at the end would crash the interpreter.
+    rest = b""
+    while block := _read(descriptor):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from (line.decode("utf-8", "replace").strip() for line in lines)
+        rest = rest if len(rest) <= LONGEST else b""
+    yield rest.decode("utf-8", "replace").strip()
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, BLOCK)
+    except OSError:
+        return b""

@@ -1,0 +1,131 @@
+"""What the tests of the command line share: a sandbox, settings that lead to it, and ways to run `tiktok`."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attrs import define
+from click.testing import CliRunner, Result
+
+from tiktok_adapters import connect
+from tiktok_adapters.cli.app import tiktok
+from tiktok_adapters.simulator import App, SimulatedTikTok, Switches
+from tiktok_adapters.simulator.server import SandboxServer
+
+SECRET = "canary-of-the-client-secret"
+REDIRECT = "http://127.0.0.1:*/callback/"
+PROGRAM = (sys.executable, "-c", "from tiktok_adapters.cli import main; main()")
+MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(range(256)) * 40
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let no setting of the machine reach a test."""
+    for name in [name for name in os.environ if name.startswith("TIKTOK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+
+
+@pytest.fixture
+def sim() -> Iterator[SimulatedTikTok]:
+    """A simulated TikTok whose posts are done at the first question."""
+    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0), apps=[App(client_secret=SECRET)])
+    yield simulated
+    simulated.close()
+
+
+@pytest.fixture
+def url(sim: SimulatedTikTok) -> Iterator[str]:
+    """Where it is served."""
+    with SandboxServer(sim).run_in_thread() as server:
+        yield server.url
+
+
+@pytest.fixture
+def environ(sim: SimulatedTikTok, url: str, tmp_path: Path) -> dict[str, str]:
+    """The variables that lead to it."""
+    return {
+        "TIKTOK_CLIENT_KEY": sim.app.client_key,
+        "TIKTOK_CLIENT_SECRET": SECRET,
+        "TIKTOK_REDIRECT_URI": REDIRECT,
+        "TIKTOK_API_URL": url,
+        "TIKTOK_AUTH_URL": f"{url}/v2/auth/authorize/",
+        "TIKTOK_HOME": str(tmp_path / "home"),
+    }
+
+
+@pytest.fixture
+def hides(sim: SimulatedTikTok) -> Callable[[str], str]:
+    """Assert that a text holds no secret of this test, and return it."""
+
+    def check(text: str) -> str:
+        uploads = [task.upload for task in sim.world.tasks.values() if task.upload is not None]
+        for secret in (SECRET, *sim.world.tokens, *sim.world.codes, *(upload.upload_token for upload in uploads)):
+            assert secret not in text
+        return text
+
+    return check
+
+
+@define
+class Cli:
+    """Runs `tiktok` in this process, and sees that nothing secret and no traceback comes out."""
+
+    environ: dict[str, str]
+    hides: Callable[[str], str]
+
+    def __call__(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
+        """Run a command."""
+        result = CliRunner().invoke(tiktok, list(arguments), env={**self.environ, **(env or {})})
+        assert "Traceback" not in self.hides(result.output)
+        return result
+
+
+@pytest.fixture
+def cli(environ: dict[str, str], hides: Callable[[str], str]) -> Cli:
+    """Runs `tiktok` against the sandbox, nobody being signed in."""
+    return Cli(environ, hides)
+
+
+@pytest.fixture
+def signed_in(sim: SimulatedTikTok, environ: dict[str, str]) -> str:
+    """Sign the simulator's creator in; return the `open_id`."""
+    with connect(environ=environ) as client:
+        authorization = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+        return client.sign_in(authorization, sim.authorize(authorization.url)).open_id
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A file that passes for a video."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(MP4)
+    return path
+
+
+@pytest.fixture
+def process(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start `tiktok` as a process of its own; whatever still runs at the end is ended by its id."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+        running = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environ, "TMPDIR": str(tmp_path), **(env or {})},
+        )
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        if running.poll() is None:
+            running.send_signal(signal.SIGKILL)
+        running.communicate()

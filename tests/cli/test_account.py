@@ -1,0 +1,86 @@
+"""The commands about accounts, and the options that may stand anywhere."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.simulator import Creator, SimulatedTikTok
+
+
+@pytest.mark.parametrize("arguments", [("--json", "accounts"), ("accounts", "--json")])
+def test_accounts_lists_no_token(arguments: tuple[str, ...], cli: Any, signed_in: str) -> None:
+    """The document has the four fields, wherever --json stands."""
+    result = cli(*arguments)
+    assert result.exit_code == 0, result.stderr
+    (account,) = json.loads(result.stdout)["accounts"]
+    assert list(account) == ["open_id", "scope", "expires_at", "refresh_expires_at"]
+    assert (account["open_id"], account["scope"]) == (signed_in, "user.info.basic,video.publish,video.upload")
+
+
+def test_nobody_is_an_empty_list(cli: Any, tmp_path: Any) -> None:
+    """Before the first sign-in the list is empty, and no folder is made for it."""
+    assert json.loads(cli("accounts", "--json").stdout) == {"accounts": []}
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_home_may_stand_before_and_after(place: str, cli: Any, signed_in: str, tmp_path: Any) -> None:
+    """--home wins over TIKTOK_HOME wherever it stands."""
+    option = ["--home", str(tmp_path / "home")]
+    arguments = [*option, "accounts"] if place == "before" else ["accounts", *option]
+    assert signed_in in cli(*arguments, env={"TIKTOK_HOME": str(tmp_path / "elsewhere")}).stdout
+
+
+def test_whoami_and_creator_use_tiktoks_names(cli: Any, signed_in: str) -> None:
+    """Documents have the field names of TikTok's documents."""
+    who = json.loads(cli("whoami", "--json").stdout)
+    assert (who["open_id"], who["display_name"]) == (signed_in, "Maker One")
+    info = json.loads(cli("creator", "--json").stdout)
+    assert info["creator_username"] == "maker_one"
+    assert info["privacy_level_options"] == ["FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
+    assert info["max_video_post_duration_sec"] == 300
+    assert "privacy_level_options: FOLLOWER_OF_CREATOR, " in cli("creator").stdout
+
+
+def test_refresh_renews(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
+    """Refresh asks TikTok once and keeps what came."""
+    before = sim.count("token")
+    assert json.loads(cli("refresh", "--json").stdout)["open_id"] == signed_in
+    assert sim.count("token") == before + 1
+    assert cli("whoami").exit_code == 0
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_logout_revokes_and_forgets(named: bool, cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
+    """After a logout TikTok has ended the sign-in and the tokens are gone."""
+    result = cli("logout", signed_in, "--json") if named else cli("logout", "--json")
+    assert json.loads(result.stdout) == {"open_id": signed_in}, result.output
+    assert sim.count("revoke") == 1
+    assert json.loads(cli("accounts", "--json").stdout) == {"accounts": []}
+    assert cli("whoami").exit_code == 3
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_logout_mistakes_no_account_for_an_option(cli: Any) -> None:
+    """Every letter of an open_id is its own, and a misspelt option is still one."""
+    assert "-000have needs a sign-in" in cli("logout", "-000have").stderr
+    assert cli("logout", "--al").exit_code == 2
+
+
+def test_several_accounts_want_a_name(cli: Any, sim: SimulatedTikTok, signed_in: str, environ: dict[str, str]) -> None:
+    """With two accounts a command asks which; option and variable name one."""
+    from tiktok_adapters import connect  # noqa: PLC0415
+
+    sim.creators.append(Creator(open_id="-000Second", username="maker_two", nickname="Maker Two"))
+    with connect(environ=environ) as client:
+        authorization = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+        client.sign_in(authorization, sim.authorize(authorization.url, account="maker_two"))
+    result = cli("whoami")
+    assert result.exit_code == 2
+    assert signed_in in result.stderr
+    assert "-000Second" in result.stderr
+    assert "Maker Two" in cli("whoami", "--account=-000Second").stdout
+    assert "Maker Two" in cli("--account", "-000Second", "whoami").stdout
+    assert "Maker One" in cli("whoami", env={"TIKTOK_ACCOUNT": signed_in}).stdout
+    assert cli("whoami", "--account", "nobody").exit_code == 3

@@ -1,0 +1,134 @@
+"""Posting and following: what arrives at TikTok, and what the commands say."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.simulator import SimulatedTikTok
+
+PHOTO = "https://media.example.com/1.jpg"
+SELF = ("--privacy", "SELF_ONLY")
+
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+
+def test_a_video_goes_from_end_to_end(
+    process: Callable[..., "subprocess.Popen[str]"],
+    hides: Callable[[str], str],
+    sim: SimulatedTikTok,
+    film: Path,
+) -> None:
+    """As a process of its own: the bytes arrive intact, the settings too, and only the document is on stdout."""
+    running = process(
+        "post",
+        "video",
+        str(film),
+        *SELF,
+        "--title",
+        "Hello #world",
+        "--disable-duet",
+        "--aigc",
+        "--cover-ms",
+        "500",
+        "--json",
+        env={"TIKTOK_LOG": "DEBUG"},
+    )
+    stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 0, stderr
+    post = sim.posts[0]
+    assert json.loads(stdout) == {
+        "key": None,
+        "publish_id": post.publish_id,
+        "status": "PUBLISH_COMPLETE",
+        "fail_reason": "",
+        "post_ids": [],
+        "uploaded_bytes": film.stat().st_size,
+    }
+    assert post.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
+    info = {"title": "Hello #world", "disable_duet": True, "is_aigc": True, "video_cover_timestamp_ms": 500}
+    assert info.items() <= post.post_info.items()
+    assert "chunk 1 of 1" in hides(stderr)
+    assert "PUBLISH_COMPLETE" in stderr
+    hides(stdout)
+
+
+def test_a_chosen_chunk_size_is_kept(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """--chunk-size decides how the file is cut, and progress names each chunk."""
+    with film.open("ab") as file:
+        file.truncate(11_000_000)
+    result = cli("post", "video", str(film), *SELF, "--chunk-size", "5,500,000", "--no-wait")
+    assert result.exit_code == 0, result.stderr
+    assert sim.posts[0].source_info["total_chunk_count"] == 2
+    assert sim.count("put") == 2
+    assert [line.rpartition("chunk ")[2][:6] for line in result.stderr.splitlines()] == ["1 of 2", "2 of 2"]
+    assert "PROCESSING_UPLOAD" in result.stdout
+
+
+def test_a_draft_says_what_is_not_sent(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A draft needs no privacy level; its title is accepted, not sent, and standard error says so."""
+    result = cli("post", "video", str(film), "--draft", "--title", "Later")
+    assert result.exit_code == 0, result.stderr
+    assert "SEND_TO_USER_INBOX" in result.stdout
+    assert "this is not sent: title" in result.stderr
+    assert (sim.posts[0].mode, sim.posts[0].title) == ("MEDIA_UPLOAD", "")
+
+
+def test_a_video_can_be_pulled(cli: Any, sim: SimulatedTikTok) -> None:
+    """A URL is handed to TikTok as it is."""
+    result = cli("post", "video", "https://media.example.com/clip.mp4", *SELF, "--no-wait")
+    assert result.exit_code == 0, result.stderr
+    assert sim.posts[0].urls == ("https://media.example.com/clip.mp4",)
+
+
+def test_photos_are_posted_in_their_order(cli: Any, sim: SimulatedTikTok) -> None:
+    """All URLs, the cover and the switches arrive as they were given."""
+    second = "https://media.example.com/2.webp"
+    result = cli(
+        "post", "photo", PHOTO, second, *SELF, "--title", "Two", "--description", "doors #doors",
+        "--cover-index", "1", "--no-music", "--aigc", "--no-wait", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    post = sim.posts[0]
+    assert json.loads(result.stdout)["publish_id"] == post.publish_id
+    assert post.urls == (PHOTO, second)
+    assert post.source_info["photo_cover_index"] == 1
+    assert {"title": "Two", "description": "doors #doors", "auto_add_music": False}.items() <= post.post_info.items()
+    assert post.is_aigc
+
+
+def test_status_tells_of_a_finished_post(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """0: the post has ended well."""
+    cli("post", "video", str(film), *SELF, "--no-wait")
+    result = cli("status", sim.posts[0].publish_id, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["status"]) == (0, "PUBLISH_COMPLETE")
+
+
+@pytest.mark.parametrize("wait", [(), ("--wait",)])
+def test_status_tells_of_a_failed_post(wait: tuple[str, ...], cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """4: the document says FAILED and why, with and without waiting, and a sentence explains it."""
+    sim.faults.add("init=fail:duration_check_failed")
+    cli("post", "video", str(film), *SELF, "--no-wait")
+    result = cli("status", sim.posts[0].publish_id, "--json", *wait)
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["status"], document["fail_reason"]) == (4, "FAILED", "duration_check_failed")
+    assert "too long or too short" in result.stderr
+
+
+def test_status_tells_of_a_post_that_goes_on(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """6: neither a success nor a failure."""
+    sim.switches.processing_seconds = 60.0
+    cli("post", "video", str(film), *SELF, "--no-wait")
+    result = cli("status", sim.posts[0].publish_id)
+    assert result.exit_code == 6
+    assert "do not post again" in result.stderr
+
+
+def test_status_of_an_unknown_post_is_tiktoks_refusal(cli: Any) -> None:
+    """4: TikTok does not know the id, and its code is told."""
+    result = cli("status", "v_pub_file~v2-1.1", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (4, "invalid_publish_id")

@@ -1,0 +1,228 @@
+"""Bad input: exit status 2, one sentence, and nothing posted."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.simulator import SimulatedTikTok
+
+PHOTO = "https://media.example.com/1.jpg"
+SELF = ("--privacy", "SELF_ONLY")
+
+
+def _empty(folder: Path) -> str:
+    (folder / "empty.mp4").touch()
+    return str(folder / "empty.mp4")
+
+
+def _fifo(folder: Path) -> str:
+    os.mkfifo(folder / "pipe.mp4")
+    return str(folder / "pipe.mp4")
+
+
+def _picture(folder: Path) -> str:
+    (folder / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    return str(folder / "picture.jpg")
+
+
+def _huge(folder: Path) -> str:
+    (folder / "huge.mp4").touch()
+    os.truncate(folder / "huge.mp4", 4 * 1024**3 + 1)
+    return str(folder / "huge.mp4")
+
+
+FILES: dict[str, tuple[Callable[[Path], str], str]] = {
+    "empty": (_empty, "the file is empty"),
+    "missing": (lambda folder: str(folder / "missing.mp4"), "there is no file"),
+    "directory": (str, "is a directory"),
+    "fifo": (_fifo, "is a pipe"),
+    "picture": (_picture, "JPEG picture"),
+    "over 4 GiB": (_huge, "at most 4 GB"),
+}
+POSTS = {
+    "long title": (["video", "FILM", *SELF, "--title", "\N{GRINNING FACE}" * 1100 + "x"], "2,201 UTF-16 units"),
+    "no such option of this creator": (["video", "FILM", "--privacy", "PUBLIC_TO_EVERYONE"], "may choose"),
+    "unknown privacy": (["video", "FILM", "--privacy", "EVERYBODY"], "'EVERYBODY' is none of"),
+    "no privacy": (["video", "FILM"], "is required for a direct post"),
+    "no privacy for photos": (["photo", PHOTO], "is required for a direct post"),
+    "branded and private": (["video", "FILM", *SELF, "--brand-content"], "cannot be set to private"),
+    "branded, private photos": (["photo", PHOTO, *SELF, "--brand-content"], "cannot be set to private"),
+    "negative cover": (["video", "FILM", *SELF, "--cover-ms", "-1"], "video_cover_timestamp_ms"),
+    "chunk size too small": (["video", "FILM", *SELF, "--chunk-size", "1_000"], "chunk_size"),
+    "chunk size of a URL": (["video", "https://media.example.com/1.mp4", *SELF, "--chunk-size", "9"], "is for files"),
+    "photo title": (["photo", PHOTO, *SELF, "--title", "x" * 91], "91 UTF-16 units"),
+    "cover out of range": (["photo", PHOTO, *SELF, "--cover-index", "1"], "photo_cover_index"),
+    "no photo": (["photo", *SELF], "1 to 35 photos, not 0"),
+    "36 photos": (["photo", *[PHOTO] * 36, *SELF], "1 to 35 photos, not 36"),
+    "http photo": (["photo", "http://media.example.com/1.jpg", *SELF], "https URLs only"),
+    "photo of an address": (["photo", "https://203.0.113.7/1.jpg", *SELF], "from domains only"),
+    "http video": (["video", "http://media.example.com/1.mp4", *SELF], "https URLs only"),
+    "video of an address": (["video", "https://[2001:db8::1]/1.mp4", *SELF], "from domains only"),
+}
+SETTINGS = {
+    "no client key": ({"TIKTOK_CLIENT_KEY": ""}, "TIKTOK_CLIENT_KEY"),
+    "no client secret": ({"TIKTOK_CLIENT_SECRET": ""}, '"Client secret"'),
+    "redirect with query": ({"TIKTOK_REDIRECT_URI": "http://127.0.0.1:1/c/?x=1"}, "must not have a query"),
+    "http API elsewhere": ({"TIKTOK_API_URL": "http://api.example.com"}, "must be https"),
+    "http page elsewhere": ({"TIKTOK_AUTH_URL": "http://www.example.com/"}, "TIKTOK_AUTH_URL"),
+    "unknown log level": ({"TIKTOK_LOG": "LOUD"}, "'LOUD' is none of"),
+}
+
+
+def _refused(result: Any, sentence: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert sentence in result.stderr
+
+
+def _nothing_posted(sim: SimulatedTikTok) -> None:
+    assert sim.posts == ()
+    assert not {"video_init", "inbox_init", "photo_init", "put"} & {entry.operation for entry in sim.log}
+
+
+@pytest.mark.parametrize("case", FILES)
+@pytest.mark.usefixtures("signed_in")
+def test_a_file_that_is_no_video_is_refused(case: str, cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
+    """What cannot be uploaded is named in one sentence before TikTok is asked anything."""
+    make, sentence = FILES[case]
+    asked = len(sim.log)
+    _refused(cli("post", "video", make(tmp_path), *SELF), sentence)
+    assert len(sim.log) == asked
+
+
+@pytest.mark.parametrize("case", POSTS)
+@pytest.mark.usefixtures("signed_in")
+def test_a_post_that_breaks_a_rule_is_refused(case: str, cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A post that TikTok would refuse never begins."""
+    arguments, sentence = POSTS[case]
+    _refused(cli("post", *[str(film) if word == "FILM" else word for word in arguments]), sentence)
+    _nothing_posted(sim)
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+@pytest.mark.usefixtures("signed_in")
+def test_settings_that_cannot_work_are_refused(case: str, cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A setting that is missing or wrong is named before anything is sent with it."""
+    env, sentence = SETTINGS[case]
+    asked = len(sim.log)
+    _refused(cli("post", "video", str(film), *SELF, env=env), sentence)
+    assert len(sim.log) == asked
+
+
+def test_an_unknown_scope_is_refused(cli: Any) -> None:
+    """A scope that TikTok does not have is named before a page is opened."""
+    _refused(cli("login", "--no-browser", "--scope", "video.publish,video.everything"), "'video.everything'")
+
+
+def test_no_scope_is_refused(cli: Any) -> None:
+    """An empty list of scopes is not taken for the default one."""
+    _refused(cli("login", "--no-browser", "--scope", ","), "at least one scope")
+
+
+def test_all_problems_come_at_once(cli: Any) -> None:
+    """Whoever set nothing is told of all three settings together."""
+    result = cli("accounts", env={"TIKTOK_CLIENT_KEY": "", "TIKTOK_CLIENT_SECRET": "", "TIKTOK_REDIRECT_URI": ""})
+    for name in ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"):
+        assert name in result.stderr
+    _refused(result, "developer portal")
+
+
+def test_settings_are_looked_at_before_the_file(cli: Any) -> None:
+    """Without settings and without a file, the settings come first."""
+    result = cli("post", "video", "missing.mp4", *SELF, env={"TIKTOK_CLIENT_KEY": ""})
+    assert "TIKTOK_CLIENT_KEY" in result.stderr
+    assert "missing.mp4" not in result.stderr
+
+
+def test_the_file_is_looked_at_before_the_sign_in(cli: Any, tmp_path: Path) -> None:
+    """Nobody has to sign in to be told that a file is missing; and looking leaves no folder behind."""
+    _refused(cli("post", "video", str(tmp_path / "missing.mp4"), *SELF), "there is no file")
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_good_post_without_a_sign_in_asks_for_one(cli: Any, film: Path, tmp_path: Path) -> None:
+    """Exit status 3 says that a person has to sign in."""
+    result = cli("post", "video", str(film), *SELF)
+    assert result.exit_code == 3
+    assert "nobody is signed in" in result.stderr
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["accounts", "--nonsense"],
+        ["post", "video"],
+        ["plan", "12x", "--chunk-size", "many"],
+        ["login", "--kind", "phone"],
+        ["explain", "no_such_code"],
+        ["sandbox", "--port", "70000"],
+        ["sandbox", "--fault", "nonsense"],
+    ],
+)
+def test_a_usage_error_is_a_document_too(cli: Any, arguments: list[str]) -> None:
+    """With --json even a misspelt command answers with the error document."""
+    result = cli("--json", *arguments)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["message"]
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_an_upload_url_elsewhere_gets_no_byte(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A foreign upload host ends the post with status 1 before a byte leaves."""
+    sim.faults.add("init=foreign-upload-host")
+    result = cli("post", "video", str(film), *SELF)
+    assert result.exit_code == 1
+    assert "no byte was sent" in result.stderr
+    assert sim.count("put") == 0
+    assert sim.posts[0].bytes_received == 0
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_refusal_of_tiktoks_is_explained(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """TikTok's own refusal comes as a document with code, log id and explanation, and with status 4."""
+    sim.faults.add("init=code:spam_risk_too_many_posts")
+    result = cli("post", "video", str(film), *SELF, "--json")
+    assert result.exit_code == 4
+    error = json.loads(result.stdout)["error"]
+    assert set(error) == {"type", "code", "message", "log_id", "retry_after", "explanation"}
+    assert (error["type"], error["code"]) == ("PostingRefused", "spam_risk_too_many_posts")
+    assert error["log_id"]
+    assert error["explanation"]["about"] == "quota"
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        ("init=drop-after", (5, "Interrupted")),
+        ("init=garbage", (1, "UnexpectedResponse")),
+        ("init=redirect:https://www.example.com/", (4, "UnexpectedRedirect")),
+        ("init=code:rate_limit_exceeded", (4, "RateLimited")),
+        ("init=fail:frame_rate_check_failed", (4, "PublishFailed")),
+    ],
+)
+def test_each_end_has_its_status(fault: str, end: tuple[int, str], cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A program can tell from the exit status by whose fault a post did not end well."""
+    sim.faults.add(fault)
+    result = cli("--json", "post", "video", str(film), *SELF)
+    assert (result.exit_code, json.loads(result.stdout)["error"]["type"]) == end
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_lost_answer_to_a_pull_is_an_unknown_outcome(cli: Any, sim: SimulatedTikTok) -> None:
+    """Status 6: the post may exist, so it is not repeated."""
+    sim.faults.add("init=drop-after")
+    result = cli("post", "photo", PHOTO, *SELF)
+    assert result.exit_code == 6
+    assert "may have been posted" in result.stderr
+    assert sim.count("photo_init") == 1

@@ -130,7 +130,9 @@ def test_a_partial_grant_is_what_is_stored(bench: Any) -> None:
     assert bench.store.load(account.open_id).scope == ("user.info.basic",)
 
 
-@pytest.mark.parametrize("redirect", ["http://127.0.0.1:*/callback/", "http://127.0.0.1:80/other/", "https://a.example/"])
+@pytest.mark.parametrize(
+    "redirect", ["http://127.0.0.1:*/callback/", "http://127.0.0.1:80/other/", "https://a.example/"]
+)
 def test_only_the_apps_own_redirect_uri_is_sent(bench: Any, redirect: str) -> None:
     """A redirect URI that TikTok would refuse is refused before the browser opens."""
     with pytest.raises(InvalidSettings, match="redirect_uri"):

@@ -1,33 +1,53 @@
-"""A token store in memory: for tests, and for services that keep tokens elsewhere.
+"""Token store and journal in memory: for tests, and for services that keep such things elsewhere.
 
 What belongs here: nothing that outlives the process.
 """
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import NoReturn
 
+from attrs import evolve, frozen
+
+from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.errors import StoreError
+from tiktok_core.errors import LeaseLost, StoreError
 
-__all__ = ["MemoryTokenStore"]
-
-NAME: Final = "Token store in memory"
+__all__ = ["MemoryJournal", "MemoryTokenStore"]
 
 
-class MemoryTokenStore:
+class _Memory:
+    """What both share: one lock for all threads, an end, and no way out by a pickle."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a store in memory is not pickled: it holds secrets")
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"{self._kind} in memory", "it is closed")
+            yield
+
+
+class MemoryTokenStore(_Memory):
     """Tokens and leases in two dictionaries. Threads may share it; processes cannot.
 
     Every method but `close` raises `StoreError` once the store is closed.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__("Token store")
         self._tokens: dict[str, Tokens] = {}
         self._leases: dict[str, tuple[str, datetime]] = {}
-        self._closed = False
 
     def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
@@ -71,12 +91,95 @@ class MemoryTokenStore:
             self._tokens.clear()
             self._leases.clear()
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a token store is not pickled: it holds secrets")
 
-    @contextmanager
-    def _open(self) -> Iterator[None]:
+@frozen
+class _Lease:
+    """The newest lease of a post: it stays for its number when it was given back, and then has no owner."""
+
+    number: int
+    owner: str | None
+    until: datetime
+
+
+class MemoryJournal(_Memory):
+    """Records and leases in two dictionaries. Threads may share it; processes cannot.
+
+    Every method but `close` raises `StoreError` once the journal is closed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Journal")
+        self._records: dict[str, Record] = {}
+        self._leases: dict[str, _Lease] = {}
+        # One count for all posts: so the number of a forgotten one need not be kept, and is never given again.
+        self._numbers = itertools.count(1)
+
+    def load(self, name: str, /) -> Record | None:
+        """Return the record, or None."""
+        with self._open():
+            return self._records.get(name)
+
+    def save(self, record: Record, /, *, fence: int | None) -> None:
+        """Keep the record under its name, in place of what was there.
+
+        Args:
+            record: what to keep.
+            fence: the number of the lease under which it is written; None writes whoever holds the lease.
+
+        Raises:
+            LeaseLost: that is not the newest lease of this post; nothing was written.
+        """
+        with self._open():
+            lease = self._leases.get(record.name)
+            if fence is not None and (lease is None or lease.number != fence):
+                raise LeaseLost(record.key)
+            self._records[record.name] = record
+
+    def records(self) -> tuple[Record, ...]:
+        """Return all records, the oldest wish first."""
+        with self._open():
+            return tuple(sorted(self._records.values(), key=lambda record: (record.created_at, record.name)))
+
+    def forget(self, before: datetime, /) -> None:
+        """Remove the records that have ended and were last true before that time.
+
+        Leases that ran out by then go too where no record is left: their late holders are refused.
+        """
+        with self._open():
+            self._records = {
+                name: record
+                for name, record in self._records.items()
+                if not record.is_ended or record.updated_at >= before
+            }
+            self._leases = {
+                name: lease for name, lease in self._leases.items() if name in self._records or lease.until > before
+            }
+
+    def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+        """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`.
+
+        Its owner keeps the number until somebody else takes the lease or it is given back.
+        """
+        with self._open():
+            lease = self._leases.get(name)
+            if lease is not None and lease.owner == owner:
+                self._leases[name] = evolve(lease, until=until)
+                return lease.number
+            if lease is not None and lease.owner is not None and lease.until > now:
+                return None
+            self._leases[name] = _Lease(next(self._numbers), owner, until)
+            return self._leases[name].number
+
+    def release(self, name: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        with self._open():
+            lease = self._leases.get(name)
+            if lease is not None and lease.owner == owner:
+                self._leases[name] = evolve(lease, owner=None)
+
+    def close(self) -> None:
+        """Forget everything; a second call does nothing."""
         with self._lock:
-            if self._closed:
-                raise StoreError(NAME, "it is closed")
-            yield
+            self._closed = True
+            self._records.clear()
+            self._leases.clear()

@@ -1,4 +1,4 @@
-"""A blocking token store, shown as an asynchronous one.
+"""Blocking stores, shown as asynchronous ones.
 
 What belongs here: moving calls to a thread, and nothing that knows what they do.
 """
@@ -6,10 +6,11 @@ What belongs here: moving calls to a thread, and nothing that knows what they do
 import asyncio
 from datetime import datetime
 
+from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.ports import TokenStore
+from tiktok_core.ports import Journal, TokenStore
 
-__all__ = ["ThreadedTokenStore"]
+__all__ = ["ThreadedJournal", "ThreadedTokenStore"]
 
 
 class ThreadedTokenStore:
@@ -51,3 +52,52 @@ class ThreadedTokenStore:
     async def close(self) -> None:
         """Close the store; a second call does nothing."""
         await asyncio.to_thread(self._store.close)
+
+
+class ThreadedJournal:
+    """Run each call of a blocking journal in a worker thread, so that the event loop goes on.
+
+    A call that is cancelled still ends in its thread: what it was doing is done as a whole, and nobody hears of it.
+
+    Args:
+        journal: a blocking journal that threads may share. Closing this one closes it.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def load(self, name: str, /) -> Record | None:
+        """Return the record, or None."""
+        return await asyncio.to_thread(self._journal.load, name)
+
+    async def save(self, record: Record, /, *, fence: int | None) -> None:
+        """Keep the record under its name, durably and as a whole, in place of what was there.
+
+        Args:
+            record: what to keep.
+            fence: the number of the lease under which it is written; None writes whoever holds the lease.
+
+        Raises:
+            LeaseLost: that is not the newest lease of this post; nothing was written.
+        """
+        await asyncio.to_thread(self._journal.save, record, fence=fence)
+
+    async def records(self) -> tuple[Record, ...]:
+        """Return all records, the oldest wish first."""
+        return await asyncio.to_thread(self._journal.records)
+
+    async def forget(self, before: datetime, /) -> None:
+        """Remove the records that have ended and were last true before that time."""
+        await asyncio.to_thread(self._journal.forget, before)
+
+    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+        """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`."""
+        return await asyncio.to_thread(self._journal.try_lease, name, owner=owner, now=now, until=until)
+
+    async def release(self, name: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        await asyncio.to_thread(self._journal.release, name, owner=owner)
+
+    async def close(self) -> None:
+        """Close the journal; a second call does nothing."""
+        await asyncio.to_thread(self._journal.close)

@@ -6,7 +6,8 @@ A store of any kind can keep the bytes as they are; protecting them is the store
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from types import UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 from attrs import asdict, fields
 
@@ -63,16 +64,18 @@ def dump_record(record: Record) -> bytes:
             "fingerprint": record.wish.fingerprint,
             "media_type": record.wish.media_type,
             "plan": _dump_plan(record.wish.plan),
+            "is_cut_chosen": record.wish.is_cut_chosen,
         },
         "stage": record.stage,
         "created_at": record.created_at.isoformat(),
         "updated_at": record.updated_at.isoformat(),
         "inits": record.inits,
-        "init_at": record.init_at.isoformat() if record.init_at else None,
+        "init_at": _dump_time(record.init_at),
         "publish_id": record.publish_id,
-        "upload_url": record.upload_url.reveal() if record.upload_url else None,
+        "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
         "plan": _dump_plan(record.plan),
         "offset": record.offset,
+        "handed_at": _dump_time(record.handed_at),
         "last": asdict(record.last) if record.last else None,
     }
     return json.dumps(document, sort_keys=True).encode()
@@ -93,8 +96,8 @@ def _loaded(record: bytes, read: Callable[[dict[str, Any]], T]) -> T:
         version = document["version"]
     except DAMAGE as error:
         raise _damaged(error) from None
-    if version != VERSION:
-        found = version if isinstance(version, int) else "unknown"
+    found = version if type(version) is int else "unknown"
+    if found != VERSION:
         raise ValueError(f"record of version {found}, this release reads version {VERSION}")
     try:
         return read(document)
@@ -112,7 +115,7 @@ def _tokens(document: dict[str, Any]) -> Tokens:
         open_id=_text(document, "open_id"),
         access_token=Secret(_text(document, "access_token")),
         refresh_token=Secret(_text(document, "refresh_token")),
-        scope=_words(document, "scope"),
+        scope=tuple(_value(document, "scope", tuple[str, ...])),
         issued_at=_time(document, "issued_at"),
         expires_at=_time(document, "expires_at"),
         refresh_expires_at=_time(document, "refresh_expires_at"),
@@ -120,6 +123,7 @@ def _tokens(document: dict[str, Any]) -> Tokens:
 
 
 def _record(document: dict[str, Any]) -> Record:
+    upload_url = _value(document, "upload_url", str | None)
     return Record(
         key=_text(document, "key"),
         app=_text(document, "app"),
@@ -128,28 +132,26 @@ def _record(document: dict[str, Any]) -> Record:
         stage=Stage(document["stage"]),
         created_at=_time(document, "created_at"),
         updated_at=_time(document, "updated_at"),
-        inits=int(document["inits"]),
-        init_at=_time(document, "init_at") if document["init_at"] else None,
-        publish_id=_text(document, "publish_id") if document["publish_id"] else None,
-        upload_url=Secret(_text(document, "upload_url")) if document["upload_url"] else None,
+        inits=_value(document, "inits", int),
+        init_at=_time_or_none(document, "init_at"),
+        publish_id=_value(document, "publish_id", str | None),
+        upload_url=None if upload_url is None else Secret(upload_url),
         plan=_plan(document["plan"]),
-        offset=int(document["offset"]),
-        last=_publication(document["last"]),
+        offset=_value(document, "offset", int),
+        handed_at=_time_or_none(document, "handed_at"),
+        last=None if document["last"] is None else _built(Publication, document["last"]),
     )
 
 
 def _wish(document: dict[str, Any]) -> Wish:
-    post = document["post"]
-    if document["kind"] == "photo":
-        post = PhotoPost(**{**post, "photo_images": tuple(post["photo_images"])})
-    else:
-        post = VideoPost(**post)
+    media_type = document["media_type"]
     return Wish(
-        post=post,
-        video=document["video"],
+        post=_built({"photo": PhotoPost, "video": VideoPost}[document["kind"]], document["post"]),
+        video=_value(document, "video", str | None),
         fingerprint=_text(document, "fingerprint"),
-        media_type=MediaType(document["media_type"]) if document["media_type"] else None,
+        media_type=None if media_type is None else MediaType(media_type),
         plan=_plan(document["plan"]),
+        is_cut_chosen=_value(document, "is_cut_chosen", bool),
     )
 
 
@@ -158,25 +160,47 @@ def _dump_plan(plan: ChunkPlan | None) -> list[int] | None:
 
 
 def _plan(numbers: list[int] | None) -> ChunkPlan | None:
-    return None if numbers is None else ChunkPlan(*(int(number) for number in numbers))
+    if numbers is None:
+        return None
+    if not _fits(numbers, tuple[int, ...]) or min(numbers) < 1:
+        raise ValueError("plan")
+    return ChunkPlan(*numbers)
 
 
-def _publication(document: dict[str, Any] | None) -> Publication | None:
-    return None if document is None else Publication(**{**document, "post_ids": tuple(document["post_ids"])})
+def _dump_time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _time_or_none(document: dict[str, Any], name: str) -> datetime | None:
+    return None if document[name] is None else _time(document, name)
+
+
+def _built(kind: Any, document: dict[str, Any]) -> Any:
+    """Return a flat attrs value. A field that is missing is damage: its default may mean another post."""
+    values = {attribute.name: _value(document, attribute.name, attribute.type) for attribute in fields(kind)}
+    if values.keys() != document.keys():
+        raise ValueError("unknown field")
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _value(document: dict[str, Any], name: str, kind: Any) -> Any:
+    if not _fits(document[name], kind):
+        raise TypeError(name)
+    return document[name]
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a JSON value is of this type, exactly: a bool is no int. A tuple is a list there."""
+    if isinstance(kind, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    if get_origin(kind) is tuple:
+        return isinstance(value, list) and all(_fits(one, get_args(kind)[0]) for one in value)
+    return type(value) is kind
 
 
 def _text(document: dict[str, Any], name: str) -> str:
-    value = document[name]
-    if not isinstance(value, str):
-        raise TypeError(name)
-    return value
-
-
-def _words(document: dict[str, Any], name: str) -> tuple[str, ...]:
-    value = document[name]
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise TypeError(name)
-    return tuple(value)
+    text: str = _value(document, name, str)
+    return text
 
 
 def _time(document: dict[str, Any], name: str) -> datetime:

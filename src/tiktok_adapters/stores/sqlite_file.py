@@ -1,0 +1,225 @@
+"""One SQLite file of ours: how it is opened, kept from other people, told from other files, and written as a whole.
+
+What belongs here: whatever is the same for every store in such a file. Nothing is encrypted: its owner alone may read it.
+"""
+
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from attrs import frozen
+
+from tiktok_core.errors import StoreError
+from tiktok_core.ports import HasPath
+
+__all__ = ["Layout", "SqliteFile", "microseconds", "name_bytes"]
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
+
+_preparing = threading.Lock()
+
+
+@frozen(kw_only=True)
+class Layout:
+    """What is in a file.
+
+    Attributes:
+        kind: what the file is, in words, for errors.
+        application_id: SQLite's mark of whose file it is; tells one kind from another.
+        version: of the tables.
+        tables: the statements that make them.
+    """
+
+    kind: str
+    application_id: int
+    version: int
+    tables: tuple[str, ...]
+
+
+class SqliteFile:
+    """A file of mode 0600. Threads and processes may share it; a forked child opens its own.
+
+    Every method of a store in it may raise `StoreError`: also when the file stays locked for longer than `busy_wait`,
+    and, but for `close`, once the store is closed. A file that is not ours, or is damaged, is never written to.
+
+    Args:
+        path: the file. It is created when missing, and so is its folder (mode 0700). A wider mode of the file is
+            narrowed to 0600.
+        layout: what is in it.
+        busy_wait: seconds to wait while another process writes.
+
+    Raises:
+        StoreError: the path names something else, another user's file, or a damaged or newer store.
+    """
+
+    def __init__(self, path: str | HasPath, layout: Layout, *, busy_wait: float) -> None:
+        if "\0" in os.fspath(path):  # Before `abspath`, which may cut the path there.
+            raise StoreError(layout.kind, "the path holds a NUL character")
+        self._layout = layout
+        self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._connection: sqlite3.Connection | None = None
+        with self._typed():
+            with _preparing:
+                self._prepare_file()
+            self._connection = sqlite3.connect(
+                self._path, timeout=busy_wait, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self._prepare_tables()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._path)!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open store is not pickled: open it again by its path")
+
+    # --- For the stores ----------------------------------------------------------------------------------------------
+
+    def _write(self, statement: str, values: Any) -> int:
+        """Run one statement as a transaction, and return how many rows it changed."""
+        with self._writing() as connection:
+            return connection.execute(statement, values).rowcount
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a transaction that nobody else can come between."""
+        with self._reading() as connection, _transaction(connection):
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._typed():
+            if self._connection is None:
+                raise self._error("it is closed")
+            if os.getpid() != self._pid:
+                # SQLite's locks do not survive a fork: using the connection could damage the file.
+                raise self._error("it was opened by another process: open it again after the fork")
+            yield self._connection
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        """Map what SQLite and the file system raise to `StoreError`: this is the one place."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._error(str(error)) from None
+        except OSError as error:
+            raise self._error((error.strerror or type(error).__name__).lower()) from None
+
+    def _wipeable(self, document: bytes) -> bytes:
+        """Return a JSON document in a form of which nothing is left in the file once its row is deleted.
+
+        A row begins in a page of the tree, of which SQLite leaves old copies behind when it moves rows about, even with
+        secure_delete. What does not fit there goes to pages of its own, which are never moved and are overwritten when
+        they are given up. So blanks, which JSON does not mind, take the place in the tree.
+        """
+        return b" " * self._page_size + document
+
+    def _error(self, reason: str) -> StoreError:
+        return StoreError(f"{self._layout.kind} {self._path}", reason)
+
+    # --- Opening -----------------------------------------------------------------------------------------------------
+
+    def _prepare_file(self) -> None:
+        folder = self._path.parent
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)  # An odd umask may have taken even the owner's rights.
+        if folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+            raise self._error("everybody may replace files in its folder")
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            self._create_file()
+        else:
+            self._check_file(found)
+
+    def _create_file(self) -> None:
+        # Created by us and not by SQLite, so that it is never readable by others, not even for a moment.
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # Another process was faster.
+            self._check_file(self._path.lstat())
+            return
+        os.close(fd)
+        self._path.chmod(0o600)
+
+    def _check_file(self, found: os.stat_result) -> None:
+        # The file is not opened here: closing a descriptor would drop the locks that SQLite holds in this process.
+        if not stat.S_ISREG(found.st_mode):
+            raise self._error("it is not a regular file")
+        if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+            raise self._error("it belongs to another user")
+        if found.st_mode & EVERYBODY_ELSE:
+            self._path.chmod(0o600)
+
+    def _prepare_tables(self) -> None:
+        with self._reading() as connection:
+            if _pragma(connection, "user_version") == 0:
+                with _transaction(connection):
+                    self._create_tables(connection)
+            if _pragma(connection, "application_id") != self._layout.application_id:
+                raise self._error("it is a database of something else")
+            if (version := _pragma(connection, "user_version")) != self._layout.version:
+                raise self._error(f"it has version {version}, and this release reads version {self._layout.version}")
+            # EXTRA also waits until the folder is on the disk: without that, a commit may be undone by a power cut.
+            connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute("PRAGMA secure_delete = ON")
+            self._page_size = _pragma(connection, "page_size")
+
+    def _create_tables(self, connection: sqlite3.Connection) -> None:
+        if _pragma(connection, "user_version") != 0:  # Another process was faster.
+            return
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise self._error("it is a database of something else")
+        for table in self._layout.tables:
+            connection.execute(table)
+        connection.execute(f"PRAGMA application_id = {self._layout.application_id}")
+        connection.execute(f"PRAGMA user_version = {self._layout.version}")
+
+
+def name_bytes(name: str) -> bytes:
+    """Return how a name lies in a file: SQLite's own text ends at a NUL and cannot hold a lone surrogate."""
+    return name.encode("utf-8", "surrogatepass")
+
+
+def microseconds(moment: datetime) -> int:
+    """Return how a moment lies in a file: microseconds since 1970 (UTC)."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return value
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    # IMMEDIATE takes the write lock at once: two readers that both want to write would wait for each other.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,146 @@
+"""A plain model of a journal, and a machine that makes any calls in any order and compares.
+
+What belongs here: the model alone. Single promises, in words, stand in `journals`.
+"""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from attrs import define, evolve
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from tiktok_adapters.testing.contracts import Run
+from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.posts import VideoPost
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import LeaseLost
+from tiktok_core.ports import AsyncJournal, Journal
+
+__all__ = ["JournalMachine"]
+
+START: Final = datetime(2026, 3, 1, tzinfo=UTC)
+KEYS = st.sampled_from(["key-1", "key-2"])
+OWNERS = st.sampled_from(["a", "b"])
+SECONDS = st.integers(0, 4)
+FENCES = st.sampled_from(["none", "newest", "older", "another's"])
+URLS = st.none() | st.text(max_size=20).map(Secret)
+
+_examples = itertools.count()
+
+
+@define
+class _Lease:
+    """The newest lease of a post; without an owner once it was given back."""
+
+    number: int
+    owner: str | None
+    until: datetime
+    may_be_forgotten: bool = False
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """Calls one journal and keeps in step with it. Each example has an account of its own in the same journal.
+
+    Args:
+        journal: the journal, blocking or not.
+        run: awaits what a call returned, where there is something to await.
+    """
+
+    def __init__(self, journal: Journal | AsyncJournal, run: Run) -> None:
+        super().__init__()
+        self.journal = journal
+        self.run = run
+        self.account = f"example {next(_examples)}"
+        self.now = START
+        self.records: dict[str, Record] = {}
+        self.leases: dict[str, _Lease] = {}
+        self.given: dict[str, list[int]] = {}
+
+    @rule(seconds=SECONDS)
+    def wait(self, seconds: int) -> None:
+        """Let time go by."""
+        self.now += timedelta(seconds=seconds)
+
+    @rule(key=KEYS, owner=OWNERS, seconds=SECONDS)
+    def try_lease(self, key: str, owner: str, seconds: int) -> None:
+        """Take or renew, or be refused."""
+        until = self.now + timedelta(seconds=seconds)
+        got = self.run(self.journal.try_lease(self.named(key).name, owner=owner, now=self.now, until=until))
+        held = self.leases.get(key)
+        if held and held.owner == owner and (got == held.number or not held.may_be_forgotten):
+            assert got == held.number
+        elif held and held.owner not in {None, owner} and held.until > self.now:
+            assert got is None
+            return
+        else:
+            assert got > max(self.given.get(key, [got - 1]))
+            self.given.setdefault(key, []).append(got)
+        self.leases[key] = _Lease(got, owner, until)
+
+    @rule(key=KEYS, owner=OWNERS)
+    def release(self, key: str, owner: str) -> None:
+        """Give back what one may hold or not."""
+        self.run(self.journal.release(self.named(key).name, owner=owner))
+        held = self.leases.get(key)
+        if held and held.owner == owner:
+            held.owner = None
+
+    @rule(key=KEYS, fence=FENCES, stage=st.sampled_from(Stage), age=SECONDS, url=URLS)
+    def save(self, key: str, fence: str, stage: Stage, age: int, url: Secret | None) -> None:
+        """Save under a fence that holds, or one that does not."""
+        born = START + timedelta(seconds=age)
+        record = evolve(self.named(key), stage=stage, created_at=born, updated_at=self.now, upload_url=url)
+        number = self.fence(key, fence)
+        held = self.leases.get(key)
+        if self.saved(record, number):
+            assert number is None or (held is not None and held.number == number)
+            self.records[key] = record
+        else:
+            assert number is not None
+            assert held is None or held.number != number or held.may_be_forgotten
+
+    @rule(ago=SECONDS)
+    def forget(self, ago: int) -> None:
+        """Forget what ended before a time; a lease that had run out by then may be forgotten with it."""
+        before = self.now - timedelta(seconds=ago)
+        self.run(self.journal.forget(before))
+        self.records = {
+            key: record for key, record in self.records.items() if not record.is_ended or record.updated_at >= before
+        }
+        for key, lease in self.leases.items():
+            lease.may_be_forgotten |= key not in self.records and lease.until <= before
+
+    @invariant()
+    def it_has_what_the_model_has(self) -> None:
+        """Compare all records, one by one and together."""
+        for key in ("key-1", "key-2"):
+            assert self.run(self.journal.load(self.named(key).name)) == self.records.get(key)
+        listed = [record for record in self.run(self.journal.records()) if record.account == self.account]
+        assert {record.key: record for record in listed} == self.records
+        assert len(listed) == len(self.records)
+        assert [record.created_at for record in listed] == sorted(record.created_at for record in listed)
+
+    def saved(self, record: Record, number: int | None) -> bool:
+        """Save, and return whether the lease was good for it."""
+        try:
+            self.run(self.journal.save(record, fence=number))
+        except LeaseLost:
+            return False
+        return True
+
+    def named(self, key: str) -> Record:
+        """Return a record of this example."""
+        wish = Wish(post=VideoPost(title=key))
+        return Record(key=key, app="app", account=self.account, wish=wish, created_at=START, updated_at=self.now)
+
+    def fence(self, key: str, which: str) -> int | None:
+        """Return a number of the wanted sort, or one that was never given where there is none."""
+        other = "key-2" if key == "key-1" else "key-1"
+        numbers: dict[str, Any] = {
+            "newest": self.given.get(key, [])[-1:],
+            "older": self.given.get(key, [])[-2:-1],
+            "another's": [number for number in self.given.get(other, []) if number not in self.given.get(key, [])],
+        }
+        return None if which == "none" else next(iter(numbers[which]), -1)

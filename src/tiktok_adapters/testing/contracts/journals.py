@@ -1,0 +1,423 @@
+"""The contract of `Journal` and `AsyncJournal`.
+
+What belongs here: promises that hold for every journal, and for every journal that outlives its process.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import pytest
+from attrs import evolve
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tiktok_adapters.testing.contracts import Contract, Run
+from tiktok_adapters.testing.contracts.journal_model import JournalMachine
+from tiktok_adapters.testing.contracts.stores import ODD_NAMES
+from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.journal import ENDS, Record, Stage, Wish
+from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Publication
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import LeaseLost, StoreError
+from tiktok_core.ports import AsyncJournal, Journal
+
+__all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
+
+AnyJournal: TypeAlias = Journal | AsyncJournal
+OpenJournal: TypeAlias = Callable[[], AnyJournal]
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=10)
+MUCH_LATER = LATER + timedelta(seconds=10)
+TICK = timedelta(microseconds=1)
+RECORD = Record(
+    key="key-1",
+    app="app",
+    account="me",
+    wish=Wish(
+        post=VideoPost(title="Ünïcode 🎬", privacy_level="SELF_ONLY"),
+        video="/videos/clip.mp4",
+        fingerprint="20000000:abc",
+        media_type=MediaType.MP4,
+        plan=ChunkPlan(20_000_000, 10_000_000, 2),
+        is_cut_chosen=True,
+    ),
+    stage=Stage.UPLOADING,
+    created_at=NOW,
+    updated_at=NOW + TICK,
+    inits=2,
+    init_at=NOW,
+    publish_id="v_pub_file~v2-1.1",
+    upload_url=Secret("https://upload.example.com/?upload_token=canary"),
+    plan=ChunkPlan(20_000_000, 10_000_000, 2),
+    offset=10_000_000,
+    last=Publication(publish_id="v_pub_file~v2-1.1", status="PROCESSING_UPLOAD", uploaded_bytes=10_000_000),
+)
+OTHER = Record(
+    key="key-2",
+    app="app",
+    account="me",
+    wish=Wish(post=PhotoPost(photo_images=("https://example.com/a.jpg",), title="Photos")),
+    created_at=NOW - TICK,
+    updated_at=NOW,
+)
+NAME = RECORD.name
+
+
+class JournalContract(Contract):
+    """Bind it with the fixture `journal`: an empty journal. The contract closes it."""
+
+    @pytest.fixture
+    def journal(self) -> AnyJournal:
+        """Return the empty journal to test."""
+        raise NotImplementedError("a binding defines the fixture `journal`")
+
+    @pytest.fixture
+    def kept(self, journal: AnyJournal, run: Run) -> Iterator[AnyJournal]:
+        """Return the journal, and close it after the test."""
+        yield journal
+        run(journal.close())
+
+    # --- Records -----------------------------------------------------------------------------------------------------
+
+    def test_an_unknown_name_has_no_record(self, kept: AnyJournal, run: Run) -> None:
+        """Loading what was never saved gives None, also when somebody leased it."""
+        assert run(kept.load(NAME)) is None
+        run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(kept.load(NAME)) is None
+        assert run(kept.records()) == ()
+
+    @pytest.mark.parametrize("record", [RECORD, OTHER, evolve(RECORD, handed_at=NOW, upload_url=None)])
+    def test_what_was_saved_is_loaded(self, kept: AnyJournal, run: Run, record: Record) -> None:
+        """A record comes back as it was, with its upload URL and its times to the microsecond."""
+        run(kept.save(record, fence=None))
+        assert run(kept.load(record.name)) == record
+
+    def test_saving_replaces_the_record_as_a_whole(self, kept: AnyJournal, run: Run) -> None:
+        """Nothing of the record before is left, and it is still one record."""
+        run(kept.save(RECORD, fence=None))
+        bare = evolve(RECORD, stage=Stage.PLANNED, upload_url=None, plan=None, publish_id=None, last=None)
+        run(kept.save(bare, fence=None))
+        assert run(kept.load(NAME)) == bare
+        assert run(kept.records()) == (bare,)
+
+    def test_a_key_belongs_to_an_app_and_an_account(self, kept: AnyJournal, run: Run) -> None:
+        """The same key of another app or account is another post."""
+        records = [RECORD, evolve(RECORD, app="other"), evolve(RECORD, account="you"), evolve(RECORD, key="key-2")]
+        for record in records:
+            run(kept.save(record, fence=None))
+        assert [run(kept.load(record.name)) for record in records] == records
+
+    def test_records_come_oldest_first(self, kept: AnyJournal, run: Run) -> None:
+        """All of them, by when they were wished and not by when they were saved or named; ended ones too."""
+        wished = [
+            evolve(RECORD, key=key, created_at=NOW + TICK * age, updated_at=NOW - TICK * age, stage=stage)
+            for age, (key, stage) in enumerate(zip("zayxb", (Stage.PLANNED, *ENDS), strict=True))
+        ]
+        for record in (wished[3], wished[0], wished[4], wished[2], wished[1]):
+            run(kept.save(record, fence=None))
+        assert run(kept.records()) == tuple(wished)
+
+    @pytest.mark.parametrize("key", ODD_NAMES, ids=range(len(ODD_NAMES)))
+    def test_odd_characters_in_a_name_survive(self, kept: AnyJournal, run: Run, key: str) -> None:
+        """A name is an opaque key: it is never a path, a pattern or a piece of a query. So is an owner."""
+        odd, beside = evolve(RECORD, key=key), evolve(RECORD, key=f"{key}.", created_at=NOW + TICK)
+        number = run(kept.try_lease(odd.name, owner=key, now=NOW, until=LATER))
+        run(kept.save(odd, fence=number))
+        run(kept.save(beside, fence=None))
+        assert run(kept.records()) == (odd, beside)
+        assert run(kept.load(odd.name)) == odd
+        assert run(kept.try_lease(odd.name, owner=f"{key}.", now=NOW, until=LATER)) is None
+        run(kept.release(odd.name, owner=key))
+        assert run(kept.try_lease(odd.name, owner=f"{key}.", now=NOW, until=LATER)) > number
+
+    # --- Leases ------------------------------------------------------------------------------------------------------
+
+    def test_a_free_lease_has_a_number(self, kept: AnyJournal, run: Run) -> None:
+        """Who comes first gets the lease, also of a post without a record."""
+        assert type(run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))) is int
+
+    def test_a_lease_is_not_taken_twice(self, kept: AnyJournal, run: Run) -> None:
+        """Another owner does not get it before it has run out."""
+        run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
+        assert run(kept.try_lease(NAME, owner="b", now=LATER - TICK, until=MUCH_LATER)) is None
+
+    def test_a_lease_runs_out(self, kept: AnyJournal, run: Run) -> None:
+        """At its end it is free, and whoever takes it has a larger number."""
+        first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > first
+        assert run(kept.try_lease(NAME, owner="a", now=LATER, until=MUCH_LATER)) is None
+
+    def test_a_renewed_lease_keeps_its_number(self, kept: AnyJournal, run: Run) -> None:
+        """Renewing moves the end and nothing else, also when the lease ran out and nobody took it."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + TICK)) == number
+        assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
+        assert run(kept.try_lease(NAME, owner="a", now=MUCH_LATER, until=MUCH_LATER + TICK)) == number
+        assert run(kept.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + TICK)) is None
+
+    def test_a_released_lease_is_free(self, kept: AnyJournal, run: Run) -> None:
+        """Nobody waits for a lease that was given back, and its number is not given again."""
+        first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.release(NAME, owner="a"))
+        second = run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER))
+        run(kept.release(NAME, owner="b"))
+        assert first < second < run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER))
+
+    def test_a_stranger_cannot_release_a_lease(self, kept: AnyJournal, run: Run) -> None:
+        """Who lost a lease and wakes up late does not take it from the one who has it now."""
+        run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.release(NAME, owner="b"))
+        run(kept.release("nothing", owner="b"))
+        assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
+
+    def test_leases_of_posts_do_not_mix(self, kept: AnyJournal, run: Run) -> None:
+        """Each post has its own lease: taking or giving back one says nothing of another."""
+        run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(kept.try_lease(OTHER.name, owner="b", now=NOW, until=LATER)) is not None
+        run(kept.release(OTHER.name, owner="a"))
+        assert run(kept.try_lease(OTHER.name, owner="a", now=NOW, until=LATER)) is None
+
+    def test_saving_leaves_the_lease(self, kept: AnyJournal, run: Run) -> None:
+        """The holder saves while it holds, up to the end; only `release` and time end a lease."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=number))
+        assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
+
+    def test_of_many_at_once_one_gets_the_lease(self, kept: AnyJournal, run: Run) -> None:
+        """However many ask in the same moment, one of them has a number."""
+        calls = [lambda o=o: kept.try_lease(NAME, owner=str(o), now=NOW, until=LATER) for o in range(16)]
+        assert sum(number is not None for number in _at_once(run, calls)) == 1
+
+    # --- Fences ------------------------------------------------------------------------------------------------------
+
+    def test_the_newest_lease_writes(self, kept: AnyJournal, run: Run) -> None:
+        """Its holder saves as often as it likes: also with a lease that ran out, while nobody else has taken it."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.save(RECORD, fence=number))
+        run(kept.try_lease(NAME, owner="a", now=MUCH_LATER, until=MUCH_LATER))
+        moved = evolve(RECORD, offset=20_000_000)
+        run(kept.save(moved, fence=number))
+        assert run(kept.load(NAME)) == moved
+
+    def test_a_lease_that_was_given_back_writes_until_the_next(self, kept: AnyJournal, run: Run) -> None:
+        """What was said late is still kept, as long as nobody else has gone on."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.release(NAME, owner="a"))
+        run(kept.save(RECORD, fence=number))
+        assert run(kept.load(NAME)) == RECORD
+
+    @pytest.mark.parametrize("ending", ["run out", "released", "released twice"])
+    def test_an_older_lease_writes_nothing(self, kept: AnyJournal, run: Run, ending: str) -> None:
+        """Who was overtaken is told so by the key of the post, and what the newer one wrote stays."""
+        old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        if ending != "run out":
+            run(kept.release(NAME, owner="a"))
+        new = run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER))
+        if ending == "released twice":
+            run(kept.release(NAME, owner="b"))
+        run(kept.save(RECORD, fence=new))
+        with pytest.raises(LeaseLost) as caught:
+            run(kept.save(evolve(RECORD, offset=0), fence=old))
+        assert caught.value.post == RECORD.key
+        assert run(kept.load(NAME)) == RECORD
+
+    def test_an_overtaken_holder_writes_nothing_before_the_newer_one_does(self, kept: AnyJournal, run: Run) -> None:
+        """From the moment on in which a lease is granted, the older one is worth nothing."""
+        old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER))
+        with pytest.raises(LeaseLost):
+            run(kept.save(RECORD, fence=old))
+        assert run(kept.load(NAME)) is None
+
+    @pytest.mark.parametrize("away", [-(2**70), -1, 1, 2**31, 2**70])
+    def test_a_number_that_was_never_given_writes_nothing(self, kept: AnyJournal, run: Run, away: int) -> None:
+        """Neither a smaller nor a larger number passes, nor any where no lease was ever taken."""
+        with pytest.raises(LeaseLost):
+            run(kept.save(OTHER, fence=away))
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        with pytest.raises(LeaseLost):
+            run(kept.save(RECORD, fence=number + away))
+        assert run(kept.records()) == ()
+
+    def test_without_a_fence_anybody_writes(self, kept: AnyJournal, run: Run) -> None:
+        """An answer that must not be lost is kept, whoever holds the lease, and the holder goes on."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.save(RECORD, fence=None))
+        assert run(kept.load(NAME)) == RECORD
+        run(kept.save(evolve(RECORD, offset=0), fence=number))
+        assert run(kept.load(NAME)).offset == 0
+
+    # --- Forgetting --------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("stage", Stage)
+    def test_only_what_has_ended_is_forgotten(self, kept: AnyJournal, run: Run, stage: Stage) -> None:
+        """An unfinished post is never forgotten, however old it is."""
+        record = evolve(RECORD, stage=stage)
+        run(kept.save(record, fence=None))
+        run(kept.forget(NOW + timedelta(days=10_000)))
+        assert (run(kept.load(NAME)) is None) == record.is_ended
+        assert run(kept.records()) == (() if record.is_ended else (record,))
+
+    def test_what_ended_since_is_kept(self, kept: AnyJournal, run: Run) -> None:
+        """What counts is when a record was last true, to the microsecond."""
+        old = evolve(RECORD, stage=Stage.FAILED, created_at=LATER, updated_at=NOW - TICK)
+        new = evolve(OTHER, stage=Stage.FAILED, created_at=NOW - timedelta(days=400), updated_at=NOW)
+        for record in (old, new):
+            run(kept.save(record, fence=None))
+        run(kept.forget(NOW))
+        assert run(kept.records()) == (new,)
+
+    def test_forgetting_leaves_a_lease_that_is_alive(self, kept: AnyJournal, run: Run) -> None:
+        """Who holds a lease goes on under its number, whatever is forgotten meanwhile."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + TICK))
+        run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=number))
+        run(kept.forget(LATER))
+        assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
+        run(kept.save(RECORD, fence=number))
+        assert run(kept.load(NAME)) == RECORD
+
+    def test_a_key_that_was_forgotten_has_larger_numbers(self, kept: AnyJournal, run: Run) -> None:
+        """Whoever slept through the end of a post and its forgetting cannot write into the next of that name."""
+        old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=old))
+        run(kept.release(NAME, owner="a"))
+        run(kept.forget(MUCH_LATER))
+        new = run(kept.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + TICK))
+        assert new > old
+        with pytest.raises(LeaseLost):
+            run(kept.save(RECORD, fence=old))
+        assert run(kept.load(NAME)) is None
+
+    # --- All of it ---------------------------------------------------------------------------------------------------
+
+    def test_any_order_of_calls_does_what_the_model_does(self, kept: AnyJournal, run: Run) -> None:
+        """Two owners, two posts, and every call in any order: the journal is never told from a plain model of it."""
+
+        class Machine(JournalMachine):
+            def __init__(self) -> None:
+                super().__init__(kept, run)
+
+        run_state_machine_as_test(
+            Machine, settings=settings(max_examples=10, stateful_step_count=30, deadline=None, database=None)
+        )
+
+    def test_it_does_not_show_what_is_in_it(self, kept: AnyJournal, run: Run) -> None:
+        """An upload URL is a secret: a journal's repr does not hold it."""
+        run(kept.save(RECORD, fence=None))
+        assert "canary" not in f"{kept!r} {kept} {run(kept.records())!r}"
+
+    def test_closing_twice_does_nothing(self, kept: AnyJournal, run: Run) -> None:
+        """A second close is no error."""
+        assert run(kept.close()) is None
+        assert run(kept.close()) is None
+
+    def test_a_closed_journal_says_so(self, kept: AnyJournal, run: Run) -> None:
+        """Use after close is a `StoreError`, not an empty journal."""
+        run(kept.close())
+        for call in (
+            lambda: kept.load(NAME),
+            kept.records,
+            lambda: kept.save(RECORD, fence=None),
+            lambda: kept.try_lease(NAME, owner="a", now=NOW, until=LATER),
+            lambda: kept.release(NAME, owner="a"),
+            lambda: kept.forget(NOW),
+        ):
+            with pytest.raises(StoreError):
+                run(call())
+
+
+class DurableJournalContract(JournalContract):
+    """For journals that outlive their process. Bind it with the fixture `open_journal`.
+
+    `open_journal` is a function without arguments; each call opens the same place, which is empty at first.
+    """
+
+    @pytest.fixture
+    def open_journal(self) -> OpenJournal:
+        """Return a function that opens the same place at each call."""
+        raise NotImplementedError("a binding defines the fixture `open_journal`")
+
+    @pytest.fixture
+    def journal(self, open_journal: OpenJournal) -> AnyJournal:
+        """Return the place, opened."""
+        return open_journal()
+
+    @pytest.fixture
+    def other(self, open_journal: OpenJournal, run: Run) -> Iterator[AnyJournal]:
+        """Return the place, opened once more."""
+        other = open_journal()
+        yield other
+        run(other.close())
+
+    def test_records_survive_closing(self, kept: AnyJournal, open_journal: OpenJournal, run: Run) -> None:
+        """What was saved is there when the place is opened again."""
+        run(kept.save(RECORD, fence=None))
+        run(kept.close())
+        again = open_journal()
+        assert run(again.load(NAME)) == RECORD
+        run(again.close())
+
+    def test_leases_survive_closing(self, kept: AnyJournal, open_journal: OpenJournal, run: Run) -> None:
+        """A lease belongs to its owner, not to the opened journal."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.close())
+        again = open_journal()
+        assert run(again.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
+        run(again.save(RECORD, fence=number))
+        assert run(again.try_lease(NAME, owner="a", now=NOW, until=LATER)) == number
+        run(again.close())
+
+    @pytest.mark.parametrize("forgotten", [False, True])
+    def test_numbers_grow_across_closing(
+        self, kept: AnyJournal, open_journal: OpenJournal, run: Run, *, forgotten: bool
+    ) -> None:
+        """A number is never given twice, not even after its lease was given back and all was forgotten and closed."""
+        old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.release(NAME, owner="a"))
+        if forgotten:
+            run(kept.forget(MUCH_LATER))
+        run(kept.close())
+        again = open_journal()
+        assert run(again.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + TICK)) > old
+        run(again.close())
+
+    def test_another_one_sees_what_was_saved_and_forgotten(self, kept: AnyJournal, other: AnyJournal, run: Run) -> None:
+        """Each call sees what others did before it: nothing is cached."""
+        run(kept.save(RECORD, fence=None))
+        assert run(other.load(NAME)) == RECORD
+        ended = evolve(RECORD, stage=Stage.COMPLETE)
+        run(other.save(ended, fence=None))
+        assert run(kept.records()) == (ended,)
+        run(kept.forget(MUCH_LATER))
+        assert run(other.records()) == ()
+
+    def test_another_one_respects_lease_and_fence(self, kept: AnyJournal, other: AnyJournal, run: Run) -> None:
+        """A lease holds for everybody who opened the place, and so does its loss."""
+        old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(other.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
+        assert run(other.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > old
+        with pytest.raises(LeaseLost):
+            run(kept.save(RECORD, fence=old))
+        assert run(other.load(NAME)) is None
+
+
+def _at_once(run: Run, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Return what the calls return: made by threads, or awaited together where there is something to await."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        results = list(pool.map(lambda call: call(), calls))
+    if not inspect.isawaitable(results[0]):
+        return results
+    gathered: list[Any] = run(_gathered(results))
+    return gathered
+
+
+async def _gathered(awaitables: Sequence[Any]) -> list[Any]:
+    return await asyncio.gather(*awaitables)

@@ -1,0 +1,284 @@
+"""How the journal's records are spelled in a store: what goes in comes out, and damage is never quoted."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Publication, PublishStatus
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.wire.records import dump_record, load_record
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+WHOLE = Record(
+    key="canary-key",
+    app="canary-app",
+    account="canary-account",
+    wish=Wish(
+        post=VideoPost(title="canary-title", privacy_level="SELF_ONLY", video_cover_timestamp_ms=5),
+        video="/canary/clip.mp4",
+        fingerprint="canary-fingerprint",
+        media_type=MediaType.MP4,
+        plan=ChunkPlan(20_000_000, 10_000_000, 2),
+        is_cut_chosen=True,
+    ),
+    stage=Stage.UPLOADING,
+    created_at=NOW,
+    updated_at=NOW + timedelta(seconds=1),
+    inits=1,
+    init_at=NOW,
+    publish_id="canary-id",
+    upload_url=Secret("https://upload.example.com/?upload_token=canary"),
+    plan=ChunkPlan(20_000_000, 10_000_000, 2),
+    offset=10_000_000,
+    handed_at=NOW,
+    last=Publication(publish_id="canary-id", status="PROCESSING_UPLOAD", post_ids=(2**63 - 1,), uploaded_bytes=7),
+)
+PHOTOS = Record(
+    key="k",
+    app="a",
+    account="b",
+    wish=Wish(post=PhotoPost(photo_images=("https://example.com/canary.jpg",))),
+    created_at=NOW,
+    updated_at=NOW,
+)
+
+# File names may hold the surrogates that stand for undecodable bytes.
+texts = st.text(st.characters(exclude_categories=["Cs"]) | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF))
+numbers = st.integers(0, 2**63 - 1)
+moments = st.datetimes(timezones=st.just(UTC))
+plans = st.builds(ChunkPlan, *[st.integers(1, 2**63 - 1)] * 3)
+# A plain `from_type` leaves fields with a default out, so each of them is named.
+posts = st.one_of(
+    st.builds(
+        VideoPost,
+        title=texts,
+        privacy_level=st.none() | texts,
+        disable_comment=st.booleans(),
+        disable_duet=st.booleans(),
+        disable_stitch=st.booleans(),
+        video_cover_timestamp_ms=st.none() | numbers,
+        brand_content_toggle=st.booleans(),
+        brand_organic_toggle=st.booleans(),
+        is_aigc=st.booleans(),
+        draft=st.booleans(),
+    ),
+    st.builds(
+        PhotoPost,
+        photo_images=st.lists(texts, max_size=4).map(tuple),
+        photo_cover_index=numbers,
+        title=texts,
+        description=texts,
+        privacy_level=st.none() | texts,
+        disable_comment=st.booleans(),
+        auto_add_music=st.booleans(),
+        brand_content_toggle=st.booleans(),
+        brand_organic_toggle=st.booleans(),
+        is_aigc=st.booleans(),
+        draft=st.booleans(),
+    ),
+)
+wishes = st.builds(
+    Wish,
+    post=posts,
+    video=st.none() | texts,
+    fingerprint=texts,
+    media_type=st.none() | st.sampled_from(MediaType),
+    plan=st.none() | plans,
+    is_cut_chosen=st.booleans(),
+)
+publications = st.builds(
+    Publication,
+    publish_id=texts,
+    status=st.sampled_from(PublishStatus) | texts,
+    fail_reason=texts,
+    post_ids=st.lists(numbers, max_size=3).map(tuple),
+    uploaded_bytes=st.none() | numbers,
+    downloaded_bytes=st.none() | numbers,
+    key=st.none() | texts,
+)
+records = st.builds(
+    Record,
+    key=texts,
+    app=texts,
+    account=texts,
+    wish=wishes,
+    stage=st.sampled_from(Stage),
+    created_at=moments,
+    updated_at=moments,
+    inits=numbers,
+    init_at=st.none() | moments,
+    publish_id=st.none() | texts,
+    upload_url=st.none() | texts.map(Secret),
+    plan=st.none() | plans,
+    offset=numbers,
+    handed_at=st.none() | moments,
+    last=st.none() | publications,
+)
+leaves: st.SearchStrategy[object] = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.just("canary"), st.just(["canary"]), st.just({})
+)
+
+
+def _paths(document: Any, before: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the way to each value of a JSON document, but for the document itself."""
+    inside = document.items() if isinstance(document, dict) else enumerate(document)
+    for name, value in inside:
+        yield (*before, name)
+        if isinstance(value, dict | list):
+            yield from _paths(value, (*before, name))
+
+
+def _holder(document: Any, path: tuple[str | int, ...]) -> Any:
+    for name in path[:-1]:
+        document = document[name]
+    return document
+
+
+WHOLE_PATHS = list(_paths(json.loads(dump_record(WHOLE))))
+NEEDED = [path for path in WHOLE_PATHS if not isinstance(path[-1], int)]
+
+
+def _refused(data: bytes) -> None:
+    with pytest.raises(ValueError) as caught:
+        load_record(data)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def _loaded(data: bytes) -> Record | None:
+    try:
+        return load_record(data)
+    except ValueError:
+        return None
+
+
+@given(records)
+def test_every_record_comes_back(record: Record) -> None:
+    """Whatever a record holds is the same after a store, and spells the same once more."""
+    data = dump_record(record)
+    assert load_record(data) == record
+    assert dump_record(load_record(data)) == data
+
+
+@given(records, records)
+def test_two_records_are_never_spelled_alike(one: Record, other: Record) -> None:
+    """Nothing that tells two records apart is left out of the document."""
+    assert (dump_record(one) == dump_record(other)) == (one == other)
+
+
+def test_times_come_back_in_utc() -> None:
+    """A document with another offset is the same moment, in UTC."""
+    document = json.loads(dump_record(WHOLE)) | {"handed_at": "2026-03-01T14:00:00.123456+02:00"}
+    handed_at = load_record(json.dumps(document).encode()).handed_at
+    assert handed_at == NOW
+    assert handed_at is not None
+    assert handed_at.tzinfo is UTC
+
+
+@given(st.integers(0, len(dump_record(WHOLE)) - 1))
+def test_a_document_that_is_cut_is_refused(length: int) -> None:
+    """A part of a document is never taken for a whole one."""
+    _refused(dump_record(WHOLE)[:length])
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_bytes_of_something_else_are_refused(data: bytes) -> None:
+    """Whatever lies where a record should be is a `ValueError`."""
+    _refused(data)
+
+
+@pytest.mark.parametrize("path", NEEDED, ids=lambda path: ".".join(map(str, path)))
+def test_a_document_without_a_value_is_refused(path: tuple[str | int, ...]) -> None:
+    """Nothing that a record needs is made up where it is missing."""
+    document = json.loads(dump_record(WHOLE))
+    del _holder(document, path)[path[-1]]
+    _refused(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("path", [("wish", "post", "canary"), ("last", "canary")], ids=["post", "last"])
+def test_a_setting_that_nobody_knows_is_refused(path: tuple[str, ...]) -> None:
+    """A setting is never dropped in silence: the post would be another one."""
+    document = json.loads(dump_record(WHOLE))
+    _holder(document, path)[path[-1]] = True
+    _refused(json.dumps(document).encode())
+
+
+@given(st.sampled_from(WHOLE_PATHS), leaves)
+def test_a_value_of_another_kind_is_refused_or_meant(path: tuple[str | int, ...], value: object) -> None:
+    """With any value changed to any other, a document is refused, or is a record that spells just that."""
+    document = json.loads(dump_record(WHOLE))
+    _holder(document, path)[path[-1]] = value
+    data = json.dumps(document, sort_keys=True).encode()
+    record = _loaded(data)
+    if record is None:
+        _refused(data)
+    else:
+        assert dump_record(record) == data
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("inits",), "1"),
+        (("inits",), True),
+        (("offset",), 1.0),
+        (("plan",), [20_000_000, 10_000_000]),
+        (("plan",), [20_000_000, 0, 2]),
+        (("stage",), "canary"),
+        (("created_at",), "2026-03-01T12:00:00"),
+        (("wish", "kind"), "canary"),
+        (("wish", "media_type"), "canary"),
+        (("wish", "post"), None),
+        (("wish", "post", "title"), None),
+        (("wish", "post", "draft"), 1),
+        (("wish", "is_cut_chosen"), None),
+        (("last", "post_ids"), ["canary"]),
+        (("upload_url",), ["canary"]),
+    ],
+)
+def test_what_only_looks_right_is_refused(path: tuple[str, ...], value: object) -> None:
+    """A number is no text, a yes is no number, and a plan has three sizes above zero."""
+    document = json.loads(dump_record(WHOLE))
+    _holder(document, path)[path[-1]] = value
+    _refused(json.dumps(document).encode())
+
+
+def test_photos_that_are_no_texts_are_refused() -> None:
+    """Each photo is a URL."""
+    document = json.loads(dump_record(PHOTOS))
+    document["wish"]["post"]["photo_images"] = ["canary", 1]
+    _refused(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("version", [0, 2, "canary", None, True, 1.0])
+def test_another_version_says_which(version: object) -> None:
+    """A record of another release is told apart from damage."""
+    document = json.loads(dump_record(WHOLE)) | {"version": version}
+    with pytest.raises(ValueError, match=r"version (0|2|unknown), this release reads version 1") as caught:
+        load_record(json.dumps(document).encode())
+    assert "canary" not in str(caught.value)
+
+
+def test_deep_nesting_and_endless_numbers_are_damage() -> None:
+    """What would break the reader is refused like any other damage."""
+    _refused(b"[" * 100_000)
+    _refused(dump_record(WHOLE).replace(b'"inits": 1', b'"inits": Infinity'))
+    _refused(dump_record(WHOLE).replace(b'"inits": 1', b'"inits": ' + b"9" * 10_000))
+
+
+def test_a_record_does_not_show_its_upload_url() -> None:
+    """The signed URL is in the document and in no repr."""
+    assert b"upload_token=canary" in dump_record(WHOLE)
+    assert "upload_token" not in repr(WHOLE)
+    assert "upload_token" not in str(WHOLE)
+    assert "upload_token" not in f"{WHOLE.upload_url!r} {WHOLE.upload_url}"

@@ -10,7 +10,7 @@ import pytest
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
 from tiktok_adapters.sources import BytesSource
-from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import Account, App, PublishFailed, TikTok
 
@@ -42,7 +42,9 @@ def tiktok(clock: ManualClock) -> Iterator[SimulatedTikTok]:
 def account(tiktok: SimulatedTikTok, clock: ManualClock) -> Account:
     """Give an account that is signed in."""
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
-    client = TikTok(app, transport=FakeTransport(tiktok.handle), tokens=MemoryTokenStore(), clock=clock)
+    client = TikTok(
+        app, transport=FakeTransport(tiktok.handle), tokens=MemoryTokenStore(), journal=MemoryJournal(), clock=clock
+    )
     authorization = client.authorization()
     return client.sign_in(authorization, tiktok.authorize(authorization.url))
 

@@ -7,8 +7,8 @@ from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.sources import BytesSource
-from tiktok_adapters.stores.memory import MemoryTokenStore
-from tiktok_adapters.stores.threaded import ThreadedTokenStore
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
+from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_core import App, AsyncTikTok, Endpoints, PrivacyLevel
 
@@ -25,6 +25,7 @@ async def main() -> None:
             app,
             transport=AiohttpTransport(),
             tokens=ThreadedTokenStore(MemoryTokenStore()),
+            journal=ThreadedJournal(MemoryJournal()),
             clock=AsyncioClock(),
             protect=AsyncioProtect(),
             endpoints=endpoints,

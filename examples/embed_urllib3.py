@@ -12,7 +12,7 @@ from tiktok_adapters.protect import MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.sources import BytesSource, open_source
-from tiktok_adapters.stores.sqlite import SqliteTokenStore
+from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core import App, Endpoints, PrivacyLevel, TikTok
 
@@ -30,7 +30,8 @@ def main() -> None:
         TikTok(
             app,
             transport=Urllib3Transport(),
-            tokens=SqliteTokenStore(Path(home) / "tokens.sqlite"),
+            tokens=SqliteTokenStore(Path(home) / "tokens.db"),
+            journal=SqliteJournal(Path(home) / "journal.db"),
             clock=SystemClock(),
             protect=MainThreadProtect(),
             open_source=open_source,

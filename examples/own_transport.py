@@ -11,7 +11,7 @@ from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.sources import BytesSource
-from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_core import App, Endpoints, FileSlice, Interrupted, NotSent, Request, Response, TikTok
 from tiktok_core.wire.http import MAX_RESPONSE
 
@@ -56,7 +56,12 @@ def main() -> None:
     with closing(simulated), SandboxServer(simulated).run_in_thread() as sandbox:
         endpoints = Endpoints(api_url=sandbox.url, auth_url=f"{sandbox.url}/v2/auth/authorize/")
         tiktok = TikTok(
-            app, transport=PlainTransport(), tokens=MemoryTokenStore(), clock=SystemClock(), endpoints=endpoints
+            app,
+            transport=PlainTransport(),
+            tokens=MemoryTokenStore(),
+            journal=MemoryJournal(),
+            clock=SystemClock(),
+            endpoints=endpoints,
         )
         authorization = tiktok.authorization()
         account = tiktok.sign_in(authorization, simulated.authorize(authorization.url))

@@ -3,14 +3,17 @@
 What stands in `__all__` is public and keeps to semantic versioning; so are `tiktok_core.errors` and `tiktok_core.ports`.
 """
 
+import logging
+
 from tiktok_core.blocking import Account, TikTok
 from tiktok_core.client import AsyncAccount, AsyncTikTok
 from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
 from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
+from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.library import UserInfo
 from tiktok_core.domain.pkce import ChallengeEncoding
-from tiktok_core.domain.publishing import Progress, Publication, PublishStatus
+from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
 from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.sign_in import Authorization
 from tiktok_core.domain.tokens import Secret, Tokens
@@ -25,6 +28,7 @@ from tiktok_core.errors import (
     InvalidInput,
     InvalidPost,
     InvalidSettings,
+    LeaseLost,
     NotSent,
     OutcomeUnknown,
     PostingRefused,
@@ -73,6 +77,7 @@ __all__ = [
     "InvalidInput",
     "InvalidPost",
     "InvalidSettings",
+    "LeaseLost",
     "NotSent",
     "OutcomeUnknown",
     "PostingRefused",
@@ -83,6 +88,7 @@ __all__ = [
     "PublishFailed",
     "PublishStatus",
     "RateLimited",
+    "Record",
     "Request",
     "Response",
     "Scope",
@@ -93,7 +99,9 @@ __all__ = [
     "SignInRequired",
     "Source",
     "SourceChanged",
+    "Stage",
     "StateMismatch",
+    "Step",
     "StillProcessing",
     "StoreError",
     "TikTok",
@@ -111,3 +119,6 @@ __all__ = [
     "fallback_plans",
     "plan_chunks",
 ]
+
+# A library does not print: whoever embeds it decides where its log goes.
+logging.getLogger("tiktok_core").addHandler(logging.NullHandler())

@@ -13,11 +13,12 @@ from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
 
 from tiktok_core.client import AsyncAccount, AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.ports import Clock, HasPath, Protect, Source, TokenStore, Transport
+from tiktok_core.ports import Clock, HasPath, Journal, Protect, Source, TokenStore, Transport
 from tiktok_core.wire.http import Request, Response
 
-__all__ = ["Account", "TikTok", "drive", "lift_clock", "lift_protect", "lift_tokens", "lift_transport"]
+__all__ = ["Account", "TikTok", "drive", "lift_clock", "lift_journal", "lift_protect", "lift_tokens", "lift_transport"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -86,6 +87,33 @@ class _LiftedTokenStore:
         self._port.close()
 
 
+class _LiftedJournal:
+    def __init__(self, port: Journal) -> None:
+        _refuse_coroutines(port, "load", "save", "records", "forget", "try_lease", "release", "close")
+        self._port = port
+
+    async def load(self, name: str, /) -> Record | None:
+        return self._port.load(name)
+
+    async def save(self, record: Record, /, *, fence: int | None) -> None:
+        self._port.save(record, fence=fence)
+
+    async def records(self) -> tuple[Record, ...]:
+        return self._port.records()
+
+    async def forget(self, before: datetime, /) -> None:
+        self._port.forget(before)
+
+    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+        return self._port.try_lease(name, owner=owner, now=now, until=until)
+
+    async def release(self, name: str, /, *, owner: str) -> None:
+        self._port.release(name, owner=owner)
+
+    async def close(self) -> None:
+        self._port.close()
+
+
 class _LiftedClock:
     def __init__(self, port: Clock) -> None:
         _refuse_coroutines(port, "sleep")
@@ -115,6 +143,11 @@ def lift_transport(port: Transport) -> _LiftedTransport:
 def lift_tokens(port: TokenStore) -> _LiftedTokenStore:
     """Show a blocking token store as an asynchronous one that never suspends."""
     return _LiftedTokenStore(port)
+
+
+def lift_journal(port: Journal) -> _LiftedJournal:
+    """Show a blocking journal as an asynchronous one that never suspends."""
+    return _LiftedJournal(port)
 
 
 def lift_clock(port: Clock) -> _LiftedClock:
@@ -180,6 +213,11 @@ class Account(Mirror[AsyncAccount]):
     user_info = blocking(AsyncAccount.user_info)
     post_video = blocking(AsyncAccount.post_video)
     post_photos = blocking(AsyncAccount.post_photos)
+    resume = blocking(AsyncAccount.resume)
+    advance = blocking(AsyncAccount.advance)
+    posts = blocking(AsyncAccount.posts)
+    unfinished = blocking(AsyncAccount.unfinished)
+    settle = blocking(AsyncAccount.settle)
     publish_status = blocking(AsyncAccount.publish_status)
     wait = blocking(AsyncAccount.wait)
     tokens = blocking(AsyncAccount.tokens)
@@ -197,15 +235,18 @@ class TikTok(Mirror[AsyncTikTok]):
         app: the app, as registered in TikTok's developer portal.
         transport: sends requests.
         tokens: keeps tokens.
+        journal: keeps the record of each post, so that none is made twice and each can be gone on with.
         clock: time and waiting.
         protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
         timeout: seconds for each single wait of a request.
+        deadline: seconds for a call with all its repetitions.
+        retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
 
-    Whoever makes the adapters closes them: as a context manager this closes transport and tokens at the end.
+    Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
     """
 
     def __init__(
@@ -214,12 +255,15 @@ class TikTok(Mirror[AsyncTikTok]):
         *,
         transport: Transport,
         tokens: TokenStore,
+        journal: Journal,
         clock: Clock,
         protect: Protect = drive,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         timeout: float = 30.0,
+        deadline: float = 120.0,
+        retries: int = 2,
         patience: float = 900.0,
     ) -> None:
         super().__init__(
@@ -227,12 +271,15 @@ class TikTok(Mirror[AsyncTikTok]):
                 app,
                 transport=lift_transport(transport),
                 tokens=lift_tokens(tokens),
+                journal=lift_journal(journal),
                 clock=lift_clock(clock),
                 protect=lift_protect(protect),
                 open_source=open_source,
                 endpoints=endpoints,
                 entropy=entropy,
                 timeout=timeout,
+                deadline=deadline,
+                retries=retries,
                 patience=patience,
             )
         )

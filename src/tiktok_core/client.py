@@ -9,17 +9,19 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.journal import Record
 from tiktok_core.domain.library import UserInfo
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Progress, Publication
+from tiktok_core.domain.publishing import Progress, Publication, Step
+from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.sign_in import Authorization
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import follow, library, publish, sign_in
 from tiktok_core.flows.access import usable_tokens
 from tiktok_core.flows.exchange import Context
-from tiktok_core.ports import AsyncClock, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
+from tiktok_core.ports import AsyncClock, AsyncJournal, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
 
 __all__ = ["AsyncAccount", "AsyncTikTok"]
 
@@ -75,6 +77,7 @@ class AsyncAccount:
         is_aigc: bool = False,
         draft: bool = False,
         chunk_size: int | None = None,
+        key: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         wait: bool = True,
     ) -> Publication:
@@ -93,6 +96,8 @@ class AsyncAccount:
             is_aigc: made by AI, to be labelled so.
             draft: to the creator's inbox, to be finished in the app; TikTok takes no other setting then.
             chunk_size: bytes of a chunk; planned unless given.
+            key: names this wish: the same key never makes a second post, and answers with the first one. A random one
+                unless given; it stands in the result and in every error.
             on_progress: told of bytes sent and of each status.
             wait: follow the post to its end; otherwise return once it is handed over.
 
@@ -126,6 +131,7 @@ class AsyncAccount:
             video,
             post,
             chunk_size=chunk_size,
+            key=key,
             on_progress=on_progress,
             until_final=wait,
         )
@@ -144,6 +150,7 @@ class AsyncAccount:
         brand_organic_toggle: bool = False,
         is_aigc: bool = False,
         draft: bool = False,
+        key: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         wait: bool = True,
     ) -> Publication:
@@ -161,6 +168,7 @@ class AsyncAccount:
             brand_organic_toggle: promotes the creator's own business.
             is_aigc: made by AI, to be labelled so.
             draft: to the creator's inbox, to be finished in the app.
+            key: names this wish, as for `post_video`.
             on_progress: told of each status.
             wait: follow the post to its end; otherwise return once TikTok took it.
 
@@ -185,7 +193,66 @@ class AsyncAccount:
             is_aigc=is_aigc,
             draft=draft,
         )
-        return await publish.post_photos(self._context, self._open_id, post, on_progress=on_progress, until_final=wait)
+        return await publish.post_photos(
+            self._context, self._open_id, post, key=key, on_progress=on_progress, until_final=wait
+        )
+
+    async def resume(
+        self,
+        key: str,
+        video: str | HasPath | Source | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        wait: bool = True,
+    ) -> Publication:
+        """Go on with a post of the journal, in this process or after another one ended; an ended one is just told.
+
+        Args:
+            key: what the post is known by.
+            video: the file again, where it was a source without a name, or has moved.
+            on_progress: told of bytes sent and of each status.
+            wait: follow the post to its end; otherwise return once it is handed over.
+
+        Raises:
+            InvalidInput: the journal of this account has no such post.
+            OutcomeUnknown: nobody can say whether it was posted; see `settle`.
+            TikTokError: as for `post_video`.
+        """
+        return await publish.resume(self._context, self._open_id, key, video, on_progress=on_progress, until_final=wait)
+
+    async def advance(self, key: str, video: str | HasPath | Source | None = None) -> Step:
+        """Take one step of a post of the journal, and say when to come again. Any number of processes may call it.
+
+        Raises:
+            InvalidInput: the journal of this account has no such post.
+            TikTokError: as the step ended; what is known by then is stored.
+        """
+        return await publish.one_step(self._context, self._open_id, key, video)
+
+    async def posts(self) -> tuple[Record, ...]:
+        """Return the journal of this account: posts under way and those of the last 90 days, the oldest first.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        return await publish.posts(self._context, self._open_id)
+
+    async def unfinished(self) -> tuple[Record, ...]:
+        """Return this account's posts that have not ended, the oldest first.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        return await publish.unfinished(self._context, self._open_id)
+
+    async def settle(self, key: str, *, posted: bool) -> Publication:
+        """Write down how a post ended whose outcome was unknown, as a person found out by looking at the account.
+
+        Raises:
+            InvalidInput: there is no such post, or its outcome is not unknown.
+            LeaseLost: another process is at work on it.
+        """
+        return await publish.settle(self._context, self._open_id, key, posted=posted)
 
     async def publish_status(self, publish_id: str) -> Publication:
         """Ask how a post is doing; a failed one is told, not raised.
@@ -247,15 +314,18 @@ class AsyncTikTok:
         app: the app, as registered in TikTok's developer portal.
         transport: sends requests.
         tokens: keeps tokens.
+        journal: keeps the record of each post, so that none is made twice and each can be gone on with.
         clock: time and waiting.
         protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
         timeout: seconds for each single wait of a request.
+        deadline: seconds for a call with all its repetitions.
+        retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
 
-    Whoever makes the adapters closes them: as a context manager this closes transport and tokens at the end.
+    Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
     """
 
     def __init__(
@@ -264,12 +334,15 @@ class AsyncTikTok:
         *,
         transport: AsyncTransport,
         tokens: AsyncTokenStore,
+        journal: AsyncJournal,
         clock: AsyncClock,
         protect: AsyncProtect | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         timeout: float = 30.0,
+        deadline: float = 120.0,
+        retries: int = 2,
         patience: float = 900.0,
     ) -> None:
         self._context = Context(
@@ -277,12 +350,14 @@ class AsyncTikTok:
             endpoints=endpoints or Endpoints(),
             transport=transport,
             tokens=tokens,
+            journal=journal,
             clock=clock,
             protect=protect or _awaited,
             entropy=entropy,
             open_source=open_source,
             timeout=timeout,
-            patience=patience,
+            patience=Patience(retries=retries, deadline=deadline),
+            follow_for=patience,
         )
 
     @property
@@ -346,11 +421,14 @@ class AsyncTikTok:
         return tuple(tokens for tokens in found if tokens is not None)
 
     async def close(self) -> None:
-        """Close the transport and the token store."""
+        """Close the transport, the token store and the journal."""
         try:
             await self._context.transport.close()
         finally:
-            await self._context.tokens.close()
+            try:
+                await self._context.tokens.close()
+            finally:
+                await self._context.journal.close()
 
     async def __aenter__(self) -> Self:
         return self

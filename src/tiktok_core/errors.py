@@ -93,7 +93,8 @@ class TikTokError(Exception):
     """The root of all errors of this library; it is never raised itself.
 
     Attributes:
-        key: what the post is known by in the journal, on every error of a call that posts.
+        key: what the post is known by in the journal, on every error of a call that posts. So is `publish_id`, once
+            TikTok has named the post.
     """
 
     # No field: every class would have to take it first, and it is known only to whoever lets the error out.
@@ -378,15 +379,18 @@ class StillProcessing(TikTokError):
         publish_id: ask its status later.
         status: the last word that TikTok said.
         waited: seconds.
+        trouble: what ended the waiting early, in one clause; empty when it was our patience.
     """
 
     publish_id: str
     status: str
     waited: float
+    trouble: str = ""
 
     def __str__(self) -> str:
+        trouble = f" (and can no longer be followed: {self.trouble.rstrip('.')})" if self.trouble else ""
         return (
-            f"Post {self.publish_id} is still {self.status} after {self.waited:.0f} s; "
+            f"Post {self.publish_id} is still {self.status} after {self.waited:.0f} s{trouble}; "
             "TikTok goes on by itself: ask its status later, and do not post again."
         )
 

@@ -6,21 +6,23 @@ import pickle
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tiktok_adapters.clocks import AsyncioClock, SystemClock
+from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse_fault
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.sources import BytesSource
-from tiktok_adapters.stores.memory import MemoryTokenStore
-from tiktok_adapters.stores.threaded import ThreadedTokenStore
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
+from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core import App, AsyncTikTok, Endpoints, TikTok, TikTokError, Tokens
+from tiktok_core.blocking import lift_clock
 
 SECRET = "canary-of-a-client-secret"
 VIDEO = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
@@ -85,13 +87,20 @@ def test_the_blocking_client_shows_no_secret(
     app = App(DEFAULT_CLIENT_KEY, SECRET, "https://app.example.com/callback/")
     errors: list[BaseException] = []
     with TikTok(
-        app, transport=Urllib3Transport(), tokens=store, clock=SystemClock(), endpoints=endpoints, timeout=5
+        app,
+        transport=Urllib3Transport(),
+        tokens=store,
+        journal=MemoryJournal(),
+        clock=ManualClock(datetime.now(UTC)),
+        endpoints=endpoints,
+        timeout=5,
     ) as tiktok:
         begun = tiktok.authorization()
         callback = simulated.authorize(begun.url)
         account = tiktok.sign_in(begun, callback)
         for fault in FAULTS:
-            simulated.faults.add(parse_fault(fault))
+            simulated.faults.clear()
+            simulated.faults.add(parse_fault(fault.replace("=", "x99=", 1)))
             simulated.world.quotas = Quotas()
             try:
                 account.refresh() if fault.startswith("token") else account.post_video(VIDEO, privacy_level="SELF_ONLY")
@@ -119,7 +128,8 @@ def test_the_asynchronous_client_shows_no_secret(
             app,
             transport=AiohttpTransport(),
             tokens=ThreadedTokenStore(store),
-            clock=AsyncioClock(),
+            journal=ThreadedJournal(MemoryJournal()),
+            clock=lift_clock(ManualClock(datetime.now(UTC))),
             endpoints=endpoints,
             timeout=5,
         ) as tiktok:
@@ -127,7 +137,8 @@ def test_the_asynchronous_client_shows_no_secret(
             callback = simulated.authorize(begun.url)
             account = await tiktok.sign_in(begun, callback)
             for fault in FAULTS:
-                simulated.faults.add(parse_fault(fault))
+                simulated.faults.clear()
+                simulated.faults.add(parse_fault(fault.replace("=", "x99=", 1)))
                 simulated.world.quotas = Quotas()
                 try:
                     if fault.startswith("token"):

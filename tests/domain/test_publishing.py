@@ -1,13 +1,13 @@
 """The life of a post, the pace of questions, the fields of a profile, and what every refusal means."""
 
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.library import USER_FIELDS, user_fields
-from tiktok_core.domain.publishing import Publication, PublishStatus, follow, poll_waits
+from tiktok_core.domain.publishing import Publication, PublishStatus, check_publish_id, follow, poll_pause
 from tiktok_core.domain.refusals import REFUSALS, explain
 from tiktok_core.errors import InvalidInput
 
@@ -54,9 +54,25 @@ def test_later_news_replace_older_ones(before: str, after: str) -> None:
     assert follow(publication(before), publication(after)).status == after
 
 
+def pauses(count: int) -> list[float]:
+    """Return the waits before that many questions, each asked as soon as the wait is over."""
+    found: list[float] = []
+    for _ in range(count):
+        found.append(poll_pause(sum(found)))
+    return found
+
+
+@pytest.mark.parametrize("publish_id", ["", "x" * 65, "a b", "a\nb", "é", "\ud800"])
+def test_what_cannot_be_a_publish_id_is_refused(publish_id: str) -> None:
+    """TikTok's ids are up to 64 printable characters; anything else is a slip of whoever asks."""
+    with pytest.raises(InvalidInput, match="publish_id"):
+        check_publish_id(publish_id)
+    check_publish_id("v_pub_file~v2-1.7300000000000000001")
+
+
 def test_questions_come_ever_more_slowly() -> None:
     """The waits are 1, 1.5, 2.25 and so on, and never more than ten seconds."""
-    waits = list(islice(poll_waits(), 50))
+    waits = pauses(50)
     assert waits[:4] == [1.0, 1.5, 2.25, 3.375]
     assert all(later == pytest.approx(min(earlier * 1.5, 10.0)) for earlier, later in pairwise(waits))
     assert waits[-1] == 10.0
@@ -64,7 +80,7 @@ def test_questions_come_ever_more_slowly() -> None:
 
 def test_fewer_questions_a_minute_than_tiktok_allows() -> None:
     """No minute has more than the thirty questions of TikTok's quota."""
-    waits = list(islice(poll_waits(), 200))
+    waits = pauses(200)
     assert all(sum(waits[start : start + 30]) > 60 for start in range(len(waits) - 30))
 
 

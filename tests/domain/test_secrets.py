@@ -44,7 +44,7 @@ HOLDERS = {
         code_verifier=Secret(CANARY),
     ),
     "callback": Callback(code=Secret(CANARY)),
-    "ticket": Ticket(publish_id="v_pub_file~v2-1.1", upload_url=URL),
+    "ticket": Ticket(publish_id="v_pub_file~v2-1.1", upload_url=Secret(URL)),
     "request": Request(
         method="POST", url=URL, headers={"Authorization": f"Bearer {CANARY}"}, body=f"code={CANARY}".encode()
     ),

@@ -12,10 +12,10 @@ from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI, SimulatedTikTok
 from tiktok_adapters.sources import open_source
-from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, Secret, TikTok
-from tiktok_core.blocking import lift_clock, lift_tokens, lift_transport
+from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
 
 T = TypeVar("T")
 
@@ -29,12 +29,14 @@ class Bench:
         sim: the simulated TikTok behind it.
         clock: the clock of both.
         store: the tokens.
+        journal: the records.
     """
 
     tiktok: Any
     sim: SimulatedTikTok
     clock: ManualClock
     store: MemoryTokenStore
+    journal: MemoryJournal
     runner: Callable[[Coroutine[Any, Any, Any]], Any]
 
     def run(self, result: Any) -> Any:
@@ -58,7 +60,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Give a client of each world in turn."""
     clock = ManualClock()
     sim = SimulatedTikTok(clock)
-    store = MemoryTokenStore()
+    store, journal = MemoryTokenStore(), MemoryJournal()
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
     transport = FakeTransport(sim.handle, wait=clock.advance)
     if request.param == "blocking":
@@ -66,20 +68,24 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             app,
             transport=transport,
             tokens=store,
+            journal=journal,
             clock=clock,
             protect=MainThreadProtect(),
             open_source=open_source,
         )
-        yield Bench(tiktok, sim, clock, store, runner=lambda _: pytest.fail("a blocking client gave a coroutine"))
+        yield Bench(
+            tiktok, sim, clock, store, journal, runner=lambda _: pytest.fail("a blocking client gave a coroutine")
+        )
     else:
         with asyncio.Runner() as runner:
             tiktok = AsyncTikTok(
                 app,
                 transport=lift_transport(transport),
                 tokens=lift_tokens(store),
+                journal=lift_journal(journal),
                 clock=lift_clock(clock),
                 protect=AsyncioProtect(),
                 open_source=open_source,
             )
-            yield Bench(tiktok, sim, clock, store, runner=runner.run)
+            yield Bench(tiktok, sim, clock, store, journal, runner=runner.run)
     sim.close()

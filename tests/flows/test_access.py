@@ -103,7 +103,7 @@ def test_a_renewal_after_the_end_that_fails_is_told(bench: Any) -> None:
     """Without a live token the transport's error is the answer, and the stored tokens stay."""
     account = bench.signed_in()
     bench.clock.advance(7300)
-    bench.sim.faults.add(parse_fault("token=unreachable"))
+    bench.sim.faults.add(parse_fault("tokenx2=unreachable"))
     with pytest.raises(NotSent):
         bench.run(account.creator_info())
     assert bench.store.accounts() == (account.open_id,)

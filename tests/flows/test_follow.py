@@ -67,16 +67,16 @@ def test_a_token_that_dies_while_waiting_never_begins_another_post(bench: Any) -
 
 @pytest.mark.parametrize("fault", ["unreachable", "drop-after", "status:503", "code:internal_error", "truncate"])
 def test_a_few_lost_answers_do_not_end_the_wait(bench: Any, fault: str) -> None:
-    """Four questions in a row may go unanswered."""
+    """Four questions in a row may go unanswered, each of them asked three times."""
     account = bench.signed_in()
-    bench.sim.faults.add(parse_fault(f"statusx4={fault}"))
+    bench.sim.faults.add(parse_fault(f"statusx12={fault}"))
     assert bench.run(account.post_video(CLIP, draft=True)).is_final
 
 
 def test_a_network_that_is_gone_ends_the_wait_with_the_post_named(bench: Any) -> None:
     """After five lost answers the error tells of the post, which goes on without us."""
     account = bench.signed_in()
-    bench.sim.faults.add(parse_fault("statusx5=unreachable"))
+    bench.sim.faults.add(parse_fault("statusx99=unreachable"))
     with pytest.raises(StillProcessing) as raised:
         bench.run(account.post_video(CLIP, draft=True))
     assert isinstance(raised.value.__cause__, NotSent)
@@ -86,7 +86,7 @@ def test_a_network_that_is_gone_ends_the_wait_with_the_post_named(bench: Any) ->
 def test_a_network_that_was_never_there_is_told_as_such(bench: Any) -> None:
     """Asking for a post of which nothing is known ends with the network's error."""
     account = bench.signed_in()
-    bench.sim.faults.add(parse_fault("statusx5=unreachable"))
+    bench.sim.faults.add(parse_fault("statusx99=unreachable"))
     with pytest.raises(NotSent):
         bench.run(account.wait("v_pub_file~v2-1.1"))
 

@@ -180,7 +180,7 @@ def test_tokens_that_tiktok_no_longer_knows_are_forgotten_all_the_same(bench: An
 def test_a_revocation_that_tiktok_did_not_hear_keeps_the_tokens(bench: Any) -> None:
     """Tokens are not forgotten while they still open the account."""
     account = bench.signed_in()
-    bench.sim.faults.add(parse_fault("revoke=unreachable"))
+    bench.sim.faults.add(parse_fault("revokex3=unreachable"))
     with pytest.raises(Exception, match="revoke"):
         bench.run(account.revoke())
     assert bench.store.accounts() == (account.open_id,)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.app import Endpoints
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import ForeignUploadHost, PostingRefused, UnexpectedResponse
 from tiktok_core.wire.envelope import open_envelope, read_json
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
@@ -124,7 +125,7 @@ def test_the_documents_tickets_are_read() -> None:
     """An upload has an id and a URL, to the letter; a pull has an id, and any URL beside it is left alone."""
     data = {"publish_id": "v_pub_file~v2-1.7300000000000000001", "upload_url": UPLOAD_URL}
     ticket = read_ticket(REQUEST, ok(data), TIKTOK, uploads=True)
-    assert (ticket.publish_id, ticket.upload_url) == (data["publish_id"], UPLOAD_URL)
+    assert (ticket.publish_id, ticket.upload_url) == (data["publish_id"], Secret(UPLOAD_URL))
     pulled = read_ticket(REQUEST, ok({**data, "upload_url": "http://evil.example/"}), TIKTOK, uploads=False)
     assert (pulled.publish_id, pulled.upload_url) == (data["publish_id"], None)
 

@@ -212,7 +212,7 @@ def test_the_profile_is_asked_by_fields() -> None:
 def test_a_chunk_carries_no_token() -> None:
     """The PUT goes to the upload URL to the letter, with the type and an exact inclusive range, and nothing of ours."""
     source, told = Bytes(b"", size=50_000_123), list[int]()
-    request = chunk_request(UPLOAD_URL, source, (40_000_000, 50_000_122), MediaType.MP4, told.append)
+    request = chunk_request(Secret(UPLOAD_URL), source, (40_000_000, 50_000_122), MediaType.MP4, told.append)
     assert (request.method, request.url) == ("PUT", UPLOAD_URL)
     assert request.headers == {"Content-Type": "video/mp4", "Content-Range": "bytes 40000000-50000122/50000123"}
     assert request.body == FileSlice(source, 40_000_000, 10_000_123)

@@ -208,8 +208,9 @@ def _redirect_problems(uri: str, kind: AppKind) -> Iterator[str]:
     except ValueError:
         yield "is not a URL"
         return
-    if len(uri) >= REDIRECT_LENGTH:
-        yield f"has {len(uri)} characters, TikTok takes fewer than {REDIRECT_LENGTH}"
+    longest = len(uri.replace(":*/", ":65535/", 1))
+    if longest >= REDIRECT_LENGTH:
+        yield f"has {longest} characters (its port filled in), TikTok takes fewer than {REDIRECT_LENGTH}"
     if "?" in uri:
         yield "must not have a query: TikTok refuses it at registration and at sign-in"
     if "#" in uri:

@@ -4,6 +4,7 @@ A record is stored before each act that the world can see, so that whoever comes
 happened. What belongs here: the record, its stages, and the rules by which they follow one another; no I/O.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -19,12 +20,14 @@ from tiktok_core.domain.tokens import Secret
 __all__ = [
     "KEEP",
     "MOST_INITS",
+    "MOST_LOST_INITS",
     "Record",
     "Stage",
     "Wish",
     "begun",
     "ended",
     "init_sent",
+    "learned_chunk",
     "moved",
     "next_chunk",
     "not_begun",
@@ -42,6 +45,8 @@ UPLOAD_LIFE: Final = timedelta(hours=1)
 """Life of an upload URL; source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide."""
 MOST_INITS: Final = 3
 """Inits that one key may send for a file: each may cost a place among the creator's five pending shares."""
+MOST_LOST_INITS: Final = 2
+"""Inits after which a lost answer is no longer followed by another one."""
 
 
 class Stage(StrEnum):
@@ -185,7 +190,7 @@ def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
         updated_at=now,
         handed_at=now if record.wish.is_pulled else None,
         publish_id=ticket.publish_id,
-        upload_url=Secret(ticket.upload_url) if ticket.upload_url else None,
+        upload_url=ticket.upload_url,
     )
 
 
@@ -241,6 +246,19 @@ def upload_ended(record: Record, now: datetime) -> bool:
     return record.init_at is None or now >= record.init_at + UPLOAD_LIFE
 
 
+def learned_chunk(records: Iterable[Record], app: str) -> int | None:
+    """Return the chunk size that TikTok took of this app last when it had refused the usual one; None if it never did.
+
+    TikTok's limits have differed between its servers, so what was found out for one post serves the next.
+    """
+    found = [
+        (record.updated_at, record.plan.chunk_size)
+        for record in records
+        if record.app == app and record.plan and record.plan != record.wish.plan and record.publish_id
+    ]
+    return max(found)[1] if found else None
+
+
 def next_chunk(record: Record) -> tuple[int, int]:
     """Return first and last byte (inclusive) of what to send next: from the offset to the end of its chunk."""
     plan = record.plan
@@ -250,17 +268,22 @@ def next_chunk(record: Record) -> tuple[int, int]:
     return record.offset, plan.chunk(index)[1]
 
 
-def proved_offset(record: Record, said: int) -> int:
+def proved_offset(record: Record, said: int, *, refused: bool) -> int:
     """Return how many bytes TikTok has, when it says `said`, which may be a count or the last offset.
 
-    A chunk's border decides, for TikTok stores whole chunks; off the borders it is read as a count, unless that is just
-    where TikTok has refused to go on.
+    A chunk's border decides, for TikTok stores whole chunks; off the borders the figure is read as a count. A figure
+    beyond the file proves nothing.
+
+    Args:
+        record: the post.
+        said: TikTok's figure.
+        refused: whether TikTok has just refused to go on at the record's offset, so that this is not the answer.
     """
     plan = record.plan
     if plan is None:
         raise ValueError("what TikTok pulls has no chunks")
-    borders = {plan.video_size, *(first for first in (said, said + 1) if first % plan.chunk_size == 0)}
-    for offset in (said, said + 1):
-        if offset in borders and offset <= plan.video_size and offset != record.offset:
-            return offset
-    return min(said + 1 if said == record.offset else said, plan.video_size)
+    possible = [
+        offset for offset in (said, said + 1) if offset <= plan.video_size and not (refused and offset == record.offset)
+    ]
+    borders = [offset for offset in possible if offset % plan.chunk_size == 0 or offset == plan.video_size]
+    return next(iter([*borders, *possible]), record.offset)

@@ -3,19 +3,21 @@
 Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status.
 """
 
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, Literal
 
 from attrs import frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import InvalidInput, Problem
 
-__all__ = ["Progress", "Publication", "PublishStatus", "Ticket", "follow", "poll_waits"]
+__all__ = ["Progress", "Publication", "PublishStatus", "Step", "Ticket", "check_publish_id", "follow", "poll_pause"]
 
 FIRST_WAIT: Final = 1.0
 WAIT_GROWTH: Final = 1.5
 LONGEST_WAIT: Final = 10.0
+LONGEST_ID: Final = 64
 
 
 class PublishStatus(StrEnum):
@@ -41,10 +43,7 @@ class Ticket:
     """
 
     publish_id: str
-    upload_url: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Ticket(publish_id={self.publish_id!r})"
+    upload_url: Secret | None = None
 
 
 @frozen(kw_only=True)
@@ -82,6 +81,19 @@ class Publication:
 
 
 @frozen(kw_only=True)
+class Step:
+    """One step of a post.
+
+    Attributes:
+        publication: the post as it is now.
+        again_in: seconds after which to come again; None when it has ended.
+    """
+
+    publication: Publication
+    again_in: float | None
+
+
+@frozen(kw_only=True)
 class Progress:
     """How far a post is, for a progress bar.
 
@@ -113,9 +125,24 @@ def follow(known: Publication | None, told: Publication) -> Publication:
     return told
 
 
-def poll_waits() -> Iterator[float]:
-    """Yield the seconds to wait before each question for the status: 1, then each 1.5 times the last, at most 10."""
-    wait = FIRST_WAIT
-    while True:
-        yield wait
-        wait = min(wait * WAIT_GROWTH, LONGEST_WAIT)
+def poll_pause(elapsed: float) -> float:
+    """Return the seconds to wait before the next question, `elapsed` seconds after TikTok had all that it needs.
+
+    That gives 1, then each wait 1.5 times the last, at most 10, without remembering any of them.
+    """
+    return min(FIRST_WAIT + elapsed * (WAIT_GROWTH - 1), LONGEST_WAIT)
+
+
+def check_publish_id(publish_id: str) -> None:
+    """Refuse what cannot be a publish id: TikTok's are opaque, at most 64 characters, printable.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if (
+        not (publish_id.isascii() and publish_id.isprintable() and 0 < len(publish_id) <= LONGEST_ID)
+        or " " in publish_id
+    ):
+        raise InvalidInput(
+            (Problem("publish_id", f"is 1 to {LONGEST_ID} characters without blanks, as TikTok gave it"),)
+        )

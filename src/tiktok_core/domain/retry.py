@@ -11,7 +11,7 @@ from attrs import frozen
 
 from tiktok_core.errors import Interrupted, NotSent, RateLimited, ServerError, TikTokError
 
-__all__ = ["Operation", "Patience", "pause_before_retry"]
+__all__ = ["Operation", "Patience", "backoff", "pause_before_retry"]
 
 BASE: Final = 0.5
 LONGEST: Final = 30.0
@@ -29,11 +29,11 @@ class Operation(StrEnum):
     CHUNK = "chunk"
 
 
-HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.INIT_UPLOAD, Operation.REFRESH, Operation.REVOKE})
-"""What may be repeated though TikTok may have done it. A read changes nothing; an init of an upload posts nothing without
-bytes (it may cost a pending share); a refresh with the same token, if refused, proves that the first was heard; what is
-revoked stays revoked. Not so a pull, which publishes by itself; a code, which is spent once; and a chunk, before which
-TikTok is asked for its offset."""
+HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.REFRESH, Operation.REVOKE})
+"""What may be repeated though TikTok may have done it. A read changes nothing; a refresh with the same token, if refused,
+proves that the first was heard; what is revoked stays revoked. Not so a pull, which publishes by itself; a code, which is
+spent once; a chunk, before which TikTok is asked for its offset; nor the init of an upload: that one posts nothing
+without bytes, but each may cost a pending share, so the journal counts them and repeats it."""
 
 
 @frozen(kw_only=True)
@@ -67,8 +67,13 @@ def pause_before_retry(
     )
     if not may_repeat or tried > patience.retries:
         return None
-    pause = jitter * min(LONGEST, BASE * 2 ** (tried - 1))
+    pause = backoff(tried, jitter)
     if isinstance(error, RateLimited):
         # Earlier than asked is no use; a little later does not hurt.
         pause += error.retry_after
     return pause if spent + pause < patience.deadline else None
+
+
+def backoff(tried: int, jitter: float) -> float:
+    """Return the seconds to wait after the `tried`-th try: a random part of 0.5 s, doubled each time, at most 30 s."""
+    return jitter * min(LONGEST, BASE * float(1 << min(tried - 1, 10)))

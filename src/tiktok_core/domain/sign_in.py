@@ -20,7 +20,10 @@ CLASSES: Final[dict[str, type[SignInFailed]]] = {"access_denied": AccessDenied, 
 
 @frozen(kw_only=True)
 class Authorization:
-    """A sign-in that was begun. Keep it until the answer comes; in a web application, in the person's session.
+    """A sign-in that was begun, to be kept until the answer comes.
+
+    A web application keeps its strings in the person's session (`state.reveal()`, `code_verifier.reveal()`) and makes
+    an equal value of them when the answer comes: secrets are not pickled.
 
     Attributes:
         url: the page to open in the person's browser.

@@ -12,8 +12,9 @@ from typing import Final, TypeVar
 
 from attrs import evolve
 
+from tiktok_core.domain.retry import Operation, Patience
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh, renewed
-from tiktok_core.errors import AccessTokenInvalid, ApiError, GrantRejected, SignInRequired, TransportError
+from tiktok_core.errors import AccessTokenInvalid, GrantRejected, SignInRequired, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, exchange
 from tiktok_core.wire.http import Request, Response
 from tiktok_core.wire.oauth import read_tokens, refresh_request
@@ -29,7 +30,11 @@ LEASE_WAIT: Final = 0.05
 
 
 async def authorized(
-    context: Context, account: str, build: Callable[[Secret], Request], read: Callable[[Request, Response], T]
+    context: Context,
+    account: str,
+    build: Callable[[Secret], Request],
+    read: Callable[[Request, Response], T],
+    operation: Operation = Operation.READ,
 ) -> T:
     """Make a call with the account's access token; renew and repeat it once when TikTok refuses the token.
 
@@ -41,10 +46,10 @@ async def authorized(
     """
     tokens = await usable_tokens(context, account)
     try:
-        return await exchange(context, build(tokens.access_token), read)
+        return await exchange(context, build(tokens.access_token), read, operation)
     except AccessTokenInvalid:
         tokens = await refreshed(context, account, tokens)
-    return await exchange(context, build(tokens.access_token), read)
+    return await exchange(context, build(tokens.access_token), read, operation)
 
 
 async def usable_tokens(context: Context, account: str) -> Tokens:
@@ -61,8 +66,8 @@ async def usable_tokens(context: Context, account: str) -> Tokens:
         return tokens
     try:
         return await refreshed(context, account, tokens)
-    except (TransportError, ApiError):
-        if tokens.is_expired(context.clock.now()):
+    except TikTokError as error:
+        if isinstance(error, (SignInRequired, StoreError)) or tokens.is_expired(context.clock.now()):
             raise
         return tokens
 
@@ -104,9 +109,18 @@ async def _renew(context: Context, account: str, owner: str, stale: Tokens) -> T
 async def _renewed_and_saved(context: Context, account: str, tokens: Tokens) -> Tokens:
     request = refresh_request(context.app, context.endpoints, tokens.refresh_token)
     read = partial(read_tokens, now=context.clock.now())
-    fresh = renewed(tokens, await exchange(context, evolve(request, time_limit=REFRESH_LIMIT), read))
+    request = evolve(request, time_limit=REFRESH_LIMIT / 2)
+    answer = await exchange(_hasty(context), request, read, Operation.REFRESH)
+    if answer.open_id not in ("", tokens.open_id):
+        raise SignInRequired(account, "TikTok renewed it into another account's tokens, which were not kept")
+    fresh = renewed(tokens, answer)
     await context.tokens.save(account, fresh)
     return fresh
+
+
+def _hasty(context: Context) -> Context:
+    # Everything has to be over before the lease is: one repetition, and no long wait.
+    return evolve(context, patience=Patience(retries=min(1, context.patience.retries), deadline=REFRESH_LIMIT / 2))
 
 
 async def _newer(context: Context, account: str, refused: Tokens, error: GrantRejected) -> Tokens:

@@ -1,18 +1,23 @@
-"""One request and its answer; and the context that every flow is given: the app, the ports, and how patient to be."""
+"""One request and its answer, repetitions included; and the context that every flow is given."""
 
+import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from attrs import evolve, field, frozen
 
 from tiktok_core.domain.app import App, Endpoints
-from tiktok_core.ports import AsyncClock, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
+from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
+from tiktok_core.errors import TikTokError
+from tiktok_core.ports import AsyncClock, AsyncJournal, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
 from tiktok_core.wire.envelope import USER_AGENT
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["Context", "exchange"]
 
 T = TypeVar("T")
+
+log: Final = logging.getLogger("tiktok_core")
 
 
 @frozen(kw_only=True)
@@ -24,32 +29,57 @@ class Context:
         endpoints: where TikTok is.
         transport: sends requests.
         tokens: keeps tokens and leases.
+        journal: keeps the record of each post.
         clock: time and waiting.
         protect: finishes what must not be cut in two.
         entropy: returns that many unpredictable bytes.
         open_source: opens a named file; None where the embedder gives sources only.
         timeout: seconds for each single wait of a request.
-        patience: seconds to follow a post before saying that it is still processing.
+        patience: how long to try a call.
+        follow_for: seconds to follow a post before saying that it is still processing.
     """
 
     app: App
     endpoints: Endpoints
     transport: AsyncTransport = field(repr=False)
     tokens: AsyncTokenStore = field(repr=False)
+    journal: AsyncJournal = field(repr=False)
     clock: AsyncClock = field(repr=False)
     protect: AsyncProtect = field(repr=False)
     entropy: Callable[[int], bytes] = field(repr=False)
     open_source: Callable[[str | HasPath], Source] | None = field(repr=False)
-    timeout: float = 30.0
-    patience: float = 900.0
+    timeout: float
+    patience: Patience
+    follow_for: float
+
+    def jitter(self) -> float:
+        """Return a random number from 0 to 1."""
+        return int.from_bytes(self.entropy(4), "big") / 2**32
 
 
-async def exchange(context: Context, request: Request, read: Callable[[Request, Response], T]) -> T:
-    """Send a request and return what `read` makes of the answer.
+async def exchange(
+    context: Context, request: Request, read: Callable[[Request, Response], T], operation: Operation
+) -> T:
+    """Send a request and return what `read` makes of the answer; repeat it where that can do no harm.
 
     Raises:
         TransportError: no answer.
         ApiError, SignInFailed, UnexpectedResponse: as `read` finds.
     """
     request = evolve(request, headers={"User-Agent": USER_AGENT, **request.headers}, timeout=context.timeout)
-    return read(request, await context.transport.send(request))
+    began, tried = context.clock.now(), 0
+    while True:
+        tried += 1
+        try:
+            response = await context.transport.send(request)
+            log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
+            return read(request, response)
+        except TikTokError as error:
+            spent = (context.clock.now() - began).total_seconds()
+            pause = pause_before_retry(
+                operation, error, tried=tried, spent=spent, patience=context.patience, jitter=context.jitter()
+            )
+            if pause is None:
+                raise
+            log.warning("%s: %s; again in %.1f s", request.name, type(error).__name__, pause)
+        await context.clock.sleep(pause)

@@ -8,10 +8,18 @@ from attrs import evolve
 
 from tiktok_core.domain.app import DEFAULT_SCOPES, check_scopes
 from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, encoding_for, make_state, make_verifier
+from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.sign_in import Authorization, granted_code
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import GrantRejected, InvalidSettings, Problem, SignInRequired
-from tiktok_core.flows.access import refreshed
+from tiktok_core.errors import (
+    AccessTokenInvalid,
+    GrantRejected,
+    InvalidSettings,
+    Problem,
+    SignInRequired,
+    UnexpectedResponse,
+)
+from tiktok_core.flows.access import refreshed, usable_tokens
 from tiktok_core.flows.exchange import Context, exchange
 from tiktok_core.wire.oauth import (
     authorization_url,
@@ -72,7 +80,10 @@ async def complete(context: Context, authorization: Authorization, callback: str
     request = evolve(code_request(context.app, context.endpoints, authorization, code), fresh_connection=True)
 
     async def spend() -> Tokens:
-        tokens = await exchange(context, request, partial(read_tokens, now=context.clock.now()))
+        read = partial(read_tokens, now=context.clock.now())
+        tokens = await exchange(context, request, read, Operation.SPEND_CODE)
+        if not tokens.open_id:
+            raise UnexpectedResponse(request.name, "it names no open_id")
         await context.tokens.save(tokens.open_id, tokens)
         return tokens
 
@@ -89,12 +100,14 @@ async def renew(context: Context, account: str) -> Tokens:
 
 async def revoke(context: Context, account: str) -> None:
     """End what the person granted, at TikTok and then here; tokens that TikTok no longer knows are forgotten, too."""
-    tokens = await context.tokens.load(account)
-    if tokens is None:
+    if await context.tokens.load(account) is None:
         return
-    request = revoke_request(context.app, context.endpoints, tokens.access_token)
-    with suppress(GrantRejected):  # Revoked before: what was wanted is the case.
-        await exchange(context, request, read_revoked)
+    # Ended before, in whichever way: what was wanted is the case.
+    with suppress(GrantRejected, AccessTokenInvalid, SignInRequired):
+        # TikTok ends what a live token stands for.
+        tokens = await usable_tokens(context, account)
+        request = revoke_request(context.app, context.endpoints, tokens.access_token)
+        await exchange(context, request, read_revoked, Operation.REVOKE)
     await context.tokens.delete(account)
 
 

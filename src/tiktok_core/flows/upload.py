@@ -1,4 +1,4 @@
-"""Handing over the bytes of a video: chunk after chunk, each exactly where TikTok expects it."""
+"""Sending one chunk of a video exactly where TikTok expects it, and reading what the upload host says to it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,16 +7,29 @@ from typing import Final
 from attrs import evolve, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.journal import Record, next_chunk
 from tiktok_core.domain.media import MediaType
-from tiktok_core.errors import SourceChanged, UnexpectedRedirect, UploadError, UploadExpired
+from tiktok_core.domain.retry import Operation
+from tiktok_core.errors import (
+    Interrupted,
+    NotSent,
+    SourceChanged,
+    TikTokError,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+    UploadError,
+    UploadExpired,
+)
 from tiktok_core.flows.exchange import Context, exchange
 from tiktok_core.ports import Source
 from tiktok_core.wire.publishing import ChunkAnswer, chunk_request, read_chunk_answer
 
-__all__ = ["Film", "upload"]
+__all__ = ["Doubt", "Film", "check_film", "send_next"]
 
-CREATED: Final = (200, 201)
+COMPLETE: Final = (200, 201)
 """The guide names 201 for the last chunk; clients have seen 200, too."""
+PARTIAL: Final = 206
+PASSING: Final = (408, 429)
 
 
 @frozen(kw_only=True)
@@ -25,74 +38,124 @@ class Film:
 
     Attributes:
         source: its bytes.
+        name: what it is called; None for a source without a name.
         fingerprint: what the source was when it was looked at.
         media_type: what it is.
         plan: how it is cut.
     """
 
     source: Source
+    name: str | None
     fingerprint: str
     media_type: MediaType
     plan: ChunkPlan
 
 
-async def upload(
-    context: Context, publish_id: str, upload_url: str, film: Film, on_sent: Callable[[int], None]
-) -> None:
-    """Send all chunks in order.
+@frozen
+class Doubt:
+    """A chunk of which nobody knows whether TikTok has it.
+
+    Attributes:
+        error: why.
+        said: how much TikTok has, as far as it said: a count or the last offset.
+        refused: whether TikTok refused to go on at our offset.
+    """
+
+    error: TikTokError
+    said: int | None = None
+    refused: bool = False
+
+
+async def send_next(context: Context, record: Record, film: Film, on_sent: Callable[[int], None]) -> int | Doubt:
+    """Send what comes next, and return how many bytes TikTok has proved to have, or the doubt.
 
     Args:
         context: what to work with.
-        publish_id: the post, for errors.
-        upload_url: as TikTok gave it; used to the letter.
+        record: the post, which is uploading.
         film: the video.
         on_sent: told how many bytes of the video have left.
 
     Raises:
-        SourceChanged: the file is no longer the one that was planned; nothing more was sent.
+        SourceChanged: the file is no longer the one that was planned; nothing more of it counts.
         UploadExpired: the upload URL is dead.
-        UploadError: TikTok refused a chunk.
-        TransportError: no answer to a chunk.
+        UploadError: TikTok refused the chunk for good.
+        UnexpectedResponse: an answer that contradicts what was sent.
     """
-    count = film.plan.total_chunk_count
-    for index, chunk in enumerate(film.plan.ranges()):
-        _check_source(film, publish_id)
-        request = chunk_request(upload_url, film.source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
-        try:
-            answer = await exchange(context, request, read_chunk_answer)
-        except SourceChanged as error:
-            raise evolve(error, publish_id=publish_id) from None
-        # Looked at again: bytes that changed while they were read must not be completed by another chunk.
-        _check_source(film, publish_id)
-        _check_answer(answer, publish_id, is_last=index == count - 1)
+    if record.upload_url is None:
+        raise UploadError(record.publish_id, "its upload URL is no longer known")
+    chunk = next_chunk(record)
+    check_film(film, record)
+    request = chunk_request(record.upload_url, film.source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
+    try:
+        answer = await exchange(context, request, read_chunk_answer, Operation.CHUNK)
+    except SourceChanged as error:
+        raise evolve(error, publish_id=record.publish_id) from None
+    except (Interrupted, NotSent) as error:
+        return Doubt(error)
+    result = _read(answer, record, chunk[1])
+    if result != film.source.size:
+        # Looked at again: bytes that changed while they were read must not be completed by another chunk. Where nothing
+        # is left to send it is too late for that, and to say that nothing was posted would be untrue.
+        check_film(film, record)
+    return result
+
+
+def check_film(film: Film, record: Record) -> None:
+    """Refuse to go on with a file that is not the one that was wished to be posted.
+
+    Raises:
+        SourceChanged: it is not.
+    """
+    try:
+        unchanged = film.source.fingerprint == record.wish.fingerprint
+    except SourceChanged as error:
+        raise evolve(error, publish_id=record.publish_id) from None
+    if not unchanged:
+        raise SourceChanged(record.publish_id, "the file is not the one that this post began with; post it anew")
 
 
 def _beyond(first: int, on_sent: Callable[[int], None], sent: int) -> None:
     on_sent(first + sent)
 
 
-def _check_source(film: Film, publish_id: str) -> None:
-    try:
-        unchanged = film.source.fingerprint == film.fingerprint
-    except SourceChanged as error:
-        raise evolve(error, publish_id=publish_id) from None
-    if not unchanged:
-        raise SourceChanged(publish_id, "the file was changed while it was being uploaded; post it again as it is now")
-
-
-def _check_answer(answer: ChunkAnswer, publish_id: str, *, is_last: bool) -> None:
-    status = answer.status
-    if status in CREATED or status == 206:
-        if is_last == (status in CREATED):
-            return
-        said = "that more is missing after the last byte" if is_last else "that all is there before the last byte"
-        raise UploadError(publish_id, f"the upload host says {said}", status)
-    if 300 <= status < 400:
-        raise UnexpectedRedirect(f"PUT of {publish_id}", "it sends elsewhere, and no redirect is ever followed", status)
-    if status == 403:
-        raise UploadExpired(publish_id, "the upload URL has expired (it lives one hour); post the file again", status)
-    if status == 404:
-        raise UploadExpired(publish_id, "TikTok no longer knows this upload; post the file again", status)
+def _read(answer: ChunkAnswer, record: Record, last: int) -> int | Doubt:
+    status, end = answer.status, last + 1
+    is_last = record.plan is not None and end == record.plan.video_size
+    if status in COMPLETE and is_last:
+        return end
+    if status == PARTIAL:
+        return _partial(answer, record, end, is_last=is_last)
+    refusal = _refusal(answer, record)
+    if status >= 500 or status in PASSING:
+        return Doubt(refusal)
     if status == 416:
-        raise UploadError(publish_id, f"TikTok has {answer.uploaded} bytes and expected others", status)
-    raise UploadError(publish_id, "the upload host refused the bytes", status)
+        return Doubt(refusal, answer.uploaded, refused=True)
+    raise refusal
+
+
+def _partial(answer: ChunkAnswer, record: Record, end: int, *, is_last: bool) -> int | Doubt:
+    said = answer.uploaded
+    if said is not None and said > end:
+        raise UnexpectedResponse(f"PUT of {record.publish_id}", f"it says {said} bytes after {end} were sent", PARTIAL)
+    if is_last:
+        return Doubt(UploadError(record.publish_id, "more is said to be missing after the last byte", PARTIAL), said)
+    if said in (None, end, end - 1):
+        return end
+    return Doubt(UploadError(record.publish_id, f"only {said} bytes are said to be stored of {end}", PARTIAL), said)
+
+
+def _refusal(answer: ChunkAnswer, record: Record) -> TikTokError:
+    status, publish_id = answer.status, record.publish_id
+    if 300 <= status < 400:
+        return UnexpectedRedirect(
+            f"PUT of {publish_id}", "it sends elsewhere, and no redirect is ever followed", status
+        )
+    if status == 403:
+        return UploadExpired(publish_id, "the upload URL has expired (it lives one hour)", status)
+    if status == 404:
+        return UploadExpired(publish_id, "TikTok no longer knows this upload", status)
+    if status in COMPLETE:
+        return UploadError(publish_id, "the upload host says that all is there before the last byte", status)
+    if status == 416:
+        return UploadError(publish_id, f"TikTok has {answer.uploaded} bytes and expected others", status)
+    return UploadError(publish_id, "the upload host did not take the bytes", status)

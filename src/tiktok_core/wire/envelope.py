@@ -48,6 +48,7 @@ T = TypeVar("T")
 USER_AGENT: Final = f"tiktok-open/{__version__}"
 JSON_TYPE: Final = "application/json; charset=UTF-8"
 EXCERPT: Final = 200
+LONGEST_MESSAGE: Final = 500
 TOKEN_LIKE: Final = re.compile(r"\b(?:act|rft|clt)\.\S*|[\w.~*!%+=-]{24,}")
 LONGEST_RETRY_AFTER: Final = 86_400.0
 A_MINUTE: Final = 60.0
@@ -170,7 +171,16 @@ def unreadable(
     return unexpected(request, response, reason, log_id)
 
 
+def plain(text: str) -> str:
+    """Return TikTok's words fit for one line of a message: cut, and without control characters or lone surrogates."""
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text[:LONGEST_MESSAGE]
+    ).strip()
+
+
 def _api_error(code: str, message: str, log_id: str, response: Response) -> ApiError:
+    code, message = plain(code), plain(message)
     explanation = explain(code)
     if code == "rate_limit_exceeded" or response.status == 429:
         return RateLimited(code, message, log_id, response.status, explanation, retry_after(response.headers))

@@ -12,10 +12,11 @@ from urllib.parse import parse_qsl, urlencode
 from attrs import frozen
 
 from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.sign_in import Authorization, Callback, failed
 from tiktok_core.domain.tokens import Secret, Tokens, lifetime_end, parse_scope
-from tiktok_core.errors import InvalidInput, Problem
-from tiktok_core.wire.envelope import log_id_of, open_envelope, read_json, structured, unexpected, unreadable
+from tiktok_core.errors import InvalidInput, Problem, ServerError
+from tiktok_core.wire.envelope import log_id_of, open_envelope, plain, read_json, structured, unexpected, unreadable
 from tiktok_core.wire.http import Request, Response
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
 
 TOKEN_PATH: Final = "/v2/oauth/token/"  # noqa: S105 - a path; without its last slash TikTok answers 404
 REVOKE_PATH: Final = "/v2/oauth/revoke/"
+TIKTOKS_TROUBLE: Final = ("server_error", "temporarily_unavailable")
 SHORTEST_ACCESS: Final = 7_200
 SHORTEST_REFRESH: Final = 15_552_000
 
@@ -172,8 +174,11 @@ def _accepted(request: Request, response: Response) -> Mapping[str, Any]:
     document = read_json(request, response)
     error = document.get("error")
     if isinstance(error, str) and error:
-        description = str(document.get("error_description") or "")
-        raise failed(error, description, log_id_of(document, response.headers), response.status)
+        description = plain(str(document.get("error_description") or ""))
+        log_id = log_id_of(document, response.headers)
+        if error in TIKTOKS_TROUBLE:
+            raise ServerError(error, description, log_id, response.status, explain(error))
+        raise failed(plain(error), description, log_id, response.status)
     if isinstance(error, dict):
         open_envelope(request, response)
     if response.status >= 400:

@@ -90,24 +90,30 @@ def read_ticket(request: Request, response: Response, endpoints: Endpoints, *, u
         ForeignUploadHost: the upload URL is none of TikTok's; nothing may be sent there.
         UnexpectedResponse: no publish id, or no upload URL where `uploads` needs one.
     """
-    ticket = structured(Ticket, request, response, open_envelope(request, response))
-    if not ticket.publish_id:
+    answer = structured(_TicketAnswer, request, response, open_envelope(request, response))
+    if not answer.publish_id:
         raise unexpected(request, response, "the publish_id is empty")
     if not uploads:
-        return Ticket(publish_id=ticket.publish_id)
-    if not ticket.upload_url:
+        return Ticket(publish_id=answer.publish_id)
+    if not answer.upload_url:
         raise unexpected(request, response, "it has no upload_url")
-    if not endpoints.allows_upload_to(ticket.upload_url):
+    if not endpoints.allows_upload_to(answer.upload_url):
         raise ForeignUploadHost(
             request.name,
-            f"the upload URL of {ticket.publish_id} is not on TikTok's hosts; no byte was sent",
+            f"the upload URL of {answer.publish_id} is not on TikTok's hosts; no byte was sent",
             response.status,
         )
-    return ticket
+    return Ticket(publish_id=answer.publish_id, upload_url=Secret(answer.upload_url))
+
+
+@frozen(kw_only=True)
+class _TicketAnswer:
+    publish_id: str
+    upload_url: str = ""
 
 
 def chunk_request(
-    upload_url: str,
+    upload_url: Secret,
     source: Source,
     chunk: tuple[int, int],
     media_type: MediaType,
@@ -117,7 +123,7 @@ def chunk_request(
     first, last = chunk
     return Request(
         method="PUT",
-        url=upload_url,
+        url=upload_url.reveal(),
         headers={"Content-Type": media_type.value, "Content-Range": f"bytes {first}-{last}/{source.size}"},
         body=FileSlice(source, first, last - first + 1),
         on_sent=on_sent,

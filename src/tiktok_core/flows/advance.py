@@ -1,0 +1,68 @@
+"""One step of a post: the record says which. Whoever holds the lease takes it; everybody else is told when to come again.
+
+Calling this twice, from two processes, is safe, and so is never calling it again: each step is stored before the next.
+"""
+
+from collections.abc import Callable
+
+from tiktok_core.domain.journal import Record, Stage, told
+from tiktok_core.domain.publishing import follow, poll_pause
+from tiktok_core.flows.begin import after_lost_init, begin
+from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.follow import publish_status
+from tiktok_core.flows.handover import hand_over
+from tiktok_core.flows.hold import LEASE_WAIT, Hold, Progressed, outcome_unknown, save, take
+from tiktok_core.flows.upload import Film
+
+__all__ = ["advance"]
+
+
+async def advance(
+    context: Context,
+    record: Record,
+    owner: str,
+    *,
+    film: Callable[[Record], Film],
+    on_sent: Callable[[Record, int], None],
+    is_certain: bool,
+) -> Progressed:
+    """Take one step.
+
+    Args:
+        context: what to work with.
+        record: the post, as it was last seen.
+        owner: who takes the step; the same at each step of one run.
+        film: gives the file of the record; asked only when bytes of it have to leave.
+        on_sent: told how many bytes of the video have left.
+        is_certain: whether the step before was ours and ended without a doubt.
+
+    Raises:
+        LeaseLost: somebody else has taken the post over.
+        OutcomeUnknown: nobody can say whether the post exists; a person has to.
+        TikTokError: as the step ends.
+    """
+    hold = await take(context, record.name, owner)
+    if hold is None:
+        current = await context.journal.load(record.name) or record
+        return Progressed(record=current, again_in=None if current.is_ended else LEASE_WAIT, is_ours=False)
+    record = hold.record
+    if record.is_ended:
+        return Progressed(record=record, again_in=None)
+    if record.stage is Stage.UNKNOWN:
+        raise outcome_unknown(record, "an earlier run found no answer")
+    if record.stage is Stage.PROCESSING:
+        return await _poll(context, hold)
+    if record.stage is Stage.UPLOADING:
+        return await hand_over(context, hold, film, on_sent, is_certain=is_certain)
+    if record.stage is Stage.INIT_SENT:
+        return await after_lost_init(context, hold)
+    return await begin(context, hold)
+
+
+async def _poll(context: Context, hold: Hold) -> Progressed:
+    record = hold.record
+    publication = follow(record.last, await publish_status(context, record.account, record.publish_id or ""))
+    now = context.clock.now()
+    record = record if publication == record.last else await save(context, hold, told(record, now, publication))
+    elapsed = (now - (record.handed_at or record.created_at)).total_seconds()
+    return Progressed(record=record, again_in=None if record.is_ended else poll_pause(elapsed))

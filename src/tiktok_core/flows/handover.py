@@ -1,0 +1,142 @@
+"""Handing over a file, one chunk a step. After any doubt TikTok is asked how much it has, and its word wins over ours."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from attrs import evolve
+
+from tiktok_core.domain.journal import (
+    MOST_INITS,
+    Record,
+    Stage,
+    ended,
+    moved,
+    next_chunk,
+    not_begun,
+    proved_offset,
+    told,
+    unknown,
+    upload_ended,
+)
+from tiktok_core.domain.publishing import Publication, poll_pause
+from tiktok_core.errors import TikTokError, UploadExpired
+from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.follow import PASSING, publish_status
+from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, outcome_unknown, save
+from tiktok_core.flows.upload import Doubt, Film, send_next
+
+__all__ = ["hand_over"]
+
+SLOWEST: Final = 100_000
+"""Bytes a second: a chunk that goes slower may outlive its lease, and what another holder sends then is refused by TikTok
+or by the fence."""
+
+
+async def hand_over(
+    context: Context,
+    hold: Hold,
+    film: Callable[[Record], Film],
+    on_sent: Callable[[Record, int], None],
+    *,
+    is_certain: bool,
+) -> Progressed:
+    """Send the next chunk.
+
+    Args:
+        context: what to work with.
+        hold: the post, which is uploading.
+        film: gives the file of the record; asked only when bytes of it have to leave.
+        on_sent: told how many bytes of the video have left.
+        is_certain: whether the record's offset is TikTok's own word; otherwise it is asked first.
+
+    Raises:
+        SourceChanged: the file is not the one that was wished; nothing more of it is sent.
+        UploadExpired: the upload URL is dead, and no more inits are allowed for this key.
+        UploadError: TikTok refused the chunk for good.
+        UnexpectedResponse: an answer that contradicts what was sent.
+        LeaseLost: somebody else has taken the post over.
+    """
+    if not is_certain:
+        progressed = await _ask(context, hold, None)
+        if progressed.record.stage is not Stage.UPLOADING:
+            return progressed
+        hold = evolve(hold, record=progressed.record)
+    record = hold.record
+    if upload_ended(record, context.clock.now()):
+        return await _expired(context, hold, UploadExpired(record.publish_id, "its upload URL has lived for an hour"))
+    first, last = next_chunk(record)
+    await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST))
+    try:
+        result = await send_next(context, record, film(record), partial(on_sent, record))
+    except UploadExpired as error:
+        return await _expired(context, hold, error)
+    if isinstance(result, Doubt):
+        return await _ask(context, hold, result)
+    record = await save(context, hold, moved(record, context.clock.now(), result))
+    return Progressed(record=record, again_in=poll_pause(0) if record.stage is Stage.PROCESSING else 0.0)
+
+
+async def _ask(context: Context, hold: Hold, doubt: Doubt | None) -> Progressed:
+    record = hold.record
+    trouble = doubt.error if doubt else None
+    said, refused = (doubt.said, doubt.refused) if doubt else (None, False)
+    try:
+        publication = await publish_status(context, record.account, record.publish_id or "")
+    except PASSING as error:
+        trouble = trouble or error
+        if said is not None and said + 1 == _size(record):
+            # That every byte is there has to be TikTok's plain word, not our reading of an ambiguous figure.
+            said = None
+    else:
+        if publication.is_final:
+            return await _ended(context, hold, publication)
+        counted = publication.uploaded_bytes
+        if counted is not None and not (refused and counted == record.offset):
+            # By its name a count, so no border has to decide what it means.
+            return await _at(context, hold, min(counted, _size(record)), trouble)
+    if said is None:
+        return await _at(context, hold, record.offset, trouble)
+    return await _at(context, hold, proved_offset(record, said, refused=refused), trouble)
+
+
+async def _at(context: Context, hold: Hold, offset: int, trouble: TikTokError | None) -> Progressed:
+    record = hold.record
+    if offset != record.offset:
+        record = await save(context, hold, moved(record, context.clock.now(), offset))
+    if record.stage is Stage.PROCESSING:
+        return Progressed(record=record, again_in=poll_pause(0), trouble=trouble)
+    return Progressed(record=record, again_in=AGAIN if trouble else 0.0, trouble=trouble)
+
+
+async def _ended(context: Context, hold: Hold, publication: Publication) -> Progressed:
+    record = await save(context, hold, told(hold.record, context.clock.now(), publication))
+    return Progressed(record=record, again_in=None)
+
+
+async def _expired(context: Context, hold: Hold, error: UploadExpired) -> Progressed:
+    """Go on with a fresh init, but only where the post cannot be complete: otherwise that would be a second one."""
+    record = hold.record
+    try:
+        publication = await publish_status(context, record.account, record.publish_id or "")
+    except PASSING as trouble:
+        return Progressed(record=record, again_in=AGAIN, trouble=trouble)
+    if publication.is_final:
+        return await _ended(context, hold, publication)
+    counted = publication.uploaded_bytes
+    if counted is not None and counted >= _size(record):
+        return await _at(context, hold, _size(record), None)
+    if counted is None and next_chunk(record)[1] + 1 == _size(record):
+        # The last chunk may have been sent, and TikTok does not say whether it came.
+        record = await save(context, hold, unknown(record, context.clock.now()))
+        raise outcome_unknown(record, "its upload URL died while the last chunk was in doubt") from error
+    if record.inits >= MOST_INITS:
+        await save(context, hold, ended(record, context.clock.now()))
+        raise error
+    record = await save(context, hold, not_begun(record, context.clock.now()))
+    return Progressed(record=record, again_in=0.0, trouble=error)
+
+
+def _size(record: Record) -> int:
+    return record.plan.video_size if record.plan else 0

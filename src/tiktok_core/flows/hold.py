@@ -1,0 +1,96 @@
+"""Holding a post: its record, and the lease under which it is written. Every step begins and ends here."""
+
+from datetime import timedelta
+from typing import Final
+
+from attrs import frozen
+
+from tiktok_core.domain.journal import Record
+from tiktok_core.domain.posts import PhotoPost
+from tiktok_core.errors import LeaseLost, OutcomeUnknown, TikTokError
+from tiktok_core.flows.exchange import Context
+
+__all__ = ["AGAIN", "LEASE", "LEASE_WAIT", "Hold", "Progressed", "keep", "outcome_unknown", "save", "take"]
+
+LEASE: Final = timedelta(seconds=10)
+LEASE_WAIT: Final = 1.0
+"""Seconds before somebody else's lease is looked at again."""
+AGAIN: Final = 0.5
+"""Seconds before a step with trouble is taken again, at least."""
+
+
+@frozen
+class Hold:
+    """The right to go on with a post.
+
+    Attributes:
+        record: the post, as it is stored.
+        owner: who holds the lease.
+        fence: the number of the lease; whoever has a larger one has taken over.
+    """
+
+    record: Record
+    owner: str
+    fence: int
+
+
+@frozen(kw_only=True)
+class Progressed:
+    """What a step has come to.
+
+    Attributes:
+        record: the post, as it is stored now.
+        again_in: seconds after which to come again; None when the post has ended.
+        trouble: what went wrong on the way, though not for good.
+        is_ours: whether this step was taken here; otherwise somebody else holds the lease.
+    """
+
+    record: Record
+    again_in: float | None
+    trouble: TikTokError | None = None
+    is_ours: bool = True
+
+
+async def take(context: Context, name: str, owner: str) -> Hold | None:
+    """Take or renew the lease, and read the record under it; None while somebody else holds it.
+
+    Raises:
+        LookupError: the journal has no such post.
+    """
+    now = context.clock.now()
+    fence = await context.journal.try_lease(name, owner=owner, now=now, until=now + LEASE)
+    if fence is None:
+        return None
+    record = await context.journal.load(name)
+    if record is None:
+        raise LookupError("the journal has no such post")
+    return Hold(record, owner, fence)
+
+
+async def keep(context: Context, hold: Hold, longer: timedelta) -> None:
+    """Make the lease last `longer` than usual, for a step that takes its time.
+
+    Raises:
+        LeaseLost: somebody else has taken it.
+    """
+    until = context.clock.now() + LEASE + longer
+    now = context.clock.now()
+    if await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) != hold.fence:
+        raise LeaseLost(hold.record.key)
+
+
+async def save(context: Context, hold: Hold, record: Record) -> Record:
+    """Store the record under this lease, and return it.
+
+    Raises:
+        LeaseLost: somebody else has taken the post over.
+    """
+    if record != hold.record:
+        await context.journal.save(record, fence=hold.fence)
+    return record
+
+
+def outcome_unknown(record: Record, cause: str) -> OutcomeUnknown:
+    """Return the error for a post of which nobody can say whether it exists."""
+    what = "The photo post" if isinstance(record.wish.post, PhotoPost) else "The video post"
+    return OutcomeUnknown(what, record.init_at or record.created_at, cause)

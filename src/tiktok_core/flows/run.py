@@ -1,0 +1,199 @@
+"""A run: steps of one post, by one owner, until it has ended, patience has, or trouble is all that comes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from attrs import define
+
+from tiktok_core.domain.journal import Record, Stage
+from tiktok_core.domain.publishing import Progress, Publication, Step
+from tiktok_core.domain.retry import backoff
+from tiktok_core.errors import (
+    InvalidPost,
+    LeaseLost,
+    Problem,
+    RateLimited,
+    SourceChanged,
+    StillProcessing,
+    StoreError,
+    TikTokError,
+)
+from tiktok_core.flows.advance import advance
+from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.follow import MISSES, PASSING, finished, still
+from tiktok_core.flows.hold import Progressed
+from tiktok_core.flows.upload import Film
+from tiktok_core.flows.wish import open_film
+
+__all__ = ["OnProgress", "Run"]
+
+OnProgress = Callable[[Progress], None]
+
+DOUBTS: Final = 6
+"""Steps in a row that may bring nothing but trouble."""
+
+
+@define
+class Run:
+    """One owner's way with one post.
+
+    Attributes:
+        context: what to work with.
+        record: the post, as it was last seen.
+        film: its file, if it is open already.
+        on_progress: told of bytes sent and of each status.
+    """
+
+    context: Context
+    record: Record
+    film: Film | None
+    on_progress: OnProgress | None
+    _owner: str = ""
+    _furthest: int = 0
+    _is_ours: bool = True
+    _is_certain: bool = False
+    _doubts: int = 0
+    _misses: int = 0
+    _followed_since: datetime | None = None
+
+    async def to_its_end(self, *, until_final: bool) -> Publication:
+        """Take steps until the post has ended, or, unless `until_final`, until TikTok has all that it needs.
+
+        Raises:
+            PublishFailed: TikTok gave the post up.
+            StillProcessing: patience ended first.
+            TikTokError: as a step ended; every one of them carries the key.
+        """
+        self._owner = self.context.entropy(16).hex()
+        # What was just planned is begun here: nobody else can have sent any of it.
+        self._is_certain = self.record.stage is Stage.PLANNED
+        try:
+            while True:
+                pause = await self._next()
+                if pause is None:
+                    return finished(self.record.shown)
+                if self.record.stage is Stage.PROCESSING and not until_final:
+                    return self.record.shown
+                self._check_patience(pause)
+                await self.context.clock.sleep(pause)
+        except TikTokError as error:
+            self._sign(error)
+            raise
+        finally:
+            await self.context.journal.release(self.record.name, owner=self._owner)
+
+    async def one_step(self) -> Step:
+        """Take one step.
+
+        Raises:
+            TikTokError: as the step ended; it carries the key.
+        """
+        self._owner = self.context.entropy(16).hex()
+        try:
+            progressed = await self._step()
+        except TikTokError as error:
+            self._sign(error)
+            raise
+        finally:
+            await self.context.journal.release(self.record.name, owner=self._owner)
+        return Step(publication=progressed.record.shown, again_in=progressed.again_in)
+
+    def _sign(self, error: TikTokError) -> None:
+        error.__dict__["key"] = self.record.key
+        error.__dict__.setdefault("publish_id", self.record.publish_id)
+
+    async def _next(self) -> float | None:
+        """Take a step, and return the seconds to wait before the next one; None when the post has ended."""
+        before = self.record
+        try:
+            progressed = await self._step()
+        except TikTokError as error:
+            # While TikTok works by itself, trouble on the way to it says nothing of the post.
+            if self.record.stage is not Stage.PROCESSING or isinstance(error, (LeaseLost, StoreError)):
+                raise
+            if not isinstance(error, PASSING):
+                raise self._still(error) from error
+            return self._missed(error)
+        self._misses = 0
+        self.record, self._is_ours = progressed.record, progressed.is_ours
+        self._is_certain = progressed.is_ours and progressed.trouble is None
+        self._tell_status(before)
+        pause = progressed.again_in
+        if progressed.trouble is None or pause is None:
+            self._doubts = 0
+            return pause
+        return max(pause, self._doubted(progressed.trouble, is_further=self.record.offset > before.offset))
+
+    async def _step(self) -> Progressed:
+        return await advance(
+            self.context,
+            self.record,
+            self._owner,
+            film=self._film_of,
+            on_sent=self._tell_sent,
+            is_certain=self._is_certain,
+        )
+
+    # --- Trouble and patience ----------------------------------------------------------------------------------------
+
+    def _doubted(self, trouble: TikTokError, *, is_further: bool) -> float:
+        self._doubts = 1 if is_further else self._doubts + 1
+        if self._doubts >= DOUBTS:
+            raise trouble
+        pause = backoff(self._doubts, self.context.jitter())
+        return max(pause, trouble.retry_after) if isinstance(trouble, RateLimited) else pause
+
+    def _missed(self, error: TikTokError) -> float:
+        self._misses += 1
+        if self._misses >= MISSES:
+            raise self._still(error) from error
+        return backoff(self._misses, self.context.jitter())
+
+    def _check_patience(self, pause: float) -> None:
+        if self.record.stage is not Stage.PROCESSING and self._is_ours:
+            return
+        now = self.context.clock.now()
+        self._followed_since = self._followed_since or now
+        if (now - self._followed_since).total_seconds() + pause > self.context.follow_for:
+            raise self._still()
+
+    def _still(self, trouble: TikTokError | None = None) -> StillProcessing:
+        return still(self.context, self.record.shown, self._followed_since or self.context.clock.now(), trouble)
+
+    # --- The file, and whoever watches -------------------------------------------------------------------------------
+
+    def _film_of(self, record: Record) -> Film:
+        if self.film is None:
+            self.film = _found_again(self.context, record)
+        return self.film
+
+    def _tell_sent(self, record: Record, sent: int) -> None:
+        self._furthest = max(self._furthest, sent)
+        if self.on_progress:
+            self.on_progress(self._progress(record, ""))
+
+    def _tell_status(self, before: Record) -> None:
+        if self.on_progress and self.record.last is not None and self.record.last != before.last:
+            self._furthest = max(self._furthest, self.record.offset)
+            self.on_progress(self._progress(self.record, self.record.last.status))
+
+    def _progress(self, record: Record, status: str) -> Progress:
+        return Progress(
+            stage="processing" if status else "uploading",
+            sent_bytes=self._furthest,
+            video_size=record.plan.video_size if record.plan else 0,
+            publish_id=record.publish_id or "",
+            status=status,
+            plan=record.plan,
+        )
+
+
+def _found_again(context: Context, record: Record) -> Film:
+    if record.wish.video is None:
+        raise InvalidPost((Problem("video", "was a source without a name; give it again to go on"),))
+    try:
+        return open_film(context, record.wish.video, None)
+    except InvalidPost as error:
+        # There was a file, so that there is none now is a change and no slip of whoever asks.
+        raise SourceChanged(record.publish_id, str(error)) from error

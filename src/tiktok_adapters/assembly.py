@@ -4,13 +4,16 @@ What belongs here: where a setting comes from, what is wrong with the settings, 
 heavy adapters are imported where they are chosen, so that importing this room costs nothing.
 """
 
+import hashlib
 import os
 import threading
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -21,14 +24,15 @@ from tiktok_core import (
     Endpoints,
     InvalidSettings,
     Problem,
+    Record,
     Secret,
     StoreError,
     TikTok,
     Tokens,
 )
-from tiktok_core.ports import HasPath, TokenStore
+from tiktok_core.ports import HasPath, Journal, TokenStore
 
-__all__ = ["LOG_LEVELS", "Settings", "connect", "connect_async", "load_settings"]
+__all__ = ["LOG_LEVELS", "Settings", "connect", "connect_async", "load_settings", "prepare", "token_file"]
 
 T = TypeVar("T")
 
@@ -49,7 +53,9 @@ PORTAL_FIELDS: Final = {
     "redirect_uri": 'a "Redirect URI"',
 }
 CONFIG: Final = "config.toml"
-TOKENS: Final = "tokens.db"
+TOKENS: Final = "tokens-{app}.db"
+"""One file for each app: an `open_id` means something to its own app only, and no other may get its tokens."""
+JOURNAL: Final = "journal.db"
 # What stands in for a missing setting while the others are checked, so that everything wrong is said at once.
 PASSABLE: Final = {"client_key": "-", "client_secret": "-", "redirect_uri": "http://127.0.0.1:*/callback/"}
 DEFAULTS: Final = Endpoints()
@@ -208,7 +214,8 @@ def connect(
     return TikTok(
         found,
         transport=Urllib3Transport(),
-        tokens=_TokensOnDemand(folder / TOKENS),
+        tokens=_TokensOnDemand(token_file(folder, found)),
+        journal=_JournalOnDemand(folder / JOURNAL),
         clock=SystemClock(),
         protect=MainThreadProtect(),
         open_source=open_source,
@@ -251,12 +258,13 @@ def connect_async(
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
     from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
     from tiktok_adapters.sources import open_source  # noqa: PLC0415
-    from tiktok_adapters.stores.threaded import ThreadedTokenStore  # noqa: PLC0415
+    from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore  # noqa: PLC0415
 
     return AsyncTikTok(
         found,
         transport=AiohttpTransport(),
-        tokens=ThreadedTokenStore(_TokensOnDemand(folder / TOKENS)),
+        tokens=ThreadedTokenStore(_TokensOnDemand(token_file(folder, found))),
+        journal=ThreadedJournal(_JournalOnDemand(folder / JOURNAL)),
         clock=AsyncioClock(),
         protect=AsyncioProtect(),
         open_source=open_source,
@@ -266,15 +274,60 @@ def connect_async(
     )
 
 
-class _TokensOnDemand:
-    """The token file of a home folder, opened at the first call that needs it: looking leaves no traces."""
+def token_file(home: Path, app: App) -> Path:
+    """Return the file that keeps the tokens of this app's accounts."""
+    # A client key is no file name: whatever stands in it, its digest is one.
+    return home / TOKENS.format(app=hashlib.sha256(app.client_key.encode()).hexdigest()[:12])
+
+
+def prepare(home: Path, app: App) -> None:
+    """Make the home folder and its token file, so that what is wrong with them is known before a person is asked.
+
+    Raises:
+        StoreError: tokens could not be kept there.
+    """
+    from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+
+    SqliteTokenStore(token_file(home, app)).close()
+    if hasattr(os, "geteuid") and home.stat().st_uid == os.geteuid():
+        home.chmod(0o700)
+
+
+S = TypeVar("S", TokenStore, Journal)
+
+
+class _OnDemand(ABC, Generic[S]):
+    """A file of a home folder, opened at the first call that needs it: looking leaves no traces."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._store: TokenStore | None = None
+        self._store: S | None = None
         self._closed = False
 
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._store is not None:
+                self._store.close()
+
+    def _exists(self) -> bool:
+        # A closed store is asked all the same: it has to say that it is closed.
+        return self._closed or self._store is not None or os.path.lexists(self._path)
+
+    def _opened(self) -> S:
+        with self._lock:
+            if self._store is None:
+                if self._closed:
+                    raise StoreError(str(self._path), "it is closed")
+                self._store = self._open(self._path)
+            return self._store
+
+    @abstractmethod
+    def _open(self, path: Path) -> S: ...
+
+
+class _TokensOnDemand(_OnDemand[TokenStore]):
     def load(self, account: str, /) -> Tokens | None:
         return self._opened().load(account) if self._exists() else None
 
@@ -295,25 +348,37 @@ class _TokensOnDemand:
         if self._exists():
             self._opened().release(account, owner=owner)
 
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            if self._store is not None:
-                self._store.close()
-
-    def _exists(self) -> bool:
-        # A closed store is asked all the same: it has to say that it is closed.
-        return self._closed or self._store is not None or os.path.lexists(self._path)
-
-    def _opened(self) -> TokenStore:
+    def _open(self, path: Path) -> TokenStore:
         from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
 
-        with self._lock:
-            if self._store is None:
-                if self._closed:
-                    raise StoreError(f"Token store {self._path}", "it is closed")
-                self._store = SqliteTokenStore(self._path)
-            return self._store
+        return SqliteTokenStore(path)
+
+
+class _JournalOnDemand(_OnDemand[Journal]):
+    def load(self, name: str, /) -> Record | None:
+        return self._opened().load(name) if self._exists() else None
+
+    def save(self, record: Record, /, *, fence: int | None) -> None:
+        self._opened().save(record, fence=fence)
+
+    def records(self) -> tuple[Record, ...]:
+        return self._opened().records() if self._exists() else ()
+
+    def forget(self, before: datetime, /) -> None:
+        if self._exists():
+            self._opened().forget(before)
+
+    def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+        return self._opened().try_lease(name, owner=owner, now=now, until=until)
+
+    def release(self, name: str, /, *, owner: str) -> None:
+        if self._exists():
+            self._opened().release(name, owner=owner)
+
+    def _open(self, path: Path) -> Journal:
+        from tiktok_adapters.stores.sqlite import SqliteJournal  # noqa: PLC0415
+
+        return SqliteJournal(path)
 
 
 def _chosen(
@@ -374,6 +439,10 @@ def _written(path: Path) -> dict[str, str]:
     ]
     if problems:
         raise InvalidSettings(tuple(problems))
+    if "client_secret" in document and path.stat().st_mode & 0o077:
+        # It holds a secret; where it is not ours to narrow, it is the owner's choice.
+        with suppress(OSError):
+            path.chmod(0o600)
     return document
 
 

@@ -120,6 +120,10 @@ class FileSource:
     ) -> None:
         self.close()
 
+    def __fspath__(self) -> str:
+        """Return the absolute path, by which another process finds the file again."""
+        return str(self._path)
+
     def __repr__(self) -> str:
         return f"FileSource({str(self._path)!r})"
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from tiktok_adapters import connect
 from tiktok_adapters.cli.app import tiktok
+from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import App, SimulatedTikTok, Switches
 from tiktok_adapters.simulator.server import SandboxServer
 
@@ -28,6 +29,13 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("TIKTOK_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no command of this process sit out one of TikTok's minutes; short waits are for the sandbox's own pace."""
+    sleep = SystemClock.sleep
+    monkeypatch.setattr(SystemClock, "sleep", lambda clock, seconds: sleep(clock, seconds if seconds < 30 else 0.01))
 
 
 @pytest.fixture

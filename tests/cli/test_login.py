@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tiktok_adapters import connect
 from tiktok_adapters.cli.person import consent
 from tiktok_adapters.simulator import SimulatedTikTok
 
@@ -96,7 +98,7 @@ def test_the_browser_is_opened(process: Start, tmp_path: Path) -> None:
     assert "noise" not in stdout + stderr
 
 
-def test_denied_consent_is_refused(process: Start, sim: SimulatedTikTok, tmp_path: Path) -> None:
+def test_denied_consent_is_refused(process: Start, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
     """4: the person said no, nothing is kept."""
     running = process("login", "--no-browser", "--json")
     assert running.stderr is not None
@@ -105,7 +107,8 @@ def test_denied_consent_is_refused(process: Start, sim: SimulatedTikTok, tmp_pat
     stdout, _stderr = running.communicate(timeout=30)
     error = json.loads(stdout)["error"]
     assert (running.returncode, error["type"], error["code"]) == (4, "AccessDenied", "access_denied")
-    assert not (tmp_path / "home").exists()
+    with connect(environ=environ) as client:
+        assert client.accounts() == ()
 
 
 def test_scopes_that_were_unticked_are_named(process: Start, sim: SimulatedTikTok) -> None:
@@ -118,8 +121,8 @@ def test_scopes_that_were_unticked_are_named(process: Start, sim: SimulatedTikTo
     assert "Granted: user.info.basic" in stdout
 
 
-def test_ctrl_c_ends_the_wait(process: Start, tmp_path: Path) -> None:
-    """130: interrupted, without a traceback, and without a trace."""
+def test_ctrl_c_ends_the_wait(process: Start, environ: dict[str, str]) -> None:
+    """130: interrupted, without a traceback, and nobody is signed in."""
     running = process("login", "--no-browser")
     _page(running)
     running.send_signal(signal.SIGINT)
@@ -127,7 +130,8 @@ def test_ctrl_c_ends_the_wait(process: Start, tmp_path: Path) -> None:
     assert running.returncode == 130
     assert stderr.splitlines()[-1] == "tiktok: interrupted"
     assert "Traceback" not in stderr
-    assert not (tmp_path / "home").exists()
+    with connect(environ=environ) as client:
+        assert client.accounts() == ()
 
 
 @pytest.mark.parametrize("redirect", ["https://app.example.com/callback/", "https://127.0.0.1:3455/callback/"])
@@ -161,3 +165,18 @@ def test_no_answer_can_come_after_the_end_of_the_only_input(process: Start) -> N
     _stdout, stderr = running.communicate("", timeout=30)
     assert running.returncode == 4
     assert "the input ended" in stderr
+
+
+@pytest.mark.parametrize("place", ["a file", "a folder for everybody"])
+def test_tokens_that_cannot_be_kept_are_found_out_before_anybody_is_asked(cli: Any, tmp_path: Path, place: str) -> None:
+    """A home folder that cannot hold tokens ends the login before the page is printed: no grant is left over."""
+    home = tmp_path / "odd"
+    if place == "a file":
+        home.touch()
+    else:
+        home.mkdir()
+        home.chmod(0o777)
+    result = cli("login", "--no-browser", "--home", str(home))
+    assert result.exit_code == 1
+    assert "http" not in result.stdout
+    assert len(result.stderr.splitlines()) == 1

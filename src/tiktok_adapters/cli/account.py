@@ -9,6 +9,7 @@ from typing import Final
 import click
 from attrs import asdict, evolve
 
+from tiktok_adapters.assembly import prepare
 from tiktok_adapters.cli.common import choices, client, common, say, settings, signed_in
 from tiktok_adapters.cli.output import account_document, show
 from tiktok_adapters.sign_in import Answers, accepts_state
@@ -38,6 +39,8 @@ def login(scopes: tuple[str, ...], kind: str | None, no_browser: bool) -> None:
     wanted = [word.strip() for words in scopes for word in words.split(",") if word.strip()]
     found = settings()
     with client(found, kind) as tiktok:
+        # Before anybody is asked to consent: tokens that cannot be kept would be a grant that nobody holds.
+        prepare(found.home, tiktok.app)
         account, authorization = _sign_in(
             tiktok, check_scopes(wanted if scopes else DEFAULT_SCOPES), no_browser=no_browser
         )
@@ -45,7 +48,8 @@ def login(scopes: tuple[str, ...], kind: str | None, no_browser: bool) -> None:
         refused = missing(tokens, authorization.scopes)
         if refused:
             say(f"Not granted, though it was asked for: {', '.join(refused)}. What needs it will be refused.")
-        show(account_document(tokens), f"Signed in as {_name(account, tokens)}. Granted: {', '.join(tokens.scope)}")
+        name = tokens.open_id if choices().json else _name(account, tokens)
+        show(account_document(tokens), f"Signed in as {name}. Granted: {', '.join(tokens.scope)}")
 
 
 @click.command(short_help="List the signed-in accounts.")
@@ -99,7 +103,7 @@ def logout(open_id: str | None) -> None:
 
     Example: tiktok logout
     """
-    if open_id and open_id.startswith("--"):
+    if open_id and open_id.startswith("-") and not open_id.startswith("-0"):
         raise click.NoSuchOption(open_id)
     found = settings()
     with signed_in(evolve(found, account=open_id or found.account)) as account:

@@ -5,7 +5,10 @@ errors become exit statuses.
 """
 
 import importlib
+import io
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import click
@@ -24,6 +27,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "plan": ("plan", "Show how a video is cut into chunks."),
     "post": ("post", "Post a video or photos."),
     "status": ("post", "Ask how a post is doing."),
+    "uploads": ("journal", "List the posts that have not ended."),
+    "resume": ("journal", "Go on with a post that has not ended."),
     "explain": ("plan", "Tell what a refusal means and what to do."),
     "sandbox": ("sandbox", "Serve a simulated TikTok on this machine."),
     "demo": ("demo", "Show the whole job against a simulated TikTok."),
@@ -62,15 +67,21 @@ class LazyGroup(click.Group):
         """Run a command and end the process with its exit status."""
         del standalone_mode  # The process ends here in any case: this is where errors become statuses.
         as_json = wants_json(args)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # What an old encoding cannot show is spelled out: it must not turn a post that was made into an error.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             result = super().main(
                 args, prog_name, complete_var, standalone_mode=False, windows_expand_args=windows_expand_args, **extra
             )
             status = result if isinstance(result, int) else 0
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, a person gets a sentence
-            from tiktok_adapters.cli.output import report  # noqa: PLC0415 - brings the whole core
+            from tiktok_adapters.cli.output import report, status_of  # noqa: PLC0415 - brings the whole core
 
-            status = report(error, as_json=as_json)
+            status = status_of(error)
+            # Nobody may be there any more to read what went wrong.
+            with suppress(OSError, ValueError):
+                status = report(error, as_json=as_json)
         raise SystemExit(status)
 
 

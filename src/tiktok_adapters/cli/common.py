@@ -6,7 +6,7 @@ What belongs here: nothing that costs time to import; the core comes when a comm
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tiktok_adapters.assembly import Settings
     from tiktok_core import Account, TikTok
 
-__all__ = ["BYTES", "Choices", "choices", "client", "common", "say", "settings", "signed_in", "wants_json"]
+__all__ = ["BYTES", "Choices", "choices", "client", "common", "printable", "say", "settings", "signed_in", "wants_json"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,8 +85,15 @@ def wants_json(arguments: Sequence[str] | None) -> bool:
 
 
 def say(sentence: str) -> None:
-    """Write a line for the person, on standard error; what could move a terminal's cursor is taken out."""
-    click.echo("".join(character if character.isprintable() else " " for character in sentence), err=True)
+    """Write a line for the person, on standard error."""
+    # Telling is not doing: a closed terminal must not end a post.
+    with suppress(OSError, ValueError, AttributeError):
+        click.echo(printable(sentence), err=True)
+
+
+def printable(text: str) -> str:
+    """Return the text without what could move a terminal's cursor."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def settings() -> "Settings":

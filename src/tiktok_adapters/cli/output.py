@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 from attrs import asdict
 
-from tiktok_adapters.cli.common import choices, say
+from tiktok_adapters.cli.common import choices, printable, say
 from tiktok_core import (
     ApiError,
     InvalidInput,
@@ -30,10 +30,22 @@ from tiktok_core import (
     UploadError,
 )
 
-__all__ = ["account_document", "document", "post_document", "report", "show", "status_of", "tell"]
+__all__ = [
+    "DERIVED",
+    "account_document",
+    "document",
+    "post_document",
+    "report",
+    "show",
+    "show_post",
+    "status_of",
+    "tell",
+]
 
 UNEXPECTED: Final = 1
 INTERRUPTED: Final = 130
+DERIVED: Final = "cli-"
+"""How the keys begin that the command line makes by itself."""
 STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (SourceChanged, 2),
     (InvalidInput, 2),
@@ -48,6 +60,8 @@ STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (StillProcessing, 6),
 )
 """The first class that fits counts."""
+GOES_ON: Final = (StillProcessing, OutcomeUnknown, TransportError, UploadError)
+"""Ends after which the journal has something to go on with."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
 
 
@@ -86,7 +100,7 @@ def show(value: Any, *lines: str) -> None:
         document(value)
         return
     for line in lines:
-        click.echo("".join(character if character.isprintable() else " " for character in line))
+        click.echo(printable(line))
 
 
 def tell(sentence: str) -> None:
@@ -100,13 +114,22 @@ def tell(sentence: str) -> None:
 def post_document(publication: Publication) -> dict[str, Any]:
     """Return the document of a post."""
     return {
-        "key": None,
+        "key": publication.key,
         "publish_id": publication.publish_id,
         "status": publication.status,
         "fail_reason": publication.fail_reason,
         "post_ids": list(publication.post_ids),
         "uploaded_bytes": publication.uploaded_bytes,
     }
+
+
+def show_post(done: Publication) -> None:
+    """End a command with a post: its document, or one line; a derived key is told, since it holds off repetitions."""
+    if done.key and done.key.startswith(DERIVED):
+        say(f"Its key is {done.key}: the same command within 60 minutes does not post again, unless with --again.")
+    ids = f", public as {', '.join(map(str, done.post_ids))}" if done.post_ids else ""
+    reason = f" ({done.fail_reason})" if done.fail_reason else ""
+    show(post_document(done), f"{done.publish_id}: {done.status}{reason}{ids}")
 
 
 def account_document(tokens: Tokens) -> dict[str, Any]:
@@ -128,13 +151,21 @@ def _error_document(error: BaseException, sentence: str) -> dict[str, Any]:
     explanation = getattr(error, "explanation", None)
     said = error.message if isinstance(error, ApiError | SignInFailed) else ""
     return {
-        "type": "UsageError" if isinstance(error, click.UsageError) else type(error).__name__,
+        "type": _kind(error),
         "code": code or None,
         "message": said or sentence,
         "log_id": getattr(error, "log_id", "") or None,
         "retry_after": error.retry_after if isinstance(error, RateLimited) else None,
         "explanation": asdict(explanation) if explanation else None,
+        "key": getattr(error, "key", None),
+        "publish_id": getattr(error, "publish_id", None),
     }
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, INTERRUPTIONS):
+        return "KeyboardInterrupt"
+    return "UsageError" if isinstance(error, click.UsageError) else type(error).__name__
 
 
 def _sentence(error: BaseException) -> str:
@@ -147,6 +178,8 @@ def _sentence(error: BaseException) -> str:
         return f"{error.format_message().rstrip('.')}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, GOES_ON) and (key := getattr(error, "key", None)):
+        return f"{error} Its key is {key}; 'tiktok resume {key}' goes on with it."
     if _is_unexpected(error):
         return f"something unexpected went wrong ({type(error).__name__}); TIKTOK_LOG=DEBUG shows where"
     return str(error)

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from tiktok_adapters.cli.common import BYTES, client, common, say, settings, signed_in
-from tiktok_adapters.cli.output import post_document, show, status_of
+from tiktok_adapters.cli.journal import chosen_key
+from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
 from tiktok_core import InvalidPost, PrivacyLevel, Problem, Publication, PublishFailed, StillProcessing
 from tiktok_core.domain.chunks import plan_chunks, size_problem
@@ -33,6 +34,8 @@ brand_organic = click.option(
 )
 aigc = click.option("--aigc", "is_aigc", is_flag=True, help="Label it as made by AI.")
 draft = click.option("--draft", is_flag=True, help="To the creator's inbox, to be finished in the app.")
+key = click.option("--key", metavar="KEY", help="Names the post: the same key never makes a second one.")
+again = click.option("--again", is_flag=True, help="Post even if the same was posted within the last hour.")
 no_wait = click.option("--no-wait", is_flag=True, help="Return once TikTok has it.")
 
 
@@ -60,9 +63,11 @@ def post() -> None:
 @aigc
 @draft
 @click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given.")
+@key
+@again
 @no_wait
 @common
-def video(video: str, chunk_size: int | None, no_wait: bool, **wishes: Any) -> None:
+def video(video: str, chunk_size: int | None, key: str | None, again: bool, no_wait: bool, **wishes: Any) -> None:
     """Post a video: a file, or an https URL that TikTok pulls.
 
     Example: tiktok post video clip.mp4 --title "Hello #world" --privacy SELF_ONLY
@@ -70,14 +75,17 @@ def video(video: str, chunk_size: int | None, no_wait: bool, **wishes: Any) -> N
     found = settings()
     opened = client(found)
     wish = VideoPost(**wishes)
-    size = _checked_video(video, wish, chunk_size)
+    size, fingerprint = _checked_video(video, wish, chunk_size)
     if size > FOUR_GB:
         say(f"The file has {size:,} bytes; TikTok's limit of 4 GB may mean {FOUR_GB:,}.")
     if wish.draft:
-        _tell_what_a_draft_drops(wishes)
+        _tell_what_a_draft_drops("video", wishes)
     with signed_in(found, opened) as account, display() as on_progress:
-        done = account.post_video(video, chunk_size=chunk_size, on_progress=on_progress, wait=not no_wait, **wishes)
-    _show(done)
+        named = chosen_key(account, key, (fingerprint, wish), again=again)
+        done = account.post_video(
+            video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not no_wait, **wishes
+        )
+    show_post(done)
 
 
 @post.command(short_help="Post photos that TikTok pulls.")
@@ -92,21 +100,33 @@ def video(video: str, chunk_size: int | None, no_wait: bool, **wishes: Any) -> N
 @brand_organic
 @aigc
 @draft
+@key
+@again
 @no_wait
 @common
-def photo(photo_images: tuple[str, ...], no_music: bool, no_wait: bool, **wishes: Any) -> None:
+def photo(
+    photo_images: tuple[str, ...], no_music: bool, key: str | None, again: bool, no_wait: bool, **wishes: Any
+) -> None:
     """Post 1 to 35 photos that TikTok pulls from https URLs.
 
     Example: tiktok post photo https://media.example.com/1.jpg --privacy SELF_ONLY
     """
     found = settings()
     opened = client(found)
-    refuse(InvalidPost, photo_problems(PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes)))
+    wish = PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes)
+    refuse(InvalidPost, photo_problems(wish))
+    if wish.draft:
+        _tell_what_a_draft_drops("photo", {**wishes, "no_music": no_music, "title": "", "photo_cover_index": 0})
     with signed_in(found, opened) as account, display() as on_progress:
         done = account.post_photos(
-            photo_images, auto_add_music=not no_music, on_progress=on_progress, wait=not no_wait, **wishes
+            photo_images,
+            auto_add_music=not no_music,
+            key=chosen_key(account, key, (wish,), again=again),
+            on_progress=on_progress,
+            wait=not no_wait,
+            **wishes,
         )
-    _show(done)
+    show_post(done)
 
 
 @click.command(short_help="Ask how a post is doing.")
@@ -125,7 +145,7 @@ def status(publish_id: str, wait: bool) -> int:
             known = Publication(publish_id=publish_id, status=PublishStatus.FAILED, fail_reason=error.reason)
         except StillProcessing as error:
             known = Publication(publish_id=publish_id, status=error.status)
-    _show(known)
+    show_post(known)
     return _verdict(known)
 
 
@@ -142,43 +162,37 @@ def _verdict(known: Publication) -> int:
     return 6
 
 
-def _show(done: Publication) -> None:
-    ids = f", public as {', '.join(map(str, done.post_ids))}" if done.post_ids else ""
-    reason = f" ({done.fail_reason})" if done.fail_reason else ""
-    show(post_document(done), f"{done.publish_id}: {done.status}{reason}{ids}")
-
-
-def _checked_video(video: str, wish: VideoPost, chunk_size: int | None) -> int:
-    """Return the file's size, or 0 for a URL, after everything that can be told without asking TikTok.
+def _checked_video(video: str, wish: VideoPost, chunk_size: int | None) -> tuple[int, str]:
+    """Return the file's size and fingerprint, or 0 and the URL, after what can be told without asking TikTok.
 
     Raises:
         InvalidPost: every problem at once.
     """
-    problems, size = list(video_problems(wish)), 0
+    problems, looked_at = list(video_problems(wish)), (0, video)
     if is_url(video):
         problems += url_problems("video_url", video)
         if chunk_size is not None:
             problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
     else:
         try:
-            size = _checked_file(video, chunk_size)
+            looked_at = _checked_file(video, chunk_size)
         except InvalidPost as error:
             problems = [*error.problems, *problems]
     refuse(InvalidPost, problems)
-    return size
+    return looked_at
 
 
-def _checked_file(video: str, chunk_size: int | None) -> int:
+def _checked_file(video: str, chunk_size: int | None) -> tuple[int, str]:
     from tiktok_adapters.sources import FileSource  # noqa: PLC0415
 
     with FileSource(video) as source:
         refuse(InvalidPost, size_problem(source.size))
         media_type(source.read(0, min(source.size, HEAD_LENGTH)), source.name)
         plan_chunks(source.size, chunk_size)
-        return source.size
+        return source.size, source.fingerprint
 
 
-def _tell_what_a_draft_drops(wishes: dict[str, Any]) -> None:
+def _tell_what_a_draft_drops(kind: str, wishes: dict[str, Any]) -> None:
     names = {
         "title": "title",
         "privacy_level": "privacy level",
@@ -189,6 +203,7 @@ def _tell_what_a_draft_drops(wishes: dict[str, Any]) -> None:
         "brand_content_toggle": "paid partnership",
         "brand_organic_toggle": "own business",
         "is_aigc": "AI label",
+        "no_music": "music setting",
     }
     if dropped := [text for name, text in names.items() if wishes.get(name) not in ("", None, False)]:
-        say(f"A video draft is finished in the app, so this is not sent: {', '.join(dropped)}.")
+        say(f"A {kind} draft is finished in the app, so this is not sent: {', '.join(dropped)}.")

@@ -36,7 +36,8 @@ class Display(Protocol):
 
 def display() -> Display:
     """Return the display that suits standard error."""
-    if sys.stderr.isatty():
+    # A process may be started without a standard error.
+    if sys.stderr is not None and sys.stderr.isatty():
         try:
             return Bar()
         except ModuleNotFoundError:  # rich is comfort only.

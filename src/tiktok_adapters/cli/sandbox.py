@@ -27,11 +27,12 @@ def sandbox(port: int, faults: tuple[str, ...]) -> None:
     Example: tiktok sandbox --port 8642 --fault init=code:spam_risk_too_many_posts
     """
     try:
-        from tiktok_adapters.simulator import SimulatedTikTok  # noqa: PLC0415
+        from tiktok_adapters.simulator import SimulatedTikTok, Switches  # noqa: PLC0415
         from tiktok_adapters.simulator.server import serve_forever  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(f"The sandbox needs {error.name}: pip install 'tiktok-open[sandbox]'") from None
-    simulated = SimulatedTikTok(seed=None)
+    # `curl -T` adds the file's name to a URL that ends in a slash; this is the other documented path.
+    simulated = SimulatedTikTok(switches=Switches(upload_path="/upload"), seed=None)
     for fault in faults:
         try:
             simulated.faults.add(fault)

@@ -15,7 +15,7 @@ from typing import Final, NoReturn, Self, TypeAlias, cast
 from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 from urllib3.util import SKIP_HEADER
 
@@ -42,6 +42,7 @@ IDLE: Final = 8
 # What urllib3, http.client and the socket raise, and what it means; the first that fits counts.
 CONNECTING: Final[Foreign] = (
     (NameResolutionError, "the host's name was not found"),
+    (NewConnectionError, "the host refused the connection or is out of reach"),
     (ConnectTimeoutError, "no connection came about in time"),
     (TimeoutError, "no connection came about in time"),
     (ssl.SSLCertVerificationError, "the server's certificate was refused"),

@@ -1,0 +1,106 @@
+"""`uploads`, `resume`, `--key`, `--again`: posting once, and going on with what was interrupted."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
+
+PHOTO = "https://media.example.com/1.jpg"
+SELF = ("--privacy", "SELF_ONLY")
+
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+
+def test_the_same_command_within_the_hour_posts_once(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A command that is repeated answers with the post that it made, and says so."""
+    first = cli("post", "video", str(film), *SELF, "--json")
+    again = cli("post", "video", str(film), *SELF, "--json")
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+    assert json.loads(first.stdout)["key"].startswith("cli-")
+    assert "--again" in again.stderr
+    assert len(sim.posts) == 1
+
+
+def test_again_and_another_wish_are_other_posts(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """`--again`, another title and another account's options each make a post."""
+    for options in ((), ("--again",), ("--title", "other")):
+        assert cli("post", "video", str(film), *SELF, *options).exit_code == 0
+    assert len(sim.posts) == 3
+
+
+def test_a_chosen_key_stands_for_one_post(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """Under a chosen key the same is posted once, and something else is refused."""
+    for _ in range(2):
+        assert cli("post", "video", str(film), *SELF, "--key", "mine").exit_code == 0
+    refused = cli("post", "video", str(film), *SELF, "--key", "mine", "--title", "other")
+    assert refused.exit_code == 2
+    assert "another post" in refused.stderr
+    assert len(sim.posts) == 1
+
+
+def test_a_killed_upload_is_listed_and_gone_on_with(
+    process: Callable[..., "subprocess.Popen[str]"], cli: Any, sim: SimulatedTikTok, tmp_path: Path
+) -> None:
+    """Killed in the middle of a chunk: the post is listed, `resume` goes on with it at once, and there is one."""
+    film = tmp_path / "long.mp4"
+    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(15_000_000))
+    sim.faults.add(parse_fault("put:2=slow:20"))
+    running = process("post", "video", str(film), *SELF, "--chunk-size", "5242880", "--key", "mine")
+    deadline = time.monotonic() + 20
+    while sim.count("put") < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # Another process does the work: its requests are all that tells how far it is.
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    listed = cli("uploads", "--json")
+    (post,) = json.loads(listed.stdout)["posts"]
+    assert (post["key"], post["status"]) == ("mine", "PROCESSING_UPLOAD")
+    assert "uploading" in cli("uploads").stdout
+    done = cli("resume", "--json")
+    assert done.exit_code == 0, done.output
+    assert [one["status"] for one in json.loads(done.stdout)["posts"]] == ["PUBLISH_COMPLETE"]
+    assert json.loads(cli("uploads", "--json").stdout) == {"posts": []}
+    assert [post.bytes_received for post in sim.posts] == [film.stat().st_size]
+
+
+@pytest.mark.parametrize(("word", "inits"), [("posted", 1), ("not-posted", 2)])
+def test_an_unknown_outcome_is_settled(cli: Any, sim: SimulatedTikTok, word: str, inits: int) -> None:
+    """An unknown outcome exits 6 until a person has said what became of it; then the same command knows."""
+    sim.switches.download_seconds = 0
+    sim.faults.add(parse_fault("photo_init=drop-after"))
+    command = ("post", "photo", PHOTO, *SELF, "--key", "mine")
+    for _ in range(2):
+        assert cli(*command).exit_code == 6
+    assert "outcome unknown" in cli("uploads").stdout
+    assert cli("resume").exit_code == 6
+    settled = cli("resume", "mine", "--settle", word, "--json")
+    assert settled.exit_code == 0
+    assert cli(*command).exit_code == 0
+    assert sim.count("photo_init") == inits
+
+
+def test_one_post_that_fails_does_not_hold_up_the_others(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """`resume` goes through all of them, and its exit status is the worst one."""
+    sim.switches.processing_seconds = 3_600
+    for key in ("first", "second"):
+        assert cli("post", "video", str(film), *SELF, "--no-wait", "--key", key).exit_code == 0
+    sim.world.tasks[sim.posts[0].publish_id].script.fail_reason = "duration_check_failed"
+    sim.switches.processing_seconds = 0
+    done = cli("resume", "--json")
+    assert done.exit_code == 4
+    assert [one["status"] for one in json.loads(done.stdout)["posts"]] == ["FAILED", "PUBLISH_COMPLETE"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("resume", "nothing"), ("resume", "--settle", "posted"), ("resume", "x", "--settle", "maybe")]
+)
+def test_what_cannot_be_resumed_is_refused(cli: Any, arguments: tuple[str, ...]) -> None:
+    """An unknown key, a settlement of nothing, and a word that is no answer exit 2."""
+    assert cli(*arguments).exit_code == 2

@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench fmt clean
+.PHONY: help setup demo test check lint types prove-schedules fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,8 +46,8 @@ check: lint types  ## what CI runs: format, lint, types, layers, tests, coverage
 	$(BIN)/coverage report --include='src/tiktok_core/domain/*' --fail-under=100 --skip-covered --show-missing
 	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
 
-bench: setup  ## measure; the README's figures come from here
-	@$(BIN)/python benchmarks/run.py
+prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each world
+	@SCHEDULES=10000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs
 
 fmt: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -4,6 +4,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ demo: setup  ## the whole main job against a simulated TikTok on this machine
 	@$(BIN)/tiktok demo
 
 test: setup  ## all tests and contracts
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(PARALLEL)
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -42,7 +43,7 @@ types: $(VENV)/check
 	$(BIN)/pyright
 
 check: lint types  ## what CI runs: format, lint, types, layers, tests, coverage
-	$(BIN)/python -m pytest -q $(COVERAGE)
+	$(BIN)/python -m pytest -q $(PARALLEL) $(COVERAGE)
 	$(BIN)/coverage report --include='src/tiktok_core/domain/*' --fail-under=100 --skip-covered --show-missing
 	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
 

@@ -201,6 +201,18 @@ def passing(method: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[Mirr
     return run
 
 
+def passing_as(
+    method: Callable[Concatenate[A, P], B], face: Callable[[B], T]
+) -> Callable[Concatenate[Mirror[A], P], T]:
+    """Return the method of the twin, which has nothing to wait for, its result shown by `face`."""
+
+    @wraps(method)
+    def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return face(method(self._face, *args, **kwargs))
+
+    return run
+
+
 class Account(Mirror[AsyncAccount]):
     """One signed-in person, in whose name posts are made."""
 
@@ -209,6 +221,8 @@ class Account(Mirror[AsyncAccount]):
         """The account, as this app sees it."""
         return self._face.open_id
 
+    # A lambda, because the class has no name yet.
+    with_options = passing_as(AsyncAccount.with_options, lambda face: Account(face))  # noqa: PLW0108
     creator_info = blocking(AsyncAccount.creator_info)
     user_info = blocking(AsyncAccount.user_info)
     post_video = blocking(AsyncAccount.post_video)

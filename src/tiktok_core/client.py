@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, NoReturn, Self, TypeVar
 
+from attrs import evolve
+
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Record
@@ -21,6 +23,7 @@ from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import follow, library, publish, sign_in
 from tiktok_core.flows.access import usable_tokens
 from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.pace import Pacer
 from tiktok_core.ports import AsyncClock, AsyncJournal, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
 
 __all__ = ["AsyncAccount", "AsyncTikTok"]
@@ -39,6 +42,34 @@ class AsyncAccount:
     def open_id(self) -> str:
         """The account, as this app sees it."""
         return self._open_id
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        retries: int | None = None,
+        patience: float | None = None,
+    ) -> "AsyncAccount":
+        """Return the same account with other options for its calls; what is not given stays as it is.
+
+        Args:
+            timeout: seconds for each single wait of a request.
+            deadline: seconds for a call with all its repetitions.
+            retries: how often a call is repeated where that can do no harm.
+            patience: seconds to follow a post before saying that it is still processing.
+        """
+        context, trying = self._context, self._context.patience
+        changed = evolve(
+            context,
+            timeout=context.timeout if timeout is None else timeout,
+            follow_for=context.follow_for if patience is None else patience,
+            patience=Patience(
+                retries=trying.retries if retries is None else retries,
+                deadline=trying.deadline if deadline is None else deadline,
+            ),
+        )
+        return AsyncAccount(changed, self._open_id)
 
     async def creator_info(self) -> CreatorInfo:
         """Ask what this creator may post now; to be asked anew whenever an export page is shown.
@@ -357,6 +388,7 @@ class AsyncTikTok:
             open_source=open_source,
             timeout=timeout,
             patience=Patience(retries=retries, deadline=deadline),
+            pacer=Pacer(),
             follow_for=patience,
         )
 

@@ -12,7 +12,7 @@ import pytest
 
 from tiktok_adapters import connect
 from tiktok_adapters.assembly import token_file
-from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
 from tiktok_core import App
 
 PROGRAM = (sys.executable, "-c", "from tiktok_adapters.cli import main; main()")
@@ -146,3 +146,12 @@ def test_curl_uploads_a_file_by_its_own_option_to_the_sandbox(process: Any, tmp_
         check=True,
     )
     assert put.stdout == "201"
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_long_wait_is_explained(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A command that sits out one of TikTok's minutes says so, and then does what it was asked."""
+    sim.faults.add(parse_fault("init=code:rate_limit_exceeded"))
+    result = cli("post", "video", str(film), *SELF, "--no-wait")
+    assert result.exit_code == 0
+    assert "RateLimited; again in 60" in result.stderr

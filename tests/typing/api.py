@@ -41,6 +41,7 @@ def blocking_face() -> None:
         account = tiktok.account()
         assert_type(account, Account)
         assert_type(account.open_id, str)
+        assert_type(account.with_options(timeout=5, retries=0), Account)
         assert_type(account.creator_info(), CreatorInfo)
         assert_type(account.user_info(["display_name"]), UserInfo)
         done = account.post_video(

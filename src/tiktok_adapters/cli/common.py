@@ -13,11 +13,14 @@ import click
 from attrs import define
 
 if TYPE_CHECKING:
+    from logging import LogRecord
+
     from tiktok_adapters.assembly import Settings
     from tiktok_core import Account, TikTok
 
 __all__ = ["BYTES", "Choices", "choices", "client", "common", "printable", "say", "settings", "signed_in", "wants_json"]
 
+LONG_WAIT = 5.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -106,11 +109,20 @@ def settings() -> "Settings":
 
     chosen = choices()
     found = load_settings({"home": chosen.home, "account": chosen.account}, os.environ)
-    if found.log:
-        import logging  # noqa: PLC0415
+    import logging  # noqa: PLC0415
 
+    waits = logging.Handler(logging.WARNING)
+    waits.emit = _say_long_wait  # type: ignore[method-assign]  # a handler of one line needs no class
+    logging.getLogger("tiktok_core").handlers[:] = [waits]
+    if found.log:
         logging.basicConfig(level=found.log, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     return found
+
+
+def _say_long_wait(record: "LogRecord") -> None:
+    # A person who watches a command stand still for a minute wants to know why.
+    if getattr(record, "pause", 0.0) >= LONG_WAIT:
+        say(record.getMessage())
 
 
 def client(found: "Settings", kind: str | None = None) -> "TikTok":

@@ -12,10 +12,11 @@ from typing import Final, TypeVar
 
 from attrs import evolve
 
+from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation, Patience
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh, renewed
 from tiktok_core.errors import AccessTokenInvalid, GrantRejected, SignInRequired, StoreError, TikTokError
-from tiktok_core.flows.exchange import Context, exchange
+from tiktok_core.flows.exchange import Context, exchange, log
 from tiktok_core.wire.http import Request, Response
 from tiktok_core.wire.oauth import read_tokens, refresh_request
 
@@ -34,7 +35,9 @@ async def authorized(
     account: str,
     build: Callable[[Secret], Request],
     read: Callable[[Request, Response], T],
+    *,
     operation: Operation = Operation.READ,
+    quota: Quota | None = None,
 ) -> T:
     """Make a call with the account's access token; renew and repeat it once when TikTok refuses the token.
 
@@ -45,11 +48,20 @@ async def authorized(
         TransportError, ApiError, UnexpectedResponse: as the call ends.
     """
     tokens = await usable_tokens(context, account)
+    if quota is not None:
+        await _paced(context, account, quota)
     try:
         return await exchange(context, build(tokens.access_token), read, operation)
     except AccessTokenInvalid:
         tokens = await refreshed(context, account, tokens)
     return await exchange(context, build(tokens.access_token), read, operation)
+
+
+async def _paced(context: Context, account: str, quota: Quota) -> None:
+    while (pause := context.pacer.pause(account, quota, context.clock.now())) > 0:
+        said = "TikTok takes %d of these calls a minute: the next one in %.0f s"
+        log.warning(said, quota.value, pause, extra={"pause": pause})
+        await context.clock.sleep(pause)
 
 
 async def usable_tokens(context: Context, account: str) -> Tokens:

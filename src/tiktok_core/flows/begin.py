@@ -11,6 +11,7 @@ from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans
 from tiktok_core.domain.journal import MOST_LOST_INITS, Record, Stage, begun, ended, init_sent, not_begun, unknown
+from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, creator_problems
 from tiktok_core.domain.publishing import Ticket, poll_pause
 from tiktok_core.domain.retry import Operation
@@ -60,7 +61,7 @@ async def begin(context: Context, hold: Hold) -> Progressed:
     try:
         if not post.draft:
             ask = partial(creator_info_request, context.endpoints)
-            creator = await authorized(context, hold.record.account, ask, read_creator_info)
+            creator = await authorized(context, hold.record.account, ask, read_creator_info, quota=Quota.CREATOR_INFO)
             refuse(InvalidPost, creator_problems(post, creator))
     except PASSING:
         raise
@@ -107,7 +108,9 @@ async def _sent_and_saved(context: Context, hold: Hold) -> Record:
     record = hold.record
     operation = Operation.INIT_PULL if record.wish.is_pulled else Operation.INIT_UPLOAD
     read = partial(read_ticket, endpoints=context.endpoints, uploads=not record.wish.is_pulled)
-    ticket: Ticket = await authorized(context, record.account, partial(_request, context, record), read, operation)
+    ticket: Ticket = await authorized(
+        context, record.account, partial(_request, context, record), read, operation=operation, quota=Quota.INIT
+    )
     record = begun(record, context.clock.now(), ticket)
     try:
         return await save(context, hold, record)

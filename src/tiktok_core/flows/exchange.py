@@ -9,11 +9,12 @@ from attrs import evolve, field, frozen
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
 from tiktok_core.errors import TikTokError
+from tiktok_core.flows.pace import Pacer
 from tiktok_core.ports import AsyncClock, AsyncJournal, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
 from tiktok_core.wire.envelope import USER_AGENT
 from tiktok_core.wire.http import Request, Response
 
-__all__ = ["Context", "exchange"]
+__all__ = ["Context", "exchange", "log"]
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Context:
         open_source: opens a named file; None where the embedder gives sources only.
         timeout: seconds for each single wait of a request.
         patience: how long to try a call.
+        pacer: keeps to TikTok's quotas.
         follow_for: seconds to follow a post before saying that it is still processing.
     """
 
@@ -50,6 +52,7 @@ class Context:
     open_source: Callable[[str | HasPath], Source] | None = field(repr=False)
     timeout: float
     patience: Patience
+    pacer: Pacer
     follow_for: float
 
     def jitter(self) -> float:
@@ -67,11 +70,11 @@ async def exchange(
         ApiError, SignInFailed, UnexpectedResponse: as `read` finds.
     """
     request = evolve(request, headers={"User-Agent": USER_AGENT, **request.headers}, timeout=context.timeout)
-    began, tried = context.clock.now(), 0
+    began, tried, spent = context.clock.now(), 0, 0.0
     while True:
         tried += 1
         try:
-            response = await context.transport.send(request)
+            response = await context.transport.send(_limited(request, operation, context.patience.deadline - spent))
             log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
             return read(request, response)
         except TikTokError as error:
@@ -81,5 +84,13 @@ async def exchange(
             )
             if pause is None:
                 raise
-            log.warning("%s: %s; again in %.1f s", request.name, type(error).__name__, pause)
+            kind = type(error).__name__
+            log.warning("%s: %s; again in %.1f s", request.name, kind, pause, extra={"pause": pause})
         await context.clock.sleep(pause)
+
+
+def _limited(request: Request, operation: Operation, left: float) -> Request:
+    # How long a chunk may take is the line's business: it is only bound to make headway.
+    if operation is Operation.CHUNK:
+        return request
+    return evolve(request, time_limit=max(0.001, min(left, request.time_limit or left)))

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Publication, check_publish_id, follow, poll_pause
 from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import PublishFailed, RateLimited, ServerError, StillProcessing, TikTokError, TransportError
@@ -27,6 +28,7 @@ async def publish_status(context: Context, account: str, publish_id: str) -> Pub
         account,
         lambda token: status_request(context.endpoints, token, publish_id),
         partial(read_publication, publish_id=publish_id),
+        quota=Quota.STATUS,
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Record, Stage, Wish, settled
 from tiktok_core.domain.media import is_url, url_problems
+from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
 from tiktok_core.domain.publishing import Publication, Step
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, refuse
@@ -24,7 +25,8 @@ __all__ = ["creator_info", "one_step", "post_photos", "post_video", "posts", "re
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:
     """Ask what this creator may post now."""
-    return await authorized(context, account, partial(creator_info_request, context.endpoints), read_creator_info)
+    ask = partial(creator_info_request, context.endpoints)
+    return await authorized(context, account, ask, read_creator_info, quota=Quota.CREATOR_INFO)
 
 
 async def post_video(

@@ -5,8 +5,9 @@ What stands in `__all__` is public and keeps to semantic versioning; so are `tik
 
 import logging
 
+from tiktok_core.account import AsyncAccount
 from tiktok_core.blocking import Account, TikTok
-from tiktok_core.client import AsyncAccount, AsyncTikTok
+from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
 from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel

@@ -11,7 +11,8 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
 
-from tiktok_core.client import AsyncAccount, AsyncTikTok
+from tiktok_core.account import AsyncAccount
+from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens

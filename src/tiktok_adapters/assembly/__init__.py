@@ -1,0 +1,126 @@
+"""Assembly: the one place that chooses adapters for you.
+
+What belongs here: which adapters make a client. The heavy ones are imported where they are chosen, so that importing this
+room costs nothing.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import evolve
+
+from tiktok_adapters.assembly.home import JournalOnDemand, TokensOnDemand, journal_file, prepare, token_file
+from tiktok_adapters.assembly.settings import LOG_LEVELS, Settings, load_settings
+from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
+from tiktok_core.ports import HasPath
+
+__all__ = ["LOG_LEVELS", "Settings", "connect", "connect_async", "load_settings", "prepare", "token_file"]
+
+
+def connect(
+    app: App | None = None,
+    *,
+    home: str | HasPath | None = None,
+    environ: Mapping[str, str] | None = None,
+    endpoints: Endpoints | None = None,
+    timeout: float = 30.0,
+    patience: float = 900.0,
+) -> TikTok:
+    """Return a client that blocks: urllib3, tokens in a file of the home folder, the machine's clock.
+
+    Args:
+        app: the app; read from the settings, as the command line reads them, unless given.
+        home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
+        environ: read in place of the process's environment.
+        endpoints: where TikTok is; read from the settings unless given.
+        timeout: seconds for each single wait of a request.
+        patience: seconds to follow a post before saying that it is still processing.
+
+    Closing the client, or leaving its `with` block, closes its connections and its token file.
+
+    Raises:
+        InvalidSettings: everything that is missing or wrong, at once.
+    """
+    found, where, folder = _chosen(app, home, environ, endpoints)
+    from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
+    from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
+    from tiktok_adapters.sources import open_source  # noqa: PLC0415
+    from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415
+
+    return TikTok(
+        found,
+        transport=Urllib3Transport(),
+        tokens=TokensOnDemand(token_file(folder, found)),
+        journal=JournalOnDemand(journal_file(folder)),
+        clock=SystemClock(),
+        protect=MainThreadProtect(),
+        open_source=open_source,
+        endpoints=where,
+        timeout=timeout,
+        patience=patience,
+    )
+
+
+def connect_async(
+    app: App | None = None,
+    *,
+    home: str | HasPath | None = None,
+    environ: Mapping[str, str] | None = None,
+    endpoints: Endpoints | None = None,
+    timeout: float = 30.0,
+    patience: float = 900.0,
+) -> AsyncTikTok:
+    """Return a client that is awaited: over aiohttp, otherwise as `connect`; for use in `async with`.
+
+    Args:
+        app: the app; read from the settings, as the command line reads them, unless given.
+        home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
+        environ: read in place of the process's environment.
+        endpoints: where TikTok is; read from the settings unless given.
+        timeout: seconds for each single wait of a request.
+        patience: seconds to follow a post before saying that it is still processing.
+
+    Raises:
+        InvalidSettings: everything that is missing or wrong, at once.
+        ImportError: aiohttp is not installed.
+    """
+    found, where, folder = _chosen(app, home, environ, endpoints)
+    try:
+        from tiktok_adapters.transports.aiohttp import AiohttpTransport  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "aiohttp":
+            raise
+        raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
+    from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
+    from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
+    from tiktok_adapters.sources import open_source  # noqa: PLC0415
+    from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore  # noqa: PLC0415
+
+    return AsyncTikTok(
+        found,
+        transport=AiohttpTransport(),
+        tokens=ThreadedTokenStore(TokensOnDemand(token_file(folder, found))),
+        journal=ThreadedJournal(JournalOnDemand(journal_file(folder))),
+        clock=AsyncioClock(),
+        protect=AsyncioProtect(),
+        open_source=open_source,
+        endpoints=where,
+        timeout=timeout,
+        patience=patience,
+    )
+
+
+def _chosen(
+    app: App | None,
+    home: str | HasPath | None,
+    environ: Mapping[str, str] | None,
+    endpoints: Endpoints | None,
+) -> tuple[App, Endpoints, Path]:
+    options = {"home": None if home is None else os.fspath(home)}
+    settings = load_settings(options, os.environ if environ is None else environ)
+    if app is not None:
+        return app, endpoints or settings.endpoints(), settings.home
+    if endpoints is not None:
+        settings = evolve(settings, api_url=endpoints.api_url, auth_url=endpoints.auth_url)
+    return *settings.checked(), settings.home

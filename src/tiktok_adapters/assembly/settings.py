@@ -1,0 +1,227 @@
+"""Settings: where each of them comes from, and what is wrong with them, all at once.
+
+What belongs here: options, environment, `config.toml`; nothing that makes an adapter.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from attrs import field, frozen
+
+from tiktok_core import (
+    App,
+    AppKind,
+    Endpoints,
+    InvalidSettings,
+    Problem,
+    Secret,
+)
+
+__all__ = ["LOG_LEVELS", "Settings", "load_settings"]
+
+T = TypeVar("T")
+
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+VARIABLES: Final = {
+    "client_key": "TIKTOK_CLIENT_KEY",
+    "client_secret": "TIKTOK_CLIENT_SECRET",
+    "redirect_uri": "TIKTOK_REDIRECT_URI",
+    "api_url": "TIKTOK_API_URL",
+    "auth_url": "TIKTOK_AUTH_URL",
+    "home": "TIKTOK_HOME",
+    "account": "TIKTOK_ACCOUNT",
+    "log": "TIKTOK_LOG",
+}
+PORTAL_FIELDS: Final = {
+    "client_key": '"Client key"',
+    "client_secret": '"Client secret"',
+    "redirect_uri": 'a "Redirect URI"',
+}
+CONFIG: Final = "config.toml"
+# What stands in for a missing setting while the others are checked, so that everything wrong is said at once.
+PASSABLE: Final = {"client_key": "-", "client_secret": "-", "redirect_uri": "http://127.0.0.1:*/callback/"}
+DEFAULTS: Final = Endpoints()
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What was set, and where. Nothing is checked yet but the shape of the file: `app` and `endpoints` check.
+
+    Attributes:
+        home: folder of the tokens and of `config.toml`.
+        client_key: the portal's "Client key"; empty when missing.
+        client_secret: the portal's "Client secret"; empty when missing.
+        redirect_uri: as registered in the portal; empty when missing.
+        api_url: the API host.
+        auth_url: the authorization page.
+        account: the account to use where several are signed in; None for the only one.
+        log: a level of the log; None for no log.
+        origins: where each setting came from, in words; a setting that has its default has none.
+    """
+
+    home: Path
+    client_key: str = ""
+    client_secret: Secret = field(default=Secret(""))
+    redirect_uri: str = ""
+    api_url: str = DEFAULTS.api_url
+    auth_url: str = DEFAULTS.auth_url
+    account: str | None = None
+    log: str | None = None
+    origins: Mapping[str, str] = field(factory=dict)
+
+    def app(self, kind: AppKind | str | None = None) -> App:
+        """Return the app.
+
+        Raises:
+            InvalidSettings: everything that is missing or wrong, hosts included.
+        """
+        return self.checked(kind)[0]
+
+    def endpoints(self) -> Endpoints:
+        """Return where TikTok is.
+
+        Raises:
+            InvalidSettings: a host that cannot be used.
+        """
+        problems: list[Problem] = []
+        found = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
+        if found is None:
+            raise InvalidSettings(tuple(problems))
+        return found
+
+    def checked(self, kind: AppKind | str | None = None) -> tuple[App, Endpoints]:
+        """Return the app and where TikTok is.
+
+        Raises:
+            InvalidSettings: everything that is missing or wrong, at once.
+        """
+        problems = list(self._missing())
+        given = {
+            "client_key": self.client_key,
+            "client_secret": self.client_secret.reveal(),
+            "redirect_uri": self.redirect_uri,
+        }
+        whole = {name: value or PASSABLE[name] for name, value in given.items()}
+        # What stands in must not meet the rules of a kind that was chosen for the real one.
+        chosen = kind if self.redirect_uri else None
+        app = self._tried(problems, lambda: App(**whole, kind=chosen))
+        endpoints = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
+        if problems or app is None or endpoints is None:
+            raise InvalidSettings(tuple(problems))
+        return app, endpoints
+
+    def _missing(self) -> Iterator[Problem]:
+        for name, portal in PORTAL_FIELDS.items():
+            if not getattr(self, name):
+                yield Problem(
+                    name,
+                    f"is missing: set {VARIABLES[name]}, or {name} in {self.home / CONFIG}, "
+                    f"to {portal} of the app's page in TikTok's developer portal",
+                )
+
+    def _tried(self, problems: list[Problem], make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except InvalidSettings as error:
+            problems.extend(self._placed(problem) for problem in error.problems)
+            return None
+
+    def _placed(self, problem: Problem) -> Problem:
+        origin = self.origins.get(problem.field)
+        return Problem(problem.field, f"{problem.message} (it comes from {origin})") if origin else problem
+
+
+def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Return the settings: an option wins over the environment, which wins over `config.toml` in the home folder.
+
+    Args:
+        options: by the names of `Settings`; None and empty ones count as not given.
+        environ: variables such as `TIKTOK_CLIENT_KEY`.
+
+    Raises:
+        InvalidSettings: the home folder, the file or the level of the log makes no sense.
+    """
+    home, home_origin = _home(options, environ)
+    written = _written(home / CONFIG)
+    values: dict[str, Any] = {}
+    origins = {"home": home_origin} if home_origin else {}
+    for name, variable in VARIABLES.items():
+        if name == "home":
+            continue
+        for value, origin in (
+            (options.get(name), f"the option --{name.replace('_', '-')}"),
+            (environ.get(variable), variable),
+            (written.get(name), str(home / CONFIG)),
+        ):
+            if value:
+                values[name], origins[name] = value, origin
+                break
+    if "client_secret" in values:
+        values["client_secret"] = Secret(values["client_secret"])
+    if "log" in values:
+        values["log"] = _level(values["log"], origins["log"])
+    return Settings(home=home, origins=origins, **values)
+
+
+def _home(options: Mapping[str, str | None], environ: Mapping[str, str]) -> tuple[Path, str]:
+    for value, origin in ((options.get("home"), "the option --home"), (environ.get("TIKTOK_HOME"), "TIKTOK_HOME")):
+        if not value:
+            continue
+        if "\0" in value:
+            raise InvalidSettings((Problem("home", f"holds a NUL character (it comes from {origin})"),))
+        return _at_home(Path(value)), origin
+    return _at_home(Path("~/.tiktok")), ""
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        message = "no home folder is known: set TIKTOK_HOME to a folder for tokens and settings"
+        raise InvalidSettings((Problem("home", message),)) from None
+
+
+def _written(path: Path) -> dict[str, str]:
+    """Return what the file says; an absent file says nothing."""
+    try:
+        text = path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise _unreadable(path, (error.strerror or type(error).__name__).lower()) from None
+    except UnicodeDecodeError:
+        raise _unreadable(path, "it is not UTF-8") from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # The message names a place and never quotes the line, which may hold the secret.
+        raise _unreadable(path, f"it is not TOML: {error}") from None
+    known = [name for name in VARIABLES if name != "home"]
+    problems = [
+        Problem(name, f"is no setting of {path}: there are {', '.join(known)}")
+        if name not in known
+        else Problem(name, f"must be a text in quotes, in {path}")
+        for name, value in document.items()
+        if name not in known or not isinstance(value, str)
+    ]
+    if problems:
+        raise InvalidSettings(tuple(problems))
+    if "client_secret" in document and path.stat().st_mode & 0o077:
+        # It holds a secret; where it is not ours to narrow, it is the owner's choice.
+        with suppress(OSError):
+            path.chmod(0o600)
+    return document
+
+
+def _unreadable(path: Path, why: str) -> InvalidSettings:
+    return InvalidSettings((Problem(CONFIG, f"{path} cannot be read: {why}"),))
+
+
+def _level(word: str, origin: str) -> str:
+    if word.upper() not in LOG_LEVELS:
+        message = f"{word!r} is none of {', '.join(LOG_LEVELS)} (it comes from {origin})"
+        raise InvalidSettings((Problem("log", message),))
+    return word.upper()

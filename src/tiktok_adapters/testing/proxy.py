@@ -1,0 +1,422 @@
+"""A proxy on loopback that breaks HTTP connections on demand, at the level of sockets, where no mock can be wrong.
+
+    with FaultProxy(server_url) as proxy:
+        proxy.on_request(2, "reset-answer:0")
+        ...  # the client talks to proxy.url
+
+Everything passes byte for byte until a fault meets a request. Faults are spelled `WHAT:AMOUNT`, where `WHAT` is one of:
+
+- `reset-request:N`: the connection is reset after N bytes of the request, head included, were passed on. With 0 the server
+  sees nothing of it; with more than there are it sees all, and the client does not hear whether it did.
+- `reset-answer:N`: the whole request is passed on; after N bytes of the answer the connection is reset. With 0 the server
+  has dealt with the request, and the client hears nothing.
+- `cut-answer:N`: likewise, but the connection is closed in good order, as if the answer ended there.
+- `delay-answer:SECONDS`: the answer begins that much later.
+- `refuse:SECONDS`: from this request on, new connections are refused for so long; this one goes on.
+
+An answer that is shorter than N passes whole. What belongs here: sockets and the script of faults; no rule of TikTok's.
+"""
+
+import asyncio
+import math
+import re
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Final, Literal, Self, TypeAlias, cast, get_args
+from urllib.parse import urlsplit
+
+from attrs import define, frozen
+
+__all__ = ["FaultProxy", "ProxyFault"]
+
+What: TypeAlias = Literal["reset-request", "reset-answer", "cut-answer", "delay-answer", "refuse"]
+
+BLOCK: Final = 1 << 16
+LONGEST_HEAD: Final = 1 << 18
+RESET: Final = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER that makes closing a socket reset its connection."""
+LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+SPELLING: Final = re.compile(r"([a-z-]+):(\d{1,12}(?:\.\d{1,6})?)", re.ASCII)
+
+
+@frozen
+class ProxyFault:
+    """One thing that goes wrong on the wire.
+
+    Attributes:
+        what: its name, as at the head of this module.
+        amount: bytes or seconds.
+    """
+
+    what: What
+    amount: float = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the fault that `text` spells.
+
+        Raises:
+            ValueError: it spells none.
+        """
+        found = SPELLING.fullmatch(text)
+        if found is None or found[1] not in get_args(What):
+            raise ValueError(
+                f"{text!r} is not a fault: it is spelled WHAT:AMOUNT, with one of {', '.join(get_args(What))}"
+            )
+        return cls(cast(What, found[1]), float(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.what}:{self.amount:g}"
+
+
+@define
+class _Waiting:
+    fault: ProxyFault
+    left: int
+    is_for_connection: bool
+
+
+class FaultProxy:
+    """Passes HTTP on to a server and breaks what it is told to break; a context manager with a thread of its own.
+
+    It takes requests with a `Content-Length` or without a body. A chunked body passes too, but then whatever follows on
+    its connection counts as part of it.
+
+    Args:
+        target_url: the server, `http://host:port`; a path is not looked at.
+
+    Raises:
+        ValueError: the URL is not one of plain http with a host.
+    """
+
+    def __init__(self, target_url: str) -> None:
+        target = urlsplit(target_url)
+        if target.scheme != "http" or not target.hostname:
+            raise ValueError(
+                f"the proxy passes on to http://host:port, not to {target.scheme}://{target.hostname or ''}"
+            )
+        self._target = (target.hostname, target.port or 80)
+        self._port = 0
+        self._lock = threading.Lock()
+        self._script: list[_Waiting] = []
+        self._struck: list[ProxyFault] = []
+        self._seen: list[str] = []
+        self._connections = 0
+        self._server: asyncio.Server | None = None
+        self._talks: dict[asyncio.Task[None], _Talk] = {}
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, without a slash at the end.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        if not self._port:
+            raise RuntimeError("the proxy is not running")
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """Method and path of every request that reached the proxy, in order; without queries, which may hold secrets."""
+        with self._lock:
+            return tuple(self._seen)
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made to the proxy."""
+        return self._connections
+
+    @property
+    def pending(self) -> tuple[ProxyFault, ...]:
+        """The faults that have not met a request or connection yet."""
+        with self._lock:
+            return tuple(waiting.fault for waiting in self._script)
+
+    @property
+    def struck(self) -> tuple[ProxyFault, ...]:
+        """The faults that have broken something, in order."""
+        with self._lock:
+            return tuple(self._struck)
+
+    def on_request(self, nth: int, fault: ProxyFault | str) -> None:
+        """Let a fault meet the `nth` request from now on, counted from 1 over all connections.
+
+        Raises:
+            ValueError: `nth` is less than 1, or the text spells no fault.
+        """
+        self._add(nth, fault, is_for_connection=False)
+
+    def on_connection(self, nth: int, fault: ProxyFault | str) -> None:
+        """Let a fault meet the first request on the `nth` connection from now on.
+
+        `reset-request:0` does not wait for that request: it resets the connection as soon as it is made.
+
+        Raises:
+            ValueError: `nth` is less than 1, or the text spells no fault.
+        """
+        self._add(nth, fault, is_for_connection=True)
+
+    def clear(self) -> None:
+        """Forget the faults that are still to come."""
+        with self._lock:
+            self._script.clear()
+
+    def refuse(self) -> None:
+        """Refuse new connections from now on, until `listen`; those that are open go on."""
+        asyncio.run_coroutine_threadsafe(self._stop_listening(), self._loop).result()
+
+    def listen(self) -> None:
+        """Take new connections again, also before the time of a `refuse` is over."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+
+    def __enter__(self) -> Self:
+        started: Future[None] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(started)), name="fault-proxy")
+        self._thread.start()
+        try:
+            started.result()
+        except BaseException:
+            self._thread.join()
+            raise
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        if self._thread is not None:
+            self._thread.join()
+        self._port = 0
+
+    # --- In the proxy's own thread ------------------------------------------------------------------------------------
+
+    async def _run(self, started: "Future[None]") -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._listening, self._refusals = asyncio.Lock(), set[asyncio.Task[None]]()
+        try:
+            await self._listen()
+        except OSError as problem:
+            started.set_exception(problem)
+            return
+        started.set_result(None)
+        await self._stop.wait()
+        for refusal in self._refusals:
+            refusal.cancel()
+        await self._stop_listening()
+        for talk in self._talks.values():
+            talk.reset()
+        await asyncio.gather(*self._refusals, *self._talks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        async with self._listening:
+            if self._server is None and not self._stop.is_set():
+                self._server = await asyncio.start_server(
+                    self._talk, "127.0.0.1", self._port, limit=LONGEST_HEAD, reuse_address=True
+                )
+                self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _stop_listening(self) -> None:
+        async with self._listening:
+            if self._server is not None:
+                # Its connections are ended one by one: waiting for the server would wait for them.
+                self._server.close()
+                self._server = None
+
+    async def refuse_for(self, seconds: float) -> None:
+        """Stop listening now, and begin again by itself; for `_Talk`."""
+        await self._stop_listening()
+        refusal = asyncio.create_task(self._listen_after(seconds))
+        self._refusals.add(refusal)
+        refusal.add_done_callback(self._refusals.discard)
+
+    async def _listen_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        while True:
+            # Somebody's outgoing connection may have been given the port meanwhile.
+            with suppress(OSError):
+                return await self._listen()
+            await asyncio.sleep(0.05)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or self._stop.is_set():
+            return _reset(writer)
+        talk = self._talks[task] = _Talk(self, reader, writer)
+        try:
+            # Whatever breaks here was broken on purpose, by one side or the other.
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, _Over):
+                await talk.run()
+        finally:
+            await talk.end()
+            del self._talks[task]
+
+    def connected(self) -> list[ProxyFault]:
+        """Count a connection, and return the faults that meet it."""
+        with self._lock:
+            self._connections += 1
+            return self._due(is_for_connection=True)
+
+    def arrived(self, head: bytes) -> list[ProxyFault]:
+        """Count a request, and return the faults that meet it."""
+        with self._lock:
+            self._seen.append(head.partition(b" HTTP/")[0].partition(b"?")[0].decode("latin-1"))
+            return self._due(is_for_connection=False)
+
+    def strike(self, fault: ProxyFault) -> None:
+        """Note that a fault breaks something now."""
+        with self._lock:
+            self._struck.append(fault)
+
+    def _add(self, nth: int, fault: ProxyFault | str, *, is_for_connection: bool) -> None:
+        if nth < 1:
+            raise ValueError(f"requests and connections are counted from 1, not from {nth}")
+        parsed = ProxyFault.parse(fault) if isinstance(fault, str) else fault
+        with self._lock:
+            self._script.append(_Waiting(parsed, nth, is_for_connection))
+
+    def _due(self, *, is_for_connection: bool) -> list[ProxyFault]:
+        met = []
+        for waiting in [one for one in self._script if one.is_for_connection is is_for_connection]:
+            waiting.left -= 1
+            if not waiting.left:
+                met.append(waiting.fault)
+                self._script.remove(waiting)
+        return met
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection to the server."""
+        return await asyncio.open_connection(*self._target)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not longer than the proxy runs."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+class _Over(Exception):
+    """A fault has ended the connection."""
+
+
+class _Talk:
+    """One connection of a client's, and the one to the server behind it."""
+
+    def __init__(self, proxy: FaultProxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._proxy = proxy
+        self._reader = reader
+        self._writer = writer
+        self._server: asyncio.StreamWriter | None = None
+        self._answers: asyncio.Task[None] | None = None
+        self._faults: dict[What, ProxyFault] = {}
+        self._passed = 0
+        self._answered = 0
+
+    async def run(self) -> None:
+        """Pass requests on until one side hangs up or a fault does."""
+        first = self._proxy.connected()
+        self._faults = {fault.what: fault for fault in first}
+        if self._amount("reset-request") == 0:
+            self._break("reset-request")
+        while head := await self._head():
+            self._faults = {fault.what: fault for fault in (*first, *self._proxy.arrived(head))}
+            first, self._passed, self._answered = [], 0, 0
+            if refusal := self._faults.get("refuse"):
+                self._proxy.strike(refusal)
+                await self._proxy.refuse_for(refusal.amount)
+            await self._request(head)
+
+    def reset(self) -> None:
+        """Reset both connections."""
+        _reset(self._writer)
+        if self._server is not None:
+            _reset(self._server)
+
+    async def end(self) -> None:
+        """Close both connections, unless they are, and wait until nothing more moves."""
+        writers = [writer for writer in (self._server, self._writer) if writer is not None]
+        if self._answers is not None:
+            if self._server is not None:
+                self._server.close()
+            await asyncio.gather(self._answers, return_exceptions=True)
+        for writer in writers:
+            writer.close()
+        for writer in writers:
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _head(self) -> bytes:
+        try:
+            return await self._reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return b""
+
+    async def _request(self, head: bytes) -> None:
+        length = LENGTH.search(head)
+        left = math.inf if CHUNKED.search(head) else int(length[1]) if length else 0
+        limit = min(self._amount("reset-request"), len(head) + left)
+        if limit == 0:
+            self._break("reset-request")
+        async for block in self._pieces(head, left):
+            part = block[: int(min(limit - self._passed, len(block)))]
+            await self._pass_on(part)
+            self._passed += len(part)
+            if self._passed == limit and "reset-request" in self._faults:
+                self._break("reset-request")
+
+    async def _pieces(self, head: bytes, left: float) -> AsyncIterator[bytes]:
+        yield head
+        while left > 0 and (block := await self._reader.read(int(min(BLOCK, left)))):
+            left -= len(block)
+            yield block
+
+    async def _pass_on(self, block: bytes) -> None:
+        if self._server is None:
+            reader, self._server = await self._proxy.connect()
+            self._answers = asyncio.create_task(self._pass_back(reader))
+        self._server.write(block)
+        # Where the server has hung up, its answer may still be on the way back.
+        with suppress(OSError):
+            await self._server.drain()
+
+    async def _pass_back(self, reader: asyncio.StreamReader) -> None:
+        with suppress(OSError, _Over):
+            while block := await reader.read(BLOCK):
+                if not self._answered and (delay := self._faults.pop("delay-answer", None)):
+                    self._proxy.strike(delay)
+                    await self._proxy.pause(delay.amount)
+                await self._answer(block)
+        self._writer.close()
+
+    async def _answer(self, block: bytes) -> None:
+        what: What = "reset-answer" if self._amount("reset-answer") <= self._amount("cut-answer") else "cut-answer"
+        left = self._amount(what) - self._answered
+        self._writer.write(block[: int(min(left, len(block)))])
+        self._answered += len(block)
+        await self._writer.drain()
+        if left <= len(block):
+            self._break(what)
+
+    def _amount(self, what: What) -> float:
+        fault = self._faults.get(what)
+        return math.inf if fault is None else int(fault.amount)
+
+    def _break(self, what: What) -> None:
+        """End the connection to the client; the server reads what was passed on, and then finds the end."""
+        self._proxy.strike(self._faults[what])
+        if what == "cut-answer":
+            self._writer.close()
+        else:
+            _reset(self._writer)
+        if self._server is not None:
+            self._server.close()
+        raise _Over
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    writer.transport.abort()

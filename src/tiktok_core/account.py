@@ -1,0 +1,325 @@
+"""`AsyncAccount`: one signed-in person, in whose name posts are made.
+
+Each method is a line or two over a flow; `blocking` shows the same without `await`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import evolve
+
+from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.journal import Record
+from tiktok_core.domain.library import UserInfo
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Progress, Publication, Step
+from tiktok_core.domain.retry import Patience
+from tiktok_core.domain.tokens import Tokens
+from tiktok_core.flows import follow, library, publish, sign_in
+from tiktok_core.flows.access import usable_tokens
+from tiktok_core.flows.exchange import Context
+from tiktok_core.ports import HasPath, Source
+
+__all__ = ["AsyncAccount"]
+
+
+class AsyncAccount:
+    """One signed-in person, in whose name posts are made."""
+
+    def __init__(self, context: Context, open_id: str) -> None:
+        self._context = context
+        self._open_id = open_id
+
+    @property
+    def open_id(self) -> str:
+        """The account, as this app sees it."""
+        return self._open_id
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        retries: int | None = None,
+        patience: float | None = None,
+    ) -> "AsyncAccount":
+        """Return the same account with other options for its calls; what is not given stays as it is.
+
+        Args:
+            timeout: seconds for each single wait of a request.
+            deadline: seconds for a call with all its repetitions.
+            retries: how often a call is repeated where that can do no harm.
+            patience: seconds to follow a post before saying that it is still processing.
+        """
+        context, trying = self._context, self._context.patience
+        changed = evolve(
+            context,
+            timeout=context.timeout if timeout is None else timeout,
+            follow_for=context.follow_for if patience is None else patience,
+            patience=Patience(
+                retries=trying.retries if retries is None else retries,
+                deadline=trying.deadline if deadline is None else deadline,
+            ),
+        )
+        return AsyncAccount(changed, self._open_id)
+
+    async def creator_info(self) -> CreatorInfo:
+        """Ask what this creator may post now; to be asked anew whenever an export page is shown.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-query-creator-info (20 a minute).
+
+        Raises:
+            PostingRefused: the creator may not post now.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await publish.creator_info(self._context, self._open_id)
+
+    async def user_info(self, fields: Iterable[str] | None = None) -> UserInfo:
+        """Ask for the profile: the fields given, or all that the granted scopes open.
+
+        Source: developers.tiktok.com/doc/tiktok-api-v2-get-user-info (600 a minute).
+
+        Raises:
+            InvalidInput: a field that does not exist.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await library.user_info(self._context, self._open_id, fields)
+
+    async def post_video(
+        self,
+        video: str | HasPath | Source,
+        *,
+        title: str = "",
+        privacy_level: str | None = None,
+        disable_comment: bool = False,
+        disable_duet: bool = False,
+        disable_stitch: bool = False,
+        video_cover_timestamp_ms: int | None = None,
+        brand_content_toggle: bool = False,
+        brand_organic_toggle: bool = False,
+        is_aigc: bool = False,
+        draft: bool = False,
+        chunk_size: int | None = None,
+        key: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        wait: bool = True,
+    ) -> Publication:
+        """Post a video and follow it to its end.
+
+        Args:
+            video: a file's name, a source, or an https URL that TikTok pulls.
+            title: caption, up to 2,200 UTF-16 units.
+            privacy_level: one of the creator's options; required unless `draft`.
+            disable_comment: no comments.
+            disable_duet: no duets.
+            disable_stitch: no stitches.
+            video_cover_timestamp_ms: the frame to show as cover, in ms.
+            brand_content_toggle: a paid partnership with a third party.
+            brand_organic_toggle: promotes the creator's own business.
+            is_aigc: made by AI, to be labelled so.
+            draft: to the creator's inbox, to be finished in the app; TikTok takes no other setting then.
+            chunk_size: bytes of a chunk; planned unless given.
+            key: names this wish: the same key never makes a second post, and answers with the first one. A random one
+                unless given; it stands in the result and in every error.
+            on_progress: told of bytes sent and of each status.
+            wait: follow the post to its end; otherwise return once it is handed over.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video (6 a minute).
+
+        Raises:
+            InvalidPost: every problem at once; nothing was posted.
+            PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused it; nothing was posted.
+            SignInRequired: the account's tokens are gone; nothing was posted.
+            UploadExpired, SourceChanged, UploadError: the bytes could not be handed over; nothing was posted.
+            OutcomeUnknown: the answer to a pull was lost; it may have been posted.
+            PublishFailed: TikTok took it and gave it up.
+            StillProcessing: it was handed over and has not ended yet.
+            TransportError, UnexpectedResponse: no answer, or one that makes no sense.
+        """
+        post = VideoPost(
+            title=title,
+            privacy_level=privacy_level,
+            disable_comment=disable_comment,
+            disable_duet=disable_duet,
+            disable_stitch=disable_stitch,
+            video_cover_timestamp_ms=video_cover_timestamp_ms,
+            brand_content_toggle=brand_content_toggle,
+            brand_organic_toggle=brand_organic_toggle,
+            is_aigc=is_aigc,
+            draft=draft,
+        )
+        return await publish.post_video(
+            self._context,
+            self._open_id,
+            video,
+            post,
+            chunk_size=chunk_size,
+            key=key,
+            on_progress=on_progress,
+            until_final=wait,
+        )
+
+    async def post_photos(
+        self,
+        photo_images: Sequence[str],
+        *,
+        title: str = "",
+        description: str = "",
+        privacy_level: str | None = None,
+        photo_cover_index: int = 0,
+        disable_comment: bool = False,
+        auto_add_music: bool = True,
+        brand_content_toggle: bool = False,
+        brand_organic_toggle: bool = False,
+        is_aigc: bool = False,
+        draft: bool = False,
+        key: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        wait: bool = True,
+    ) -> Publication:
+        """Post photos that TikTok pulls, and follow the post to its end.
+
+        Args:
+            photo_images: 1 to 35 https URLs under a domain or prefix that the app verified.
+            title: up to 90 UTF-16 units.
+            description: up to 4,000 UTF-16 units.
+            privacy_level: one of the creator's options; required unless `draft`.
+            photo_cover_index: the cover, counted from 0.
+            disable_comment: no comments.
+            auto_add_music: lets TikTok add music.
+            brand_content_toggle: a paid partnership with a third party.
+            brand_organic_toggle: promotes the creator's own business.
+            is_aigc: made by AI, to be labelled so.
+            draft: to the creator's inbox, to be finished in the app.
+            key: names this wish, as for `post_video`.
+            on_progress: told of each status.
+            wait: follow the post to its end; otherwise return once TikTok took it.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-photo-post (6 a minute).
+
+        Raises:
+            InvalidPost: every problem at once; nothing was posted.
+            OutcomeUnknown: the answer was lost; it may have been posted.
+            PublishFailed, StillProcessing, PostingRefused, ScopeMissing, RateLimited, ApiError, SignInRequired,
+            TransportError, UnexpectedResponse: as for `post_video`.
+        """
+        post = PhotoPost(
+            photo_images=tuple(photo_images),
+            photo_cover_index=photo_cover_index,
+            title=title,
+            description=description,
+            privacy_level=privacy_level,
+            disable_comment=disable_comment,
+            auto_add_music=auto_add_music,
+            brand_content_toggle=brand_content_toggle,
+            brand_organic_toggle=brand_organic_toggle,
+            is_aigc=is_aigc,
+            draft=draft,
+        )
+        return await publish.post_photos(
+            self._context, self._open_id, post, key=key, on_progress=on_progress, until_final=wait
+        )
+
+    async def resume(
+        self,
+        key: str,
+        video: str | HasPath | Source | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        wait: bool = True,
+    ) -> Publication:
+        """Go on with a post of the journal, in this process or after another one ended; an ended one is just told.
+
+        Args:
+            key: what the post is known by.
+            video: the file again, where it was a source without a name, or has moved.
+            on_progress: told of bytes sent and of each status.
+            wait: follow the post to its end; otherwise return once it is handed over.
+
+        Raises:
+            InvalidInput: the journal of this account has no such post.
+            OutcomeUnknown: nobody can say whether it was posted; see `settle`.
+            TikTokError: as for `post_video`.
+        """
+        return await publish.resume(self._context, self._open_id, key, video, on_progress=on_progress, until_final=wait)
+
+    async def advance(self, key: str, video: str | HasPath | Source | None = None) -> Step:
+        """Take one step of a post of the journal, and say when to come again. Any number of processes may call it.
+
+        Raises:
+            InvalidInput: the journal of this account has no such post.
+            TikTokError: as the step ended; what is known by then is stored.
+        """
+        return await publish.one_step(self._context, self._open_id, key, video)
+
+    async def posts(self) -> tuple[Record, ...]:
+        """Return the journal of this account: posts under way and those of the last 90 days, the oldest first.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        return await publish.posts(self._context, self._open_id)
+
+    async def unfinished(self) -> tuple[Record, ...]:
+        """Return this account's posts that have not ended, the oldest first.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        return await publish.unfinished(self._context, self._open_id)
+
+    async def settle(self, key: str, *, posted: bool) -> Publication:
+        """Write down how a post ended whose outcome was unknown, as a person found out by looking at the account.
+
+        Raises:
+            InvalidInput: there is no such post, or its outcome is not unknown.
+            LeaseLost: another process is at work on it.
+        """
+        return await publish.settle(self._context, self._open_id, key, posted=posted)
+
+    async def publish_status(self, publish_id: str) -> Publication:
+        """Ask how a post is doing; a failed one is told, not raised.
+
+        Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status (30 a minute).
+
+        Raises:
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await follow.publish_status(self._context, self._open_id, publish_id)
+
+    async def wait(self, publish_id: str) -> Publication:
+        """Follow a post to its end.
+
+        Raises:
+            PublishFailed: TikTok gave it up.
+            StillProcessing: patience ended first.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: a call failed.
+        """
+        return await follow.wait(self._context, self._open_id, publish_id)
+
+    async def tokens(self) -> Tokens:
+        """Return tokens that can be used now, renewed if their end is near.
+
+        Raises:
+            SignInRequired: there are none, or they can no longer be renewed.
+        """
+        return await usable_tokens(self._context, self._open_id)
+
+    async def refresh(self) -> Tokens:
+        """Renew the tokens now, however long they would have lived.
+
+        Raises:
+            SignInRequired: there are none, or they can no longer be renewed.
+            TransportError, ApiError, SignInFailed, UnexpectedResponse: TikTok did not renew them.
+        """
+        return await sign_in.renew(self._context, self._open_id)
+
+    async def revoke(self) -> None:
+        """End what the person granted, at TikTok and then in the store.
+
+        Raises:
+            TransportError, ApiError, SignInFailed, UnexpectedResponse: TikTok did not end it; the tokens are kept.
+        """
+        await sign_in.revoke(self._context, self._open_id)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._open_id!r})"

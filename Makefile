@@ -8,16 +8,17 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules fmt clean
+.PHONY: help setup demo test check lint types prove-schedules docs fmt clean
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/dev: requirements-dev.txt pyproject.toml src/tiktok_core/version.py
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements-dev.txt
-	$(PIP) install --no-build-isolation --no-deps --editable .
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	@echo "Setting up $(VENV), once: this takes about a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/check: requirements-check.txt $(VENV)/dev
@@ -49,6 +50,9 @@ check: lint types  ## what CI runs: format, lint, types, layers, tests, coverage
 
 prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each world
 	@SCHEDULES=10000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs
+
+docs: setup  ## run every snippet of the documents and follow every link
+	@$(BIN)/python -m pytest -q tests/docs
 
 fmt: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -6,10 +6,11 @@ errors become exit statuses.
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TextIO
 
 import click
 
@@ -82,7 +83,19 @@ class LazyGroup(click.Group):
             # Nobody may be there any more to read what went wrong.
             with suppress(OSError, ValueError):
                 status = report(error, as_json=as_json)
+        _let_go(sys.stdout, sys.stderr)
         raise SystemExit(status)
+
+
+def _let_go(*streams: TextIO | None) -> None:
+    # What can no longer be written would fail again as the interpreter ends, and change the exit status.
+    for stream in streams:
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:

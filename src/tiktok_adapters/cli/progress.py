@@ -5,6 +5,7 @@ What belongs here: drawing. What there is to tell comes from the core's `Progres
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -39,10 +40,33 @@ def display() -> Display:
     # A process may be started without a standard error.
     if sys.stderr is not None and sys.stderr.isatty():
         try:
-            return Bar()
+            return Harmless(Bar())
         except ModuleNotFoundError:  # rich is comfort only.
             pass
-    return Lines()
+    return Harmless(Lines())
+
+
+class Harmless:
+    """A display whose terminal may go away: telling is not doing, so that must not end a post."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def __call__(self, progress: Progress, /) -> None:
+        """Show how far the post is, if anybody looks."""
+        with suppress(OSError, ValueError):
+            self._display(progress)
+
+    def __enter__(self) -> Self:
+        with suppress(OSError, ValueError):
+            self._display.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with suppress(OSError, ValueError):
+            self._display.__exit__(kind, error, traceback)
 
 
 def chunk_of(progress: Progress) -> tuple[int, int]:

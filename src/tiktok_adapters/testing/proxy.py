@@ -23,13 +23,13 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final, Literal, Self, TypeAlias, cast, get_args
 from urllib.parse import urlsplit
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 __all__ = ["FaultProxy", "ProxyFault"]
 
@@ -74,11 +74,58 @@ class ProxyFault:
         return f"{self.what}:{self.amount:g}"
 
 
-@define
+@define(eq=False)
 class _Waiting:
     fault: ProxyFault
     left: int
     is_for_connection: bool
+
+
+class _Script:
+    """Which faults are to come, and what came; used from two threads."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.struck: list[ProxyFault] = []
+        self.connections = 0
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []
+
+    @property
+    def pending(self) -> tuple[ProxyFault, ...]:
+        with self._lock:
+            return tuple(waiting.fault for waiting in self._waiting)
+
+    def add(self, nth: int, fault: ProxyFault | str, *, is_for_connection: bool) -> None:
+        if nth < 1:
+            raise ValueError(f"requests and connections are counted from 1, not from {nth}")
+        parsed = ProxyFault.parse(fault) if isinstance(fault, str) else fault
+        with self._lock:
+            self._waiting.append(_Waiting(parsed, nth, is_for_connection))
+
+    def clear(self) -> None:
+        with self._lock:
+            self._waiting.clear()
+
+    def connected(self) -> list[ProxyFault]:
+        """Count a connection, and return the faults that meet it."""
+        self.connections += 1
+        return self._due(is_for_connection=True)
+
+    def arrived(self, head: bytes) -> list[ProxyFault]:
+        """Count a request, and return the faults that meet it."""
+        self.seen.append(head.partition(b" HTTP/")[0].partition(b"?")[0].decode("latin-1"))
+        return self._due(is_for_connection=False)
+
+    def _due(self, *, is_for_connection: bool) -> list[ProxyFault]:
+        with self._lock:
+            met = []
+            for waiting in [one for one in self._waiting if one.is_for_connection is is_for_connection]:
+                waiting.left -= 1
+                if not waiting.left:
+                    met.append(waiting.fault)
+                    self._waiting.remove(waiting)
+            return met
 
 
 class FaultProxy:
@@ -102,11 +149,7 @@ class FaultProxy:
             )
         self._target = (target.hostname, target.port or 80)
         self._port = 0
-        self._lock = threading.Lock()
-        self._script: list[_Waiting] = []
-        self._struck: list[ProxyFault] = []
-        self._seen: list[str] = []
-        self._connections = 0
+        self._script = _Script()
         self._server: asyncio.Server | None = None
         self._talks: dict[asyncio.Task[None], _Talk] = {}
         self._thread: threading.Thread | None = None
@@ -125,25 +168,22 @@ class FaultProxy:
     @property
     def requests(self) -> tuple[str, ...]:
         """Method and path of every request that reached the proxy, in order; without queries, which may hold secrets."""
-        with self._lock:
-            return tuple(self._seen)
+        return tuple(self._script.seen)
 
     @property
     def connections(self) -> int:
         """How many connections were made to the proxy."""
-        return self._connections
+        return self._script.connections
 
     @property
     def pending(self) -> tuple[ProxyFault, ...]:
         """The faults that have not met a request or connection yet."""
-        with self._lock:
-            return tuple(waiting.fault for waiting in self._script)
+        return self._script.pending
 
     @property
     def struck(self) -> tuple[ProxyFault, ...]:
         """The faults that have broken something, in order."""
-        with self._lock:
-            return tuple(self._struck)
+        return tuple(self._script.struck)
 
     def on_request(self, nth: int, fault: ProxyFault | str) -> None:
         """Let a fault meet the `nth` request from now on, counted from 1 over all connections.
@@ -151,7 +191,7 @@ class FaultProxy:
         Raises:
             ValueError: `nth` is less than 1, or the text spells no fault.
         """
-        self._add(nth, fault, is_for_connection=False)
+        self._script.add(nth, fault, is_for_connection=False)
 
     def on_connection(self, nth: int, fault: ProxyFault | str) -> None:
         """Let a fault meet the first request on the `nth` connection from now on.
@@ -161,12 +201,11 @@ class FaultProxy:
         Raises:
             ValueError: `nth` is less than 1, or the text spells no fault.
         """
-        self._add(nth, fault, is_for_connection=True)
+        self._script.add(nth, fault, is_for_connection=True)
 
     def clear(self) -> None:
         """Forget the faults that are still to come."""
-        with self._lock:
-            self._script.clear()
+        self._script.clear()
 
     def refuse(self) -> None:
         """Refuse new connections from now on, until `listen`; those that are open go on."""
@@ -227,8 +266,7 @@ class FaultProxy:
                 self._server.close()
                 self._server = None
 
-    async def refuse_for(self, seconds: float) -> None:
-        """Stop listening now, and begin again by itself; for `_Talk`."""
+    async def _refuse_for(self, seconds: float) -> None:
         await self._stop_listening()
         refusal = asyncio.create_task(self._listen_after(seconds))
         self._refusals.add(refusal)
@@ -246,7 +284,7 @@ class FaultProxy:
         task = asyncio.current_task()
         if task is None or self._stop.is_set():
             return _reset(writer)
-        talk = self._talks[task] = _Talk(self, reader, writer)
+        talk = self._talks[task] = _Talk(self._script, self._target, self._refuse_for, self._stop, reader, writer)
         try:
             # Whatever breaks here was broken on purpose, by one side or the other.
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, _Over):
@@ -255,78 +293,39 @@ class FaultProxy:
             await talk.end()
             del self._talks[task]
 
-    def connected(self) -> list[ProxyFault]:
-        """Count a connection, and return the faults that meet it."""
-        with self._lock:
-            self._connections += 1
-            return self._due(is_for_connection=True)
-
-    def arrived(self, head: bytes) -> list[ProxyFault]:
-        """Count a request, and return the faults that meet it."""
-        with self._lock:
-            self._seen.append(head.partition(b" HTTP/")[0].partition(b"?")[0].decode("latin-1"))
-            return self._due(is_for_connection=False)
-
-    def strike(self, fault: ProxyFault) -> None:
-        """Note that a fault breaks something now."""
-        with self._lock:
-            self._struck.append(fault)
-
-    def _add(self, nth: int, fault: ProxyFault | str, *, is_for_connection: bool) -> None:
-        if nth < 1:
-            raise ValueError(f"requests and connections are counted from 1, not from {nth}")
-        parsed = ProxyFault.parse(fault) if isinstance(fault, str) else fault
-        with self._lock:
-            self._script.append(_Waiting(parsed, nth, is_for_connection))
-
-    def _due(self, *, is_for_connection: bool) -> list[ProxyFault]:
-        met = []
-        for waiting in [one for one in self._script if one.is_for_connection is is_for_connection]:
-            waiting.left -= 1
-            if not waiting.left:
-                met.append(waiting.fault)
-                self._script.remove(waiting)
-        return met
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a connection to the server."""
-        return await asyncio.open_connection(*self._target)
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, but not longer than the proxy runs."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
-
 
 class _Over(Exception):
     """A fault has ended the connection."""
 
 
+@define(eq=False)
 class _Talk:
     """One connection of a client's, and the one to the server behind it."""
 
-    def __init__(self, proxy: FaultProxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._proxy = proxy
-        self._reader = reader
-        self._writer = writer
-        self._server: asyncio.StreamWriter | None = None
-        self._answers: asyncio.Task[None] | None = None
-        self._faults: dict[What, ProxyFault] = {}
-        self._passed = 0
-        self._answered = 0
+    _script: _Script
+    _target: tuple[str, int]
+    _refuse_for: Callable[[float], Awaitable[None]]
+    _stop: asyncio.Event
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
+    _server: asyncio.StreamWriter | None = None
+    _answers: asyncio.Task[None] | None = None
+    _faults: dict[What, ProxyFault] = field(factory=dict)
+    _passed: int = 0
+    _answered: int = 0
 
     async def run(self) -> None:
         """Pass requests on until one side hangs up or a fault does."""
-        first = self._proxy.connected()
+        first = self._script.connected()
         self._faults = {fault.what: fault for fault in first}
         if self._amount("reset-request") == 0:
             self._break("reset-request")
         while head := await self._head():
-            self._faults = {fault.what: fault for fault in (*first, *self._proxy.arrived(head))}
+            self._faults = {fault.what: fault for fault in (*first, *self._script.arrived(head))}
             first, self._passed, self._answered = [], 0, 0
             if refusal := self._faults.get("refuse"):
-                self._proxy.strike(refusal)
-                await self._proxy.refuse_for(refusal.amount)
+                self._script.struck.append(refusal)
+                await self._refuse_for(refusal.amount)
             await self._request(head)
 
     def reset(self) -> None:
@@ -375,7 +374,7 @@ class _Talk:
 
     async def _pass_on(self, block: bytes) -> None:
         if self._server is None:
-            reader, self._server = await self._proxy.connect()
+            reader, self._server = await asyncio.open_connection(*self._target)
             self._answers = asyncio.create_task(self._pass_back(reader))
         self._server.write(block)
         # Where the server has hung up, its answer may still be on the way back.
@@ -386,8 +385,9 @@ class _Talk:
         with suppress(OSError, _Over):
             while block := await reader.read(BLOCK):
                 if not self._answered and (delay := self._faults.pop("delay-answer", None)):
-                    self._proxy.strike(delay)
-                    await self._proxy.pause(delay.amount)
+                    self._script.struck.append(delay)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._stop.wait(), delay.amount)
                 await self._answer(block)
         self._writer.close()
 
@@ -406,7 +406,7 @@ class _Talk:
 
     def _break(self, what: What) -> None:
         """End the connection to the client; the server reads what was passed on, and then finds the end."""
-        self._proxy.strike(self._faults[what])
+        self._script.struck.append(self._faults[what])
         if what == "cut-answer":
             self._writer.close()
         else:

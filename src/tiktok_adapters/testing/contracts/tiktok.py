@@ -1,0 +1,370 @@
+"""The contract of transports under the client's real work: sign in, post, follow, against the simulated TikTok.
+
+What belongs here: whole flows, with the simulator's log as the only witness of what was sent. What a transport does with
+single requests stands in `transports` and `wire`.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Iterator
+from typing import Any, Final, TypeGuard
+from urllib.parse import urlsplit
+
+import pytest
+from attrs import define, field
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
+from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
+from tiktok_adapters.testing.contracts import Contract, Run
+from tiktok_adapters.testing.contracts.transports import AnyTransport
+from tiktok_core.blocking import TikTok, lift_clock, lift_journal, lift_tokens
+from tiktok_core.client import AsyncTikTok
+from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.publishing import Progress
+from tiktok_core.errors import (
+    AccessDenied,
+    AccessTokenInvalid,
+    ApiError,
+    GrantRejected,
+    InvalidPost,
+    OutcomeUnknown,
+    PostingRefused,
+    PublishFailed,
+    RateLimited,
+    ScopeMissing,
+    ServerError,
+    TikTokError,
+    UnexpectedRedirect,
+    UnexpectedResponse,
+)
+from tiktok_core.ports import AsyncTransport
+from tiktok_core.wire.http import Request, Response
+
+__all__ = ["TikTokContract"]
+
+CHUNK: Final = 5_242_880
+SIZE: Final = 11_000_000
+FILM: Final = BytesSource(b"\0\0\0\x18ftypisom" + hashlib.shake_128(b"film").digest(SIZE - 12))
+SHA256: Final = hashlib.sha256(FILM.read(0, SIZE)).hexdigest()
+PHOTOS: Final = ("https://media.example.com/1.jpg", "https://media.example.com/2.jpg")
+PULLED: Final = "https://media.example.com/clip.mp4"
+LOST: Final = ("drop-before", "drop-after", "truncate")
+"""Ways in which an answer does not come after the request has left."""
+
+REFUSALS: Final[dict[str, type[TikTokError]]] = {
+    "creator_info=code:scope_not_authorized": ScopeMissing,
+    "creator_infox2=code:access_token_invalid": AccessTokenInvalid,
+    "creator_infox3=code:rate_limit_exceeded": RateLimited,
+    "creator_infox3=code:internal_error": ServerError,
+    "creator_info=code:spam_risk_too_many_posts": PostingRefused,
+    "creator_info=code:something_new": ApiError,
+    "creator_info=garbage": UnexpectedResponse,
+    "init=code:unaudited_client_can_only_post_to_private_accounts": PostingRefused,
+    "init=code:something_new@418": ApiError,
+    "init=fail:frame_rate_check_failed": PublishFailed,
+}
+
+
+class TikTokContract(Contract):
+    """Bind it with the fixture `transport`; over sockets that is all, and in memory it is made from `sim.handle`."""
+
+    @pytest.fixture
+    def sim(self) -> Iterator[SimulatedTikTok]:
+        """Return the simulated TikTok, under a virtual clock."""
+        simulated = SimulatedTikTok(ManualClock())
+        yield simulated
+        simulated.close()
+
+    @pytest.fixture
+    def sandbox(self, sim: SimulatedTikTok) -> Iterator[SandboxServer]:
+        """Return the server of the simulated TikTok; a transport in memory uses its addresses only."""
+        with SandboxServer(sim).run_in_thread() as server:
+            yield server
+
+    @pytest.fixture
+    def transport(self) -> AnyTransport:
+        """Return the transport to test."""
+        raise NotImplementedError("a binding defines the fixture `transport`")
+
+    @pytest.fixture
+    def user(self, sim: SimulatedTikTok, sandbox: SandboxServer, transport: AnyTransport, run: Run) -> "Iterator[User]":
+        """Return the client over the transport, in the transport's own world; both are closed after the test."""
+        user = User(sim, sandbox, transport, run)
+        yield user
+        run(user.tiktok.close())
+
+    # --- The main job -------------------------------------------------------------------------------------------------
+
+    def test_a_person_signs_in(self, user: "User") -> None:
+        """The code becomes tokens for the account that consented, in one request."""
+        account = user.sign_in()
+        assert user.run(account.tokens()).open_id == account.open_id
+        assert user.sim.count("token") == 1
+        user.check_every_send_was_one_request()
+
+    def test_a_person_who_says_no_is_heard(self, user: "User") -> None:
+        """Denied access is its own class, and costs no request."""
+        begun = user.tiktok.authorization()
+        with pytest.raises(AccessDenied):
+            user.run(user.tiktok.sign_in(begun, user.sim.authorize(begun.url, allow=False)))
+        assert user.sent == []
+
+    def test_creator_and_profile_are_told(self, user: "User") -> None:
+        """A POST without a body and a GET bring this creator's values."""
+        account = user.sign_in()
+        creator, profile = user.run(account.creator_info()), user.run(account.user_info())
+        assert creator.creator_username == user.sim.creator.username
+        assert profile.open_id == account.open_id
+        assert (user.sim.count("creator_info"), user.sim.count("user_info")) == (1, 1)
+        user.check_every_send_was_one_request()
+
+    def test_a_video_of_several_chunks_arrives(self, user: "User") -> None:
+        """Every byte is there once and in its place: the digest is the file's, and each chunk took one request."""
+        told: list[Progress] = []
+        done = user.post_video(user.sign_in(), on_progress=told.append)
+        (post,) = user.sim.posts
+        assert (post.publish_id, post.sha256, post.bytes_received) == (done.publish_id, SHA256, SIZE)
+        assert post.status == "PUBLISH_COMPLETE"
+        assert [entry.status for entry in user.sim.log if entry.operation == "put"] == [206, 201]
+        assert (user.sim.count("creator_info"), user.sim.count("video_init")) == (1, 1)
+        user.check_every_send_was_one_request()
+        numbers = [progress.sent_bytes for progress in told]
+        assert numbers == sorted(numbers)
+        assert numbers[-1] == SIZE
+        assert len(set(numbers)) > SIZE // CHUNK
+
+    def test_photos_are_posted(self, user: "User") -> None:
+        """Photos take one init and no upload."""
+        done = user.post_photos(user.sign_in())
+        (post,) = user.sim.posts
+        assert (post.publish_id, post.urls, post.status) == (done.publish_id, PHOTOS, "PUBLISH_COMPLETE")
+        assert (user.sim.count("photo_init"), user.sim.count("put")) == (1, 0)
+        user.check_every_send_was_one_request()
+
+    def test_a_status_is_told(self, user: "User") -> None:
+        """Asking how a post is doing is one request, and the answer is TikTok's word."""
+        account = user.sign_in()
+        done = user.post_video(account, wait=False)
+        asked = user.sim.count("status")
+        told = user.run(account.publish_status(done.publish_id))
+        assert told.status == user.sim.post(done.publish_id).status
+        assert user.sim.count("status") == asked + 1
+        user.check_every_send_was_one_request()
+
+    def test_what_was_granted_is_ended(self, user: "User") -> None:
+        """Revoking is one request, and the tokens are gone after it."""
+        account = user.sign_in()
+        user.run(account.revoke())
+        assert user.sim.count("revoke") == 1
+        assert user.run(user.tiktok.accounts()) == ()
+        user.check_every_send_was_one_request()
+
+    # --- Tokens -------------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("operation", ["creator_info", "video_init", "status"])
+    def test_a_token_that_dies_is_renewed_once(self, user: "User", operation: str) -> None:
+        """After a 401 the token is renewed and the call made again, whichever call it was; nothing is posted twice."""
+        account = user.sign_in()
+        user.sim.faults.add(f"{operation}=expire")
+        user.post_video(account)
+        (post,) = user.sim.posts
+        assert post.sha256 == SHA256
+        assert user.sim.count("token") == 2
+        assert [entry.status for entry in user.sim.log if entry.operation == operation][:2] == [401, 200]
+        user.check_every_send_was_one_request()
+
+    def test_a_dead_code_is_refused_by_its_class(self, user: "User") -> None:
+        """TikTok sends refusals of OAuth with 200 and in another shape; they come as their class all the same."""
+        begun = user.tiktok.authorization()
+        callback = user.sim.authorize(begun.url)
+        user.run(user.tiktok.sign_in(begun, callback))
+        with pytest.raises(GrantRejected):
+            user.run(user.tiktok.sign_in(begun, callback))
+        assert user.sim.count("token") == 2
+
+    # --- Refusals -----------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize(("fault", "expected"), REFUSALS.items(), ids=REFUSALS)
+    def test_a_refusal_comes_as_its_class(self, user: "User", fault: str, expected: type[TikTokError]) -> None:
+        """Status, code and log id of a refusal pass the transport, so that the error is the one that was meant."""
+        account = user.sign_in()
+        user.sim.faults.add(fault)
+        with pytest.raises(expected) as caught:
+            user.post_photos(account)
+        assert type(caught.value) is expected
+        if isinstance(caught.value, ApiError):
+            assert f"code:{caught.value.code}" in fault
+            assert caught.value.log_id
+            assert caught.value.status in {entry.status for entry in user.sim.log}
+        user.check_every_send_was_one_request()
+
+    def test_what_the_creator_does_not_allow_is_not_sent(self, user: "User") -> None:
+        """The creator's own answer, read through the transport, refuses a post before it is begun."""
+        account = user.sign_in()
+        with pytest.raises(InvalidPost):
+            user.run(account.post_photos(PHOTOS, privacy_level="FOLLOWER_OF_NOBODY"))
+        assert user.sim.count("photo_init") == 0
+
+    @pytest.mark.parametrize("operation", ["creator_info", "user_info", "init", "put", "status"])
+    def test_nothing_follows_a_redirect(self, user: "User", operation: str) -> None:
+        """Neither token nor video goes where an answer points to."""
+        account = user.sign_in()
+        user.sim.faults.add(f"{operation}x9=redirect:{user.sandbox.url}/landed")
+        with pytest.raises(TikTokError) as caught:
+            user.run(account.user_info()) if operation == "user_info" else user.post_video(account)
+        assert isinstance(caught.value, UnexpectedRedirect) or isinstance(caught.value.__cause__, UnexpectedRedirect)
+        assert user.sim.count("other") == 0
+        user.check_every_send_was_one_request()
+
+    # --- Doubts -------------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("lost", LOST)
+    @pytest.mark.parametrize("what", ["photos", "video"])
+    def test_a_pull_whose_answer_is_lost_is_left_to_a_person(self, user: "User", what: str, lost: str) -> None:
+        """It may have been posted, so there was exactly one request, and there is none after it either."""
+        account = user.sign_in()
+        user.sim.faults.add(f"init={lost}")
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown):
+                if what == "photos":
+                    user.post_photos(account, key="wish")
+                else:
+                    user.post_video(account, PULLED, key="wish", chunk_size=None)
+        assert user.sim.count("photo_init") + user.sim.count("video_init") == 1
+        assert len(user.sim.posts) == (lost != "drop-before")
+        user.check_every_send_was_one_request()
+
+    @pytest.mark.parametrize("lost", LOST)
+    @pytest.mark.parametrize("operation", ["creator_info", "user_info", "init", "put", "put:2", "status"])
+    def test_a_lost_answer_is_never_made_good_by_the_transport(self, user: "User", operation: str, lost: str) -> None:
+        """Whether to ask again is the client's decision: what it sends is what arrives, and the file arrives whole."""
+        account = user.sign_in()
+        # Idle connections are what a library would quietly send again on.
+        user.run(account.creator_info())
+        user.sim.faults.add(f"{operation}={lost}")
+        user.run(account.user_info())
+        user.post_video(account)
+        assert user.sim.faults.pending == ()
+        (post,) = [post for post in user.sim.posts if post.bytes_received]
+        assert post.sha256 == SHA256
+        user.check_every_send_was_one_request()
+
+    @pytest.mark.parametrize(
+        "fault", ["drop-at:0", "drop-at:1", "drop-at:3000000", "status:503", "status:408", "expire"]
+    )
+    @pytest.mark.parametrize("nth", [1, 2])
+    def test_a_chunk_in_doubt_is_gone_on_with(self, user: "User", nth: int, fault: str) -> None:
+        """After a break the video is finished where TikTok stands: no byte is lost, and none is there twice."""
+        account = user.sign_in()
+        user.sim.faults.add(f"put:{nth}={fault}")
+        told: list[Progress] = []
+        user.post_video(account, on_progress=told.append)
+        (post,) = [post for post in user.sim.posts if post.bytes_received == SIZE]
+        assert post.sha256 == SHA256
+        numbers = [progress.sent_bytes for progress in told]
+        assert numbers == sorted(numbers)
+        assert numbers[-1] == SIZE
+        user.check_every_send_was_one_request()
+
+
+@define(eq=False, init=False)
+class User:
+    """A client over the transport under contract, and the simulated TikTok that it talks to.
+
+    Attributes:
+        sim: the simulated TikTok.
+        sandbox: its server.
+        run: gives a result of either world.
+        tiktok: the client, blocking or asynchronous as the transport is.
+        sent: method and path of each request that was given to the transport.
+    """
+
+    sim: SimulatedTikTok
+    sandbox: SandboxServer
+    run: Run
+    tiktok: Any
+    sent: list[tuple[str, str]] = field(factory=list)
+
+    def __init__(self, sim: SimulatedTikTok, sandbox: SandboxServer, transport: AnyTransport, run: Run) -> None:
+        self.sim, self.sandbox, self.run, self.sent = sim, sandbox, run, []
+        clock, tokens, journal = sim.world.clock, MemoryTokenStore(), MemoryJournal()
+        assert isinstance(clock, ManualClock)
+        app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
+        endpoints = Endpoints(api_url=sandbox.url, auth_url=f"{sandbox.url}/v2/auth/authorize/")
+        if _is_asynchronous(transport):
+            self.tiktok = AsyncTikTok(
+                app,
+                transport=_AsyncCounted(transport, self.sent),
+                tokens=lift_tokens(tokens),
+                journal=lift_journal(journal),
+                clock=lift_clock(clock),
+                protect=AsyncioProtect(),
+                endpoints=endpoints,
+            )
+        else:
+            self.tiktok = TikTok(
+                app,
+                transport=_Counted(transport, self.sent),
+                tokens=tokens,
+                journal=journal,
+                clock=clock,
+                protect=MainThreadProtect(),
+                endpoints=endpoints,
+            )
+
+    def sign_in(self) -> Any:
+        """Return an account that consented to everything asked for."""
+        begun = self.tiktok.authorization()
+        return self.run(self.tiktok.sign_in(begun, self.sim.authorize(begun.url)))
+
+    def post_video(self, account: Any, video: Any = FILM, **options: Any) -> Any:
+        """Post a video, the film in chunks unless it says otherwise."""
+        return self.run(account.post_video(video, **{"privacy_level": "SELF_ONLY", "chunk_size": CHUNK, **options}))
+
+    def post_photos(self, account: Any, **options: Any) -> Any:
+        """Post two photos."""
+        return self.run(account.post_photos(PHOTOS, privacy_level="SELF_ONLY", **options))
+
+    def check_every_send_was_one_request(self) -> None:
+        """Assert that TikTok saw exactly what the transport was given: nothing twice, nothing else, in this order."""
+        seen = [(entry.method, entry.path) for entry in self.sim.log if entry.operation != "authorize"]
+        assert seen == self.sent
+
+
+@define(eq=False)
+class _Counted:
+    transport: Any
+    sent: list[tuple[str, str]]
+
+    def send(self, request: Request, /) -> Response:
+        self.sent.append(_name(request))
+        response: Response = self.transport.send(request)
+        return response
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+@define(eq=False)
+class _AsyncCounted:
+    transport: AsyncTransport
+    sent: list[tuple[str, str]]
+
+    async def send(self, request: Request, /) -> Response:
+        self.sent.append(_name(request))
+        return await self.transport.send(request)
+
+    async def close(self) -> None:
+        await self.transport.close()
+
+
+def _is_asynchronous(transport: AnyTransport) -> TypeGuard[AsyncTransport]:
+    return inspect.iscoroutinefunction(transport.send)
+
+
+def _name(request: Request) -> tuple[str, str]:
+    return request.method, urlsplit(request.url).path

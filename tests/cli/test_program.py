@@ -245,7 +245,7 @@ def test_a_terminal_gets_a_bar() -> None:
     """On a terminal standard error shows a moving bar, and standard output stays free."""
     script = (
         "from tiktok_adapters.cli.progress import Bar, display\nfrom tiktok_core import Progress, ChunkPlan\n"
-        "with display() as show:\n    assert isinstance(show, Bar)\n"
+        "with display() as show:\n    assert isinstance(show._display, Bar)\n"
         "    show(Progress(stage='uploading', sent_bytes=5, video_size=10, publish_id='p', plan=ChunkPlan(10, 10, 1)))\n"
         "    show(Progress(stage='processing', sent_bytes=10, video_size=10, publish_id='p', status='DONE'))\n"
     )

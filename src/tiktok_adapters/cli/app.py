@@ -90,9 +90,10 @@ class LazyGroup(click.Group):
 def _let_go(*streams: TextIO | None) -> None:
     # What can no longer be written would fail again as the interpreter ends, and change the exit status.
     for stream in streams:
+        if stream is None:
+            continue
         try:
-            if stream is not None:
-                stream.flush()
+            stream.flush()
         except (OSError, ValueError):
             with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

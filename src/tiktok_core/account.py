@@ -133,7 +133,8 @@ class AsyncAccount:
             OutcomeUnknown: the answer to a pull was lost; it may have been posted.
             PublishFailed: TikTok took it and gave it up.
             StillProcessing: it was handed over and has not ended yet.
-            TransportError, UnexpectedResponse: no answer, or one that makes no sense.
+            TransportError, UnexpectedResponse: no answer, or one that makes no sense; `resume` with the error's key goes
+                on, and never makes a second post.
         """
         post = VideoPost(
             title=title,

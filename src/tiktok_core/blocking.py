@@ -260,6 +260,7 @@ class TikTok(Mirror[AsyncTikTok]):
         deadline: seconds for a call with all its repetitions.
         retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
+        account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
 
     Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
     """
@@ -280,6 +281,7 @@ class TikTok(Mirror[AsyncTikTok]):
         deadline: float = 120.0,
         retries: int = 2,
         patience: float = 900.0,
+        account: str | None = None,
     ) -> None:
         super().__init__(
             AsyncTikTok(
@@ -296,6 +298,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 deadline=deadline,
                 retries=retries,
                 patience=patience,
+                account=account,
             )
         )
 

@@ -45,6 +45,7 @@ class AsyncTikTok:
         deadline: seconds for a call with all its repetitions.
         retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
+        account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
 
     Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
     """
@@ -65,6 +66,7 @@ class AsyncTikTok:
         deadline: float = 120.0,
         retries: int = 2,
         patience: float = 900.0,
+        account: str | None = None,
     ) -> None:
         self._context = Context(
             app=app,
@@ -81,6 +83,7 @@ class AsyncTikTok:
             pacer=Pacer(),
             follow_for=patience,
         )
+        self._account = account
 
     @property
     def app(self) -> App:
@@ -125,13 +128,13 @@ class AsyncTikTok:
         return AsyncAccount(self._context, tokens.open_id)
 
     async def account(self, open_id: str | None = None) -> AsyncAccount:
-        """Return an account that is signed in: the one named, or the only one.
+        """Return an account that is signed in: the one named, the client's own, or the only one.
 
         Raises:
             SignInRequired: nobody is signed in, or not the one named.
             InvalidSettings: several are, and none was named.
         """
-        chosen = open_id or await sign_in.only_account(self._context)
+        chosen = open_id or self._account or await sign_in.only_account(self._context)
         if await self._context.tokens.load(chosen) is None:
             raise SignInRequired(chosen, "nobody has signed in, or the sign-in was ended")
         return AsyncAccount(self._context, chosen)

@@ -142,3 +142,16 @@ def test_a_missing_aiohttp_names_the_extra(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "connect_async needs aiohttp: pip install 'tiktok-open[async]'"
+
+
+def test_the_account_of_the_settings_is_the_clients_own(tmp_path: Path) -> None:
+    """`TIKTOK_ACCOUNT` says which account is meant, to programs as to the command line."""
+    environ = {
+        "TIKTOK_CLIENT_KEY": "k",
+        "TIKTOK_CLIENT_SECRET": "s",
+        "TIKTOK_REDIRECT_URI": "http://127.0.0.1:*/callback/",
+        "TIKTOK_HOME": str(tmp_path / "home"),
+        "TIKTOK_ACCOUNT": "-000Chosen",
+    }
+    with connect(environ=environ) as client, pytest.raises(SignInRequired, match="-000Chosen"):
+        client.account()

@@ -6,7 +6,6 @@ room costs nothing.
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from attrs import evolve
 
@@ -42,7 +41,7 @@ def connect(
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
     """
-    found, where, folder = _chosen(app, home, environ, endpoints)
+    found, where, settings = _chosen(app, home, environ, endpoints)
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
     from tiktok_adapters.sources import open_source  # noqa: PLC0415
@@ -51,14 +50,15 @@ def connect(
     return TikTok(
         found,
         transport=Urllib3Transport(),
-        tokens=TokensOnDemand(token_file(folder, found)),
-        journal=JournalOnDemand(journal_file(folder)),
+        tokens=TokensOnDemand(token_file(settings.home, found)),
+        journal=JournalOnDemand(journal_file(settings.home)),
         clock=SystemClock(),
         protect=MainThreadProtect(),
         open_source=open_source,
         endpoints=where,
         timeout=timeout,
         patience=patience,
+        account=settings.account,
     )
 
 
@@ -85,7 +85,7 @@ def connect_async(
         InvalidSettings: everything that is missing or wrong, at once.
         ImportError: aiohttp is not installed.
     """
-    found, where, folder = _chosen(app, home, environ, endpoints)
+    found, where, settings = _chosen(app, home, environ, endpoints)
     try:
         from tiktok_adapters.transports.aiohttp import AiohttpTransport  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -100,14 +100,15 @@ def connect_async(
     return AsyncTikTok(
         found,
         transport=AiohttpTransport(),
-        tokens=ThreadedTokenStore(TokensOnDemand(token_file(folder, found))),
-        journal=ThreadedJournal(JournalOnDemand(journal_file(folder))),
+        tokens=ThreadedTokenStore(TokensOnDemand(token_file(settings.home, found))),
+        journal=ThreadedJournal(JournalOnDemand(journal_file(settings.home))),
         clock=AsyncioClock(),
         protect=AsyncioProtect(),
         open_source=open_source,
         endpoints=where,
         timeout=timeout,
         patience=patience,
+        account=settings.account,
     )
 
 
@@ -116,11 +117,11 @@ def _chosen(
     home: str | HasPath | None,
     environ: Mapping[str, str] | None,
     endpoints: Endpoints | None,
-) -> tuple[App, Endpoints, Path]:
+) -> tuple[App, Endpoints, Settings]:
     options = {"home": None if home is None else os.fspath(home)}
     settings = load_settings(options, os.environ if environ is None else environ)
     if app is not None:
-        return app, endpoints or settings.endpoints(), settings.home
+        return app, endpoints or settings.endpoints(), settings
     if endpoints is not None:
         settings = evolve(settings, api_url=endpoints.api_url, auth_url=endpoints.auth_url)
-    return *settings.checked(), settings.home
+    return *settings.checked(), settings

@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules docs fmt clean
+.PHONY: help setup demo test check lint types prove-schedules prove-sockets docs bench fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,10 +49,16 @@ check: lint types  ## what CI runs: format, lint, types, layers, tests, coverage
 	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
 
 prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each world
-	@SCHEDULES=10000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs
+	@SCHEDULES=10000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_schedules.py
+
+prove-sockets: setup  ## 1,000 random schedules of broken connections over each transport
+	@SOCKET_SCHEDULES=1000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_sockets.py
 
 docs: setup  ## run every snippet of the documents and follow every link
 	@$(BIN)/python -m pytest -q tests/docs
+
+bench: setup  ## measure; figures in the documents come from here
+	@$(BIN)/python benchmarks/run.py
 
 fmt: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -3,5 +3,5 @@
 import pytest
 
 # The contracts are imported, not collected: without this, their asserts would fail without saying what they compared.
-for module in ("behaviour", "clocks", "journal_model", "journals", "sources", "stores", "transports", "wire"):
+for module in ("behaviour", "clocks", "journal_model", "journals", "sources", "stores", "tiktok", "transports", "wire"):
     pytest.register_assert_rewrite(f"tiktok_adapters.testing.contracts.{module}")

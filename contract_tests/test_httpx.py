@@ -1,6 +1,6 @@
 """A transport that is not ours, over httpx: the proof that anybody's adapter can be held to the contract.
 
-What belongs here: an adapter as an embedder would write it, and its binding. It is no part of the library.
+What belongs here: an adapter as an embedder would write it, and its bindings. It is no part of the library.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from tiktok_adapters.testing.contracts.tiktok import TikTokContract
 from tiktok_adapters.testing.contracts.wire import WireContract
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response
@@ -126,6 +127,15 @@ class _Exchange:
 
 class TestHttpx(WireContract):
     """Over httpx, awaited: an adapter that is not ours."""
+
+    @pytest.fixture
+    def transport(self) -> HttpxTransport:
+        """Return the transport under contract."""
+        return HttpxTransport()
+
+
+class TestHttpxAtTikTok(TikTokContract):
+    """The same, under the client's whole work."""
 
     @pytest.fixture
     def transport(self) -> HttpxTransport:

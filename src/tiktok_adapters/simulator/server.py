@@ -53,6 +53,7 @@ class SandboxServer:
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self._url = ""
         self._previous_base = sim.upload_base
 
@@ -73,20 +74,35 @@ class SandboxServer:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            # Not a site of aiohttp's: to stop without losing a connection, the listening sockets are needed.
+            self._listener = await asyncio.get_running_loop().create_server(_protocols(runner), self._host, self._port)
         except BaseException:
             await runner.cleanup()
             raise
         host = f"[{self._host}]" if ":" in self._host else self._host
-        self._runner, self._url = runner, f"http://{host}:{runner.addresses[0][1]}"
+        self._runner, self._url = runner, f"http://{host}:{self._listener.sockets[0].getsockname()[1]}"
         self._previous_base, self._sim.upload_base = self._sim.upload_base, self._url
         return self
 
     async def __aexit__(self, *_details: object) -> None:
         self._sim.upload_base, self._url = self._previous_base, ""
+        await self._stop_listening()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _stop_listening(self) -> None:
+        if self._listener is None:
+            return
+        # A connection that is accepted while the server closes would be nobody's: first no more are accepted, then those
+        # that were have a few turns of the loop to arrive.
+        loop = asyncio.get_running_loop()
+        for listening in self._listener.sockets:
+            loop.remove_reader(listening.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self._listener.close()
+        self._listener = None
 
     @contextlib.contextmanager
     def run_in_thread(self) -> Iterator[Self]:
@@ -284,6 +300,12 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
         return (max(0, size - int(found[2])), size - 1) if size and int(found[2]) else None
     first, last = int(found[1]), min(size - 1, int(found[2]) if found[2] else size - 1)
     return (first, last) if first <= last else None
+
+
+def _protocols(runner: web.AppRunner) -> web.Server:
+    if runner.server is None:
+        raise RuntimeError("the runner was not set up")
+    return runner.server
 
 
 def _is_here(host: str) -> bool:

@@ -23,10 +23,10 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Final, Literal, Self, TypeAlias, cast, get_args
+from typing import Any, Final, Literal, Self, TypeAlias, cast, get_args
 from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
@@ -208,12 +208,21 @@ class FaultProxy:
         self._script.clear()
 
     def refuse(self) -> None:
-        """Refuse new connections from now on, until `listen`; those that are open go on."""
-        asyncio.run_coroutine_threadsafe(self._stop_listening(), self._loop).result()
+        """Refuse new connections from now on, until `listen`; those that are open go on.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        self._do(self._refuse_for(None))
 
     def listen(self) -> None:
-        """Take new connections again, also before the time of a `refuse` is over."""
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        """Take new connections again, also before the time of a `refuse` is over.
+
+        Raises:
+            RuntimeError: it is not running.
+            OSError: somebody else has been given the port meanwhile.
+        """
+        self._do(self._listen())
 
     def __enter__(self) -> Self:
         started: Future[None] = Future()
@@ -232,6 +241,12 @@ class FaultProxy:
             self._thread.join()
         self._port = 0
 
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        if not self._port:
+            work.close()
+            raise RuntimeError("the proxy is not running")
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
     # --- In the proxy's own thread ------------------------------------------------------------------------------------
 
     async def _run(self, started: "Future[None]") -> None:
@@ -247,9 +262,11 @@ class FaultProxy:
         for refusal in self._refusals:
             refusal.cancel()
         await self._stop_listening()
-        for talk in self._talks.values():
-            talk.reset()
-        await asyncio.gather(*self._refusals, *self._talks, return_exceptions=True)
+        # A connection that was just accepted is a task before it is a talk.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for talk in self._talks.values():
+                talk.reset()
+            await asyncio.wait(others, timeout=0.05)
 
     async def _listen(self) -> None:
         async with self._listening:
@@ -262,12 +279,21 @@ class FaultProxy:
     async def _stop_listening(self) -> None:
         async with self._listening:
             if self._server is not None:
+                # asyncio loses a connection that was accepted and not attached yet when its server closes.
+                for listener in self._server.sockets:
+                    asyncio.get_running_loop().remove_reader(listener.fileno())
+                for _ in range(5):
+                    await asyncio.sleep(0)
                 # Its connections are ended one by one: waiting for the server would wait for them.
                 self._server.close()
                 self._server = None
 
-    async def _refuse_for(self, seconds: float) -> None:
+    async def _refuse_for(self, seconds: float | None) -> None:
+        for earlier in self._refusals:
+            earlier.cancel()
         await self._stop_listening()
+        if seconds is None:
+            return
         refusal = asyncio.create_task(self._listen_after(seconds))
         self._refusals.add(refusal)
         refusal.add_done_callback(self._refusals.discard)
@@ -283,7 +309,10 @@ class FaultProxy:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None or self._stop.is_set():
-            return _reset(writer)
+            _reset(writer)
+            with suppress(OSError):
+                await writer.wait_closed()
+            return
         talk = self._talks[task] = _Talk(self._script, self._target, self._refuse_for, self._stop, reader, writer)
         try:
             # Whatever breaks here was broken on purpose, by one side or the other.

@@ -44,7 +44,8 @@ KEEP: Final = timedelta(days=90)
 UPLOAD_LIFE: Final = timedelta(hours=1)
 """Life of an upload URL; source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide."""
 MOST_INITS: Final = 3
-"""Inits that one key may send for a file: each may cost a place among the creator's five pending shares."""
+"""Inits that are sent for a file before its post is given up: each may cost a place among the creator's five pending
+shares. Whoever asks for the same again after that begins anew."""
 MOST_LOST_INITS: Final = 2
 """Inits after which a lost answer is no longer followed by another one."""
 

@@ -16,6 +16,7 @@ from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
+    ApiError,
     App,
     ForeignUploadHost,
     Interrupted,
@@ -397,6 +398,23 @@ def test_a_failed_post_tells_its_reason_and_what_to_do(bench: Any, clip: Path) -
         bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
     assert raised.value.reason == "frame_rate_check_failed"
     assert raised.value.publish_id == bench.sim.posts[0].publish_id
+
+
+def test_a_file_that_may_be_too_large_is_warned_about(
+    bench: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between the two readings of 4 GB a file is tried, with a warning; above both it is refused."""
+    account = bench.signed_in()
+    path = tmp_path / "huge.mp4"
+    path.touch()
+    os.truncate(path, 4_000_000_001)
+    bench.sim.faults.add(parse_fault("video_init=code:invalid_params"))
+    with pytest.raises(ApiError):
+        bench.run(account.post_video(path, privacy_level=SELF_ONLY))
+    assert "4000000001 bytes" in caplog.text
+    os.truncate(path, 4 * 1024**3 + 1)
+    with pytest.raises(InvalidPost, match="4 GB"):
+        bench.run(account.post_video(path, privacy_level=SELF_ONLY))
 
 
 def test_a_chosen_chunk_size_is_for_files(bench: Any) -> None:

@@ -12,16 +12,13 @@ from tiktok_adapters.cli.journal import chosen_key
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
 from tiktok_core import InvalidPost, PrivacyLevel, Problem, Publication, PublishFailed, StillProcessing
-from tiktok_core.domain.chunks import plan_chunks, size_problem
+from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, plan_chunks, size_problem
 from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, url_problems
 from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
 from tiktok_core.domain.publishing import PublishStatus
 from tiktok_core.errors import refuse
 
 __all__ = ["post", "status"]
-
-FOUR_GB = 4_000_000_000
-"""The smaller reading of TikTok's limit."""
 
 title = click.option("--title", default="", metavar="TEXT", help="The caption.")
 privacy = click.option(
@@ -76,8 +73,8 @@ def video(video: str, chunk_size: int | None, key: str | None, again: bool, no_w
     opened = client(found)
     wish = VideoPost(**wishes)
     size, fingerprint = _checked_video(video, wish, chunk_size)
-    if size > FOUR_GB:
-        say(f"The file has {size:,} bytes; TikTok's limit of 4 GB may mean {FOUR_GB:,}.")
+    if size > DOUBTFUL_VIDEO:
+        say(f"The file has {size:,} bytes; TikTok's limit of 4 GB may mean {DOUBTFUL_VIDEO:,}.")
     if wish.draft:
         _tell_what_a_draft_drops("video", wishes)
     with signed_in(found, opened) as account, display() as on_progress:

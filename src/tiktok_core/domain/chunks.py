@@ -12,11 +12,21 @@ from attrs import frozen
 
 from tiktok_core.errors import InvalidPost, Problem, refuse
 
-__all__ = ["DEFAULT_CHUNK", "LARGEST_VIDEO", "ChunkPlan", "fallback_plans", "plan_chunks", "size_problem"]
+__all__ = [
+    "DEFAULT_CHUNK",
+    "DOUBTFUL_VIDEO",
+    "LARGEST_VIDEO",
+    "ChunkPlan",
+    "fallback_plans",
+    "plan_chunks",
+    "size_problem",
+]
 
 SMALLEST_CHUNK: Final = 5_242_880
 LARGEST_CHUNK: Final = 64_000_000
 LARGEST_VIDEO: Final = 4 * 1024**3
+DOUBTFUL_VIDEO: Final = 4_000_000_000
+"""Above this, TikTok's limit of "4 GB" may already be passed, if it is meant decimally."""
 DEFAULT_CHUNK: Final = 10_000_000
 """The guide's own example, and the size that is proven in the most places."""
 FALLBACK_CHUNKS: Final = (DEFAULT_CHUNK, 32_000_000, SMALLEST_CHUNK)

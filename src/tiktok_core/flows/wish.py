@@ -2,11 +2,11 @@
 
 from typing import Final, cast
 
-from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks, size_problem
+from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, ChunkPlan, fallback_plans, plan_chunks, size_problem
 from tiktok_core.domain.journal import KEEP, Record, Stage, Wish, learned_chunk, record_name
 from tiktok_core.domain.media import HEAD_LENGTH, media_type
 from tiktok_core.errors import InvalidInput, InvalidPost, Problem, SignInRequired, refuse
-from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.hold import LEASE, LEASE_WAIT
 from tiktok_core.flows.upload import Film
 from tiktok_core.ports import HasPath, Source
@@ -24,6 +24,8 @@ def open_film(context: Context, video: str | HasPath | Source, chunk_size: int |
     """
     source, name = _opened(context, video)
     refuse(InvalidPost, size_problem(source.size))
+    if source.size > DOUBTFUL_VIDEO:
+        log.warning("The video has %d bytes; TikTok's limit of 4 GB may mean %d", source.size, DOUBTFUL_VIDEO)
     return Film(
         source=source,
         name=name,

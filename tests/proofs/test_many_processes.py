@@ -19,7 +19,6 @@ PROCESSES = 32
 CROWD = f"""
 import os, sys
 from tiktok_adapters import connect
-from tiktok_adapters.assembly import connect as _
 import tiktok_adapters.stores.sqlite, tiktok_adapters.transports.urllib3, cattrs
 
 children = []

@@ -73,8 +73,8 @@ async def keep(context: Context, hold: Hold, longer: timedelta) -> None:
     Raises:
         LeaseLost: somebody else has taken it.
     """
-    until = context.clock.now() + LEASE + longer
     now = context.clock.now()
+    until = now + LEASE + longer
     if await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) != hold.fence:
         raise LeaseLost(hold.record.key)
 

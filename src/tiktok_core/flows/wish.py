@@ -50,11 +50,10 @@ def _opened(context: Context, video: str | HasPath | Source) -> tuple[Source, st
 
 async def usual_plan(context: Context, film: Film) -> ChunkPlan:
     """Return how to cut a file whose chunk size nobody chose: as planned, or as TikTok has wanted it of late."""
-    size = film.plan.video_size
     if film.plan.total_chunk_count == 1:
         return film.plan
     learned = learned_chunk(await context.journal.records(), context.app.client_key)
-    return next((plan for plan in fallback_plans(film.plan) if plan.chunk_size == learned), plan_chunks(size))
+    return next((plan for plan in fallback_plans(film.plan) if plan.chunk_size == learned), film.plan)
 
 
 async def enter(context: Context, account: str, wish: Wish, key: str | None) -> Record:

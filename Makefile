@@ -17,12 +17,12 @@ $(VENV)/dev: requirements-dev.txt pyproject.toml src/tiktok_core/version.py
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
 	@echo "Setting up $(VENV), once: this takes about a minute."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.txt
 	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/check: requirements-check.txt $(VENV)/dev
-	$(PIP) install --require-hashes -r requirements-check.txt
+	$(PIP) install --no-deps --require-hashes -r requirements-check.txt
 	@touch $@
 
 setup: $(VENV)/dev  ## make the virtual environment in .venv

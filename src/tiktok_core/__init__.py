@@ -11,9 +11,10 @@ from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
 from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
-from tiktok_core.domain.journal import Record, Stage
+from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.library import UserInfo
 from tiktok_core.domain.pkce import ChallengeEncoding
+from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
 from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.sign_in import Authorization
@@ -81,6 +82,7 @@ __all__ = [
     "LeaseLost",
     "NotSent",
     "OutcomeUnknown",
+    "PhotoPost",
     "PostingRefused",
     "PrivacyLevel",
     "Problem",
@@ -115,6 +117,8 @@ __all__ = [
     "UploadError",
     "UploadExpired",
     "UserInfo",
+    "VideoPost",
+    "Wish",
     "__version__",
     "explain",
     "fallback_plans",

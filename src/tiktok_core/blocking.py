@@ -16,10 +16,20 @@ from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.ports import Clock, HasPath, Journal, Protect, Source, TokenStore, Transport
+from tiktok_core.ports import Clock, HasPath, Journal, Pacer, Protect, Source, TokenStore, Transport
 from tiktok_core.wire.http import Request, Response
 
-__all__ = ["Account", "TikTok", "drive", "lift_clock", "lift_journal", "lift_protect", "lift_tokens", "lift_transport"]
+__all__ = [
+    "Account",
+    "TikTok",
+    "drive",
+    "lift_clock",
+    "lift_journal",
+    "lift_pacer",
+    "lift_protect",
+    "lift_tokens",
+    "lift_transport",
+]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -99,8 +109,8 @@ class _LiftedJournal:
     async def save(self, record: Record, /, *, fence: int | None) -> None:
         self._port.save(record, fence=fence)
 
-    async def records(self) -> tuple[Record, ...]:
-        return self._port.records()
+    async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+        return self._port.records(under, since=since)
 
     async def forget(self, before: datetime, /) -> None:
         self._port.forget(before)
@@ -110,6 +120,18 @@ class _LiftedJournal:
 
     async def release(self, name: str, /, *, owner: str) -> None:
         self._port.release(name, owner=owner)
+
+    async def close(self) -> None:
+        self._port.close()
+
+
+class _LiftedPacer:
+    def __init__(self, port: Pacer) -> None:
+        _refuse_coroutines(port, "pause", "close")
+        self._port = port
+
+    async def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
+        return self._port.pause(name, limit=limit, now=now)
 
     async def close(self) -> None:
         self._port.close()
@@ -149,6 +171,11 @@ def lift_tokens(port: TokenStore) -> _LiftedTokenStore:
 def lift_journal(port: Journal) -> _LiftedJournal:
     """Show a blocking journal as an asynchronous one that never suspends."""
     return _LiftedJournal(port)
+
+
+def lift_pacer(port: Pacer) -> _LiftedPacer:
+    """Show a blocking pacer as an asynchronous one that never suspends."""
+    return _LiftedPacer(port)
 
 
 def lift_clock(port: Clock) -> _LiftedClock:
@@ -252,6 +279,7 @@ class TikTok(Mirror[AsyncTikTok]):
         tokens: keeps tokens.
         journal: keeps the record of each post, so that none is made twice and each can be gone on with.
         clock: time and waiting.
+        pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
         protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
@@ -273,6 +301,7 @@ class TikTok(Mirror[AsyncTikTok]):
         tokens: TokenStore,
         journal: Journal,
         clock: Clock,
+        pacer: Pacer | None = None,
         protect: Protect = drive,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
@@ -290,6 +319,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 tokens=lift_tokens(tokens),
                 journal=lift_journal(journal),
                 clock=lift_clock(clock),
+                pacer=None if pacer is None else lift_pacer(pacer),
                 protect=lift_protect(protect),
                 open_source=open_source,
                 endpoints=endpoints,
@@ -308,6 +338,8 @@ class TikTok(Mirror[AsyncTikTok]):
         return self._face.app
 
     authorization = passing(AsyncTikTok.authorization)
+    check_video = passing(AsyncTikTok.check_video)
+    check_photos = passing(AsyncTikTok.check_photos)
     sign_in = blocking_as(AsyncTikTok.sign_in, Account)
     account = blocking_as(AsyncTikTok.account, Account)
     accounts = blocking(AsyncTikTok.accounts)

@@ -5,19 +5,32 @@ Each method is a line or two over a flow; `blocking` shows the same without `awa
 
 import secrets
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
 from typing import Any, NoReturn, Self, TypeVar
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.pkce import ChallengeEncoding
+from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.sign_in import Authorization
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import sign_in
 from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.pace import Pacer
-from tiktok_core.ports import AsyncClock, AsyncJournal, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
+from tiktok_core.flows.pace import OwnPacer
+from tiktok_core.flows.wish import photo_wish, video_wish
+from tiktok_core.ports import (
+    AsyncClock,
+    AsyncJournal,
+    AsyncPacer,
+    AsyncProtect,
+    AsyncTokenStore,
+    AsyncTransport,
+    HasPath,
+    Source,
+)
 
 __all__ = ["AsyncTikTok"]
 
@@ -37,6 +50,7 @@ class AsyncTikTok:
         tokens: keeps tokens.
         journal: keeps the record of each post, so that none is made twice and each can be gone on with.
         clock: time and waiting.
+        pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
         protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
@@ -58,6 +72,7 @@ class AsyncTikTok:
         tokens: AsyncTokenStore,
         journal: AsyncJournal,
         clock: AsyncClock,
+        pacer: AsyncPacer | None = None,
         protect: AsyncProtect | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
@@ -80,7 +95,7 @@ class AsyncTikTok:
             open_source=open_source,
             timeout=timeout,
             patience=Patience(retries=retries, deadline=deadline),
-            pacer=Pacer(),
+            pacer=pacer or OwnPacer(),
             follow_for=patience,
         )
         self._account = account
@@ -127,6 +142,30 @@ class AsyncTikTok:
         tokens = await sign_in.complete(self._context, authorization, callback)
         return AsyncAccount(self._context, tokens.open_id)
 
+    def check_video(self, video: str | HasPath | Source, post: VideoPost, *, chunk_size: int | None = None) -> Wish:
+        """Check a video and its settings as `post_video` does before it asks TikTok; nobody need have signed in.
+
+        Args:
+            video: a file's name, a source, or an https URL that TikTok pulls.
+            post: the settings.
+            chunk_size: bytes of a chunk; planned unless given.
+
+        Returns:
+            What would be posted, with the plan by which a file would be cut.
+
+        Raises:
+            InvalidPost: every problem at once.
+        """
+        return video_wish(self._context, video, post, chunk_size)[0]
+
+    def check_photos(self, post: PhotoPost) -> Wish:
+        """Check photos and their settings as `post_photos` does before it asks TikTok; nobody need have signed in.
+
+        Raises:
+            InvalidPost: every problem at once.
+        """
+        return photo_wish(post)
+
     async def account(self, open_id: str | None = None) -> AsyncAccount:
         """Return an account that is signed in: the one named, the client's own, or the only one.
 
@@ -146,14 +185,11 @@ class AsyncTikTok:
         return tuple(tokens for tokens in found if tokens is not None)
 
     async def close(self) -> None:
-        """Close the transport, the token store and the journal."""
-        try:
-            await self._context.transport.close()
-        finally:
-            try:
-                await self._context.tokens.close()
-            finally:
-                await self._context.journal.close()
+        """Close the transport, the token store, the journal and the pacer."""
+        context = self._context
+        async with AsyncExitStack() as closing:
+            for port in (context.pacer, context.journal, context.tokens, context.transport):
+                closing.push_async_callback(port.close)
 
     async def __aenter__(self) -> Self:
         return self

@@ -15,12 +15,14 @@ from tiktok_core.wire.http import Request, Response, Source
 __all__ = [
     "AsyncClock",
     "AsyncJournal",
+    "AsyncPacer",
     "AsyncProtect",
     "AsyncTokenStore",
     "AsyncTransport",
     "Clock",
     "HasPath",
     "Journal",
+    "Pacer",
     "Protect",
     "Source",
     "TokenStore",
@@ -120,8 +122,13 @@ class Journal(Protocol):
         """
         ...
 
-    def records(self) -> tuple[Record, ...]:
-        """Return all records, the oldest wish first."""
+    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+        """Return the records whose name begins with `under`, the oldest wish first.
+
+        Args:
+            under: all of them unless given.
+            since: only those that were last true then or later.
+        """
         ...
 
     def forget(self, before: datetime, /) -> None:
@@ -143,6 +150,24 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Close the journal; a second call does nothing."""
+        ...
+
+
+class Pacer(Protocol):
+    """Remember when calls were made, for all that share the quotas of an account. Names are opaque keys.
+
+    Either method may raise `StoreError`, which never keeps a call from being made.
+    """
+
+    def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
+        """Return the seconds to wait before one more call, so that no minute has more than `limit` under this name.
+
+        When it is none, the call counts as made at `now`. Calls later than `now` count for nothing: the clock went back.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the pacer; a second call does nothing."""
         ...
 
 
@@ -221,7 +246,7 @@ class AsyncJournal(Protocol):
         """As `Journal.save`."""
         ...
 
-    async def records(self) -> tuple[Record, ...]:
+    async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """As `Journal.records`."""
         ...
 
@@ -239,6 +264,18 @@ class AsyncJournal(Protocol):
 
     async def close(self) -> None:
         """As `Journal.close`."""
+        ...
+
+
+class AsyncPacer(Protocol):
+    """As `Pacer`, awaited."""
+
+    async def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
+        """As `Pacer.pause`."""
+        ...
+
+    async def close(self) -> None:
+        """As `Pacer.close`."""
         ...
 
 

@@ -181,11 +181,10 @@ def test_what_tiktok_pulls_has_no_chunks() -> None:
 
 
 def test_a_cut_that_tiktok_took_instead_is_learned() -> None:
-    """The latest of this app counts; usual cuts, other apps and refused ones teach nothing."""
+    """The latest counts; usual cuts and refused ones teach nothing."""
     other = plan_chunks(70_000_000, 32_000_000)
     taken = evolve(uploading(), plan=other, updated_at=LATER)
     older = evolve(uploading(), plan=plan_chunks(70_000_000, 5_242_880))
-    foreign = evolve(taken, app="b", plan=plan_chunks(70_000_000, 6_000_000), updated_at=LATER + timedelta(1))
     refused = evolve(taken, publish_id=None, updated_at=LATER + timedelta(1))
-    assert learned_chunk([uploading(), record(PULL), foreign, refused], "a") is None
-    assert learned_chunk([older, taken, uploading(), foreign, refused], "a") == 32_000_000
+    assert learned_chunk([uploading(), record(PULL), refused]) is None
+    assert learned_chunk([older, taken, uploading(), refused]) == 32_000_000

@@ -38,7 +38,7 @@ from tiktok_core import (
     UploadError,
     UploadExpired,
 )
-from tiktok_core.flows.pace import Pacer
+from tiktok_core.flows.pace import OwnPacer
 
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
 SELF_ONLY = PrivacyLevel.SELF_ONLY
@@ -408,7 +408,7 @@ def test_a_file_that_may_be_too_large_is_warned_about(
     bench.sim.faults.add(parse_fault("video_init=code:invalid_params"))
     with pytest.raises(ApiError):
         bench.run(account.post_video(path, privacy_level=SELF_ONLY))
-    assert "4000000001 bytes" in caplog.text
+    assert "4,000,000,001 bytes" in caplog.text
     os.truncate(path, 4 * 1024**3 + 1)
     with pytest.raises(InvalidPost, match="4 GB"):
         bench.run(account.post_video(path, privacy_level=SELF_ONLY))
@@ -463,7 +463,7 @@ def test_a_rate_limit_is_told_with_the_time_to_wait_where_nothing_is_repeated(be
         bench.run(account.creator_info())
     again = account.with_options(retries=0)
     inner = getattr(again, "_face", again)
-    inner._context = evolve(inner._context, pacer=Pacer())
+    inner._context = evolve(inner._context, pacer=OwnPacer())
     with pytest.raises(RateLimited) as raised:
         bench.run(again.creator_info())
     assert 0 < raised.value.retry_after <= 60

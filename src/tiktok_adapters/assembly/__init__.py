@@ -9,7 +9,15 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from tiktok_adapters.assembly.home import JournalOnDemand, TokensOnDemand, journal_file, prepare, token_file
+from tiktok_adapters.assembly.home import (
+    JournalOnDemand,
+    PacerOnDemand,
+    TokensOnDemand,
+    journal_file,
+    pacer_file,
+    prepare,
+    token_file,
+)
 from tiktok_adapters.assembly.settings import LOG_LEVELS, Settings, load_settings
 from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
 from tiktok_core.ports import HasPath
@@ -53,6 +61,7 @@ def connect(
         tokens=TokensOnDemand(token_file(settings.home, found)),
         journal=JournalOnDemand(journal_file(settings.home)),
         clock=SystemClock(),
+        pacer=PacerOnDemand(pacer_file(settings.home)),
         protect=MainThreadProtect(),
         open_source=open_source,
         endpoints=where,
@@ -95,7 +104,7 @@ def connect_async(
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
     from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
     from tiktok_adapters.sources import open_source  # noqa: PLC0415
-    from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore  # noqa: PLC0415
+    from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedPacer, ThreadedTokenStore  # noqa: PLC0415
 
     return AsyncTikTok(
         found,
@@ -103,6 +112,7 @@ def connect_async(
         tokens=ThreadedTokenStore(TokensOnDemand(token_file(settings.home, found))),
         journal=ThreadedJournal(JournalOnDemand(journal_file(settings.home))),
         clock=AsyncioClock(),
+        pacer=ThreadedPacer(PacerOnDemand(pacer_file(settings.home))),
         protect=AsyncioProtect(),
         open_source=open_source,
         endpoints=where,

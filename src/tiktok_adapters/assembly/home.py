@@ -17,15 +17,16 @@ from tiktok_core import (
     StoreError,
     Tokens,
 )
-from tiktok_core.ports import Journal, TokenStore
+from tiktok_core.ports import Journal, Pacer, TokenStore
 
-__all__ = ["JournalOnDemand", "TokensOnDemand", "journal_file", "prepare", "token_file"]
+__all__ = ["JournalOnDemand", "PacerOnDemand", "TokensOnDemand", "journal_file", "pacer_file", "prepare", "token_file"]
 
 TOKENS: Final = "tokens-{app}.db"
 """One file for each app: an `open_id` means something to its own app only, and no other may get its tokens."""
 JOURNAL: Final = "journal.db"
+PACER: Final = "pace.db"
 
-S = TypeVar("S", TokenStore, Journal)
+S = TypeVar("S", TokenStore, Journal, Pacer)
 
 
 def token_file(home: Path, app: App) -> Path:
@@ -37,6 +38,11 @@ def token_file(home: Path, app: App) -> Path:
 def journal_file(home: Path) -> Path:
     """Return the file that keeps the records of posts, of all apps: each record names its own."""
     return home / JOURNAL
+
+
+def pacer_file(home: Path) -> Path:
+    """Return the file by which the processes of this machine keep to the quotas together."""
+    return home / PACER
 
 
 def prepare(home: Path, app: App) -> None:
@@ -129,9 +135,9 @@ class JournalOnDemand(_OnDemand[Journal]):
         """As `Journal.save`."""
         self._opened().save(record, fence=fence)
 
-    def records(self) -> tuple[Record, ...]:
+    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """As `Journal.records`."""
-        return self._opened().records() if self._exists() else ()
+        return self._opened().records(under, since=since) if self._exists() else ()
 
     def forget(self, before: datetime, /) -> None:
         """As `Journal.forget`."""
@@ -151,3 +157,16 @@ class JournalOnDemand(_OnDemand[Journal]):
         from tiktok_adapters.stores.sqlite import SqliteJournal  # noqa: PLC0415
 
         return SqliteJournal(path)
+
+
+class PacerOnDemand(_OnDemand[Pacer]):
+    """The pacer in a home folder."""
+
+    def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
+        """As `Pacer.pause`."""
+        return self._opened().pause(name, limit=limit, now=now)
+
+    def _open(self, path: Path) -> Pacer:
+        from tiktok_adapters.stores.sqlite_pacer import SqlitePacer  # noqa: PLC0415
+
+        return SqlitePacer(path)

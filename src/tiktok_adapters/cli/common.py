@@ -111,17 +111,17 @@ def settings() -> "Settings":
     found = load_settings({"home": chosen.home, "account": chosen.account}, os.environ)
     import logging  # noqa: PLC0415
 
-    waits = logging.Handler(logging.WARNING)
-    waits.emit = _say_long_wait  # type: ignore[method-assign]  # a handler of one line needs no class
-    logging.getLogger("tiktok_core").handlers[:] = [waits]
+    warnings = logging.Handler(logging.WARNING)
+    warnings.emit = _say_warning  # type: ignore[method-assign]  # a handler of one line needs no class
+    logging.getLogger("tiktok_core").handlers[:] = [warnings]
     if found.log:
         logging.basicConfig(level=found.log, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     return found
 
 
-def _say_long_wait(record: "LogRecord") -> None:
-    # A person who watches a command stand still for a minute wants to know why.
-    if getattr(record, "pause", 0.0) >= LONG_WAIT:
+def _say_warning(record: "LogRecord") -> None:
+    # A person who watches a command stand still for a minute wants to know why; of short waits nobody does.
+    if getattr(record, "pause", LONG_WAIT) >= LONG_WAIT:
         say(record.getMessage())
 
 

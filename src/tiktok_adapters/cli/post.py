@@ -11,12 +11,15 @@ from tiktok_adapters.cli.common import BYTES, client, common, say, settings, sig
 from tiktok_adapters.cli.journal import chosen_key
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
-from tiktok_core import InvalidPost, PrivacyLevel, Problem, Publication, PublishFailed, StillProcessing
-from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, plan_chunks, size_problem
-from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, url_problems
-from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
-from tiktok_core.domain.publishing import PublishStatus
-from tiktok_core.errors import refuse
+from tiktok_core import (
+    PhotoPost,
+    PrivacyLevel,
+    Publication,
+    PublishFailed,
+    PublishStatus,
+    StillProcessing,
+    VideoPost,
+)
 
 __all__ = ["post", "status"]
 
@@ -71,14 +74,11 @@ def video(video: str, chunk_size: int | None, key: str | None, again: bool, no_w
     """
     found = settings()
     opened = client(found)
-    wish = VideoPost(**wishes)
-    size, fingerprint = _checked_video(video, wish, chunk_size)
-    if size > DOUBTFUL_VIDEO:
-        say(f"The file has {size:,} bytes; TikTok's limit of 4 GB may mean {DOUBTFUL_VIDEO:,}.")
-    if wish.draft:
+    wish = opened.check_video(video, VideoPost(**wishes), chunk_size=chunk_size)
+    if wish.post.draft:
         _tell_what_a_draft_drops("video", wishes)
     with signed_in(found, opened) as account, display() as on_progress:
-        named = chosen_key(account, key, (fingerprint, wish), again=again)
+        named = chosen_key(account, key, (wish.fingerprint or video, wish.post), again=again)
         done = account.post_video(
             video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not no_wait, **wishes
         )
@@ -110,15 +110,14 @@ def photo(
     """
     found = settings()
     opened = client(found)
-    wish = PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes)
-    refuse(InvalidPost, photo_problems(wish))
-    if wish.draft:
+    wish = opened.check_photos(PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes))
+    if wish.post.draft:
         _tell_what_a_draft_drops("photo", {**wishes, "no_music": no_music, "title": "", "photo_cover_index": 0})
     with signed_in(found, opened) as account, display() as on_progress:
         done = account.post_photos(
             photo_images,
             auto_add_music=not no_music,
-            key=chosen_key(account, key, (wish,), again=again),
+            key=chosen_key(account, key, (wish.post,), again=again),
             on_progress=on_progress,
             wait=not no_wait,
             **wishes,
@@ -157,36 +156,6 @@ def _verdict(known: Publication) -> int:
         return 0
     say(f"Post {known.publish_id} is still {known.status}; TikTok goes on by itself, so do not post again.")
     return 6
-
-
-def _checked_video(video: str, wish: VideoPost, chunk_size: int | None) -> tuple[int, str]:
-    """Return the file's size and fingerprint, or 0 and the URL, after what can be told without asking TikTok.
-
-    Raises:
-        InvalidPost: every problem at once.
-    """
-    problems, looked_at = list(video_problems(wish)), (0, video)
-    if is_url(video):
-        problems += url_problems("video_url", video)
-        if chunk_size is not None:
-            problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
-    else:
-        try:
-            looked_at = _checked_file(video, chunk_size)
-        except InvalidPost as error:
-            problems = [*error.problems, *problems]
-    refuse(InvalidPost, problems)
-    return looked_at
-
-
-def _checked_file(video: str, chunk_size: int | None) -> tuple[int, str]:
-    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
-
-    with FileSource(video) as source:
-        refuse(InvalidPost, size_problem(source.size))
-        media_type(source.read(0, min(source.size, HEAD_LENGTH)), source.name)
-        plan_chunks(source.size, chunk_size)
-        return source.size, source.fingerprint
 
 
 def _tell_what_a_draft_drops(kind: str, wishes: dict[str, Any]) -> None:

@@ -135,10 +135,15 @@ class MemoryJournal(_Memory):
                 raise LeaseLost(record.key)
             self._records[record.name] = record
 
-    def records(self) -> tuple[Record, ...]:
-        """Return all records, the oldest wish first."""
+    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+        """Return the records whose name begins with `under` and that were last true since then, the oldest wish first."""
         with self._open():
-            return tuple(sorted(self._records.values(), key=lambda record: (record.created_at, record.name)))
+            found = [
+                record
+                for name, record in self._records.items()
+                if name.startswith(under) and (since is None or record.updated_at >= since)
+            ]
+        return tuple(sorted(found, key=lambda record: (record.created_at, record.name)))
 
     def forget(self, before: datetime, /) -> None:
         """Remove the records that have ended and were last true before that time.

@@ -58,6 +58,9 @@ SAVE_RECORD: Final = """
 INSERT OR REPLACE INTO records (name, created, updated, ended, record)
 VALUES (:name, :created, :updated, :ended, :record)
 """
+LIST_RECORDS: Final = """
+SELECT record FROM records WHERE name >= :first AND name < :beyond AND updated >= :since ORDER BY created, name
+"""
 NEWEST_NUMBER: Final = "SELECT number FROM leases WHERE name = ?"
 # The casts: a damaged file may hold anything.
 HELD_LEASE: Final = """
@@ -189,10 +192,20 @@ class SqliteJournal(SqliteFile):
                 raise LeaseLost(record.key)
             connection.execute(SAVE_RECORD, values)
 
-    def records(self) -> tuple[Record, ...]:
-        """Return all records, the oldest wish first; one that cannot be read is a `StoreError`."""
+    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+        """Return the records whose name begins with `under` and that were last true since then, the oldest wish first.
+
+        One of them that cannot be read is a `StoreError`.
+        """
+        # A byte that no UTF-8 has stands behind every name that begins so.
+        first = name_bytes(under)
+        values = {
+            "first": first,
+            "beyond": first + b"\xff",
+            "since": -(2**63) if since is None else microseconds(since),
+        }
         with self._reading() as connection:
-            rows = connection.execute("SELECT record FROM records ORDER BY created, name").fetchall()
+            rows = connection.execute(LIST_RECORDS, values).fetchall()
         return tuple(self._read(row[0]) for row in rows)
 
     def forget(self, before: datetime, /) -> None:

@@ -18,7 +18,7 @@ from attrs import frozen
 from tiktok_core.errors import StoreError
 from tiktok_core.ports import HasPath
 
-__all__ = ["Layout", "SqliteFile", "microseconds", "name_bytes"]
+__all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -35,12 +35,14 @@ class Layout:
         application_id: SQLite's mark of whose file it is; tells one kind from another.
         version: of the tables.
         tables: the statements that make them.
+        is_durable: whether what is written has to outlive a power cut.
     """
 
     kind: str
     application_id: int
     version: int
     tables: tuple[str, ...]
+    is_durable: bool = True
 
 
 class SqliteFile:
@@ -182,7 +184,7 @@ class SqliteFile:
             if (version := _pragma(connection, "user_version")) != self._layout.version:
                 raise self._error(f"it has version {version}, and this release reads version {self._layout.version}")
             # EXTRA also waits until the folder is on the disk: without that, a commit may be undone by a power cut.
-            connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute(f"PRAGMA synchronous = {'EXTRA' if self._layout.is_durable else 'OFF'}")
             connection.execute("PRAGMA secure_delete = ON")
             self._page_size = _pragma(connection, "page_size")
 
@@ -205,6 +207,11 @@ def name_bytes(name: str) -> bytes:
 def microseconds(moment: datetime) -> int:
     """Return how a moment lies in a file: microseconds since 1970 (UTC)."""
     return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(lying: int) -> datetime:
+    """Return the moment that lies in a file as `microseconds`."""
+    return EPOCH + timedelta(microseconds=lying)
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.ports import Journal, TokenStore
+from tiktok_core.ports import Journal, Pacer, TokenStore
 
-__all__ = ["ThreadedJournal", "ThreadedTokenStore"]
+__all__ = ["ThreadedJournal", "ThreadedPacer", "ThreadedTokenStore"]
 
 
 class ThreadedTokenStore:
@@ -82,9 +82,9 @@ class ThreadedJournal:
         """
         await asyncio.to_thread(self._journal.save, record, fence=fence)
 
-    async def records(self) -> tuple[Record, ...]:
-        """Return all records, the oldest wish first."""
-        return await asyncio.to_thread(self._journal.records)
+    async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+        """Return the records whose name begins with `under` and that were last true since then, the oldest wish first."""
+        return await asyncio.to_thread(self._journal.records, under, since=since)
 
     async def forget(self, before: datetime, /) -> None:
         """Remove the records that have ended and were last true before that time."""
@@ -101,3 +101,22 @@ class ThreadedJournal:
     async def close(self) -> None:
         """Close the journal; a second call does nothing."""
         await asyncio.to_thread(self._journal.close)
+
+
+class ThreadedPacer:
+    """Run each call of a blocking pacer in a worker thread, so that the event loop goes on.
+
+    Args:
+        pacer: a blocking pacer that threads may share. Closing this one closes it.
+    """
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+
+    async def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
+        """Return the seconds to wait before one more call; when none, it counts as made now."""
+        return await asyncio.to_thread(self._pacer.pause, name, limit=limit, now=now)
+
+    async def close(self) -> None:
+        """Close the pacer; a second call does nothing."""
+        await asyncio.to_thread(self._pacer.close)

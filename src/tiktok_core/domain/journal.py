@@ -247,15 +247,15 @@ def upload_ended(record: Record, now: datetime) -> bool:
     return record.init_at is None or now >= record.init_at + UPLOAD_LIFE
 
 
-def learned_chunk(records: Iterable[Record], app: str) -> int | None:
-    """Return the chunk size that TikTok took of this app last when it had refused the usual one; None if it never did.
+def learned_chunk(records: Iterable[Record]) -> int | None:
+    """Return the chunk size that TikTok took of an app last when it had refused the usual one; None if it never did.
 
     TikTok's limits have differed between its servers, so what was found out for one post serves the next.
     """
     found = [
         (record.updated_at, record.plan.chunk_size)
         for record in records
-        if record.app == app and record.plan and record.plan != record.wish.plan and record.publish_id
+        if record.plan and record.plan != record.wish.plan and record.publish_id
     ]
     return max(found)[1] if found else None
 

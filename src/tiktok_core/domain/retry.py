@@ -11,10 +11,14 @@ from attrs import frozen
 
 from tiktok_core.errors import Interrupted, NotSent, RateLimited, ServerError, TikTokError
 
-__all__ = ["Operation", "Patience", "backoff", "pause_before_retry"]
+__all__ = ["BUDGET", "Operation", "Patience", "backoff", "earned", "pause_before_retry"]
 
 BASE: Final = 0.5
 LONGEST: Final = 30.0
+BUDGET: Final = 20.0
+"""Repetitions that an account has at most."""
+EARNED: Final = 0.1
+"""What an answered call adds to them: in an outage that lasts, one call in ten is repeated once."""
 
 
 class Operation(StrEnum):
@@ -72,6 +76,11 @@ def pause_before_retry(
         # Earlier than asked is no use; a little later does not hurt.
         pause += error.retry_after
     return pause if spent + pause < patience.deadline else None
+
+
+def earned(left: float, repeated: int) -> float:
+    """Return the repetitions that an account has left after a call was answered that took `repeated` of them."""
+    return min(BUDGET, left + repeated + EARNED)
 
 
 def backoff(tried: int, jitter: float) -> float:

@@ -51,17 +51,27 @@ async def authorized(
     if quota is not None:
         await _paced(context, account, quota)
     try:
-        return await exchange(context, build(tokens.access_token), read, operation)
+        return await exchange(context, build(tokens.access_token), read, operation, account=account)
     except AccessTokenInvalid:
         tokens = await refreshed(context, account, tokens)
-    return await exchange(context, build(tokens.access_token), read, operation)
+    return await exchange(context, build(tokens.access_token), read, operation, account=account)
 
 
 async def _paced(context: Context, account: str, quota: Quota) -> None:
-    while (pause := context.pacer.pause(account, quota, context.clock.now())) > 0:
+    name = f"{context.app.client_key}\n{account}\n{quota.name}"
+    while (pause := await _pause(context, name, quota)) > 0:
         said = "TikTok takes %d of these calls a minute: the next one in %.0f s"
         log.warning(said, quota.value, pause, extra={"pause": pause})
         await context.clock.sleep(pause)
+
+
+async def _pause(context: Context, name: str, quota: Quota) -> float:
+    try:
+        return await context.pacer.pause(name, limit=quota.value, now=context.clock.now())
+    except StoreError as error:
+        # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.
+        log.warning("The quota is not kept: %s", error)
+        return 0.0
 
 
 async def usable_tokens(context: Context, account: str) -> Tokens:
@@ -122,7 +132,7 @@ async def _renewed_and_saved(context: Context, account: str, tokens: Tokens) -> 
     request = refresh_request(context.app, context.endpoints, tokens.refresh_token)
     read = partial(read_tokens, now=context.clock.now())
     request = evolve(request, time_limit=REFRESH_LIMIT / 2)
-    answer = await exchange(_hasty(context), request, read, Operation.REFRESH)
+    answer = await exchange(_hasty(context), request, read, Operation.REFRESH, account=account)
     if answer.open_id not in ("", tokens.open_id):
         raise SignInRequired(account, "TikTok renewed it into another account's tokens, which were not kept")
     fresh = renewed(tokens, answer)

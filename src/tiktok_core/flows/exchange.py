@@ -9,8 +9,17 @@ from attrs import evolve, field, frozen
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
 from tiktok_core.errors import TikTokError
-from tiktok_core.flows.pace import Pacer
-from tiktok_core.ports import AsyncClock, AsyncJournal, AsyncProtect, AsyncTokenStore, AsyncTransport, HasPath, Source
+from tiktok_core.flows.pace import Budgets
+from tiktok_core.ports import (
+    AsyncClock,
+    AsyncJournal,
+    AsyncPacer,
+    AsyncProtect,
+    AsyncTokenStore,
+    AsyncTransport,
+    HasPath,
+    Source,
+)
 from tiktok_core.wire.envelope import USER_AGENT
 from tiktok_core.wire.http import Request, Response
 
@@ -38,6 +47,7 @@ class Context:
         timeout: seconds for each single wait of a request.
         patience: how long to try a call.
         pacer: keeps to TikTok's quotas.
+        budgets: how many repetitions each account has left.
         follow_for: seconds to follow a post before saying that it is still processing.
     """
 
@@ -52,7 +62,8 @@ class Context:
     open_source: Callable[[str | HasPath], Source] | None = field(repr=False)
     timeout: float
     patience: Patience
-    pacer: Pacer
+    pacer: AsyncPacer = field(repr=False)
+    budgets: Budgets = field(factory=Budgets, repr=False)
     follow_for: float
 
     def jitter(self) -> float:
@@ -61,9 +72,16 @@ class Context:
 
 
 async def exchange(
-    context: Context, request: Request, read: Callable[[Request, Response], T], operation: Operation
+    context: Context,
+    request: Request,
+    read: Callable[[Request, Response], T],
+    operation: Operation,
+    *,
+    account: str = "",
 ) -> T:
     """Send a request and return what `read` makes of the answer; repeat it where that can do no harm.
+
+    Repetitions are paid from the budget of `account`: once it is spent, the first error is the last.
 
     Raises:
         TransportError: no answer.
@@ -76,16 +94,19 @@ async def exchange(
         try:
             response = await context.transport.send(_limited(request, operation, context.patience.deadline - spent))
             log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
-            return read(request, response)
+            result = read(request, response)
         except TikTokError as error:
             spent = (context.clock.now() - began).total_seconds()
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, patience=context.patience, jitter=context.jitter()
             )
-            if pause is None:
+            if pause is None or not context.budgets.spend(account):
                 raise
             kind = type(error).__name__
             log.warning("%s: %s; again in %.1f s", request.name, kind, pause, extra={"pause": pause})
+        else:
+            context.budgets.earn(account, repeated=tried - 1)
+            return result
         await context.clock.sleep(pause)
 
 

@@ -1,29 +1,58 @@
-"""Keeping to TikTok's quotas: a call that would be one too many is delayed, said so, and never refused.
+"""Keeping to limits while calls are made: TikTok's quotas, and a budget of repetitions for each account.
 
-The calls are remembered by this client alone. Threads may share it: at worst a call too many slips through, which TikTok
-refuses and `exchange` repeats.
+What belongs here: what one client remembers of its own calls. A pacer that several processes share is an adapter's.
 """
 
 from collections import deque
+from collections.abc import MutableMapping
 from datetime import datetime
 
 from attrs import field, frozen
 
-from tiktok_core.domain.pacing import Quota, pause_for
+from tiktok_core.domain.pacing import pause_for
+from tiktok_core.domain.retry import BUDGET, earned
 
-__all__ = ["Pacer"]
+__all__ = ["Budgets", "OwnPacer"]
 
 
 @frozen
-class Pacer:
-    """When the latest calls of each account were made."""
+class OwnPacer:
+    """When the latest calls of this client were made.
 
-    _calls: dict[tuple[str, Quota], deque[datetime]] = field(factory=dict, repr=False)
+    Threads may share it: at worst a call too many slips through, which TikTok refuses and `exchange` repeats.
+    """
 
-    def pause(self, account: str, quota: Quota, now: datetime) -> float:
-        """Return the seconds to wait before this call; when none, it counts as made now."""
-        calls = self._calls.setdefault((account, quota), deque(maxlen=quota.value))
-        pause = pause_for(calls, quota, now)
+    _calls: MutableMapping[str, deque[datetime]] = field(factory=dict, repr=False)
+
+    async def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
+        """Return the seconds to wait before one more call; when none, it counts as made now."""
+        calls = self._calls.setdefault(name, deque(maxlen=limit))
+        pause = pause_for(calls, limit, now)
         if pause == 0.0:
             calls.append(now)
         return pause
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self._calls.clear()
+
+
+@frozen
+class Budgets:
+    """How many repetitions each account has left, so that an outage is not met with a multiple of the calls."""
+
+    _left: MutableMapping[str, float] = field(factory=dict, repr=False)
+
+    def spend(self, account: str) -> bool:
+        """Take one repetition; False when none is left."""
+        left = self._left.get(account, BUDGET)
+        if left < 1:
+            return False
+        self._left[account] = left - 1
+        return True
+
+    def earn(self, account: str, *, repeated: int) -> None:
+        """Give back what an answered call took, and a little more."""
+        left = self._left.get(account)
+        if left is not None:
+            self._left[account] = earned(left, repeated)

@@ -6,17 +6,16 @@ A post is a loop over `advance`; so is going on with one after a crash, in anoth
 from functools import partial
 
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.journal import Record, Stage, Wish, settled
-from tiktok_core.domain.media import is_url, url_problems
+from tiktok_core.domain.journal import Record, Stage, record_name, settled
 from tiktok_core.domain.pacing import Quota
-from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
+from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication, Step
-from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, refuse
+from tiktok_core.errors import InvalidInput, LeaseLost, Problem
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.hold import save, take
 from tiktok_core.flows.run import OnProgress, Run
-from tiktok_core.flows.wish import enter, known, open_film, usual_plan
+from tiktok_core.flows.wish import enter, known, open_film, photo_wish, video_wish
 from tiktok_core.ports import HasPath, Source
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
@@ -41,29 +40,7 @@ async def post_video(
     until_final: bool,
 ) -> Publication:
     """Post a video from a file, a source, or a URL that TikTok pulls."""
-    url = video if isinstance(video, str) and is_url(video) else None
-    problems = [*video_problems(post), *(url_problems("video_url", url) if url else ())]
-    film = None
-    if url is None:
-        # One refusal for all: what is wrong with the file, and what is wrong with the settings.
-        try:
-            film = open_film(context, video, chunk_size)
-        except InvalidPost as error:
-            problems = [*error.problems, *problems]
-    elif chunk_size is not None:
-        problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
-    refuse(InvalidPost, problems)
-    if film is None:
-        wish = Wish(post=post, video=url)
-    else:
-        wish = Wish(
-            post=post,
-            video=film.name,
-            fingerprint=film.fingerprint,
-            media_type=film.media_type,
-            plan=film.plan if chunk_size else await usual_plan(context, film),
-            is_cut_chosen=chunk_size is not None,
-        )
+    wish, film = video_wish(context, video, post, chunk_size)
     record = await enter(context, account, wish, key)
     return await Run(context, record, film, on_progress).to_its_end(until_final=until_final)
 
@@ -78,8 +55,7 @@ async def post_photos(
     until_final: bool,
 ) -> Publication:
     """Post photos that TikTok pulls from URLs."""
-    refuse(InvalidPost, photo_problems(post))
-    record = await enter(context, account, Wish(post=post), key)
+    record = await enter(context, account, photo_wish(post), key)
     return await Run(context, record, None, on_progress).to_its_end(until_final=until_final)
 
 
@@ -107,8 +83,7 @@ async def one_step(context: Context, account: str, key: str, video: str | HasPat
 
 async def posts(context: Context, account: str) -> tuple[Record, ...]:
     """Return the account's records, the oldest first."""
-    mine = (context.app.client_key, account)
-    return tuple(record for record in await context.journal.records() if (record.app, record.account) == mine)
+    return await context.journal.records(record_name(context.app.client_key, account, ""))
 
 
 async def unfinished(context: Context, account: str) -> tuple[Record, ...]:

@@ -1,6 +1,7 @@
 """A run: steps of one post, by one owner, until it has ended, patience has, or trouble is all that comes."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
@@ -65,10 +66,9 @@ class Run:
             StillProcessing: patience ended first.
             TikTokError: as a step ended; every one of them carries the key.
         """
-        self._owner = self.context.entropy(16).hex()
         # What was just planned is begun here: nobody else can have sent any of it.
         self._is_certain = self.record.stage is Stage.PLANNED
-        try:
+        async with self._owning():
             while True:
                 pause = await self._next()
                 if pause is None:
@@ -77,11 +77,6 @@ class Run:
                     return self.record.shown
                 self._check_patience(pause)
                 await self.context.clock.sleep(pause)
-        except TikTokError as error:
-            self._sign(error)
-            raise
-        finally:
-            await self.context.journal.release(self.record.name, owner=self._owner)
 
     async def one_step(self) -> Step:
         """Take one step.
@@ -89,19 +84,22 @@ class Run:
         Raises:
             TikTokError: as the step ended; it carries the key.
         """
+        async with self._owning():
+            progressed = await self._step()
+        return Step(publication=progressed.record.shown, again_in=progressed.again_in)
+
+    @asynccontextmanager
+    async def _owning(self) -> AsyncIterator[None]:
+        """Take steps under one name, sign the errors that end them, and give the lease back."""
         self._owner = self.context.entropy(16).hex()
         try:
-            progressed = await self._step()
+            yield
         except TikTokError as error:
-            self._sign(error)
+            error.__dict__["key"] = self.record.key
+            error.__dict__.setdefault("publish_id", self.record.publish_id)
             raise
         finally:
             await self.context.journal.release(self.record.name, owner=self._owner)
-        return Step(publication=progressed.record.shown, again_in=progressed.again_in)
-
-    def _sign(self, error: TikTokError) -> None:
-        error.__dict__["key"] = self.record.key
-        error.__dict__.setdefault("publish_id", self.record.publish_id)
 
     async def _next(self) -> float | None:
         """Take a step, and return the seconds to wait before the next one; None when the post has ended."""

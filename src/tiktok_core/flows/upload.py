@@ -87,7 +87,7 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
     check_film(film, record)
     request = chunk_request(record.upload_url, film.source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
     try:
-        answer = await exchange(context, request, read_chunk_answer, Operation.CHUNK)
+        answer = await exchange(context, request, read_chunk_answer, Operation.CHUNK, account=record.account)
     except SourceChanged as error:
         raise evolve(error, publish_id=record.publish_id) from None
     except (Interrupted, NotSent) as error:

@@ -2,18 +2,64 @@
 
 from typing import Final, cast
 
-from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, ChunkPlan, fallback_plans, plan_chunks, size_problem
+from attrs import evolve
+
+from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans, plan_chunks, size_problem
 from tiktok_core.domain.journal import KEEP, Record, Stage, Wish, learned_chunk, record_name
-from tiktok_core.domain.media import HEAD_LENGTH, media_type
+from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, url_problems
+from tiktok_core.domain.pacing import DAY, quota_warning
+from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
 from tiktok_core.errors import InvalidInput, InvalidPost, Problem, SignInRequired, refuse
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.hold import LEASE, LEASE_WAIT
 from tiktok_core.flows.upload import Film
 from tiktok_core.ports import HasPath, Source
 
-__all__ = ["enter", "known", "open_film", "usual_plan"]
+__all__ = ["enter", "known", "open_film", "photo_wish", "video_wish"]
 
 LONGEST_KEY: Final = 200
+
+
+def video_wish(
+    context: Context, video: str | HasPath | Source, post: VideoPost, chunk_size: int | None
+) -> tuple[Wish, Film | None]:
+    """Return what is wished, with its file if it is one, after all that can be told without asking TikTok.
+
+    Raises:
+        InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
+    """
+    url = video if isinstance(video, str) and is_url(video) else None
+    problems = [*video_problems(post), *(url_problems("video_url", url) if url else ())]
+    film = None
+    if url is None:
+        try:
+            film = open_film(context, video, chunk_size)
+        except InvalidPost as error:
+            problems = [*error.problems, *problems]
+    elif chunk_size is not None:
+        problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
+    refuse(InvalidPost, problems)
+    if film is None:
+        return Wish(post=post, video=url), None
+    wish = Wish(
+        post=post,
+        video=film.name,
+        fingerprint=film.fingerprint,
+        media_type=film.media_type,
+        plan=film.plan,
+        is_cut_chosen=chunk_size is not None,
+    )
+    return wish, film
+
+
+def photo_wish(post: PhotoPost) -> Wish:
+    """Return what is wished.
+
+    Raises:
+        InvalidPost: every problem at once.
+    """
+    refuse(InvalidPost, photo_problems(post))
+    return Wish(post=post)
 
 
 def open_film(context: Context, video: str | HasPath | Source, chunk_size: int | None) -> Film:
@@ -24,8 +70,6 @@ def open_film(context: Context, video: str | HasPath | Source, chunk_size: int |
     """
     source, name = _opened(context, video)
     refuse(InvalidPost, size_problem(source.size))
-    if source.size > DOUBTFUL_VIDEO:
-        log.warning("The video has %d bytes; TikTok's limit of 4 GB may mean %d", source.size, DOUBTFUL_VIDEO)
     return Film(
         source=source,
         name=name,
@@ -48,12 +92,13 @@ def _opened(context: Context, video: str | HasPath | Source) -> tuple[Source, st
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
 
 
-async def usual_plan(context: Context, film: Film) -> ChunkPlan:
-    """Return how to cut a file whose chunk size nobody chose: as planned, or as TikTok has wanted it of late."""
-    if film.plan.total_chunk_count == 1:
-        return film.plan
-    learned = learned_chunk(await context.journal.records(), context.app.client_key)
-    return next((plan for plan in fallback_plans(film.plan) if plan.chunk_size == learned), film.plan)
+async def _usually_cut(context: Context, wish: Wish) -> Wish:
+    """Return the wish with its file cut as planned or, if nobody chose a size, as TikTok has wanted it of late."""
+    if wish.plan is None or wish.is_cut_chosen or wish.plan.total_chunk_count == 1:
+        return wish
+    learned = learned_chunk(await context.journal.records(f"{context.app.client_key}\n"))
+    plan = next((plan for plan in fallback_plans(wish.plan) if plan.chunk_size == learned), wish.plan)
+    return evolve(wish, plan=plan)
 
 
 async def enter(context: Context, account: str, wish: Wish, key: str | None) -> Record:
@@ -68,12 +113,11 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
     now = context.clock.now()
     await context.journal.forget(now - KEEP)
     key = _checked(key) if key is not None else context.entropy(12).hex()
-    name = record_name(context.app.client_key, account, key)
-    fresh = Record(
-        key=key, app=context.app.client_key, account=account, wish=wish, created_at=now, updated_at=now, plan=wish.plan
-    )
-    record = await context.journal.load(name)
+    record = await context.journal.load(record_name(context.app.client_key, account, key))
     if record is None or record.stage is Stage.ABANDONED:
+        wish = await _usually_cut(context, wish)
+        app = context.app.client_key
+        fresh = Record(key=key, app=app, account=account, wish=wish, created_at=now, updated_at=now, plan=wish.plan)
         record = await _entered(context, fresh)
     if not record.wish.is_same(wish):
         raise InvalidPost((Problem("key", f"{key!r} stands for another post; take another key for this one"),))
@@ -93,10 +137,23 @@ async def _entered(context: Context, fresh: Record) -> Record:
         record = await context.journal.load(fresh.name)
         if record is None or record.stage is Stage.ABANDONED:
             await context.journal.save(fresh, fence=fence)
+            await _warn(context, fresh)
             return fresh
         return record
     finally:
         await context.journal.release(fresh.name, owner=owner)
+
+
+async def _warn(context: Context, fresh: Record) -> None:
+    """Tell what TikTok may refuse, though nobody can know before it does."""
+    plan = fresh.wish.plan
+    if plan is not None and plan.video_size > DOUBTFUL_VIDEO:
+        said = "The file has {:,} bytes; TikTok's limit of 4 GB may mean {:,}"
+        log.warning(said.format(plan.video_size, DOUBTFUL_VIDEO))
+    mine = record_name(fresh.app, fresh.account, "")
+    warning = quota_warning(await context.journal.records(mine, since=fresh.created_at - DAY), fresh)
+    if warning is not None:
+        log.warning(warning)
 
 
 def _checked(key: str) -> str:

@@ -124,6 +124,25 @@ class JournalContract(Contract):
             run(kept.save(record, fence=None))
         assert run(kept.records()) == tuple(wished)
 
+    def test_some_of_the_records_can_be_asked_for(self, kept: AnyJournal, run: Run) -> None:
+        """By how their name begins, character by character, and by when they were last true."""
+        records = [
+            evolve(RECORD, app=app, account=account, created_at=NOW + TICK * age, updated_at=NOW - TICK * age)
+            for age, (app, account) in enumerate(
+                (("a", "b"), ("a", "bb"), ("a", "B"), ("ab", "b"), ("a%", "_"), ("_", "b"))
+            )
+        ]
+        for record in records:
+            run(kept.save(record, fence=None))
+        for under in ("", "a", "a\n", "a\nb", "a\nb\n", records[0].name, records[0].name + "x", "%", "_", "_\nb"):
+            assert run(kept.records(under)) == tuple(record for record in records if record.name.startswith(under))
+        for since in (NOW, NOW - TICK * 2, NOW + TICK):
+            expected = tuple(record for record in records if record.updated_at >= since)
+            assert run(kept.records(since=since)) == expected
+            assert run(kept.records("a\n", since=since)) == tuple(
+                record for record in expected if record.name.startswith("a\n")
+            )
+
     @pytest.mark.parametrize("key", ODD_NAMES, ids=range(len(ODD_NAMES)))
     def test_odd_characters_in_a_name_survive(self, kept: AnyJournal, run: Run, key: str) -> None:
         """A name is an opaque key: it is never a path, a pattern or a piece of a query. So is an owner."""

@@ -1,0 +1,81 @@
+"""The contract of `Pacer` and `AsyncPacer`.
+
+What belongs here: promises that hold for every pacer, whoever shares it.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from tiktok_adapters.testing.contracts import Contract, Run
+from tiktok_core.ports import AsyncPacer, Pacer
+
+__all__ = ["PacerContract"]
+
+AnyPacer = Pacer | AsyncPacer
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=2)
+"""A pause is a float: its last digit may be lost."""
+
+
+class PacerContract(Contract):
+    """Bind it with the fixture `pacer`."""
+
+    @pytest.fixture
+    def pacer(self) -> AnyPacer:
+        """Return the pacer to test: one that remembers nothing yet."""
+        raise NotImplementedError("a binding defines the fixture `pacer`")
+
+    @pytest.fixture
+    def kept(self, pacer: AnyPacer, run: Run) -> Iterator[AnyPacer]:
+        """Give the pacer, and close it afterwards."""
+        yield pacer
+        run(pacer.close())
+        run(pacer.close())
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_no_minute_has_too_many_calls_and_none_waits_idly(self, kept: AnyPacer, run: Run, seed: int) -> None:
+        """Whenever calls are wanted, each made as soon as it may be."""
+        chance = Random(seed)  # noqa: S311 - a schedule, not a secret
+        limit, name = chance.randint(1, 6), str(seed)
+        gaps = [chance.choice((0, chance.random(), chance.uniform(0, 40))) for _ in range(40)]
+        now, made = NOW, list[datetime]()
+        for gap in gaps:
+            now += timedelta(seconds=gap)
+            pause = run(kept.pause(name, limit=limit, now=now))
+            assert 0 <= pause <= MINUTE.total_seconds()
+            if pause:
+                assert sum(now - MINUTE < call <= now for call in made) >= limit
+                now += timedelta(seconds=pause) + TICK
+                assert run(kept.pause(name, limit=limit, now=now)) == 0
+            made.append(now)
+        for index, call in enumerate(made[limit:]):
+            assert call - made[index] >= MINUTE - TICK
+
+    def test_asking_while_there_is_a_pause_costs_nothing(self, kept: AnyPacer, run: Run) -> None:
+        """Only a call that may be made counts."""
+        assert run(kept.pause("a", limit=1, now=NOW)) == 0
+        for seconds in range(1, 60):
+            assert run(kept.pause("a", limit=1, now=NOW + timedelta(seconds=seconds))) == 60 - seconds
+        assert run(kept.pause("a", limit=1, now=NOW + MINUTE)) == 0
+
+    @pytest.mark.parametrize("other", ["b", "A", "a ", "a\n", "a%", "a\0", "\ud800", "", "ä" * 500])
+    def test_names_are_opaque_keys(self, kept: AnyPacer, run: Run, other: str) -> None:
+        """Calls under one name say nothing of another's."""
+        assert run(kept.pause("a", limit=1, now=NOW)) == 0
+        assert run(kept.pause(other, limit=1, now=NOW)) == 0
+        assert run(kept.pause("a", limit=1, now=NOW)) == 60
+        assert run(kept.pause(other, limit=1, now=NOW)) == 60
+
+    @pytest.mark.parametrize(
+        "back", [timedelta(seconds=1), timedelta(hours=1), timedelta(days=365), NOW - datetime(1970, 1, 1, tzinfo=UTC)]
+    )
+    def test_a_clock_that_goes_back_makes_nobody_wait(self, kept: AnyPacer, run: Run, back: timedelta) -> None:
+        """What was called later than now counts for nothing; a wait is never longer than a minute."""
+        assert run(kept.pause("a", limit=1, now=NOW)) == 0
+        assert run(kept.pause("a", limit=1, now=NOW - back)) == 0
+        assert run(kept.pause("a", limit=1, now=NOW - back)) == 60

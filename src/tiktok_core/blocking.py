@@ -16,7 +16,7 @@ from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.ports import Clock, HasPath, Journal, Pacer, Protect, Source, TokenStore, Transport
+from tiktok_core.ports import Clock, HasPath, Journal, Pacer, Protect, Source, TokenStore, Transport, UploadSlots
 from tiktok_core.wire.http import Request, Response
 
 __all__ = [
@@ -137,6 +137,18 @@ class _LiftedPacer:
         self._port.close()
 
 
+class _LiftedUploadSlots:
+    def __init__(self, port: UploadSlots) -> None:
+        _refuse_coroutines(port, "enter", "leave")
+        self._port = port
+
+    async def enter(self, account: str, /) -> None:
+        self._port.enter(account)
+
+    def leave(self) -> None:
+        self._port.leave()
+
+
 class _LiftedClock:
     def __init__(self, port: Clock) -> None:
         _refuse_coroutines(port, "sleep")
@@ -176,6 +188,11 @@ def lift_journal(port: Journal) -> _LiftedJournal:
 def lift_pacer(port: Pacer) -> _LiftedPacer:
     """Show a blocking pacer as an asynchronous one that never suspends."""
     return _LiftedPacer(port)
+
+
+def lift_slots(port: UploadSlots) -> _LiftedUploadSlots:
+    """Show blocking upload slots as asynchronous ones that never suspend."""
+    return _LiftedUploadSlots(port)
 
 
 def lift_clock(port: Clock) -> _LiftedClock:
@@ -280,6 +297,7 @@ class TikTok(Mirror[AsyncTikTok]):
         journal: keeps the record of each post, so that none is made twice and each can be gone on with.
         clock: time and waiting.
         pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
+        slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
         protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
@@ -302,6 +320,7 @@ class TikTok(Mirror[AsyncTikTok]):
         journal: Journal,
         clock: Clock,
         pacer: Pacer | None = None,
+        slots: UploadSlots | None = None,
         protect: Protect = drive,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
@@ -320,6 +339,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 journal=lift_journal(journal),
                 clock=lift_clock(clock),
                 pacer=None if pacer is None else lift_pacer(pacer),
+                slots=None if slots is None else lift_slots(slots),
                 protect=lift_protect(protect),
                 open_source=open_source,
                 endpoints=endpoints,

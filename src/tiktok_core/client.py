@@ -28,6 +28,7 @@ from tiktok_core.ports import (
     AsyncProtect,
     AsyncTokenStore,
     AsyncTransport,
+    AsyncUploadSlots,
     HasPath,
     Source,
 )
@@ -51,6 +52,7 @@ class AsyncTikTok:
         journal: keeps the record of each post, so that none is made twice and each can be gone on with.
         clock: time and waiting.
         pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
+        slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
         protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
@@ -73,6 +75,7 @@ class AsyncTikTok:
         journal: AsyncJournal,
         clock: AsyncClock,
         pacer: AsyncPacer | None = None,
+        slots: AsyncUploadSlots | None = None,
         protect: AsyncProtect | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
@@ -96,6 +99,7 @@ class AsyncTikTok:
             timeout=timeout,
             patience=Patience(retries=retries, deadline=deadline),
             pacer=pacer or OwnPacer(),
+            slots=slots,
             follow_for=patience,
         )
         self._account = account

@@ -19,6 +19,7 @@ __all__ = [
     "AsyncProtect",
     "AsyncTokenStore",
     "AsyncTransport",
+    "AsyncUploadSlots",
     "Clock",
     "HasPath",
     "Journal",
@@ -27,6 +28,7 @@ __all__ = [
     "Source",
     "TokenStore",
     "Transport",
+    "UploadSlots",
 ]
 
 T = TypeVar("T")
@@ -171,6 +173,18 @@ class Pacer(Protocol):
         ...
 
 
+class UploadSlots(Protocol):
+    """Bound how many uploads run at once: whoever waits does so before an upload URL begins its hour."""
+
+    def enter(self, account: str, /) -> None:
+        """Wait for a slot and take it: an account's posts in their order, and the accounts by turns."""
+        ...
+
+    def leave(self) -> None:
+        """Give a slot back."""
+        ...
+
+
 class Clock(Protocol):
     """Tell the time and wait."""
 
@@ -276,6 +290,18 @@ class AsyncPacer(Protocol):
 
     async def close(self) -> None:
         """As `Pacer.close`."""
+        ...
+
+
+class AsyncUploadSlots(Protocol):
+    """As `UploadSlots`; only waiting is awaited."""
+
+    async def enter(self, account: str, /) -> None:
+        """As `UploadSlots.enter`; who is cancelled while waiting takes none."""
+        ...
+
+    def leave(self) -> None:
+        """As `UploadSlots.leave`."""
         ...
 
 

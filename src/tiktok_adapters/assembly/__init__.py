@@ -33,6 +33,7 @@ def connect(
     endpoints: Endpoints | None = None,
     timeout: float = 30.0,
     patience: float = 900.0,
+    uploads: int = 16,
 ) -> TikTok:
     """Return a client that blocks: urllib3, tokens in a file of the home folder, the machine's clock.
 
@@ -43,6 +44,7 @@ def connect(
         endpoints: where TikTok is; read from the settings unless given.
         timeout: seconds for each single wait of a request.
         patience: seconds to follow a post before saying that it is still processing.
+        uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
 
     Closing the client, or leaving its `with` block, closes its connections and its token file.
 
@@ -52,6 +54,7 @@ def connect(
     found, where, settings = _chosen(app, home, environ, endpoints)
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
+    from tiktok_adapters.slots import ThreadUploadSlots  # noqa: PLC0415
     from tiktok_adapters.sources import open_source  # noqa: PLC0415
     from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415
 
@@ -62,6 +65,7 @@ def connect(
         journal=JournalOnDemand(journal_file(settings.home)),
         clock=SystemClock(),
         pacer=PacerOnDemand(pacer_file(settings.home)),
+        slots=ThreadUploadSlots(uploads),
         protect=MainThreadProtect(),
         open_source=open_source,
         endpoints=where,
@@ -79,6 +83,7 @@ def connect_async(
     endpoints: Endpoints | None = None,
     timeout: float = 30.0,
     patience: float = 900.0,
+    uploads: int = 16,
 ) -> AsyncTikTok:
     """Return a client that is awaited: over aiohttp, otherwise as `connect`; for use in `async with`.
 
@@ -89,6 +94,7 @@ def connect_async(
         endpoints: where TikTok is; read from the settings unless given.
         timeout: seconds for each single wait of a request.
         patience: seconds to follow a post before saying that it is still processing.
+        uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
@@ -103,6 +109,7 @@ def connect_async(
         raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
     from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
+    from tiktok_adapters.slots import AsyncioUploadSlots  # noqa: PLC0415
     from tiktok_adapters.sources import open_source  # noqa: PLC0415
     from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedPacer, ThreadedTokenStore  # noqa: PLC0415
 
@@ -113,6 +120,7 @@ def connect_async(
         journal=ThreadedJournal(JournalOnDemand(journal_file(settings.home))),
         clock=AsyncioClock(),
         pacer=ThreadedPacer(PacerOnDemand(pacer_file(settings.home))),
+        slots=AsyncioUploadSlots(uploads),
         protect=AsyncioProtect(),
         open_source=open_source,
         endpoints=where,

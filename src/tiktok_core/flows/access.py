@@ -20,7 +20,7 @@ from tiktok_core.flows.exchange import Context, exchange, log
 from tiktok_core.wire.http import Request, Response
 from tiktok_core.wire.oauth import read_tokens, refresh_request
 
-__all__ = ["authorized", "refreshed", "usable_tokens"]
+__all__ = ["authorized", "pause_for_quota", "refreshed", "usable_tokens"]
 
 T = TypeVar("T")
 
@@ -49,7 +49,8 @@ async def authorized(
     """
     tokens = await usable_tokens(context, account)
     if quota is not None:
-        await _paced(context, account, quota)
+        while (pause := await pause_for_quota(context, account, quota)) > 0:
+            await context.clock.sleep(pause)
     try:
         return await exchange(context, build(tokens.access_token), read, operation, account=account)
     except AccessTokenInvalid:
@@ -57,21 +58,19 @@ async def authorized(
     return await exchange(context, build(tokens.access_token), read, operation, account=account)
 
 
-async def _paced(context: Context, account: str, quota: Quota) -> None:
+async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
+    """Return the seconds to wait before one more call, and say so; when none, the call counts as made."""
     name = f"{context.app.client_key}\n{account}\n{quota.name}"
-    while (pause := await _pause(context, name, quota)) > 0:
-        said = "TikTok takes %d of these calls a minute: the next one in %.0f s"
-        log.warning(said, quota.value, pause, extra={"pause": pause})
-        await context.clock.sleep(pause)
-
-
-async def _pause(context: Context, name: str, quota: Quota) -> float:
     try:
-        return await context.pacer.pause(name, limit=quota.value, now=context.clock.now())
+        pause = await context.pacer.pause(name, limit=quota.value, now=context.clock.now())
     except StoreError as error:
         # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.
         log.warning("The quota is not kept: %s", error)
         return 0.0
+    if pause > 0:
+        said = "TikTok takes %d of these calls a minute: the next one in %.0f s"
+        log.warning(said, quota.value, pause, extra={"pause": pause})
+    return pause
 
 
 async def usable_tokens(context: Context, account: str) -> Tokens:

@@ -31,7 +31,7 @@ from tiktok_core.errors import (
     UnexpectedResponse,
     refuse,
 )
-from tiktok_core.flows.access import authorized
+from tiktok_core.flows.access import authorized, pause_for_quota
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import PASSING
 from tiktok_core.flows.hold import AGAIN, Hold, Progressed, outcome_unknown, save
@@ -50,13 +50,15 @@ PLAN_REFUSED: Final = ("chunk size is invalid", "chunk count is invalid")
 
 
 async def begin(context: Context, hold: Hold) -> Progressed:
-    """Check the post against the creator as they are now, and send the init.
+    """Check the post against the creator as they are now, and send the init; or tell when the quota allows one.
 
     Raises:
         InvalidPost, PostingRefused, ScopeMissing, SignInRequired, ApiError: it may not be posted; nothing was.
         OutcomeUnknown: it may have been posted.
         TransportError, RateLimited, ServerError: the creator could not be asked; it can be tried again.
     """
+    if (pause := await pause_for_quota(context, hold.record.account, Quota.INIT)) > 0:
+        return Progressed(record=hold.record, again_in=pause)
     post = hold.record.wish.post
     try:
         if not post.draft:
@@ -84,6 +86,8 @@ async def after_lost_init(context: Context, hold: Hold) -> Progressed:
     if hold.record.inits >= MOST_LOST_INITS:
         await save(context, hold, ended(hold.record, context.clock.now()))
         raise UnexpectedResponse("init", f"{hold.record.inits} of them went without an answer; nothing was posted")
+    if (pause := await pause_for_quota(context, hold.record.account, Quota.INIT)) > 0:
+        return Progressed(record=hold.record, again_in=pause)
     return await _init(context, hold)
 
 
@@ -108,9 +112,8 @@ async def _sent_and_saved(context: Context, hold: Hold) -> Record:
     record = hold.record
     operation = Operation.INIT_PULL if record.wish.is_pulled else Operation.INIT_UPLOAD
     read = partial(read_ticket, endpoints=context.endpoints, uploads=not record.wish.is_pulled)
-    ticket: Ticket = await authorized(
-        context, record.account, partial(_request, context, record), read, operation=operation, quota=Quota.INIT
-    )
+    request = partial(_request, context, record)
+    ticket: Ticket = await authorized(context, record.account, request, read, operation=operation)
     record = begun(record, context.clock.now(), ticket)
     try:
         return await save(context, hold, record)

@@ -17,6 +17,7 @@ from tiktok_core.ports import (
     AsyncProtect,
     AsyncTokenStore,
     AsyncTransport,
+    AsyncUploadSlots,
     HasPath,
     Source,
 )
@@ -48,6 +49,7 @@ class Context:
         patience: how long to try a call.
         pacer: keeps to TikTok's quotas.
         budgets: how many repetitions each account has left.
+        slots: bounds how many uploads run at once; None lets all of them.
         follow_for: seconds to follow a post before saying that it is still processing.
     """
 
@@ -64,6 +66,7 @@ class Context:
     patience: Patience
     pacer: AsyncPacer = field(repr=False)
     budgets: Budgets = field(factory=Budgets, repr=False)
+    slots: AsyncUploadSlots | None = field(default=None, repr=False)
     follow_for: float
 
     def jitter(self) -> float:

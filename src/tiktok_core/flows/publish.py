@@ -42,7 +42,10 @@ async def post_video(
     """Post a video from a file, a source, or a URL that TikTok pulls."""
     wish, film = video_wish(context, video, post, chunk_size)
     record = await enter(context, account, wish, key)
-    return await Run(context, record, film, on_progress).to_its_end(until_final=until_final)
+    # A file that was opened here is closed until its turn comes: many posts may wait for theirs.
+    given = film if film is not None and film.source is video else None
+    del film
+    return await Run(context, record, given, on_progress).to_its_end(until_final=until_final)
 
 
 async def post_photos(

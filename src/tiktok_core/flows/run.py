@@ -31,6 +31,9 @@ __all__ = ["OnProgress", "Run"]
 
 OnProgress = Callable[[Progress], None]
 
+UPLOADS: Final = (Stage.PLANNED, Stage.INIT_SENT, Stage.UPLOADING)
+LONGEST_IN_SLOT: Final = 5.0
+"""Seconds that an upload may do nothing without giving its slot to another."""
 DOUBTS: Final = 6
 """Steps in a row that may bring nothing but trouble."""
 
@@ -42,7 +45,7 @@ class Run:
     Attributes:
         context: what to work with.
         record: the post, as it was last seen.
-        film: its file, if it is open already.
+        film: its file, if whoever asks gave it open.
         on_progress: told of bytes sent and of each status.
     """
 
@@ -57,6 +60,8 @@ class Run:
     _doubts: int = 0
     _misses: int = 0
     _followed_since: datetime | None = None
+    _opened: Film | None = None
+    _has_slot: bool = False
 
     async def to_its_end(self, *, until_final: bool) -> Publication:
         """Take steps until the post has ended, or, unless `until_final`, until TikTok has all that it needs.
@@ -70,12 +75,15 @@ class Run:
         self._is_certain = self.record.stage is Stage.PLANNED
         async with self._owning():
             while True:
+                await self._take_slot()
                 pause = await self._next()
                 if pause is None:
                     return finished(self.record.shown)
                 if self.record.stage is Stage.PROCESSING and not until_final:
                     return self.record.shown
                 self._check_patience(pause)
+                if not self._is_uploading or pause > LONGEST_IN_SLOT:
+                    self._leave_slot()
                 await self.context.clock.sleep(pause)
 
     async def one_step(self) -> Step:
@@ -99,7 +107,27 @@ class Run:
             error.__dict__.setdefault("publish_id", self.record.publish_id)
             raise
         finally:
+            self._leave_slot()
             await self.context.journal.release(self.record.name, owner=self._owner)
+
+    # --- Many at once ------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_uploading(self) -> bool:
+        return self._is_ours and not self.record.wish.is_pulled and self.record.stage in UPLOADS
+
+    async def _take_slot(self) -> None:
+        # Before the init, for the upload URL that it brings lives for an hour only.
+        if self.context.slots is not None and self._is_uploading and not self._has_slot:
+            await self.context.slots.enter(self.record.account)
+            self._has_slot = True
+
+    def _leave_slot(self) -> None:
+        # The file, too, is open only while it is read.
+        self._opened = None
+        if self.context.slots is not None and self._has_slot:
+            self._has_slot = False
+            self.context.slots.leave()
 
     async def _next(self) -> float | None:
         """Take a step, and return the seconds to wait before the next one; None when the post has ended."""
@@ -162,9 +190,8 @@ class Run:
     # --- The file, and whoever watches -------------------------------------------------------------------------------
 
     def _film_of(self, record: Record) -> Film:
-        if self.film is None:
-            self.film = _found_again(self.context, record)
-        return self.film
+        self._opened = self.film or self._opened or _found_again(self.context, record)
+        return self._opened
 
     def _tell_sent(self, record: Record, sent: int) -> None:
         self._furthest = max(self._furthest, sent)

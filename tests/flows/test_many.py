@@ -1,0 +1,225 @@
+"""Many posts at once on one client: a bounded number of them upload, and the others wait before their upload URL begins."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.simulator import (
+    DEFAULT_CLIENT_KEY,
+    DEFAULT_CLIENT_SECRET,
+    DEFAULT_REDIRECT_URI,
+    Creator,
+    SimulatedTikTok,
+)
+from tiktok_adapters.slots import AsyncioUploadSlots, ThreadUploadSlots
+from tiktok_adapters.sources import open_source
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_core import App, AsyncTikTok, Publication, Request, Response, TikTok
+from tiktok_core.blocking import lift_journal, lift_tokens
+
+APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
+CLIP = b"\0\0\0\x18ftypisom" + bytes(1000)
+OPEN_FILES = Path("/proc/self/fd")
+
+
+def open_videos() -> int:
+    """Return how many video files this process has open; 0 where the system does not tell."""
+    count = 0
+    for entry in OPEN_FILES.iterdir() if OPEN_FILES.exists() else ():
+        with suppress(OSError):  # It was closed meanwhile.
+            count += str(entry.readlink()).endswith(".mp4")
+    return count
+
+
+class Watch:
+    """A transport that counts how many uploads are under way: begun by an init, not ended by their only chunk."""
+
+    def __init__(self, sim: SimulatedTikTok, clock: ManualClock) -> None:
+        self._inner = FakeTransport(sim.handle, wait=clock.advance)
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self.most = 0
+        self.most_files = 0
+
+    def send(self, request: Request, /) -> Response:
+        """Send, and count."""
+        if request.method == "PUT":
+            with self._lock:
+                self._under_way -= 1
+        response = self._inner.send(request)
+        if "/init/" in request.url:
+            with self._lock:
+                self._under_way += 1
+                self.most = max(self.most, self._under_way)
+        self.most_files = max(self.most_files, open_videos())
+        return response
+
+    def close(self) -> None:
+        """Close."""
+        self._inner.close()
+
+
+class YieldingWatch:
+    """The same for tasks: every request and every wait lets the others go on."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+
+    async def send(self, request: Request, /) -> Response:
+        """Send, letting the others go on before and after."""
+        await asyncio.sleep(0)
+        response = self.watch.send(request)
+        await asyncio.sleep(0)
+        return response
+
+    async def close(self) -> None:
+        """Close."""
+        self.watch.close()
+
+
+class YieldingClock:
+    """A virtual clock whose waits let the other tasks go on."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self._clock.now()
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Move the clock on, after the others had their turn."""
+        await asyncio.sleep(0)
+        self._clock.sleep(seconds / 20)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Give a virtual clock."""
+    return ManualClock()
+
+
+@pytest.fixture
+def sim(clock: ManualClock) -> Iterator[SimulatedTikTok]:
+    """Give a simulated TikTok with ten creators."""
+    creators = [Creator(open_id=f"creator-{number}", username=f"maker_{number}") for number in range(10)]
+    sim = SimulatedTikTok(clock, creators=creators)
+    yield sim
+    sim.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Give three videos for each creator."""
+    found = [tmp_path / f"{number}.mp4" for number in range(30)]
+    for number, path in enumerate(found):
+        path.write_bytes(CLIP + bytes([number]))
+    return found
+
+
+def check(sim: SimulatedTikTok, watch: Watch, done: list[Publication], limit: int) -> None:
+    """All are posted, each once, and never more than the limit were under way."""
+    assert {post.status for post in done} == {"SEND_TO_USER_INBOX"}
+    assert len({post.publish_id for post in done}) == len(sim.posts) == 30
+    assert 1 < watch.most <= limit
+
+
+@pytest.mark.parametrize("limit", [2, 4])
+def test_tasks_wait_for_a_slot_before_their_init(
+    sim: SimulatedTikTok, clock: ManualClock, files: list[Path], limit: int
+) -> None:
+    """Thirty posts are started at once, and a few at a time upload; the others have neither a URL nor an open file."""
+    watch = Watch(sim, clock)
+
+    async def story() -> list[Publication]:
+        async with AsyncTikTok(
+            APP,
+            transport=YieldingWatch(watch),
+            tokens=lift_tokens(MemoryTokenStore()),
+            journal=lift_journal(MemoryJournal()),
+            clock=YieldingClock(clock),
+            slots=AsyncioUploadSlots(limit),
+            open_source=open_source,
+        ) as tiktok:
+            accounts = []
+            for number in range(10):
+                asked = tiktok.authorization(redirect_uri="http://127.0.0.1:4000/callback/")
+                accounts.append(await tiktok.sign_in(asked, sim.authorize(asked.url, account=f"maker_{number}")))
+            posts = (accounts[at % 10].post_video(path, draft=True) for at, path in enumerate(files))
+            return await asyncio.gather(*posts)
+
+    check(sim, watch, asyncio.run(story()), limit)
+    # One is opened for a moment when it is looked at, before its post waits.
+    assert watch.most_files <= limit + 1
+
+
+def test_threads_wait_for_a_slot_before_their_init(sim: SimulatedTikTok, clock: ManualClock, files: list[Path]) -> None:
+    """The same for thirty threads on one blocking client."""
+    watch = Watch(sim, clock)
+    with TikTok(
+        APP,
+        transport=watch,
+        tokens=MemoryTokenStore(),
+        journal=MemoryJournal(),
+        clock=clock,
+        slots=ThreadUploadSlots(4),
+        open_source=open_source,
+    ) as tiktok:
+        accounts = []
+        for number in range(10):
+            asked = tiktok.authorization(redirect_uri="http://127.0.0.1:4000/callback/")
+            accounts.append(tiktok.sign_in(asked, sim.authorize(asked.url, account=f"maker_{number}")))
+
+        def post(at: int) -> Publication:
+            return accounts[at % 10].post_video(files[at], draft=True)
+
+        with ThreadPoolExecutor(30) as pool:
+            done = list(pool.map(post, range(30)))
+    check(sim, watch, done, 4)
+
+
+def test_a_slot_is_not_kept_by_who_waits_for_the_quota(bench: Any, tmp_path: Path) -> None:
+    """The seventh init of a minute is not due yet: meanwhile other accounts upload."""
+
+    class Slots:
+        def __init__(self) -> None:
+            self.taken = 0
+            self.naps: list[int] = []
+
+        async def enter(self, account: str, /) -> None:
+            self.taken += 1
+
+        def leave(self) -> None:
+            self.taken -= 1
+
+    account, slots = bench.signed_in(), Slots()
+    inner = getattr(account, "_face", account)
+    slept = inner._context.clock
+
+    class Clock:
+        def now(self) -> datetime:
+            return slept.now()
+
+        async def sleep(self, seconds: float, /) -> None:
+            if seconds > 5:
+                slots.naps.append(slots.taken)
+            await slept.sleep(seconds)
+
+    inner._context = evolve(inner._context, slots=slots, clock=Clock())
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(CLIP)
+    for _ in range(7):
+        bench.run(account.post_video(path, privacy_level="SELF_ONLY"))
+    assert slots.naps[-1] == 0
+    assert bench.clock.slept > 30
+    assert slots.taken == 0

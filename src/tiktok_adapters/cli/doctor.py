@@ -1,0 +1,338 @@
+"""`doctor`: why you cannot post, found by looking at everything that a post needs, in the order in which it is needed.
+
+What belongs here: the checks and what to tell of each. None of them changes anything but a token that has to be renewed.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import click
+from attrs import asdict, define, field, frozen
+
+from tiktok_adapters.assembly import Settings
+from tiktok_adapters.cli.common import client, common, settings
+from tiktok_adapters.cli.output import show, status_of
+from tiktok_core import (
+    Account,
+    App,
+    AppKind,
+    CreatorInfo,
+    Endpoints,
+    InvalidSettings,
+    PrivacyLevel,
+    Request,
+    Response,
+    Scope,
+    SignInRequired,
+    Stage,
+    TikTok,
+    TikTokError,
+    Tokens,
+    TransportError,
+)
+from tiktok_core.domain.app import is_loopback
+from tiktok_core.domain.pacing import DAILY_POSTS, DAY, PENDING_SHARES
+from tiktok_core.domain.tokens import missing
+from tiktok_core.ports import Transport
+
+__all__ = ["Finding", "doctor"]
+
+UPLOAD_URL: Final = "https://open-upload.tiktokapis.com/video/"
+"""The host of the documents' examples; source: developers.tiktok.com/doc/content-posting-api-reference-direct-post."""
+SANDBOX_KEY: Final = "sb"
+"""How keys of the portal's sandboxes have been seen to begin: a hint and no more."""
+SKEW_TOLD: Final = 60
+SKEW_HARMFUL: Final = 300
+SIGN_IN_SOON: Final = timedelta(days=30)
+WAIT: Final = 10.0
+
+PORTAL: Final = "TikTok's developer portal, Manage apps"
+CREDENTIALS: Final = f'{PORTAL}, your app, "App details": "Client key" and "Client secret"'
+REDIRECTS: Final = f'{PORTAL}, your app, Login Kit: "Redirect URI"'
+PRODUCTS: Final = f'{PORTAL}, your app, "Products" and "Scopes"'
+AUDIT: Final = "developers.tiktok.com/application/content-posting-api"
+PHONE: Final = 'the TikTok app, "Settings and privacy", "Privacy": "Private account"'
+
+Verdict = Literal["fine", "warning", "trouble", "not looked at"]
+
+
+@frozen(kw_only=True)
+class Finding:
+    """What one look has shown.
+
+    Attributes:
+        check: what was looked at.
+        verdict: `trouble` keeps posts from being made; a `warning` may, or will some day.
+        message: what was seen.
+        change: what to do about it; empty where nothing has to be done.
+        where: where to do it; empty where that is clear.
+        status: the exit status of a command that meets this trouble.
+    """
+
+    check: str
+    verdict: Verdict
+    message: str
+    change: str = ""
+    where: str = ""
+    status: int = 0
+
+
+@click.command(short_help="Find out why you cannot post.")
+@common
+def doctor() -> int:
+    """Look at everything that a post needs, in order, and say what to change and where.
+
+    The exit status is 0 when nothing stands in the way, otherwise that of the first trouble.
+
+    Example: tiktok doctor --json
+    """
+    found = list(_Examination().findings())
+    documents = [{name: value for name, value in asdict(finding).items() if name != "status"} for finding in found]
+    first = next((finding for finding in found if finding.verdict == "trouble"), None)
+    show({"can_post": first is None, "findings": documents}, *_lines(found))
+    return first.status if first else 0
+
+
+def _lines(findings: list[Finding]) -> Iterator[str]:
+    marks = {"fine": "+", "warning": "!", "trouble": "x", "not looked at": "-"}
+    for finding in findings:
+        yield f"{marks[finding.verdict]} {finding.check}: {finding.message}"
+        if finding.change:
+            where = f" ({finding.where})" if finding.where else ""
+            yield f"    {finding.change}{where}"
+
+
+@define
+class _Examination:
+    """One round of checks; each stands on what those before it have found."""
+
+    _found: Settings | None = None
+    _app: App | None = None
+    _endpoints: Endpoints | None = None
+    _granted: Tokens | None = None
+    _creator: CreatorInfo | None = None
+    _rest: list[str] = field(
+        factory=lambda: [
+            "settings",
+            "redirect URI",
+            "TikTok's API",
+            "clock",
+            "sign-in",
+            "scopes",
+            "creator",
+            "account",
+            "posts of the last day",
+            "upload host",
+        ]
+    )
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what each look shows; what can no longer be looked at is said, too."""
+        for finding in self._looks():
+            if finding.check in self._rest:
+                self._rest.remove(finding.check)
+            yield finding
+        for check in self._rest:
+            yield Finding(check=check, verdict="not looked at", message="something above has to be mended first")
+
+    def _looks(self) -> Iterator[Finding]:
+        yield from self._settings()
+        if self._found is None or self._app is None or self._endpoints is None:
+            return
+        yield _redirect(self._app)
+        from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - for this command only
+
+        transport = Urllib3Transport()
+        try:
+            yield from self._api(transport, self._endpoints)
+            with client(self._found) as tiktok:
+                yield from self._account(tiktok, self._found)
+            yield _upload_host(transport, self._endpoints)
+        finally:
+            transport.close()
+
+    # --- This machine ------------------------------------------------------------------------------------------------
+
+    def _settings(self) -> Iterator[Finding]:
+        try:
+            self._found = settings()
+            self._app, self._endpoints = self._found.checked()
+        except InvalidSettings as error:
+            for problem in error.problems:
+                said = f"{problem.field} {problem.message}"
+                yield _trouble("settings", said, error, "Set it as the sentence says.", CREDENTIALS)
+            return
+        origins = {name: origin for name, origin in self._found.origins.items() if name != "log"}
+        told = ", ".join(f"{name} from {origin}" for name, origin in origins.items())
+        said = f"home is {self._found.home}; {told}"
+        if self._app.client_key.startswith(SANDBOX_KEY):
+            said = f"{said}; the key looks like a sandbox's, whose target users alone can sign in"
+        yield Finding(check="settings", verdict="fine", message=said)
+
+    # --- TikTok, as far as it can be asked without a token -----------------------------------------------------------
+
+    def _api(self, transport: Transport, endpoints: Endpoints) -> Iterator[Finding]:
+        host = urlsplit(endpoints.api_url).netloc
+        try:
+            answer = _asked(transport, endpoints.at("/v2/user/info/?fields=open_id"))
+        except TransportError as error:
+            yield _trouble(
+                "TikTok's API", str(error), error, f"See that this machine reaches {host} (firewall, proxy)."
+            )
+            return
+        yield Finding(check="TikTok's API", verdict="fine", message=f"{host} answers")
+        yield _clock(answer)
+
+    # --- The account -------------------------------------------------------------------------------------------------
+
+    def _account(self, tiktok: TikTok, found: Settings) -> Iterator[Finding]:
+        try:
+            account = tiktok.account(found.account)
+            self._granted = account.tokens()
+        except TikTokError as error:
+            change = "Sign in: tiktok login"
+            if not isinstance(error, (SignInRequired, TransportError)):
+                change = "Choose one of 'tiktok accounts': --account, or TIKTOK_ACCOUNT."
+            yield _trouble("sign-in", str(error), error, change)
+            return
+        yield _sign_in(self._granted)
+        yield _scopes(self._granted)
+        yield _posts(account)
+        if self._granted.allows(Scope.VIDEO_PUBLISH):
+            yield from self._creator_info(account)
+
+    def _creator_info(self, account: Account) -> Iterator[Finding]:
+        try:
+            creator = account.creator_info()
+        except TikTokError as error:
+            explanation = getattr(error, "explanation", None)
+            change = explanation.advice if explanation else ""
+            yield _trouble("creator", str(error), error, change)
+            return
+        longest = f"videos up to {creator.max_video_post_duration_sec} s"
+        off = [
+            name
+            for name, disabled in (
+                ("comments", creator.comment_disabled),
+                ("duets", creator.duet_disabled),
+                ("stitches", creator.stitch_disabled),
+            )
+            if disabled
+        ]
+        said = f"{creator.creator_username} may post now; {longest}"
+        yield Finding(
+            check="creator", verdict="fine", message=said + (f"; switched off: {', '.join(off)}" if off else "")
+        )
+        yield _privacy(creator)
+
+
+def _redirect(app: App) -> Finding:
+    kind = "Desktop" if app.kind is AppKind.DESKTOP else "Web"
+    wild = "; a wildcard port stands for any free one" if app.has_wildcard_port else ""
+    return Finding(
+        check="redirect URI",
+        verdict="fine",
+        message=f"{app.redirect_uri} is one of the platform {kind}{wild}",
+        change=f"It has to stand under {kind} letter by letter, or the consent page refuses it.",
+        where=REDIRECTS,
+    )
+
+
+def _asked(transport: Transport, url: str) -> Response:
+    return transport.send(Request(method="GET", url=url, timeout=WAIT, time_limit=WAIT))
+
+
+def _clock(answer: Response) -> Finding:
+    now = datetime.now(UTC)
+    try:
+        there = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return Finding(check="clock", verdict="not looked at", message="the answer has no readable Date")
+    ahead = round((now - there.replace(tzinfo=there.tzinfo or UTC)).total_seconds())
+    said = f"this machine is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} TikTok"
+    if abs(ahead) < SKEW_TOLD:
+        return Finding(check="clock", verdict="fine", message=said)
+    change = "Set this machine's clock: tokens are renewed too late or too early by it, and webhooks are refused."
+    if abs(ahead) < SKEW_HARMFUL:
+        return Finding(check="clock", verdict="warning", message=said, change=change)
+    return Finding(check="clock", verdict="trouble", message=said, change=change, status=1)
+
+
+def _upload_host(transport: Transport, endpoints: Endpoints) -> Finding:
+    # A simulated TikTok takes the bytes itself; the real one must not be asked in its place.
+    url = endpoints.api_url if is_loopback(endpoints.api_url) else UPLOAD_URL
+    host = urlsplit(url).netloc
+    try:
+        _asked(transport, url)
+    except TransportError as error:
+        return _trouble("upload host", str(error), error, f"See that this machine reaches {host} (firewall, proxy).")
+    return Finding(check="upload host", verdict="fine", message=f"{host} answers")
+
+
+def _sign_in(tokens: Tokens) -> Finding:
+    left = tokens.refresh_expires_at - datetime.now(UTC)
+    said = f"{tokens.open_id} is signed in until {tokens.refresh_expires_at:%Y-%m-%d}"
+    if left < SIGN_IN_SOON:
+        change = "Sign in again before then: tiktok login"
+        return Finding(check="sign-in", verdict="warning", message=said, change=change)
+    return Finding(check="sign-in", verdict="fine", message=said)
+
+
+def _scopes(tokens: Tokens) -> Finding:
+    needed = {Scope.VIDEO_PUBLISH: "direct posts", Scope.VIDEO_UPLOAD: "drafts"}
+    lacking = missing(tokens, needed)
+    said = f"granted: {', '.join(tokens.scope) or 'nothing'}"
+    if not lacking:
+        return Finding(check="scopes", verdict="fine", message=said)
+    without = " and ".join(needed[Scope(scope)] for scope in lacking)
+    return Finding(
+        check="scopes",
+        verdict="trouble" if len(lacking) == len(needed) else "warning",
+        message=f"{said}; without {', '.join(lacking)} there are no {without}",
+        change="Let the app be given these scopes, then sign in again and leave their boxes ticked: tiktok login",
+        where=PRODUCTS,
+        status=4,
+    )
+
+
+def _privacy(creator: CreatorInfo) -> Finding:
+    if PrivacyLevel.PUBLIC_TO_EVERYONE not in creator.privacy_level_options:
+        said = "it is private: apps that are not audited may post to it, as SELF_ONLY"
+        return Finding(check="account", verdict="fine", message=said)
+    return Finding(
+        check="account",
+        verdict="warning",
+        message="it is public: TikTok refuses every direct post of an app that was not audited, also those as SELF_ONLY",
+        change=f"Unless the app is audited, make the account private while testing, or ask for the audit ({AUDIT}).",
+        where=PHONE,
+    )
+
+
+def _posts(account: Account) -> Finding:
+    since = datetime.now(UTC) - DAY
+    all_posts = account.posts()
+    lately = [record for record in all_posts if record.publish_id and (record.init_at or record.created_at) > since]
+    drafts = sum(record.wish.post.draft and record.stage is not Stage.FAILED for record in lately)
+    direct = sum(not record.wish.post.draft and record.stage is not Stage.FAILED for record in lately)
+    open_ones = sum(not record.is_ended for record in all_posts)
+    unknown = sum(record.stage is Stage.UNKNOWN for record in all_posts)
+    said = (
+        f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; {open_ones} not ended"
+    )
+    if unknown:
+        change = (
+            "Look in the TikTok app, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists them)"
+        )
+        said = f"{said}, of which {unknown} may or may not have been posted"
+        return Finding(check="posts of the last day", verdict="warning", message=said, change=change)
+    if drafts >= PENDING_SHARES or direct >= DAILY_POSTS:
+        change = "TikTok may refuse the next one: finish or delete drafts in the app, or wait a day."
+        return Finding(check="posts of the last day", verdict="warning", message=said, change=change)
+    return Finding(check="posts of the last day", verdict="fine", message=said)
+
+
+def _trouble(check: str, said: str, error: TikTokError, change: str, where: str = "") -> Finding:
+    return Finding(check=check, verdict="trouble", message=said, change=change, where=where, status=status_of(error))

@@ -1,0 +1,224 @@
+"""Many renew one sign-in at once: TikTok is asked once, all see the same tokens, and nobody is signed out.
+
+`REFRESH_ROUNDS` sets how often; `make prove-refresh` runs 100 rounds.
+"""
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from attrs import define, evolve
+
+from tiktok_adapters.clocks import AsyncioClock, SystemClock
+from tiktok_adapters.protect import AsyncioProtect
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
+from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.stores.memory import MemoryJournal
+from tiktok_adapters.stores.sqlite import SqliteTokenStore
+from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
+from tiktok_adapters.transports.aiohttp import AiohttpTransport
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
+from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
+from tiktok_core.ports import TokenStore
+
+ROUNDS: Final = int(os.environ.get("REFRESH_ROUNDS", "10"))
+PROCESSES: Final = 32
+THREADS: Final = 32
+TASKS: Final = 1000
+APP: Final = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
+
+STORES: Final[dict[str, Callable[[Path], TokenStore]]] = {
+    "sqlite": lambda folder: SqliteTokenStore(folder / "tokens.db"),
+}
+
+
+def client(store: TokenStore, url: str) -> TikTok:
+    """Return a blocking client of the sandbox."""
+    return TikTok(
+        APP,
+        transport=Urllib3Transport(),
+        tokens=store,
+        journal=MemoryJournal(),
+        clock=SystemClock(),
+        endpoints=Endpoints(api_url=url, auth_url=f"{url}/v2/auth/authorize/"),
+    )
+
+
+@define
+class Ground:
+    """A sandbox that rotates refresh tokens, and one account that is signed in.
+
+    Attributes:
+        sim: the simulated TikTok.
+        url: where it is served.
+        store: keeps the tokens.
+        folder: where the store lies.
+        account: the `open_id`.
+    """
+
+    sim: SimulatedTikTok
+    url: str
+    store: TokenStore
+    folder: Path
+    account: str
+
+    def expire(self) -> None:
+        """Let the access token in the store have ended a moment ago."""
+        tokens = self.store.load(self.account)
+        assert tokens is not None
+        past = SystemClock().now() - timedelta(hours=1)
+        self.store.save(self.account, evolve(tokens, issued_at=past, expires_at=past))
+
+    @property
+    def refreshes(self) -> int:
+        """How often TikTok was asked to renew, and refused or not."""
+        return self.sim.count("token") - 1
+
+    @property
+    def stored(self) -> str:
+        """What the store has, in a form that may be shown."""
+        tokens = self.store.load(self.account)
+        assert tokens is not None
+        return digest(tokens.access_token.reveal())
+
+
+def digest(token: str) -> str:
+    """Return a token in a form that may be shown."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@pytest.fixture(params=STORES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Name each store in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ground(kind: str, tmp_path: Path) -> Iterator[Ground]:
+    """Give a sandbox, and an account that is signed in."""
+    sim = SimulatedTikTok()
+    assert sim.switches.lifetimes == "2026-11"
+    with closing(sim), SandboxServer(sim).run_in_thread() as server, closing(STORES[kind](tmp_path)) as store:
+        with client(STORES[kind](tmp_path), server.url) as tiktok:
+            asked = tiktok.authorization()
+            account = tiktok.sign_in(asked, sim.authorize(asked.url)).open_id
+        yield Ground(sim, server.url, store, tmp_path, account)
+
+
+def crowd() -> None:
+    """Fork workers; at each line of the input let all of them ask for usable tokens at once, and print what they got.
+
+    This is the program of the processes: it is run by its file's name, so that nothing but files is shared with the test.
+    """
+    kind, folder, url = sys.argv[1:]
+    gates = []
+    for _ in range(PROCESSES):
+        gate, opener = os.pipe()
+        if os.fork() == 0:
+            os.close(opener)
+            for other in gates:
+                os.close(other)
+            with client(STORES[kind](Path(folder)), url) as tiktok:
+                account = tiktok.account()
+                while os.read(gate, 1):
+                    try:
+                        said = digest(account.tokens().access_token.reveal())
+                    except Exception as error:  # noqa: BLE001 - whatever it is, the test has to see it
+                        said = f"{type(error).__name__}: {error}"
+                    os.write(1, f"{said}\n".encode())
+            os._exit(0)
+        os.close(gate)
+        gates.append(opener)
+    for _ in sys.stdin:
+        for gate in gates:
+            os.write(gate, b"\0")
+    for gate in gates:
+        os.close(gate)
+    for _ in gates:
+        os.wait()
+
+
+@contextmanager
+def processes(kind: str, ground: Ground) -> Iterator["subprocess.Popen[str]"]:
+    """Run the crowd."""
+    running = subprocess.Popen(
+        [sys.executable, "-W", "error", __file__, kind, str(ground.folder), ground.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield running
+        running.communicate(timeout=30)
+    finally:
+        running.kill()
+        running.communicate()
+    assert running.returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the crowd is made by forking")
+@pytest.mark.timeout(60 + 5 * ROUNDS)
+def test_processes_renew_once_a_round(kind: str, ground: Ground) -> None:
+    """32 processes meet an expired token: one of them renews it, and all go on with what it got."""
+    with processes(kind, ground) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        for done in range(1, ROUNDS + 1):
+            ground.expire()
+            running.stdin.write("go\n")
+            running.stdin.flush()
+            seen = {running.stdout.readline().strip() for _ in range(PROCESSES)}
+            assert seen == {ground.stored}
+            assert ground.refreshes == done
+
+
+@pytest.mark.timeout(60 + 5 * ROUNDS)
+def test_threads_renew_once_a_round(ground: Ground) -> None:
+    """So do 32 threads on one client."""
+    with client(ground.store, ground.url) as tiktok, ThreadPoolExecutor(THREADS) as pool:
+        account = tiktok.account()
+        for done in range(1, ROUNDS + 1):
+            ground.expire()
+            seen = {tokens.access_token.reveal() for tokens in pool.map(lambda _: account.tokens(), range(THREADS))}
+            assert {digest(token) for token in seen} == {ground.stored}
+            assert ground.refreshes == done
+
+
+@pytest.mark.timeout(60 + 10 * ROUNDS)
+def test_tasks_renew_once_a_round(ground: Ground) -> None:
+    """So do 1,000 tasks on one client."""
+
+    async def story() -> None:
+        async with AsyncTikTok(
+            APP,
+            transport=AiohttpTransport(),
+            tokens=ThreadedTokenStore(ground.store),
+            journal=ThreadedJournal(MemoryJournal()),
+            clock=AsyncioClock(),
+            protect=AsyncioProtect(),
+            endpoints=Endpoints(api_url=ground.url, auth_url=f"{ground.url}/v2/auth/authorize/"),
+        ) as tiktok:
+            account = await tiktok.account()
+            for done in range(1, ROUNDS + 1):
+                await asyncio.to_thread(ground.expire)
+                seen = {
+                    tokens.access_token for tokens in await asyncio.gather(*(account.tokens() for _ in range(TASKS)))
+                }
+                assert {digest(token.reveal()) for token in seen} == {ground.stored}
+                assert ground.refreshes == done
+
+    asyncio.run(story())
+
+
+if __name__ == "__main__":
+    crowd()

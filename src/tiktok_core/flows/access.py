@@ -132,7 +132,7 @@ async def _renewed_and_saved(context: Context, account: str, tokens: Tokens) -> 
     read = partial(read_tokens, now=context.clock.now())
     request = evolve(request, time_limit=REFRESH_LIMIT / 2)
     answer = await exchange(_hasty(context), request, read, Operation.REFRESH, account=account)
-    if answer.open_id not in ("", tokens.open_id):
+    if tokens.open_id and answer.open_id not in ("", tokens.open_id):
         raise SignInRequired(account, "TikTok renewed it into another account's tokens, which were not kept")
     fresh = renewed(tokens, answer)
     await context.tokens.save(account, fresh)

@@ -1,0 +1,461 @@
+"""The surface of `tiktok-api-client` over this core: for who moves from there by changing one import line.
+
+What belongs here: that library's names, parameters and shapes of answers, which are TikTok's own documents. What it does
+wrong is not kept: drafts go to the inbox, scopes are used, a challenge is hexadecimal, a cover counts from the first
+picture, tokens may come from outside, and a post that was made returns.
+"""
+
+import json
+import os
+import secrets
+from builtins import TimeoutError as TimeoutError  # noqa: PLC0414 - documented as one of this surface's exceptions
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final, NoReturn, Self
+from urllib.parse import urlencode, urlsplit
+
+from tiktok_adapters.assembly import load_settings
+from tiktok_adapters.clocks import SystemClock
+from tiktok_adapters.protect import MainThreadProtect
+from tiktok_adapters.sources import open_source
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
+from tiktok_core import (
+    DEFAULT_SCOPES,
+    Account,
+    ApiError,
+    App,
+    Authorization,
+    Endpoints,
+    InvalidInput,
+    PublishFailed,
+    Request,
+    Response,
+    Secret,
+    SignInRequired,
+    StateMismatch,
+    TimedOut,
+    Tokens,
+    TransportError,
+    UnexpectedResponse,
+    UploadError,
+)
+from tiktok_core import TikTok as Client
+from tiktok_core.domain.app import check_scopes
+from tiktok_core.domain.pkce import challenge_of, encoding_for, make_state, make_verifier, same_state
+from tiktok_core.domain.tokens import parse_scope
+from tiktok_core.ports import Clock, Transport
+from tiktok_core.wire.oauth import authorization_url
+
+__all__ = ["HTTPError", "TikTok", "TimeoutError"]
+
+SOURCES: Final = {
+    "FILE_UPLOAD": ("POST_VIDEO_FILE", "UPLOAD_VIDEO_FILE"),
+    "PULL_FROM_URL": ("POST_VIDEO_URL", "UPLOAD_VIDEO_URL"),
+}
+POST_MODES: Final = ("DIRECT_POST", "MEDIA_UPLOAD")
+UNNAMED: Final = "unnamed"
+"""What tokens from outside are kept under while nobody said whose they are."""
+GIVEN: Final = "given"
+"""What an access token is kept under that was given for one call."""
+UNKNOWN_LIFE: Final = timedelta(days=365)
+"""A token from outside is used until TikTok refuses it."""
+
+
+class HTTPError(Exception):
+    """TikTok refused, or could not be asked; `__cause__` is the typed error of `tiktok_core`."""
+
+
+class TikTok:
+    """An app at TikTok and one account, as `tiktok-api-client` shows them.
+
+    Args:
+        client_key: the portal's "Client key".
+        client_secret: the portal's "Client secret".
+        redirect_uri: as registered in the portal.
+        state: comes back with the answer of TikTok's page; a dictionary is sent as JSON. A random one unless given.
+        scopes: what to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
+        timeout: seconds for each single wait of a request.
+        endpoints: where TikTok is; `TIKTOK_API_URL` and `TIKTOK_AUTH_URL`, or the real one, unless given.
+        transport: sends requests; urllib3 unless given.
+        clock: the machine's unless given.
+
+    Attributes:
+        code_verifier: proves that the code is spent by who asked for it. It is to be kept, and set again where the code is
+            spent by another process.
+        state: as given.
+        scopes: as given.
+
+    Raises:
+        ValueError: something of this cannot be used.
+    """
+
+    def __init__(
+        self,
+        client_key: str,
+        client_secret: str,
+        redirect_uri: str,
+        state: str | Mapping[str, Any] = "",
+        scopes: Sequence[str] | None = None,
+        timeout: float = 30.0,
+        *,
+        endpoints: Endpoints | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        with _as_documented():
+            self._app = App(client_key, client_secret, redirect_uri)
+            self._endpoints = endpoints or load_settings({}, os.environ).endpoints()
+            self.scopes = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
+        self.client_key, self.redirect_uri, self.timeout = client_key, redirect_uri, timeout
+        self.code_verifier = make_verifier(secrets.token_bytes)
+        self.state = state
+        self._sent_state = _spelled(state) or make_state(secrets.token_bytes)
+        self._store, self._clock = MemoryTokenStore(), clock or SystemClock()
+        self._name = UNNAMED
+        self._heard = _Heard(transport or _usual_transport())
+        self._client = Client(
+            self._app,
+            transport=self._heard,
+            tokens=self._store,
+            journal=MemoryJournal(),
+            clock=self._clock,
+            protect=MainThreadProtect(),
+            open_source=open_source,
+            endpoints=self._endpoints,
+            timeout=timeout,
+        )
+
+    # --- Signing in --------------------------------------------------------------------------------------------------
+
+    def get_authorization_url(self) -> str:
+        """Return the page to open in the person's browser."""
+        return authorization_url(
+            self._app,
+            self._endpoints,
+            redirect_uri=self.redirect_uri,
+            scopes=self.scopes,
+            state=self._sent_state,
+            challenge=challenge_of(self.code_verifier, encoding_for(self._app.kind)),
+            always_ask=False,
+        )
+
+    def exchange_code_for_token(self, code: str, state: str | Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Spend the code of TikTok's page, keep the tokens, and return TikTok's answer.
+
+        Args:
+            code: as it came, decoded.
+            state: as it came; checked when given. It should be given: it tells a forged answer from a true one.
+
+        Raises:
+            StateMismatch: the answer belongs to another sign-in.
+            SignInFailed: TikTok did not take the code.
+            TimeoutError, HTTPError: TikTok could not be asked.
+        """
+        if state is not None and not same_state(self._sent_state, _spelled(state)):
+            raise StateMismatch("state_mismatch", "the answer does not belong to this sign-in; start it again")
+        begun = Authorization(
+            url="",
+            redirect_uri=self.redirect_uri,
+            scopes=self.scopes,
+            state=Secret(self._sent_state),
+            code_verifier=Secret(self.code_verifier),
+        )
+        with _as_documented():
+            self._name = self._client.sign_in(begun, urlencode({"code": code, "state": self._sent_state})).open_id
+        return self._heard.latest("/v2/oauth/token/")
+
+    def refresh_access_token(self, refresh_token: str | None = None) -> dict[str, Any]:
+        """Renew the tokens, keep the new ones, and return TikTok's answer.
+
+        Raises:
+            SignInRequired: there is no refresh token, or TikTok no longer takes it.
+            SignInFailed, TimeoutError, HTTPError: TikTok did not renew it.
+        """
+        if refresh_token is not None:
+            self.token_data = {**self.token_data, "refresh_token": refresh_token}
+        with _as_documented():
+            self._signed_in(None).refresh()
+        return self._heard.latest("/v2/oauth/token/")
+
+    def revoke_access_token(self, access_token: str | None = None) -> dict[str, Any]:
+        """End what the person granted, forget the tokens, and return TikTok's answer, which is empty.
+
+        Raises:
+            SignInRequired: there is no access token.
+            TimeoutError, HTTPError: TikTok did not end it; the tokens are kept.
+        """
+        with _as_documented():
+            self._signed_in(access_token).revoke()
+        return self._heard.latest("/v2/oauth/revoke/")
+
+    @property
+    def token_data(self) -> dict[str, Any]:
+        """The tokens, in the shape of TikTok's answer; empty while nobody has signed in. May be set from outside."""
+        tokens = self._store.load(self._name)
+        if tokens is None:
+            return {}
+        now = self._clock.now()
+        return {
+            "access_token": tokens.access_token.reveal(),
+            "expires_in": round((tokens.expires_at - now).total_seconds()),
+            "open_id": tokens.open_id,
+            "refresh_expires_in": round((tokens.refresh_expires_at - now).total_seconds()),
+            "refresh_token": tokens.refresh_token.reveal(),
+            "scope": ",".join(tokens.scope),
+            "token_type": "Bearer",
+        }
+
+    @token_data.setter
+    def token_data(self, known: Mapping[str, Any]) -> None:
+        self._store.delete(self._name)
+        self._name = str(known.get("open_id") or UNNAMED)
+        self._keep(self._name, known)
+
+    @property
+    def access_token(self) -> str | None:
+        """The access token; may be set from outside."""
+        return self.token_data.get("access_token")
+
+    @access_token.setter
+    def access_token(self, token: str) -> None:
+        self.token_data = {**self.token_data, "access_token": token}
+
+    @property
+    def refresh_token(self) -> str | None:
+        """The refresh token; may be set from outside."""
+        return self.token_data.get("refresh_token")
+
+    @refresh_token.setter
+    def refresh_token(self, token: str) -> None:
+        self.token_data = {**self.token_data, "refresh_token": token}
+
+    # --- Posting -----------------------------------------------------------------------------------------------------
+
+    def get_creator_info(self, access_token: str | None = None) -> dict[str, Any]:
+        """Return TikTok's answer: what this creator may post now.
+
+        Raises:
+            SignInRequired: there is no access token, or it can no longer be renewed.
+            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+        """
+        with _as_documented():
+            self._signed_in(access_token).creator_info()
+        return self._heard.latest("/v2/post/publish/creator_info/query/")
+
+    def create_video(
+        self,
+        source: str,
+        upload_type: str,
+        title: str,
+        privacy_level: str,
+        disable_duet: bool = False,
+        disable_comment: bool = False,
+        disable_stitch: bool = False,
+        video_cover_timestamp_ms: int = 1000,
+        access_token: str | None = None,
+        video_path: str | None = None,
+        video_url: str | None = None,
+    ) -> dict[str, Any]:
+        """Post a video, or put it into the creator's inbox, and return once TikTok has all of it.
+
+        Args:
+            source: `FILE_UPLOAD` or `PULL_FROM_URL`.
+            upload_type: `POST_VIDEO_FILE`, `POST_VIDEO_URL`, or for the inbox `UPLOAD_VIDEO_FILE`, `UPLOAD_VIDEO_URL`.
+            title: caption, up to 2,200 UTF-16 units; a draft takes none.
+            privacy_level: one of the creator's options; a draft takes none.
+            disable_duet: no duets.
+            disable_comment: no comments.
+            disable_stitch: no stitches.
+            video_cover_timestamp_ms: the frame to show as cover, in ms.
+            access_token: used for this call in place of the one kept.
+            video_path: the file, for `FILE_UPLOAD`.
+            video_url: an https URL, for `PULL_FROM_URL`.
+
+        Returns:
+            For a file `{"initial_response": ..., "final_response": None}` with TikTok's answer to the init; for a URL that
+            answer itself.
+
+        Raises:
+            ValueError: every problem with what was given, at once; nothing was sent.
+            SignInRequired: there is no access token, or it can no longer be renewed.
+            OutcomeUnknown: the answer to a pull was lost; it may have been posted, so do not repeat it unseen.
+            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+        """
+        if source not in SOURCES:
+            raise ValueError(f"source must be one of {list(SOURCES)}")
+        if upload_type not in SOURCES[source]:
+            raise ValueError(f"upload_type must be one of {list(SOURCES[source])} for {source}")
+        named, video = ("video_path", video_path) if source == "FILE_UPLOAD" else ("video_url", video_url)
+        if not video:
+            raise ValueError(f"{named} must be provided when source is {source}")
+        is_draft = upload_type.startswith("UPLOAD_")
+        with _as_documented():
+            self._signed_in(access_token).post_video(
+                video,
+                title="" if is_draft else title,
+                privacy_level=None if is_draft else privacy_level,
+                disable_comment=disable_comment and not is_draft,
+                disable_duet=disable_duet and not is_draft,
+                disable_stitch=disable_stitch and not is_draft,
+                video_cover_timestamp_ms=None if is_draft else video_cover_timestamp_ms,
+                draft=is_draft,
+                wait=False,
+            )
+        begun = self._heard.latest(f"/v2/post/publish/{'inbox/' if is_draft else ''}video/init/")
+        return begun if source == "PULL_FROM_URL" else {"initial_response": begun, "final_response": None}
+
+    def create_photo(
+        self,
+        post_mode: str,
+        title: str,
+        privacy_level: str,
+        description: str = "",
+        disable_comment: bool = False,
+        auto_add_music: bool = False,
+        photo_cover_index: int = 1,
+        photo_images: Sequence[str] = (),
+        access_token: str | None = None,
+    ) -> dict[str, Any]:
+        """Post photos that TikTok pulls, or put them into the creator's inbox.
+
+        Args:
+            post_mode: `DIRECT_POST`, or for the inbox `MEDIA_UPLOAD`.
+            title: up to 90 UTF-16 units.
+            privacy_level: one of the creator's options; a draft takes none.
+            description: up to 4,000 UTF-16 units.
+            disable_comment: no comments.
+            auto_add_music: lets TikTok add music.
+            photo_cover_index: the cover, counted from 1.
+            photo_images: 1 to 35 https URLs.
+            access_token: used for this call in place of the one kept.
+
+        Returns:
+            `{"photo_upload_response": ...}` with TikTok's answer.
+
+        Raises:
+            ValueError: every problem with what was given, at once; nothing was sent.
+            SignInRequired: there is no access token, or it can no longer be renewed.
+            OutcomeUnknown: the answer was lost; it may have been posted, so do not repeat it unseen.
+            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+        """
+        if post_mode not in POST_MODES:
+            raise ValueError(f"post_mode must be one of {list(POST_MODES)}")
+        if not 1 <= photo_cover_index <= max(1, len(photo_images)):
+            raise ValueError("photo_cover_index must be between 1 and the number of images provided")
+        is_draft = post_mode == "MEDIA_UPLOAD"
+        with _as_documented():
+            self._signed_in(access_token).post_photos(
+                tuple(photo_images),
+                title=title,
+                description=description,
+                privacy_level=None if is_draft else privacy_level,
+                photo_cover_index=photo_cover_index - 1,
+                disable_comment=disable_comment and not is_draft,
+                auto_add_music=auto_add_music,
+                draft=is_draft,
+                wait=False,
+            )
+        return {"photo_upload_response": self._heard.latest("/v2/post/publish/content/init/")}
+
+    def check_upload_status(self, publish_id: str, access_token: str | None = None) -> dict[str, Any]:
+        """Return TikTok's answer: how the post is doing.
+
+        Raises:
+            ValueError: that is no publish id.
+            SignInRequired: there is no access token, or it can no longer be renewed.
+            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+        """
+        with _as_documented():
+            self._signed_in(access_token).publish_status(publish_id)
+        return self._heard.latest("/v2/post/publish/status/fetch/")
+
+    # --- What is kept ------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connections, and forget the tokens."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"TikTok(client_key={self.client_key!r}, redirect_uri={self.redirect_uri!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client is not pickled: make one where it is needed")
+
+    def _signed_in(self, access_token: str | None) -> Account:
+        if access_token is not None:
+            self._keep(GIVEN, {"access_token": access_token})
+            return self._client.account(GIVEN)
+        if self._store.load(self._name) is None:
+            raise SignInRequired(None, "there are no tokens: call exchange_code_for_token, or set token_data")
+        return self._client.account(self._name)
+
+    def _keep(self, name: str, known: Mapping[str, Any]) -> None:
+        now = self._clock.now()
+
+        def end(field: str) -> Any:
+            seconds = known.get(field)
+            return now + (UNKNOWN_LIFE if seconds is None else timedelta(seconds=float(seconds)))
+
+        tokens = Tokens(
+            open_id=str(known.get("open_id") or ""),
+            access_token=Secret(str(known.get("access_token") or "")),
+            refresh_token=Secret(str(known.get("refresh_token") or "")),
+            scope=parse_scope(str(known.get("scope") or "")),
+            issued_at=now,
+            # Without an access token there is only one to be renewed.
+            expires_at=end("expires_in") if known.get("access_token") else now,
+            refresh_expires_at=end("refresh_expires_in"),
+        )
+        self._store.save(name, tokens)
+
+
+class _Heard:
+    """A transport that remembers TikTok's latest answer of each path: this surface returns TikTok's own documents."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._answers: dict[str, bytes] = {}
+
+    def send(self, request: Request, /) -> Response:
+        response = self._transport.send(request)
+        self._answers[urlsplit(request.url).path] = response.body
+        return response
+
+    def close(self) -> None:
+        self._answers.clear()
+        self._transport.close()
+
+    def latest(self, path: str) -> dict[str, Any]:
+        body = self._answers.get(path, b"").strip()
+        document: dict[str, Any] = json.loads(body) if body else {}
+        return document
+
+
+def _usual_transport() -> Transport:
+    from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - not where another one is given
+
+    return Urllib3Transport()
+
+
+def _spelled(state: str | Mapping[str, Any]) -> str:
+    return state if isinstance(state, str) else json.dumps(dict(state), separators=(",", ":"))
+
+
+@contextmanager
+def _as_documented() -> Iterator[None]:
+    """Raise what that library documents; what it has no word for is raised as it is."""
+    try:
+        yield
+    except TimedOut as error:
+        raise TimeoutError(str(error)) from error
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+    except (ApiError, TransportError, UploadError, PublishFailed, UnexpectedResponse) as error:
+        raise HTTPError(str(error)) from error

@@ -23,6 +23,7 @@ PAGES = sorted(
     page for folder in (".", "contract_tests", "docs", "docs/*", "examples") for page in ROOT.glob(f"{folder}/*.md")
 )
 SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TEST = "def test_"
 SCRIPTS = sorted(path for path in (ROOT / "examples").glob("*.py") if "test" not in path.stem)
 
 
@@ -62,13 +63,29 @@ def test_the_snippets_of_a_page_run_one_after_another(page: Path, monkeypatch: p
     yours.__dict__.update(YourTransport=Urllib3Transport, YourFake=FakeTransport)
     monkeypatch.setitem(sys.modules, "yours", yours)
     scope: dict[str, Any] = {}
-    snippets = SNIPPET.findall(page.read_text())
+    snippets = [snippet for snippet in SNIPPET.findall(page.read_text()) if TEST not in snippet]
     assert snippets
     for number, snippet in enumerate(snippets):
         scope.pop("main", None)
         exec(compile(snippet, f"{page.name}[{number}]", "exec"), scope)
         if "main" in scope:
             asyncio.run(scope["main"]())
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if TEST in page.read_text()],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
+    """What a page shows as a test is one, and passes."""
+    tests = [snippet for snippet in SNIPPET.findall(page.read_text()) if TEST in snippet]
+    for number, snippet in enumerate(tests):
+        (tmp_path / f"test_{number}.py").write_text(snippet)
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert f"{sum(snippet.count(TEST) for snippet in tests)} passed" in done.stdout
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)

@@ -1,0 +1,166 @@
+"""Clients over a simulated TikTok, ready to be used by a test: what the fixtures of `plugin` give.
+
+What belongs here: putting clients, simulator and clock together. The same can be had without pytest.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Final
+
+from attrs import frozen
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, Faults, SimulatedTikTok
+from tiktok_adapters.sources import open_source
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_core import Account, App, AsyncAccount, AsyncTikTok, TikTok
+from tiktok_core.blocking import drive, lift_clock, lift_journal, lift_tokens, lift_transport
+
+__all__ = ["AsyncFake", "Fake", "Sandbox", "make_async_fake", "make_fake", "serve_sandbox"]
+
+CALLBACK: Final = "https://app.example.com/callback/"
+
+
+@frozen(kw_only=True)
+class Fake:
+    """A blocking client over a simulated TikTok in memory.
+
+    Attributes:
+        tiktok: the client.
+        account: the simulated creator, signed in with all scopes that posting needs.
+        simulator: the simulated TikTok, to be looked into and changed.
+        transport: leads to it; for clients of your own.
+        clock: the clock of both.
+        tokens: the client's tokens.
+        journal: the client's journal.
+    """
+
+    tiktok: TikTok
+    account: Account
+    simulator: SimulatedTikTok
+    transport: FakeTransport
+    clock: ManualClock
+    tokens: MemoryTokenStore
+    journal: MemoryJournal
+
+
+@frozen(kw_only=True)
+class AsyncFake:
+    """An asynchronous client over a simulated TikTok in memory.
+
+    Attributes:
+        tiktok: the client.
+        account: the simulated creator, signed in with all scopes that posting needs.
+        simulator: the simulated TikTok, to be looked into and changed.
+        transport: leads to it; `lift_transport` makes it fit for clients of your own.
+        clock: the clock of both.
+        tokens: the client's tokens.
+        journal: the client's journal.
+    """
+
+    tiktok: AsyncTikTok
+    account: AsyncAccount
+    simulator: SimulatedTikTok
+    transport: FakeTransport
+    clock: ManualClock
+    tokens: MemoryTokenStore
+    journal: MemoryJournal
+
+
+@frozen(kw_only=True)
+class Sandbox:
+    """A simulated TikTok that is served on this machine.
+
+    Attributes:
+        url: scheme, host and port; TikTok's paths and the sandbox's own page are below it.
+        simulator: what is served, to be looked into and changed.
+        environ: the variables under which `connect`, `tiktok` and other programs go there; their home folder is empty, and
+            is removed at the end.
+    """
+
+    url: str
+    simulator: SimulatedTikTok
+    environ: Mapping[str, str]
+
+
+@contextmanager
+def make_fake(clock: ManualClock, faults: Faults) -> Iterator[Fake]:
+    """Give a blocking client over a simulated TikTok in memory."""
+    with _simulated(clock, faults) as simulator:
+        tokens, journal = MemoryTokenStore(), MemoryJournal()
+        transport = FakeTransport(simulator.handle, wait=clock.advance)
+        tiktok = TikTok(
+            _app(), transport=transport, tokens=tokens, journal=journal, clock=clock, open_source=open_source
+        )
+        asked = tiktok.authorization()
+        yield Fake(
+            tiktok=tiktok,
+            account=tiktok.sign_in(asked, simulator.authorize(asked.url)),
+            simulator=simulator,
+            transport=transport,
+            clock=clock,
+            tokens=tokens,
+            journal=journal,
+        )
+
+
+@contextmanager
+def make_async_fake(clock: ManualClock, faults: Faults) -> Iterator[AsyncFake]:
+    """Give an asynchronous client over a simulated TikTok in memory."""
+    with _simulated(clock, faults) as simulator:
+        tokens, journal = MemoryTokenStore(), MemoryJournal()
+        transport = FakeTransport(simulator.handle, wait=clock.advance)
+        tiktok = AsyncTikTok(
+            _app(),
+            transport=lift_transport(transport),
+            tokens=lift_tokens(tokens),
+            journal=lift_journal(journal),
+            clock=lift_clock(clock),
+            open_source=open_source,
+        )
+        asked = tiktok.authorization()
+        yield AsyncFake(
+            tiktok=tiktok,
+            # Over ports that never suspend no event loop is needed.
+            account=drive(tiktok.sign_in(asked, simulator.authorize(asked.url))),
+            simulator=simulator,
+            transport=transport,
+            clock=clock,
+            tokens=tokens,
+            journal=journal,
+        )
+
+
+@contextmanager
+def serve_sandbox(faults: Faults) -> Iterator[Sandbox]:
+    """Give a simulated TikTok on a free port, where posts are done at once: its clock is the machine's."""
+    from tiktok_adapters.simulator.server import SandboxServer  # noqa: PLC0415 - needs aiohttp
+
+    with _simulated(None, faults) as simulator, tempfile.TemporaryDirectory(prefix="tiktok-sandbox-") as home:
+        simulator.switches.processing_seconds = 0.0
+        with SandboxServer(simulator).run_in_thread() as server:
+            yield Sandbox(
+                url=server.url,
+                simulator=simulator,
+                environ={
+                    "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
+                    "TIKTOK_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
+                    "TIKTOK_REDIRECT_URI": CALLBACK,
+                    "TIKTOK_API_URL": server.url,
+                    "TIKTOK_AUTH_URL": f"{server.url}/v2/auth/authorize/",
+                    "TIKTOK_HOME": home,
+                },
+            )
+
+
+@contextmanager
+def _simulated(clock: ManualClock | None, faults: Faults) -> Iterator[SimulatedTikTok]:
+    with closing(SimulatedTikTok(clock)) as simulator:
+        simulator.faults = faults
+        yield simulator
+
+
+def _app() -> App:
+    return App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, CALLBACK)

@@ -1,0 +1,208 @@
+"""Hypothesis strategies for the values of this library: whatever they draw could be sent, or could have come.
+
+What belongs here: values and their edges. It needs hypothesis, and is imported by tests only.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from hypothesis import strategies as st
+
+from tiktok_core import (
+    ChunkPlan,
+    CreatorInfo,
+    PhotoPost,
+    PrivacyLevel,
+    Publication,
+    PublishStatus,
+    Scope,
+    Secret,
+    Tokens,
+    VideoPost,
+    plan_chunks,
+)
+from tiktok_core.domain.chunks import LARGEST_VIDEO
+
+__all__ = [
+    "captions",
+    "chunk_plans",
+    "creators",
+    "moments",
+    "open_ids",
+    "photo_posts",
+    "photo_urls",
+    "publications",
+    "publish_ids",
+    "scopes",
+    "tokens",
+    "video_posts",
+    "video_sizes",
+]
+
+EDGES: Final = (1, 5_000_000, 5_242_880, 10_000_000, 64_000_000, 67_108_864, 128_000_000, LARGEST_VIDEO)
+WORD: Final = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", min_size=8, max_size=40)
+NAME: Final = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
+
+
+def moments() -> st.SearchStrategy[datetime]:
+    """Draw times, aware, in UTC, of the years in which this library may run."""
+    return st.datetimes(datetime(2026, 1, 1), datetime(2046, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - set beside
+
+
+def open_ids() -> st.SearchStrategy[str]:
+    """Draw accounts as an app sees them; TikTok's begin with a hyphen."""
+    return WORD.map("-000{}".format)
+
+
+def publish_ids() -> st.SearchStrategy[str]:
+    """Draw ids of posts that are being published: each of the documented spellings, at most 64 characters."""
+    kinds = st.sampled_from(
+        ("v_pub_file~v2-1.", "v_pub_url~v2-1.", "v_inbox_file~v2.", "v_inbox_url~v2.", "p_pub_url~v2.")
+    )
+    return st.tuples(kinds, st.integers(10**18, 2**63 - 1)).map(lambda parts: f"{parts[0]}{parts[1]}")
+
+
+def scopes() -> st.SearchStrategy[tuple[str, ...]]:
+    """Draw what a person granted: any of the scopes, and none of them twice."""
+    return st.sets(st.sampled_from(Scope), min_size=1).map(lambda chosen: tuple(sorted(map(str, chosen))))
+
+
+@st.composite
+def tokens(draw: st.DrawFn) -> Tokens:
+    """Draw the tokens of an account, with lives from a second to a year."""
+    issued = draw(moments())
+    access, refresh = draw(st.integers(1, 86_400)), draw(st.integers(1, 31_536_000))
+    return Tokens(
+        open_id=draw(open_ids()),
+        access_token=Secret(f"act.{draw(WORD)}"),
+        refresh_token=Secret(f"rft.{draw(WORD)}"),
+        scope=draw(scopes()),
+        issued_at=issued,
+        expires_at=issued + timedelta(seconds=access),
+        refresh_expires_at=issued + timedelta(seconds=refresh),
+    )
+
+
+def video_sizes() -> st.SearchStrategy[int]:
+    """Draw sizes of videos that can be posted, with a liking for the edges of TikTok's limits and of whole chunks."""
+    near_edges = st.tuples(st.sampled_from(EDGES), st.integers(-2, 2)).map(sum)
+    near_chunks = st.tuples(st.integers(1, 420), st.integers(-2, 2)).map(lambda at: at[0] * 10_000_000 + at[1])
+    anywhere = st.integers(1, LARGEST_VIDEO)
+    return st.one_of(near_edges, near_chunks, anywhere).filter(lambda size: 1 <= size <= LARGEST_VIDEO)
+
+
+def chunk_plans() -> st.SearchStrategy[ChunkPlan]:
+    """Draw the plans by which such videos are cut."""
+    return video_sizes().map(plan_chunks)
+
+
+def captions(longest: int) -> st.SearchStrategy[str]:
+    """Draw texts that TikTok counts as at most `longest` UTF-16 units: in all scripts, with emoji, without lone surrogates."""
+    letters = st.characters(exclude_categories=("Cs", "Cc"))
+    return st.text(letters, max_size=longest).map(lambda text: _fitting(text, longest))
+
+
+def _fitting(text: str, longest: int) -> str:
+    while len(text.encode("utf-16-le")) // 2 > longest:
+        text = text[: len(text) // 2]
+    return text
+
+
+def creators() -> st.SearchStrategy[CreatorInfo]:
+    """Draw what TikTok says of a creator: private and public accounts, with anything switched off."""
+    levels = st.lists(st.sampled_from(PrivacyLevel), min_size=1, unique=True)
+    return st.builds(
+        CreatorInfo,
+        creator_avatar_url=NAME.map("https://p16.tiktokcdn.com/{}.jpeg".format),
+        creator_username=NAME,
+        creator_nickname=captions(30),
+        privacy_level_options=levels.map(lambda chosen: tuple(map(str, chosen))),
+        comment_disabled=st.booleans(),
+        duet_disabled=st.booleans(),
+        stitch_disabled=st.booleans(),
+        max_video_post_duration_sec=st.none() | st.integers(15, 3_600),
+    )
+
+
+@st.composite
+def video_posts(draw: st.DrawFn, creator: CreatorInfo | None = None) -> VideoPost:
+    """Draw settings of a video that can be posted, by this creator if one is given."""
+    level, branded, draft = draw(_visibilities(creator))
+    return VideoPost(
+        title=draw(captions(2_200)),
+        privacy_level=level,
+        disable_comment=draw(st.booleans()),
+        disable_duet=draw(st.booleans()),
+        disable_stitch=draw(st.booleans()),
+        video_cover_timestamp_ms=draw(st.none() | st.integers(0, 2**31 - 1)),
+        brand_content_toggle=branded,
+        brand_organic_toggle=draw(st.booleans()),
+        is_aigc=draw(st.booleans()),
+        draft=draft,
+    )
+
+
+def photo_urls() -> st.SearchStrategy[str]:
+    """Draw https URLs of pictures."""
+    return st.tuples(NAME, NAME, st.sampled_from(("jpg", "jpeg", "webp"))).map(
+        lambda parts: f"https://{parts[0]}.example.com/{parts[1]}.{parts[2]}"
+    )
+
+
+@st.composite
+def photo_posts(draw: st.DrawFn, creator: CreatorInfo | None = None) -> PhotoPost:
+    """Draw settings of photos that can be posted, by this creator if one is given."""
+    level, branded, draft = draw(_visibilities(creator))
+    pictures = tuple(draw(st.lists(photo_urls(), min_size=1, max_size=35)))
+    return PhotoPost(
+        photo_images=pictures,
+        photo_cover_index=draw(st.integers(0, len(pictures) - 1)),
+        title=draw(captions(90)),
+        description=draw(captions(4_000)),
+        privacy_level=level,
+        disable_comment=draw(st.booleans()),
+        auto_add_music=draw(st.booleans()),
+        brand_content_toggle=branded,
+        brand_organic_toggle=draw(st.booleans()),
+        is_aigc=draw(st.booleans()),
+        draft=draft,
+    )
+
+
+@st.composite
+def _visibilities(draw: st.DrawFn, creator: CreatorInfo | None) -> tuple[str | None, bool, bool]:
+    options = tuple(map(str, PrivacyLevel)) if creator is None else creator.privacy_level_options
+    draft = draw(st.booleans())
+    level = draw(st.none() | st.sampled_from(options)) if draft else draw(st.sampled_from(options))
+    # What only its creator sees cannot be a paid partnership.
+    branded = draw(st.booleans()) if draft or level != PrivacyLevel.SELF_ONLY else False
+    return level, branded, draft
+
+
+@st.composite
+def publications(draw: st.DrawFn) -> Publication:
+    """Draw what TikTok tells of a post, in each of its stages."""
+    status = draw(st.sampled_from(PublishStatus))
+    is_public = status is PublishStatus.PUBLISH_COMPLETE and draw(st.booleans())
+    return Publication(
+        publish_id=draw(publish_ids()),
+        status=str(status),
+        fail_reason=draw(st.sampled_from(REASONS)) if status is PublishStatus.FAILED else "",
+        post_ids=tuple(draw(st.lists(st.integers(10**18, 2**63 - 1), max_size=3))) if is_public else (),
+        uploaded_bytes=draw(st.none() | st.integers(0, LARGEST_VIDEO)),
+        downloaded_bytes=draw(st.none() | st.integers(0, LARGEST_VIDEO)),
+    )
+
+
+REASONS: Final = (
+    "file_format_check_failed",
+    "duration_check_failed",
+    "frame_rate_check_failed",
+    "picture_size_check_failed",
+    "video_pull_failed",
+    "photo_pull_failed",
+    "publish_cancelled",
+    "auth_removed",
+    "internal",
+)
+"""Some of the documented ones; source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status."""

@@ -3,58 +3,61 @@
 What stands in `__all__` is public and keeps to semantic versioning; so are `tiktok_core.errors` and `tiktok_core.ports`.
 """
 
-import logging
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from tiktok_core.account import AsyncAccount
-from tiktok_core.blocking import Account, TikTok
-from tiktok_core.client import AsyncTikTok
-from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
-from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
-from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
-from tiktok_core.domain.journal import Record, Stage, Wish
-from tiktok_core.domain.library import UserInfo
-from tiktok_core.domain.pkce import ChallengeEncoding
-from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
-from tiktok_core.domain.refusals import explain
-from tiktok_core.domain.sign_in import Authorization
-from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import (
-    AccessDenied,
-    AccessTokenInvalid,
-    ApiError,
-    Explanation,
-    ForeignUploadHost,
-    GrantRejected,
-    Interrupted,
-    InvalidInput,
-    InvalidPost,
-    InvalidSettings,
-    LeaseLost,
-    NotSent,
-    OutcomeUnknown,
-    PostingRefused,
-    Problem,
-    PublishFailed,
-    RateLimited,
-    ScopeMissing,
-    ServerError,
-    SignInFailed,
-    SignInRequired,
-    SourceChanged,
-    StateMismatch,
-    StillProcessing,
-    StoreError,
-    TikTokError,
-    TimedOut,
-    TransportError,
-    UnexpectedRedirect,
-    UnexpectedResponse,
-    UploadError,
-    UploadExpired,
-)
 from tiktok_core.version import __version__
-from tiktok_core.wire.http import FileSlice, Request, Response, Source
+
+if TYPE_CHECKING:
+    from tiktok_core.account import AsyncAccount
+    from tiktok_core.blocking import Account, TikTok
+    from tiktok_core.client import AsyncTikTok
+    from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
+    from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
+    from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
+    from tiktok_core.domain.journal import Record, Stage, Wish
+    from tiktok_core.domain.library import UserInfo
+    from tiktok_core.domain.pkce import ChallengeEncoding
+    from tiktok_core.domain.posts import PhotoPost, VideoPost
+    from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
+    from tiktok_core.domain.refusals import explain
+    from tiktok_core.domain.sign_in import Authorization
+    from tiktok_core.domain.tokens import Secret, Tokens
+    from tiktok_core.errors import (
+        AccessDenied,
+        AccessTokenInvalid,
+        ApiError,
+        Explanation,
+        ForeignUploadHost,
+        GrantRejected,
+        Interrupted,
+        InvalidInput,
+        InvalidPost,
+        InvalidSettings,
+        LeaseLost,
+        NotSent,
+        OutcomeUnknown,
+        PostingRefused,
+        Problem,
+        PublishFailed,
+        RateLimited,
+        ScopeMissing,
+        ServerError,
+        SignInFailed,
+        SignInRequired,
+        SourceChanged,
+        StateMismatch,
+        StillProcessing,
+        StoreError,
+        TikTokError,
+        TimedOut,
+        TransportError,
+        UnexpectedRedirect,
+        UnexpectedResponse,
+        UploadError,
+        UploadExpired,
+    )
+    from tiktok_core.wire.http import FileSlice, Request, Response, Source
 
 __all__ = [
     "DEFAULT_SCOPES",
@@ -125,5 +128,36 @@ __all__ = [
     "plan_chunks",
 ]
 
-# A library does not print: whoever embeds it decides where its log goes.
-logging.getLogger("tiktok_core").addHandler(logging.NullHandler())
+# From the light to the heavy: to import this package costs next to nothing, and a name brings what it stands on.
+_ROOMS = (
+    "errors",
+    "domain.creator",
+    "domain.pkce",
+    "domain.app",
+    "domain.tokens",
+    "domain.refusals",
+    "wire.http",
+    "domain.chunks",
+    "domain.posts",
+    "domain.publishing",
+    "domain.sign_in",
+    "domain.library",
+    "domain.journal",
+    "account",
+    "client",
+    "blocking",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for room in _ROOMS:
+            found = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -29,6 +29,8 @@ __all__ = ["Context", "exchange", "log"]
 T = TypeVar("T")
 
 log: Final = logging.getLogger("tiktok_core")
+# A library does not print: whoever embeds it decides where its log goes.
+log.addHandler(logging.NullHandler())
 
 
 @frozen(kw_only=True)

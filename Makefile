@@ -43,7 +43,8 @@ types: $(VENV)/check
 	$(BIN)/mypy tests/typing
 	$(BIN)/pyright
 
-check: lint types  ## what CI runs: format, lint, types, layers, tests, coverage
+check: lint types  ## what CI runs: format, lint, types, layers, documents, tests, coverage
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 	$(BIN)/python -m pytest -q $(PARALLEL) $(COVERAGE)
 	$(BIN)/coverage report --include='src/tiktok_core/domain/*' --fail-under=100 --skip-covered --show-missing
 	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
@@ -54,7 +55,8 @@ prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each
 prove-sockets: setup  ## 1,000 random schedules of broken connections over each transport
 	@SOCKET_SCHEDULES=1000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_sockets.py
 
-docs: setup  ## run every snippet of the documents and follow every link
+docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 	@$(BIN)/python -m pytest -q tests/docs
 
 bench: setup  ## measure; figures in the documents come from here

@@ -273,8 +273,8 @@ class TikTok:
             video_url: an https URL, for `PULL_FROM_URL`.
 
         Returns:
-            For a file `{"initial_response": ..., "final_response": None}` with TikTok's answer to the init; for a URL that
-            answer itself.
+            For a file `initial_response`, TikTok's answer to the init, and `final_response`, which is None; for a URL
+            that answer itself.
 
         Raises:
             ValueError: every problem with what was given, at once; nothing was sent.
@@ -331,7 +331,7 @@ class TikTok:
             access_token: used for this call in place of the one kept.
 
         Returns:
-            `{"photo_upload_response": ...}` with TikTok's answer.
+            `photo_upload_response`, TikTok's answer.
 
         Raises:
             ValueError: every problem with what was given, at once; nothing was sent.

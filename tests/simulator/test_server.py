@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import http.client
 import json
+import logging
 import re
 import shutil
 import signal
@@ -34,6 +35,12 @@ VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = hashlib.sha256(VERIFIER.encode()).hexdigest()
 REDIRECT = "http://127.0.0.1:3455/callback/"
 SIZE, CHUNK = 11_000_000, 5_242_880
+
+
+@pytest.fixture(autouse=True)
+def somebody_elses_client(caplog: pytest.LogCaptureFixture) -> None:
+    """urllib3 is called here without our transport, and alone it logs upload URLs whole."""
+    caplog.set_level(logging.INFO, "urllib3")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules prove-sockets docs bench fmt clean
+.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-refresh docs bench fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each
 
 prove-sockets: setup  ## 1,000 random schedules of broken connections over each transport
 	@SOCKET_SCHEDULES=1000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_sockets.py
+
+prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks that renew one sign-in
+	@REFRESH_ROUNDS=100 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_refresh.py
 
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

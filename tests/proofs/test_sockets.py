@@ -48,7 +48,7 @@ from tiktok_core import (
 )
 from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens
 
-SCHEDULES = int(os.environ.get("SOCKET_SCHEDULES", "40"))
+SCHEDULES = int(os.environ.get("SOCKET_SCHEDULES", "50"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
 FILMS = [

@@ -86,7 +86,7 @@ def test_the_journal_of_a_transaction_is_the_owners_too(path: Path) -> None:
         assert connection is not None
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("DELETE FROM tokens")
-        connection.execute("INSERT INTO leases VALUES (x'00', 'a', 0)")
+        connection.execute("INSERT INTO leases (name, owner, until) VALUES (x'00', 'a', 0)")
         assert [_mode(file) for file in path.parent.iterdir()] == [0o600, 0o600]
         connection.execute("ROLLBACK")
 
@@ -276,8 +276,9 @@ RACE = """
         number for number in range(20)
         if store.try_lease(str(number), owner=owner, now=now, until=now + timedelta(seconds=10))
     ]
+    print(*won, flush=True)
+    sys.stdin.read()  # A racer that left early would be dead, and its leases free.
     store.close()
-    print(*won)
 """
 
 
@@ -296,7 +297,9 @@ def test_processes_take_each_lease_once(path: Path) -> None:
         assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    won = [racer.communicate(timeout=30)[0].split() for racer in racers]
+    won = [racer.stdout.readline().split() for racer in racers if racer.stdout is not None]
+    for racer in racers:
+        racer.communicate(timeout=30)
     assert [racer.returncode for racer in racers] == [0] * 4
     assert sorted(number for numbers in won for number in numbers) == sorted(map(str, range(20)))
 
@@ -315,3 +318,24 @@ def test_stores_are_not_pickled(path: Path) -> None:
         pickle.dumps(store)
     with closing(MemoryTokenStore()) as memory, pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(memory)
+
+
+DIE = """
+    import os, signal, sys
+    from datetime import UTC, datetime, timedelta
+    from tiktok_adapters.stores.sqlite import SqliteTokenStore
+
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert SqliteTokenStore(sys.argv[1]).try_lease("a", owner="dead", now=now, until=now + timedelta(seconds=60))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell which processes run")
+def test_the_lease_of_a_dead_process_is_free(path: Path) -> None:
+    """A renewal that was killed holds nobody up for the rest of its minute."""
+    subprocess.run([sys.executable, "-c", textwrap.dedent(DIE), str(path)], check=False, timeout=30)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    with closing(SqliteTokenStore(path)) as store:
+        assert store.try_lease("a", owner="me", now=now, until=now + timedelta(seconds=60))
+        assert not store.try_lease("a", owner="you", now=now, until=now + timedelta(seconds=60))

@@ -1,15 +1,13 @@
 """Token store and journal, each in one SQLite file, shared by threads and by processes of one machine.
 
-What belongs here: how tokens, records and leases lie in such a file; the file itself is `sqlite_file`'s.
+What belongs here: how tokens and records lie in such a file; the file itself is `sqlite_file`'s, leases are `sqlite_leases`'.
 """
 
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import asdict
-
-from tiktok_adapters.stores.processes import Process, has_gone, this_process
-from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile, microseconds, name_bytes
+from tiktok_adapters.stores.sqlite_file import Layout, microseconds, name_bytes
+from tiktok_adapters.stores.sqlite_leases import LEASES, LeasedFile
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import LeaseLost
@@ -24,17 +22,9 @@ TOKENS: Final = Layout(
     version=1,
     tables=(
         "CREATE TABLE tokens (account BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE leases (account BLOB PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID",
+        LEASES,
     ),
 )
-TAKE_LEASE: Final = """
-INSERT INTO leases (account, owner, until) VALUES (:account, :owner, :until)
-ON CONFLICT (account) DO UPDATE SET owner = excluded.owner, until = excluded.until
-WHERE leases.owner = excluded.owner OR leases.until <= :now
-"""
-
-# AUTOINCREMENT never gives a number twice, not even after its row is gone; so a lease of a forgotten post need not stay.
-# A lease that was given back has no owner, and stays for its number. Where /proc does not tell, it has no process.
 JOURNAL: Final = Layout(
     kind="Journal",
     application_id=0x746A726E,
@@ -46,12 +36,7 @@ JOURNAL: Final = Layout(
             record BLOB NOT NULL
         ) WITHOUT ROWID
         """,
-        """
-        CREATE TABLE leases (
-            number INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, owner BLOB, until INTEGER NOT NULL,
-            machine BLOB, pid INTEGER, started INTEGER
-        )
-        """,
+        LEASES,
     ),
 )
 SAVE_RECORD: Final = """
@@ -62,25 +47,14 @@ LIST_RECORDS: Final = """
 SELECT record FROM records WHERE name >= :first AND name < :beyond AND updated >= :since ORDER BY created, name
 """
 NEWEST_NUMBER: Final = "SELECT number FROM leases WHERE name = ?"
-# The casts: a damaged file may hold anything.
-HELD_LEASE: Final = """
-SELECT number, owner = :owner AS own, until > :now AS alive,
-    CAST(machine AS BLOB) AS machine, CAST(pid AS INTEGER) AS pid, CAST(started AS INTEGER) AS started
-FROM leases WHERE name = :name AND owner IS NOT NULL
-"""
-RENEW_LEASE: Final = """
-UPDATE leases SET until = :until, machine = :machine, pid = :pid, started = :started WHERE name = :name
-"""
-GRANT_LEASE: Final = """
-INSERT OR REPLACE INTO leases (name, owner, until, machine, pid, started)
-VALUES (:name, :owner, :until, :machine, :pid, :started)
-"""
 FORGET_RECORDS: Final = "DELETE FROM records WHERE ended AND updated < :before"
 FORGET_LEASES: Final = "DELETE FROM leases WHERE until <= :before AND name NOT IN (SELECT name FROM records)"
 
 
-class SqliteTokenStore(SqliteFile):
+class SqliteTokenStore(LeasedFile):
     """Tokens and leases in one file of mode 0600. Threads and processes may share it; a forked child opens its own.
+
+    On Linux a lease is handed over at once when the process that took it is gone; elsewhere when it has run out.
 
     Every method may raise `StoreError`: also when the file stays locked for longer than `busy_wait`, and, but for
     `close`, once the store is closed. A file that is not ours, or is damaged, is never written to.
@@ -125,20 +99,10 @@ class SqliteTokenStore(SqliteFile):
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
         """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
-        wish = {
-            "account": name_bytes(account),
-            "owner": owner,
-            "now": microseconds(now),
-            "until": microseconds(until),
-        }
-        return self._write(TAKE_LEASE, wish) == 1
-
-    def release(self, account: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
-        self._write("DELETE FROM leases WHERE account = ? AND owner = ?", (name_bytes(account), owner))
+        return self._take(account, owner=owner, now=now, until=until) is not None
 
 
-class SqliteJournal(SqliteFile):
+class SqliteJournal(LeasedFile):
     """Records and leases in one file of mode 0600. Threads and processes may share it; a forked child opens its own.
 
     On Linux a lease is handed over at once when the process that took it is gone; elsewhere, and between machines that
@@ -158,7 +122,6 @@ class SqliteJournal(SqliteFile):
     """
 
     def __init__(self, path: str | HasPath, *, busy_wait: float = 10.0) -> None:
-        self._process = this_process()
         super().__init__(path, JOURNAL, busy_wait=busy_wait)
 
     def load(self, name: str, /) -> Record | None:
@@ -222,37 +185,10 @@ class SqliteJournal(SqliteFile):
 
         Its owner keeps the number until somebody else takes the lease or it is given back.
         """
-        wish: dict[str, Any] = {
-            "name": name_bytes(name),
-            "owner": name_bytes(owner),
-            "now": microseconds(now),
-            "until": microseconds(until),
-            **(dict.fromkeys(("machine", "pid", "started")) if self._process is None else asdict(self._process)),
-        }
-        with self._writing() as connection:
-            held = connection.execute(HELD_LEASE, wish).fetchone()
-            if held is not None:
-                number, own, alive, *process = held
-                if own:
-                    connection.execute(RENEW_LEASE, wish)
-                    return int(number)
-                if alive and not self._has_gone(*process):
-                    return None
-            return connection.execute(GRANT_LEASE, wish).lastrowid
-
-    def release(self, name: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
-        self._write(
-            "UPDATE leases SET owner = NULL WHERE name = ? AND owner = ?", (name_bytes(name), name_bytes(owner))
-        )
+        return self._take(name, owner=owner, now=now, until=until)
 
     def _read(self, row: Any) -> Record:
         try:
             return load_record(row)
         except ValueError as error:
             raise self._error(str(error)) from None
-
-    def _has_gone(self, machine: bytes | None, pid: int | None, started: int | None) -> bool:
-        if self._process is None or machine is None or pid is None or started is None:
-            return False
-        return has_gone(Process(machine=machine, pid=pid, started=started), here=self._process)

@@ -1,0 +1,81 @@
+"""Leases in a SQLite file: who may act in a name, for how long, and whether that process still runs.
+
+What belongs here: what the token store and the journal grant alike. What the right is for is theirs.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import asdict
+
+from tiktok_adapters.stores.processes import Process, has_gone, this_process
+from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile, microseconds, name_bytes
+from tiktok_core.ports import HasPath
+
+__all__ = ["LEASES", "LeasedFile"]
+
+# AUTOINCREMENT never gives a number twice, not even after its row is gone; so a lease of a forgotten post need not stay.
+# A lease that was given back has no owner, and stays for its number. Where /proc does not tell, it has no process.
+LEASES: Final = """
+CREATE TABLE leases (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, owner BLOB, until INTEGER NOT NULL,
+    machine BLOB, pid INTEGER, started INTEGER
+)
+"""
+# The casts: a damaged file may hold anything.
+HELD_LEASE: Final = """
+SELECT number, owner = :owner AS own, until > :now AS alive,
+    CAST(machine AS BLOB) AS machine, CAST(pid AS INTEGER) AS pid, CAST(started AS INTEGER) AS started
+FROM leases WHERE name = :name AND owner IS NOT NULL
+"""
+RENEW_LEASE: Final = """
+UPDATE leases SET until = :until, machine = :machine, pid = :pid, started = :started WHERE name = :name
+"""
+GRANT_LEASE: Final = """
+INSERT OR REPLACE INTO leases (name, owner, until, machine, pid, started)
+VALUES (:name, :owner, :until, :machine, :pid, :started)
+"""
+END_LEASE: Final = "UPDATE leases SET owner = NULL WHERE name = ? AND owner = ?"
+
+
+class LeasedFile(SqliteFile):
+    """A file with leases. On Linux one is handed over at once when the process that took it is gone.
+
+    Elsewhere, and between machines that share the file, it is handed over when it has run out.
+    """
+
+    def __init__(self, path: str | HasPath, layout: Layout, *, busy_wait: float) -> None:
+        self._process = this_process()
+        super().__init__(path, layout, busy_wait=busy_wait)
+
+    def _take(self, name: str, *, owner: str, now: datetime, until: datetime) -> int | None:
+        """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`.
+
+        Its owner keeps the number until somebody else takes the lease or it is given back.
+        """
+        wish: dict[str, Any] = {
+            "name": name_bytes(name),
+            "owner": name_bytes(owner),
+            "now": microseconds(now),
+            "until": microseconds(until),
+            **(dict.fromkeys(("machine", "pid", "started")) if self._process is None else asdict(self._process)),
+        }
+        with self._writing() as connection:
+            held = connection.execute(HELD_LEASE, wish).fetchone()
+            if held is not None:
+                number, own, alive, *process = held
+                if own:
+                    connection.execute(RENEW_LEASE, wish)
+                    return int(number)
+                if alive and not self._has_gone(*process):
+                    return None
+            return connection.execute(GRANT_LEASE, wish).lastrowid
+
+    def release(self, name: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        self._write(END_LEASE, (name_bytes(name), name_bytes(owner)))
+
+    def _has_gone(self, machine: bytes | None, pid: int | None, started: int | None) -> bool:
+        if self._process is None or machine is None or pid is None or started is None:
+            return False
+        return has_gone(Process(machine=machine, pid=pid, started=started), here=self._process)

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from tiktok_core.domain.pkce import ChallengeEncoding
     from tiktok_core.domain.posts import PhotoPost, VideoPost
     from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
+    from tiktok_core.domain.qr import QrCheck, QrCode, QrStatus
     from tiktok_core.domain.refusals import explain
     from tiktok_core.domain.sign_in import Authorization
-    from tiktok_core.domain.tokens import Secret, Tokens
+    from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
     from tiktok_core.errors import (
         AccessDenied,
         AccessTokenInvalid,
@@ -72,6 +73,7 @@ __all__ = [
     "Authorization",
     "ChallengeEncoding",
     "ChunkPlan",
+    "ClientToken",
     "CreatorInfo",
     "Endpoints",
     "Explanation",
@@ -93,6 +95,9 @@ __all__ = [
     "Publication",
     "PublishFailed",
     "PublishStatus",
+    "QrCheck",
+    "QrCode",
+    "QrStatus",
     "RateLimited",
     "Record",
     "Request",
@@ -141,6 +146,7 @@ _ROOMS = (
     "domain.posts",
     "domain.publishing",
     "domain.sign_in",
+    "domain.qr",
     "domain.library",
     "domain.journal",
     "account",

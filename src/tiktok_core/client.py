@@ -13,11 +13,12 @@ from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.qr import QrCheck, QrCode
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.sign_in import Authorization
-from tiktok_core.domain.tokens import Tokens
+from tiktok_core.domain.tokens import ClientToken, Tokens
 from tiktok_core.errors import SignInRequired
-from tiktok_core.flows import sign_in
+from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.pace import OwnPacer
 from tiktok_core.flows.wish import photo_wish, video_wish
@@ -135,16 +136,103 @@ class AsyncTikTok:
     async def sign_in(self, authorization: Authorization, callback: str) -> AsyncAccount:
         """Finish a sign-in with the URL (or query) that the browser was sent back to, and keep the tokens.
 
+        Who has signed in need not be whom you expected: compare the account's `open_id`. What was granted may be less than
+        was asked for: see `missing` of its tokens.
+
         Source: developers.tiktok.com/doc/oauth-user-access-token-management.
 
         Raises:
             StateMismatch: the answer does not belong to this sign-in.
             AccessDenied: the person said no.
             GrantRejected: the code is expired, used, or for another redirect URI.
-            SignInFailed, TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
+            SignInFailed: the sign-in was begun more than ten minutes ago, or TikTok gave no tokens.
+            TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
         tokens = await sign_in.complete(self._context, authorization, callback)
         return AsyncAccount(self._context, tokens.open_id)
+
+    async def sign_in_with_code(self, authorization: Authorization, code: str) -> AsyncAccount:
+        """Finish a sign-in with a code alone, which a person brought by hand; as it is, or as an address spells it.
+
+        A code alone carries no state, so PKCE alone ties it to this sign-in. That is enough where TikTok checks the
+        challenge, which it documents for desktop apps; a web application's route takes `sign_in`, and never this.
+
+        Source: developers.tiktok.com/doc/login-kit-desktop; RFC 9700 section 2.1.
+
+        Raises:
+            InvalidInput: that is no code.
+            GrantRejected: the code is expired, used, or for another redirect URI.
+            SignInFailed: no challenge was sent, the sign-in is too old, or TikTok gave no tokens.
+            TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
+        """
+        tokens = await sign_in.complete_with_code(self._context, authorization, code)
+        return AsyncAccount(self._context, tokens.open_id)
+
+    async def qr_code(self, scopes: Iterable[str] | None = None) -> QrCode:
+        """Begin a sign-in by QR code: draw the returned `url`, and ask `check_qr_code` every few seconds.
+
+        Args:
+            scopes: what to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
+
+        Source: developers.tiktok.com/doc/login-kit-qr-code-authorization.
+
+        Raises:
+            InvalidSettings: an unknown scope.
+            SignInFailed, TransportError, ApiError, UnexpectedResponse: TikTok gave no QR code.
+        """
+        return await qr.begin_qr(self._context, scopes)
+
+    async def check_qr_code(self, begun: QrCode) -> QrCheck:
+        """Ask once how a QR code is doing; when the person has agreed, finish the sign-in and keep the tokens.
+
+        Returns:
+            Its status, and the `open_id` once it is confirmed. An expired code needs another one.
+
+        Source: developers.tiktok.com/doc/login-kit-qr-code-authorization.
+
+        Raises:
+            StateMismatch: the answer does not belong to what was drawn.
+            SignInFailed, TransportError, ApiError, UnexpectedResponse: TikTok gave no status, or no tokens.
+        """
+        return await qr.check_qr(self._context, begun)
+
+    async def sign_in_by_qr_code(
+        self,
+        show: Callable[[QrCode], None],
+        scopes: Iterable[str] | None = None,
+        *,
+        on_status: Callable[[str], None] | None = None,
+        limit: float = 300.0,
+    ) -> AsyncAccount:
+        """Sign in by QR code from beginning to end, and keep the tokens.
+
+        Args:
+            show: draws a code; called again with another one when it has expired.
+            scopes: as for `qr_code`.
+            on_status: told of each new status.
+            limit: seconds for all of it.
+
+        Source: developers.tiktok.com/doc/login-kit-qr-code-authorization.
+
+        Raises:
+            InvalidSettings: an unknown scope.
+            StateMismatch: the answer does not belong to what was drawn.
+            SignInFailed: nobody has agreed in time, or TikTok gave no tokens.
+            TransportError, ApiError, UnexpectedResponse: TikTok gave no QR code, or no tokens.
+        """
+        tokens = await qr.sign_in_by_qr(self._context, show, scopes, on_status, limit)
+        return AsyncAccount(self._context, tokens.open_id)
+
+    async def client_token(self) -> ClientToken:
+        """Return a new token of the app itself, for calls in nobody's name. Nothing keeps it but you.
+
+        Source: developers.tiktok.com/doc/client-access-token-management (two hours; for Research and Commercial Content).
+
+        Raises:
+            SignInFailed: TikTok refused, say because the app may not use this grant.
+            TransportError, ApiError, UnexpectedResponse: TikTok gave no token.
+        """
+        return await sign_in.client_token(self._context)
 
     def check_video(self, video: str | HasPath | Source, post: VideoPost, *, chunk_size: int | None = None) -> Wish:
         """Check a video and its settings as `post_video` does before it asks TikTok; nobody need have signed in.

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from tiktok_core.domain.app import App
 from tiktok_core.domain.publishing import Ticket
+from tiktok_core.domain.qr import QrAnswer, QrCode
 from tiktok_core.domain.sign_in import Authorization, Callback
-from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.wire.http import Request, Response
 
 CANARY = "kanarienvogel"
@@ -44,6 +45,15 @@ HOLDERS = {
         code_verifier=Secret(CANARY),
     ),
     "callback": Callback(code=Secret(CANARY)),
+    "client token": ClientToken(access_token=Secret(CANARY), issued_at=NOW, expires_at=NOW),
+    "qr code": QrCode(
+        url=f"aweme://authorize?client_ticket={CANARY}",
+        token=Secret(CANARY),
+        client_ticket=Secret(CANARY),
+        scopes=(),
+        begun_at=NOW,
+    ),
+    "qr answer": QrAnswer(status="confirmed", client_ticket="", code=Secret(CANARY)),
     "ticket": Ticket(publish_id="v_pub_file~v2-1.1", upload_url=Secret(URL)),
     "request": Request(
         method="POST", url=URL, headers={"Authorization": f"Bearer {CANARY}"}, body=f"code={CANARY}".encode()
@@ -52,7 +62,8 @@ HOLDERS = {
 }
 holders = pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 secret_holders = pytest.mark.parametrize(
-    "holder", [HOLDERS[name] for name in ("secret", "app", "tokens", "authorization", "callback")]
+    "holder",
+    [HOLDERS[name] for name in ("secret", "app", "tokens", "authorization", "callback", "client token", "qr code")],
 )
 
 

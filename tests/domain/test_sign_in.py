@@ -1,8 +1,12 @@
-"""PKCE as TikTok does it, the state, and the answer that the browser brings back."""
+"""PKCE as TikTok does it, the state, the answer that the browser or a phone brings back, and what is kept until then."""
 
 import hashlib
+import json
 import random
 import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -10,12 +14,23 @@ from hypothesis import strategies as st
 
 from tiktok_core.domain.app import AppKind
 from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, encoding_for, make_state, make_verifier, same_state
-from tiktok_core.domain.sign_in import Authorization, Callback, failed, granted_code
+from tiktok_core.domain.qr import QrAnswer, QrCode, granted_code_of_qr
+from tiktok_core.domain.sign_in import (
+    Authorization,
+    Callback,
+    bare_code,
+    check_age,
+    failed,
+    granted_code,
+    granted_code_alone,
+)
 from tiktok_core.domain.tokens import Secret
-from tiktok_core.errors import AccessDenied, GrantRejected, SignInFailed, StateMismatch
+from tiktok_core.errors import AccessDenied, GrantRejected, InvalidInput, SignInFailed, StateMismatch
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 STATE = "5f2c9d"
+CODE = "Xy12Ab34Cd56Ef78Gh90*1!4608.va"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 
 
@@ -146,3 +161,121 @@ def test_the_class_follows_oauths_word(code: str, kind: type[SignInFailed]) -> N
     assert type(error) is kind
     assert (error.code, error.message, error.log_id, error.status) == (code, "why", "log1", 400)
     assert (error.explanation is None) == (code == "x")
+
+
+# --- A code alone -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [CODE, f" {CODE}\n", quote(CODE, safe=""), CODE.replace("*", "%2a")])
+def test_a_code_alone_is_known_by_its_shape(text: str) -> None:
+    """Plain or as an address spells it, with what a terminal puts around it."""
+    assert bare_code(text) == Secret(CODE)
+    assert granted_code_alone(authorization(), text) == Secret(CODE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "what?",
+        "yes",
+        "Xy*1!4608.va",
+        f"code={CODE}",
+        f"?{CODE}",
+        f"http://127.0.0.1:1/callback/?code={CODE}&state={STATE}",
+        f"{CODE} {CODE}",
+        f"{CODE}%0d%0a{CODE}",
+        f"{CODE}%00",
+        f"{CODE}%ff",
+        f"{CODE}\u0661",
+        "x" * 2049,
+    ],
+)
+def test_nothing_else_is_a_code(text: str) -> None:
+    """A word, an address, and what could smuggle something in are no codes."""
+    assert bare_code(text) is None
+    with pytest.raises(InvalidInput, match="code"):
+        granted_code_alone(authorization(), text)
+
+
+def test_a_code_alone_needs_a_verifier() -> None:
+    """It has no state, so without PKCE nothing would tie it to this sign-in."""
+    begun = authorization()
+    unbound = Authorization(
+        url=begun.url, redirect_uri=begun.redirect_uri, scopes=begun.scopes, state=begun.state, code_verifier=None
+    )
+    with pytest.raises(SignInFailed, match="could be anybody's"):
+        granted_code_alone(unbound, CODE)
+
+
+# --- What is kept -----------------------------------------------------------------------------------------------------
+
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(WORDS, WORDS, st.none() | WORDS, st.none() | MOMENTS)
+def test_a_sign_in_comes_back_as_it_was_kept(uri: str, state: str, verifier: str | None, begun_at: Any) -> None:
+    """Through JSON and back, everything but the page's address, which is no longer needed, is the same."""
+    begun = Authorization(
+        url="",
+        redirect_uri=uri,
+        scopes=("user.info.basic", "video.upload"),
+        state=Secret(state),
+        code_verifier=None if verifier is None else Secret(verifier),
+        begun_at=begun_at,
+    )
+    assert Authorization.restore(json.loads(json.dumps(begun.reveal()))) == begun
+
+
+@given(WORDS, WORDS, WORDS, MOMENTS)
+def test_a_qr_code_comes_back_as_it_was_kept(url: str, token: str, ticket: str, begun_at: datetime) -> None:
+    """So does a sign-in by QR code, its address included: it may have to be drawn again."""
+    begun = QrCode(
+        url=url, token=Secret(token), client_ticket=Secret(ticket), scopes=("video.upload",), begun_at=begun_at
+    )
+    assert QrCode.restore(json.loads(json.dumps(begun.reveal()))) == begun
+
+
+@pytest.mark.parametrize("kept", [{}, {"state": 1}, {"begun_at": "yesterday"}, {"begun_at": "2026-11-22T12:00:00"}])
+@pytest.mark.parametrize("kind", [Authorization, QrCode])
+def test_what_was_not_kept_is_refused(kind: Any, kept: dict[str, Any]) -> None:
+    """A session that has lost its sign-in, or holds something else, is told as such."""
+    whole = dict.fromkeys(("url", "token", "client_ticket", "redirect_uri", "scopes", "state", "code_verifier"), "x")
+    for given_kept in (kept, whole | kept) if "begun_at" in kept else (kept,):
+        with pytest.raises(InvalidInput, match="begin it again"):
+            kind.restore(given_kept)
+
+
+@given(st.timedeltas(timedelta(0), timedelta(minutes=20)))
+def test_a_sign_in_is_old_after_ten_minutes(age: timedelta) -> None:
+    """To the moment; one whose beginning is not known is never too old."""
+    check_age(None, NOW)
+    if age <= timedelta(minutes=10):
+        check_age(NOW - age, NOW)
+        return
+    with pytest.raises(SignInFailed, match="10 minutes"):
+        check_age(NOW - age, NOW)
+
+
+# --- The answer to a QR code ------------------------------------------------------------------------------------------
+
+
+def qr_code() -> QrCode:
+    """Return a QR code that was drawn."""
+    return QrCode(url="aweme://authorize", token=Secret("t"), client_ticket=Secret(STATE), scopes=(), begun_at=NOW)
+
+
+@given(ANY_TEXT.filter(lambda text: text != STATE))
+def test_a_ticket_that_is_not_ours_is_not_believed(ticket: str) -> None:
+    """Whatever else is in the answer."""
+    with pytest.raises(StateMismatch):
+        granted_code_of_qr(qr_code(), QrAnswer(status="confirmed", client_ticket=ticket, code=Secret(CODE)))
+
+
+def test_our_ticket_grants_the_code() -> None:
+    """With our ticket the code counts; without a code there is none."""
+    answer = QrAnswer(status="confirmed", client_ticket=STATE, code=Secret(CODE))
+    assert granted_code_of_qr(qr_code(), answer) == Secret(CODE)
+    with pytest.raises(SignInFailed, match="no code"):
+        granted_code_of_qr(qr_code(), QrAnswer(status="confirmed", client_ticket=STATE))

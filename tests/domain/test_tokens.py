@@ -7,7 +7,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core.domain.tokens import Secret, Tokens, lifetime_end, missing, needs_refresh, parse_scope, renewed
+from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, lifetime_end, needs_refresh, parse_scope, renewed
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECONDS = st.integers(0, 400 * 86_400)
@@ -117,4 +117,18 @@ def test_scopes_that_were_not_granted_are_told() -> None:
     held = tokens(scope=("video.upload", "user.info.basic"))
     assert held.allows("video.upload")
     assert not held.allows("video")
-    assert missing(held, ["video.publish", "video.upload", "video.list"]) == ("video.publish", "video.list")
+    assert held.missing(["video.publish", "video.upload", "video.list"]) == ("video.publish", "video.list")
+
+
+@given(SECONDS, st.integers(-100, 100))
+def test_a_sign_in_that_ends_soon_is_told(life: int, beside: int) -> None:
+    """From 30 days before the refresh token's end, to the second."""
+    last = life - 30 * 86_400 + beside
+    assert tokens(refresh_life=life).needs_sign_in_soon(after(last)) == (beside >= 0)
+
+
+@given(SECONDS, st.integers(-100, 100))
+def test_the_apps_own_token_ends_at_its_end(life: int, beside: int) -> None:
+    """From the very second of its end."""
+    token = ClientToken(access_token=Secret("clt.1"), issued_at=NOW, expires_at=after(life))
+    assert token.is_expired(after(life + beside)) == (beside >= 0)

@@ -1,5 +1,6 @@
 """Calls in an account's name: tokens that are renewed ahead of their end, after a refusal, and by one at a time."""
 
+import logging
 import threading
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from tiktok_adapters.simulator import parse_fault
-from tiktok_core import AccessTokenInvalid, NotSent, Secret, SignInRequired
+from tiktok_core import AccessTokenInvalid, NotSent, Secret, SignInRequired, StoreError
 
 
 def test_a_live_token_is_used_as_it_is(bench: Any) -> None:
@@ -97,6 +98,96 @@ def test_a_renewal_ahead_of_the_end_that_fails_does_not_fail_the_call(bench: Any
     bench.sim.faults.add(parse_fault("token=unreachable"))
     bench.run(account.creator_info())
     assert bench.sim.count("creator_info") == 1
+
+
+def test_a_renewal_ahead_of_the_end_is_tried_once_a_minute(bench: Any) -> None:
+    """While the token endpoint is out of reach, calls with a living token do not wait for it more than once a minute."""
+    account = bench.signed_in()
+    bench.clock.advance(7200 - 200)
+    bench.sim.faults.add(parse_fault("tokenx99=unreachable"))
+    bench.run(account.creator_info())
+    tried = bench.sim.count("token")
+    for _ in range(5):
+        bench.run(account.creator_info())
+    assert bench.sim.count("token") == tried
+    bench.clock.advance(61)
+    bench.run(account.creator_info())
+    assert bench.sim.count("token") == 2 * tried - 1
+
+
+def test_a_refused_token_is_renewed_however_young_it_is(bench: Any) -> None:
+    """The rule of one renewal a minute is for those ahead of the end: a 401 for the stored token always allows one."""
+    account = bench.signed_in()
+    bench.clock.advance(7200 - 200)
+    bench.run(account.creator_info())
+    for renewals in (2, 3):
+        bench.sim.faults.add(parse_fault("creator_info=expire"))
+        bench.run(account.creator_info())
+        assert bench.sim.count("token") == 1 + renewals
+
+
+def test_a_pacer_that_cannot_be_read_keeps_nobody_from_renewing(bench: Any) -> None:
+    """Trying once a minute is a courtesy: without a pacer the token is renewed all the same."""
+    account = bench.signed_in()
+    inner = getattr(bench.tiktok, "_face", bench.tiktok)
+
+    class Broken:
+        async def pause(self, name: str, /, **_: Any) -> float:
+            raise StoreError("Pacer", "it is locked")
+
+    object.__setattr__(inner._context, "pacer", Broken())
+    bench.clock.advance(7200 - 200)
+    assert bench.run(account.tokens()).issued_at == bench.clock.now()
+
+
+@pytest.mark.parametrize("meanwhile", ["signed in", "signed out", "unreadable"])
+def test_what_happens_during_a_renewal_is_not_undone(bench: Any, meanwhile: str) -> None:
+    """A newer sign-in is adopted, and an ended one stays ended; a store that cannot be read is written all the same."""
+    account = bench.signed_in()
+    old = bench.store.load(account.open_id)
+    newer = evolve(old, access_token=Secret("act.newer"), refresh_token=Secret("rft.newer"))
+    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
+    fake, load = getattr(transport, "_port", transport), bench.store.load
+    handle = fake._handle
+
+    def unreadable(_name: str, /) -> Any:
+        bench.store.load = load
+        raise StoreError("Store", "it is locked")
+
+    def handle_and_meddle(request: Any) -> Any:
+        response = handle(request)
+        if meanwhile == "signed in":
+            bench.store.save(account.open_id, newer)
+        elif meanwhile == "signed out":
+            bench.store.delete(account.open_id)
+        else:
+            bench.store.load = unreadable
+        return response
+
+    fake._handle = handle_and_meddle
+    if meanwhile == "signed out":
+        with pytest.raises(SignInRequired):
+            bench.run(account.refresh())
+        assert bench.store.accounts() == ()
+        return
+    tokens = bench.run(account.refresh())
+    assert bench.store.load(account.open_id) == tokens
+    assert (tokens == newer) == (meanwhile == "signed in")
+    assert tokens != old
+
+
+@pytest.mark.parametrize(("days", "warned"), [(30, True), (31, False)])
+def test_the_end_of_a_sign_in_is_warned_of(
+    bench: Any, days: int, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From 30 days before the refresh token ends, each renewal says when a person has to sign in again."""
+    caplog.set_level(logging.WARNING, "tiktok_core")
+    account = bench.signed_in()
+    bench.sim.switches.refresh_seconds = days * 86_400
+    tokens = bench.run(account.refresh())
+    assert tokens.needs_sign_in_soon(bench.clock.now()) == warned
+    end = f"{tokens.refresh_expires_at:%Y-%m-%d}"
+    assert [end in record.getMessage() for record in caplog.records] == [True] * warned
 
 
 def test_a_renewal_after_the_end_that_fails_is_told(bench: Any) -> None:

@@ -1,19 +1,22 @@
-"""Signing in, renewing, and ending what was granted."""
+"""Signing in, renewing, and ending what was granted; and the app's own token."""
 
+import json
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from attrs import evolve
 
-from tiktok_adapters.simulator import Creator, parse_fault
+from tiktok_adapters.simulator import Creator, callback_values, parse_fault
 from tiktok_core import (
     AccessDenied,
     App,
+    Authorization,
     ChallengeEncoding,
     GrantRejected,
     Interrupted,
+    InvalidInput,
     InvalidSettings,
     Secret,
     SignInFailed,
@@ -70,14 +73,68 @@ def test_every_way_of_writing_the_challenge_can_sign_in_where_tiktok_takes_it(
 
 
 def test_a_sign_in_may_be_finished_by_another_process(bench: Any) -> None:
-    """State, verifier and redirect URI are a value: one rebuilt from stored strings finishes the sign-in."""
+    """What is kept is plain text, fit for a session; a value restored from it finishes the sign-in."""
     begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
-    kept = [begun.url, begun.redirect_uri, begun.scopes, begun.state.reveal(), begun.code_verifier.reveal()]
-    rebuilt = type(begun)(
-        url=kept[0], redirect_uri=kept[1], scopes=kept[2], state=Secret(kept[3]), code_verifier=Secret(kept[4])
-    )
-    account = bench.run(bench.tiktok.sign_in(rebuilt, bench.sim.authorize(begun.url)))
+    restored = Authorization.restore(json.loads(json.dumps(begun.reveal())))
+    assert restored == evolve(begun, url="")
+    account = bench.run(bench.tiktok.sign_in(restored, bench.sim.authorize(begun.url)))
     assert bench.store.accounts() == (account.open_id,)
+
+
+@pytest.mark.parametrize(("seconds", "works"), [(600, True), (601, False)])
+def test_a_sign_in_grows_old(bench: Any, seconds: float, works: bool) -> None:
+    """An answer is believed for ten minutes; after that no code is spent, with or without a state."""
+    bench.sim.switches.code_seconds = 10_000
+    begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    callback = bench.sim.authorize(begun.url)
+    bench.clock.advance(seconds)
+    if works:
+        bench.run(bench.tiktok.sign_in(begun, callback))
+        return
+    for attempt in (
+        lambda: bench.tiktok.sign_in(begun, callback),
+        lambda: bench.tiktok.sign_in_with_code(begun, callback_values(callback)["code"]),
+    ):
+        with pytest.raises(SignInFailed, match="10 minutes"):
+            bench.run(attempt())
+    assert bench.sim.count("token") == 0
+
+
+@pytest.mark.parametrize("spelled", [str, lambda code: quote(code, safe=""), lambda code: f" {code}\n"])
+def test_a_code_alone_signs_in(bench: Any, spelled: Any) -> None:
+    """A code brought by hand is spent, plain or as an address spells it."""
+    begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    code = callback_values(bench.sim.authorize(begun.url))["code"]
+    account = bench.run(bench.tiktok.sign_in_with_code(begun, spelled(code)))
+    assert bench.store.accounts() == (account.open_id,)
+
+
+def test_a_code_alone_is_bound_by_pkce(bench: Any) -> None:
+    """The code of another sign-in, which no state gives away, is refused by TikTok for the verifier; nothing is kept."""
+    begun, other = (bench.tiktok.authorization(redirect_uri=REDIRECT) for _ in range(2))
+    code = callback_values(bench.sim.authorize(other.url))["code"]
+    with pytest.raises(SignInFailed, match="Code verifier"):
+        bench.run(bench.tiktok.sign_in_with_code(begun, code))
+    assert bench.store.accounts() == ()
+
+
+def test_without_a_verifier_a_code_alone_is_nobodys(bench: Any) -> None:
+    """Where no challenge was sent, nothing would tie a code to the sign-in, so none is spent."""
+    begun = bench.tiktok.authorization(redirect_uri=REDIRECT, challenge_encoding=ChallengeEncoding.NONE)
+    with pytest.raises(SignInFailed, match="could be anybody's"):
+        bench.run(bench.tiktok.sign_in_with_code(begun, "x" * 40))
+    assert bench.sim.count("token") == 0
+
+
+def test_an_address_is_no_code(bench: Any) -> None:
+    """Whatever has a state goes where the state is checked."""
+    begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    with pytest.raises(InvalidInput, match="code"):
+        bench.run(bench.tiktok.sign_in_with_code(begun, bench.sim.authorize(begun.url)))
+    # And a code alone is no answer to what wants a state.
+    with pytest.raises(StateMismatch):
+        bench.run(bench.tiktok.sign_in(begun, callback_values(bench.sim.authorize(begun.url))["code"]))
+    assert bench.sim.count("token") == 0
 
 
 def test_an_answer_with_another_state_is_not_believed(bench: Any) -> None:
@@ -177,6 +234,34 @@ def test_tokens_that_tiktok_no_longer_knows_are_forgotten_all_the_same(bench: An
     assert bench.store.accounts() == ()
 
 
+def test_a_dead_access_token_does_not_save_the_grant(bench: Any) -> None:
+    """Where TikTok no longer knows the access token but the grant lives on, it is renewed so that it can be ended."""
+    account = bench.signed_in()
+    bench.kill_access_token(account.open_id)
+    bench.run(account.revoke())
+    assert bench.store.accounts() == ()
+    assert all(token.dead for token in bench.sim.world.tokens.values() if token.kind == "refresh")
+
+
+def test_a_newer_sign_in_is_not_forgotten(bench: Any) -> None:
+    """Tokens that another sign-in has put there while this one was being ended stay."""
+    account = bench.signed_in()
+    old = bench.store.load(account.open_id)
+    handle = bench.sim.handle
+
+    def handle_then_sign_in(request: Any) -> Any:
+        response = handle(request)
+        if request.url.endswith("/revoke/"):
+            newer = evolve(old, access_token=Secret("act.newer"), refresh_token=Secret("rft.newer"))
+            bench.store.save(account.open_id, newer)
+        return response
+
+    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
+    getattr(transport, "_port", transport)._handle = handle_then_sign_in
+    bench.run(account.revoke())
+    assert bench.store.load(account.open_id).refresh_token == Secret("rft.newer")
+
+
 def test_a_revocation_that_tiktok_did_not_hear_keeps_the_tokens(bench: Any) -> None:
     """Tokens are not forgotten while they still open the account."""
     account = bench.signed_in()
@@ -194,3 +279,31 @@ def test_a_wrong_client_secret_is_told_as_the_apps_fault(bench: Any) -> None:
     assert raised.value.explanation is not None
     assert raised.value.explanation.about == "app"
     assert "simulated-client-secret" not in str(raised.value)
+
+
+def test_the_app_has_a_token_of_its_own(bench: Any) -> None:
+    """A client token comes with its life and is kept by nobody; each question gives another one."""
+    token, other = bench.run(bench.tiktok.client_token()), bench.run(bench.tiktok.client_token())
+    assert token.access_token.reveal().startswith("clt.")
+    assert token.access_token != other.access_token
+    assert token.expires_at - token.issued_at == timedelta(hours=2)
+    assert not token.is_expired(bench.clock.now())
+    bench.clock.advance(7200)
+    assert token.is_expired(bench.clock.now())
+    assert bench.store.accounts() == ()
+    assert token.access_token.reveal() not in repr(token)
+
+
+def test_a_question_for_the_apps_token_is_repeated(bench: Any) -> None:
+    """A lost answer costs nothing but another question."""
+    bench.sim.faults.add(parse_fault("token=drop-after"))
+    assert bench.run(bench.tiktok.client_token())
+    assert bench.sim.count("token") == 2
+
+
+def test_an_app_that_may_not_have_a_token_is_told(bench: Any) -> None:
+    """TikTok's refusal is told with what it means."""
+    bench.sim.app.grant_types = ("authorization_code",)
+    with pytest.raises(SignInFailed, match="unauthorized_client") as raised:
+        bench.run(bench.tiktok.client_token())
+    assert raised.value.explanation is not None

@@ -11,11 +11,14 @@ from tiktok_core import (
     AsyncTikTok,
     Authorization,
     ChunkPlan,
+    ClientToken,
     CreatorInfo,
     Explanation,
     PrivacyLevel,
     Progress,
     Publication,
+    QrCheck,
+    QrCode,
     TikTok,
     Tokens,
     UserInfo,
@@ -30,6 +33,11 @@ def shown(progress: Progress) -> None:
     assert_type(progress.plan, ChunkPlan | None)
 
 
+def drawn(code: QrCode) -> None:
+    """Stand in for whatever draws a QR code."""
+    assert_type(code.url, str)
+
+
 def blocking_face() -> None:
     """Use every method of the blocking clients."""
     with connect(App("key", "secret", "http://127.0.0.1:*/callback/")) as tiktok:
@@ -37,6 +45,13 @@ def blocking_face() -> None:
         authorization = tiktok.authorization(["video.publish"], redirect_uri="http://127.0.0.1:1/callback/")
         assert_type(authorization, Authorization)
         assert_type(tiktok.sign_in(authorization, "http://127.0.0.1:1/callback/?code=c"), Account)
+        assert_type(Authorization.restore(authorization.reveal()), Authorization)
+        assert_type(tiktok.sign_in_with_code(authorization, "Xy12*1!4608.va"), Account)
+        begun = tiktok.qr_code(["video.publish"])
+        assert_type(QrCode.restore(begun.reveal()), QrCode)
+        assert_type(tiktok.check_qr_code(begun), QrCheck)
+        assert_type(tiktok.sign_in_by_qr_code(drawn, on_status=print, limit=60), Account)
+        assert_type(tiktok.client_token(), ClientToken)
         assert_type(tiktok.accounts(), tuple[Tokens, ...])
         account = tiktok.account()
         assert_type(account, Account)
@@ -60,6 +75,9 @@ async def asynchronous_face() -> None:
     """Use every method of the asynchronous clients."""
     async with connect_async() as tiktok:
         assert_type(tiktok, AsyncTikTok)
+        assert_type(await tiktok.qr_code(), QrCode)
+        assert_type(await tiktok.sign_in_by_qr_code(drawn), AsyncAccount)
+        assert_type(await tiktok.client_token(), ClientToken)
         account = await tiktok.account()
         assert_type(account, AsyncAccount)
         assert_type(await account.creator_info(), CreatorInfo)

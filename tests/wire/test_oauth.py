@@ -10,9 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.tokens import Secret
-from tiktok_core.errors import GrantRejected, InvalidInput, PostingRefused, SignInFailed, UnexpectedResponse
+from tiktok_core.errors import (
+    AccessDenied,
+    GrantRejected,
+    InvalidInput,
+    PostingRefused,
+    SignInFailed,
+    UnexpectedResponse,
+)
 from tiktok_core.wire.http import Request, Response
-from tiktok_core.wire.oauth import callback_of, read_revoked, read_tokens
+from tiktok_core.wire.oauth import (
+    callback_of,
+    read_client_token,
+    read_qr_answer,
+    read_qr_code,
+    read_revoked,
+    read_tokens,
+)
 
 REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/oauth/token/")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -188,7 +202,13 @@ def test_a_token_that_no_header_can_carry_is_refused(field: str, evil: str) -> N
 )
 def test_no_broken_answer_shows_its_tokens(body: bytes) -> None:
     """Neither the error nor its traceback quotes a token of an answer that could not be read."""
-    for read in (read_revoked, lambda request, response: read_tokens(request, response, NOW)):
+    for read in (
+        read_revoked,
+        read_qr_answer,
+        lambda request, response: read_tokens(request, response, NOW),
+        lambda request, response: read_client_token(request, response, NOW),
+        lambda request, response: read_qr_code(request, response, Secret("t"), (), NOW),
+    ):
         try:
             read(REQUEST, Response(200, {}, body))
         except UnexpectedResponse as error:
@@ -213,3 +233,95 @@ def test_an_unknown_word_is_still_a_failure() -> None:
     with pytest.raises(SignInFailed, match="new_word") as caught:
         read_tokens(REQUEST, answer({"error": "new_word"}), NOW)
     assert caught.value.explanation is None
+
+
+def test_the_documents_client_token_is_read() -> None:
+    """It has no account, no refresh token and no scope; a missing life is the documented one."""
+    document = {"access_token": "clt.exampleClient000", "expires_in": 7200, "token_type": "Bearer"}
+    token = read_client_token(REQUEST, answer(document), NOW)
+    assert token.access_token == Secret("clt.exampleClient000")
+    assert (token.issued_at, token.expires_at) == (NOW, NOW + timedelta(hours=2))
+    assert read_client_token(REQUEST, answer({"access_token": "clt.x"}), NOW).expires_at == NOW + timedelta(hours=2)
+
+
+def test_a_refused_client_token_is_told_with_http_200_too() -> None:
+    """The word counts, not the status; and an answer without a token is none."""
+    with pytest.raises(SignInFailed, match="unauthorized_client"):
+        read_client_token(REQUEST, answer({"error": "unauthorized_client"}), NOW)
+    with pytest.raises(UnexpectedResponse, match="neither"):
+        read_client_token(REQUEST, answer({}), NOW)
+
+
+# --- QR codes ---------------------------------------------------------------------------------------------------------
+
+SCANNED = "aweme://authorize?client_key=awexample&client_ticket=tobefilled&scope=user.info.basic&token=tok000"
+
+
+def test_our_ticket_replaces_the_documents_placeholder() -> None:
+    """The rest of the address is drawn as TikTok gave it."""
+    code = read_qr_code(REQUEST, answer({"scan_qrcode_url": SCANNED, "token": "tok000"}), Secret("my-1"), ("a",), NOW)
+    assert code.url == SCANNED.replace("tobefilled", "my-1")
+    assert (code.token, code.client_ticket, code.scopes) == (Secret("tok000"), Secret("my-1"), ("a",))
+    assert code.begun_at == NOW
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"scan_qrcode_url": SCANNED},
+        {"scan_qrcode_url": SCANNED, "token": ""},
+        {"scan_qrcode_url": SCANNED.replace("tobefilled", "filled"), "token": "t"},
+        {"scan_qrcode_url": SCANNED + "&client_ticket=tobefilled", "token": "t"},
+        {"scan_qrcode_url": SCANNED + "\x1b[2J", "token": "t"},
+        {"scan_qrcode_url": SCANNED + "é", "token": "t"},
+    ],
+)
+def test_a_qr_code_that_cannot_be_drawn_is_unexpected(document: dict[str, str]) -> None:
+    """Without a token, without exactly one place for the ticket, or with what could move a terminal's cursor."""
+    with pytest.raises(UnexpectedResponse, match="no QR code"):
+        read_qr_code(REQUEST, answer(document), Secret("my-1"), (), NOW)
+
+
+def test_the_documents_confirmed_answer_is_read() -> None:
+    """The code is decoded once, and what goes with it is the redirect URI without its query."""
+    document = {
+        "client_ticket": "my-ticket-1",
+        "status": "confirmed",
+        "redirect_uri": "https://example.com?code=Xy12%2A1%214608.va",
+        "state": "s1",
+    }
+    found = read_qr_answer(REQUEST, answer(document))
+    assert (found.status, found.client_ticket, found.redirect_uri) == (
+        "confirmed",
+        "my-ticket-1",
+        "https://example.com",
+    )
+    assert found.code == Secret("Xy12*1!4608.va")
+
+
+def test_a_code_in_a_field_of_its_own_is_read() -> None:
+    """One table of the documents calls it so; there it is not escaped."""
+    found = read_qr_answer(REQUEST, answer({"client_ticket": "t", "status": "confirmed", "code": "Xy*1!4%2A"}))
+    assert (found.code, found.redirect_uri) == (Secret("Xy*1!4%2A"), "")
+
+
+@pytest.mark.parametrize("status", ["new", "scanned", "expired", "utilised", "something_new"])
+def test_any_status_is_read(status: str) -> None:
+    """Words that are not known here are kept."""
+    found = read_qr_answer(REQUEST, answer({"client_ticket": None, "status": status, "redirect_uri": ""}))
+    assert (found.status, found.client_ticket, found.code) == (status, "", Secret(""))
+
+
+def test_a_refusal_may_stand_in_the_redirect_uri() -> None:
+    """What a browser would have been told is the same refusal here."""
+    uri = "https://example.com/?error=access_denied&error_description=No, thanks"
+    with pytest.raises(AccessDenied, match="No, thanks"):
+        read_qr_answer(REQUEST, answer({"status": "confirmed", "redirect_uri": uri}))
+
+
+@pytest.mark.parametrize("document", [{}, {"status": ""}, {"status": "confirmed", "redirect_uri": "x:/?code=1&code=2"}])
+def test_an_answer_that_says_nothing_clear_is_unexpected(document: dict[str, str]) -> None:
+    """No status, or two codes."""
+    with pytest.raises(UnexpectedResponse):
+        read_qr_answer(REQUEST, answer(document))

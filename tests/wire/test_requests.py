@@ -12,12 +12,19 @@ from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.chunks import plan_chunks
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.sign_in import Authorization
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import SourceChanged
 from tiktok_core.wire.http import FileSlice, Request, Response, redacted
 from tiktok_core.wire.library import user_info_request
-from tiktok_core.wire.oauth import authorization_url, code_request, refresh_request, revoke_request
+from tiktok_core.wire.oauth import (
+    authorization_url,
+    check_qr_code_request,
+    client_token_request,
+    code_request,
+    qr_code_request,
+    refresh_request,
+    revoke_request,
+)
 from tiktok_core.wire.publishing import (
     chunk_request,
     creator_info_request,
@@ -240,17 +247,6 @@ def test_a_source_that_ends_early_is_noticed() -> None:
         next(blocks)
 
 
-def authorization(verifier: str | None) -> Authorization:
-    """Return a sign-in under way."""
-    return Authorization(
-        url="https://www.tiktok.com/",
-        redirect_uri="http://127.0.0.1:3455/callback/",
-        scopes=("user.info.basic",),
-        state=Secret("5f2c9d"),
-        code_verifier=Secret(verifier) if verifier else None,
-    )
-
-
 CREDENTIALS = {"client_key": "awexample0000000", "client_secret": "SECRET"}
 
 
@@ -263,16 +259,30 @@ def assert_form(request: Request, path: str) -> None:
 
 def test_a_code_is_spent_as_documented() -> None:
     """The code goes out decoded once and escaped once, with the same redirect URI and the verifier."""
-    request = code_request(APP, TIKTOK, authorization("dBjftJeZ4CVP"), Secret("Xy12*1!4608.va"))
+    uri, code = "http://127.0.0.1:3455/callback/", Secret("Xy12*1!4608.va")
+    request = code_request(APP, TIKTOK, code, redirect_uri=uri, code_verifier=Secret("dBjftJeZ4CVP"))
     assert_form(request, "/v2/oauth/token/")
     assert form(request) == {
         **CREDENTIALS,
         "code": "Xy12*1!4608.va",
         "grant_type": "authorization_code",
-        "redirect_uri": "http://127.0.0.1:3455/callback/",
+        "redirect_uri": uri,
         "code_verifier": "dBjftJeZ4CVP",
     }
-    assert "code_verifier" not in form(code_request(APP, TIKTOK, authorization(None), Secret("c")))
+    assert "code_verifier" not in form(code_request(APP, TIKTOK, code, redirect_uri=uri, code_verifier=None))
+
+
+def test_the_apps_token_and_qr_codes_are_asked_for_as_documented() -> None:
+    """The app's own token takes nothing but the credentials; a QR code takes no secret, the question after one does."""
+    token = client_token_request(APP, TIKTOK)
+    assert_form(token, "/v2/oauth/token/")
+    assert form(token) == {**CREDENTIALS, "grant_type": "client_credentials"}
+    drawn = qr_code_request(APP, TIKTOK, ("user.info.basic", "video.upload"))
+    assert_form(drawn, "/v2/oauth/get_qrcode/")
+    assert form(drawn) == {"client_key": CREDENTIALS["client_key"], "scope": "user.info.basic,video.upload"}
+    asked = check_qr_code_request(APP, TIKTOK, Secret("tok&000"))
+    assert_form(asked, "/v2/oauth/check_qrcode/")
+    assert form(asked) == {**CREDENTIALS, "token": "tok&000"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

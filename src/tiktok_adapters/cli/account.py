@@ -18,7 +18,6 @@ from tiktok_adapters.sign_in.loopback import LoopbackListener, unlistenable
 from tiktok_adapters.sign_in.pasted import read_pasted
 from tiktok_core import Account, App, AppKind, Authorization, TikTok, TikTokError, Tokens
 from tiktok_core.domain.app import DEFAULT_SCOPES, check_scopes
-from tiktok_core.domain.tokens import missing
 
 __all__ = ["accounts", "creator", "login", "logout", "refresh", "whoami"]
 
@@ -45,7 +44,7 @@ def login(scopes: tuple[str, ...], kind: str | None, no_browser: bool) -> None:
             tiktok, check_scopes(wanted if scopes else DEFAULT_SCOPES), no_browser=no_browser
         )
         tokens = account.tokens()
-        refused = missing(tokens, authorization.scopes)
+        refused = tokens.missing(authorization.scopes)
         if refused:
             say(f"Not granted, though it was asked for: {', '.join(refused)}. What needs it will be refused.")
         name = tokens.open_id if choices().json else _name(account, tokens)

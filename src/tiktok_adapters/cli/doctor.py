@@ -4,7 +4,7 @@ What belongs here: the checks and what to tell of each. None of them changes any
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -35,7 +35,6 @@ from tiktok_core import (
 )
 from tiktok_core.domain.app import is_loopback
 from tiktok_core.domain.pacing import DAILY_POSTS, DAY, PENDING_SHARES
-from tiktok_core.domain.tokens import missing
 from tiktok_core.ports import Transport
 
 __all__ = ["Finding", "doctor"]
@@ -46,7 +45,6 @@ SANDBOX_KEY: Final = "sb"
 """How keys of the portal's sandboxes have been seen to begin: a hint and no more."""
 SKEW_TOLD: Final = 60
 SKEW_HARMFUL: Final = 300
-SIGN_IN_SOON: Final = timedelta(days=30)
 WAIT: Final = 10.0
 
 PORTAL: Final = "TikTok's developer portal, Manage apps"
@@ -273,9 +271,8 @@ def _upload_host(transport: Transport, endpoints: Endpoints) -> Finding:
 
 
 def _sign_in(tokens: Tokens) -> Finding:
-    left = tokens.refresh_expires_at - datetime.now(UTC)
     said = f"{tokens.open_id} is signed in until {tokens.refresh_expires_at:%Y-%m-%d}"
-    if left < SIGN_IN_SOON:
+    if tokens.needs_sign_in_soon(datetime.now(UTC)):
         change = "Sign in again before then: tiktok login"
         return Finding(check="sign-in", verdict="warning", message=said, change=change)
     return Finding(check="sign-in", verdict="fine", message=said)
@@ -283,7 +280,7 @@ def _sign_in(tokens: Tokens) -> Finding:
 
 def _scopes(tokens: Tokens) -> Finding:
     needed = {Scope.VIDEO_PUBLISH: "direct posts", Scope.VIDEO_UPLOAD: "drafts"}
-    lacking = missing(tokens, needed)
+    lacking = tokens.missing(needed)
     said = f"granted: {', '.join(tokens.scope) or 'nothing'}"
     if not lacking:
         return Finding(check="scopes", verdict="fine", message=said)

@@ -19,7 +19,7 @@ from tiktok_adapters.simulator.rules import SCOPES, redirect_matches, spelled_as
 from tiktok_adapters.simulator.world import Code, World
 from tiktok_core.wire.http import Response
 
-__all__ = ["ConsentForm", "authorize"]
+__all__ = ["ConsentForm", "Faulty", "allowed_by", "authorize", "form_of", "new_code"]
 
 _ASKED: Final = (
     *("client_key", "scope", "response_type", "redirect_uri", "state"),
@@ -27,8 +27,8 @@ _ASKED: Final = (
 )
 
 
-class _Faulty(Exception):
-    """The request itself is wrong; the page names the parameter."""
+class Faulty(Exception):
+    """What was asked or answered is wrong; the page names the parameter."""
 
     def __init__(self, parameter: str, sentence: str) -> None:
         super().__init__(parameter)
@@ -55,29 +55,30 @@ def authorize(world: World, call: Call) -> Response:
             return _decide(world, call)
         values, repeated = single_values(call.query)
         ask = _check(world, values, repeated)
-    except _Faulty as fault:
+    except Faulty as fault:
         return html(error_page(fault.parameter, fault.sentence), 400)
     if ask.parameters["response_type"] != "code":
         return _back(ask, {"error": "unsupported_response_type", "error_description": "Only code is supported."})
     if world.switches.auto_auth and ask.parameters.get("disable_auto_auth") != "1" and (who := _session(world, ask)):
         return _allow(world, ask, who, ask.scopes)
-    return html(consent_page(ask.app, world.creators, ask.scopes, ask.parameters))
+    back = f"Afterwards you return to {ask.redirect_uri}"
+    return html(consent_page(ask.app, world.creators, ask.scopes, ask.parameters, back))
 
 
 def _check(world: World, given: Mapping[str, str], repeated: str) -> _Ask:
     if repeated:
-        raise _Faulty(repeated, "This parameter stands in the address more than once.")
+        raise Faulty(repeated, "This parameter stands in the address more than once.")
     app = world.app(given.get("client_key", ""))
     if app is None:
-        raise _Faulty("client_key", "No app has this client key. The parameter is not called client_id.")
+        raise Faulty("client_key", "No app has this client key. The parameter is not called client_id.")
     redirect_uri = given.get("redirect_uri", "")
     if not any(redirect_matches(registered, redirect_uri) for registered in app.redirect_uris):
-        raise _Faulty("redirect_uri", "This is none of the redirect URIs that the app has registered.")
+        raise Faulty("redirect_uri", "This is none of the redirect URIs that the app has registered.")
     for name in ("state", "response_type"):
         if not given.get(name):
-            raise _Faulty(name, "This parameter is required.")
+            raise Faulty(name, "This parameter is required.")
     if given.get("disable_auto_auth", "0") not in {"0", "1"}:
-        raise _Faulty("disable_auto_auth", "This parameter is 0 or 1.")
+        raise Faulty("disable_auto_auth", "This parameter is 0 or 1.")
     scopes = _scopes(app, given.get("scope", ""))
     challenge = _challenge(world, app, redirect_uri, given)
     kept = {name: given[name] for name in _ASKED if name in given}
@@ -87,9 +88,9 @@ def _check(world: World, given: Mapping[str, str], repeated: str) -> _Ask:
 def _scopes(app: App, text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
     if not text or any(name not in SCOPES for name in names):
-        raise _Faulty("scope", "Scopes are names of TikTok's, separated by commas, without blanks.")
+        raise Faulty("scope", "Scopes are names of TikTok's, separated by commas, without blanks.")
     if any(name not in app.scopes for name in names):
-        raise _Faulty("scope", "The app is not approved for one of these scopes.")
+        raise Faulty("scope", "The app is not approved for one of these scopes.")
     return tuple(dict.fromkeys(names))
 
 
@@ -99,11 +100,11 @@ def _challenge(world: World, app: App, redirect_uri: str, given: Mapping[str, st
     if need == "ignored" or (need == "optional" and not challenge):
         return ""
     if not challenge:
-        raise _Faulty("code_challenge", "This app needs a code challenge.")
+        raise Faulty("code_challenge", "This app needs a code challenge.")
     if given.get("code_challenge_method") != "S256":
-        raise _Faulty("code_challenge_method", "The only method is S256.")
+        raise Faulty("code_challenge_method", "The only method is S256.")
     if world.switches.challenge_check == "authorize" and not spelled_as(challenge, encoding):
-        raise _Faulty("code_challenge", "A code challenge is the SHA-256 of the verifier as 64 hexadecimal digits.")
+        raise Faulty("code_challenge", "A code challenge is the SHA-256 of the verifier as 64 hexadecimal digits.")
     return challenge
 
 
@@ -114,35 +115,66 @@ def _session(world: World, ask: _Ask) -> Creator | None:
 
 
 def _decide(world: World, call: Call) -> Response:
-    """Read the form that the page held."""
-    if call.media_type != "application/x-www-form-urlencoded":
-        raise _Faulty("content-type", "The page sends a form.")
-    pairs = parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True)
-    granted = [value for name, value in pairs if name == "granted"]
-    values, repeated = single_values([pair for pair in pairs if pair[0] != "granted"])
-    ask = _check(world, values, repeated)
-    if values.get("decision") != "allow":
-        return _back(ask, {"error": "access_denied", "error_description": "User denied the authorization request."})
-    creator = world.creator(values.get("account", ""))
+    values, granted = form_of(call)
+    ask = _check(world, values, "")
+    creator = allowed_by(world, ask.app, values)
     if creator is None:
-        raise _Faulty("account", "Choose one of the accounts.")
-    if ask.app.target_users is not None and creator.username not in ask.app.target_users:
-        raise _Faulty("non_sandbox_target", "This account is not a target user of the sandbox.")
+        return _back(ask, {"error": "access_denied", "error_description": "User denied the authorization request."})
     return _allow(world, ask, creator, tuple(name for name in ask.scopes if name in granted))
 
 
+def form_of(call: Call) -> tuple[dict[str, str], list[str]]:
+    """Return the fields of the form that a consent page held, and the scopes that stayed ticked.
+
+    Raises:
+        Faulty: it is no such form.
+    """
+    if call.media_type != "application/x-www-form-urlencoded":
+        raise Faulty("content-type", "The page sends a form.")
+    pairs = parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True)
+    granted = [value for name, value in pairs if name == "granted"]
+    values, repeated = single_values([pair for pair in pairs if pair[0] != "granted"])
+    if repeated:
+        raise Faulty(repeated, "This field stands in the form more than once.")
+    return values, granted
+
+
+def allowed_by(world: World, app: App, values: Mapping[str, str]) -> Creator | None:
+    """Return who pressed Allow; None for a denial.
+
+    Raises:
+        Faulty: nobody, or somebody who may not.
+    """
+    if values.get("decision") != "allow":
+        return None
+    creator = world.creator(values.get("account", ""))
+    if creator is None:
+        raise Faulty("account", "Choose one of the accounts.")
+    if app.target_users is not None and creator.username not in app.target_users:
+        raise Faulty("non_sandbox_target", "This account is not a target user of the sandbox.")
+    return creator
+
+
 def _allow(world: World, ask: _Ask, creator: Creator, scopes: tuple[str, ...]) -> Response:
+    code = new_code(world, ask.app, creator, scopes, redirect_uri=ask.redirect_uri, challenge=ask.challenge)
+    return _back(ask, {"code": code, "scopes": ",".join(scopes)})
+
+
+def new_code(
+    world: World, app: App, creator: Creator, scopes: tuple[str, ...], *, redirect_uri: str, challenge: str | None
+) -> str:
+    """Return an authorization code for what a creator has granted; an empty redirect URI stands for any of the app's."""
     text = world.chance.code()
     world.codes[text] = Code(
-        app=ask.app,
+        app=app,
         creator=creator,
         scopes=scopes,
-        redirect_uri=ask.redirect_uri,
-        challenge=ask.challenge,
+        redirect_uri=redirect_uri,
+        challenge=challenge,
         expires_at=world.later(world.switches.code_seconds),
     )
-    world.consents[ask.app, creator] = frozenset(scopes)
-    return _back(ask, {"code": text, "scopes": ",".join(scopes)})
+    world.consents[app, creator] = frozenset(scopes)
+    return text
 
 
 def _back(ask: _Ask, parameters: Mapping[str, str]) -> Response:

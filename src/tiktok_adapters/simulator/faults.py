@@ -4,11 +4,11 @@ One readable grammar, usable from Python, the served sandbox and the command lin
 
     WHERE[:N][xM]=WHAT
 
-`WHERE` is an operation: `authorize`, `token`, `revoke`, `user_info`, `video_list`, `video_query`, `creator_info`,
-`init` (any of the three, or one of `video_init`, `inbox_init`, `photo_init`), `put`, `status`, `cancel`, or `*`.
-`N` counts the matching requests from now on; the next one is 1, which is the default. `M` is how many requests in a row
-it meets; the default is 1. Examples: `put:2=drop-after`, `statusx3=code:internal_error`, `init=fail:spam_risk`. Several
-faults may meet one request; two that shall come one after the other need different `N`.
+`WHERE` is an operation: `authorize`, `token`, `revoke`, `get_qrcode`, `check_qrcode`, `user_info`, `video_list`,
+`video_query`, `creator_info`, `init` (any of the three, or one of `video_init`, `inbox_init`, `photo_init`), `put`,
+`status`, `cancel`, or `*`. `N` counts the matching requests from now on; the next one is 1, which is the default. `M` is
+how many requests in a row it meets; the default is 1. Examples: `put:2=drop-after`, `statusx3=code:internal_error`,
+`init=fail:spam_risk`. Several faults may meet one request; two that shall come one after the other need different `N`.
 
 `WHAT` is one of:
 
@@ -38,11 +38,13 @@ from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
 
-__all__ = ["INITS", "OPERATIONS", "POST_FAULTS", "Fault", "Faults", "parse_fault"]
+__all__ = ["INITS", "OAUTH", "OPERATIONS", "POST_FAULTS", "Fault", "Faults", "parse_fault"]
 
 INITS: Final = frozenset({"video_init", "inbox_init", "photo_init"})
+OAUTH: Final = frozenset({"token", "revoke", "get_qrcode", "check_qrcode"})
 OPERATIONS: Final = (
-    *("authorize", "token", "revoke", "user_info", "video_list", "video_query", "creator_info"),
+    *("authorize", "token", "revoke", "get_qrcode", "check_qrcode"),
+    *("user_info", "video_list", "video_query", "creator_info"),
     *("video_init", "inbox_init", "photo_init", "put", "status", "cancel"),
 )
 _WHERES: Final = frozenset({*OPERATIONS, "init", "*"})
@@ -119,7 +121,7 @@ _VOCABULARY: Final[Mapping[str, tuple[Callable[[str], bool], frozenset[str]]]] =
     "status": (_status, _WHERES),
     "code": (_code, _WHERES - {"authorize", "put", "*"}),
     "redirect": (_url, _WHERES),
-    "expire": (_none, _WHERES - {"authorize", "token", "revoke"}),
+    "expire": (_none, _WHERES - {"authorize", *OAUTH}),
     "foreign-upload-host": (_none, frozenset({"init", "video_init", "inbox_init"})),
     "fail": (_reason, _POSTING),
     "late-fail": (_reason, _POSTING),

@@ -19,7 +19,7 @@ from tiktok_adapters.simulator.answers import (
     refusal,
 )
 from tiktok_adapters.simulator.calls import Call
-from tiktok_adapters.simulator.faults import POST_FAULTS, Fault
+from tiktok_adapters.simulator.faults import OAUTH, POST_FAULTS, Fault
 from tiktok_adapters.simulator.uploads import find, put_partly
 from tiktok_adapters.simulator.world import World
 from tiktok_adapters.transports.fake import ConnectionDropped, DelayedResponse
@@ -86,7 +86,7 @@ def after(world: World, fault: Fault, response: Response, begun: str | None) -> 
 
 def _refused(world: World, operation: str, detail: str) -> Response:
     code, _, status = detail.partition("@")
-    if operation in {"token", "revoke"}:
+    if operation in OAUTH:
         flat = oauth_refusal(OAuthRefused(code, "The request was refused."), world.switches, world.log_id())
         return evolve(flat, status=int(status)) if status else flat
     gentle = operation == "creator_info" and code in _SAID_WITH_200

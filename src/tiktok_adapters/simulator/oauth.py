@@ -10,12 +10,12 @@ from typing import Any, Final
 from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import OAuthRefused, json_answer
 from tiktok_adapters.simulator.calls import Call
-from tiktok_adapters.simulator.rules import is_loopback, proves
+from tiktok_adapters.simulator.rules import is_loopback, proves, redirect_matches
 from tiktok_adapters.simulator.settings import Encoding
 from tiktok_adapters.simulator.world import Code, Token, World
 from tiktok_core.wire.http import Response
 
-__all__ = ["challenge_rules", "revoke", "token"]
+__all__ = ["NO_STORE", "challenge_rules", "client", "required", "revoke", "token"]
 
 CLIENT_TOKEN_SECONDS: Final = 7200
 NO_STORE: Final = {"cache-control": "no-store"}
@@ -28,8 +28,8 @@ def token(world: World, call: Call) -> Response:
         OAuthRefused: with the documented word and, where there is one, the documented description.
     """
     form = call.form()
-    grant_type = _required(form, "grant_type")
-    app = _client(world, form)
+    grant_type = required(form, "grant_type")
+    app = client(world, form)
     grant = _GRANTS.get(grant_type)
     if grant is None:
         raise OAuthRefused("unsupported_grant_type", "The grant type is not supported.")
@@ -45,8 +45,8 @@ def revoke(world: World, call: Call) -> Response:
         OAuthRefused: bad credentials, or a token that is not alive.
     """
     form = call.form()
-    app = _client(world, form)
-    given = world.live_token(_required(form, "token"), "access")
+    app = client(world, form)
+    given = world.live_token(required(form, "token"), "access")
     if given is None or given.app is not app or given.creator is None:
         if world.switches.revoke_unknown == "refuse":
             raise OAuthRefused("invalid_grant", "The token is invalid, expired or revoked.")
@@ -62,8 +62,13 @@ def challenge_rules(world: World, app: App, redirect_uri: str) -> tuple[str, Enc
     return world.switches.web_challenge, world.switches.web_pkce
 
 
-def _client(world: World, form: Mapping[str, str]) -> App:
-    key = _required(form, "client_key")
+def client(world: World, form: Mapping[str, str]) -> App:
+    """Return the app whose credentials a form holds.
+
+    Raises:
+        OAuthRefused: they are missing or wrong.
+    """
+    key = required(form, "client_key")
     if not form.get("client_secret"):
         raise OAuthRefused("invalid_request", "Client secret is missed in request.")
     app = world.app(key)
@@ -72,34 +77,45 @@ def _client(world: World, form: Mapping[str, str]) -> App:
     return app
 
 
-def _required(form: Mapping[str, str], name: str) -> str:
+def required(form: Mapping[str, str], name: str) -> str:
+    """Return a field.
+
+    Raises:
+        OAuthRefused: it is missing.
+    """
     if not form.get(name):
         raise OAuthRefused("invalid_request", f"The parameter {name} is missing.")
     return form[name]
 
 
 def _by_code(world: World, app: App, form: Mapping[str, str]) -> dict[str, Any]:
-    text, redirect_uri = _required(form, "code"), _required(form, "redirect_uri")
+    text, redirect_uri = required(form, "code"), required(form, "redirect_uri")
     code = world.codes.get(text)
     if code is None or code.used or code.app is not app or world.now >= code.expires_at:
         raise OAuthRefused("invalid_grant", "Authorization code is expired.")
-    if redirect_uri != code.redirect_uri:
+    if not _fits(code, redirect_uri):
         raise OAuthRefused("invalid_request", "Redirect_uri is not matched with the uri when requesting code.")
     _check_proof(world, app, code, form.get("code_verifier", ""))
     code.used = True
     return _user_tokens(world, app, code.creator, code.scopes)
 
 
+def _fits(code: Code, redirect_uri: str) -> bool:
+    if code.redirect_uri:
+        return redirect_uri == code.redirect_uri
+    return any(redirect_matches(registered, redirect_uri) for registered in code.app.redirect_uris)
+
+
 def _check_proof(world: World, app: App, code: Code, verifier: str) -> None:
     need, encoding = challenge_rules(world, app, code.redirect_uri)
-    if need == "ignored" or (need == "optional" and not code.challenge):
+    if code.challenge is None or need == "ignored" or (need == "optional" and not code.challenge):
         return
     if not proves(verifier, code.challenge, encoding):
         raise OAuthRefused("invalid_request", "Code verifier or code challenge is invalid.")
 
 
 def _by_refresh(world: World, app: App, form: Mapping[str, str]) -> dict[str, Any]:
-    text = _required(form, "refresh_token")
+    text = required(form, "refresh_token")
     old = world.live_token(text, "refresh")
     if old is None or old.app is not app or old.creator is None:
         raise OAuthRefused("invalid_grant", "Refresh token is invalid or expired.")

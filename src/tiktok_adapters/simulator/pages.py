@@ -1,4 +1,4 @@
-"""The HTML of the simulated TikTok: the consent page, its error page, and the page of what was posted.
+"""The HTML of the simulated TikTok: the consent page, its error page, the phone, and the page of what was posted.
 
 What belongs here: markup. Every value passes through `html.escape`; there is no script and nothing from elsewhere.
 """
@@ -12,25 +12,30 @@ from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.tasks import Post
 from tiktok_core.wire.http import Response
 
-__all__ = ["consent_page", "error_page", "html", "posts_page"]
+__all__ = ["consent_page", "error_page", "html", "phone_page", "posts_page"]
 
 # Form targets are left open: the answer to the consent form leads to the app's redirect URI.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self'; frame-ancestors 'none'"
 
 _STYLE: Final = """
 body { margin: 0; background: #f4f4f5; color: #18181b; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 34rem; margin: 3rem auto; padding: 2rem; background: #fff; border-radius: 14px;
+.simulated { margin: 0; padding: .6rem 1rem; background: #18181b; color: #fff; text-align: center; }
+main { max-width: 34rem; margin: 2rem auto; padding: 2rem; background: #fff; border-radius: 14px;
        box-shadow: 0 1px 4px rgb(0 0 0 / 15%); }
 main.wide { max-width: 62rem; }
-h1 { margin: 0 0 .5rem; font-size: 1.4rem; }
+h1 { margin: 0 0 .5rem; font-size: 1.4rem; overflow-wrap: anywhere; }
 h2 { margin: 0; font-size: 1.05rem; overflow-wrap: anywhere; }
-p.note, dt, footer { color: #62626b; }
+p.note, dt { color: #52525b; overflow-wrap: anywhere; }
 fieldset { margin: 1rem 0; padding: .7rem 1rem; border: 1px solid #d4d4d8; border-radius: 10px; }
 legend { padding: 0 .4rem; font-weight: 600; }
-label { display: block; padding: .25rem 0; }
+label { display: flex; gap: .6rem; padding: .3rem 0; }
+label code { display: block; color: #52525b; }
+label span { overflow-wrap: anywhere; }
+input[type=url] { width: 100%; box-sizing: border-box; padding: .5rem; font: inherit; }
+:focus-visible { outline: 3px solid #2563eb; outline-offset: 2px; }
 button { padding: .6rem 1.6rem; border: 1px solid #d4d4d8; border-radius: 8px; background: #fff; font: inherit;
          cursor: pointer; }
-button.go { border-color: #e11d48; background: #e11d48; color: #fff; }
+button.go { border-color: #be123c; background: #be123c; color: #fff; }
 article { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; gap: 1.2rem; padding: 1.2rem 0;
           border-top: 1px solid #e4e4e7; }
 video { width: 100%; max-height: 18rem; border-radius: 8px; background: #18181b; }
@@ -66,8 +71,8 @@ def _page(title: str, inside: str, *, kind: str = "") -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f'<body><main class="{escape(kind)}">\n{inside}\n'
-        "<footer><small>A simulated TikTok. Nothing here reaches the real one.</small></footer></main></body></html>\n"
+        '<body><p class="simulated" role="note"><strong>A simulated TikTok.</strong> Nothing here reaches the real one.'
+        f'</p>\n<main class="{escape(kind)}">\n{inside}\n</main></body></html>\n'
     )
 
 
@@ -80,31 +85,53 @@ def error_page(parameter: str, sentence: str) -> str:
     return _page("Something went wrong", inside)
 
 
-def consent_page(app: App, creators: Sequence[Creator], scopes: Iterable[str], parameters: Mapping[str, str]) -> str:
-    """Return the page on which a person chooses an account and scopes, and allows or denies."""
+def consent_page(
+    app: App, creators: Sequence[Creator], scopes: Iterable[str], parameters: Mapping[str, str], note: str
+) -> str:
+    """Return the page on which a person chooses an account and scopes, and allows or denies.
+
+    Args:
+        app: who asks.
+        creators: the accounts to choose from.
+        scopes: what is asked for.
+        parameters: what the form sends back as it is.
+        note: where the person goes afterwards.
+    """
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in parameters.items()
     )
     accounts = "".join(
         f'<label><input type="radio" name="account" value="{escape(one.username)}"{" checked" if not place else ""}> '
-        f"{escape(one.nickname)} (@{escape(one.username)}, {'private' if one.private else 'public'})</label>"
+        f"<span>{escape(one.nickname)} (@{escape(one.username)}, {'private' if one.private else 'public'})</span></label>"
         for place, one in enumerate(creators)
     )
     boxes = "".join(
         f'<label><input type="checkbox" name="granted" value="{escape(name)}" checked> '
-        f"{escape(_SCOPE_TEXTS.get(name, 'Use this permission'))} <code>{escape(name)}</code></label>"
+        f"<span>{escape(_SCOPE_TEXTS.get(name, 'Use this permission'))} <code>{escape(name)}</code></span></label>"
         for name in scopes
     )
     inside = (
         f"<h1>{escape(app.name)} wants to use your TikTok account</h1>\n"
-        f'<p class="note">Afterwards you return to <code>{escape(parameters["redirect_uri"])}</code></p>\n'
+        f'<p class="note">{escape(note)}.</p>\n'
         f'<form method="post" action="?">{hidden}\n'
         f"<fieldset><legend>Account</legend>{accounts}</fieldset>\n"
-        f"<fieldset><legend>It may</legend>{boxes}</fieldset>\n"
+        f"<fieldset><legend>Let it</legend>{boxes}</fieldset>\n"
         '<button class="go" name="decision" value="allow">Allow</button> '
         '<button name="decision" value="deny">Deny</button></form>'
     )
     return _page("Log in with TikTok", inside)
+
+
+def phone_page(said: str = "") -> str:
+    """Return the page that stands for a phone: what it says after a decision, or a field for what a QR code says."""
+    if said:
+        return _page("Phone", f"<h1>{escape(said)}</h1>")
+    inside = (
+        '<h1>A phone, to scan QR codes with</h1>\n<form><p><label for="scanned">What the QR code says</label>'
+        '<input type="url" id="scanned" name="scanned" required autocomplete="off"></p>\n'
+        '<button class="go">Scan</button></form>'
+    )
+    return _page("Phone", inside)
 
 
 def posts_page(posts: Sequence[Post], *, videos: bool) -> str:
@@ -115,7 +142,9 @@ def posts_page(posts: Sequence[Post], *, videos: bool) -> str:
         videos: whether their bytes were kept, so that whole ones can be played.
     """
     shown = "\n".join(_article(post, videos=videos) for post in reversed(posts))
-    return _page("Simulated TikTok", f"<h1>Posts</h1>\n{shown or '<p>Nothing has been posted yet.</p>'}", kind="wide")
+    phone = '<p class="note">To sign in by QR code, use <a href="/phone/">the phone</a>.</p>'
+    inside = f"<h1>Posts</h1>\n{shown or '<p>Nothing has been posted yet.</p>'}\n{phone}"
+    return _page("Simulated TikTok", inside, kind="wide")
 
 
 def _article(post: Post, *, videos: bool) -> str:

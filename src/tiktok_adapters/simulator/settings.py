@@ -77,6 +77,8 @@ class Switches:
         web_pkce: spelling of the challenge on the web.
         challenge_check: a misspelt challenge is found on the authorization page, or only by the token call.
         code_seconds: life of an authorization code.
+        qr_seconds: life of a QR code that nobody agreed to.
+        qr_code_in: where the code of a confirmed QR code stands: in its redirect URI, or in a field of its own.
         auto_auth: skip the page for an account that has consented already, unless `disable_auto_auth=1`.
         revoke_body: success of a revocation is an empty body or `{}`.
         revoke_unknown: revoking an unknown or dead token is an error, or succeeds.
@@ -137,6 +139,8 @@ class Switches:
     web_pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
     challenge_check: Literal["authorize", "token"] = _one_of("authorize", "token")
     code_seconds: float = _seconds(300)
+    qr_seconds: float = _seconds(120)
+    qr_code_in: Literal["redirect_uri", "code"] = _one_of("redirect_uri", "code")
     auto_auth: bool = _off()
     revoke_body: Literal["empty", "object"] = _one_of("empty", "object")
     revoke_unknown: Literal["refuse", "accept"] = _one_of("refuse", "accept")

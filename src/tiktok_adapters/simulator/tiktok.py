@@ -8,10 +8,10 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tiktok_adapters.clocks import SystemClock
-from tiktok_adapters.simulator import consent, following, library, oauth, publishing, uploads
+from tiktok_adapters.simulator import consent, following, library, oauth, publishing, qr, uploads
 from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import OAuthRefused, Refused, oauth_refusal, plain, refusal, success
 from tiktok_adapters.simulator.calls import Call, TooLarge
@@ -35,6 +35,8 @@ _AUTHORIZE: Final = "/v2/auth/authorize/"
 _OAUTH: Final[Mapping[str, tuple[str, Callable[[World, Call], Response]]]] = {
     "/v2/oauth/token/": ("token", oauth.token),
     "/v2/oauth/revoke/": ("revoke", oauth.revoke),
+    "/v2/oauth/get_qrcode/": ("get_qrcode", qr.get_qrcode),
+    "/v2/oauth/check_qrcode/": ("check_qrcode", qr.check_qrcode),
 }
 _API: Final[Mapping[str, tuple[str, str, _Room]]] = {
     "/v2/user/info/": ("GET", "user_info", library.user_info),
@@ -219,19 +221,45 @@ class SimulatedTikTok:
         Raises:
             ValueError: the page shows an error; the message names the faulty parameter.
         """
+        answer = self._visit(url, account, scopes, allow=allow)
+        if answer.status != 302:
+            raise ValueError(f"the authorization page refuses {_faulty(answer)}")
+        return answer.headers["location"]
+
+    def scan(
+        self,
+        url: str,
+        *,
+        account: str | None = None,
+        scopes: Sequence[str] | None = None,
+        allow: bool | None = True,
+    ) -> None:
+        """Scan a QR code with the phone, and decide.
+
+        Args:
+            url: what the QR code says.
+            account: user name of the account that consents; the first one by default.
+            scopes: the boxes that stay ticked; all by default.
+            allow: press Allow, or Deny, or (None) nothing yet.
+
+        Raises:
+            ValueError: the phone shows an error; the message names what is faulty.
+        """
+        page = f"http://localhost{qr.PHONE}?{urlencode({'scanned': url})}"
+        answer = self._visit(page, account, scopes, allow=allow)
+        if answer.status != 200:
+            raise ValueError(f"the phone refuses {_faulty(answer)}")
+
+    def _visit(self, url: str, account: str | None, scopes: Sequence[str] | None, *, allow: bool | None) -> Response:
+        """Open a consent page and press a button on it; return the last answer, that of a page without a form included."""
         page = self.handle(Request(method="GET", url=url))
-        if page.status == 302:
-            return page.headers["location"]
+        if page.status != 200 or allow is None:
+            return page
         form = consent.ConsentForm(page.body.decode())
-        if page.status != 200:
-            raise ValueError(f"the authorization page refuses {form.parameter or page.status}")
         body = form.answered(account, None if scopes is None else tuple(scopes), allow=allow)
         where = urlsplit(url)._replace(query="").geturl()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = self.handle(Request(method="POST", url=where, headers=headers, body=body))
-        if answer.status != 302:
-            raise ValueError(f"the authorization page refuses {consent.ConsentForm(answer.body.decode()).parameter}")
-        return answer.headers["location"]
+        return self.handle(Request(method="POST", url=where, headers=headers, body=body))
 
     def close(self) -> None:
         """Close the files that hold videos; a second call does nothing."""
@@ -296,7 +324,9 @@ class SimulatedTikTok:
         if not _host_serves(call, self.upload_base):
             return "other", lambda: plain("404 page not found", 404)
         if path == _AUTHORIZE:
-            return "authorize", lambda: self._page(call)
+            return "authorize", lambda: self._page(call, consent.authorize)
+        if path == qr.PHONE and not _is_tiktok(call):
+            return "phone", lambda: self._page(call, qr.phone)
         if path in _OAUTH:
             name, flat = _OAUTH[path]
             return name, lambda: self._oauth(call, flat)
@@ -307,11 +337,11 @@ class SimulatedTikTok:
             return "put", lambda: uploads.put(self.world, call) if call.request.method == "PUT" else _not_allowed("PUT")
         return "other", lambda: plain(_UNSUPPORTED if path.startswith("/v2/") else "404 page not found", 404)
 
-    def _page(self, call: Call) -> Response:
+    def _page(self, call: Call, room: Callable[[World, Call], Response]) -> Response:
         if call.request.method not in {"GET", "POST"}:
             return _not_allowed("GET, POST")
         try:
-            return consent.authorize(self.world, call)
+            return room(self.world, call)
         except TooLarge:
             return plain("", 413)
 
@@ -341,6 +371,10 @@ class SimulatedTikTok:
             return task.account if task else ""
         token = self.world.tokens.get(call.bearer())
         return self.world.account(token.app, token.creator) if token and token.creator else ""
+
+
+def _faulty(page: Response) -> str:
+    return consent.ConsentForm(page.body.decode("utf-8", "replace")).parameter or str(page.status)
 
 
 def _not_allowed(methods: str) -> Response:

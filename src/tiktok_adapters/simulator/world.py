@@ -19,7 +19,7 @@ from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.settings import Switches
 from tiktok_adapters.simulator.tasks import Task
 
-__all__ = ["Chance", "Code", "Now", "Token", "World"]
+__all__ = ["Chance", "Code", "Now", "QrCode", "Token", "World"]
 
 _LETTERS: Final = string.ascii_letters + string.digits
 
@@ -67,15 +67,28 @@ class Chance:
 
 @define(eq=False, kw_only=True)
 class Code:
-    """An authorization code, and what it was given out for."""
+    """An authorization code, and what it was given out for. One that came by a QR code has no challenge: None."""
 
     app: App
     creator: Creator
     scopes: tuple[str, ...]
     redirect_uri: str
-    challenge: str
+    challenge: str | None
     expires_at: datetime
     used: bool = False
+
+
+@define(eq=False, kw_only=True)
+class QrCode:
+    """A QR code that was given out, and what a phone has made of it: the ticket that it read, and the code it agreed to."""
+
+    app: App
+    scopes: tuple[str, ...]
+    state: str
+    expires_at: datetime
+    ticket: str = ""
+    denied: bool = False
+    code: str = ""
 
 
 @define(eq=False, kw_only=True)
@@ -103,6 +116,7 @@ class World:
     upload_base: str
     quotas: Quotas = field(factory=Quotas)
     codes: dict[str, Code] = field(factory=dict)
+    qr_codes: dict[str, QrCode] = field(factory=dict)
     tokens: dict[str, Token] = field(factory=dict)
     consents: dict[tuple[App, Creator], frozenset[str]] = field(factory=dict)
     tasks: dict[str, Task] = field(factory=dict)

@@ -1,20 +1,37 @@
 """A sign-in under way, and the answer that the browser brings back.
 
-Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop; RFC 9700 on state.
+Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop; RFC 9700 on state and PKCE.
 """
 
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import unquote
 
 from attrs import frozen
 
 from tiktok_core.domain.pkce import same_state
 from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.tokens import Secret
-from tiktok_core.errors import AccessDenied, GrantRejected, SignInFailed, StateMismatch
+from tiktok_core.errors import AccessDenied, GrantRejected, InvalidInput, Problem, SignInFailed, StateMismatch
 
-__all__ = ["Authorization", "Callback", "failed", "granted_code"]
+__all__ = [
+    "Authorization",
+    "Callback",
+    "bare_code",
+    "check_age",
+    "failed",
+    "granted_code",
+    "granted_code_alone",
+    "kept_moment",
+    "kept_texts",
+]
 
+LIFE: Final = timedelta(minutes=10)
 NO_CODE: Final = Secret("")
+# Codes were seen with `*` and `!`; in an address these are escaped. A word that somebody types is shorter than any code.
+BARE_CODE: Final = re.compile(r"[A-Za-z0-9*!._~-]{20,2048}")
 CLASSES: Final[dict[str, type[SignInFailed]]] = {"access_denied": AccessDenied, "invalid_grant": GrantRejected}
 
 
@@ -22,15 +39,16 @@ CLASSES: Final[dict[str, type[SignInFailed]]] = {"access_denied": AccessDenied, 
 class Authorization:
     """A sign-in that was begun, to be kept until the answer comes.
 
-    A web application keeps its strings in the person's session (`state.reveal()`, `code_verifier.reveal()`) and makes
-    an equal value of them when the answer comes: secrets are not pickled.
+    A web application keeps `reveal()` in the person's session, and makes the value anew with `restore` when the answer
+    comes, in whichever process. What was kept serves once: take it out of the session as it is used.
 
     Attributes:
-        url: the page to open in the person's browser.
+        url: the page to open in the person's browser; empty in a restored value, which no longer needs it.
         redirect_uri: where the answer comes; sent again with the code, to the letter.
         scopes: what is asked for.
         state: comes back with the answer and ties it to this sign-in.
         code_verifier: proves that the code is spent by whoever asked for it; None when no challenge was sent.
+        begun_at: when (UTC), for an answer is believed for ten minutes; None where that is not known and not looked at.
     """
 
     url: str
@@ -38,6 +56,36 @@ class Authorization:
     scopes: tuple[str, ...]
     state: Secret
     code_verifier: Secret | None
+    begun_at: datetime | None = None
+
+    def reveal(self) -> dict[str, str]:
+        """Return what has to be kept until the answer comes, as texts that JSON or a form can carry. They are secret."""
+        return {
+            "redirect_uri": self.redirect_uri,
+            "scopes": ",".join(self.scopes),
+            "state": self.state.reveal(),
+            "code_verifier": self.code_verifier.reveal() if self.code_verifier else "",
+            "begun_at": self.begun_at.isoformat() if self.begun_at else "",
+        }
+
+    @classmethod
+    def restore(cls, kept: Mapping[str, str]) -> "Authorization":
+        """Return the sign-in of which `reveal` told.
+
+        Raises:
+            InvalidInput: it is not what `reveal` told.
+        """
+        redirect_uri, scopes, state, verifier, begun_at = kept_texts(
+            kept, "redirect_uri", "scopes", "state", "code_verifier", "begun_at"
+        )
+        return cls(
+            url="",
+            redirect_uri=redirect_uri,
+            scopes=tuple(scopes.split(",")),
+            state=Secret(state),
+            code_verifier=Secret(verifier) if verifier else None,
+            begun_at=kept_moment(begun_at) if begun_at else None,
+        )
 
     def __repr__(self) -> str:
         # The URL carries the state.
@@ -81,6 +129,74 @@ def granted_code(authorization: Authorization, callback: Callback) -> Secret:
     return callback.code
 
 
+def bare_code(text: str) -> Secret | None:
+    """Return the code that a text is and nothing besides, decoded if it was copied from an address; None for any other."""
+    code = unquote(text.strip())
+    return Secret(code) if BARE_CODE.fullmatch(code) else None
+
+
+def granted_code_alone(authorization: Authorization, text: str) -> Secret:
+    """Return a code that came without its state, by a person's own hand.
+
+    Nothing but PKCE ties it to this sign-in then: TikTok takes the verifier for a code that was asked for with its
+    challenge, and for no other (RFC 9700 section 2.1). Without a verifier it could be anybody's.
+
+    Raises:
+        InvalidInput: the text is no code.
+        SignInFailed: this sign-in has no verifier.
+    """
+    code = bare_code(text)
+    if code is None:
+        raise InvalidInput((Problem("code", "is not a code as TikTok's page gives it"),))
+    if authorization.code_verifier is None:
+        message = "without a code challenge a code alone could be anybody's; give the whole address, with its state"
+        raise SignInFailed("unbound_code", message)
+    return code
+
+
+def check_age(begun_at: datetime | None, now: datetime) -> None:
+    """See that a sign-in is not too old to be answered.
+
+    Raises:
+        SignInFailed: it was begun more than ten minutes ago.
+    """
+    if begun_at is not None and now - begun_at > LIFE:
+        minutes = int(LIFE.total_seconds() // 60)
+        raise SignInFailed("expired", f"the sign-in was begun more than {minutes} minutes ago; start it again")
+
+
 def failed(code: str, message: str = "", log_id: str = "", status: int | None = None) -> SignInFailed:
     """Return the error for one of OAuth's words; unknown ones stay `SignInFailed`."""
     return CLASSES.get(code, SignInFailed)(code, message, log_id, status, explain(code))
+
+
+def kept_texts(kept: Mapping[str, str], *names: str) -> list[str]:
+    """Return these texts of what was kept of a sign-in.
+
+    Raises:
+        InvalidInput: one of them is not there, or is no text.
+    """
+    # A session may have lost it, and what is in a cookie may be anybody's.
+    for name in names:
+        if not isinstance(kept.get(name), str):
+            raise _not_kept(name)
+    return [kept[name] for name in names]
+
+
+def kept_moment(text: str) -> datetime:
+    """Return the time of `begun_at`.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _not_kept("begun_at") from None
+    if moment.tzinfo is None:
+        raise _not_kept("begun_at")
+    return moment
+
+
+def _not_kept(name: str) -> InvalidInput:
+    return InvalidInput((Problem(name, "is not what was kept of a sign-in that was begun; begin it again"),))

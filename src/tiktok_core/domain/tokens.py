@@ -1,7 +1,7 @@
 """Tokens and their life: when they end, when to renew them, what was granted; and secrets that do not show.
 
 Sources: developers.tiktok.com/doc/oauth-user-access-token-management (two dated answers on lifetimes and rotation,
-so every figure is taken from the answer itself).
+so every figure is taken from the answer itself), /doc/client-access-token-management.
 """
 
 from collections.abc import Iterable
@@ -10,11 +10,12 @@ from typing import Final, NoReturn
 
 from attrs import evolve, frozen
 
-__all__ = ["Secret", "Tokens", "lifetime_end", "needs_refresh", "parse_scope", "renewed"]
+__all__ = ["ClientToken", "Secret", "Tokens", "lifetime_end", "needs_refresh", "parse_scope", "renewed"]
 
 REFRESH_AHEAD: Final = timedelta(seconds=300)
 REFRESH_AHEAD_SHARE: Final = 10
 REFRESH_AT_MOST_EVERY: Final = timedelta(seconds=60)
+SIGN_IN_SOON: Final = timedelta(days=30)
 LONGEST_LIFE: Final = timedelta(days=366 * 10)
 
 
@@ -78,6 +79,10 @@ class Tokens:
         """Whether the person granted this scope."""
         return scope in self.scope
 
+    def missing(self, wanted: Iterable[str]) -> tuple[str, ...]:
+        """Return the scopes of `wanted` that the person did not grant, in their order."""
+        return tuple(scope for scope in wanted if not self.allows(scope))
+
     def is_expired(self, now: datetime) -> bool:
         """Whether the access token has ended."""
         return now >= self.expires_at
@@ -85,6 +90,29 @@ class Tokens:
     def is_dead(self, now: datetime) -> bool:
         """Whether the refresh token has ended too, so that only a new sign-in helps."""
         return now >= self.refresh_expires_at
+
+    def needs_sign_in_soon(self, now: datetime) -> bool:
+        """Whether the refresh token ends within 30 days, so that a person had better sign in again before."""
+        return now >= self.refresh_expires_at - SIGN_IN_SOON
+
+
+@frozen(kw_only=True)
+class ClientToken:
+    """A token of the app itself, for the calls that are made in nobody's name. Another one is asked for when it ends.
+
+    Attributes:
+        access_token: sent with each call.
+        issued_at: when it came (UTC).
+        expires_at: when it ends (UTC).
+    """
+
+    access_token: Secret
+    issued_at: datetime
+    expires_at: datetime
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether it has ended."""
+        return now >= self.expires_at
 
 
 def parse_scope(text: str) -> tuple[str, ...]:
@@ -118,8 +146,3 @@ def renewed(old: Tokens, new: Tokens) -> Tokens:
         refresh_expires_at=new.refresh_expires_at if new.refresh_token else old.refresh_expires_at,
         scope=new.scope or old.scope,
     )
-
-
-def missing(tokens: Tokens, wanted: Iterable[str]) -> tuple[str, ...]:
-    """Return the scopes of `wanted` that were not granted."""
-    return tuple(scope for scope in wanted if not tokens.allows(scope))

@@ -76,14 +76,18 @@ async def pause_for_quota(context: Context, account: str, quota: Quota) -> float
 async def usable_tokens(context: Context, account: str) -> Tokens:
     """Return the account's tokens, renewed if their end is near.
 
-    A renewal ahead of the end that fails for want of an answer is no obstacle: the tokens still live.
+    A renewal ahead of the end that fails for want of an answer is no obstacle: the tokens still live. Whether it
+    succeeds or not, it is tried once a minute, by all that share the pacer.
 
     Raises:
         SignInRequired: there are none, or they can no longer be renewed.
         TransportError, ApiError: they have ended, and TikTok could not be asked for others.
     """
     tokens = await _stored(context, account)
-    if not needs_refresh(tokens, context.clock.now()):
+    now = context.clock.now()
+    if not needs_refresh(tokens, now):
+        return tokens
+    if not tokens.is_expired(now) and await _was_tried(context, account):
         return tokens
     try:
         return await refreshed(context, account, tokens)
@@ -91,6 +95,14 @@ async def usable_tokens(context: Context, account: str) -> Tokens:
         if isinstance(error, (SignInRequired, StoreError)) or tokens.is_expired(context.clock.now()):
             raise
         return tokens
+
+
+async def _was_tried(context: Context, account: str) -> bool:
+    name = f"{context.app.client_key}\n{account}\nrenewal ahead"
+    try:
+        return await context.pacer.pause(name, limit=1, now=context.clock.now()) > 0
+    except StoreError:
+        return False
 
 
 async def refreshed(context: Context, account: str, stale: Tokens) -> Tokens:
@@ -105,13 +117,16 @@ async def refreshed(context: Context, account: str, stale: Tokens) -> Tokens:
         tokens = await _stored(context, account)
         if tokens.access_token != stale.access_token:
             return tokens
-        now = context.clock.now()
-        if await context.tokens.try_lease(account, owner=owner, now=now, until=now + LEASE):
-            return await context.protect(_renew(context, account, owner, stale))
+        # With its lease: whoever is cancelled while taking one would leave it to keep the others waiting.
+        if (fresh := await context.protect(_renewed_under_lease(context, account, owner, stale))) is not None:
+            return fresh
         await context.clock.sleep(LEASE_WAIT)
 
 
-async def _renew(context: Context, account: str, owner: str, stale: Tokens) -> Tokens:
+async def _renewed_under_lease(context: Context, account: str, owner: str, stale: Tokens) -> Tokens | None:
+    now = context.clock.now()
+    if not await context.tokens.try_lease(account, owner=owner, now=now, until=now + LEASE):
+        return None
     try:
         # Between our look and our lease another holder may have finished.
         tokens = await _stored(context, account)
@@ -122,7 +137,7 @@ async def _renew(context: Context, account: str, owner: str, stale: Tokens) -> T
         try:
             return await _renewed_and_saved(context, account, tokens)
         except GrantRejected as error:
-            return await _newer(context, account, tokens, error)
+            return await _adopted(context, account, tokens, error)
     finally:
         await context.tokens.release(account, owner=owner)
 
@@ -135,16 +150,32 @@ async def _renewed_and_saved(context: Context, account: str, tokens: Tokens) -> 
     if tokens.open_id and answer.open_id not in ("", tokens.open_id):
         raise SignInRequired(account, "TikTok renewed it into another account's tokens, which were not kept")
     fresh = renewed(tokens, answer)
+    if (newer := await _newer_than(context, account, tokens)) is not None:
+        return newer
     await context.tokens.save(account, fresh)
+    if fresh.needs_sign_in_soon(context.clock.now()):
+        end = fresh.refresh_expires_at
+        log.warning("The sign-in of %s ends on %s: a person has to sign in again before", account, f"{end:%Y-%m-%d}")
     return fresh
+
+
+async def _newer_than(context: Context, account: str, old: Tokens) -> Tokens | None:
+    # Somebody may have signed in again while TikTok was asked, or out (`_stored` says so): neither is undone.
+    try:
+        stored = await _stored(context, account)
+    except StoreError:
+        # What cannot be read may still be written, and the only copy of the new token is here.
+        return None
+    return stored if stored.refresh_token != old.refresh_token else None
 
 
 def _hasty(context: Context) -> Context:
     # Everything has to be over before the lease is: one repetition, and no long wait.
-    return evolve(context, patience=Patience(retries=min(1, context.patience.retries), deadline=REFRESH_LIMIT / 2))
+    retries, deadline = context.patience.retries, context.patience.deadline
+    return evolve(context, patience=Patience(retries=min(1, retries), deadline=min(REFRESH_LIMIT / 2, deadline)))
 
 
-async def _newer(context: Context, account: str, refused: Tokens, error: GrantRejected) -> Tokens:
+async def _adopted(context: Context, account: str, refused: Tokens, error: GrantRejected) -> Tokens:
     # Nothing is deleted: the stored tokens may be a newer sign-in's.
     tokens = await _stored(context, account)
     if tokens.refresh_token != refused.refresh_token:

@@ -1,4 +1,4 @@
-"""Signing in, in two steps that may run in two processes; and ending what was granted."""
+"""Signing in, in two steps that may run in two processes; ending what was granted; and the app's own token."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,8 +9,8 @@ from attrs import evolve
 from tiktok_core.domain.app import DEFAULT_SCOPES, check_scopes
 from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, encoding_for, make_state, make_verifier
 from tiktok_core.domain.retry import Operation
-from tiktok_core.domain.sign_in import Authorization, granted_code
-from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.domain.sign_in import Authorization, check_age, granted_code, granted_code_alone
+from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.errors import (
     AccessTokenInvalid,
     GrantRejected,
@@ -24,13 +24,15 @@ from tiktok_core.flows.exchange import Context, exchange
 from tiktok_core.wire.oauth import (
     authorization_url,
     callback_of,
+    client_token_request,
     code_request,
+    read_client_token,
     read_revoked,
     read_tokens,
     revoke_request,
 )
 
-__all__ = ["begin", "complete", "only_account", "renew", "revoke"]
+__all__ = ["begin", "client_token", "complete", "complete_with_code", "only_account", "renew", "revoke", "spend"]
 
 
 def begin(
@@ -68,26 +70,48 @@ def begin(
         scopes=wanted,
         state=Secret(state),
         code_verifier=Secret(verifier) if challenge else None,
+        begun_at=context.clock.now(),
     )
 
 
 async def complete(context: Context, authorization: Authorization, callback: str) -> Tokens:
-    """Check the answer, spend its code, and keep the tokens.
-
-    The code is spent once: after a lost answer the sign-in has to begin anew.
-    """
+    """Check the answer, spend its code, and keep the tokens."""
     code = granted_code(authorization, callback_of(callback))
-    request = evolve(code_request(context.app, context.endpoints, authorization, code), fresh_connection=True)
+    check_age(authorization.begun_at, context.clock.now())
+    return await spend(context, code, authorization.redirect_uri, authorization.code_verifier)
 
-    async def spend() -> Tokens:
+
+async def complete_with_code(context: Context, authorization: Authorization, code: str) -> Tokens:
+    """Spend a code that came alone, tied to this sign-in by PKCE, and keep the tokens."""
+    granted = granted_code_alone(authorization, code)
+    check_age(authorization.begun_at, context.clock.now())
+    return await spend(context, granted, authorization.redirect_uri, authorization.code_verifier)
+
+
+async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier: Secret | None) -> Tokens:
+    """Spend a code and keep the tokens.
+
+    That is done once: after a lost answer the sign-in has to begin anew.
+    """
+    request = code_request(context.app, context.endpoints, code, redirect_uri=redirect_uri, code_verifier=code_verifier)
+
+    async def spent() -> Tokens:
         read = partial(read_tokens, now=context.clock.now())
-        tokens = await exchange(context, request, read, Operation.SPEND_CODE)
+        tokens = await exchange(context, evolve(request, fresh_connection=True), read, Operation.SPEND_CODE)
         if not tokens.open_id:
             raise UnexpectedResponse(request.name, "it names no open_id")
         await context.tokens.save(tokens.open_id, tokens)
         return tokens
 
-    return await context.protect(spend())
+    return await context.protect(spent())
+
+
+async def client_token(context: Context) -> ClientToken:
+    """Return a new token of the app itself; nothing keeps it but the caller."""
+    request = client_token_request(context.app, context.endpoints)
+    read = partial(read_client_token, now=context.clock.now())
+    # As harmless as a read: TikTok gives out another one each time, and takes none back.
+    return await exchange(context, request, read, Operation.READ)
 
 
 async def renew(context: Context, account: str) -> Tokens:
@@ -100,15 +124,29 @@ async def renew(context: Context, account: str) -> Tokens:
 
 async def revoke(context: Context, account: str) -> None:
     """End what the person granted, at TikTok and then here; tokens that TikTok no longer knows are forgotten, too."""
-    if await context.tokens.load(account) is None:
+    tokens = await context.tokens.load(account)
+    if tokens is None:
         return
     # Ended before, in whichever way: what was wanted is the case.
-    with suppress(GrantRejected, AccessTokenInvalid, SignInRequired):
+    with suppress(SignInRequired):
         # TikTok ends what a live token stands for.
         tokens = await usable_tokens(context, account)
-        request = revoke_request(context.app, context.endpoints, tokens.access_token)
-        await exchange(context, request, read_revoked, Operation.REVOKE)
-    await context.tokens.delete(account)
+        try:
+            await _revoked(context, tokens)
+        except (GrantRejected, AccessTokenInvalid):
+            # This token is dead, which says nothing of the grant: only its refresh token can.
+            tokens = await refreshed(context, account, tokens)
+            with suppress(GrantRejected, AccessTokenInvalid):
+                await _revoked(context, tokens)
+    stored = await context.tokens.load(account)
+    # Another refresh token is a newer sign-in's, which nobody has ended.
+    if stored is not None and stored.refresh_token == tokens.refresh_token:
+        await context.tokens.delete(account)
+
+
+async def _revoked(context: Context, tokens: Tokens) -> None:
+    request = revoke_request(context.app, context.endpoints, tokens.access_token)
+    await exchange(context, request, read_revoked, Operation.REVOKE)
 
 
 async def only_account(context: Context) -> str:

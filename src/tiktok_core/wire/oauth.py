@@ -1,7 +1,8 @@
-"""How TikTok spells OAuth: the authorization page's address, the answer in the redirect, and the token endpoint.
+"""How TikTok spells OAuth: the authorization page's address, the answer in the redirect, the token endpoint, QR codes.
 
-Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop, /doc/oauth-user-access-token-management,
-/doc/oauth-error-handling. Failures may come with HTTP 200, so only the body is believed.
+Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop, /doc/login-kit-qr-code-authorization,
+/doc/oauth-user-access-token-management, /doc/client-access-token-management, /doc/oauth-error-handling. Failures may come
+with HTTP 200, so only the body is believed.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from urllib.parse import parse_qsl, urlencode
 from attrs import frozen
 
 from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.qr import QrAnswer, QrCode
 from tiktok_core.domain.refusals import explain
-from tiktok_core.domain.sign_in import Authorization, Callback, failed
-from tiktok_core.domain.tokens import Secret, Tokens, lifetime_end, parse_scope
+from tiktok_core.domain.sign_in import Callback, failed
+from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, lifetime_end, parse_scope
 from tiktok_core.errors import InvalidInput, Problem, ServerError
 from tiktok_core.wire.envelope import log_id_of, open_envelope, plain, read_json, structured, unexpected, unreadable
 from tiktok_core.wire.http import Request, Response
@@ -22,7 +24,13 @@ from tiktok_core.wire.http import Request, Response
 __all__ = [
     "authorization_url",
     "callback_of",
+    "check_qr_code_request",
+    "client_token_request",
     "code_request",
+    "qr_code_request",
+    "read_client_token",
+    "read_qr_answer",
+    "read_qr_code",
     "read_revoked",
     "read_tokens",
     "refresh_request",
@@ -31,6 +39,10 @@ __all__ = [
 
 TOKEN_PATH: Final = "/v2/oauth/token/"  # noqa: S105 - a path; without its last slash TikTok answers 404
 REVOKE_PATH: Final = "/v2/oauth/revoke/"
+QR_CODE_PATH: Final = "/v2/oauth/get_qrcode/"
+CHECK_QR_CODE_PATH: Final = "/v2/oauth/check_qrcode/"
+TICKET: Final = "client_ticket=tobefilled"
+"""What stands in the address of a QR code where our own ticket has to be."""
 TIKTOKS_TROUBLE: Final = ("server_error", "temporarily_unavailable")
 SHORTEST_ACCESS: Final = 7_200
 SHORTEST_REFRESH: Final = 15_552_000
@@ -84,15 +96,13 @@ def callback_of(url: str) -> Callback:
     )
 
 
-def code_request(app: App, endpoints: Endpoints, authorization: Authorization, code: Secret) -> Request:
+def code_request(
+    app: App, endpoints: Endpoints, code: Secret, *, redirect_uri: str, code_verifier: Secret | None
+) -> Request:
     """Return the call that spends a code."""
-    fields = {
-        "code": code.reveal(),
-        "grant_type": "authorization_code",
-        "redirect_uri": authorization.redirect_uri,
-    }
-    if authorization.code_verifier is not None:
-        fields["code_verifier"] = authorization.code_verifier.reveal()
+    fields = {"code": code.reveal(), "grant_type": "authorization_code", "redirect_uri": redirect_uri}
+    if code_verifier is not None:
+        fields["code_verifier"] = code_verifier.reveal()
     return _form(endpoints, TOKEN_PATH, app, **fields)
 
 
@@ -106,6 +116,21 @@ def revoke_request(app: App, endpoints: Endpoints, access_token: Secret) -> Requ
     return _form(endpoints, REVOKE_PATH, app, token=access_token.reveal())
 
 
+def client_token_request(app: App, endpoints: Endpoints) -> Request:
+    """Return the call that asks for a token of the app itself."""
+    return _form(endpoints, TOKEN_PATH, app, grant_type="client_credentials")
+
+
+def qr_code_request(app: App, endpoints: Endpoints, scopes: tuple[str, ...]) -> Request:
+    """Return the call that asks for a QR code; the secret is not sent with this one."""
+    return _posted(endpoints, QR_CODE_PATH, {"client_key": app.client_key, "scope": ",".join(scopes)})
+
+
+def check_qr_code_request(app: App, endpoints: Endpoints, token: Secret) -> Request:
+    """Return the call that asks how a QR code is doing."""
+    return _form(endpoints, CHECK_QR_CODE_PATH, app, token=token.reveal())
+
+
 def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
     """Return the tokens of an answer; `open_id`, `refresh_token` and `scope` may be empty after a renewal.
 
@@ -113,12 +138,7 @@ def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
         SignInFailed: OAuth said no, with whatever HTTP status (`GrantRejected` for `invalid_grant`).
         UnexpectedResponse: neither tokens nor an OAuth error.
     """
-    document = _accepted(request, response)
-    answer = structured(_TokenAnswer, request, response, document)
-    if not answer.access_token:
-        raise unexpected(request, response, "it has neither access_token nor error", log_id_of(document))
-    if not all(token.isascii() and token.isprintable() and " " not in token for token in answer.tokens):
-        raise unexpected(request, response, "a token holds characters that cannot be sent", log_id_of(document))
+    answer = _token_answer(request, response)
     return Tokens(
         open_id=answer.open_id,
         access_token=Secret(answer.access_token),
@@ -127,6 +147,71 @@ def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
         issued_at=now,
         expires_at=lifetime_end(now, answer.expires_in),
         refresh_expires_at=lifetime_end(now, answer.refresh_expires_in),
+    )
+
+
+def read_client_token(request: Request, response: Response, now: datetime) -> ClientToken:
+    """Return the app's own token.
+
+    Raises:
+        SignInFailed: OAuth said no, with whatever HTTP status.
+        UnexpectedResponse: neither a token nor an OAuth error.
+    """
+    answer = _token_answer(request, response)
+    return ClientToken(
+        access_token=Secret(answer.access_token), issued_at=now, expires_at=lifetime_end(now, answer.expires_in)
+    )
+
+
+def read_qr_code(
+    request: Request, response: Response, ticket: Secret, scopes: tuple[str, ...], now: datetime
+) -> QrCode:
+    """Return the QR code of an answer, with our ticket in it.
+
+    Raises:
+        SignInFailed: OAuth said no.
+        UnexpectedResponse: there is no address to draw, or no place for the ticket in it.
+    """
+    document = _accepted(request, response)
+    answer = structured(_QrCodeAnswer, request, response, document)
+    url = answer.scan_qrcode_url
+    if not answer.token or url.count(TICKET) != 1 or not (url.isascii() and url.isprintable()):
+        raise unexpected(request, response, "it has no QR code with a place for our ticket", log_id_of(document))
+    return QrCode(
+        url=url.replace(TICKET, f"client_ticket={ticket.reveal()}"),
+        token=Secret(answer.token),
+        client_ticket=ticket,
+        scopes=scopes,
+        begun_at=now,
+    )
+
+
+def read_qr_answer(request: Request, response: Response) -> QrAnswer:
+    """Return how a QR code is doing; the code of a confirmed one is decoded here, once.
+
+    Raises:
+        SignInFailed: OAuth said no.
+        UnexpectedResponse: there is no status.
+    """
+    document = _accepted(request, response)
+    answer = structured(_QrStatusAnswer, request, response, document)
+    if not answer.status:
+        raise unexpected(request, response, "it has no status", log_id_of(document))
+    uri, _mark, query = answer.redirect_uri.partition("?")
+    try:
+        callback = callback_of(query)
+    except InvalidInput:
+        raise unexpected(
+            request, response, "a parameter of its redirect URI comes twice", log_id_of(document)
+        ) from None
+    if callback.error:
+        raise failed(plain(callback.error), plain(callback.error_description), log_id_of(document), response.status)
+    return QrAnswer(
+        status=plain(answer.status),
+        client_ticket=answer.client_ticket,
+        # Two tables disagree on where the code is: in the redirect URI, or in a field of its own.
+        code=callback.code or Secret(answer.code),
+        redirect_uri=uri,
     )
 
 
@@ -156,8 +241,36 @@ class _TokenAnswer:
         return self.access_token, self.refresh_token
 
 
+@frozen(kw_only=True)
+class _QrCodeAnswer:
+    scan_qrcode_url: str = ""
+    token: str = ""
+
+
+@frozen(kw_only=True)
+class _QrStatusAnswer:
+    status: str = ""
+    client_ticket: str = ""
+    redirect_uri: str = ""
+    code: str = ""
+
+
+def _token_answer(request: Request, response: Response) -> _TokenAnswer:
+    document = _accepted(request, response)
+    answer = structured(_TokenAnswer, request, response, document)
+    if not answer.access_token:
+        raise unexpected(request, response, "it has neither access_token nor error", log_id_of(document))
+    if not all(token.isascii() and token.isprintable() and " " not in token for token in answer.tokens):
+        raise unexpected(request, response, "a token holds characters that cannot be sent", log_id_of(document))
+    return answer
+
+
 def _form(endpoints: Endpoints, path: str, app: App, **fields: str) -> Request:
-    form = {"client_key": app.client_key, "client_secret": app.client_secret.reveal(), **fields}
+    credentials = {"client_key": app.client_key, "client_secret": app.client_secret.reveal()}
+    return _posted(endpoints, path, credentials | fields)
+
+
+def _posted(endpoints: Endpoints, path: str, fields: Mapping[str, str]) -> Request:
     return Request(
         method="POST",
         url=endpoints.at(path),
@@ -166,7 +279,7 @@ def _form(endpoints: Endpoints, path: str, app: App, **fields: str) -> Request:
             "Cache-Control": "no-cache",
             "Accept": "application/json",
         },
-        body=urlencode(form).encode(),
+        body=urlencode(fields).encode(),
     )
 
 

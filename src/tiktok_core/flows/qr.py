@@ -1,0 +1,100 @@
+"""Signing in by a QR code that the person scans with the phone: asking for one, asking after it, and both in a loop."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from attrs import evolve
+
+from tiktok_core.domain.app import DEFAULT_SCOPES, check_scopes
+from tiktok_core.domain.pkce import make_state
+from tiktok_core.domain.qr import QrAnswer, QrCheck, QrCode, QrStatus, granted_code_of_qr
+from tiktok_core.domain.retry import Operation
+from tiktok_core.domain.sign_in import check_age
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.errors import ServerError, SignInFailed, TikTokError, TransportError
+from tiktok_core.flows.exchange import Context, exchange
+from tiktok_core.flows.sign_in import spend
+from tiktok_core.wire.oauth import check_qr_code_request, qr_code_request, read_qr_answer, read_qr_code
+
+__all__ = ["begin_qr", "check_qr", "sign_in_by_qr"]
+
+PAUSE: Final = 2.0
+"""Seconds between two questions; TikTok names no interval."""
+ANY_PORT: Final = 3455
+"""Stands for a wildcard, since nobody is sent back to it."""
+
+
+async def begin_qr(context: Context, scopes: Iterable[str] | None) -> QrCode:
+    """Return a new QR code, with a ticket of ours in it.
+
+    Raises:
+        InvalidSettings: an unknown scope.
+    """
+    wanted = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
+    ticket = Secret(make_state(context.entropy))
+    request = qr_code_request(context.app, context.endpoints, wanted)
+    read = partial(read_qr_code, ticket=ticket, scopes=wanted, now=context.clock.now())
+    return await exchange(context, request, read, Operation.READ)
+
+
+async def check_qr(context: Context, begun: QrCode) -> QrCheck:
+    """Ask once how a QR code is doing; a confirmed one's code is spent and its tokens are kept."""
+    check_age(begun.begun_at, context.clock.now())
+    answer = await _asked(context, begun)
+    if answer.status != QrStatus.CONFIRMED:
+        return QrCheck(status=answer.status)
+    return QrCheck(status=answer.status, open_id=(await _spent(context, begun, answer)).open_id)
+
+
+async def sign_in_by_qr(
+    context: Context,
+    show: Callable[[QrCode], None],
+    scopes: Iterable[str] | None,
+    on_status: Callable[[str], None] | None,
+    limit: float,
+) -> Tokens:
+    """Show a QR code, and another one whenever it ends, until somebody has agreed.
+
+    Raises:
+        SignInFailed: nobody has in time, or the code was used elsewhere.
+    """
+    end = context.clock.now() + timedelta(seconds=limit)
+    begun: QrCode | None = None
+    status = ""
+    trouble: TikTokError | None = None
+    while (left := (end - context.clock.now()).total_seconds()) > 0:
+        if begun is None:
+            begun, status = await begin_qr(context, scopes), QrStatus.NEW
+            show(begun)
+        await context.clock.sleep(min(PAUSE, left))
+        patience = evolve(context.patience, deadline=min(context.patience.deadline, max(PAUSE, left)))
+        try:
+            answer = await _asked(evolve(context, patience=patience), begun)
+        except (TransportError, ServerError) as error:
+            # A question that got no answer can be asked again as long as there is time.
+            trouble = error
+            continue
+        trouble = None
+        if on_status is not None and answer.status != status:
+            on_status(answer.status)
+        status = answer.status
+        if status == QrStatus.CONFIRMED:
+            return await _spent(context, begun, answer)
+        if status == QrStatus.UTILISED:
+            raise SignInFailed("utilised", "the QR code was used, and not for this sign-in; start it again")
+        if status == QrStatus.EXPIRED:
+            begun = None
+    raise trouble or SignInFailed("no_answer", f"nobody has agreed within {limit:.0f} seconds; sign in again")
+
+
+async def _asked(context: Context, begun: QrCode) -> QrAnswer:
+    request = check_qr_code_request(context.app, context.endpoints, begun.token)
+    return await exchange(context, request, read_qr_answer, Operation.READ)
+
+
+async def _spent(context: Context, begun: QrCode, answer: QrAnswer) -> Tokens:
+    code = granted_code_of_qr(begun, answer)
+    # Which redirect URI belongs to a code that came this way is written nowhere: the one it came with, or else the app's.
+    return await spend(context, code, answer.redirect_uri or context.app.redirect_on(ANY_PORT), None)

@@ -254,7 +254,7 @@ class PostingRefused(ApiError):
 
 
 class ServerError(ApiError):
-    """TikTok's own trouble (`internal_error`, HTTP 5xx)."""
+    """TikTok's own trouble (`internal_error`, HTTP 408 or 5xx)."""
 
 
 @define(eq=False, slots=False, repr=False)

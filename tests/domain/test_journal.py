@@ -24,7 +24,7 @@ from tiktok_core.domain.journal import (
     settled,
     told,
     unknown,
-    upload_ended,
+    upload_left,
 )
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -141,9 +141,9 @@ def test_an_unknown_outcome_is_settled_either_way() -> None:
 
 def test_an_upload_url_lives_an_hour_from_its_init() -> None:
     """Counted from when the init left, which is before TikTok counts."""
-    assert upload_ended(record(), NOW)
-    assert not upload_ended(uploading(), NOW + timedelta(minutes=59))
-    assert upload_ended(uploading(), NOW + timedelta(hours=1))
+    assert upload_left(record(), NOW) == 0
+    assert upload_left(uploading(), NOW + timedelta(minutes=59)) == 60
+    assert upload_left(uploading(), NOW + timedelta(hours=1)) == 0
 
 
 @given(st.integers(0, 69_999_999))

@@ -8,6 +8,7 @@ Everything passes byte for byte until a fault meets a request. Faults are spelle
 
 - `reset-request:N`: the connection is reset after N bytes of the request, head included, were passed on. With 0 the server
   sees nothing of it; with more than there are it sees all, and the client does not hear whether it did.
+- `reset-body:N`: likewise, with N counted from the end of the head.
 - `reset-answer:N`: the whole request is passed on; after N bytes of the answer the connection is reset. With 0 the server
   has dealt with the request, and the client hears nothing.
 - `cut-answer:N`: likewise, but the connection is closed in good order, as if the answer ended there.
@@ -33,7 +34,7 @@ from attrs import define, field, frozen
 
 __all__ = ["FaultProxy", "ProxyFault"]
 
-What: TypeAlias = Literal["reset-request", "reset-answer", "cut-answer", "delay-answer", "refuse"]
+What: TypeAlias = Literal["reset-request", "reset-body", "reset-answer", "cut-answer", "delay-answer", "refuse"]
 
 BLOCK: Final = 1 << 16
 LONGEST_HEAD: Final = 1 << 18
@@ -71,7 +72,7 @@ class ProxyFault:
         return cls(cast(What, found[1]), float(found[2]))
 
     def __str__(self) -> str:
-        return f"{self.what}:{self.amount:g}"
+        return f"{self.what}:{self.amount:.12g}"
 
 
 @define(eq=False)
@@ -385,15 +386,16 @@ class _Talk:
     async def _request(self, head: bytes) -> None:
         length = LENGTH.search(head)
         left = math.inf if CHUNKED.search(head) else int(length[1]) if length else 0
-        limit = min(self._amount("reset-request"), len(head) + left)
+        cut: What = "reset-body" if "reset-body" in self._faults else "reset-request"
+        limit = min(self._amount(cut) + (len(head) if cut == "reset-body" else 0), len(head) + left)
         if limit == 0:
-            self._break("reset-request")
+            self._break(cut)
         async for block in self._pieces(head, left):
             part = block[: int(min(limit - self._passed, len(block)))]
             await self._pass_on(part)
             self._passed += len(part)
-            if self._passed == limit and "reset-request" in self._faults:
-                self._break("reset-request")
+            if self._passed == limit and cut in self._faults:
+                self._break(cut)
 
     async def _pieces(self, head: bytes, left: float) -> AsyncIterator[bytes]:
         yield head

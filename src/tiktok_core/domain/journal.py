@@ -36,7 +36,7 @@ __all__ = [
     "settled",
     "told",
     "unknown",
-    "upload_ended",
+    "upload_left",
 ]
 
 KEEP: Final = timedelta(days=90)
@@ -242,9 +242,9 @@ def settled(record: Record, now: datetime, *, posted: bool) -> Record:
     return ended(record, now)
 
 
-def upload_ended(record: Record, now: datetime) -> bool:
-    """Whether the hour of the upload URL is over."""
-    return record.init_at is None or now >= record.init_at + UPLOAD_LIFE
+def upload_left(record: Record, now: datetime) -> float:
+    """Return the seconds that the upload URL still lives; none or less when its hour is over."""
+    return (record.init_at + UPLOAD_LIFE - now).total_seconds() if record.init_at else 0.0
 
 
 def learned_chunk(records: Iterable[Record]) -> int | None:

@@ -48,6 +48,7 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
         except PASSING as error:
             misses += 1
             if misses < MISSES:
+                pause = max(pause, error.retry_after) if isinstance(error, RateLimited) else pause
                 continue
             if known is None:
                 raise

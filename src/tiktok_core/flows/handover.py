@@ -18,7 +18,7 @@ from tiktok_core.domain.journal import (
     proved_offset,
     told,
     unknown,
-    upload_ended,
+    upload_left,
 )
 from tiktok_core.domain.publishing import Publication, poll_pause
 from tiktok_core.errors import TikTokError, UploadExpired
@@ -64,7 +64,7 @@ async def hand_over(
             return progressed
         hold = evolve(hold, record=progressed.record)
     record = hold.record
-    if upload_ended(record, context.clock.now()):
+    if upload_left(record, context.clock.now()) <= 0:
         return await _expired(context, hold, UploadExpired(record.publish_id, "its upload URL has lived for an hour"))
     first, last = next_chunk(record)
     await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST))

@@ -165,16 +165,20 @@ class Run:
 
     def _doubted(self, trouble: TikTokError, *, is_further: bool) -> float:
         self._doubts = 1 if is_further else self._doubts + 1
-        if self._doubts >= DOUBTS:
+        is_far = isinstance(trouble, RateLimited) and trouble.retry_after > self.context.patience.deadline
+        if is_far or self._doubts >= DOUBTS:
             raise trouble
-        pause = backoff(self._doubts, self.context.jitter())
-        return max(pause, trouble.retry_after) if isinstance(trouble, RateLimited) else pause
+        return self._pause_after(trouble, self._doubts)
 
     def _missed(self, error: TikTokError) -> float:
         self._misses += 1
         if self._misses >= MISSES:
             raise self._still(error) from error
-        return backoff(self._misses, self.context.jitter())
+        return self._pause_after(error, self._misses)
+
+    def _pause_after(self, trouble: TikTokError, times: int) -> float:
+        pause = backoff(times, self.context.jitter())
+        return max(pause, trouble.retry_after) if isinstance(trouble, RateLimited) else pause
 
     def _check_patience(self, pause: float) -> None:
         if self.record.stage is not Stage.PROCESSING and self._is_ours:

@@ -7,12 +7,14 @@ from typing import Final
 from attrs import evolve, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.journal import Record, next_chunk
+from tiktok_core.domain.journal import Record, next_chunk, upload_left
 from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.retry import Operation
 from tiktok_core.errors import (
     Interrupted,
     NotSent,
+    RateLimited,
     SourceChanged,
     TikTokError,
     UnexpectedRedirect,
@@ -29,7 +31,7 @@ __all__ = ["Doubt", "Film", "check_film", "send_next"]
 COMPLETE: Final = (200, 201)
 """The guide names 201 for the last chunk; clients have seen 200, too."""
 PARTIAL: Final = 206
-PASSING: Final = (408, 429)
+TOO_MANY: Final = "rate_limit_exceeded"
 
 
 @frozen(kw_only=True)
@@ -86,6 +88,8 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
     chunk = next_chunk(record)
     check_film(film, record)
     request = chunk_request(record.upload_url, film.source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
+    # As slow as the line, but what outlives its upload URL comes to nothing.
+    request = evolve(request, time_limit=upload_left(record, context.clock.now()))
     try:
         answer = await exchange(context, request, read_chunk_answer, Operation.CHUNK, account=record.account)
     except SourceChanged as error:
@@ -125,8 +129,10 @@ def _read(answer: ChunkAnswer, record: Record, last: int) -> int | Doubt:
         return end
     if status == PARTIAL:
         return _partial(answer, record, end, is_last=is_last)
+    if status == 429:
+        return Doubt(RateLimited(TOO_MANY, "", "", status, explain(TOO_MANY), answer.retry_after))
     refusal = _refusal(answer, record)
-    if status >= 500 or status in PASSING:
+    if status >= 500 or status == 408:
         return Doubt(refusal)
     if status == 416:
         return Doubt(refusal, answer.uploaded, refused=True)

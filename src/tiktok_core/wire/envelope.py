@@ -99,7 +99,7 @@ def read_json(request: Request, response: Response) -> Mapping[str, Any]:
 
     Raises:
         UnexpectedRedirect: the answer sends elsewhere.
-        RateLimited, ServerError: HTTP 429 or 5xx without a JSON object.
+        RateLimited, ServerError: HTTP 429, or 408 or 5xx, without a JSON object.
         UnexpectedResponse: anything else that is no JSON object, or one that is too long.
     """
     if 300 <= response.status < 400:
@@ -119,7 +119,7 @@ def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
     """Return the `data` of a v2 answer; an absent one is empty.
 
     Raises:
-        ApiError: TikTok answered with a code other than `ok`; the class follows the code, or HTTP 429 or 5xx.
+        ApiError: TikTok answered with a code other than `ok`; the class follows the code, or HTTP 408, 429 or 5xx.
         UnexpectedResponse: the answer has no envelope.
     """
     document = read_json(request, response)
@@ -159,12 +159,12 @@ def unexpected(request: Request, response: Response, reason: str, log_id: str = 
 def unreadable(
     request: Request, response: Response, reason: str, log_id: str = ""
 ) -> RateLimited | ServerError | UnexpectedResponse:
-    """Return the error for an answer without TikTok's own: HTTP 429 and 5xx speak for themselves."""
+    """Return the error for an answer without TikTok's own: HTTP 408, 429 and 5xx speak for themselves."""
     log_id = log_id or log_id_of(response.headers)
     if response.status == 429:
         code = "rate_limit_exceeded"
         return RateLimited(code, "", log_id, 429, explain(code), retry_after(response.headers))
-    if response.status >= 500:
+    if _is_trouble(response.status):
         return ServerError(
             f"http_{response.status}", "TikTok's own error did not come with it", log_id, response.status
         )
@@ -184,8 +184,13 @@ def _api_error(code: str, message: str, log_id: str, response: Response) -> ApiE
     explanation = explain(code)
     if code == "rate_limit_exceeded" or response.status == 429:
         return RateLimited(code, message, log_id, response.status, explanation, retry_after(response.headers))
-    default = ServerError if response.status >= 500 else ApiError
+    default = ServerError if _is_trouble(response.status) else ApiError
     return CLASSES.get(code, default)(code, message, log_id, response.status, explanation)
+
+
+def _is_trouble(status: int) -> bool:
+    # 408: the server has given up waiting for the request. As after a 5xx, nobody knows what was done with it.
+    return status == 408 or status >= 500
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

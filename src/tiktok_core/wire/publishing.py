@@ -18,7 +18,7 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication, Ticket
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import ForeignUploadHost
-from tiktok_core.wire.envelope import api_request, open_envelope, structured, unexpected
+from tiktok_core.wire.envelope import api_request, open_envelope, retry_after, structured, unexpected
 from tiktok_core.wire.http import FileSlice, Request, Response, Source
 
 __all__ = [
@@ -138,16 +138,19 @@ class ChunkAnswer:
         status: HTTP status.
         uploaded: bytes that it has, as far as it says; TikTok does not define whether its figure is a count or the
             last offset, so this may be one too few.
+        retry_after: seconds to wait after a 429.
     """
 
     status: int
     uploaded: int | None
+    retry_after: float = 0.0
 
 
 def read_chunk_answer(_request: Request, response: Response) -> ChunkAnswer:
     """Return the answer to a chunk; its body is undocumented and not read."""
     found = CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    return ChunkAnswer(response.status, int(found[1]) if found else None)
+    wait = retry_after(response.headers) if response.status == 429 else 0.0
+    return ChunkAnswer(response.status, int(found[1]) if found else None, wait)
 
 
 def status_request(endpoints: Endpoints, access_token: Secret, publish_id: str) -> Request:

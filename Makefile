@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-refresh docs bench fmt clean
+.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh docs bench fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each
 
 prove-sockets: setup  ## 1,000 random schedules of broken connections over each transport
 	@SOCKET_SCHEDULES=1000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_sockets.py
+
+prove-kills: setup  ## kill, fill the disk and break it at every write and every word with TikTok (needs strace)
+	@KILLS=all $(BIN)/python -m pytest -q -s --timeout=7200 tests/proofs/test_kills.py
 
 prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks that renew one sign-in
 	@REFRESH_ROUNDS=100 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_refresh.py

@@ -1,11 +1,16 @@
 """The commands about accounts, and the options that may stand anywhere."""
 
 import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
+from tiktok_adapters.assembly import load_settings, token_file
 from tiktok_adapters.simulator import Creator, SimulatedTikTok
+from tiktok_adapters.stores.sqlite import SqliteTokenStore
 
 
 @pytest.mark.parametrize("arguments", [("--json", "accounts"), ("accounts", "--json")])
@@ -16,6 +21,22 @@ def test_accounts_lists_no_token(arguments: tuple[str, ...], cli: Any, signed_in
     (account,) = json.loads(result.stdout)["accounts"]
     assert list(account) == ["open_id", "scope", "expires_at", "refresh_expires_at"]
     assert (account["open_id"], account["scope"]) == (signed_in, "user.info.basic,video.publish,video.upload")
+
+
+@pytest.mark.parametrize(("days", "word"), [(-1, "ended"), (29, "ends")])
+def test_a_sign_in_that_ends_soon_is_told(
+    days: int, word: str, cli: Any, signed_in: str, environ: dict[str, str]
+) -> None:
+    """From 30 days before its end, the list says beside the document who has to sign in again."""
+    settings = load_settings({}, environ)
+    end = datetime.now(UTC) + timedelta(days=days)
+    with closing(SqliteTokenStore(token_file(settings.home, settings.app()))) as store:
+        tokens = store.load(signed_in)
+        assert tokens is not None
+        store.save(signed_in, evolve(tokens, refresh_expires_at=end))
+    result = cli("accounts", "--json")
+    assert len(json.loads(result.stdout)["accounts"]) == 1
+    assert f"The sign-in of {signed_in} {word} on {end:%Y-%m-%d}: sign in again" in result.stderr
 
 
 def test_nobody_is_an_empty_list(cli: Any, tmp_path: Any) -> None:

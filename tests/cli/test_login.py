@@ -1,20 +1,26 @@
-"""`tiktok login` as a person meets it: as a process, with a page, a listener and a pasted answer."""
+"""`tiktok login` as a person meets it: as a process, with a page, a listener, a pasted answer and a QR code."""
 
 import http.client
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+import segno
 
 from tiktok_adapters import connect
 from tiktok_adapters.cli.person import consent
-from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.clocks import SystemClock
+from tiktok_adapters.sign_in import Answers
+from tiktok_adapters.simulator import Creator, SimulatedTikTok, callback_values
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Hides = Callable[[str], str]
@@ -180,3 +186,242 @@ def test_tokens_that_cannot_be_kept_are_found_out_before_anybody_is_asked(cli: A
     assert result.exit_code == 1
     assert "http" not in result.stdout
     assert len(result.stderr.splitlines()) == 1
+
+
+# --- A code alone -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelled", [str, lambda code: quote(code, safe="")])
+def test_a_code_alone_can_be_pasted(
+    spelled: Callable[[str], str], process: Start, sim: SimulatedTikTok, hides: Hides
+) -> None:
+    """The code will do, plain or as an address spells it, and it is said what that is worth; a word is not a code."""
+    running = process("login", "--no-browser")
+    code = callback_values(sim.authorize(_page(running)))["code"]
+    stdout, stderr = running.communicate(f"what?\n{spelled(code)}\n", timeout=30)
+    assert running.returncode == 0, stderr
+    assert stderr.count("not the answer") == 1
+    assert "only PKCE" in stderr
+    assert "Signed in as Maker One" in hides(stdout)
+    hides(stderr)
+
+
+def test_a_code_of_another_sign_in_is_refused(process: Start, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
+    """What somebody else was given signs nobody in: TikTok finds that the verifier does not fit."""
+    with connect(environ=environ) as client:
+        other = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+    running = process("login", "--no-browser")
+    _page(running)
+    _stdout, stderr = running.communicate(callback_values(sim.authorize(other.url))["code"] + "\n", timeout=30)
+    assert running.returncode == 4
+    assert "Sign-in failed" in stderr
+    with connect(environ=environ) as client:
+        assert client.accounts() == ()
+
+
+def test_a_web_apps_code_is_taken_with_a_warning(process: Start, sim: SimulatedTikTok) -> None:
+    """TikTok documents the check of PKCE for desktop apps alone, so for a web app the whole address is recommended."""
+    running = process("login", "--no-browser", env={"TIKTOK_REDIRECT_URI": "https://app.example.com/callback/"})
+    code = callback_values(sim.authorize(_page(running)))["code"]
+    _stdout, stderr = running.communicate(f"{code}\n", timeout=30)
+    assert running.returncode == 0, stderr
+    assert "the whole address is the safer answer" in stderr
+
+
+def test_without_a_challenge_a_code_alone_is_no_answer(process: Start, sim: SimulatedTikTok) -> None:
+    """Where nothing ties a code to this sign-in, the whole address is asked for, and taken."""
+    web = {"TIKTOK_REDIRECT_URI": "https://app.example.com/callback/"}
+    running = process("login", "--no-browser", "--challenge", "none", env=web)
+    page = _page(running)
+    assert "code_challenge" not in page
+    callback = sim.authorize(page)
+    _stdout, stderr = running.communicate(f"{callback_values(callback)['code']}\n{callback}\n", timeout=30)
+    assert running.returncode == 0, stderr
+    assert stderr.count("not the answer") == 1
+    assert "or the code" not in stderr
+
+
+def test_the_challenge_can_be_chosen(process: Start, sim: SimulatedTikTok) -> None:
+    """An app of which TikTok wants the RFC's spelling can have it."""
+    sim.switches.pkce = "base64url"
+    running = process("login", "--no-browser", "--challenge", "base64url")
+    assert _get(sim.authorize(_page(running))) == 200
+    _stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 0, stderr
+
+
+# --- Which account ----------------------------------------------------------------------------------------------------
+
+
+def test_another_account_than_the_one_wanted_is_told(process: Start, sim: SimulatedTikTok, signed_in: str) -> None:
+    """Whoever signs in is kept, and it is said that it is somebody else, new here, and how to choose."""
+    sim.creators.append(Creator(open_id="-000Second", username="maker_two", nickname="Maker Two"))
+    running = process("login", "--no-browser", "--account", signed_in)
+    assert _get(sim.authorize(_page(running), account="maker_two")) == 200
+    stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 0, stderr
+    assert "Signed in as Maker Two (-000Second)" in stdout
+    assert f"-000Second has signed in, and not {signed_in}, which was wanted" in stderr
+    assert "tiktok login --switch" in stderr
+    assert f"This account is new here, beside {signed_in}" in stderr
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_the_same_account_again_is_nothing_to_tell(process: Start, sim: SimulatedTikTok) -> None:
+    """Signing in anew says nothing about other accounts."""
+    running = process("login", "--no-browser")
+    assert _get(sim.authorize(_page(running))) == 200
+    _stdout, stderr = running.communicate(timeout=30)
+    assert "wanted" not in stderr
+    assert "new here" not in stderr
+
+
+def test_a_switch_of_accounts_asks_for_the_page(process: Start, sim: SimulatedTikTok, signed_in: str) -> None:
+    """With --switch TikTok shows its page, where it would otherwise take the session it knows."""
+    sim.switches.auto_auth = True
+    sim.creators.append(Creator(open_id="-000Second", username="maker_two"))
+    running = process("login", "--no-browser", "--switch")
+    page = _page(running)
+    assert parse_qs(urlsplit(page).query)["disable_auto_auth"] == ["1"]
+    assert _get(sim.authorize(page, account="maker_two")) == 200
+    stdout, _stderr = running.communicate(timeout=30)
+    assert "-000Second" in stdout
+    assert signed_in not in stdout
+
+
+# --- The end of the wait ----------------------------------------------------------------------------------------------
+
+
+def test_five_minutes_are_waited_and_no_longer(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After that the login ends with status 4, and nobody listens any more."""
+    wait, usual, waited = Answers.wait, Answers.wait.__defaults__ or (), []
+
+    def wait_less(answers: Answers, *seconds: float) -> str:
+        waited.extend(seconds or usual)
+        return wait(answers, 0.05)
+
+    monkeypatch.setattr(Answers, "wait", wait_less)
+    result = cli("login", "--no-browser")
+    assert waited == [300.0]
+    assert result.exit_code == 4
+    assert "nobody answered" in result.stderr
+    page = next(line for line in result.stdout.splitlines() if line.startswith("http"))
+    with pytest.raises(ConnectionRefusedError):
+        _get(_redirect(page))
+
+
+# --- By QR code -------------------------------------------------------------------------------------------------------
+
+
+def _said(output: str) -> str:
+    return next(line for line in output.splitlines() if line.startswith("aweme://"))
+
+
+def test_a_phone_can_sign_in(process: Start, sim: SimulatedTikTok, hides: Hides) -> None:
+    """The QR code is drawn, what it says stands below it alone on its line, and the phone's answer ends the wait."""
+    running = process("login", "--qr", "--scope", "user.info.basic", env={"PYTHONIOENCODING": "utf-8"})
+    assert running.stdout is not None
+    drawn = []
+    while not (line := running.stdout.readline()).startswith("aweme://"):
+        drawn.append(line.rstrip("\n"))
+    assert len(drawn) > 15
+    assert set("".join(drawn)) <= set(" \u2580\u2584\u2588")
+    sim.scan(line.strip(), allow=None)
+    sim.scan(line.strip())
+    stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 0, stderr
+    assert "Signed in as Maker One" in hides(stdout)
+    hides(stderr)
+    assert sim.count("authorize") == 0
+
+
+class Phone:
+    """Scans what the command draws, while the command sleeps: its clock is the phone's cue."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *acts: Callable[[str], None]) -> None:
+        self.seen: list[str] = []
+        self.acts = list(acts)
+        make = segno.make
+
+        def make_and_see(text: str, **options: Any) -> Any:
+            self.seen.append(text)
+            return make(text, **options)
+
+        monkeypatch.setattr(segno, "make", make_and_see)
+        monkeypatch.setattr(SystemClock, "sleep", self._sleep)
+
+    def _sleep(self, _seconds: float) -> None:
+        if self.acts:
+            self.acts.pop(0)(self.seen[-1])
+
+
+def test_with_json_the_qr_code_is_on_standard_error(
+    cli: Any, sim: SimulatedTikTok, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard output is the document alone; what is drawn is what the line below it says."""
+    phone = Phone(monkeypatch, sim.scan)
+    result = cli("login", "--qr", "--json")
+    assert json.loads(result.stdout)["open_id"] == sim.creator.open_id
+    assert phone.seen == [_said(result.stderr)]
+
+
+def test_each_step_at_the_phone_is_told(cli: Any, sim: SimulatedTikTok, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scanned, ended and drawn anew, agreed to."""
+    phone = Phone(
+        monkeypatch,
+        lambda url: sim.scan(url, allow=None),
+        lambda url: sim.scan(url, allow=False),
+        lambda _url: None,
+        sim.scan,
+    )
+    result = cli("login", "--qr")
+    assert result.exit_code == 0, result.stderr
+    assert "It was scanned. Agree on the phone." in result.stderr
+    assert "has ended; here is another one" in result.stderr
+    assert len(phone.seen) == 2
+
+
+@pytest.mark.parametrize("option", [("--switch",), ("--no-browser",), ("--challenge", "hex")])
+def test_options_of_a_page_mean_nothing_to_a_qr_code(option: tuple[str, ...], cli: Any) -> None:
+    """They are refused before anything is asked."""
+    result = cli("login", "--qr", *option)
+    assert result.exit_code == 2
+    assert "opens no page" in result.stderr
+
+
+def test_without_the_library_it_is_said_what_to_install(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence names the extra."""
+    monkeypatch.setitem(sys.modules, "segno", None)
+    monkeypatch.delitem(sys.modules, "tiktok_adapters.sign_in.qr", raising=False)
+    result = cli("login", "--qr")
+    assert result.exit_code == 1
+    assert "tiktok-open[cli]" in result.stderr
+
+
+def test_a_narrow_terminal_is_told_of(environ: dict[str, str], sim: SimulatedTikTok) -> None:
+    """A QR code that will be wrapped cannot be read, and it is said how wide the terminal would have to be."""
+    leader, follower = pty.openpty()
+    running = subprocess.Popen(
+        [sys.executable, "-c", "from tiktok_adapters.cli import main; main()", "login", "--qr"],
+        stdin=subprocess.DEVNULL,
+        stdout=follower,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environ, "COLUMNS": "40", "PYTHONIOENCODING": "utf-8"},
+    )
+    os.close(follower)
+    try:
+        shown = ""
+        while "aweme://" not in shown or not shown.endswith("\n"):
+            shown += os.read(leader, 65536).decode("utf-8", "replace")
+        sim.scan(_said(shown))
+        with suppress(OSError):  # The end of a terminal.
+            while os.read(leader, 65536):
+                pass
+        _stdout, stderr = running.communicate(timeout=30)
+    finally:
+        running.kill()
+        running.communicate()
+        os.close(leader)
+    assert running.returncode == 0
+    assert "has 40 columns and the QR code needs" in stderr

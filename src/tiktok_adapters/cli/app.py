@@ -19,7 +19,7 @@ from tiktok_adapters.cli.common import common, wants_json
 __all__ = ["LazyGroup", "tiktok"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "login": ("account", "Sign in to TikTok and keep the tokens."),
+    "login": ("login", "Sign in to TikTok and keep the tokens."),
     "accounts": ("account", "List the signed-in accounts."),
     "whoami": ("account", "Show the account's profile."),
     "refresh": ("account", "Renew the account's tokens now."),

@@ -1,4 +1,4 @@
-"""Bringing the answer of TikTok's page back: a listener on the loopback redirect URI, a browser, a pasted URL.
+"""Bringing the answer of TikTok's page back: a listener on the loopback redirect URI, a browser, a pasted answer, a QR code.
 
 What belongs here: how an answer reaches this process, and the one check that it belongs to this sign-in. What it is
 worth is decided by the core.

@@ -1,4 +1,4 @@
-"""Reading a callback URL that a person pastes into the terminal.
+"""Reading the answer that a person pastes into the terminal: a callback URL, or its code alone.
 
 What belongs here: lines of standard input, read beside other work.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tiktok_adapters.sign_in import Answers, belongs
+from tiktok_core.domain.sign_in import bare_code
 
 __all__ = ["read_pasted"]
 
@@ -18,13 +19,19 @@ LONGEST: Final = 8192
 
 
 def read_pasted(
-    answers: Answers, accepts: Callable[[str], bool], *, refused: Callable[[], None], is_only_way: bool
+    answers: Answers,
+    accepts: Callable[[str], bool],
+    *,
+    takes_codes: bool,
+    refused: Callable[[], None],
+    is_only_way: bool,
 ) -> None:
     """Begin to read standard input, and hand over the first line that is the answer of this sign-in.
 
     Args:
         answers: where the answer goes.
         accepts: whether a state is this sign-in's.
+        takes_codes: a code alone is an answer, too. It has no state, so that wants PKCE, and a person's own hand.
         refused: told of each line that is not its answer; reading goes on.
         is_only_way: nothing else can bring an answer, so the end of the input ends the wait.
     """
@@ -33,7 +40,7 @@ def read_pasted(
         for line in _lines():
             if not line:
                 continue
-            if belongs(line, accepts):
+            if belongs(line, accepts) or (takes_codes and bare_code(line)):
                 answers.put(line)
                 return
             refused()

@@ -112,10 +112,10 @@ def consent_page(
     )
     inside = (
         f"<h1>{escape(app.name)} wants to use your TikTok account</h1>\n"
-        f'<p class="note">{escape(note)}.</p>\n'
+        f'<p class="note">{escape(note)}</p>\n'
         f'<form method="post" action="?">{hidden}\n'
         f"<fieldset><legend>Account</legend>{accounts}</fieldset>\n"
-        f"<fieldset><legend>Let it</legend>{boxes}</fieldset>\n"
+        f"<fieldset><legend>Allow it to</legend>{boxes}</fieldset>\n"
         '<button class="go" name="decision" value="allow">Allow</button> '
         '<button name="decision" value="deny">Deny</button></form>'
     )

@@ -1,10 +1,12 @@
 """`tiktok login` as a person meets it: as a process, with a page, a listener, a pasted answer and a QR code."""
 
 import http.client
+import io
 import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,11 +17,12 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import segno
+from attrs import define, field
 
 from tiktok_adapters import connect
 from tiktok_adapters.cli.person import consent
 from tiktok_adapters.clocks import SystemClock
-from tiktok_adapters.sign_in import Answers
+from tiktok_adapters.sign_in import Answers, pasted
 from tiktok_adapters.simulator import Creator, SimulatedTikTok, callback_values
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -154,8 +157,6 @@ def test_a_redirect_elsewhere_is_pasted(redirect: str, process: Start, sim: Simu
 
 def test_a_taken_port_leaves_pasting(process: Start, sim: SimulatedTikTok) -> None:
     """A port that another program holds is named, and the answer can be pasted."""
-    import socket  # noqa: PLC0415
-
     with socket.create_server(("127.0.0.1", 0)) as other:
         redirect = f"http://127.0.0.1:{other.getsockname()[1]}/callback/"
         running = process("login", "--no-browser", env={"TIKTOK_REDIRECT_URI": redirect})
@@ -219,74 +220,131 @@ def test_a_code_of_another_sign_in_is_refused(process: Start, sim: SimulatedTikT
         assert client.accounts() == ()
 
 
-def test_a_web_apps_code_is_taken_with_a_warning(process: Start, sim: SimulatedTikTok) -> None:
+@define
+class Person:
+    """Somebody at the browser of a command that runs in this process, and at its terminal.
+
+    Attributes:
+        pages: what the browser was sent to.
+    """
+
+    sim: SimulatedTikTok
+    monkeypatch: pytest.MonkeyPatch
+    pages: list[str] = field(factory=list)
+
+    def agrees(self, **choices: Any) -> None:
+        """Decide on the page as soon as it opens, and follow where it leads."""
+
+        def open_browser(page: str) -> bool:
+            self.pages.append(page)
+            return _get(self.sim.authorize(page, **choices)) == 200
+
+        self.monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", open_browser)
+
+    def pastes(self, *lines: Callable[[str], str]) -> None:
+        """Agree, and paste lines that are made of where the browser was sent to."""
+        self.monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", self.pages.append)
+
+        def read_pasted(answers: Answers, accepts: Any, **options: Any) -> None:
+            callback = self.sim.authorize(self.pages[-1])
+            text = "".join(f"{line(callback)}\n" for line in lines)
+            self.monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+            pasted.read_pasted(answers, accepts, **options)
+
+        self.monkeypatch.setattr("tiktok_adapters.cli.login.read_pasted", read_pasted)
+
+
+@pytest.fixture
+def person(sim: SimulatedTikTok, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """Somebody who signs in."""
+    return Person(sim, monkeypatch)
+
+
+def _code(callback: str) -> str:
+    return callback_values(callback)["code"]
+
+
+WEB = {"TIKTOK_REDIRECT_URI": "https://app.example.com/callback/"}
+
+
+@pytest.mark.parametrize(("redirect", "warned"), [(WEB["TIKTOK_REDIRECT_URI"], True), ("taken", False)])
+def test_a_web_apps_code_is_taken_with_a_warning(redirect: str, warned: bool, cli: Any, person: Person) -> None:
     """TikTok documents the check of PKCE for desktop apps alone, so for a web app the whole address is recommended."""
-    running = process("login", "--no-browser", env={"TIKTOK_REDIRECT_URI": "https://app.example.com/callback/"})
-    code = callback_values(sim.authorize(_page(running)))["code"]
-    _stdout, stderr = running.communicate(f"{code}\n", timeout=30)
-    assert running.returncode == 0, stderr
-    assert "the whole address is the safer answer" in stderr
+    person.pastes(_code)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"http://127.0.0.1:{other.getsockname()[1]}/callback/"
+        result = cli("login", env={"TIKTOK_REDIRECT_URI": taken if redirect == "taken" else redirect})
+    assert result.exit_code == 0, result.stderr
+    assert "only PKCE" in result.stderr
+    assert ("the whole address is the safer answer" in result.stderr) == warned
 
 
-def test_without_a_challenge_a_code_alone_is_no_answer(process: Start, sim: SimulatedTikTok) -> None:
+def test_without_a_challenge_a_code_alone_is_no_answer(cli: Any, person: Person) -> None:
     """Where nothing ties a code to this sign-in, the whole address is asked for, and taken."""
-    web = {"TIKTOK_REDIRECT_URI": "https://app.example.com/callback/"}
-    running = process("login", "--no-browser", "--challenge", "none", env=web)
-    page = _page(running)
-    assert "code_challenge" not in page
-    callback = sim.authorize(page)
-    _stdout, stderr = running.communicate(f"{callback_values(callback)['code']}\n{callback}\n", timeout=30)
-    assert running.returncode == 0, stderr
-    assert stderr.count("not the answer") == 1
-    assert "or the code" not in stderr
+    person.pastes(_code, str)
+    result = cli("login", "--challenge", "none", env=WEB)
+    assert "code_challenge" not in person.pages[0]
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("not the answer") == 1
+    assert "or the code" not in result.stderr
 
 
-def test_the_challenge_can_be_chosen(process: Start, sim: SimulatedTikTok) -> None:
+def test_the_challenge_can_be_chosen(cli: Any, person: Person) -> None:
     """An app of which TikTok wants the RFC's spelling can have it."""
-    sim.switches.pkce = "base64url"
-    running = process("login", "--no-browser", "--challenge", "base64url")
-    assert _get(sim.authorize(_page(running))) == 200
-    _stdout, stderr = running.communicate(timeout=30)
-    assert running.returncode == 0, stderr
+    person.sim.switches.pkce = "base64url"
+    person.agrees()
+    result = cli("login", "--challenge", "base64url")
+    assert result.exit_code == 0, result.stderr
 
 
 # --- Which account ----------------------------------------------------------------------------------------------------
 
 
-def test_another_account_than_the_one_wanted_is_told(process: Start, sim: SimulatedTikTok, signed_in: str) -> None:
-    """Whoever signs in is kept, and it is said that it is somebody else, new here, and how to choose."""
+@pytest.fixture
+def second(sim: SimulatedTikTok) -> str:
+    """Another account that may sign in."""
     sim.creators.append(Creator(open_id="-000Second", username="maker_two", nickname="Maker Two"))
-    running = process("login", "--no-browser", "--account", signed_in)
-    assert _get(sim.authorize(_page(running), account="maker_two")) == 200
-    stdout, stderr = running.communicate(timeout=30)
-    assert running.returncode == 0, stderr
-    assert "Signed in as Maker Two (-000Second)" in stdout
-    assert f"-000Second has signed in, and not {signed_in}, which was wanted" in stderr
-    assert "tiktok login --switch" in stderr
-    assert f"This account is new here, beside {signed_in}" in stderr
+    return "-000Second"
 
 
-@pytest.mark.usefixtures("signed_in")
-def test_the_same_account_again_is_nothing_to_tell(process: Start, sim: SimulatedTikTok) -> None:
+def test_another_account_than_the_one_wanted_is_told(cli: Any, person: Person, signed_in: str, second: str) -> None:
+    """Whoever signs in is kept, and it is said that it is somebody else, new here, and how to choose."""
+    person.agrees(account="maker_two")
+    result = cli("login", "--account", signed_in)
+    assert result.exit_code == 0, result.stderr
+    assert f"Signed in as Maker Two ({second})" in result.stdout
+    assert f"{second} has signed in, and not {signed_in}, which was wanted" in result.stderr
+    assert "tiktok login --switch" in result.stderr
+    assert f"This account is new here, beside {signed_in}" in result.stderr
+
+
+def test_the_same_account_again_is_nothing_to_tell(cli: Any, person: Person, signed_in: str) -> None:
     """Signing in anew says nothing about other accounts."""
-    running = process("login", "--no-browser")
-    assert _get(sim.authorize(_page(running))) == 200
-    _stdout, stderr = running.communicate(timeout=30)
-    assert "wanted" not in stderr
-    assert "new here" not in stderr
+    person.agrees()
+    result = cli("login", "--account", signed_in)
+    assert "wanted" not in result.stderr
+    assert "new here" not in result.stderr
 
 
-def test_a_switch_of_accounts_asks_for_the_page(process: Start, sim: SimulatedTikTok, signed_in: str) -> None:
+def test_a_switch_of_accounts_asks_for_the_page(cli: Any, person: Person, signed_in: str, second: str) -> None:
     """With --switch TikTok shows its page, where it would otherwise take the session it knows."""
-    sim.switches.auto_auth = True
-    sim.creators.append(Creator(open_id="-000Second", username="maker_two"))
-    running = process("login", "--no-browser", "--switch")
-    page = _page(running)
-    assert parse_qs(urlsplit(page).query)["disable_auto_auth"] == ["1"]
-    assert _get(sim.authorize(page, account="maker_two")) == 200
-    stdout, _stderr = running.communicate(timeout=30)
-    assert "-000Second" in stdout
-    assert signed_in not in stdout
+    person.sim.switches.auto_auth = True
+    person.agrees(account="maker_two")
+    assert signed_in in cli("login").stdout
+    assert second in cli("login", "--switch").stdout
+    assert "disable_auto_auth" not in person.pages[0]
+    assert parse_qs(urlsplit(person.pages[1]).query)["disable_auto_auth"] == ["1"]
+
+
+def test_an_account_without_a_profile_has_its_id_for_a_name(cli: Any, person: Person) -> None:
+    """The name is a courtesy: where it is not granted, or cannot be had, the sign-in is complete all the same."""
+    person.agrees(scopes=["video.upload"])
+    result = cli("login")
+    assert f"Signed in as {person.sim.creator.open_id}." in result.stdout
+    assert "Not granted, though it was asked for: user.info.basic, video.publish" in result.stderr
+    person.agrees()
+    person.sim.faults.add("user_infox9=code:internal_error")
+    assert f"Signed in as {person.sim.creator.open_id}." in cli("login").stdout
 
 
 # --- The end of the wait ----------------------------------------------------------------------------------------------

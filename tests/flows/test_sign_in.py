@@ -18,10 +18,12 @@ from tiktok_core import (
     Interrupted,
     InvalidInput,
     InvalidSettings,
+    Response,
     Secret,
     SignInFailed,
     SignInRequired,
     StateMismatch,
+    UnexpectedResponse,
 )
 
 REDIRECT = "http://127.0.0.1:4000/callback/"
@@ -307,3 +309,40 @@ def test_an_app_that_may_not_have_a_token_is_told(bench: Any) -> None:
     with pytest.raises(SignInFailed, match="unauthorized_client") as raised:
         bench.run(bench.tiktok.client_token())
     assert raised.value.explanation is not None
+
+
+def answering(bench: Any, document: dict[str, Any]) -> None:
+    """Let the token endpoint answer this from now on."""
+    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
+    body = json.dumps(document).encode()
+    getattr(transport, "_port", transport)._handle = lambda _request: Response(200, {}, body)
+
+
+def test_tokens_of_nobody_are_not_kept(bench: Any) -> None:
+    """An answer to a code that names no account cannot be stored, and says so."""
+    begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
+    callback = bench.sim.authorize(begun.url)
+    answering(bench, {"access_token": "act.x", "refresh_token": "rft.x"})
+    with pytest.raises(UnexpectedResponse, match="open_id"):
+        bench.run(bench.tiktok.sign_in(begun, callback))
+    assert bench.store.accounts() == ()
+
+
+def test_tokens_of_another_account_are_not_kept(bench: Any) -> None:
+    """A renewal that brings somebody else's tokens changes nothing, and asks for a sign-in."""
+    account = bench.signed_in()
+    stored = bench.store.load(account.open_id)
+    answering(bench, {"access_token": "act.x", "refresh_token": "rft.x", "open_id": "-000Stranger"})
+    with pytest.raises(SignInRequired, match="another account"):
+        bench.run(account.refresh())
+    assert bench.store.load(account.open_id) == stored
+    assert bench.store.accounts() == (account.open_id,)
+
+
+def test_nobody_has_nothing_to_renew(bench: Any) -> None:
+    """After the tokens are gone, renewing asks for a sign-in and sends nothing."""
+    account = bench.signed_in()
+    bench.store.delete(account.open_id)
+    with pytest.raises(SignInRequired, match="nobody"):
+        bench.run(account.refresh())
+    assert bench.sim.count("token") == 1

@@ -1,8 +1,12 @@
 """Reading a pasted answer: which lines count, and when the end of the input ends the wait."""
 
+import contextlib
 import io
+import os
 import sys
 import threading
+from collections.abc import Callable
+from typing import TextIO
 
 import pytest
 
@@ -17,44 +21,89 @@ AUTHORIZATION = Authorization(
 )
 
 
-def _read(monkeypatch: pytest.MonkeyPatch, text: str, *, takes_codes: bool, is_only_way: bool = True) -> Answers:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    answers, refused = Answers(), []
-    read_pasted(
-        answers,
-        accepts_state(AUTHORIZATION),
-        takes_codes=takes_codes,
-        refused=lambda: refused.append(1),
-        is_only_way=is_only_way,
-    )
-    for thread in threading.enumerate():
-        if thread.name == "tiktok-pasted":
-            thread.join(20)
-    return answers
+def _in_memory(text: str) -> TextIO:
+    return io.StringIO(text)
+
+
+def _piped(text: str) -> TextIO:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        stream.write(text)
+    return os.fdopen(reader)
+
+
+@pytest.fixture(params=[_in_memory, _piped])
+def stdin(request: pytest.FixtureRequest) -> Callable[[str], TextIO]:
+    """Make a standard input of each kind: without a descriptor, and with one."""
+    make: Callable[[str], TextIO] = request.param
+    return make
+
+
+Read = Callable[..., Answers]
+
+
+@pytest.fixture
+def read(stdin: Callable[[str], TextIO], monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Read a text as standard input, to its end."""
+
+    def run(text: str, *, takes_codes: bool, is_only_way: bool = True) -> Answers:
+        answers = Answers()
+        with contextlib.closing(stdin(text)) as stream:
+            monkeypatch.setattr(sys, "stdin", stream)
+            read_pasted(
+                answers,
+                accepts_state(AUTHORIZATION),
+                takes_codes=takes_codes,
+                refused=lambda: None,
+                is_only_way=is_only_way,
+            )
+            for thread in threading.enumerate():
+                if thread.name == "tiktok-pasted":
+                    thread.join(20)
+        return answers
+
+    return run
 
 
 @pytest.mark.parametrize("line", [f"https://a.example/?code=x&state={STATE}", f"code=x&state={STATE}"])
 @pytest.mark.parametrize("takes_codes", [True, False])
-def test_an_address_with_its_state_counts(monkeypatch: pytest.MonkeyPatch, line: str, takes_codes: bool) -> None:
+def test_an_address_with_its_state_counts(read: Read, line: str, takes_codes: bool) -> None:
     """The whole address or its query, after lines that are something else."""
-    assert _read(monkeypatch, f"\n what?\n{line}\n", takes_codes=takes_codes).wait(1) == line
+    assert read(f"\n what?\n{line}\n", takes_codes=takes_codes).wait(1) == line
 
 
-def test_a_code_alone_counts_where_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_code_alone_counts_where_it_may(read: Read) -> None:
     """Only where PKCE ties it to the sign-in."""
-    assert _read(monkeypatch, f"{CODE}\n", takes_codes=True).wait(1) == CODE
+    assert read(f"{CODE}\n", takes_codes=True).wait(1) == CODE
     with pytest.raises(SignInFailed, match="input ended"):
-        _read(monkeypatch, f"{CODE}\n", takes_codes=False).wait(1)
+        read(f"{CODE}\n", takes_codes=False).wait(1)
 
 
 @pytest.mark.parametrize("state", ["wrong", ""])
-def test_a_wrong_state_is_never_made_good_by_a_code(monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+def test_a_wrong_state_is_never_made_good_by_a_code(read: Read, state: str) -> None:
     """Whatever has the shape of an address needs the state, also where codes alone are taken."""
     with pytest.raises(SignInFailed, match="input ended"):
-        _read(monkeypatch, f"https://a.example/?code={CODE}&state={state}\n", takes_codes=True).wait(1)
+        read(f"https://a.example/?code={CODE}&state={state}\n", takes_codes=True).wait(1)
 
 
-def test_the_end_of_the_input_ends_the_wait_only_where_nothing_else_can_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_input_ends_the_wait_only_where_nothing_else_can_come(read: Read) -> None:
     """Beside a listener the wait goes on."""
     with pytest.raises(SignInFailed, match="nobody answered"):
-        _read(monkeypatch, "", takes_codes=True, is_only_way=False).wait(0.01)
+        read("", takes_codes=True, is_only_way=False).wait(0.01)
+
+
+def test_a_line_without_end_is_not_kept(read: Read) -> None:
+    """What has no line break for longer than any answer is let go; the answer after it still counts."""
+    answer = f"https://a.example/?code=x&state={STATE}"
+    assert read(f"{'x' * 20_000}\n{answer}\n", takes_codes=True).wait(1) == answer
+
+
+def test_an_input_that_breaks_has_ended(monkeypatch: pytest.MonkeyPatch, read: Read) -> None:
+    """A terminal that is gone says no more."""
+
+    def broken(_descriptor: int, _count: int) -> bytes:
+        raise OSError(5, "gone")
+
+    monkeypatch.setattr("tiktok_adapters.sign_in.pasted.os.read", broken)
+    with pytest.raises(SignInFailed, match="input ended"):
+        read("", takes_codes=True).wait(1)

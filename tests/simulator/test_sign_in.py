@@ -73,6 +73,15 @@ def test_repeated_parameter(play: Any) -> None:
         play.sim.authorize(play.authorize_url() + "&state=again")
 
 
+def test_repeated_field_of_the_form(play: Any) -> None:
+    """So is a field of the form that the page sends."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    page = Request(method="POST", url=AUTH_URL, headers=headers, body=b"state=a&state=b&decision=allow")
+    response = play.sim.handle(page)
+    assert response.status == 400
+    assert b'id="parameter">state<' in response.body
+
+
 def test_unsupported_response_type_goes_back(play: Any) -> None:
     """Only a response type other than code is told to the app."""
     assert callback_values(play.sim.authorize(play.authorize_url(response_type="token")))["error"] == (

@@ -202,6 +202,8 @@ class _Reader:
 class _Server(socketserver.ThreadingTCPServer):
     # On Windows the option would let another program take the port over.
     allow_reuse_address = os.name != "nt"
+    # Somebody who opens many connections at once must not keep the browser waiting for its own.
+    request_queue_size = 128
     daemon_threads = True
     block_on_close = False
     reader: _Reader

@@ -110,7 +110,7 @@ class Operation:
 
 
 def _film(bench: "Bench") -> Any:
-    return bench.account.post_video(FILM, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish", wait=False)
+    return bench.account.post_video(bench.film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish", wait=False)
 
 
 def _clip(bench: "Bench") -> Any:
@@ -211,6 +211,10 @@ class ScriptedTikTok(SimulatedTikTok):
         says: Says = (lambda _request, _handle: answer) if isinstance(answer, Response) else answer
         self._script.append(_Scripted(where, nth, times, says))
 
+    def silence(self) -> None:
+        """Say nothing more in the place of TikTok's own answers."""
+        self._script.clear()
+
     def handle(self, request: Request) -> Response:
         """Answer a request."""
         word = word_of(request)
@@ -291,6 +295,7 @@ class Bench:
         tokens, journal: what the client keeps.
         tiktok: the client; of either world, so its results go through `run`.
         account: the account.
+        film: a video of more than one chunk.
     """
 
     world: str
@@ -303,6 +308,7 @@ class Bench:
     runner: asyncio.Runner
     tiktok: Any = None
     account: Any = None
+    film: Any = FILM
 
     def connect(self, **options: Any) -> None:
         """Make the client anew, with these options; the account stays signed in."""
@@ -374,15 +380,18 @@ class Bench:
         return end
 
     def post_film(self, **options: Any) -> Any:
-        """Post the film in its two chunks, follow it to its end, and assert that every byte is there once."""
+        """Post the film in its chunks, follow it to its end, and assert that every byte is there once."""
         told: list[int] = []
         options = {"privacy_level": "SELF_ONLY", "chunk_size": CHUNK, "key": "wish", **options}
-        done = self.run(self.account.post_video(FILM, on_progress=lambda seen: told.append(seen.sent_bytes), **options))
+        watch = lambda seen: told.append(seen.sent_bytes)  # noqa: E731 - a callback
+        try:
+            done = self.run(self.account.post_video(self.film, on_progress=watch, **options))
+        finally:
+            assert told == sorted(told)
+            assert max(told, default=0) <= self.film.size
         self.check_posts()
         post = self.sim.post(done.publish_id)
-        assert (post.bytes_received, post.status) == (FILM.size, "PUBLISH_COMPLETE")
-        assert told == sorted(told)
-        assert told[-1] == FILM.size
+        assert (post.bytes_received, post.status) == (self.film.size, "PUBLISH_COMPLETE")
         return done
 
     def check_end(self, end: Any, error: type[Exception] | None) -> None:
@@ -398,7 +407,7 @@ class Bench:
         assert len(live) <= 1
         for post in live:
             if post.size:
-                film = FILM if post.size == FILM.size else CLIP
+                film = CLIP if post.size == CLIP.size else self.film
                 assert post.sha256 == hashlib.sha256(film.read(0, film.size)).hexdigest()
 
 

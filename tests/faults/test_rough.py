@@ -49,15 +49,15 @@ class Talk:
     _body: bytearray
     _length: int
 
-    def take(self, until: int | None = None, *, pause: float = 0.0) -> None:
-        """Read the body up to so many bytes, or all of it; a pause after each 64 KiB makes it slow."""
+    def take(self, until: int | None = None, *, seconds: float = 0.0) -> None:
+        """Read the body up to so many bytes, or all of it, in about so many seconds."""
         end = self._length if until is None else min(until, self._length)
         while len(self._body) < end and not self.stopping.is_set():
             block = self.wire.recv(min(65_536, end - len(self._body)))
             if not block:
                 raise ConnectionError("the body ended early")
             self._body += block
-            self.stopping.wait(pause)
+            self.stopping.wait(seconds * len(block) / end)
 
     def answer(self) -> tuple[bytes, bytes]:
         """Let TikTok deal with the request; return the head and the body of its answer."""
@@ -255,7 +255,7 @@ def trickling(talk: Talk) -> None:
 
 def slow_reader(talk: Talk) -> None:
     """Read with many pauses, none of them as long as one wait, and answer well."""
-    talk.take(pause=SLOW * 65_536 / CHUNK)
+    talk.take(seconds=SLOW)
     talk.say(b"".join(talk.answer()))
 
 

@@ -341,14 +341,6 @@ def test_trouble_that_passes_loses_no_byte_and_posts_once(
     assert seen[-1] == len(data)
 
 
-def test_an_upload_host_that_is_done_too_early_is_not_believed(bench: Any) -> None:
-    """A 201 before the last byte is no success."""
-    account = bench.signed_in()
-    bench.sim.faults.add(parse_fault("put=status:201"))
-    with pytest.raises(UploadError, match="before the last byte"):
-        bench.run(account.post_video(BytesSource(bytes(12_000_000)), privacy_level=SELF_ONLY, chunk_size=6_000_000))
-
-
 def test_a_last_chunk_may_be_answered_with_200(bench: Any, clip: Path) -> None:
     """Some hosts say 200 where the guide says 201."""
     account = bench.signed_in()

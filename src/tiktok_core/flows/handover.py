@@ -32,6 +32,8 @@ __all__ = ["hand_over"]
 SLOWEST: Final = 100_000
 """Bytes a second: a chunk that goes slower may outlive its lease, and what another holder sends then is refused by TikTok
 or by the fence."""
+FOR_WANT_OF_BYTES: Final = ("", "internal")
+"""Reasons that TikTok may give for a post whose upload URL died."""
 
 
 async def hand_over(
@@ -58,14 +60,15 @@ async def hand_over(
         UnexpectedResponse: an answer that contradicts what was sent.
         LeaseLost: somebody else has taken the post over.
     """
-    if not is_certain:
-        progressed = await _ask(context, hold, None)
-        if progressed.record.stage is not Stage.UPLOADING:
-            return progressed
-        hold = evolve(hold, record=progressed.record)
     record = hold.record
     if upload_left(record, context.clock.now()) <= 0:
         return await _expired(context, hold, UploadExpired(record.publish_id, "its upload URL has lived for an hour"))
+    if not is_certain:
+        progressed = await _ask(context, hold, None)
+        record = progressed.record
+        if record.stage is not Stage.UPLOADING:
+            return progressed
+        hold = evolve(hold, record=record)
     first, last = next_chunk(record)
     await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST))
     try:
@@ -82,13 +85,11 @@ async def _ask(context: Context, hold: Hold, doubt: Doubt | None) -> Progressed:
     record = hold.record
     trouble = doubt.error if doubt else None
     said, refused = (doubt.said, doubt.refused) if doubt else (None, False)
+    says_nothing = False
     try:
         publication = await publish_status(context, record.account, record.publish_id or "")
     except PASSING as error:
         trouble = trouble or error
-        if said is not None and said + 1 == _size(record):
-            # That every byte is there has to be TikTok's plain word, not our reading of an ambiguous figure.
-            said = None
     else:
         if publication.is_final:
             return await _ended(context, hold, publication)
@@ -96,7 +97,9 @@ async def _ask(context: Context, hold: Hold, doubt: Doubt | None) -> Progressed:
         if counted is not None and not (refused and counted == record.offset):
             # By its name a count, so no border has to decide what it means.
             return await _at(context, hold, min(counted, _size(record)), trouble)
-    if said is None:
+        says_nothing = counted is None
+    if said is None or (said + 1 >= _size(record) and not says_nothing):
+        # That every byte is there has to be TikTok's plain word, not our reading of the upload host's figure.
         return await _at(context, hold, record.offset, trouble)
     return await _at(context, hold, proved_offset(record, said, refused=refused), trouble)
 
@@ -122,12 +125,15 @@ async def _expired(context: Context, hold: Hold, error: UploadExpired) -> Progre
         publication = await publish_status(context, record.account, record.publish_id or "")
     except PASSING as trouble:
         return Progressed(record=record, again_in=AGAIN, trouble=trouble)
-    if publication.is_final:
+    counted, is_last = publication.uploaded_bytes, next_chunk(record)[1] + 1 == _size(record)
+    is_short = not is_last if counted is None else counted < _size(record)
+    # A post that failed for want of bytes is none; one that failed for its file's or its creator's sake would again.
+    is_lost = publication.is_failed and publication.fail_reason in FOR_WANT_OF_BYTES and is_short
+    if publication.is_final and not is_lost:
         return await _ended(context, hold, publication)
-    counted = publication.uploaded_bytes
-    if counted is not None and counted >= _size(record):
-        return await _at(context, hold, _size(record), None)
-    if counted is None and next_chunk(record)[1] + 1 == _size(record):
+    if not is_short:
+        if counted is not None:
+            return await _at(context, hold, _size(record), None)
         # The last chunk may have been sent, and TikTok does not say whether it came.
         record = await save(context, hold, unknown(record, context.clock.now()))
         raise outcome_unknown(record, "its upload URL died while the last chunk was in doubt") from error

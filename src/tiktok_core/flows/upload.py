@@ -160,8 +160,11 @@ def _refusal(answer: ChunkAnswer, record: Record) -> TikTokError:
         return UploadExpired(publish_id, "the upload URL has expired (it lives one hour)", status)
     if status == 404:
         return UploadExpired(publish_id, "TikTok no longer knows this upload", status)
-    if status in COMPLETE:
-        return UploadError(publish_id, "the upload host says that all is there before the last byte", status)
+    if 200 <= status < 300:
+        said = (
+            "it says that all is there before the last byte" if status in COMPLETE else "it does not say what is there"
+        )
+        return UnexpectedResponse(f"PUT of {publish_id}", said, status)
     if status == 416:
         return UploadError(publish_id, f"TikTok has {answer.uploaded} bytes and expected others", status)
     return UploadError(publish_id, "the upload host did not take the bytes", status)

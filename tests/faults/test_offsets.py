@@ -1,0 +1,311 @@
+"""Rows 9 to 13: what the upload host says of the bytes that it has, and how long its URL and our token live."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tiktok_adapters.sources import BytesSource
+from tiktok_core import (
+    OutcomeUnknown,
+    PublishFailed,
+    RateLimited,
+    Request,
+    Response,
+    Stage,
+    StillProcessing,
+    TikTokError,
+    UnexpectedResponse,
+    UploadError,
+    UploadExpired,
+)
+
+CHUNK = 5_242_880
+SIZE = 2 * CHUNK + 77 + 8
+"""Bytes of the film, and of each of its chunks but the last."""
+Handle = Callable[[], Response]
+
+
+def has(bench: Any, count: int) -> None:
+    """Let the upload host have the first `count` bytes of the film, whatever it had."""
+    upload = next(iter(bench.sim.world.tasks.values())).upload
+    upload.offset, upload._hasher, upload.last_range = 0, hashlib.sha256(), None
+    upload.append(bench.film.read(0, count))
+    upload.completed_at = bench.clock.now() if count == upload.size else None
+
+
+def told(count: int, header: str) -> dict[str, str]:
+    """Return the header that tells of so many bytes."""
+    last = count if header == "count" else count - 1
+    return {} if header == "absent" or last < 0 else {"Content-Range": f"bytes 0-{last}/{SIZE}"}
+
+
+# --- Row 9 -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["count", "last", "absent"])
+@pytest.mark.parametrize(
+    ("nth", "stored", "puts"),
+    [(1, CHUNK, 2), (2, SIZE, 2), (2, 0, 4), (2, 1_000, 4), (2, CHUNK + 1_000, 3), (1, 0, 3), (2, CHUNK, 3)],
+    ids=["ahead", "all there", "lost all", "lost much", "half a chunk ahead", "contradicts", "contradicts later"],
+)
+def test_row_09_a_range_that_does_not_fit_is_settled(bench: Any, header: str, nth: int, stored: int, puts: int) -> None:
+    """416 with TikTok ahead of us, behind us, or saying nothing: it is gone on where TikTok stands, byte for byte."""
+    bench.sim.switches.progress_header = "last" if header == "last" else "count"
+
+    def refuse(_request: Request, _handle: Handle) -> Response:
+        has(bench, stored)
+        return Response(416, told(stored, header))
+
+    bench.sim.says("put", refuse, nth=nth)
+    bench.post_film()
+    assert bench.way.sent.count("put") == puts
+    assert bench.sim.count("video_init") == 1
+
+
+@pytest.mark.parametrize("said", [None, 0, 1, CHUNK, SIZE, SIZE + 1, 10**14])
+def test_row_09_ranges_that_never_fit_are_told(bench: Any, said: int | None) -> None:
+    """The loop is bounded whatever is said, nothing is posted, and the journal keeps the post to be gone on with."""
+    bench.sim.says("put", Response(416, {} if said is None else {"Content-Range": f"bytes 0-{said}/{SIZE}"}), times=99)
+    end = bench.outcome(lambda _: bench.post_film())
+    assert type(end) is UploadError
+    assert end.status == 416
+    assert bench.way.sent.count("put") == 6
+    kept(bench)
+
+
+def kept(bench: Any) -> None:
+    """Assert that the journal keeps the post, and that it can be gone on with once TikTok makes sense."""
+    (record,) = bench.journal.records()
+    assert record.stage is Stage.UPLOADING
+    bench.check_posts()
+    bench.sim.silence()
+    bench.post_film()
+    assert bench.sim.count("video_init") == 1
+
+
+# --- Row 10 ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["count", "last"])
+@pytest.mark.parametrize(("nth", "stored"), [(1, 1_000), (1, 0), (2, CHUNK + 1_000), (2, CHUNK)])
+def test_row_10_an_acknowledgement_of_less_is_gone_on_from(bench: Any, header: str, nth: int, stored: int) -> None:
+    """206 for less than was sent: the rest is sent from there, and each byte is there once."""
+    bench.sim.switches.progress_header = header
+
+    def less(_request: Request, _handle: Handle) -> Response:
+        has(bench, stored)
+        return Response(206, told(stored, header))
+
+    bench.sim.says("put", less, nth=nth)
+    bench.post_film()
+    # Where the last offset is told, nothing is told of nothing, and the next chunk finds out.
+    assert bench.way.sent.count("put") == (4 if (header, stored) == ("last", 0) else 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(206, CHUNK + 1), (206, SIZE), (201, None), (200, None), (204, None), (202, 5)]
+)
+def test_row_10_an_acknowledgement_of_more_is_not_believed(bench: Any, status: int, said: int | None) -> None:
+    """More than was sent, or a success before the last byte: an unexpected answer, and the journal is kept."""
+    headers = {} if said is None else {"Content-Range": f"bytes 0-{said}/{SIZE}"}
+    bench.sim.says("put", Response(status, headers))
+    end = bench.outcome(lambda _: bench.post_film())
+    assert type(end) is UnexpectedResponse
+    assert end.status == status
+    assert bench.way.sent.count("put") == 1
+    kept(bench)
+
+
+ENDS = (UploadError, UnexpectedResponse, OutcomeUnknown, PublishFailed, RateLimited, StillProcessing)
+answers = st.builds(
+    Response,
+    st.sampled_from([200, 201, 202, 204, 206, 206, 206, 400, 403, 404, 408, 409, 416, 416, 416, 429, 500, 503]),
+    st.one_of(
+        st.just({}),
+        st.integers(0, 2 * SIZE).map(lambda said: {"Content-Range": f"bytes 0-{said}/{SIZE}"}),
+        st.sampled_from([0, 1, CHUNK - 1, CHUNK, SIZE - 1, SIZE]).map(
+            lambda said: {"Content-Range": f"bytes 0-{said}/{SIZE}", "Retry-After": "1"}
+        ),
+        st.text("bytes 0-9/*", max_size=20).map(lambda text: {"Content-Range": text}),
+    ),
+)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(script=st.lists(st.tuples(st.integers(1, 5), answers, st.booleans()), min_size=1, max_size=4))
+def test_row_10_whatever_the_upload_host_says_the_bytes_are_the_files(
+    open_bench: Any, script: list[tuple[int, Response, bool]]
+) -> None:
+    """Any status and range, with and without the bytes being stored: at most one post, its bytes the file's, a typed end."""
+    with open_bench("blocking") as bench:
+        for nth, answer, is_stored in script:
+            bench.sim.says("put", lambda _, handle, a=answer, s=is_stored: (handle() if s else None, a)[1], nth=nth)
+        for _ in range(2):
+            end = bench.outcome(lambda _: bench.post_film())
+            # A last chunk that was acknowledged without being stored is waited for.
+            assert isinstance(end, ENDS) or end.is_final
+            bench.check_posts()
+            bench.sim.silence()
+            bench.clock.advance(120)
+
+
+# --- Row 11 ----------------------------------------------------------------------------------------------------------
+
+
+LONG = BytesSource(b"\0\0\0\x18ftyp" + bytes(3 * CHUNK))
+"""A film of three chunks."""
+
+
+def dead(bench: Any, status: int) -> Callable[[Request, Handle], Response]:
+    """Return what a host says whose upload URL has just died."""
+
+    def says(_request: Request, _handle: Handle) -> Response:
+        next(reversed(bench.sim.world.tasks.values())).upload.expires_at = bench.clock.now()
+        return Response(status)
+
+    return says
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("then", ["stay", "fail"])
+def test_row_11_an_upload_url_that_dies_is_replaced(bench: Any, status: int, nth: int, then: str) -> None:
+    """At the first chunk, in between and at the last: TikTok says that bytes are missing, so the file is begun anew."""
+    bench.film = LONG
+    bench.sim.switches.expired_upload = then
+    bench.sim.says("put", dead(bench, status), nth=nth)
+    bench.post_film()
+    assert bench.sim.count("video_init") == 2
+    assert bench.way.sent.count("put") == nth + 3
+
+
+@pytest.mark.parametrize(("then", "error"), [("stay", OutcomeUnknown), ("fail", PublishFailed)])
+def test_row_11_a_last_chunk_in_doubt_is_not_begun_anew(bench: Any, then: str, error: type[TikTokError]) -> None:
+    """TikTok does not say how much it has: it may be all, so a person looks, unless TikTok has given the post up."""
+    bench.sim.switches.expired_upload, bench.sim.switches.failed_body = then, "short"
+
+    def silent(_request: Request, handle: Handle) -> Response:
+        document = json.loads(handle().body)
+        document["data"].pop("uploaded_bytes", None)
+        return Response(200, {}, json.dumps(document).encode())
+
+    bench.sim.says("put", dead(bench, 403), nth=2)
+    bench.sim.says("status", silent, times=99)
+    for _ in range(2):
+        end = bench.outcome(lambda _: bench.post_film())
+        assert type(end) is error
+        assert end.key == "wish"
+    assert bench.sim.count("video_init") == 1
+
+
+@pytest.mark.parametrize("reason", ["duration_check_failed", "spam_risk", "auth_removed"])
+def test_row_11_a_post_that_failed_for_its_own_sake_is_not_begun_anew(bench: Any, reason: str) -> None:
+    """The same file would fail again: the reason is told."""
+
+    def failed(request: Request, handle: Handle) -> Response:
+        task = next(iter(bench.sim.world.tasks.values()))
+        task.cut = (bench.clock.now(), reason)
+        return dead(bench, 403)(request, handle)
+
+    bench.sim.says("put", failed)
+    end = bench.outcome(lambda _: bench.post_film())
+    assert type(end) is PublishFailed
+    assert end.reason == reason
+    assert bench.sim.count("video_init") == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_row_11_upload_urls_are_not_replaced_for_ever(bench: Any, status: int) -> None:
+    """Three inits are all that a key may cost: each may take a place among the creator's pending shares."""
+    bench.sim.says("put", Response(status), times=99)
+    end = bench.outcome(lambda _: bench.post_film())
+    assert type(end) is UploadExpired
+    assert end.status == status
+    assert bench.sim.count("video_init") == 3
+
+
+# --- Row 12 ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("repeated", ["refuse", "accept"])
+@pytest.mark.parametrize("heard", [0, 1])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_row_12_a_chunk_that_arrives_twice_is_stored_once(bench: Any, repeated: str, heard: int, nth: int) -> None:
+    """A network that doubles a chunk, whichever of the two answers is heard, and whatever TikTok makes of the second."""
+    bench.sim.switches.repeat_chunk = repeated
+    bench.sim.says("put", lambda _, handle: (handle(), handle())[heard], nth=nth)
+    bench.post_film()
+    assert bench.way.sent.count("put") == 2
+    assert bench.sim.count("put") == 3
+
+
+@pytest.mark.parametrize(
+    "fault", ["reset-request:0", "reset-body:0", "reset-body:3000000", "reset-answer:0", "cut-answer:9"]
+)
+@pytest.mark.parametrize("nth", [1, 2])
+def test_row_12_a_chunk_leaves_once(bench: Any, fault: str, nth: int) -> None:
+    """Whatever happens to a connection, idle or new, what arrives at the door is what the client gave to its transport."""
+    bench.run(bench.account.creator_info())
+    bench.way.when("put", lambda: bench.front.on_request(1, fault), nth=nth)
+    bench.post_film()
+    assert len(bench.front.requests) == len(bench.way.sent)
+    assert [name.partition(" ")[0] for name in bench.front.requests].count("PUT") == bench.way.sent.count("put")
+
+
+# --- Row 13 ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("where", "nth"), [("video_init", 1), ("put", 1), ("put", 2), ("status", 1), ("status", 3)])
+@pytest.mark.parametrize("is_known", [True, False], ids=["in time", "by a 401"])
+def test_row_13_a_token_that_ends_on_the_way_never_begins_another_post(
+    bench: Any, where: str, nth: int, is_known: bool
+) -> None:
+    """Between init and first chunk, between chunks and while waiting: the chunks need no token; one init, one renewal."""
+    bench.sim.switches.processing_seconds = 100
+    bench.sim.switches.access_seconds = 600
+    bench.run(bench.account.refresh())
+
+    def ends(_request: Request, handle: Handle) -> Response:
+        response = handle()
+        if is_known:
+            bench.clock.advance(600)
+        else:
+            for token in bench.sim.world.tokens.values():
+                token.dead |= token.kind == "access"
+        return response
+
+    bench.sim.says(where, ends, nth=nth)
+    bench.post_film()
+    assert bench.sim.count("video_init") == 1
+    assert bench.way.sent.count("put") == 2
+    assert bench.way.sent.count("token") == 2
+
+
+def test_row_13_a_token_that_ends_at_once_is_renewed_while_waiting(near: Any) -> None:
+    """It lives for a second, and the wait takes two minutes: over and over renewed, and there is one init."""
+    near.sim.switches.access_seconds, near.sim.switches.processing_seconds = 1, 120
+    near.run(near.account.refresh())
+    near.post_film()
+    assert near.sim.count("video_init") == 1
+    assert near.way.sent.count("token") > 3
+
+
+def test_row_13_a_token_refused_at_the_init_is_renewed_and_the_init_repeated_once(bench: Any, step: Any) -> None:
+    """A 401 proves that nothing was begun, so even what publishes by itself may be repeated."""
+    bench.sim.faults.add("init=expire")
+    bench.check_end(bench.outcome(step.ask), None)
+    assert bench.way.sent.count("token") == 1
+    assert len(bench.sim.posts) == 1
+
+
+def test_row_13_no_chunk_carries_a_token(bench: Any) -> None:
+    """The upload host is asked by the secret in its URL alone."""
+    heads: list[Any] = []
+    bench.sim.says("put", lambda request, handle: (heads.append(request.headers), handle())[1], times=2)
+    bench.post_film()
+    assert [{"authorization", "cookie"} & {name.lower() for name in head} for head in heads] == [set(), set()]

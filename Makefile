@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh docs bench fmt clean
+.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs bench fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,9 @@ prove-kills: setup  ## kill, fill the disk and break it at every write and every
 
 prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks that renew one sign-in
 	@REFRESH_ROUNDS=100 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_refresh.py
+
+prove-webhooks: setup  ## a million changed webhooks, of which none may be believed
+	@WEBHOOKS=1000000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/proofs/test_webhooks.py
 
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

@@ -7,7 +7,7 @@ No error holds a token, a secret or a signed URL.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from attrs import define, frozen
 
@@ -34,6 +34,7 @@ __all__ = [
     "SignInFailed",
     "SignInRequired",
     "SourceChanged",
+    "StaleWebhook",
     "StateMismatch",
     "StillProcessing",
     "StoreError",
@@ -44,6 +45,7 @@ __all__ = [
     "UnexpectedResponse",
     "UploadError",
     "UploadExpired",
+    "WebhookRejected",
 ]
 
 About = Literal["app", "account", "post", "file", "quota", "sign-in", "tiktok"]
@@ -426,6 +428,34 @@ class StoreError(TikTokError):
 
     def __str__(self) -> str:
         return f"{self.store}: {self.reason}."
+
+
+@define(eq=False, slots=False, repr=False)
+class WebhookRejected(TikTokError):
+    """A webhook that is not to be believed; nothing of it is shown.
+
+    Attributes:
+        reason: one clause.
+    """
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The webhook is rejected: {self.reason}."
+
+
+@define(eq=False, slots=False, repr=False)
+class StaleWebhook(WebhookRejected):
+    """A webhook of TikTok's that comes late: a repeated delivery, which may come for 72 hours, or a replayed one.
+
+    Attributes:
+        event: what it says, an `Event`. Whoever keeps the keys of events may use it if this one is new to them.
+    """
+
+    event: Any
+
+    def __str__(self) -> str:
+        return f"The webhook is TikTok's but late: {self.reason}."
 
 
 def _refusal(what: str, error: ApiError | SignInFailed) -> str:

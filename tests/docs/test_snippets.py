@@ -1,6 +1,7 @@
 """Every Python snippet of the README and the guides runs as it is printed; every example runs by itself."""
 
 import asyncio
+import importlib.util
 import re
 import subprocess
 import sys
@@ -22,9 +23,16 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page for folder in (".", "contract_tests", "docs", "docs/*", "examples") for page in ROOT.glob(f"{folder}/*.md")
 )
-SNIPPET = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SNIPPET = re.compile(r"^(?:<!-- (\w+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A comment before a snippet names the package that it needs, and that may not be installed."""
 TEST = "def test_"
 SCRIPTS = sorted(path for path in (ROOT / "examples").glob("*.py") if "test" not in path.stem)
+
+
+def snippets_of(page: Path) -> list[str]:
+    """Return the snippets of a page whose packages are installed."""
+    found = SNIPPET.findall(page.read_text())
+    return [snippet for needed, snippet in found if not needed or importlib.util.find_spec(needed)]
 
 
 @pytest.fixture
@@ -62,8 +70,8 @@ def test_the_snippets_of_a_page_run_one_after_another(page: Path, monkeypatch: p
     yours = ModuleType("yours")
     yours.__dict__.update(YourTransport=Urllib3Transport, YourFake=FakeTransport)
     monkeypatch.setitem(sys.modules, "yours", yours)
-    scope: dict[str, Any] = {}
-    snippets = [snippet for snippet in SNIPPET.findall(page.read_text()) if TEST not in snippet]
+    scope: dict[str, Any] = {"__name__": "guide"}
+    snippets = [snippet for snippet in snippets_of(page) if TEST not in snippet]
     assert snippets
     for number, snippet in enumerate(snippets):
         scope.pop("main", None)
@@ -79,7 +87,7 @@ def test_the_snippets_of_a_page_run_one_after_another(page: Path, monkeypatch: p
 )
 def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
     """What a page shows as a test is one, and passes."""
-    tests = [snippet for snippet in SNIPPET.findall(page.read_text()) if TEST in snippet]
+    tests = [snippet for snippet in snippets_of(page) if TEST in snippet]
     for number, snippet in enumerate(tests):
         (tmp_path / f"test_{number}.py").write_text(snippet)
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(tmp_path)]

@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": ("post", "Ask how a post is doing."),
     "uploads": ("journal", "List the posts that have not ended."),
     "resume": ("journal", "Go on with a post that has not ended."),
+    "webhook": ("webhook", "Check webhooks."),
     "doctor": ("doctor", "Find out why you cannot post."),
     "explain": ("plan", "Tell what a refusal means and what to do."),
     "sandbox": ("sandbox", "Serve a simulated TikTok on this machine."),

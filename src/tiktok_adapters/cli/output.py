@@ -28,6 +28,7 @@ from tiktok_core import (
     TransportError,
     UnexpectedRedirect,
     UploadError,
+    WebhookRejected,
 )
 
 __all__ = [
@@ -55,6 +56,7 @@ STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (PublishFailed, 4),
     (UploadError, 4),
     (UnexpectedRedirect, 4),
+    (WebhookRejected, 4),
     (TransportError, 5),
     (OutcomeUnknown, 6),
     (StillProcessing, 6),

@@ -127,6 +127,8 @@ class Switches:
         failed_body: the status of a failed post has all fields, or just the status and the reason.
         publish_id_seconds: how long a `publish_id` can be asked about; None for ever.
         draft_seconds: how long a draft can be finished by the user; None for ever.
+        webhook_publish_type: the word for direct posts, which the documents leave out.
+        webhook_post_id: ids in webhooks are numbers or strings.
     """
 
     lifetimes: Literal["2026-11", "legacy"] = _one_of("2026-11", "legacy")
@@ -186,6 +188,8 @@ class Switches:
     failed_body: Literal["full", "short"] = _one_of("full", "short")
     publish_id_seconds: float | None = _seconds(None)
     draft_seconds: float | None = _seconds(None)
+    webhook_publish_type: str = field(default="DIRECT_POST")
+    webhook_post_id: Literal["number", "string"] = _one_of("number", "string")
 
     def flip(self, values: Mapping[str, Any]) -> None:
         """Set switches by name, all of them or none.

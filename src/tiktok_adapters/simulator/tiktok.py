@@ -20,6 +20,7 @@ from tiktok_adapters.simulator.faults import Fault, Faults
 from tiktok_adapters.simulator.mishaps import after, before
 from tiktok_adapters.simulator.settings import Switches
 from tiktok_adapters.simulator.tasks import Post, Task
+from tiktok_adapters.simulator.webhooks import Delivery, due
 from tiktok_adapters.simulator.world import Chance, Now, World
 from tiktok_core.wire.http import Request, Response
 
@@ -152,6 +153,15 @@ class SimulatedTikTok:
         """
         with self.lock:
             return self._task(publish_id).shown(self.world.now, self.switches)
+
+    def webhooks(self, app: App | None = None) -> tuple[Delivery, ...]:
+        """Return the webhooks of what has happened since the last call, signed now; a test delivers them, or not.
+
+        Args:
+            app: whose; the first one's unless given.
+        """
+        with self.lock:
+            return due(self.world, app or self.app)
 
     @property
     def log(self) -> tuple[LogEntry, ...]:

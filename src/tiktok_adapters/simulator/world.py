@@ -120,6 +120,8 @@ class World:
     tokens: dict[str, Token] = field(factory=dict)
     consents: dict[tuple[App, Creator], frozenset[str]] = field(factory=dict)
     tasks: dict[str, Task] = field(factory=dict)
+    removals: list[tuple[App, str, datetime]] = field(factory=list)
+    told: set[tuple[str, str, str]] = field(factory=set)
 
     @property
     def now(self) -> datetime:
@@ -188,6 +190,7 @@ class World:
 
     def disconnect(self, app: App, creator: Creator) -> None:
         """End every token of this account for this app; posts in progress fail with `auth_removed`."""
+        self.removals.append((app, self.account(app, creator), self.now))
         for token in self.tokens.values():
             token.dead |= token.app is app and token.creator is creator
         for code in self.codes.values():

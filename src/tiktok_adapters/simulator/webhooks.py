@@ -1,0 +1,96 @@
+"""The webhooks of the simulated TikTok: what has happened since somebody last looked, spelled and signed.
+
+Source: https://developers.tiktok.com/doc/webhooks-events, /doc/webhooks-verification. What belongs here: which event follows
+which change, and the signature, restated from the documents. Nothing is sent by itself: whoever tests delivers.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import frozen
+
+from tiktok_adapters.simulator.accounts import App
+from tiktok_adapters.simulator.tasks import Task
+from tiktok_adapters.simulator.world import World
+
+__all__ = ["Delivery", "due", "signed"]
+
+PUBLISH_TYPES: Final = {"MEDIA_UPLOAD": "INBOX_SHARE"}
+"""The documented word; for direct posts there is none, so a switch has it."""
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """One webhook, as its receiver gets it.
+
+    Attributes:
+        event: its name, for a test to look at.
+        headers: to be sent with it.
+        body: byte for byte what was signed.
+    """
+
+    event: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def due(world: World, app: App) -> tuple[Delivery, ...]:
+    """Return what has happened since the last time, each event once, signed now."""
+    found = []
+    for event, account, at, content in _happened(world, app):
+        identity = (event, account, json.dumps(content))
+        if identity not in world.told:
+            world.told.add(identity)
+            body = _body(app, event, account, at, content)
+            found.append(signed(app, event, body, world.now))
+    return tuple(found)
+
+
+def signed(app: App, event: str, body: bytes, at: datetime) -> Delivery:
+    """Return a delivery of these bytes, signed at that time; a repeated one may be signed anew or not."""
+    seconds = int(at.timestamp())
+    message = str(seconds).encode() + b"." + body
+    signature = hmac.new(app.client_secret.encode(), message, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "TikTok-Signature": f"t={seconds},s={signature}"}
+    return Delivery(event=event, headers=headers, body=body)
+
+
+def _body(app: App, event: str, account: str, at: datetime, content: Mapping[str, Any]) -> bytes:
+    document = {
+        "client_key": app.client_key,
+        "event": event,
+        "create_time": int(at.timestamp()),
+        "user_openid": account,
+        "content": json.dumps(content, separators=(",", ":")),
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _happened(world: World, app: App) -> Iterator[tuple[str, str, datetime, Mapping[str, Any]]]:
+    for removed, account, at in world.removals:
+        if removed is app:
+            yield "authorization.removed", account, at, {"reason": 1}
+    for task in world.tasks.values():
+        if task.app is app:
+            for event, content in _of_post(world, task):
+                yield event, task.account, world.now, content
+
+
+def _of_post(world: World, task: Task) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    state = task.state(world.now, world.switches)
+    kind = PUBLISH_TYPES.get(task.mode, world.switches.webhook_publish_type)
+    content = {"publish_id": task.publish_id, "publish_type": kind}
+    if state.status == "FAILED":
+        yield "post.publish.failed", {**content, "reason": state.fail_reason}
+        return
+    if task.mode == "MEDIA_UPLOAD" and state.status in {"SEND_TO_USER_INBOX", "PUBLISH_COMPLETE"}:
+        yield "post.publish.inbox_delivered", content
+    if state.status == "PUBLISH_COMPLETE":
+        yield "post.publish.complete", content
+        for post_id in state.post_ids:
+            spelled = str(post_id) if world.switches.webhook_post_id == "string" else post_id
+            yield "post.publish.publicly_available", {**content, "post_id": spelled}

@@ -1,0 +1,163 @@
+"""Received events: the journal moves on as if the status had been asked, and only forward."""
+
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from tiktok_adapters.simulator import parse_fault
+from tiktok_adapters.sources import BytesSource
+from tiktok_core import PublishFailed, Stage, WebhookRejected
+from tiktok_core.domain import events
+
+CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
+PHOTOS = ["https://media.example.com/1.jpg"]
+
+
+def deliver(bench: Any) -> list[events.Event]:
+    """Let what has happened come in, and return it."""
+    came = []
+    for delivery in bench.sim.webhooks():
+        event = bench.tiktok.verify_webhook(delivery.body, delivery.headers["TikTok-Signature"])
+        bench.run(bench.tiktok.received(event))
+        came.append(event)
+    return came
+
+
+def stage(bench: Any, key: str) -> Stage:
+    """Return how far the journal takes a post to be."""
+    return {record.key: record.stage for record in bench.journal.records()}[key]
+
+
+def test_an_event_ends_a_post_without_a_question(bench: Any) -> None:
+    """Handed over and left alone, the post is finished by what TikTok tells; going on with it asks nothing."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
+    bench.clock.advance(60)
+    (event,) = deliver(bench)
+    assert isinstance(event, events.PostComplete)
+    assert stage(bench, "mine") is Stage.COMPLETE
+    asked = bench.sim.count("status")
+    assert bench.run(account.resume("mine")).status == "PUBLISH_COMPLETE"
+    assert bench.sim.count("status") == asked
+
+
+def test_a_draft_is_delivered_and_later_posted(bench: Any) -> None:
+    """Each in its turn; and a delivery that comes late takes nothing back."""
+    account = bench.signed_in()
+    done = bench.run(account.post_photos(PHOTOS, draft=True, key="mine", wait=False))
+    bench.clock.advance(60)
+    (delivered,) = deliver(bench)
+    assert isinstance(delivered, events.DraftDelivered)
+    assert stage(bench, "mine") is Stage.IN_INBOX
+    bench.sim.finish_draft(done.publish_id, public=False)
+    (posted,) = deliver(bench)
+    assert isinstance(posted, events.PostComplete)
+    assert stage(bench, "mine") is Stage.COMPLETE
+    for late in (delivered, posted):
+        bench.run(bench.tiktok.received(late))
+        assert stage(bench, "mine") is Stage.COMPLETE
+
+
+def test_a_failure_is_kept_with_its_reason(bench: Any) -> None:
+    """Whoever goes on with the post hears it as from a status."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
+    bench.clock.advance(60)
+    (event,) = deliver(bench)
+    assert isinstance(event, events.PostFailed)
+    assert stage(bench, "mine") is Stage.FAILED
+    with pytest.raises(PublishFailed, match="duration_check_failed"):
+        bench.run(account.resume("mine"))
+
+
+@pytest.mark.parametrize("spelling", ["number", "string"])
+def test_the_public_id_is_kept(bench: Any, spelling: str) -> None:
+    """It may come long after the post was done, as a number or as a text; and it may go again."""
+    bench.sim.switches.webhook_post_id = spelling
+    bench.sim.creator.private, bench.sim.app.audited = False, True
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="PUBLIC_TO_EVERYONE", key="mine"))
+    assert [type(event) for event in deliver(bench)] == [events.PostComplete]
+    bench.clock.advance(3600)
+    (public,) = deliver(bench)
+    assert isinstance(public, events.PostPublic)
+    (record,) = bench.journal.records()
+    assert record.last.post_ids == (public.post_id,)
+    content = {"publish_id": public.publish_id, "publish_type": "", "post_id": public.post_id}
+    envelope = {"name": "", "client_key": "", "open_id": "", "created_at": public.created_at}
+    gone = events.PostNoLongerPublic(**envelope, signed_at=public.signed_at, content={}, **content)
+    shown = bench.run(bench.tiktok.received(gone))
+    assert (shown.post_ids, shown.status) == ((), "PUBLISH_COMPLETE")
+
+
+def test_an_event_that_comes_twice_changes_nothing(bench: Any) -> None:
+    """TikTok promises to deliver at least once."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
+    (delivery,) = bench.sim.webhooks()
+    event = bench.tiktok.verify_webhook(delivery.body, delivery.headers["TikTok-Signature"])
+    before = bench.journal.records()
+    for _ in range(2):
+        assert bench.run(bench.tiktok.received(event)).key == "mine"
+    assert bench.journal.records() == before
+
+
+def test_events_about_nothing_of_ours_are_told_as_such(bench: Any) -> None:
+    """A post of another program, a ping, a sign-in that was ended."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
+    deliver(bench)
+    foreign = {"publish_id": "v_pub_url~v2.1", "publish_type": ""}
+    now = bench.clock.now()
+    envelope = {"name": "", "client_key": "", "open_id": "", "created_at": now, "signed_at": now, "content": {}}
+    assert bench.run(bench.tiktok.received(events.PostComplete(**envelope, **foreign))) is None
+    assert bench.run(bench.tiktok.received(events.Ping(**envelope, reason=""))) is None
+    bench.run(account.revoke())
+    (removed,) = deliver(bench)
+    assert isinstance(removed, events.AuthorizationRemoved)
+    assert events.REMOVAL_REASONS[removed.reason]
+
+
+@pytest.fixture
+def held(bench: Any) -> Any:
+    """Give an account with a post that another process holds."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
+    (record,) = bench.journal.records()
+    now = bench.clock.now()
+    bench.journal.try_lease(record.name, owner="other", now=now, until=now.replace(year=now.year + 1))
+    return account
+
+
+def test_whoever_follows_the_post_stops_early(bench: Any, held: Any) -> None:
+    """Their next step finds it ended: what TikTok tells is written down beside them."""
+    bench.clock.advance(60)
+    deliver(bench)
+    assert stage(bench, "mine") is Stage.COMPLETE
+
+
+def test_bytes_that_are_being_sent_are_left_alone(bench: Any, held: Any) -> None:
+    """Whoever sends them finds out by themselves; writing beside them could lose what they have proved."""
+    (record,) = bench.journal.records()
+    sending = evolve(record, stage=Stage.UPLOADING)
+    bench.journal.save(sending, fence=None)
+    bench.clock.advance(60)
+    deliver(bench)
+    assert bench.journal.records() == (sending,)
+
+
+def test_the_client_checks_the_signature_by_its_own_clock(bench: Any) -> None:
+    """Unless it is told when the webhook came."""
+    bench.signed_in()
+    account = bench.run(bench.tiktok.account())
+    bench.run(account.post_video(CLIP, draft=True))
+    (delivery,) = bench.sim.webhooks()
+    came = bench.clock.now()
+    bench.clock.advance(3600)
+    signature = delivery.headers["TikTok-Signature"]
+    with pytest.raises(WebhookRejected, match="late"):
+        bench.tiktok.verify_webhook(delivery.body, signature)
+    assert bench.tiktok.verify_webhook(delivery.body, signature, received_at=came).name
+    assert bench.tiktok.verify_webhook(delivery.body, signature, tolerance=7200).name

@@ -1,0 +1,221 @@
+"""Webhooks: only the exact bytes that TikTok signed are believed, and all that they say is kept."""
+
+import hashlib
+import hmac
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core import App, StaleWebhook, UnknownEvent, WebhookRejected, errors
+from tiktok_core.domain import events
+from tiktok_core.wire.webhooks import LONGEST, verify_webhook
+
+SECRET = "s3cr3t-client"
+APP = App("awexample", SECRET, "https://app.example.com/callback/")
+BODY = b'{"client_key":"awexample","event":"tiktok.ping"}'
+SECONDS = 1_790_000_001
+SIGNATURE = "f35cd44d2462bd4c3f0d159dc7d8b98fc774cc6be42e9ea0211d270d0ddd78ba"
+NOW = datetime.fromtimestamp(SECONDS, UTC)
+
+
+def sign(body: bytes, seconds: int = SECONDS, secret: str = SECRET) -> str:
+    """Return the header for a body."""
+    digest = hmac.new(secret.encode(), str(seconds).encode() + b"." + body, hashlib.sha256).hexdigest()
+    return f"t={seconds},s={digest}"
+
+
+def spelled(event: str, content: Any, **envelope: Any) -> bytes:
+    """Return the body of an event."""
+    document = {"client_key": "awexample", "event": event, "create_time": 1_790_000_000, "user_openid": "-000a"}
+    return json.dumps({**document, "content": json.dumps(content), **envelope}).encode()
+
+
+def received(event: str, content: Any, **envelope: Any) -> events.Event:
+    """Return the event of a signed body."""
+    body = spelled(event, content, **envelope)
+    return verify_webhook(APP, body, sign(body), now=NOW)
+
+
+def test_the_published_vector_is_believed() -> None:
+    """Key, time, body and signature as they were computed from the documents."""
+    event = verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW)
+    assert isinstance(event, events.Ping)
+    assert event.signed_at == event.created_at == NOW
+
+
+POST = {"publish_id": "v_pub_url~v2.73", "publish_type": "DIRECT_POST"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected", "fields"),
+    [
+        ("tiktok.ping", {"reason": "testing Webhook"}, events.Ping, {"reason": "testing Webhook"}),
+        ("authorization.removed", {"reason": 1}, events.AuthorizationRemoved, {"reason": 1}),
+        ("post.publish.failed", {**POST, "reason": "internal"}, events.PostFailed, {**POST, "reason": "internal"}),
+        ("post.publish.complete", POST, events.PostComplete, POST),
+        ("post.publish.inbox_delivered", POST, events.DraftDelivered, POST),
+        ("post.publish.publicly_available", {**POST, "post_id": 7}, events.PostPublic, {**POST, "post_id": 7}),
+        ("post.publish.publicly_available", {**POST, "post_id": "7"}, events.PostPublic, {"post_id": 7}),
+        ("post.publish.no_longer_publicaly_available", {**POST, "post_id": 7}, events.PostNoLongerPublic, {"post_id": 7}),
+        ("video.upload.failed", {"share_id": "x"}, events.VideoKitEvent, {"share_id": "x"}),
+        ("video.publish.completed", {"share_id": "x"}, events.VideoKitEvent, {"share_id": "x"}),
+        ("portability.download.ready", {"request_id": 2**53 + 1}, events.DownloadReady, {"request_id": 2**53 + 1}),
+    ],
+)  # fmt: skip
+def test_each_documented_event_is_typed(
+    name: str, content: dict[str, Any], expected: type[events.Event], fields: dict[str, Any]
+) -> None:
+    """With its content parsed out of the text within the text, and what came kept beside it."""
+    event = received(name, content)
+    assert type(event) is expected
+    assert {field: getattr(event, field) for field in fields} == fields
+    assert event.content == content
+    assert (event.name, event.client_key, event.open_id) == (name, "awexample", "-000a")
+    assert event.created_at == datetime.fromtimestamp(1_790_000_000, UTC)
+
+
+def test_the_portals_test_event_is_read() -> None:
+    """Its time is in milliseconds and its account a number."""
+    event = received("tiktok.ping", {"reason": "testing Webhook"}, create_time=1_752_894_700_622, user_openid=12)
+    assert event.created_at == datetime(2025, 7, 19, 3, 11, 40, 622000, tzinfo=UTC)
+    assert event.open_id == "12"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("post.publish.renamed", {"a": 1}),
+        ("post.publish.complete", {}),
+        ("post.publish.complete", {"publish_id": None}),
+        ("post.publish.publicly_available", {**POST, "post_id": [1]}),
+        ("authorization.removed", {"reason": "because"}),
+        ("portability.download.ready", {"request_id": True}),
+        ("", {}),
+    ],
+)
+def test_what_is_not_documented_is_kept(name: str, content: dict[str, Any]) -> None:
+    """TikTok signed it, so it is no error: whoever knows more can read its content."""
+    event = received(name, content)
+    assert type(event) is UnknownEvent
+    assert (event.name, event.content) == (name, content)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8), st.sampled_from(["event", "create_time", "user_openid", "content"]))  # fmt: skip
+def test_no_value_in_the_envelope_upsets_the_reader(value: Any, field: str) -> None:
+    """Whatever TikTok may write, it becomes an event with a key."""
+    document = {**json.loads(spelled("post.publish.complete", POST)), field: value}
+    body = json.dumps(document).encode()
+    event = verify_webhook(APP, body, sign(body), now=NOW)
+    assert len(event.key) == 64
+
+
+def test_a_repeated_event_has_the_same_key_and_another_has_another() -> None:
+    """However late it is signed; but not when anything in it differs."""
+    body = spelled("post.publish.complete", POST)
+    later = verify_webhook(APP, body, sign(body, SECONDS + 200), now=NOW)
+    assert later.key == received("post.publish.complete", POST).key
+    others = [
+        received("post.publish.failed", POST),
+        received("post.publish.complete", {**POST, "publish_id": "v_pub_url~v2.74"}),
+        received("post.publish.complete", POST, user_openid="-000b"),
+        received("post.publish.complete", POST, create_time=1_790_000_001),
+    ]
+    assert len({event.key for event in (later, *others)}) == 5
+
+
+@pytest.mark.parametrize("offset", [-300, -1, 0, 1, 300])
+def test_the_time_may_differ_by_the_tolerance_either_way(offset: int) -> None:
+    """Clocks differ, and the way takes its time."""
+    assert verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(seconds=offset)).name
+
+
+def test_an_old_one_is_stale_and_carries_its_event() -> None:
+    """TikTok repeats for 72 hours; whether it signs anew is unknown, so whoever keeps keys may still use it."""
+    with pytest.raises(StaleWebhook, match="301 s ago") as raised:
+        verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(seconds=301))
+    assert isinstance(raised.value.event, events.Ping)
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (again.event.key, str(again)) == (raised.value.event.key, str(raised.value))
+    assert verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(hours=72), tolerance=72 * 3600)
+
+
+def test_one_from_the_future_is_rejected() -> None:
+    """It carries nothing: either a clock is wrong, or somebody has a signature in store."""
+    with pytest.raises(WebhookRejected, match="has not come") as raised:
+        verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW - timedelta(seconds=301))
+    assert not isinstance(raised.value, StaleWebhook)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "t=1",
+        f"s={SIGNATURE}",
+        f"t={SECONDS},s={SIGNATURE},s={SIGNATURE}",
+        f"t={SECONDS},t={SECONDS},s={SIGNATURE}",
+        f"t={SECONDS},s={SIGNATURE}, t={SECONDS},s={SIGNATURE}",
+        f"t={SECONDS},s={SIGNATURE.upper()}",
+        f"t={SECONDS},s={SIGNATURE[:-1]}",
+        f"t={SECONDS},s={SIGNATURE}0",
+        f"t={SECONDS},s={'ä' * 64}",
+        f"t=+{SECONDS},s={SIGNATURE}",
+        f"t={SECONDS}.0,s={SIGNATURE}",
+        f"t=١٧٩٠٠٠٠٠٠١,s={SIGNATURE}",
+        f"t={'9' * 5000},s={SIGNATURE}",
+        f"t={SECONDS + 1},s={SIGNATURE}",
+        f"T={SECONDS},S={SIGNATURE}",
+        "t=,s=",
+        "\ud800",
+    ],
+)
+def test_a_forged_header_is_rejected(header: str | None) -> None:
+    """With one typed error, whatever stands in it."""
+    with pytest.raises(WebhookRejected):
+        verify_webhook(APP, BODY, header, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        BODY + b"\n",
+        BODY[:-1],
+        json.dumps(json.loads(BODY)).encode(),
+        BODY.decode().encode("utf-16"),
+        b"\xff" + BODY,
+        bytes(LONGEST + 1),
+    ],
+)
+def test_changed_bytes_are_rejected(body: bytes) -> None:
+    """Also those that mean the same: what was signed is bytes."""
+    with pytest.raises(WebhookRejected):
+        verify_webhook(APP, body, f"t={SECONDS},s={SIGNATURE}", now=NOW)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"{", b"\xff\xfe", b"[" * 100_000, b"{}", b'{"client_key":"other"}'])
+def test_what_is_signed_and_no_webhook_of_this_app_is_rejected(body: bytes) -> None:
+    """Two apps with one secret do not exist, but sandboxes do."""
+    with pytest.raises(WebhookRejected):
+        verify_webhook(APP, body, sign(body), now=NOW)
+
+
+def test_a_text_for_a_body_is_a_mistake_of_the_caller() -> None:
+    """Frameworks that decode first would fail for some bodies only; here all of them fail."""
+    with pytest.raises(TypeError, match="bytes"):
+        verify_webhook(APP, BODY.decode(), sign(BODY), now=NOW)  # type: ignore[arg-type]
+
+
+def test_the_errors_show_no_secret_and_nothing_of_the_body() -> None:
+    """Whoever forges learns what is missing and no more."""
+    for body, header in ((BODY, None), (BODY, f"t={SECONDS},s={'0' * 64}"), (b"canary", sign(b"canary"))):
+        with pytest.raises(errors.WebhookRejected) as raised:
+            verify_webhook(APP, body, header, now=NOW)
+        assert SECRET not in str(raised.value)
+        assert "canary" not in repr(raised.value)

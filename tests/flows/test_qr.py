@@ -175,9 +175,10 @@ def test_a_limit_of_ones_own(bench: Any, person: Person) -> None:
     assert bench.clock.naps == (2.0, 2.0, 1.0)
 
 
-def test_a_network_that_fails_for_a_while_does_not_end_it(bench: Any, person: Person) -> None:
-    """Questions without an answer are asked again as long as there is time."""
-    bench.sim.faults.add(parse_fault("check_qrcodex12=unreachable"))
+@pytest.mark.parametrize("trouble", ["unreachable", "code:temporarily_unavailable", "status:429", "status:503"])
+def test_trouble_for_a_while_does_not_end_it(bench: Any, person: Person, trouble: str) -> None:
+    """Questions without an answer, or that came too soon, are asked again as long as there is time."""
+    bench.sim.faults.add(parse_fault(f"check_qrcodex3={trouble}"))
     person.after(30, lambda: bench.sim.scan(person.seen[-1].url))
     assert person.sign_in().open_id == bench.sim.creator.open_id
     assert bench.sim.faults.pending == ()

@@ -13,7 +13,7 @@ from tiktok_core.domain.qr import QrAnswer, QrCheck, QrCode, QrStatus, granted_c
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.sign_in import check_age
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import ServerError, SignInFailed, TikTokError, TransportError
+from tiktok_core.errors import RateLimited, ServerError, SignInFailed, TikTokError, TransportError
 from tiktok_core.flows.exchange import Context, exchange
 from tiktok_core.flows.sign_in import spend
 from tiktok_core.wire.oauth import check_qr_code_request, qr_code_request, read_qr_answer, read_qr_code
@@ -72,7 +72,7 @@ async def sign_in_by_qr(
         patience = evolve(context.patience, deadline=min(context.patience.deadline, max(PAUSE, left)))
         try:
             answer = await _asked(evolve(context, patience=patience), begun)
-        except (TransportError, ServerError) as error:
+        except (TransportError, ServerError, RateLimited) as error:
             # A question that got no answer can be asked again as long as there is time.
             trouble = error
             continue

@@ -23,6 +23,8 @@ UPLOAD_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+tiktokapis\.com(?::443)?", re
 # Readers of URLs disagree on `[::1].example` and `example[v1.x]`, so nothing but these two forms is taken for a host.
 HOST_AND_PORT: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]+)?", re.IGNORECASE)
 PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
+# No app is registered with one, and whoever decodes it on the way would break a line of a request.
+ESCAPED_CONTROL: Final = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 
 
 class Scope(StrEnum):
@@ -202,6 +204,8 @@ def _redirect_problems(uri: str, kind: AppKind) -> Iterator[str]:
     if not uri.isascii() or any(character <= " " or character in "\\\x7f" for character in uri):
         yield "must be plain ASCII without blanks, backslashes or control characters"
         return
+    if ESCAPED_CONTROL.search(uri):
+        yield "must not hold an escaped control character, such as %0d%0a"
     try:
         parts = urlsplit(uri.replace(":*/", ":1/", 1))
         host, port = parts.hostname or "", parts.port
@@ -240,7 +244,7 @@ def _host_problems(name: str, url: str) -> Iterator[Problem]:
         valid = HOST_AND_PORT.fullmatch(parts.netloc) is not None and url.isascii() and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or any(character <= " " or character in "?#\\\x7f" for character in url):
+    if not valid or any(character <= " " or character in "?#\\\x7f" for character in url) or ESCAPED_CONTROL.search(url):
         yield Problem(name, "is not an absolute URL without user, query and fragment")
     elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
         yield Problem(name, "must be https; plain http is for a loopback address only")

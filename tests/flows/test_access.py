@@ -228,10 +228,9 @@ def test_someone_elses_lease_is_waited_for_and_outlived(bench: Any) -> None:
     assert bench.sim.count("token") == 2
 
 
+@pytest.mark.parametrize("bench", ["blocking"], indirect=True)
 def test_many_threads_renew_once(bench: Any) -> None:
     """Sixteen threads that find the token expired make one renewal between them, under rotation."""
-    if not hasattr(bench.tiktok, "_face"):
-        pytest.skip("threads share the blocking client alone")
     account = bench.signed_in()
     bench.clock.advance(7300)
     answers: list[str] = []

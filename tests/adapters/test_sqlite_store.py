@@ -2,11 +2,13 @@
 
 import os
 import pickle
+import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -16,7 +18,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores import sqlite_file
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import StoreError
@@ -197,7 +200,13 @@ def _bad_record(path: Path) -> bytes:
     return path.read_bytes()
 
 
-DAMAGES = [_other_version, _other_database, _no_database, _cut, _scribbled, _bad_record]
+def _empty(path: Path) -> bytes:
+    path.parent.mkdir()
+    path.touch()
+    return b""
+
+
+DAMAGES = [_other_version, _other_database, _no_database, _cut, _scribbled, _bad_record, _empty]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -212,13 +221,103 @@ def test_a_damaged_or_foreign_file_is_refused_and_kept(path: Path, damage: Calla
     assert caught.value.__cause__ is None
 
 
-def test_an_empty_file_is_a_new_store(path: Path) -> None:
-    """A process that died between making the file and filling it leaves nothing to repair."""
-    path.parent.mkdir()
-    path.touch()
+def test_what_nobody_can_read_is_replaced_aloud(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Newer tokens take the place of a damaged record, which a warning tells of; of a whole one nothing is said."""
+    with closing(SqliteTokenStore(path)) as store:
+        store.save("me", TOKENS)
+        store.save("me", TOKENS)
+        assert caplog.messages == []
+    _bad_record(path)
+    with closing(SqliteTokenStore(path)) as store:
+        store.save("me", TOKENS)
+        assert store.load("me") == TOKENS
+    assert caplog.messages == [
+        f"Token store {path}: damaged record (JSONDecodeError). It was replaced by newer tokens."
+    ]
+
+
+def test_what_could_not_be_loaded_is_not_saved(path: Path) -> None:
+    """Tokens beyond any answer of TikTok's are refused, and those before stay."""
+    with closing(SqliteTokenStore(path)) as store:
+        store.save("me", TOKENS)
+        with pytest.raises(StoreError, match="too large to keep"):
+            store.save("me", evolve(TOKENS, access_token=Secret("a" * 9_000_000)))
+        assert store.load("me") == TOKENS
+
+
+# --- Its beginning ---------------------------------------------------------------------------------------------------
+
+
+def _names(path: Path) -> set[str]:
+    return {file.name for file in path.parent.iterdir()}
+
+
+def test_a_beginning_leaves_nothing_beside_the_file(path: Path) -> None:
+    """The folder in which a file is made is gone when it has its place."""
     _saved(path)
+    assert _names(path) == {"tokens.db"}
+
+
+@pytest.mark.parametrize("last", ["chmod", "link"])
+def test_what_died_while_making_the_file_is_swept(path: Path, last: str) -> None:
+    """A process that is killed before the file has its place leaves no half of it there; the next one sweeps."""
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tiktok_adapters.stores.sqlite import SqliteTokenStore\n"
+        "die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "chmod = Path.chmod\n"
+        "if sys.argv[2] == 'link': os.link = die\n"
+        "else: Path.chmod = lambda path, mode: die() if path.suffix == '.db' else chmod(path, mode)\n"
+        "SqliteTokenStore(sys.argv[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path), last], check=False, timeout=20)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = _names(path)
+    assert left.startswith("tokens.db.new-")
+    _saved(path)
+    assert _names(path) == {"tokens.db"}
+
+
+def test_whoever_is_slower_takes_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that begin at once make one file, also where one sweeps what the other is still making."""
+    link = os.link
+
+    def after_another(made: Path, place: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        monkeypatch.setattr(sqlite_file, "_preparing", threading.Lock())  # The other one is another process.
+        _saved(path)
+        assert not Path(made).exists()
+        link(made, place)
+
+    monkeypatch.setattr(os, "link", after_another)
     with closing(SqliteTokenStore(path)) as store:
         assert store.load("me") == TOKENS
+    assert _names(path) == {"tokens.db"}
+
+
+def test_a_file_system_without_hard_links_will_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file cannot have two names, it is moved to its place."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    _saved(path)
+    assert _names(path) == {"tokens.db"}
+
+
+def test_a_folder_that_cannot_be_written_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no file can be made, that is a `StoreError`, and nothing is left."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StoreError, match="read-only file system"):
+        SqliteTokenStore(path)
+    assert _names(path) == set()
 
 
 def test_a_full_disk_is_typed_and_loses_nothing(path: Path) -> None:
@@ -230,6 +329,25 @@ def test_a_full_disk_is_typed_and_loses_nothing(path: Path) -> None:
         with pytest.raises(StoreError, match="full"):
             store.save("me", evolve(TOKENS, refresh_token=Secret("x" * 100_000)))
         assert store.load("me") == TOKENS
+
+
+def test_a_save_that_finds_no_room_takes_what_is_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full, a save gives up the reserve, and is done in its room."""
+    with closing(SqliteTokenStore(path)) as store:
+        connection = store._connection
+        assert connection is not None
+        store.try_lease("me", owner="a", now=NOW, until=LATER)
+        connection.execute("PRAGMA max_page_count = 1")
+        give_up = store._reserve.give_up
+
+        def more_room() -> bool:
+            connection.execute("PRAGMA max_page_count = 1000")
+            return give_up()
+
+        monkeypatch.setattr(store._reserve, "give_up", more_room)
+        store.save("me", TOKENS)
+        assert store.load("me") == TOKENS
+    assert _names(path) == {"tokens.db"}
 
 
 def test_a_locked_file_is_waited_for_and_not_for_ever(path: Path) -> None:
@@ -310,6 +428,92 @@ def test_a_forked_child_opens_its_own(path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(os, "getpid", lambda: -1)
         with pytest.raises(StoreError, match="another process"):
             store.load("me")
+
+
+FORK = """
+    import os, sys, threading
+    from contextlib import closing
+    from tiktok_adapters.stores.sqlite import SqliteTokenStore
+    from tiktok_core.errors import StoreError
+    sys.path.insert(0, sys.argv[2])
+    from test_sqlite_store import TOKENS
+
+    store = SqliteTokenStore(sys.argv[1])
+    inside, go = threading.Event(), threading.Event()
+
+    def work():
+        with store._writing() as connection:
+            connection.execute("DELETE FROM tokens")
+            inside.set()
+            go.wait(1)
+
+    store.save("me", TOKENS)
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    threading.Timer(0.2, go.set).start()
+    child = os.fork()
+    if child == 0:
+        try:
+            store.load("me")
+        except StoreError as error:
+            print(error.reason, flush=True)
+        store.close()  # Nothing of the parent's is undone by that.
+        with closing(SqliteTokenStore(sys.argv[1])) as own:
+            print(own.accounts(), flush=True)
+            own.save("child", TOKENS)
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], store.accounts())
+    thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_comes_between_transactions(path: Path) -> None:
+    """A process that forks while a thread of it writes does so when that is done; the child uses a store of its own."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore::DeprecationWarning",
+            "-c",
+            textwrap.dedent(FORK),
+            str(path),
+            str(Path(__file__).parent),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "it was opened by another process: open it again after the fork",
+        "()",
+        "0 ('child',)",
+    ]
+
+
+def test_a_fork_does_not_wait_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever forks in the midst of a transaction of its own goes on; its child can close what it cannot use."""
+    monkeypatch.setattr(sqlite_file, "FORK_WAIT", 0.01)
+    with closing(SqliteTokenStore(path)) as store:
+        with store._writing():
+            sqlite_file._before_fork()
+            sqlite_file._after_fork()
+            with monkeypatch.context() as child:
+                child.setattr(os, "getpid", lambda: -1)
+                store.close()
+        assert store.accounts() == ()
+
+
+def test_memory_is_not_shared_over_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes with a copy each would renew twice, and one of them would be signed out."""
+    store, journal = MemoryTokenStore(), MemoryJournal()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    for call in (lambda: store.load("me"), journal.records):
+        with pytest.raises(StoreError, match="it was made by another process"):
+            call()
 
 
 def test_stores_are_not_pickled(path: Path) -> None:

@@ -4,6 +4,7 @@ What belongs here: nothing that outlives the process.
 """
 
 import itertools
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ class _Memory:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -32,6 +34,10 @@ class _Memory:
 
     @contextmanager
     def _open(self) -> Iterator[None]:
+        if os.getpid() != self._pid:
+            raise StoreError(
+                f"{self._kind} in memory", "it was made by another process, which it cannot be shared with"
+            )
         with self._lock:
             if self._closed:
                 raise StoreError(f"{self._kind} in memory", "it is closed")

@@ -3,14 +3,15 @@
 What belongs here: how tokens and records lie in such a file; the file itself is `sqlite_file`'s, leases are `sqlite_leases`'.
 """
 
+import sqlite3
 from datetime import datetime
 from typing import Any, Final
 
-from tiktok_adapters.stores.sqlite_file import Layout, microseconds, name_bytes
+from tiktok_adapters.stores.sqlite_file import Layout, log, microseconds, name_bytes
 from tiktok_adapters.stores.sqlite_leases import LEASES, LeasedFile
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.errors import LeaseLost
+from tiktok_core.errors import LeaseLost, StoreError
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import dump_record, dump_tokens, load_record, load_tokens
 
@@ -39,12 +40,19 @@ JOURNAL: Final = Layout(
         LEASES,
     ),
 )
+LARGEST: Final = 8 * 1024 * 1024
+"""Bytes of an account's tokens: more than any answer of TikTok's can hold."""
+# The casts, here and below: a damaged file may hold anything, and SQLite quotes a text that it cannot decode.
+LOAD_TOKENS: Final = "SELECT CASE WHEN length(record) <= ? THEN CAST(record AS BLOB) END FROM tokens WHERE account = ?"
+SAVE_TOKENS: Final = "INSERT OR REPLACE INTO tokens (account, record) VALUES (?, ?)"
+LOAD_RECORD: Final = "SELECT CAST(record AS BLOB) FROM records WHERE name = ?"
 SAVE_RECORD: Final = """
 INSERT OR REPLACE INTO records (name, created, updated, ended, record)
 VALUES (:name, :created, :updated, :ended, :record)
 """
 LIST_RECORDS: Final = """
-SELECT record FROM records WHERE name >= :first AND name < :beyond AND updated >= :since ORDER BY created, name
+SELECT CAST(record AS BLOB) FROM records
+WHERE name >= :first AND name < :beyond AND updated >= :since ORDER BY created, name
 """
 NEWEST_NUMBER: Final = "SELECT number FROM leases WHERE name = ?"
 FORGET_RECORDS: Final = "DELETE FROM records WHERE ended AND updated < :before"
@@ -74,18 +82,22 @@ class SqliteTokenStore(LeasedFile):
     def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
         with self._reading() as connection:
-            row = connection.execute("SELECT record FROM tokens WHERE account = ?", (name_bytes(account),)).fetchone()
-        if row is None:
-            return None
-        try:
-            return load_tokens(row[0])
-        except ValueError as error:
-            raise self._error(str(error)) from None
+            row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
+        return None if row is None else self._read(row[0])
 
     def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens, durably and as a whole, in place of what was there."""
-        values = (name_bytes(account), self._wipeable(dump_tokens(tokens)))
-        self._write("INSERT OR REPLACE INTO tokens (account, record) VALUES (?, ?)", values)
+        """Keep the tokens, durably and as a whole, in place of what was there; a warning tells of what was unreadable."""
+        document = self._wipeable(dump_tokens(tokens))
+        if len(document) > LARGEST:
+            raise self._error("the tokens are too large to keep")
+
+        def replace(connection: sqlite3.Connection) -> None:
+            row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
+            connection.execute(SAVE_TOKENS, (name_bytes(account), document))
+            if row is not None:
+                self._tell_unreadable(row[0])
+
+        self._save(replace)
 
     def delete(self, account: str, /) -> None:
         """Forget the account's tokens and overwrite them; nothing happens when it is unknown."""
@@ -94,12 +106,30 @@ class SqliteTokenStore(LeasedFile):
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT account FROM tokens").fetchall()
-        return tuple(sorted(row[0].decode("utf-8", "surrogatepass") for row in rows))
+            rows = connection.execute("SELECT CAST(account AS BLOB) FROM tokens").fetchall()
+        try:
+            return tuple(sorted(row[0].decode("utf-8", "surrogatepass") for row in rows))
+        except UnicodeDecodeError:
+            raise self._error("damaged name of an account") from None
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
         """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
         return self._take(account, owner=owner, now=now, until=until) is not None
+
+    def _read(self, record: bytes | None) -> Tokens:
+        if record is None:
+            raise self._error("damaged record (too large)")
+        try:
+            return load_tokens(record)
+        except ValueError as error:
+            raise self._error(str(error)) from None
+
+    def _tell_unreadable(self, record: bytes | None) -> None:
+        # The only copy of what was saved just now counts for more than what nobody can read.
+        try:
+            self._read(record)
+        except StoreError as error:
+            log.warning("%s It was replaced by newer tokens.", error)
 
 
 class SqliteJournal(LeasedFile):
@@ -127,7 +157,7 @@ class SqliteJournal(LeasedFile):
     def load(self, name: str, /) -> Record | None:
         """Return the record, or None."""
         with self._reading() as connection:
-            row = connection.execute("SELECT record FROM records WHERE name = ?", (name_bytes(name),)).fetchone()
+            row = connection.execute(LOAD_RECORD, (name_bytes(name),)).fetchone()
         return None if row is None else self._read(row[0])
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
@@ -149,11 +179,14 @@ class SqliteJournal(LeasedFile):
             "ended": record.is_ended,
             "record": document if record.upload_url is None else self._wipeable(document),
         }
-        with self._writing() as connection:
+
+        def save(connection: sqlite3.Connection) -> None:
             # Compared and written in one transaction: nobody takes the lease in between.
             if fence is not None and connection.execute(NEWEST_NUMBER, (name,)).fetchone() != (fence,):
                 raise LeaseLost(record.key)
             connection.execute(SAVE_RECORD, values)
+
+        self._save(save)
 
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """Return the records whose name begins with `under` and that were last true since then, the oldest wish first.

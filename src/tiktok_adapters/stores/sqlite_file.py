@@ -3,18 +3,23 @@
 What belongs here: whatever is the same for every store in such a file. Nothing is encrypted: its owner alone may read it.
 """
 
+import logging
 import os
+import shutil
 import sqlite3
 import stat
+import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
+from weakref import WeakSet
 
 from attrs import frozen
 
+from tiktok_adapters.stores.reserve import Reserve
 from tiktok_core.errors import StoreError
 from tiktok_core.ports import HasPath
 
@@ -22,8 +27,18 @@ __all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
+NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""How SQLite says that the disk, a quota or the table of files is full."""
+DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+ADVICE: Final = "put a copy in its place, or move it away to begin anew"
+UNFINISHED: Final = ".new-"
+FORK_WAIT: Final = 2.0
+
+log: Final = logging.getLogger("tiktok_core")
+T = TypeVar("T")
 
 _preparing = threading.Lock()
+_files: "WeakSet[SqliteFile]" = WeakSet()
 
 
 @frozen(kw_only=True)
@@ -66,27 +81,34 @@ class SqliteFile:
             raise StoreError(layout.kind, "the path holds a NUL character")
         self._layout = layout
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
+        self._reserve = Reserve(self._path.with_name(f"{self._path.name}-reserve"))
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None
         with self._typed():
             with _preparing:
                 self._prepare_file()
+                _files.add(self)
             self._connection = sqlite3.connect(
                 self._path, timeout=busy_wait, isolation_level=None, check_same_thread=False
             )
         try:
-            self._prepare_tables()
+            self._prepare_connection()
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        with self._lock:
+        # In a forked child, somebody who did not come along may have the lock for ever.
+        if not self._lock.acquire(timeout=-1 if os.getpid() == self._pid else 0):
+            return
+        try:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+        finally:
+            self._lock.release()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._path)!r})"
@@ -98,8 +120,19 @@ class SqliteFile:
 
     def _write(self, statement: str, values: Any) -> int:
         """Run one statement as a transaction, and return how many rows it changed."""
-        with self._writing() as connection:
-            return connection.execute(statement, values).rowcount
+        return self._save(lambda connection: connection.execute(statement, values).rowcount)
+
+    def _save(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do the work inside a transaction; once more in the room that is held for it, when there is no other."""
+        with self._reading() as connection:
+            try:
+                with _transaction(connection):
+                    return work(connection)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in NO_ROOM or not self._reserve.give_up():
+                    raise
+            with _transaction(connection):
+                return work(connection)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -109,13 +142,18 @@ class SqliteFile:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
+        if os.getpid() != self._pid:
+            # SQLite's locks do not survive a fork: using the connection could damage the file.
+            raise self._error("it was opened by another process: open it again after the fork")
         with self._lock, self._typed():
             if self._connection is None:
                 raise self._error("it is closed")
-            if os.getpid() != self._pid:
-                # SQLite's locks do not survive a fork: using the connection could damage the file.
-                raise self._error("it was opened by another process: open it again after the fork")
             yield self._connection
+
+    def _hold_room(self) -> None:
+        """See that there is room for what will have to be saved, while nothing is at stake yet."""
+        with self._typed():
+            self._reserve.hold()
 
     @contextmanager
     def _typed(self) -> Iterator[None]:
@@ -123,7 +161,8 @@ class SqliteFile:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._error(str(error)) from None
+            damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
+            raise self._error(f"{error}: {ADVICE}" if damaged else str(error)) from None
         except OSError as error:
             raise self._error((error.strerror or type(error).__name__).lower()) from None
 
@@ -148,22 +187,34 @@ class SqliteFile:
             folder.chmod(0o700)  # An odd umask may have taken even the owner's rights.
         if folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
             raise self._error("everybody may replace files in its folder")
-        try:
-            found = self._path.lstat()
-        except FileNotFoundError:
+        if not os.path.lexists(self._path):
             self._create_file()
-        else:
-            self._check_file(found)
+        self._check_file(self._path.lstat())
 
     def _create_file(self) -> None:
-        # Created by us and not by SQLite, so that it is never readable by others, not even for a moment.
+        # Made whole in a folder of its own, and then put in its place: nobody ever sees half of it, so that an empty file
+        # there is one that has lost what was in it, and no beginning.
+        unfinished = f"{self._path.name}{UNFINISHED}"
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # Another process was faster.
-            self._check_file(self._path.lstat())
-            return
-        os.close(fd)
-        self._path.chmod(0o600)
+            with tempfile.TemporaryDirectory(prefix=unfinished, dir=self._path.parent) as folder:
+                Path(folder).chmod(0o700)  # An odd umask, as above.
+                made = Path(folder, self._path.name)
+                with closing(sqlite3.connect(made, isolation_level=None)) as connection, _transaction(connection):
+                    for statement in (
+                        *self._layout.tables,
+                        f"PRAGMA application_id = {self._layout.application_id}",
+                        f"PRAGMA user_version = {self._layout.version}",
+                    ):
+                        connection.execute(statement)
+                made.chmod(0o600)
+                _put(made, self._path)
+        except (OSError, sqlite3.Error):
+            if not os.path.lexists(self._path):
+                raise
+            # Another process was faster, and has swept ours.
+        for left in self._path.parent.iterdir():
+            if left.name.startswith(unfinished):
+                shutil.rmtree(left, ignore_errors=True)
 
     def _check_file(self, found: os.stat_result) -> None:
         # The file is not opened here: closing a descriptor would drop the locks that SQLite holds in this process.
@@ -171,32 +222,23 @@ class SqliteFile:
             raise self._error("it is not a regular file")
         if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
             raise self._error("it belongs to another user")
+        if not found.st_size:
+            raise self._error(f"it is empty, and what was in it is lost: {ADVICE}")
         if found.st_mode & EVERYBODY_ELSE:
+            log.warning("%s %s could be read by others: its mode is 0600 again", self._layout.kind, self._path)
             self._path.chmod(0o600)
 
-    def _prepare_tables(self) -> None:
+    def _prepare_connection(self) -> None:
         with self._reading() as connection:
-            if _pragma(connection, "user_version") == 0:
-                with _transaction(connection):
-                    self._create_tables(connection)
-            if _pragma(connection, "application_id") != self._layout.application_id:
-                raise self._error("it is a database of something else")
-            if (version := _pragma(connection, "user_version")) != self._layout.version:
+            version = _pragma(connection, "user_version")
+            if version == 0 or _pragma(connection, "application_id") != self._layout.application_id:
+                raise self._error(f"it is a database of something else: {ADVICE}")
+            if version != self._layout.version:
                 raise self._error(f"it has version {version}, and this release reads version {self._layout.version}")
             # EXTRA also waits until the folder is on the disk: without that, a commit may be undone by a power cut.
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if self._layout.is_durable else 'OFF'}")
             connection.execute("PRAGMA secure_delete = ON")
             self._page_size = _pragma(connection, "page_size")
-
-    def _create_tables(self, connection: sqlite3.Connection) -> None:
-        if _pragma(connection, "user_version") != 0:  # Another process was faster.
-            return
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise self._error("it is a database of something else")
-        for table in self._layout.tables:
-            connection.execute(table)
-        connection.execute(f"PRAGMA application_id = {self._layout.application_id}")
-        connection.execute(f"PRAGMA user_version = {self._layout.version}")
 
 
 def name_bytes(name: str) -> bytes:
@@ -230,3 +272,31 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _put(made: Path, place: Path) -> None:
+    """Give a finished file its place, unless there is one; another process may have been faster."""
+    try:
+        os.link(made, place)
+    except FileExistsError:
+        return
+    except OSError:  # A file system without hard links.
+        if not os.path.lexists(place):
+            made.rename(place)
+
+
+def _before_fork() -> None:
+    # A child must not inherit a transaction: closing its copy of the connection would undo what we have committed since.
+    # Not for ever: it may be a signal's handler that forks, in the midst of a transaction of its own thread.
+    locks = (_preparing, *(file._lock for file in list(_files)))  # noqa: SLF001 - it is this module's own
+    _held.extend(lock for lock in locks if lock.acquire(timeout=FORK_WAIT))
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+
+
+_held: list[threading.Lock] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -53,6 +53,8 @@ class LeasedFile(SqliteFile):
 
         Its owner keeps the number until somebody else takes the lease or it is given back.
         """
+        # Whoever may act will have to save what comes of it: that there is no room for it is found before.
+        self._hold_room()
         wish: dict[str, Any] = {
             "name": name_bytes(name),
             "owner": name_bytes(owner),

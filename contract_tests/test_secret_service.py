@@ -1,0 +1,132 @@
+"""The keychain of a Linux desktop, gnome-keyring over D-Bus, keeps the contract of token stores; and what a locked one does.
+
+What belongs here: what only a real Secret Service shows. It has a bus, a home and a password of its own.
+"""
+
+import gc
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tiktok_adapters.stores.keyring import Keychain, KeyringTokenStore
+from tiktok_adapters.stores.sqlite import SqliteTokenStore
+from tiktok_adapters.testing.contracts.stores import TOKENS, DurableTokenStoreContract, OpenStore
+from tiktok_core.errors import StoreError
+
+MISSING = [name for name in ("dbus-daemon", "gnome-keyring-daemon") if shutil.which(name) is None]
+pytestmark = [
+    pytest.mark.skipif(
+        bool(MISSING) or sys.platform != "linux", reason=f"a Secret Service needs {' and '.join(MISSING) or 'Linux'}"
+    ),
+    # `keyring` leaves its connection to the bus to the garbage collector when a keychain does not open.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+PROMPTER = "org.gnome.keyring.SystemPrompter"
+
+
+@contextmanager
+def session(home: Path) -> Iterator[str]:
+    """Run a session bus with an unlocked keychain, and give its address."""
+    environ = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
+    # Nothing of the machine's is started by this bus.
+    environ |= dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_DATA_DIRS"), str(home))
+    with ExitStack() as stack:
+        bus = _started(stack, environ, "dbus-daemon", "--session", "--nofork", "--print-address=1")
+        assert bus.stdout is not None
+        environ["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
+        daemon = _started(stack, environ, "gnome-keyring-daemon", "--foreground", "--components=secrets", "--unlock")
+        assert daemon.stdin is not None
+        daemon.stdin.write("the password of the keychain")
+        daemon.stdin.close()
+        yield environ["DBUS_SESSION_BUS_ADDRESS"]
+
+
+def _started(stack: ExitStack, environ: dict[str, str], *command: str) -> "subprocess.Popen[str]":
+    pipe = subprocess.PIPE
+    process = stack.enter_context(
+        subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+    )
+    stack.callback(process.kill)
+    return process
+
+
+def keychain_of(address: str, monkeypatch: pytest.MonkeyPatch) -> Keychain:
+    """Return the keychain of a session as `keyring` has it, once it answers."""
+    from keyring.backends.SecretService import Keyring  # noqa: PLC0415 - there is none elsewhere
+
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+    found = Keyring()
+    for _attempt in range(100):
+        try:
+            found.set_password("is it", "there?", "yes")
+        except Exception:  # noqa: BLE001 - whatever it is: the daemon has not come up yet
+            time.sleep(0.05)
+        else:
+            gc.collect()
+            return found
+    pytest.fail("the keychain did not come up")
+
+
+@pytest.fixture(scope="module")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a session for all tests of the contract."""
+    with session(tmp_path_factory.mktemp("session")) as address:
+        yield address
+
+
+class TestSecretService(DurableTokenStoreContract):
+    """Entries in gnome-keyring beside a SQLite file."""
+
+    @pytest.fixture
+    def open_store(self, bus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenStore:
+        """Return a function that opens the place under contract."""
+        keychain, service = keychain_of(bus, monkeypatch), f"tests {uuid.uuid4()}"
+        return lambda: KeyringTokenStore(service, SqliteTokenStore(tmp_path / "names.db"), keychain=keychain)
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyringTokenStore]:
+    """Give a store whose keychain, of a session of its own, is locked."""
+    import secretstorage  # noqa: PLC0415 - there is none elsewhere
+
+    with session(tmp_path) as address:
+        keychain = keychain_of(address, monkeypatch)
+        with closing(KeyringTokenStore("tests", SqliteTokenStore(tmp_path / "names.db"), keychain=keychain)) as store:
+            store.save("me", TOKENS)
+            with closing(secretstorage.dbus_init()) as connection:
+                secretstorage.get_default_collection(connection).lock()
+            yield store
+    for thread in threading.enumerate():
+        if thread.name == "tiktok-keychain":
+            thread.join(10)
+    gc.collect()
+
+
+def test_a_locked_keychain_is_told_at_once(locked: KeyringTokenStore) -> None:
+    """Where nobody can be asked for the password, each call is an error that says what to do."""
+    for call in (lambda: locked.load("me"), lambda: locked.save("me", TOKENS), lambda: locked.delete("me")):
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match="the keychain is locked: unlock it"):
+            call()
+        assert time.monotonic() - begun < 3
+
+
+def test_a_password_that_nobody_types_is_waited_for_three_seconds(locked: KeyringTokenStore, tmp_path: Path) -> None:
+    """Where the keychain asks on a screen that nobody watches, the call ends after its limit."""
+    services = tmp_path / "dbus-1" / "services"
+    services.mkdir(parents=True, exist_ok=True)
+    asks_for_ever = f"[D-BUS Service]\nName={PROMPTER}\nExec={shutil.which('sleep')} 5\n"
+    (services / f"{PROMPTER}.service").write_text(asks_for_ever)
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match=r"did not answer within 3 s: it may be locked.*unlock it and try again"):
+        locked.load("me")
+    assert 3 <= time.monotonic() - begun < 4

@@ -1,0 +1,217 @@
+"""Token store that encrypts what another one keeps, with Fernet keys (github.com/fernet/spec) that lie elsewhere.
+
+What belongs here: what is encrypted, and how keys are replaced. Where keys come from is the assembly's.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, NoReturn
+
+from attrs import evolve
+
+from tiktok_core.blocking import Mirror, blocking, drive, lift_clock, lift_tokens
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.errors import InvalidSettings, Problem, StoreError
+from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
+from tiktok_core.wire.records import dump_tokens, load_tokens
+
+__all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore"]
+
+MARK: Final = "fernet1:"
+"""Tells what is encrypted, and how, from tokens as they are."""
+KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
+LEASE: Final = timedelta(seconds=10)
+LEASE_WAIT: Final = 0.05
+
+
+class AsyncEncryptedTokenStore:
+    """Encrypted tokens in any asynchronous store.
+
+    All of an account's tokens are one ciphertext, which is bound to the account: what was exchanged or changed in the
+    store does not open. Names, scopes and times stay readable there, for people; they are not believed.
+
+    Every method may raise `StoreError`: also when no key opens what is there. Nothing that does not open is overwritten.
+
+    Args:
+        inner: keeps what is encrypted, names and leases. Closing this store closes it.
+        keys: 32 random bytes each, in URL-safe base64. The first one encrypts, all of them decrypt.
+
+    Raises:
+        InvalidSettings: there is no key, or one that is none.
+        ImportError: `cryptography` is not installed.
+    """
+
+    def __init__(self, inner: AsyncTokenStore, keys: Iterable[str | Secret]) -> None:
+        self._inner = inner
+        self._box = _Box(tuple(Secret(key) for key in keys))
+
+    async def load(self, account: str, /) -> Tokens | None:
+        """Return the account's tokens, or None."""
+        kept = await self._inner.load(account)
+        return None if kept is None else self._box.opened(account, kept)
+
+    async def save(self, account: str, tokens: Tokens, /) -> None:
+        """Keep the tokens in place of what was there, unless no key opens that."""
+        await self.load(account)
+        await self._inner.save(account, self._box.sealed(account, tokens))
+
+    async def delete(self, account: str, /) -> None:
+        """Forget the account, whether or not its tokens open; nothing happens when it is unknown."""
+        await self._inner.delete(account)
+
+    async def accounts(self) -> tuple[str, ...]:
+        """Return the names of all accounts that have tokens, sorted."""
+        return await self._inner.accounts()
+
+    async def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
+        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        return await self._inner.try_lease(account, owner=owner, now=now, until=until)
+
+    async def release(self, account: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        await self._inner.release(account, owner=owner)
+
+    async def close(self) -> None:
+        """Close the store; a second call does nothing."""
+        await self._inner.close()
+
+    async def rotate(self, clock: AsyncClock) -> tuple[str, ...]:
+        """Encrypt anew, with the first key, whatever another key has encrypted; afterwards the others can go.
+
+        Each account is leased meanwhile, so that nobody renews; other accounts go on.
+
+        Args:
+            clock: for the leases.
+
+        Returns:
+            The accounts that were encrypted anew.
+
+        Raises:
+            StoreError: no key opens an account's tokens; those before it are done.
+        """
+        return tuple([account for account in await self._inner.accounts() if await self._rotated(account, clock)])
+
+    async def _rotated(self, account: str, clock: AsyncClock) -> bool:
+        owner = secrets.token_hex(16)
+        while not await self._inner.try_lease(account, owner=owner, now=clock.now(), until=clock.now() + LEASE):
+            await clock.sleep(LEASE_WAIT)
+        try:
+            kept = await self._inner.load(account)
+            if kept is None:
+                return False
+            tokens = self._box.opened(account, kept)
+            if self._box.is_newest(kept):
+                return False
+            await self._inner.save(account, self._box.sealed(account, tokens))
+            return True
+        finally:
+            await self._inner.release(account, owner=owner)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._inner!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an encrypted store is not pickled: it holds keys")
+
+
+class EncryptedTokenStore(Mirror[AsyncEncryptedTokenStore]):
+    """Encrypted tokens in any blocking store; otherwise as `AsyncEncryptedTokenStore`.
+
+    Args:
+        inner: keeps what is encrypted, names and leases. Closing this store closes it.
+        keys: 32 random bytes each, in URL-safe base64. The first one encrypts, all of them decrypt.
+
+    Raises:
+        InvalidSettings: there is no key, or one that is none.
+        ImportError: `cryptography` is not installed.
+    """
+
+    def __init__(self, inner: TokenStore, keys: Iterable[str | Secret]) -> None:
+        super().__init__(AsyncEncryptedTokenStore(lift_tokens(inner), keys))
+        self._inner = inner
+
+    load = blocking(AsyncEncryptedTokenStore.load)
+    save = blocking(AsyncEncryptedTokenStore.save)
+    delete = blocking(AsyncEncryptedTokenStore.delete)
+    accounts = blocking(AsyncEncryptedTokenStore.accounts)
+    try_lease = blocking(AsyncEncryptedTokenStore.try_lease)
+    release = blocking(AsyncEncryptedTokenStore.release)
+    close = blocking(AsyncEncryptedTokenStore.close)
+
+    def rotate(self, clock: Clock) -> tuple[str, ...]:
+        """As `AsyncEncryptedTokenStore.rotate`."""
+        return drive(self._face.rotate(lift_clock(clock)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._inner!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an encrypted store is not pickled: it holds keys")
+
+
+class _Box:
+    """What the keys do."""
+
+    def __init__(self, keys: tuple[Secret, ...]) -> None:
+        try:
+            from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415 - only where it was chosen
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "cryptography":
+                raise
+            message = "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'"
+            raise ImportError(message, name="cryptography") from None
+        if not keys:
+            raise InvalidSettings((Problem("store_key", "is missing: an encrypted store needs a key"),))
+        for number, key in enumerate(keys, 1):
+            # Stricter than the library, which skips what is no base64 and what follows an end.
+            if not KEY.fullmatch(key.reveal()):
+                message = f"key {number} is none: a key is 32 random bytes in URL-safe base64, 44 characters"
+                raise InvalidSettings((Problem("store_key", message),))
+        fernets = [Fernet(key.reveal()) for key in keys]
+        self._newest, self._all, self._refused = fernets[0], MultiFernet(fernets), InvalidToken
+
+    def sealed(self, account: str, tokens: Tokens) -> Tokens:
+        """Return what to keep in place of the tokens."""
+        token = self._newest.encrypt(_digest(account) + dump_tokens(tokens)).decode()
+        return evolve(tokens, access_token=Secret(f"{MARK}{token}"), refresh_token=Secret(""))
+
+    def opened(self, account: str, kept: Tokens) -> Tokens:
+        """Return the tokens.
+
+        Raises:
+            StoreError: they are not encrypted, not with these keys, another account's, or damaged.
+        """
+        if not (token := kept.access_token.reveal()).startswith(MARK):
+            raise _error("they are not encrypted, or by another release: nothing was changed")
+        try:
+            content = self._all.decrypt(token.removeprefix(MARK))
+        except self._refused:
+            raise _error(
+                "no key opens them: give the key with which they were encrypted; nothing was overwritten"
+            ) from None
+        digest = _digest("")
+        if content[: len(digest)] != _digest(account):
+            raise _error("they are those of another account: somebody has exchanged them")
+        try:
+            return load_tokens(content[len(digest) :])
+        except ValueError as error:
+            raise _error(str(error)) from None
+
+    def is_newest(self, kept: Tokens) -> bool:
+        """Whether the first key has encrypted this."""
+        try:
+            self._newest.decrypt(kept.access_token.reveal().removeprefix(MARK))
+        except self._refused:
+            return False
+        return True
+
+
+def _digest(account: str) -> bytes:
+    return hashlib.sha256(account.encode("utf-8", "surrogatepass")).digest()
+
+
+def _error(reason: str) -> StoreError:
+    return StoreError("Encrypted tokens", reason)

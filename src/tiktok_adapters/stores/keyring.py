@@ -1,0 +1,252 @@
+"""Token store in the operating system's keychain: Secret Service, macOS Keychain, Windows Credential Manager.
+
+What belongs here: how tokens lie in a keychain, and what is said when it does not answer. It is used where it was chosen,
+and nothing is ever kept elsewhere instead.
+"""
+
+import hashlib
+import importlib.util
+import os
+import queue
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any, Final, NoReturn, Protocol, TypeVar
+
+from attrs import evolve
+
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.errors import StoreError
+from tiktok_core.ports import TokenStore
+from tiktok_core.wire.records import dump_tokens, load_tokens
+
+__all__ = ["Keychain", "KeyringTokenStore"]
+
+T = TypeVar("T")
+
+LARGEST: Final = 1_280 if sys.platform == "win32" else 64 * 1_024
+"""Characters of an entry. Windows takes 2,560 bytes of UTF-16 (`CRED_MAX_CREDENTIAL_BLOB_SIZE`) and says so badly."""
+ELSEWHERE: Final = "or choose another store"
+NO_KEYCHAIN: Final = f"this system has no keychain: install one (on Linux gnome-keyring or KWallet), {ELSEWHERE}"
+LOCKED: Final = f"the keychain is locked: unlock it and try again, {ELSEWHERE}"
+
+
+class Keychain(Protocol):
+    """What is asked of a keychain; a `keyring.backend.KeyringBackend` is one."""
+
+    def get_password(self, service: str, username: str, /) -> str | None:
+        """Return an entry, or None."""
+        ...
+
+    def set_password(self, service: str, username: str, password: str, /) -> None:
+        """Keep an entry, in place of what was there."""
+        ...
+
+    def delete_password(self, service: str, username: str, /) -> None:
+        """Remove an entry."""
+        ...
+
+
+class KeyringTokenStore:
+    """Tokens in the keychain, one entry for each account; names and leases in a store beside it, without any secret.
+
+    A keychain cannot list its entries, and cannot say who may renew: hence the store beside it. Entries are named by a
+    digest of the account.
+
+    Threads may share it; processes too, as far as they may share the store beside it; a forked child opens its own. The
+    keychain is asked in a thread of its own, so that one which waits for a password holds up nobody: after `limit`
+    seconds the call is a `StoreError`. What had been begun by then may still be done, before whatever is asked later.
+
+    Every method may raise `StoreError`: also when there is no keychain, when it is locked or keeps nothing, and, but for
+    `close`, once the store is closed.
+
+    Args:
+        service: under which name the entries stand; one for each app, because an `open_id` means nothing to another one.
+        beside: keeps the accounts' names, with their scopes and times, and the leases. Closing this store closes it.
+        keychain: asked in place of the one that `keyring` finds.
+        limit: seconds to wait for the keychain.
+
+    Raises:
+        ImportError: `keyring` is not installed, and no keychain is given.
+    """
+
+    def __init__(
+        self, service: str, beside: TokenStore, *, keychain: Keychain | None = None, limit: float = 3.0
+    ) -> None:
+        if keychain is None and importlib.util.find_spec("keyring") is None:
+            raise ImportError("the keychain needs keyring: pip install 'tiktok-open[keyring]'", name="keyring")
+        self._service = service
+        self._beside = beside
+        self._worker = _Worker(keychain, limit)
+
+    def load(self, account: str, /) -> Tokens | None:
+        """Return the account's tokens, or None."""
+        name = _name(account)
+        kept = self._ask(lambda keychain: keychain.get_password(self._service, name))
+        if kept is None:
+            return None
+        try:
+            return load_tokens(kept.encode("utf-8", "surrogatepass"))
+        except ValueError as error:
+            raise self._error(str(error)) from None
+
+    def save(self, account: str, tokens: Tokens, /) -> None:
+        """Keep the tokens in place of what was there."""
+        name, document = _name(account), dump_tokens(tokens).decode()
+        if len(document) > LARGEST:
+            raise self._error(f"the tokens take {len(document)} characters of at most {LARGEST}: choose another store")
+
+        def keep(keychain: Keychain) -> bool:
+            keychain.set_password(self._service, name, document)
+            # There are keychains that keep nothing, or cut what they keep.
+            return keychain.get_password(self._service, name) == document
+
+        # First, so that no entry is ever one that nobody knows of.
+        if self._beside.load(account) is None:
+            self._beside.save(account, evolve(tokens, access_token=Secret(""), refresh_token=Secret("")))
+        if not self._ask(keep):
+            raise self._error("the keychain did not keep what it was given: choose another store")
+
+    def delete(self, account: str, /) -> None:
+        """Forget the account; nothing happens when it is unknown."""
+        name = _name(account)
+
+        def remove(keychain: Keychain) -> None:
+            if keychain.get_password(self._service, name) is not None:
+                keychain.delete_password(self._service, name)
+
+        self._ask(remove)
+        self._beside.delete(account)
+
+    def accounts(self) -> tuple[str, ...]:
+        """Return the names of all accounts that have tokens, sorted."""
+        names = self._beside.accounts()
+        # Whoever owns the keychain may have removed an entry.
+        return tuple(account for account in names if self._has_entry(account))
+
+    def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
+        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        return self._beside.try_lease(account, owner=owner, now=now, until=until)
+
+    def release(self, account: str, /, *, owner: str) -> None:
+        """Give the lease back; nothing happens when `owner` does not hold it."""
+        self._beside.release(account, owner=owner)
+
+    def close(self) -> None:
+        """Close the store; a second call does nothing."""
+        self._worker.close()
+        self._beside.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._service!r}, {self._beside!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open store is not pickled: open it again where it is needed")
+
+    def _has_entry(self, account: str) -> bool:
+        name = _name(account)
+        return self._ask(lambda keychain: keychain.get_password(self._service, name)) is not None
+
+    def _ask(self, question: Callable[[Keychain], T]) -> T:
+        try:
+            return self._worker.ask(question)
+        except _Trouble as trouble:
+            raise self._error(str(trouble)) from None
+
+    def _error(self, reason: str) -> StoreError:
+        return StoreError(f"Keychain, service {self._service!r}", reason)
+
+
+def _name(account: str) -> str:
+    # A name may be longer than that of an entry may be, or hold what no keychain takes.
+    return hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _Trouble(Exception):
+    """Why the keychain could not be asked, as a clause."""
+
+
+_Question = tuple[Callable[[Keychain], Any], "Future[Any]"]
+
+
+class _Worker:
+    """The thread in which a keychain is asked, one question after the other.
+
+    A daemon: a keychain that never answers must not keep the process from ending.
+    """
+
+    def __init__(self, keychain: Keychain | None, limit: float) -> None:
+        self._limit = limit
+        self._pid = os.getpid()
+        self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        # The thread holds on to the questions alone, so that a store which nobody closed ends it, too.
+        self._end = weakref.finalize(self, self._questions.put, None)
+        self._end.atexit = False
+        thread = threading.Thread(target=_answer, args=(keychain, self._questions), name="tiktok-keychain", daemon=True)
+        thread.start()
+
+    def ask(self, question: Callable[[Keychain], T]) -> T:
+        """Return the answer.
+
+        Raises:
+            _Trouble: there is none.
+        """
+        if os.getpid() != self._pid:
+            raise _Trouble("it was opened by another process: open it again after the fork")
+        if not self._end.alive:
+            raise _Trouble("it is closed")
+        answer: Future[T] = Future()
+        self._questions.put((question, answer))
+        try:
+            return answer.result(self._limit)
+        except TimeoutError:
+            # What was not begun by now never will be.
+            answer.cancel()
+            raise _Trouble(
+                f"the keychain did not answer within {self._limit:g} s: it may be locked, or wait for its password on the "
+                f"screen; unlock it and try again, {ELSEWHERE}"
+            ) from None
+
+    def close(self) -> None:
+        """Let the thread end after what it has begun; a second call does nothing."""
+        self._end()
+
+
+def _answer(keychain: Keychain | None, questions: "queue.SimpleQueue[_Question | None]") -> None:
+    while (asked := questions.get()) is not None:
+        question, answer = asked
+        if answer.set_running_or_notify_cancel():
+            try:
+                if keychain is None:
+                    keychain = _found()
+                answer.set_result(question(keychain))
+            except Exception as error:  # noqa: BLE001 - a backend raises what it likes
+                answer.set_exception(_Trouble(_told(error)))
+        # While it waits for the next question, the thread holds no secret.
+        del asked, question, answer
+
+
+def _found() -> Keychain:
+    """Return the operating system's keychain; finding it may take as long as asking it."""
+    import keyring  # noqa: PLC0415 - only where it was chosen
+
+    found = keyring.get_keyring()
+    # Below are files without protection, and one that keeps nothing: nobody chose those by choosing a keychain.
+    if found.priority < 1:
+        raise _Trouble(NO_KEYCHAIN)
+    return found
+
+
+def _told(error: Exception) -> str:
+    """Return what happened, in words of our own: a backend's may quote what it was given."""
+    if isinstance(error, _Trouble):
+        return str(error)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "KeyringLocked" in kinds:
+        return LOCKED
+    if "NoKeyringError" in kinds:
+        return NO_KEYCHAIN
+    return f"the keychain failed ({type(error).__name__}): see that it runs and is unlocked, {ELSEWHERE}"

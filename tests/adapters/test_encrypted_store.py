@@ -1,0 +1,246 @@
+"""What the encrypted store promises beyond the contract of its port: secrecy, binding, wrong keys, and new ones."""
+
+import asyncio
+import pickle
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from cryptography.fernet import Fernet
+
+from tiktok_adapters.clocks import AsyncioClock, ManualClock
+from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.sqlite import SqliteTokenStore
+from tiktok_adapters.stores.threaded import ThreadedTokenStore
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.errors import InvalidSettings, StoreError
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOKENS = Tokens(
+    open_id="open-id",
+    access_token=Secret("act.canary"),
+    refresh_token=Secret("rft.canary"),
+    scope=("video.publish",),
+    issued_at=NOW,
+    expires_at=NOW + timedelta(hours=2),
+    refresh_expires_at=NOW + timedelta(days=180),
+)
+OLD, NEW, WRONG = (Fernet.generate_key().decode() for _ in range(3))
+
+
+@pytest.fixture
+def inner() -> MemoryTokenStore:
+    """Give the store that keeps what is encrypted."""
+    return MemoryTokenStore()
+
+
+@pytest.fixture
+def store(inner: MemoryTokenStore) -> EncryptedTokenStore:
+    """Give a store with the old key."""
+    return EncryptedTokenStore(inner, [OLD])
+
+
+def kept(inner: MemoryTokenStore, account: str = "me") -> Tokens:
+    """Return what lies in the inner store."""
+    found = inner.load(account)
+    assert found is not None
+    return found
+
+
+# --- Secrecy ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
+    """Neither token stands in the file, not even for a moment; names, scopes and times do."""
+    path = tmp_path / "tokens.db"
+    store = EncryptedTokenStore(SqliteTokenStore(path), [OLD])
+    store.save("me", TOKENS)
+    store.close()
+    content = path.read_bytes()
+    assert b"canary" not in content
+    assert b"video.publish" in content
+    assert TOKENS.expires_at.isoformat().encode() in content
+
+
+def test_the_same_tokens_never_look_the_same(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """What lies there does not tell whether two accounts, or two times, have the same tokens."""
+    store.save("me", TOKENS)
+    first = kept(inner)
+    store.save("me", TOKENS)
+    assert kept(inner).access_token != first.access_token
+
+
+def test_nothing_shows_a_key(store: EncryptedTokenStore) -> None:
+    """Neither repr nor pickle gives keys away."""
+    both = (store, AsyncEncryptedTokenStore(ThreadedTokenStore(MemoryTokenStore()), [OLD]))
+    for one in both:
+        assert OLD not in repr(one)
+        with pytest.raises(TypeError, match="it holds keys"):
+            pickle.dumps(one)
+
+
+# --- What does not open ----------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_key_is_told_and_nothing_is_overwritten(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """With another key neither loading nor saving works, and what lies there stays; only deleting does."""
+    store.save("me", TOKENS)
+    before = kept(inner)
+    wrong = EncryptedTokenStore(inner, [WRONG])
+    for call in (lambda: wrong.load("me"), lambda: wrong.save("me", TOKENS), lambda: wrong.rotate(ManualClock())):
+        with pytest.raises(
+            StoreError, match="no key opens them: give the key with which they were encrypted"
+        ) as caught:
+            call()
+        assert caught.value.__cause__ is None
+        assert kept(inner) == before
+    assert store.load("me") == TOKENS
+    wrong.delete("me")
+    wrong.save("me", TOKENS)
+    assert wrong.load("me") == TOKENS
+
+
+def test_tokens_that_are_not_encrypted_are_not_taken(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """A store that was used without keys before is not taken for an encrypted one, nor encrypted in passing."""
+    inner.save("me", TOKENS)
+    for call in (lambda: store.load("me"), lambda: store.save("me", TOKENS)):
+        with pytest.raises(StoreError, match="they are not encrypted"):
+            call()
+    assert kept(inner) == TOKENS
+
+
+def test_another_accounts_tokens_do_not_open(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """Whoever can write to the inner store cannot let one account post in another's name."""
+    store.save("me", TOKENS)
+    inner.save("you", kept(inner))
+    with pytest.raises(StoreError, match="those of another account"):
+        store.load("you")
+
+
+def test_what_lies_readable_is_not_believed(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """A scope or time that was changed in the inner store changes nothing."""
+    store.save("me", TOKENS)
+    inner.save("me", evolve(kept(inner), open_id="x", scope=("all",), expires_at=NOW + timedelta(days=999)))
+    assert store.load("me") == TOKENS
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, 20, 100, -1])
+def test_what_was_changed_does_not_open(store: EncryptedTokenStore, inner: MemoryTokenStore, at: int) -> None:
+    """One character that differs is enough; so is one that is missing."""
+    store.save("me", TOKENS)
+    text = kept(inner).access_token.reveal()
+    other = text[:at] + ("A" if text[at] != "A" else "B") + text[at:][1:]
+    for damaged in (other, text[:at] + text[at:][1:], "fernet1:", "fernet1:\0"):
+        inner.save("me", evolve(kept(inner), access_token=Secret(damaged)))
+        with pytest.raises(StoreError, match=r"no key opens them|not encrypted"):
+            store.load("me")
+
+
+def test_a_document_of_another_release_is_told(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """What opens and makes no sense is told, and not shown."""
+    store.save("me", TOKENS)
+    content = Fernet(OLD).decrypt(kept(inner).access_token.reveal().removeprefix("fernet1:"))
+    newer = Fernet(OLD).encrypt(content.replace(b'"version": 1', b'"version": 9')).decode()
+    inner.save("me", evolve(kept(inner), access_token=Secret(f"fernet1:{newer}")))
+    with pytest.raises(StoreError, match="record of version 9") as caught:
+        store.load("me")
+    assert "canary" not in str(caught.value)
+
+
+# --- Keys ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [[], [""], ["short"], [OLD, "canary-of-a-key"], [OLD + OLD], ["é" * 44], ["\0"]])
+def test_what_is_no_key_is_refused(keys: list[str], inner: MemoryTokenStore) -> None:
+    """A key that cannot be one is refused before anything is kept, and not shown."""
+    with pytest.raises(InvalidSettings, match="store_key") as caught:
+        EncryptedTokenStore(inner, keys)
+    assert "canary" not in str(caught.value)
+
+
+def test_the_first_key_encrypts_and_all_decrypt(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """A new key is put before the old one: from then on it encrypts what is saved."""
+    store.save("me", TOKENS)
+    both = EncryptedTokenStore(inner, [Secret(NEW), Secret(OLD)])
+    assert both.load("me") == TOKENS
+    both.save("me", TOKENS)
+    assert EncryptedTokenStore(inner, [NEW]).load("me") == TOKENS
+
+
+def test_after_a_rotation_the_old_key_can_go(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """Rotating encrypts anew what the first key has not, once, and leaves the leases free."""
+    both, new = EncryptedTokenStore(inner, [NEW, OLD]), EncryptedTokenStore(inner, [NEW])
+    store.save("me", TOKENS)
+    store.save("you", evolve(TOKENS, open_id="you"))
+    new.save("them", TOKENS)
+    assert both.rotate(ManualClock(NOW)) == ("me", "you")
+    assert both.rotate(ManualClock(NOW)) == ()
+    assert new.load("me") == TOKENS
+    assert new.load("you") == evolve(TOKENS, open_id="you")
+    for account in new.accounts():
+        assert new.try_lease(account, owner="a", now=NOW, until=NOW + timedelta(seconds=1))
+    with pytest.raises(StoreError, match="no key opens them"):
+        store.load("me")
+
+
+def test_a_rotation_waits_for_a_renewal(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """While somebody holds the lease, a rotation waits; afterwards it encrypts what they saved."""
+    clock = ManualClock(NOW)
+    store.save("me", TOKENS)
+    assert store.try_lease("me", owner="renewal", now=NOW, until=NOW + timedelta(seconds=60))
+    newer = evolve(TOKENS, refresh_token=Secret("rft.newer"))
+    sleep = clock.sleep
+
+    def renew(seconds: float, /) -> None:
+        sleep(seconds)
+        store.save("me", newer)
+        store.release("me", owner="renewal")
+
+    clock.sleep = renew  # type: ignore[method-assign]
+    assert EncryptedTokenStore(inner, [NEW, OLD]).rotate(clock) == ("me",)
+    assert EncryptedTokenStore(inner, [NEW]).load("me") == newer
+    assert len(clock.naps) == 1
+
+
+def test_a_rotation_skips_who_signs_out_meanwhile(inner: MemoryTokenStore) -> None:
+    """An account that is gone when its turn comes is none to encrypt."""
+
+    class Gone(MemoryTokenStore):
+        def accounts(self) -> tuple[str, ...]:
+            return ("gone",)
+
+    assert EncryptedTokenStore(Gone(), [NEW]).rotate(ManualClock(NOW)) == ()
+
+
+def test_the_awaited_one_rotates_too(inner: MemoryTokenStore, store: EncryptedTokenStore) -> None:
+    """Both faces do the same."""
+    store.save("me", TOKENS)
+    both = AsyncEncryptedTokenStore(ThreadedTokenStore(inner), [NEW, OLD])
+    assert asyncio.run(both.rotate(AsyncioClock())) == ("me",)
+    assert EncryptedTokenStore(inner, [NEW]).load("me") == TOKENS
+
+
+def test_stores_of_the_wrong_world_are_refused() -> None:
+    """The blocking face says so when it is given an asynchronous store."""
+    with pytest.raises(TypeError, match="coroutine"):
+        EncryptedTokenStore(ThreadedTokenStore(MemoryTokenStore()), [OLD])  # type: ignore[arg-type]
+
+
+def test_cryptography_is_brought_in_where_it_is_used() -> None:
+    """Importing the store costs nothing; without `cryptography` making one says what to install."""
+    script = (
+        "import sys\n"
+        "from tiktok_adapters.stores.encrypted import EncryptedTokenStore\n"
+        "from tiktok_adapters.stores.memory import MemoryTokenStore\n"
+        "print('cryptography' in sys.modules)\n"
+        "sys.modules['cryptography'] = None\n"
+        "try: EncryptedTokenStore(MemoryTokenStore(), ['x'])\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    said = "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'"
+    assert done.stdout.splitlines() == ["False", said]

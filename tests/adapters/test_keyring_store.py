@@ -1,0 +1,360 @@
+"""What the keychain store promises beyond the contract of its port: a keychain that hangs, fails, keeps nothing, or is none."""
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from tiktok_adapters.stores import keyring as module
+from tiktok_adapters.stores.keyring import KeyringTokenStore
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.errors import StoreError
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOKENS = Tokens(
+    open_id="open-id",
+    access_token=Secret("act.canary"),
+    refresh_token=Secret("rft.canary"),
+    scope=("video.publish",),
+    issued_at=NOW,
+    expires_at=NOW + timedelta(hours=2),
+    refresh_expires_at=NOW + timedelta(days=180),
+)
+NEWER = evolve(TOKENS, refresh_token=Secret("rft.newer"))
+
+
+class Entries(dict[tuple[str, str], str]):
+    """A keychain that is a dictionary, and stands still while `open` is not set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = threading.Event()
+        self.open.set()
+        self.asked = threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return an entry, or None."""
+        self.asked.set()
+        self.open.wait(10)
+        return self.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Keep an entry."""
+        self.asked.set()
+        self.open.wait(10)
+        self[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        """Remove an entry."""
+        del self[service, username]
+
+
+@pytest.fixture
+def entries() -> Iterator[Entries]:
+    """Give the keychain."""
+    made = Entries()
+    yield made
+    made.open.set()
+
+
+@pytest.fixture
+def store(entries: Entries) -> Iterator[KeyringTokenStore]:
+    """Give a store that loses its patience soon."""
+    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=entries, limit=0.1)) as made:
+        yield made
+
+
+def failing(error: Exception) -> Any:
+    """Return a keychain that can do nothing."""
+    made = Entries()
+
+    def fail(*_: str) -> Any:
+        raise error
+
+    made.get_password = made.set_password = made.delete_password = fail  # type: ignore[method-assign]
+    return made
+
+
+# --- What lies where -------------------------------------------------------------------------------------------------
+
+
+def test_secrets_are_in_the_keychain_alone(entries: Entries) -> None:
+    """The store beside it has the name, and no secret; the keychain has the tokens under a name that tells nothing."""
+    beside = MemoryTokenStore()
+    with closing(KeyringTokenStore("app", beside, keychain=entries)) as store:
+        store.save("me", TOKENS)
+        kept = beside.load("me")
+        assert kept == evolve(TOKENS, access_token=Secret(""), refresh_token=Secret(""))
+        ((service, name),) = entries
+        assert (service, "me" in name, len(name)) == ("app", False, 64)
+        assert "canary" not in repr(store)
+
+
+def test_a_renewal_writes_to_the_keychain_alone(entries: Entries) -> None:
+    """Once an account is known, saving needs no room on a disk that may be full."""
+
+    class Full(MemoryTokenStore):
+        def save(self, account: str, tokens: Tokens, /) -> None:
+            if self.accounts():
+                raise StoreError("disk", "full")
+            super().save(account, tokens)
+
+    with closing(KeyringTokenStore("app", Full(), keychain=entries)) as store:
+        store.save("me", TOKENS)
+        store.save("me", NEWER)
+        assert store.load("me") == NEWER
+
+
+def test_an_entry_that_was_removed_by_hand_is_no_account(store: KeyringTokenStore, entries: Entries) -> None:
+    """Whoever deletes an entry in the system's own window has signed that account out here."""
+    store.save("me", TOKENS)
+    store.save("you", TOKENS)
+    del entries["app", module._name("me")]
+    assert store.accounts() == ("you",)
+    assert store.load("me") is None
+    store.delete("me")
+    assert store.accounts() == ("you",)
+
+
+def test_apps_do_not_share_entries(entries: Entries) -> None:
+    """Each service is a place of its own."""
+    with (
+        closing(KeyringTokenStore("one", MemoryTokenStore(), keychain=entries)) as one,
+        closing(KeyringTokenStore("other", MemoryTokenStore(), keychain=entries)) as other,
+    ):
+        one.save("me", TOKENS)
+        assert other.load("me") is None
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "\ud83d", "x" * 100_000, '{"version": 2}'])
+def test_a_damaged_entry_is_told_and_kept(store: KeyringTokenStore, entries: Entries, damage: str) -> None:
+    """An entry that cannot be read is a `StoreError`, and stays as it is."""
+    store.save("me", TOKENS)
+    key = next(iter(entries))
+    entries[key] = damage
+    with pytest.raises(StoreError, match="record"):
+        store.load("me")
+    assert entries[key] == damage
+
+
+def test_what_windows_would_cut_is_refused(
+    store: KeyringTokenStore, entries: Entries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens that are too large for an entry are a `StoreError` with the figures, and nothing is kept of them."""
+    monkeypatch.setattr(module, "LARGEST", 1_280)
+    store.save("me", TOKENS)
+    with pytest.raises(StoreError, match=r"take 1\d{3} characters of at most 1280: choose another store"):
+        store.save("me", evolve(TOKENS, access_token=Secret("a" * 1_100)))
+    assert store.load("me") == TOKENS
+    assert len(entries) == 1
+
+
+# --- A keychain that does not answer ---------------------------------------------------------------------------------
+
+
+def test_a_keychain_that_hangs_is_waited_for_within_the_limit(store: KeyringTokenStore, entries: Entries) -> None:
+    """Every call ends after the limit with what to do; when the keychain answers again, so does the store."""
+    store.save("me", TOKENS)
+    entries.open.clear()
+    for call in (
+        lambda: store.load("me"),
+        store.accounts,
+        lambda: store.save("me", NEWER),
+        lambda: store.delete("me"),
+    ):
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match=r"did not answer within 0\.1 s: .* unlock it and try again, or choose"):
+            call()
+        assert time.monotonic() - begun < 1
+    entries.open.set()
+    # Of those that nobody waited for any more, only what had been begun was done.
+    assert store.load("me") == TOKENS
+
+
+def test_what_is_done_late_is_done_before_what_is_asked_later(store: KeyringTokenStore, entries: Entries) -> None:
+    """A save that was begun and not waited for does not come back over a newer one."""
+    entries.open.clear()
+    with pytest.raises(StoreError, match="did not answer"):
+        store.save("me", TOKENS)
+    threading.Timer(0.02, entries.open.set).start()
+    store.save("me", NEWER)
+    assert store.load("me") == NEWER
+
+
+def test_a_keychain_that_hangs_does_not_keep_the_process(entries: Entries) -> None:
+    """Whoever is done can end, whatever the keychain is doing."""
+    script = (
+        "import threading\n"
+        "from tiktok_adapters.stores.keyring import KeyringTokenStore\n"
+        "from tiktok_adapters.stores.memory import MemoryTokenStore\n"
+        "class Hangs:\n"
+        "    def get_password(self, service, username): threading.Event().wait()\n"
+        "store = KeyringTokenStore('app', MemoryTokenStore(), keychain=Hangs(), limit=0.1)\n"
+        "try: store.load('me')\n"
+        "except Exception as error: print(type(error).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "StoreError\n", "")
+
+
+def test_the_limit_is_three_seconds() -> None:
+    """Nobody who asks waits for longer, unless somebody says so."""
+    assert KeyringTokenStore.__init__.__kwdefaults__["limit"] == 3.0
+
+
+# --- A keychain that fails, or is none -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("KeyringLocked", "the keychain is locked: unlock it and try again, or choose another store"),
+        ("NoKeyringError", "this system has no keychain: install one"),
+        ("PasswordSetError", r"the keychain failed \(PasswordSetError\): see that it runs"),
+    ],
+)
+def test_what_keyring_raises_is_told(error: str, words: str) -> None:
+    """Every error of `keyring` is a `StoreError` of one sentence, in our words and without its own."""
+    import keyring.errors  # noqa: PLC0415 - beside the module of the same name
+
+    broken = failing(getattr(keyring.errors, error)("act.canary"))
+    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=broken)) as store:
+        for call in (
+            lambda: store.load("me"),
+            lambda: store.save("me", TOKENS),
+            lambda: store.delete("me"),
+            store.accounts,
+        ):
+            with pytest.raises(StoreError, match=words) as caught:
+                call()
+            assert "canary" not in str(caught.value)
+            assert caught.value.__cause__ is None
+
+
+def test_what_a_backend_raises_is_told() -> None:
+    """So is any other error: each keychain has its own."""
+    for error in (ConnectionRefusedError("x"), TimeoutError("x"), UnicodeError("x")):
+        with (
+            closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=failing(error))) as store,
+            pytest.raises(StoreError, match=rf"the keychain failed \({type(error).__name__}\)"),
+        ):
+            store.load("me")
+
+
+def test_a_keychain_that_keeps_nothing_is_found_out(entries: Entries) -> None:
+    """Some backends forget what they are given: that is an error at the first sign-in, and not at the first post."""
+    entries.set_password = lambda *_: None  # type: ignore[method-assign]
+    with (
+        closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)) as store,
+        pytest.raises(StoreError, match="did not keep what it was given: choose another store"),
+    ):
+        store.save("me", TOKENS)
+
+
+@pytest.mark.parametrize("name", ["fail", "null"])
+def test_what_is_no_keychain_is_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `keyring` finds no keychain of the system, nothing is kept anywhere else instead."""
+    import importlib  # noqa: PLC0415
+
+    import keyring.core  # noqa: PLC0415 - beside the module of the same name
+
+    backend = importlib.import_module(f"keyring.backends.{name}").Keyring()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    with closing(KeyringTokenStore("app", MemoryTokenStore())) as store:
+        for call in (lambda: store.load("me"), lambda: store.save("me", TOKENS)):
+            with pytest.raises(StoreError, match="this system has no keychain: install one"):
+                call()
+
+
+def test_the_keychain_that_keyring_finds_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless one is given, it is the one that `keyring` chooses, and a file of plain text is none."""
+    import keyring.core  # noqa: PLC0415 - beside the module of the same name
+    from keyring.backend import KeyringBackend  # noqa: PLC0415
+
+    class Ours(Entries, KeyringBackend):  # type: ignore[misc] # a dictionary is as good as any
+        priority = 5
+
+    ours = Ours()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", ours)
+    with closing(KeyringTokenStore("app", MemoryTokenStore())) as store:
+        store.save("me", TOKENS)
+        assert store.load("me") == TOKENS
+        assert len(ours) == 1
+    Ours.priority = 0.5
+    with (
+        closing(KeyringTokenStore("app", MemoryTokenStore())) as store,
+        pytest.raises(StoreError, match="this system has no keychain"),
+    ):
+        store.load("me")
+
+
+def test_keyring_is_brought_in_where_it_is_used() -> None:
+    """Importing the store costs nothing; without `keyring` making one says what to install, unless a keychain is given."""
+    script = (
+        "import sys\n"
+        "from tiktok_adapters.stores.keyring import KeyringTokenStore\n"
+        "from tiktok_adapters.stores.memory import MemoryTokenStore\n"
+        "print('keyring' in sys.modules)\n"
+        "import importlib.util\n"
+        "importlib.util.find_spec = lambda name: None\n"
+        "try: KeyringTokenStore('app', MemoryTokenStore())\n"
+        "except ImportError as error: print(error)\n"
+        "KeyringTokenStore('app', MemoryTokenStore(), keychain=object()).close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False", "the keychain needs keyring: pip install 'tiktok-open[keyring]'"]
+
+
+# --- Its end ---------------------------------------------------------------------------------------------------------
+
+
+def running() -> int:
+    """Return how many threads ask keychains."""
+    return sum(thread.name == "tiktok-keychain" for thread in threading.enumerate())
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Wait for it, not for ever."""
+    end = time.monotonic() + 5
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_the_thread_ends_with_its_store(entries: Entries) -> None:
+    """Closing ends the thread, and so does the garbage collector where nobody closes."""
+    assert until(lambda: running() == 0)
+    store = KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)
+    store.load("me")
+    assert running() == 1
+    store.close()
+    assert until(lambda: running() == 0)
+    store = KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)
+    store.load("me")
+    del store
+    gc.collect()
+    assert until(lambda: running() == 0)
+
+
+def test_a_forked_child_is_told_to_open_its_own(store: KeyringTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that came through a fork says so at once: its thread did not come along."""
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(StoreError, match="opened by another process"):
+        store.load("me")
+
+
+def test_it_is_not_pickled(store: KeyringTokenStore) -> None:
+    """A store does not travel to another process by accident."""
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(store)

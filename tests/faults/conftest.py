@@ -358,6 +358,11 @@ class Bench:
         except TikTokError as error:
             return error
 
+    @property
+    def inits(self) -> list[LogEntry]:
+        """The inits that TikTok has seen, whether it answered or not."""
+        return [entry for entry in self.sim.log if entry.operation.endswith("init")]
+
     def when(self, operation: Operation, act: Callable[[], object]) -> None:
         """Act just before the request of an operation leaves."""
         self.way.when(operation.where, act, nth=operation.nth)

@@ -7,10 +7,10 @@ from attrs import frozen
 
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
-from tiktok_core.errors import LeaseLost, OutcomeUnknown, TikTokError
-from tiktok_core.flows.exchange import Context
+from tiktok_core.errors import LeaseLost, OutcomeUnknown, StoreError, TikTokError
+from tiktok_core.flows.exchange import Context, log
 
-__all__ = ["AGAIN", "LEASE", "LEASE_WAIT", "Hold", "Progressed", "keep", "outcome_unknown", "save", "take"]
+__all__ = ["AGAIN", "LEASE", "LEASE_WAIT", "Hold", "Progressed", "keep", "let_go", "outcome_unknown", "save", "take"]
 
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 1.0
@@ -77,6 +77,14 @@ async def keep(context: Context, hold: Hold, longer: timedelta) -> None:
     until = now + LEASE + longer
     if await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) != hold.fence:
         raise LeaseLost(hold.record.key)
+
+
+async def let_go(context: Context, name: str, owner: str) -> None:
+    """Give a lease back. That it cannot be is no reason to hide how the post did: it runs out by itself."""
+    try:
+        await context.journal.release(name, owner=owner)
+    except StoreError as error:
+        log.warning("A lease is left to run out: %s", error)
 
 
 async def save(context: Context, hold: Hold, record: Record) -> Record:

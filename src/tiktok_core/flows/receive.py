@@ -6,7 +6,7 @@ from tiktok_core.domain.events import PostEvent, tidings
 from tiktok_core.domain.journal import Record, Stage, record_name, told
 from tiktok_core.domain.publishing import Publication, follow
 from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.hold import LEASE
+from tiktok_core.flows.hold import LEASE, let_go
 
 __all__ = ["receive"]
 
@@ -34,7 +34,7 @@ async def receive(context: Context, event: PostEvent) -> Publication | None:
             await context.journal.save(moved, fence=fence)
             current = moved
     finally:
-        await context.journal.release(record.name, owner=owner)
+        await let_go(context, record.name, owner)
     return current.shown
 
 

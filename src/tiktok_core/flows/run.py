@@ -23,7 +23,7 @@ from tiktok_core.errors import (
 from tiktok_core.flows.advance import advance
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
-from tiktok_core.flows.hold import Progressed
+from tiktok_core.flows.hold import Progressed, let_go
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.wish import open_film
 
@@ -108,7 +108,7 @@ class Run:
             raise
         finally:
             self._leave_slot()
-            await self.context.journal.release(self.record.name, owner=self._owner)
+            await let_go(self.context, self.record.name, self._owner)
 
     # --- Many at once ------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from tiktok_core.domain.publishing import Publication, Step
 from tiktok_core.errors import InvalidInput, LeaseLost, Problem
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.hold import save, take
+from tiktok_core.flows.hold import let_go, save, take
 from tiktok_core.flows.run import OnProgress, Run
 from tiktok_core.flows.wish import enter, known, open_film, photo_wish, video_wish
 from tiktok_core.ports import HasPath, Source
@@ -107,4 +107,4 @@ async def settle(context: Context, account: str, key: str, *, posted: bool) -> P
             raise InvalidInput((Problem("key", said),))
         return (await save(context, hold, settled(hold.record, context.clock.now(), posted=posted))).shown
     finally:
-        await context.journal.release(record.name, owner=owner)
+        await let_go(context, record.name, owner)

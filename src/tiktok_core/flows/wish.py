@@ -9,9 +9,9 @@ from tiktok_core.domain.journal import KEEP, Record, Stage, Wish, learned_chunk,
 from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, url_problems
 from tiktok_core.domain.pacing import DAY, quota_warning
 from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
-from tiktok_core.errors import InvalidInput, InvalidPost, Problem, SignInRequired, refuse
+from tiktok_core.errors import InvalidInput, InvalidPost, Problem, SignInRequired, StoreError, refuse
 from tiktok_core.flows.exchange import Context, log
-from tiktok_core.flows.hold import LEASE, LEASE_WAIT
+from tiktok_core.flows.hold import LEASE, LEASE_WAIT, let_go
 from tiktok_core.flows.upload import Film
 from tiktok_core.ports import HasPath, Source
 
@@ -141,7 +141,7 @@ async def _entered(context: Context, fresh: Record) -> Record:
             return fresh
         return record
     finally:
-        await context.journal.release(fresh.name, owner=owner)
+        await let_go(context, fresh.name, owner)
 
 
 async def _warn(context: Context, fresh: Record) -> None:
@@ -151,7 +151,11 @@ async def _warn(context: Context, fresh: Record) -> None:
         said = "The file has {:,} bytes; TikTok's limit of 4 GB may mean {:,}"
         log.warning(said.format(plan.video_size, DOUBTFUL_VIDEO))
     mine = record_name(fresh.app, fresh.account, "")
-    warning = quota_warning(await context.journal.records(mine, since=fresh.created_at - DAY), fresh)
+    try:
+        warning = quota_warning(await context.journal.records(mine, since=fresh.created_at - DAY), fresh)
+    except StoreError as error:
+        # The wish is entered; that no warning can be given must not lose its key.
+        warning = f"Whether the day's share is used up is not known: {error}"
     if warning is not None:
         log.warning(warning)
 

@@ -9,14 +9,15 @@ from attrs import evolve
 
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Record
-from tiktok_core.domain.library import UserInfo
+from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows import follow, library, publish, sign_in
+from tiktok_core.flows import find, follow, library, publish, sign_in
 from tiktok_core.flows.access import usable_tokens
 from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.library import AsyncVideos
 from tiktok_core.ports import HasPath, Source
 
 __all__ = ["AsyncAccount"]
@@ -83,6 +84,85 @@ class AsyncAccount:
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
         return await library.user_info(self._context, self._open_id, fields)
+
+    def videos(self, cursor: int | None = None, *, fields: Iterable[str] | None = None) -> AsyncVideos:
+        """Return the public videos, the newest first, asked for page by page as they are needed.
+
+        Args:
+            cursor: where to begin, in ms since 1970 (UTC): only older ones are given. The iterator's own `cursor` says
+                where another one goes on.
+            fields: what to ask of each video; everything unless given.
+
+        Source: developers.tiktok.com/doc/tiktok-api-v2-video-list (600 a minute).
+
+        Raises:
+            InvalidInput: at the first step: a field that does not exist, or a cursor that is no time.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: at a step: the call failed; the
+                iterator can be asked again.
+        """
+        return AsyncVideos(self._context, self._open_id, cursor, fields)
+
+    async def video_page(
+        self, cursor: int | None = None, *, count: int = 20, fields: Iterable[str] | None = None
+    ) -> VideoPage:
+        """Ask for one page of the public videos.
+
+        Args:
+            cursor: where to begin, in ms since 1970 (UTC); at the newest unless given.
+            count: at most 20.
+            fields: what to ask of each video; everything unless given.
+
+        Source: developers.tiktok.com/doc/tiktok-api-v2-video-list (600 a minute).
+
+        Raises:
+            InvalidInput: a field that does not exist, or a count or cursor that TikTok would refuse.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await library.video_page(self._context, self._open_id, cursor, count, fields)
+
+    async def query_videos(self, video_ids: Sequence[str], *, fields: Iterable[str] | None = None) -> tuple[Video, ...]:
+        """Ask for these videos, twenty at a time; those that are not the account's own, or not public, are left out.
+
+        Args:
+            video_ids: ids of public posts.
+            fields: what to ask of each video; everything unless given.
+
+        Source: developers.tiktok.com/doc/tiktok-api-v2-video-query (600 a minute).
+
+        Raises:
+            InvalidInput: what is no id, or a field that does not exist.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await library.query_videos(self._context, self._open_id, video_ids, fields)
+
+    async def find_post(self, post: str, *, wait: bool = False) -> tuple[FoundPost, ...]:
+        """Return what a post has become in public: nothing while it is not, one, or several of a draft.
+
+        TikTok names the public id long after completion, or never for a private post. Until then the account's videos are
+        searched for its caption and time, if the post is in the journal and the scope `video.list` was granted.
+
+        Args:
+            post: its key, or its publish id.
+            wait: ask again until it is found, or until patience has ended.
+
+        Raises:
+            SignInRequired, ApiError, TransportError, UnexpectedResponse: a call failed.
+        """
+        return await find.find_post(self._context, self._open_id, post, wait=wait)
+
+    async def cancel(self, publish_id: str) -> Publication:
+        """Ask TikTok to stop pulling a post, and return how it is doing afterwards: it may have been too late.
+
+        A file is cancelled by sending no more of it.
+
+        Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide.
+
+        Raises:
+            InvalidInput: that is no publish id.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: TikTok did not take it; a post that
+                has ended is `ApiError` with the code `publish_not_cancellable`.
+        """
+        return await follow.cancel(self._context, self._open_id, publish_id)
 
     async def post_video(
         self,

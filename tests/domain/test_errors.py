@@ -35,6 +35,7 @@ VALUES: dict[str, object] = {
     "trouble": "signed out",
     "store": "token store",
     "post": "key-1",
+    "event": WHY,
 }
 CLASSES = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, TikTokError)]
 classes = pytest.mark.parametrize("error_class", CLASSES)

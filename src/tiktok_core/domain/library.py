@@ -1,17 +1,27 @@
-"""What an account shows of itself: its profile.
+"""What an account shows of itself: its profile and its public videos.
 
-Source: developers.tiktok.com/doc/tiktok-api-v2-get-user-info.
+Sources: developers.tiktok.com/doc/tiktok-api-v2-get-user-info, /doc/tiktok-api-v2-video-list, /doc/tiktok-api-v2-video-object.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
+from attrs import fields, frozen
 
 from tiktok_core.domain.app import Scope
 from tiktok_core.errors import InvalidInput, Problem, refuse
 
-__all__ = ["USER_FIELDS", "UserInfo", "user_fields"]
+__all__ = [
+    "CAPTION_SHOWN",
+    "USER_FIELDS",
+    "VIDEO_FIELDS",
+    "FoundPost",
+    "UserInfo",
+    "Video",
+    "VideoPage",
+    "user_fields",
+    "video_fields",
+]
 
 USER_FIELDS: Final = {
     "open_id": Scope.USER_INFO_BASIC,
@@ -87,3 +97,95 @@ def user_fields(scopes: Iterable[str], wanted: Iterable[str] | None = None) -> t
         return fields
     granted = set(scopes)
     return tuple(name for name, scope in USER_FIELDS.items() if scope in granted)
+
+
+CAPTION_SHOWN: Final = 150
+"""Characters of a caption that the list of videos shows."""
+
+
+@frozen(kw_only=True)
+class Video:
+    """A public video. A field that was not asked for is None.
+
+    Attributes:
+        id: the post; a text here, a number in a status.
+        create_time: when it was posted, in seconds since 1970 (UTC).
+        cover_image_url: picture; the link lives six hours.
+        share_url: the page of the video.
+        video_description: the caption's first 150 characters.
+        duration: seconds.
+        height: pixels.
+        width: pixels.
+        title: the caption's first 150 characters.
+        embed_html: to be put into a page.
+        embed_link: shows the video alone.
+        like_count: likes.
+        comment_count: comments.
+        share_count: shares.
+        view_count: views.
+    """
+
+    id: str | None = None
+    create_time: int | None = None
+    cover_image_url: str | None = None
+    share_url: str | None = None
+    video_description: str | None = None
+    duration: int | None = None
+    height: int | None = None
+    width: int | None = None
+    title: str | None = None
+    embed_html: str | None = None
+    embed_link: str | None = None
+    like_count: int | None = None
+    comment_count: int | None = None
+    share_count: int | None = None
+    view_count: int | None = None
+
+
+VIDEO_FIELDS: Final = tuple(field.name for field in fields(Video))
+
+
+@frozen(kw_only=True)
+class VideoPage:
+    """A part of the list of public videos, the newest first.
+
+    Attributes:
+        videos: at most 20.
+        cursor: where the next page begins, in ms since 1970 (UTC); None after the last one.
+    """
+
+    videos: tuple[Video, ...]
+    cursor: int | None
+
+
+@frozen(kw_only=True)
+class FoundPost:
+    """What a post has become in public.
+
+    Attributes:
+        id: the public post.
+        share_url: its page; None where the scopes do not open it.
+        embed_link: shows it alone.
+        is_certain: TikTok named it as this post; otherwise caption and time fit, and more than one may.
+    """
+
+    id: str
+    share_url: str | None
+    embed_link: str
+    is_certain: bool
+
+
+def video_fields(wanted: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the fields to ask for: those wanted, or all of them.
+
+    Raises:
+        InvalidInput: a wanted field does not exist.
+    """
+    if wanted is None:
+        return VIDEO_FIELDS
+    names = tuple(dict.fromkeys(wanted))
+    known = ", ".join(VIDEO_FIELDS)
+    refuse(
+        InvalidInput, [Problem("fields", f"{name!r} is none of {known}") for name in names if name not in VIDEO_FIELDS]
+    )
+    return names or VIDEO_FIELDS

@@ -10,9 +10,10 @@ from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import PublishFailed, RateLimited, ServerError, StillProcessing, TikTokError, TransportError
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
-from tiktok_core.wire.publishing import read_publication, status_request
+from tiktok_core.wire.envelope import open_envelope
+from tiktok_core.wire.publishing import cancel_request, read_publication, status_request
 
-__all__ = ["MISSES", "PASSING", "finished", "publish_status", "still", "wait"]
+__all__ = ["MISSES", "PASSING", "cancel", "finished", "publish_status", "still", "wait"]
 
 MISSES: Final = 5
 """Questions in a row that may go without an answer, each of them repeated by itself."""
@@ -30,6 +31,14 @@ async def publish_status(context: Context, account: str, publish_id: str) -> Pub
         partial(read_publication, publish_id=publish_id),
         quota=Quota.STATUS,
     )
+
+
+async def cancel(context: Context, account: str, publish_id: str) -> Publication:
+    """Ask TikTok to stop pulling, and return how the post is doing afterwards: it may be too late."""
+    check_publish_id(publish_id)
+    ask = partial(cancel_request, context.endpoints, publish_id=publish_id)
+    await authorized(context, account, ask, open_envelope)
+    return await publish_status(context, account, publish_id)
 
 
 async def wait(context: Context, account: str, publish_id: str) -> Publication:

@@ -1,15 +1,24 @@
-"""How TikTok spells the Display API: the profile.
+"""How TikTok spells the Display API: the profile and the public videos.
 
-Source: developers.tiktok.com/doc/tiktok-api-v2-get-user-info.
+Sources: developers.tiktok.com/doc/tiktok-api-v2-get-user-info, /doc/tiktok-api-v2-video-list, /doc/tiktok-api-v2-video-query.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from tiktok_core.domain.app import Endpoints
-from tiktok_core.domain.library import UserInfo
+from tiktok_core.domain.library import UserInfo, Video, VideoPage
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.wire.envelope import api_request, open_envelope, structured, unexpected
 from tiktok_core.wire.http import Request, Response
 
-__all__ = ["read_user_info", "user_info_request"]
+__all__ = [
+    "read_user_info",
+    "read_videos",
+    "user_info_request",
+    "video_list_request",
+    "video_query_request",
+]
 
 
 def user_info_request(endpoints: Endpoints, access_token: Secret, fields: tuple[str, ...]) -> Request:
@@ -23,3 +32,35 @@ def read_user_info(request: Request, response: Response) -> UserInfo:
     if not isinstance(user, dict):
         raise unexpected(request, response, "it has no data.user")
     return structured(UserInfo, request, response, user)
+
+
+def video_list_request(
+    endpoints: Endpoints, access_token: Secret, fields: tuple[str, ...], cursor: int | None, count: int
+) -> Request:
+    """Return the call that asks for the public videos before `cursor` (ms), the newest first."""
+    document: dict[str, Any] = {"max_count": count} if cursor is None else {"max_count": count, "cursor": cursor}
+    return api_request(endpoints, "POST", f"/v2/video/list/?fields={','.join(fields)}", access_token, document)
+
+
+def video_query_request(
+    endpoints: Endpoints, access_token: Secret, fields: tuple[str, ...], video_ids: Sequence[str]
+) -> Request:
+    """Return the call that asks for these videos, at most 20, as far as they are the account's own."""
+    document = {"filters": {"video_ids": list(video_ids)}}
+    return api_request(endpoints, "POST", f"/v2/video/query/?fields={','.join(fields)}", access_token, document)
+
+
+def read_videos(request: Request, response: Response) -> VideoPage:
+    """Return the videos of an answer."""
+    data = open_envelope(request, response)
+    listed, cursor = data.get("videos"), data.get("cursor")
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise unexpected(request, response, "it has no data.videos")
+    more = data.get("has_more") is True and isinstance(cursor, int) and not isinstance(cursor, bool)
+    videos = tuple(structured(Video, request, response, _with_text_id(one)) for one in listed)
+    return VideoPage(videos=videos, cursor=cursor if more else None)
+
+
+def _with_text_id(video: dict[str, Any]) -> dict[str, Any]:
+    # A number in some answers of other calls; as a text no reader can round it.
+    return {**video, "id": str(video["id"])} if isinstance(video.get("id"), int) else video

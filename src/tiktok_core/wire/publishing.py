@@ -23,6 +23,7 @@ from tiktok_core.wire.http import FileSlice, Request, Response, Source
 
 __all__ = [
     "ChunkAnswer",
+    "cancel_request",
     "chunk_request",
     "creator_info_request",
     "photo_init_request",
@@ -39,7 +40,13 @@ DIRECT_VIDEO: Final = "/v2/post/publish/video/init/"
 INBOX_VIDEO: Final = "/v2/post/publish/inbox/video/init/"
 PHOTOS: Final = "/v2/post/publish/content/init/"
 STATUS: Final = "/v2/post/publish/status/fetch/"
+CANCEL: Final = "/v2/post/publish/cancel/"
 CONTENT_RANGE: Final = re.compile(r"bytes\s+(?:0-)?(\d{1,15})/(?:\d{1,15}|\*)", re.IGNORECASE)
+
+
+def cancel_request(endpoints: Endpoints, access_token: Secret, publish_id: str) -> Request:
+    """Return the call that asks TikTok to stop pulling; its answer has no data."""
+    return api_request(endpoints, "POST", CANCEL, access_token, {"publish_id": publish_id})
 
 
 def creator_info_request(endpoints: Endpoints, access_token: Secret) -> Request:

@@ -4,6 +4,7 @@ What belongs here: an adapter as an embedder would write it, and its bindings. I
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 
@@ -17,6 +18,9 @@ from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Respo
 
 NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 TLS = ssl.create_default_context()
+PIECE = 64 * 1024
+# What the operating system has taken and not sent yet would leave while an answer is waited for.
+SOCKET_OPTIONS = [(socket.IPPROTO_TCP, getattr(socket, "TCP_NOTSENT_LOWAT", socket.TCP_NODELAY), 4 * PIECE)]
 BODYLESS = {"GET", "HEAD", "DELETE"}
 
 
@@ -43,7 +47,7 @@ class HttpxTransport:
         await self._pool.aclose()
 
     def _new_pool(self) -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(verify=TLS, trust_env=False)
+        return httpx.AsyncHTTPTransport(verify=TLS, trust_env=False, socket_options=SOCKET_OPTIONS)
 
 
 class _Exchange:
@@ -116,7 +120,8 @@ class _Exchange:
         )
         try:
             for block in blocks:
-                yield block
+                for start in range(0, len(block), PIECE):  # Its time-out is for all of a piece to leave.
+                    yield block[start : start + PIECE]
                 sent += len(block)
                 if self._request.on_sent is not None:
                     self._request.on_sent(sent)

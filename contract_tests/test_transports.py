@@ -3,9 +3,12 @@
 What belongs here: bindings only.
 """
 
+import ssl
+
 import pytest
 
 from tiktok_adapters.testing.contracts.behaviour import MemoryPlace
+from tiktok_adapters.testing.contracts.tls import TlsWireContract
 from tiktok_adapters.testing.contracts.transports import TransportContract
 from tiktok_adapters.testing.contracts.wire import WireContract
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
@@ -29,6 +32,24 @@ class TestAiohttp(WireContract):
     def transport(self) -> AiohttpTransport:
         """Return the transport under contract."""
         return AiohttpTransport()
+
+
+class TestUrllib3OverTls(TlsWireContract):
+    """Over urllib3 and TLS, blocking."""
+
+    @pytest.fixture
+    def transport(self, ssl_context: ssl.SSLContext) -> Urllib3Transport:
+        """Return the transport under contract."""
+        return Urllib3Transport(ssl_context=ssl_context)
+
+
+class TestAiohttpOverTls(TlsWireContract):
+    """Over aiohttp and TLS, awaited."""
+
+    @pytest.fixture
+    def transport(self, ssl_context: ssl.SSLContext) -> AiohttpTransport:
+        """Return the transport under contract."""
+        return AiohttpTransport(ssl_context=ssl_context)
 
 
 class TestFake(TransportContract):

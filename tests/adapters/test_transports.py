@@ -3,13 +3,11 @@
 import asyncio
 import base64
 import logging
-import os
-import pickle
 import socket
 import sys
 import threading
 import tracemalloc
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -255,50 +253,6 @@ def test_a_body_that_nobody_reads_leaves_no_socket_open(server: BehaviourServer)
             assert _sockets() == before + 1  # The server's end, which is in this process too.
 
     asyncio.run(main())
-
-
-# --- Where a transport may be used -----------------------------------------------------------------------------------
-
-
-def test_another_event_loop_is_refused(server: BehaviourServer) -> None:
-    """Connections belong to the loop they were made in; the mistake is named instead of hanging."""
-    request = Request(method="GET", url=f"{server.base_url}/status/200")
-    http = AiohttpTransport()
-    with asyncio.Runner() as runner:
-        runner.run(http.send(request))
-        for call in (lambda: http.send(request), http.close):
-            with pytest.raises(RuntimeError, match="another event loop"):
-                _run_elsewhere(call)
-        runner.run(http.close())
-
-
-def _run_elsewhere(call: Callable[[], Coroutine[Any, Any, object]]) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(call())).result()
-
-
-def test_a_transport_that_was_never_used_closes() -> None:
-    """Closing needs nothing to have been opened."""
-    asyncio.run(AiohttpTransport().close())
-    Urllib3Transport().close()
-
-
-def test_a_forked_child_makes_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes on one connection would read each other's answers."""
-    request = Request(method="GET", url="http://127.0.0.1:9/")
-    blocking, awaited = Urllib3Transport(), AiohttpTransport()
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    with pytest.raises(RuntimeError, match="another process"):
-        blocking.send(request)
-    with pytest.raises(RuntimeError, match="another process"):
-        asyncio.run(awaited.send(request))
-
-
-@pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
-def test_transports_are_not_pickled(kind: type[Urllib3Transport] | type[AiohttpTransport]) -> None:
-    """Connections do not travel to another process."""
-    with pytest.raises(TypeError, match="not pickled"):
-        pickle.dumps(kind())
 
 
 # --- Proxies ---------------------------------------------------------------------------------------------------------

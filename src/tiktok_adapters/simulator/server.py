@@ -9,6 +9,7 @@ import ipaddress
 import re
 import signal
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -41,17 +42,21 @@ class SandboxServer:
         sim: whose answers are served.
         host: a loopback address.
         port: 0 for a free one.
+        tls: what to speak TLS with; plain http unless given.
 
     Raises:
         ValueError: `host` is not a loopback address: the sandbox has no secrets worth showing to a network.
     """
 
-    def __init__(self, sim: SimulatedTikTok, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, sim: SimulatedTikTok, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         if not _is_here(host):
             raise ValueError(f"the sandbox binds to a loopback address only, not to {host}")
         self._sim = sim
         self._host = host
         self._port = port
+        self._tls = tls
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._url = ""
@@ -75,12 +80,15 @@ class SandboxServer:
         await runner.setup()
         try:
             # Not a site of aiohttp's: to stop without losing a connection, the listening sockets are needed.
-            self._listener = await asyncio.get_running_loop().create_server(_protocols(runner), self._host, self._port)
+            self._listener = await asyncio.get_running_loop().create_server(
+                _protocols(runner), self._host, self._port, ssl=self._tls
+            )
         except BaseException:
             await runner.cleanup()
             raise
         host = f"[{self._host}]" if ":" in self._host else self._host
-        self._runner, self._url = runner, f"http://{host}:{self._listener.sockets[0].getsockname()[1]}"
+        scheme, port = "http" if self._tls is None else "https", self._listener.sockets[0].getsockname()[1]
+        self._runner, self._url = runner, f"{scheme}://{host}:{port}"
         self._previous_base, self._sim.upload_base = self._sim.upload_base, self._url
         return self
 

@@ -6,10 +6,13 @@ requests again by itself; a middleware turns each failure into ours before it ca
 
 import asyncio
 import os
+import socket
 import ssl
+from contextlib import suppress
 from types import SimpleNamespace, TracebackType
 from typing import Any, Final, NoReturn, Self, TypeAlias
 from urllib.parse import SplitResult
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -17,13 +20,15 @@ from aiohttp.http import StreamWriter
 from yarl import URL
 
 from tiktok_adapters.transports.common import (
-    Proxy,
     body_blocks,
     hide_queries,
     joined_headers,
+    ready,
     settled_url,
     wire_headers,
 )
+from tiktok_adapters.transports.proxies import Proxy
+from tiktok_adapters.transports.tls import chosen_context, default_context, tls_fault
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
 
@@ -36,20 +41,30 @@ NO_HEADERS_OF_ITS_OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Cont
 LONGEST_LINE: Final = 65536
 """Bytes of one line of an answer's head; what http.client allows too."""
 
-# What aiohttp raises, and what it means; the first that fits counts.
+PIECE: Final = 128 * 1024
+"""Bytes that are sent in one wait. A slow line that takes a piece within the time-out is making headway."""
+WRITE_BUFFER: Final = 64 * 1024
+"""Bytes that may wait in the event loop when a piece counts as sent."""
+
+TURNS: Final = 100
+"""Turns of the event loop that are waited for connections to close; it takes a handful."""
+
+# What aiohttp raises before anything has left, and what it means; the first that fits counts.
 CONNECTING: Final[Foreign] = (
     (TimeoutError, "no connection came about in time"),
     (aiohttp.ClientConnectorDNSError, "the host's name was not found"),
-    (aiohttp.ClientConnectorCertificateError, "the server's certificate was refused"),
-    (aiohttp.ClientSSLError, "TLS could not be set up"),
-    (ssl.SSLError, "TLS could not be set up"),
     (aiohttp.ClientProxyConnectionError, "the proxy refused the connection or is out of reach"),
-    (aiohttp.ClientHttpProxyError, "the proxy refused"),
     (aiohttp.InvalidURL, "the URL is not a complete http or https URL"),
     (aiohttp.ClientConnectorError, "the host refused the connection or is out of reach"),
+    (aiohttp.ClientResponseError, "the proxy did not answer in HTTP"),
+    (aiohttp.ClientConnectionError, "the proxy hung up before there was a tunnel"),
     (aiohttp.ClientError, "the connection could not be set up"),
     (OSError, "the connection could not be set up"),
 )
+HANDSHAKE: Final = (ssl.SSLError, ConnectionResetError, ConnectionAbortedError)
+"""What lies beneath a connector's error when there was a connection, and TLS failed on it."""
+
+# What aiohttp raises once something has left, and what it means; the first that fits counts.
 TALKING: Final[Foreign] = (
     (TimeoutError, "no answer came in time"),
     (aiohttp.ServerDisconnectedError, "the connection was closed before a whole answer had come"),
@@ -63,22 +78,31 @@ TALKING: Final[Foreign] = (
 class AiohttpTransport:
     """Send requests over pooled connections, awaited. It belongs to the event loop that it is first used in.
 
-    It keeps no cookies, follows no redirect, sends nothing twice, and reads no environment variable for a proxy.
+    It keeps no cookies, follows no redirect, sends nothing twice, and reads no environment variable.
 
     Args:
-        proxy: URL of an HTTP proxy, `http://user:password@host:port`; user and password may be left out.
+        proxy: URL of an HTTP proxy, `http://user:password@host:port`; user and password may be left out. A `Proxy` can
+            also name hosts that are called without it.
         ca_file: PEM file of the authorities to trust, in place of the system's.
+        ssl_context: whom to trust and what to show, in place of `ca_file`. It has to check certificates and names.
 
     Raises:
-        ValueError: the proxy is not an http URL.
+        ValueError: the proxy is not an http URL, or the context checks less than it has to.
         OSError: the file of authorities is missing or holds none.
     """
 
-    def __init__(self, *, proxy: str | None = None, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        proxy: str | Proxy | None = None,
+        ca_file: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
         hide_queries(*LOGGERS)
-        self._proxy = None if proxy is None else Proxy.parsed(proxy)
-        self._tls = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
+        self._proxy = Proxy.parsed(proxy) if isinstance(proxy, str) else proxy
+        self._tls = chosen_context(ca_file, ssl_context)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._closed = False
         self._pid = os.getpid()
@@ -96,20 +120,26 @@ class AiohttpTransport:
         if self._closed:
             raise NotSent(request.name, "the transport is closed")
         url = settled_url(request)
-        exchange = _Exchange(request, url, self._proxy, self._tls_context() if url.scheme == "https" else None)
+        tls = self._tls_context() if url.scheme == "https" else None
+        port = url.port or (80 if tls is None else 443)
+        proxy = self._proxy if self._proxy is not None and self._proxy.serves(url.hostname or "", port) else None
+        exchange = _Exchange(request, url, proxy, tls)
         return await exchange.answer(self._session(fresh=request.fresh_connection))
 
     async def close(self) -> None:
-        """Close all connections; a second call does nothing.
+        """Close all connections; a second call does nothing, and so does one in a forked child.
 
         Raises:
-            RuntimeError: the transport was used in another event loop, or made by another process.
+            RuntimeError: the transport was used in another event loop.
         """
+        if os.getpid() != self._pid:
+            return  # To close them here would make the parent's event loop deaf to them.
         self._check_place()
         self._closed = True
         while self._sessions:
             _, session = self._sessions.popitem()
             await session.close()
+        await self._hang_up()
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,6 +151,23 @@ class AiohttpTransport:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a transport is not pickled: it holds connections")
+
+    async def _hang_up(self) -> None:
+        # Connections under TLS would wait until the other side has said good-bye, and an event loop that ends meanwhile
+        # would leave them open.
+        for made in self._sockets:
+            with suppress(OSError):
+                made.shutdown(socket.SHUT_RDWR)
+        for _ in range(TURNS):
+            if all(made.fileno() < 0 for made in self._sockets):
+                return
+            await asyncio.sleep(0)
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        made = socket.socket(*address[:3])
+        self._sockets.add(made)
+        ready(made)
+        return made
 
     def _check_place(self) -> None:
         if os.getpid() != self._pid:
@@ -134,7 +181,7 @@ class AiohttpTransport:
     def _tls_context(self) -> ssl.SSLContext:
         # Loading the authorities takes longer than a whole call, so it is done once, and only where TLS is used.
         if self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = default_context()
         return self._tls
 
     def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
@@ -143,7 +190,7 @@ class AiohttpTransport:
             trace.on_connection_create_end.append(_connected)
             trace.on_connection_reuseconn.append(_connected)
             self._sessions[fresh] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, force_close=fresh),
+                connector=aiohttp.TCPConnector(limit=0, force_close=fresh, socket_factory=self._socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 auto_decompress=False,
@@ -165,45 +212,55 @@ class _Exchange:
         self._blocks = body_blocks(request)
         self._sent = 0
         self._connected = False
-        self._over = False
         self._ours: Exception | None = None
         self._line: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._end = None if request.time_limit is None else self._loop.time() + request.time_limit
-        self._patience = asyncio.timeout(None)
+        self._moved = self._loop.time()
+        self._end = None if request.time_limit is None else self._moved + request.time_limit
+        self._alarm: asyncio.TimerHandle | None = None
 
     async def answer(self, session: aiohttp.ClientSession) -> Response:
         """Send the request and read the answer."""
         try:
-            async with self._patience:
-                self.wait_anew()
+            async with asyncio.timeout(None) as patience:
+                self._watch(patience)
                 return await self._answer(session)
         except (aiohttp.ClientError, OSError) as foreign:  # TimeoutError is an OSError.
             raise self._translated(foreign) from None
         finally:
-            self._over = True
+            if self._alarm is not None:
+                self._alarm.cancel()
             if self._line is not None:
                 # aiohttp closes it, which waits until the other side has read what is in the buffer: perhaps for ever.
                 self._line.abort()
 
-    def wait_anew(self) -> None:
-        """Begin another wait: it ends with its own time-out, or with the limit for all."""
-        if self._over or self._patience.expired():  # The task that sends may be a step behind the one that gave up.
-            return
-        end = self._loop.time() + self._request.timeout
-        self._patience.reschedule(end if self._end is None else min(end, self._end))
+    def _watch(self, patience: asyncio.Timeout) -> None:
+        """Look whether anything has moved within the time-out; if so, look again later."""
+        end = self._moved + self._request.timeout
+        end = end if self._end is None else min(end, self._end)
+        if self._loop.time() < end:
+            self._alarm = self._loop.call_at(end, self._watch, patience)
+        else:
+            patience.reschedule(end)
+
+    def _move(self) -> None:
+        self._moved = self._loop.time()
 
     def connected(self) -> None:
         """Note that there is a connection: from now on something may have left."""
         self._connected = True
-        self.wait_anew()
+        self._move()
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body, one block after the other; what fails here is not the network's fault, and is kept apart."""
-        if isinstance(writer, StreamWriter):
+        if isinstance(writer, StreamWriter) and writer.transport is not None:
             self._line = writer.transport
+            self._line.set_write_buffer_limits(WRITE_BUFFER)
         while block := await self._next_block():
-            await writer.write(block)
+            view = memoryview(block)
+            for start in range(0, len(view), PIECE):
+                await writer.write(view[start : start + PIECE])
+                self._move()
             self._sent += len(block)
 
     async def only_once(
@@ -232,7 +289,7 @@ class _Exchange:
         try:
             body = bytearray()
             while len(body) <= MAX_RESPONSE:
-                self.wait_anew()
+                self._move()
                 block = await response.content.read(MAX_RESPONSE + 1 - len(body))
                 if not block:
                     break
@@ -254,7 +311,7 @@ class _Exchange:
         try:
             if self._sent and self._request.on_sent is not None:
                 self._request.on_sent(self._sent)
-            self.wait_anew()
+            self._move()
             if self._sent == self._request.content_length:
                 return b""  # At once: an answer that overtakes the end of the body would cost the connection.
             if isinstance(self._request.body, bytes):
@@ -269,10 +326,18 @@ class _Exchange:
         """Return our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
         if self._ours is not None:  # A source or a callback raised it, and aiohttp took it for trouble on the line.
             return self._ours
-        table, error = (TALKING, Interrupted) if self._connected else (CONNECTING, NotSent)
-        if self._connected and isinstance(foreign, TimeoutError):
-            error = TimedOut
-        return error(self._request.name, next(reason for kind, reason in table if isinstance(foreign, kind)))
+        if not self._connected:
+            return NotSent(self._request.name, self._obstacle(foreign))
+        error = TimedOut if isinstance(foreign, TimeoutError) else Interrupted
+        return error(self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind)))
+
+    def _obstacle(self, foreign: Exception) -> str:
+        """Return why no connection came about."""
+        if isinstance(foreign, aiohttp.ClientHttpProxyError):
+            return Proxy.refusal(foreign.status)
+        if isinstance(foreign, aiohttp.ClientConnectorError) and isinstance(foreign.os_error, HANDSHAKE):
+            return tls_fault(foreign.os_error)
+        return next(reason for kind, reason in CONNECTING if isinstance(foreign, kind))
 
 
 class _Body(aiohttp.Payload):

@@ -3,60 +3,25 @@
 What belongs here: pure spelling that every HTTP library needs alike. Nothing here sends.
 """
 
-import base64
 import logging
 import re
+import socket
 import string
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import SplitResult, quote, unquote, urlsplit
-
-from attrs import field, frozen
+from urllib.parse import SplitResult, quote, urlsplit
 
 from tiktok_core.errors import NotSent
 from tiktok_core.wire.http import BLOCK, FileSlice, Request
 
-__all__ = ["Proxy", "body_blocks", "hide_queries", "joined_headers", "settled_url", "wire_headers"]
+__all__ = ["body_blocks", "hide_queries", "joined_headers", "ready", "settled_url", "wire_headers"]
 
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+NOT_SENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Windows has none.
+UNSENT: Final = 256 * 1024
+"""Bytes that the operating system keeps at most before they leave. It would take megabytes on a slow line, which leave
+while we wait for an answer already."""
 QUERY: Final = re.compile(r"\?[^\s\"'<>()]+")
-
-
-@frozen
-class Proxy:
-    """An HTTP proxy.
-
-    Attributes:
-        host: its name or address.
-        port: its port.
-        headers: what to send to it, which is a secret.
-    """
-
-    host: str
-    port: int
-    headers: dict[str, str] = field(repr=False)
-
-    @property
-    def url(self) -> str:
-        """Its URL, without user and password."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
-
-    @classmethod
-    def parsed(cls, url: str) -> "Proxy":
-        """Return the proxy of a URL, `http://user:password@host:port`.
-
-        Raises:
-            ValueError: it is not such a URL. The message does not quote it, because it may hold a password.
-        """
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError("a proxy is given as http://host:port")
-        headers = {}
-        if parts.username is not None:
-            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            headers["Proxy-Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
-        return cls(parts.hostname, parts.port or 80, headers)
 
 
 def settled_url(request: Request) -> SplitResult:
@@ -106,6 +71,13 @@ def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         key = name.lower()
         joined[key] = f"{joined[key]}, {value}" if key in joined else value
     return joined
+
+
+def ready(connection: socket.socket) -> None:
+    """Set a socket's options: nothing waits for company, and what counts as sent is really about to leave."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if NOT_SENT is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, NOT_SENT, UNSENT)
 
 
 class _QueryFilter(logging.Filter):

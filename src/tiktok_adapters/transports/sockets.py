@@ -1,26 +1,36 @@
-"""A socket whose every wait ends in time.
+"""Sockets whose every wait ends in time, plain and TLS.
 
-What belongs here: time-outs for a blocking transport. A time-out of the socket alone starts anew with each byte, so a
-server that sends one byte a second could hold a caller for ever.
+What belongs here: bytes in and out for a blocking transport. A time-out of the socket alone starts anew with each byte
+that comes, so a server that sends one byte a second could hold a caller for ever; and it does not start anew while a long
+block leaves slowly, so an uplink that is slow but works would fail.
 """
 
 import io
 import socket
+import ssl
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from http.client import RemoteDisconnected
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from urllib3.connection import HTTPConnection
+from urllib3.util import wait_for_read
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["PatientSocket", "Waits"]
+__all__ = ["PatientSocket", "TlsSocket", "Waits"]
+
+T = TypeVar("T")
 
 SHORTEST: Final = 0.001
 """Seconds; a time-out of zero would mean "do not wait at all" to a socket."""
 
 READ_BUFFER: Final = 64 * 1024
+RECORDS: Final = 64 * 1024
+"""Bytes of TLS records that are taken from the network at a time."""
+PIECE: Final = 256 * 1024
+"""Bytes that are encrypted at a time: a whole block would need as much memory again."""
 
 
 class Waits:
@@ -50,30 +60,31 @@ class Waits:
 
 
 class PatientSocket:
-    """The socket of an HTTP connection, asked for its time-out before each wait.
+    """A connected socket, asked for its time-out before each wait.
 
-    It has what http.client and urllib3 use of a connected socket, plain or TLS.
+    It has what http.client and urllib3 use of a socket.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits) -> None:
         self._inner = inner
         self.waits = waits
 
-    @classmethod
-    def put_on(cls, connection: HTTPConnection, waits: Waits) -> None:
-        """Put a patient socket in place of the connection's own."""
-        if connection.sock is not None:
-            connection.sock = cast(socket.socket, cls(connection.sock, waits))
-
     def sendall(self, data: "ReadableBuffer", /) -> None:
-        """Send all of `data`, within one wait."""
-        self._inner.settimeout(self.waits.next())
-        self._inner.sendall(data)
+        """Send all of `data`; each wait is for some of it to leave."""
+        with memoryview(data) as view:
+            rest = view
+            while rest:
+                self._inner.settimeout(self.waits.next())
+                rest = rest[self._inner.send(rest) :]
 
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
-        """Receive what comes next, within one wait."""
+        """Receive what comes next, within one wait; 0 at the end."""
         self._inner.settimeout(self.waits.next())
         return self._inner.recv_into(buffer)
+
+    def is_quiet(self) -> bool:
+        """Return whether the other side has neither said anything that was not read yet, nor hung up."""
+        return not wait_for_read(self._inner, timeout=0.0)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return a reader; the socket stays open until both are closed, as with any socket."""
@@ -82,10 +93,6 @@ class PatientSocket:
     def settimeout(self, _seconds: float | None, /) -> None:
         """Do nothing: the waits decide."""
 
-    def fileno(self) -> int:
-        """Return the descriptor, to poll it."""
-        return self._inner.fileno()
-
     def shutdown(self, how: int, /) -> None:
         """Shut the connection down."""
         self._inner.shutdown(how)
@@ -93,6 +100,91 @@ class PatientSocket:
     def close(self) -> None:
         """Close the socket."""
         self._inner.close()
+
+
+class TlsSocket(PatientSocket):
+    """The same, under TLS. Records are made in memory, so that one `send` carries many of them.
+
+    Args:
+        inner: a connected socket.
+        waits: as above; the handshake keeps to them.
+        context: whom to trust.
+        host: whose certificate the server has to show.
+
+    Raises:
+        OSError: the handshake failed (`ssl.SSLError` where TLS says why).
+    """
+
+    def __init__(self, inner: socket.socket, waits: Waits, context: ssl.SSLContext, host: str) -> None:
+        super().__init__(inner, waits)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._early = b""
+        try:
+            self._done(self._tls.do_handshake)
+        except ssl.SSLError:
+            with suppress(OSError):  # The server is told why, if it can still be.
+                self._flush()
+            raise
+
+    def sendall(self, data: "ReadableBuffer", /) -> None:
+        """Encrypt and send all of `data`; each wait is for some of it to leave."""
+        with memoryview(data) as view:
+            for start in range(0, len(view), PIECE):
+                self._done(self._tls.write, view[start : start + PIECE])
+
+    def receive_into(self, buffer: "WriteableBuffer", /) -> int:
+        """Receive and decrypt what comes next; 0 at the end, whether or not the other side said that it is one."""
+        with memoryview(buffer) as view:
+            if self._early:
+                taken = min(len(self._early), len(view))
+                view[:taken], self._early = self._early[:taken], self._early[taken:]
+                return taken
+            try:
+                return int(self._done(self._tls.read, len(view), view))
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                return 0
+
+    def is_quiet(self) -> bool:
+        """Return whether the other side has neither said anything nor hung up.
+
+        Not every byte that waits was said: servers send tickets for a next session, unasked.
+        """
+        while not self._early:
+            try:
+                self._early = self._tls.read(RECORDS)
+            except ssl.SSLWantReadError:
+                if super().is_quiet():
+                    return True
+                self._fill()
+            except ssl.SSLError:
+                return False
+            else:
+                return False  # It spoke, or it said good-bye.
+        return False
+
+    def _done(self, act: Callable[..., T], *arguments: object) -> T:
+        """Let TLS do something; it says by an error that it needs more bytes first."""
+        while True:
+            try:
+                result = act(*arguments)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            else:
+                self._flush()
+                return result
+
+    def _flush(self) -> None:
+        if self._outgoing.pending:
+            super().sendall(self._outgoing.read())
+
+    def _fill(self) -> None:
+        self._inner.settimeout(self.waits.next())
+        if records := self._inner.recv(RECORDS):
+            self._incoming.write(records)
+        else:
+            self._incoming.write_eof()
 
 
 class _Lines(io.BufferedReader):

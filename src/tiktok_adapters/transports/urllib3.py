@@ -5,6 +5,7 @@ left out on purpose: it sends again, writes whole URLs to its log, and hides on 
 """
 
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -15,44 +16,27 @@ from typing import Final, NoReturn, Self, TypeAlias, cast
 from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 from urllib3.util import SKIP_HEADER
 
-from tiktok_adapters.transports.common import (
-    Proxy,
-    body_blocks,
-    hide_queries,
-    joined_headers,
-    settled_url,
-    wire_headers,
-)
+from tiktok_adapters.transports.common import body_blocks, hide_queries, joined_headers, settled_url, wire_headers
+from tiktok_adapters.transports.dialling import dial
+from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
+from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response
 
 __all__ = ["Urllib3Transport"]
 
 Origin: TypeAlias = tuple[str, str, int]
-Foreign: TypeAlias = tuple[tuple[type[Exception], str], ...]
 
 IDLE: Final = 8
 """Idle connections that are kept for each origin."""
 
-# What urllib3, http.client and the socket raise, and what it means; the first that fits counts.
-CONNECTING: Final[Foreign] = (
-    (NameResolutionError, "the host's name was not found"),
-    (NewConnectionError, "the host refused the connection or is out of reach"),
-    (ConnectTimeoutError, "no connection came about in time"),
-    (TimeoutError, "no connection came about in time"),
-    (ssl.SSLCertVerificationError, "the server's certificate was refused"),
-    (ssl.SSLError, "TLS could not be set up"),
-    (HTTPError, "the host refused the connection or is out of reach"),
-    (HTTPException, "the proxy did not answer in HTTP"),
-    (UnicodeError, "the host's name is not one"),
-    (OSError, "the connection could not be set up"),
-)
-TALKING: Final[Foreign] = (
+# What urllib3, http.client and the socket raise once something has left, and what it means; the first that fits counts.
+TALKING: Final[tuple[tuple[type[Exception], str], ...]] = (
     (TimeoutError, "no answer came in time"),
     (ReadTimeoutError, "no answer came in time"),
     (RemoteDisconnected, "the connection was closed before a whole answer had come"),
@@ -66,21 +50,29 @@ LATE: Final = (TimeoutError, ReadTimeoutError)
 class Urllib3Transport:
     """Send requests over pooled connections, blocking. Threads may share it; a forked child makes its own.
 
-    It keeps no cookies, follows no redirect, sends nothing twice, and reads no environment variable for a proxy.
+    It keeps no cookies, follows no redirect, sends nothing twice, and reads no environment variable.
 
     Args:
-        proxy: URL of an HTTP proxy, `http://user:password@host:port`; user and password may be left out.
+        proxy: URL of an HTTP proxy, `http://user:password@host:port`; user and password may be left out. A `Proxy` can
+            also name hosts that are called without it.
         ca_file: PEM file of the authorities to trust, in place of the system's.
+        ssl_context: whom to trust and what to show, in place of `ca_file`. It has to check certificates and names.
 
     Raises:
-        ValueError: the proxy is not an http URL.
+        ValueError: the proxy is not an http URL, or the context checks less than it has to.
         OSError: the file of authorities is missing or holds none.
     """
 
-    def __init__(self, *, proxy: str | None = None, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        proxy: str | Proxy | None = None,
+        ca_file: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
         hide_queries("urllib3.connection")
-        self._proxy = None if proxy is None else Proxy.parsed(proxy)
-        self._tls = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
+        self._proxy = Proxy.parsed(proxy) if isinstance(proxy, str) else proxy
+        self._tls = chosen_context(ca_file, ssl_context)
         self._lock = threading.Lock()
         self._idle: dict[Origin, list[HTTPConnection]] = {}
         self._closed = False
@@ -88,9 +80,6 @@ class Urllib3Transport:
 
     def send(self, request: Request, /) -> Response:
         """Send the request and return the answer.
-
-        A time limit also covers an answer that trickles, but not the look-up of the host's name, which cannot be
-        interrupted.
 
         Raises:
             NotSent: nothing left this machine; repeating is safe.
@@ -101,12 +90,11 @@ class Urllib3Transport:
         if os.getpid() != self._pid:
             raise RuntimeError("this transport belongs to another process: make a new one after the fork")
         url = settled_url(request)
-        waits = Waits(request.timeout, request.time_limit)
-        with _mapped(request, NotSent, CONNECTING):
-            connection = self._connection(request, url, waits)
+        proxy = self._proxy if self._proxy is not None and self._proxy.serves(*_origin(url)[1:]) else None
+        connection = self._connection(request, url, proxy)
         exchange = _Exchange(request, url, connection)
         try:
-            response = exchange.answer(self._forwards(url))
+            response = exchange.answer(proxy if url.scheme == "http" else None)
             if exchange.may_go_on and not request.fresh_connection:
                 self._give_back(_origin(url), connection)
             else:
@@ -117,7 +105,12 @@ class Urllib3Transport:
         return response
 
     def close(self) -> None:
-        """Close all idle connections; a second call does nothing. Requests on their way end by themselves."""
+        """Close all idle connections; a second call does nothing, and so does one in a forked child.
+
+        Requests on their way end by themselves.
+        """
+        if os.getpid() != self._pid:
+            return  # The lock may be held by a thread that did not come along.
         with self._lock:
             self._closed = True
             connections = [connection for idle in self._idle.values() for connection in idle]
@@ -138,65 +131,40 @@ class Urllib3Transport:
 
     # --- Connections -------------------------------------------------------------------------------------------------
 
-    def _connection(self, request: Request, url: SplitResult, waits: Waits) -> HTTPConnection:
+    def _connection(self, request: Request, url: SplitResult, proxy: Proxy | None) -> HTTPConnection:
         with self._lock:
             if self._closed:
                 raise NotSent(request.name, "the transport is closed")
             connection = None if request.fresh_connection else self._idle_one(_origin(url))
+        waits = Waits(request.timeout, request.time_limit)
         if connection is None:
-            connection = self._new_connection(url, waits)
-        if isinstance(connection.sock, PatientSocket):
-            connection.sock.waits = waits
+            return self._new_connection(request, url, proxy, waits)
+        _socket(connection).waits = waits
         return connection
 
     def _idle_one(self, origin: Origin) -> HTTPConnection | None:
         idle = self._idle.get(origin, [])
         while idle:
             connection = idle.pop()
-            if connection.is_connected:
+            if _socket(connection).is_quiet():
                 return connection
             connection.close()  # The server has hung up, or said something that nobody asked for.
         return None
 
-    def _new_connection(self, url: SplitResult, waits: Waits) -> HTTPConnection:
-        connection = self._unconnected(url, waits.next())
-        try:
-            connection.connect()
-            if connection.sock is None or (url.scheme == "https" and not connection.is_verified):
-                raise ssl.SSLError("the connection is not verified")
-            PatientSocket.put_on(connection, waits)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _unconnected(self, url: SplitResult, timeout: float) -> HTTPConnection:
-        _, host, port = _origin(url)
-        via = self._proxy
-        if url.scheme == "http":
-            return HTTPConnection(
-                via.host if via else host, via.port if via else port, timeout=timeout, blocksize=BLOCK
-            )
-        connection = HTTPSConnection(
-            via.host if via else host,
-            via.port if via else port,
-            timeout=timeout,
-            blocksize=BLOCK,
-            ssl_context=self._tls_context(),
-        )
-        if via:
-            connection.set_tunnel(host, port, headers=via.headers)
+    def _new_connection(self, request: Request, url: SplitResult, proxy: Proxy | None, waits: Waits) -> HTTPConnection:
+        scheme, host, port = _origin(url)
+        tls = self._tls_context() if scheme == "https" else None
+        # Only spoken over: it never connects by itself, and so it cannot do that a second time either.
+        connection = (HTTPConnection if tls is None else HTTPSConnection)(host, port, blocksize=BLOCK)
+        connection.auto_open = 0
+        connection.sock = cast(socket.socket, dial(request.name, host, port, waits, proxy=proxy, tls=tls))
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:
-        # Loading the authorities takes longer than a whole call, so it is done once, and only where TLS is used.
         with self._lock:
             if self._tls is None:
-                self._tls = ssl.create_default_context()
+                self._tls = default_context()
             return self._tls
-
-    def _forwards(self, url: SplitResult) -> Proxy | None:
-        return self._proxy if url.scheme == "http" else None
 
     def _give_back(self, origin: Origin, connection: HTTPConnection) -> None:
         with self._lock:
@@ -214,6 +182,7 @@ class _Exchange:
         self._request = request
         self._url = url
         self._connection = connection
+        self._line = _socket(connection)
         self._response: HTTPResponse | None = None
         self._sent = 0
         self._ended = False
@@ -259,7 +228,7 @@ class _Exchange:
             )
         except TimeoutError:
             # A server that has said no may have stopped reading: then its answer is waiting.
-            if self._ours is not None or self._connection.is_connected:
+            if self._ours is not None or self._line.is_quiet():
                 raise
         except OSError:
             # It may have hung up after its answer, which can still be read.
@@ -267,12 +236,10 @@ class _Exchange:
                 raise
 
     def _blocks(self) -> Iterator[bytes | memoryview]:
-        # Over TLS a waiting byte need not be an answer: the server sends session tickets unasked.
-        may_listen = not isinstance(self._connection, HTTPSConnection)
         blocks = body_blocks(self._request)
         while (block := self._next(blocks)) is not None:
-            if may_listen and not self._connection.is_connected:
-                return
+            if not self._line.is_quiet():
+                return  # It has answered already, or is gone: the rest of the body is for nobody.
             yield block
             self._sent += len(block)
             self._report()
@@ -297,23 +264,16 @@ class _Exchange:
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
+        """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
         try:
-            with _mapped(self._request, Interrupted, TALKING):
-                yield
-        except Interrupted:
+            yield
+        except tuple(kind for kind, _ in TALKING) as foreign:
             if self._ours is not None:
                 raise self._ours from None
-            raise
-
-
-@contextmanager
-def _mapped(request: Request, error: type[NotSent | Interrupted], table: Foreign) -> Iterator[None]:
-    """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
-    try:
-        yield
-    except tuple(kind for kind, _ in table) as foreign:
-        ours = TimedOut if error is Interrupted and isinstance(foreign, LATE) else error
-        raise ours(request.name, next(reason for kind, reason in table if isinstance(foreign, kind))) from None
+            error = TimedOut if isinstance(foreign, LATE) else Interrupted
+            raise error(
+                self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind))
+            ) from None
 
 
 def _read(response: HTTPResponse) -> bytes:
@@ -322,6 +282,10 @@ def _read(response: HTTPResponse) -> bytes:
     while len(body) <= MAX_RESPONSE and (block := response.read(MAX_RESPONSE + 1 - len(body), decode_content=False)):
         body += block
     return bytes(body)
+
+
+def _socket(connection: HTTPConnection) -> PatientSocket:
+    return cast(PatientSocket, connection.sock)
 
 
 def _origin(url: SplitResult) -> Origin:

@@ -104,7 +104,7 @@ class Request:
         url: absolute, with its query; never shown.
         headers: without Content-Length, which the transport derives from the body and always sends.
         body: bytes, or a slice of a source that the transport reads in blocks.
-        timeout: seconds for each single wait: for the connection, for a block to leave, for the next bytes to come.
+        timeout: seconds for each single wait: for the connection, for more bytes to leave, for the next ones to come.
         time_limit: seconds for all of it together; None for no limit.
         on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop.
         fresh_connection: send on a new connection, so that a dropped idle one cannot make the outcome doubtful.

@@ -6,10 +6,11 @@ wrong no HTTP library would do.
 
 import gzip
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -125,13 +126,19 @@ class BehaviourServer:
 
     Args:
         slam: reset every connection as soon as it is made.
+        tls: what to speak TLS with; plain http unless given.
+        narrow: let little be on its way at a time, as on a line that is not loopback.
     """
 
-    def __init__(self, *, slam: bool = False) -> None:
+    def __init__(self, *, slam: bool = False, tls: ssl.SSLContext | None = None, narrow: bool = False) -> None:
         self.seen: list[Seen] = []
         self.stopping = threading.Event()
         self._slam = slam
+        self.tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
+        if narrow:  # Connections inherit it.
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+            self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
         self._port: int = self._listener.getsockname()[1]
         self._conversations: list[_Conversation] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -139,7 +146,12 @@ class BehaviourServer:
     @property
     def base_url(self) -> str:
         """URL without a path."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self._port}"
+
+    @property
+    def connections(self) -> int:
+        """How many were made."""
+        return len(self._conversations)
 
     def requests_to(self, path: str) -> list[Seen]:
         """Return the requests so far whose path this is."""
@@ -183,7 +195,6 @@ class _Conversation:
         self.number = number
         self.requests = 0
         self.thread = threading.Thread(target=self._talk, daemon=True)
-        self._reader = connection.makefile("rb")
 
     def end(self) -> None:
         """End it from outside, and wait until its thread is gone."""
@@ -233,7 +244,7 @@ class _Conversation:
 
     def _talk(self) -> None:
         # Whatever breaks here was broken on purpose, by one side or the other.
-        with suppress(OSError), self.connection, self._reader:
+        with suppress(OSError), self._opened(), self._reader:
             for seen in self._requests():
                 self.requests += 1
                 if (fault := FAULTS.get(seen.path)) is not None:
@@ -242,6 +253,17 @@ class _Conversation:
                     continue
                 self.read_body(seen)
                 self.answer(_answer(seen), method=seen.method)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with self.connection:
+            tls = self.server.tls
+            # To wrap a connection that the client has reset already would leak it.
+            if tls is not None and self.connection.recv(1, socket.MSG_PEEK):
+                self.connection = tls.wrap_socket(self.connection, server_side=True)
+            with self.connection:
+                self._reader = self.connection.makefile("rb")
+                yield
 
     def _requests(self) -> Iterator[Seen]:
         while len(first := self._first_line()) == 3:
@@ -320,6 +342,12 @@ def _slow_reader(talk: _Conversation, seen: Seen) -> bool:
     return False
 
 
+def _slow_line(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen, piece=16 * 1024, pause=1.5 * STEP)
+    talk.answer(_Answer())
+    return True
+
+
 def _early(talk: _Conversation, _seen: Seen) -> bool:
     talk.answer(_Answer(403, (("Connection", "close"),), b"too early"))
     return False
@@ -359,6 +387,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "/silent": _silent,
     "/stalled": _stalled,
     "/slow-reader": _slow_reader,
+    "/slow-line": _slow_line,
     "/early": _early,
     "/early-open": _early_open,
     "/second-dropped": _second_dropped,

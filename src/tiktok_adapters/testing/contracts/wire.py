@@ -70,6 +70,12 @@ class WireContract(TransportContract):
         with BehaviourServer() as server:
             yield server
 
+    @pytest.fixture
+    def narrow_place(self) -> Iterator[BehaviourServer]:
+        """Return the same, at the end of a line on which little is on its way at a time."""
+        with BehaviourServer(narrow=True) as server:
+            yield server
+
     # --- What is sent ------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize(("method", "body"), SENDS.values(), ids=SENDS)
@@ -205,12 +211,13 @@ class WireContract(TransportContract):
         with pytest.raises(NotSent):
             run(http.send(Request(method="POST", url="http://nowhere.invalid/echo", body=b"x")))
 
-    def test_tls_that_fails_is_not_sent(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+    def test_a_server_without_tls_is_not_sent_to(self, http: AnyTransport, run: Run) -> None:
         """A server that does not speak TLS gets nothing, and is not tried without."""
-        url = place.base_url.replace("http:", "https:")
-        with pytest.raises(NotSent):
-            run(http.send(Request(method="PUT", url=f"{url}/echo", body=b"video", timeout=2)))
-        assert not any(seen.body or seen.path == "/echo" for seen in place.seen)
+        with BehaviourServer() as plain:
+            url = plain.base_url.replace("http:", "https:")
+            with pytest.raises(NotSent):
+                run(http.send(Request(method="PUT", url=f"{url}/echo", body=b"video", timeout=2)))
+            assert not any(seen.body or seen.path == "/echo" for seen in plain.seen)
 
     def test_a_url_that_is_none_is_not_sent(self, http: AnyTransport, run: Run) -> None:
         """What cannot be an address is refused with our error."""
@@ -246,11 +253,14 @@ class WireContract(TransportContract):
         with _within(1.5), pytest.raises(TimedOut):
             run(http.send(request))
 
-    def test_a_slow_answer_within_its_time_is_read(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """`timeout` is for each wait: a reader that is slow, and never silent for so long, is waited for."""
-        body = FileSlice(MUCH.source, 0, 8 * 64 * 1024)
-        request = Request(method="PUT", url=f"{place.base_url}/slow-reader", body=body, timeout=1)
+    def test_a_slow_line_is_waited_for(self, http: AnyTransport, narrow_place: BehaviourServer, run: Run) -> None:
+        """`timeout` is for a wait in which nothing moves: a megabyte may take longer, as long as bytes leave."""
+        body = FileSlice(MUCH.source, 0, BLOCK + BLOCK // 2)
+        began = time.monotonic()
+        request = Request(method="PUT", url=f"{narrow_place.base_url}/slow-line", body=body, timeout=1)
         assert run(http.send(request)).status == 200
+        assert time.monotonic() - began > 2
+        assert len(narrow_place.seen[0].body) == body.length
 
     @pytest.mark.parametrize("path", ["/early", "/early-open"])
     def test_an_answer_before_the_body_has_left_ends_the_wait(
@@ -286,15 +296,16 @@ class WireContract(TransportContract):
         assert SECRET not in caplog.text
 
     def test_no_query_is_shown_when_nothing_was_sent(
-        self, http: AnyTransport, place: BehaviourServer, run: Run, caplog: pytest.LogCaptureFixture
+        self, http: AnyTransport, run: Run, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Nor does an error that came before the first byte."""
         caplog.set_level(logging.DEBUG)
-        tls = place.base_url.replace("http:", "https:")
-        for base in (tls, "http://nowhere.invalid", "http://127.0.0.1:9", "ftp://x", f"http://{SECRET}@127.0.0.1:9"):
-            with pytest.raises(NotSent) as caught:
-                run(http.send(Request(method="GET", url=f"{base}/?upload_token={SECRET}", timeout=2)))
-            self.check_is_ours(caught.value)
+        nowhere = ("http://nowhere.invalid", "http://127.0.0.1:9", "ftp://x", f"http://{SECRET}@127.0.0.1:9")
+        with BehaviourServer() as plain:
+            for base in (plain.base_url.replace("http:", "https:"), *nowhere):
+                with pytest.raises(NotSent) as caught:
+                    run(http.send(Request(method="GET", url=f"{base}/?upload_token={SECRET}", timeout=2)))
+                self.check_is_ours(caught.value)
         assert SECRET not in caplog.text
 
     def check_is_ours(self, error: TransportError) -> None:

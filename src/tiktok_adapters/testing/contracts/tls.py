@@ -1,0 +1,209 @@
+"""The contract of transports under TLS: everything that holds without it, and whom a transport does not trust.
+
+What belongs here: certificates, good and bad, made for each test by trustme.
+"""
+
+import socket
+import ssl
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+import trustme
+
+from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.testing.contracts import Run
+from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
+from tiktok_adapters.testing.contracts.tiktok import TikTokContract
+from tiktok_adapters.testing.contracts.transports import SECRET, AnyTransport
+from tiktok_adapters.testing.contracts.wire import PATIENCE, WireContract
+from tiktok_core.errors import NotSent, TransportError
+from tiktok_core.wire.http import Request
+
+__all__ = ["BAD_SERVERS", "CUTS", "TlsTikTokContract", "TlsWireContract", "cutting", "server_context"]
+
+HOST: Final = "127.0.0.1"
+DAY: Final = timedelta(days=1)
+
+
+def server_context(certificate: "trustme.LeafCert | None" = None) -> ssl.SSLContext:
+    """Return what a server speaks TLS with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if certificate is not None:
+        certificate.configure_cert(context)
+    return context
+
+
+def _unknown(_authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(trustme.CA().issue_cert(HOST))
+
+
+def _self_signed(_authority: trustme.CA) -> ssl.SSLContext:
+    context, own = server_context(), trustme.CA()
+    with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+def _another_host(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority.issue_cert("elsewhere.example"))
+
+
+def _another_address(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority.issue_cert("127.0.0.2"))
+
+
+def _expired(authority: trustme.CA) -> ssl.SSLContext:
+    now = datetime.now(UTC)
+    return server_context(authority.issue_cert(HOST, not_before=now - 2 * DAY, not_after=now - DAY))
+
+
+def _not_yet(authority: trustme.CA) -> ssl.SSLContext:
+    now = datetime.now(UTC)
+    return server_context(authority.issue_cert(HOST, not_before=now + DAY, not_after=now + 2 * DAY))
+
+
+def _old(version: ssl.TLSVersion) -> Callable[[trustme.CA], ssl.SSLContext]:
+    def made(authority: trustme.CA) -> ssl.SSLContext:
+        context = server_context(authority.issue_cert(HOST))
+        context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL would not speak it otherwise.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = version
+        return context
+
+    return made
+
+
+BAD_SERVERS: Final[dict[str, Callable[[trustme.CA], ssl.SSLContext]]] = {
+    "unknown authority": _unknown,
+    "self-signed": _self_signed,
+    "another host": _another_host,
+    "another address": _another_address,
+    "expired": _expired,
+    "not valid yet": _not_yet,
+    "TLS 1.0": _old(ssl.TLSVersion.TLSv1),
+    "TLS 1.1": _old(ssl.TLSVersion.TLSv1_1),
+}
+CUTS: Final[dict[str, bytes | None]] = {
+    "at once": None,
+    "after the greeting": b"",
+    "within a record": b"\x16\x03\x03\x00\x7a\x02\x00",
+    "with an alert": b"\x15\x03\x03\x00\x02\x02\x28",
+}
+"""What a server says before it hangs up; nothing is not even heard out."""
+
+
+@contextmanager
+def cutting(says: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
+    """Run a server that hangs up in the handshake; give its URL, and what it has heard of each connection."""
+    heard: list[bytes] = []
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):  # The listener is closed.
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        heard.append(b"" if says is None else connection.recv(65536))
+                        connection.sendall(says or b"")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"https://{HOST}:{listener.getsockname()[1]}", heard
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+class Trust:
+    """What both contracts share: an authority, and a server's certificate from it."""
+
+    @pytest.fixture
+    def authority(self) -> trustme.CA:
+        """Return the authority that the transport trusts."""
+        return trustme.CA()
+
+    @pytest.fixture
+    def ssl_context(self, authority: trustme.CA) -> ssl.SSLContext:
+        """Return what the transport is to speak TLS with."""
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        return context
+
+    @pytest.fixture
+    def good(self, authority: trustme.CA) -> ssl.SSLContext:
+        """Return what a server speaks TLS with that can be trusted."""
+        return server_context(authority.issue_cert(HOST))
+
+
+class TlsTikTokContract(Trust, TikTokContract):
+    """Bind it with the fixture `transport`, made from the fixture `ssl_context`. It needs aiohttp and trustme."""
+
+    @pytest.fixture
+    def sandbox(self, sim: SimulatedTikTok, good: ssl.SSLContext) -> Iterator[SandboxServer]:
+        """Return the server of the simulated TikTok."""
+        with SandboxServer(sim, tls=good).run_in_thread() as server:
+            yield server
+
+
+class TlsWireContract(Trust, WireContract):
+    """Bind it with the fixture `transport`, made from the fixture `ssl_context`. It needs trustme."""
+
+    @pytest.fixture
+    def place(self, good: ssl.SSLContext) -> Iterator[BehaviourServer]:
+        """Return the server that the requests go to."""
+        with BehaviourServer(tls=good) as server:
+            yield server
+
+    @pytest.fixture
+    def narrow_place(self, good: ssl.SSLContext) -> Iterator[BehaviourServer]:
+        """Return the same, at the end of a line on which little is on its way at a time."""
+        with BehaviourServer(tls=good, narrow=True) as server:
+            yield server
+
+    @pytest.mark.parametrize("server", BAD_SERVERS.values(), ids=BAD_SERVERS)
+    def test_a_server_that_cannot_be_trusted_gets_nothing(
+        self, http: AnyTransport, authority: trustme.CA, run: Run, server: Callable[[trustme.CA], ssl.SSLContext]
+    ) -> None:
+        """A wrong certificate or an old TLS is `NotSent`; it is tried once, and never without TLS."""
+        with BehaviourServer(tls=server(authority)) as bad:
+            with pytest.raises(NotSent) as caught:
+                run(http.send(self.upload(bad.base_url)))
+            self.check_is_ours(caught.value)
+            assert bad.connections == 1
+        assert bad.seen == []
+
+    @pytest.mark.parametrize("says", CUTS.values(), ids=CUTS)
+    def test_a_handshake_that_is_cut_is_not_sent(self, http: AnyTransport, run: Run, says: bytes | None) -> None:
+        """A server that hangs up within the handshake got nothing, and is not tried without TLS."""
+        with cutting(says) as (url, heard):
+            with pytest.raises(NotSent) as caught:
+                run(http.send(self.upload(url)))
+            self.check_is_ours(caught.value)
+        assert len(heard) == 1
+        assert heard[0][:1] in {b"", b"\x16"}
+
+    def test_a_handshake_that_does_not_end_is_not_waited_for(self, http: AnyTransport, run: Run) -> None:
+        """A server that accepts and says nothing holds nobody longer than `timeout`."""
+        with socket.create_server((HOST, 0)) as silent, pytest.raises(NotSent):
+            run(http.send(self.upload(f"https://{HOST}:{silent.getsockname()[1]}", timeout=PATIENCE)))
+
+    def test_trust_in_one_server_is_no_trust_in_another(
+        self, http: AnyTransport, place: BehaviourServer, authority: trustme.CA, run: Run
+    ) -> None:
+        """A connection that stands lends nothing to a server that shows a wrong certificate, before and after."""
+        assert run(http.send(self.upload(place.base_url))).status == 201
+        with BehaviourServer(tls=_another_host(authority)) as bad, pytest.raises(TransportError):
+            run(http.send(self.upload(bad.base_url)))
+        assert run(http.send(self.upload(place.base_url))).status == 201
+
+    def upload(self, base_url: str, *, timeout: float = 5) -> Request:
+        """Return a request that carries a secret."""
+        return Request(
+            method="PUT", url=f"{base_url}/status/201?upload_token={SECRET}", body=SECRET.encode(), timeout=timeout
+        )

@@ -1,0 +1,150 @@
+"""How a blocking connection comes about: name, address, tunnel, TLS; each step within its wait.
+
+What belongs here: everything before the first byte of a request. So each failure here is `NotSent`, told in one clause.
+"""
+
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from http.client import HTTPException, RemoteDisconnected, parse_headers
+from typing import Any, Final, TypeAlias
+
+from tiktok_adapters.transports.common import ready
+from tiktok_adapters.transports.proxies import Proxy
+from tiktok_adapters.transports.sockets import PatientSocket, TlsSocket, Waits
+from tiktok_adapters.transports.tls import tls_fault
+from tiktok_core.errors import NotSent
+
+__all__ = ["dial"]
+
+Address: TypeAlias = tuple[Any, ...]
+Reasons: TypeAlias = tuple[tuple[type[Exception], str], ...]
+
+LONGEST_LINE: Final = 65536
+
+# What fails in each step, and what it means; the first that fits counts.
+LOOKING_UP: Final[Reasons] = (
+    (TimeoutError, "the host's name was not looked up in time"),
+    (UnicodeError, "the host's name is not one"),
+    (OSError, "the host's name was not found"),
+)
+CONNECTING: Final[Reasons] = (
+    (TimeoutError, "no connection came about in time"),
+    (OSError, "the host refused the connection or is out of reach"),
+)
+TO_PROXY: Final[Reasons] = (
+    (TimeoutError, "no connection to the proxy came about in time"),
+    (OSError, "the proxy refused the connection or is out of reach"),
+)
+TUNNELLING: Final[Reasons] = (
+    (TimeoutError, "the proxy did not answer in time"),
+    (RemoteDisconnected, "the proxy hung up before there was a tunnel"),
+    (HTTPException, "the proxy did not answer in HTTP"),
+    (OSError, "the proxy hung up before there was a tunnel"),
+)
+
+
+def dial(
+    name: str, host: str, port: int, waits: Waits, *, proxy: Proxy | None = None, tls: ssl.SSLContext | None = None
+) -> PatientSocket:
+    """Return a connected socket.
+
+    Args:
+        name: of the request that it is for.
+        host: where to.
+        port: where to.
+        waits: how long.
+        proxy: what to go through: in a tunnel where there is TLS, and only to it where there is none.
+        tls: whom to trust; None for a plain connection.
+
+    Raises:
+        NotSent: it did not come about.
+    """
+    inner = _dialled(name, proxy.host, proxy.port, waits, TO_PROXY) if proxy else _dialled(name, host, port, waits)
+    try:
+        plain = PatientSocket(inner, waits)
+        if tls is None:
+            return plain
+        if proxy is not None:
+            _tunnel(name, host, port, plain, proxy)
+        try:
+            return TlsSocket(inner, waits, tls, host.rstrip("."))
+        except OSError as error:
+            raise NotSent(name, tls_fault(error)) from None
+    except BaseException:
+        inner.close()
+        raise
+
+
+def _dialled(name: str, host: str, port: int, waits: Waits, reasons: Reasons = CONNECTING) -> socket.socket:
+    with _told(name, LOOKING_UP):
+        addresses = _addresses(host, port, waits.next())
+    with _told(name, reasons):
+        for family, kind, protocol, _, address in addresses[:-1]:
+            try:
+                return _connected(socket.socket(family, kind, protocol), address, waits.next())
+            except OSError:
+                continue
+        family, kind, protocol, _, address = addresses[-1]
+        return _connected(socket.socket(family, kind, protocol), address, waits.next())
+
+
+def _addresses(host: str, port: int, timeout: float) -> Sequence[Address]:
+    """Return at least one address.
+
+    Looking up a name cannot be interrupted. So it is done in a thread, which is left to itself when it takes too long.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        found: Future[Sequence[Address]] = Future()
+        threading.Thread(target=_look_up, args=(found, host, port), name="tiktok-name", daemon=True).start()
+        return found.result(timeout)
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def _look_up(found: "Future[Sequence[Address]]", host: str, port: int) -> None:
+    try:
+        found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever waits
+        found.set_exception(error)
+
+
+def _connected(inner: socket.socket, address: Any, timeout: float) -> socket.socket:
+    try:
+        inner.settimeout(timeout)
+        inner.connect(address)
+        ready(inner)
+    except BaseException:
+        inner.close()
+        raise
+    return inner
+
+
+def _tunnel(name: str, host: str, port: int, plain: PatientSocket, proxy: Proxy) -> None:
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    headers = {"Host": target, **proxy.headers}
+    lines = [f"CONNECT {target} HTTP/1.1", *(f"{header}: {value}" for header, value in headers.items()), "", ""]
+    with _told(name, TUNNELLING):
+        plain.sendall("\r\n".join(lines).encode("latin-1"))
+        with plain.makefile("rb") as reader:
+            version, _, rest = reader.readline(LONGEST_LINE).partition(b" ")
+            status = rest[:3].decode("latin-1")
+            if not version.startswith(b"HTTP/1.") or not status.isdecimal():
+                raise HTTPException
+            parse_headers(reader)
+    if not status.startswith("2"):
+        raise NotSent(name, proxy.refusal(int(status)))
+
+
+@contextmanager
+def _told(name: str, reasons: Reasons) -> Iterator[None]:
+    """Raise our error for a foreign one. What the foreign one says stays here: it may quote a password."""
+    try:
+        yield
+    except tuple(kind for kind, _ in reasons) as error:
+        raise NotSent(name, next(reason for kind, reason in reasons if isinstance(error, kind))) from None

@@ -1,0 +1,113 @@
+"""An HTTP proxy: where it is, what it is told, and which hosts are called without it.
+
+What belongs here: settings only. How a proxy is spoken to is each transport's business.
+"""
+
+import base64
+import ipaddress
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from attrs import field, frozen
+
+from tiktok_core.errors import InvalidSettings, Problem
+
+__all__ = ["Proxy"]
+
+VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+"""The first that is set counts."""
+EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
+HERE: Final = ("localhost", "127.0.0.0/8", "::1")
+"""What is on this machine; no proxy elsewhere could reach it."""
+
+
+@frozen
+class Proxy:
+    """An HTTP proxy.
+
+    Attributes:
+        host: its name or address.
+        port: its port.
+        headers: what to send to it, which is a secret.
+        exceptions: hosts that are called without it: a name (with all that end in it), an address, a network
+            (`10.0.0.0/8`), each with or without a port; or `*` for all.
+    """
+
+    host: str
+    port: int
+    headers: dict[str, str] = field(repr=False)
+    exceptions: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Its URL, without user and password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @classmethod
+    def parsed(cls, url: str, *exceptions: str) -> "Proxy":
+        """Return the proxy of a URL, `http://user:password@host:port`.
+
+        Raises:
+            ValueError: it is not such a URL. The message does not quote it, because it may hold a password.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port or 80
+        except ValueError:  # The port is not a number, or a bracket is missing.
+            parts, host, port = urlsplit(""), None, 0
+        if parts.scheme != "http" or not host:
+            raise ValueError("a proxy is given as http://host:port")
+        headers = {}
+        if parts.username is not None:
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Proxy-Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+        return cls(host, port, headers, exceptions)
+
+    @classmethod
+    def named_by(cls, environ: Mapping[str, str]) -> "Proxy | None":
+        """Return the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, without the hosts of `NO_PROXY`; None if none does.
+
+        Either spelling counts, the lower one first. This machine itself is always called without a proxy.
+
+        Raises:
+            InvalidSettings: the variable holds something else than an http proxy.
+        """
+        name = next((name for name in VARIABLES if environ.get(name)), None)
+        if name is None:
+            return None
+        value = environ[name]
+        exceptions = next((environ[name] for name in EXCEPTIONS if environ.get(name)), "")
+        try:
+            return cls.parsed(
+                value if "://" in value else f"http://{value}", *HERE, *exceptions.replace(",", " ").split()
+            )
+        except ValueError as error:
+            raise InvalidSettings((Problem(name, f"cannot be used: {error}"),)) from None
+
+    @staticmethod
+    def refusal(status: int) -> str:
+        """Return what its answer to the wish for a tunnel means, in one clause."""
+        if status == 407:
+            return "the proxy wants a user name and a password, or others than it was given (HTTP 407)"
+        return f"the proxy refused to pass it on (HTTP {status})"
+
+    def serves(self, host: str, port: int) -> bool:
+        """Return whether this host is called through the proxy."""
+        return not any(_covers(exception.lower(), host.lower().rstrip("."), port) for exception in self.exceptions)
+
+
+def _covers(exception: str, host: str, port: int) -> bool:
+    if exception == "*":
+        return True
+    name, colon, number = exception.rpartition(":")
+    if colon and number.isdecimal() and (":" not in name or name.startswith("[")):
+        if int(number) != port:
+            return False
+        exception = name
+    exception = exception.strip("[]").strip(".")
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(exception, strict=False)
+    except ValueError:  # One of them is a name.
+        return bool(exception) and (host == exception or host.endswith(f".{exception}"))

@@ -1,0 +1,386 @@
+"""Our transports behind a proxy: what it is told, what its failures mean, and which hosts are called without it.
+
+What belongs here: a small CONNECT proxy on raw sockets that fails as it is told, the same for both transports.
+"""
+
+import asyncio
+import base64
+import logging
+import pickle
+import socket
+import ssl
+import struct
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from typing import Any, Self
+
+import pytest
+import trustme
+from attrs import define, field
+
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
+from tiktok_adapters.testing.contracts.tls import server_context
+from tiktok_adapters.transports.aiohttp import AiohttpTransport
+from tiktok_adapters.transports.proxies import Proxy
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
+from tiktok_core.errors import Interrupted, InvalidSettings, NotSent, TimedOut, TransportError
+from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
+
+Kind = type[Urllib3Transport] | type[AiohttpTransport]
+
+PASSWORD = "canary-4711"
+TOKEN = "canary-4712"
+FILM = FileSlice(BytesSource(bytes(4 * BLOCK)), 0, 4 * BLOCK)
+RESET = struct.pack("ii", 1, 0)
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\nProxy-Agent: small\r\n\r\n"
+
+both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
+
+
+@define
+class ConnectProxy:
+    """A proxy that knows CONNECT only. Use it as a context manager.
+
+    Attributes:
+        says: its answer to CONNECT; after any other than the usual one it hangs up.
+        dies_after: bytes of the client's that it passes on at most before it resets both sides; None for never.
+        dies_before: bytes of the server's that it passes on at most before it hangs up; None for never.
+        heads: what was asked of it.
+        came: everything that came from the clients, once there were tunnels.
+    """
+
+    says: bytes = ESTABLISHED
+    dies_after: int | None = None
+    dies_before: int | None = None
+    heads: list[str] = field(factory=list)
+    came: bytearray = field(factory=bytearray)
+    _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    _open: ExitStack = field(factory=ExitStack)
+
+    @property
+    def url(self) -> str:
+        """Its URL, with a user and a password."""
+        return f"http://me:{PASSWORD}@127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self._listener)
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._open.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._open.enter_context(client)
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(65536)
+            self.heads.append(head.decode("latin-1"))
+            client.sendall(self.says)
+            if self.says != ESTABLISHED:
+                client.close()
+                return
+            host, _, port = head.split()[1].decode().rpartition(":")
+            server = self._open.enter_context(socket.create_connection((host.strip("[]"), int(port))))
+            threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
+            self._requests(client, server)
+
+    def _requests(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while block := client.recv(65536):
+                self.came += block
+                if self.dies_after is not None and len(self.came) > self.dies_after:
+                    break
+                server.sendall(block)
+        for side in (client, server):
+            with suppress(OSError):
+                side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            side.close()
+
+    def _answers(self, server: socket.socket, client: socket.socket) -> None:
+        left = self.dies_before
+        with suppress(OSError):
+            while block := server.recv(65536):
+                if left is not None and (left := left - len(block)) < 0:
+                    break
+                client.sendall(block)
+            client.shutdown(socket.SHUT_RDWR)
+
+
+def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response | TransportError]:
+    """Send one request after the other through one transport, and return what came of each."""
+
+    async def main() -> list[Response | TransportError]:
+        http, outcomes = kind(**options), []
+        assert PASSWORD not in repr(http) + repr(vars(http))
+        for request in requests:
+            try:
+                sent = http.send(request)
+                outcomes.append(await sent if not isinstance(sent, Response) else sent)
+            except TransportError as error:
+                shown = "".join(traceback.format_exception(error)) + repr(error) + repr(pickle.dumps(error))
+                assert PASSWORD not in shown
+                assert TOKEN not in shown
+                assert base64.b64encode(PASSWORD.encode()).decode() not in shown
+                outcomes.append(error)
+        if (closed := http.close()) is not None:
+            await closed
+        return outcomes
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Return the authority that is trusted."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def context(authority: trustme.CA) -> ssl.SSLContext:
+    """Return a context that trusts it."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+def server(authority: trustme.CA) -> Iterator[BehaviourServer]:
+    """Return a server that speaks TLS."""
+    with BehaviourServer(tls=server_context(authority.issue_cert("127.0.0.1", "localhost"))) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Hold every test to write no password and no token to a log, at no level."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    logged = "".join(record.getMessage() for record in caplog.get_records("call"))
+    assert PASSWORD not in logged
+    assert TOKEN not in logged
+    assert base64.b64encode(f"me:{PASSWORD}".encode()).decode() not in logged
+
+
+def put(server: BehaviourServer, path: str = "/status/201", **options: Any) -> Request:
+    """Return a request that carries a secret in its URL and in a header."""
+    url = f"{server.base_url}{path}?upload_token={TOKEN}"
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    return Request(method="PUT", url=url, headers=headers, **{"body": b"video", "timeout": 2, **options})
+
+
+# --- A tunnel ---------------------------------------------------------------------------------------------------------
+
+
+@both
+def test_tls_goes_through_a_tunnel(kind: Kind, server: BehaviourServer, context: ssl.SSLContext) -> None:
+    """The proxy hears a host, a port and its own password; what passes through it is not for it to read."""
+    with ConnectProxy() as proxy:
+        outcomes = talk(kind, [put(server), put(server, body=FILM)], proxy=proxy.url, ssl_context=context)
+        assert [getattr(outcome, "status", outcome) for outcome in outcomes] == [201, 201]
+        (head,) = proxy.heads  # One tunnel for all requests.
+    port = server.base_url.rpartition(":")[2]
+    assert head.startswith(f"CONNECT 127.0.0.1:{port} HTTP/1.")
+    assert f"Proxy-Authorization: Basic {base64.b64encode(f'me:{PASSWORD}'.encode()).decode()}" in head
+    assert TOKEN not in head
+    assert TOKEN.encode() not in proxy.came
+    assert server.seen[0].header("proxy-authorization") is None
+    assert server.seen[1].body == b"".join(FILM.blocks())
+
+
+@both
+def test_a_fresh_connection_is_a_tunnel_of_its_own(
+    kind: Kind, server: BehaviourServer, context: ssl.SSLContext
+) -> None:
+    """No idle tunnel can make the outcome doubtful."""
+    with ConnectProxy() as proxy:
+        requests = [put(server), put(server, fresh_connection=True), put(server, fresh_connection=True)]
+        outcomes = talk(kind, requests, proxy=proxy.url, ssl_context=context)
+        assert [getattr(outcome, "status", outcome) for outcome in outcomes] == [201] * 3
+        assert len(proxy.heads) == 3
+
+
+@both
+def test_a_certificate_is_checked_through_a_tunnel(kind: Kind, context: ssl.SSLContext) -> None:
+    """A proxy that puts itself in the middle shows a certificate, and it is not the server's."""
+    with ConnectProxy() as proxy, BehaviourServer(tls=server_context(trustme.CA().issue_cert("127.0.0.1"))) as foreign:
+        (outcome,) = talk(kind, [put(foreign)], proxy=proxy.url, ssl_context=context)
+        assert isinstance(outcome, NotSent)
+        assert outcome.reason == "the server's certificate was refused: its authority is not trusted here"
+    assert foreign.seen == []
+
+
+# --- Before there is one ----------------------------------------------------------------------------------------------
+
+
+REFUSALS = {
+    b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n": (
+        "the proxy wants a user name and a password, or others than it was given (HTTP 407)"
+    ),
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nnever": "the proxy refused to pass it on (HTTP 403)",
+    b"HTTP/1.0 502 Bad Gateway\r\n\r\n": "the proxy refused to pass it on (HTTP 502)",
+    b"220 ready for mail\r\n\r\n": "the proxy did not answer in HTTP",
+    b"HTTP/1.1 200 OK": "the proxy hung up before there was a tunnel",
+    b"": "the proxy hung up before there was a tunnel",
+}
+
+
+@both
+@pytest.mark.parametrize("says", REFUSALS)
+def test_a_refused_tunnel_is_not_sent(
+    kind: Kind, server: BehaviourServer, context: ssl.SSLContext, says: bytes
+) -> None:
+    """Whatever the proxy says but yes: nothing has left, it is asked once, and nobody goes around it."""
+    with ConnectProxy(says=says) as proxy:
+        (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
+        assert isinstance(outcome, NotSent)
+        assert outcome.reason == REFUSALS[says]
+        assert len(proxy.heads) == 1
+    assert server.connections == 0
+
+
+@both
+def test_a_silent_proxy_is_not_waited_for(kind: Kind, server: BehaviourServer, context: ssl.SSLContext) -> None:
+    """A proxy that accepts and says nothing holds nobody longer than `timeout`."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        (outcome,) = talk(kind, [put(server, timeout=0.1)], proxy=proxy, ssl_context=context)
+    assert isinstance(outcome, NotSent)
+    assert server.connections == 0
+
+
+@both
+def test_a_tunnel_that_ends_in_the_handshake_is_not_sent(
+    kind: Kind, server: BehaviourServer, context: ssl.SSLContext
+) -> None:
+    """A proxy that dies before TLS stands has seen nothing of the request."""
+    for options in ({"dies_after": 0}, {"dies_before": 0}):
+        with ConnectProxy(**options) as proxy:
+            (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
+            assert isinstance(outcome, NotSent)
+            assert outcome.reason == "the connection was cut while TLS was set up"
+    assert server.seen == []
+
+
+# --- In mid-tunnel ----------------------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("megabytes", [0.5, 2.5])
+def test_a_tunnel_that_dies_under_a_request_is_interrupted(
+    kind: Kind, server: BehaviourServer, context: ssl.SSLContext, megabytes: float
+) -> None:
+    """Once something has passed, nobody knows what became of it: it is not sent again, and the next one is well."""
+    with ConnectProxy(dies_after=int(megabytes * BLOCK)) as proxy:
+        outcomes = talk(kind, [put(server, body=FILM), put(server)], proxy=proxy.url, ssl_context=context)
+        assert isinstance(outcomes[0], Interrupted)
+        assert not isinstance(outcomes[0], TimedOut)
+    assert len(server.seen) == 1
+
+
+@both
+@pytest.mark.parametrize("path", ["/large/900000", "/close-after-body"])
+def test_a_tunnel_that_dies_under_an_answer_is_interrupted(
+    kind: Kind, server: BehaviourServer, context: ssl.SSLContext, path: str
+) -> None:
+    """The server has dealt with it, and the client does not hear so: it is not sent again."""
+    with ConnectProxy(dies_before=200_000) as proxy:
+        (outcome,) = talk(kind, [put(server, path)], proxy=proxy.url, ssl_context=context)
+        assert isinstance(outcome, Interrupted)
+        assert len(proxy.heads) == 1
+    assert len(server.seen) == 1
+
+
+# --- Which hosts are called without it --------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("exception", ["127.0.0.1", "127.0.0.0/8", "*", "127.0.0.1:{port}"])
+def test_an_excepted_host_is_called_without_the_proxy(
+    kind: Kind, server: BehaviourServer, context: ssl.SSLContext, exception: str
+) -> None:
+    """The same transport calls some hosts through the proxy and others directly."""
+    exception = exception.format(port=server.base_url.rpartition(":")[2])
+    with ConnectProxy() as proxy:
+        chosen = Proxy.parsed(proxy.url, exception)
+        (outcome,) = talk(kind, [put(server)], proxy=chosen, ssl_context=context)
+        assert isinstance(outcome, Response)
+        assert proxy.heads == []
+
+
+@pytest.mark.parametrize(
+    ("exception", "host", "excepted"),
+    [
+        ("tiktokapis.com", "open.tiktokapis.com", True),
+        ("tiktokapis.com", "tiktokapis.com", True),
+        (".tiktokapis.com", "Open.TikTokAPIs.com.", True),
+        ("tiktokapis.com", "nottiktokapis.com", False),
+        ("open.tiktokapis.com:443", "open.tiktokapis.com", True),
+        ("open.tiktokapis.com:8443", "open.tiktokapis.com", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("10.0.0.0/8", "ten.example", False),
+        ("::1", "::1", True),
+        ("[::1]:443", "::1", True),
+        ("[::1]:444", "::1", False),
+        ("fd00::/8", "fd00::5", True),
+        ("*", "anything.example", True),
+        ("", "open.tiktokapis.com", False),
+        (".", "open.tiktokapis.com", False),
+    ],
+)
+def test_exceptions_are_read_as_other_programs_read_them(exception: str, host: str, excepted: bool) -> None:
+    """A name counts with all that ends in it, a network with all its addresses, and a port where there is one."""
+    assert Proxy.parsed("http://proxy:3128", exception).serves(host, 443) is not excepted
+
+
+# --- The environment --------------------------------------------------------------------------------------------------
+
+
+def test_the_environment_can_name_a_proxy() -> None:
+    """`HTTPS_PROXY` counts before `ALL_PROXY`, the lower spelling first; and nothing set is no proxy."""
+    assert Proxy.named_by({}) is None
+    assert Proxy.named_by({"HTTPS_PROXY": "", "HTTP_PROXY": "http://plain:1"}) is None
+    assert (all_ := Proxy.named_by({"ALL_PROXY": "http://all:1"})) is not None
+    assert all_.url == "http://all:1"
+    surroundings = {"ALL_PROXY": "http://all:1", "HTTPS_PROXY": "http://upper:2", "https_proxy": "me:word@lower:3"}
+    assert (found := Proxy.named_by(surroundings)) is not None
+    assert (found.host, found.port) == ("lower", 3)
+    assert found.headers == {"Proxy-Authorization": f"Basic {base64.b64encode(b'me:word').decode()}"}
+    assert "word" not in repr(found)
+
+
+def test_the_environment_can_except_hosts() -> None:
+    """`NO_PROXY` is a list with commas or blanks; and this machine is never called through a proxy."""
+    found = Proxy.named_by({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "corp.example, 10.0.0.0/8 .lan"})
+    assert found is not None
+    direct = ["corp.example", "a.corp.example", "10.9.9.9", "nas.lan", "localhost", "127.0.0.1", "127.9.9.9", "::1"]
+    assert [host for host in direct if found.serves(host, 443)] == []
+    assert found.serves("open.tiktokapis.com", 443)
+
+
+@pytest.mark.parametrize("value", [f"socks5://me:{PASSWORD}@h:1", f"https://{PASSWORD}@h", "http://h:port", "http://["])
+def test_a_proxy_in_the_environment_that_cannot_be_used_is_named(value: str) -> None:
+    """The variable is named, and its value is not shown: it may hold a password."""
+    with pytest.raises(InvalidSettings, match="https_proxy: cannot be used") as caught:
+        Proxy.named_by({"https_proxy": value})
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_proxy_may_be_an_ipv6_address() -> None:
+    """Its URL has the brackets that its address has not."""
+    proxy = Proxy.parsed("http://[::1]:3128")
+    assert (proxy.host, proxy.url) == ("::1", "http://[::1]:3128")

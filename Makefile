@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs bench fmt clean
+.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -67,6 +67,9 @@ prove-webhooks: setup  ## a million changed webhooks, of which none may be belie
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 	@$(BIN)/python -m pytest -q tests/docs
+
+consent-image: $(VENV)/check  ## draw the picture of the consent page anew
+	@CONSENT_IMAGE=docs/images/consent.png $(BIN)/python -m pytest -q tests/browser -k test_a_person_signs_in
 
 bench: setup  ## measure; figures in the documents come from here
 	@$(BIN)/python benchmarks/run.py

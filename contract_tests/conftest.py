@@ -9,6 +9,7 @@ for module in (
     "journal_model",
     "journals",
     "probes",
+    "probes",
     "sources",
     "stores",
     "tiktok",

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
     from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
     from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
+    from tiktok_core.domain.export import ExportForm
     from tiktok_core.domain.journal import Record, Stage, Wish
     from tiktok_core.domain.library import UserInfo
+    from tiktok_core.domain.media import VideoFacts
     from tiktok_core.domain.pkce import ChallengeEncoding
     from tiktok_core.domain.posts import PhotoPost, VideoPost
     from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
@@ -77,6 +79,7 @@ __all__ = [
     "CreatorInfo",
     "Endpoints",
     "Explanation",
+    "ExportForm",
     "FileSlice",
     "ForeignUploadHost",
     "GrantRejected",
@@ -125,6 +128,7 @@ __all__ = [
     "UploadError",
     "UploadExpired",
     "UserInfo",
+    "VideoFacts",
     "VideoPost",
     "Wish",
     "__version__",
@@ -143,7 +147,9 @@ _ROOMS = (
     "domain.refusals",
     "wire.http",
     "domain.chunks",
+    "domain.media",
     "domain.posts",
+    "domain.export",
     "domain.publishing",
     "domain.sign_in",
     "domain.qr",

@@ -15,8 +15,9 @@ from tiktok_core.account import AsyncAccount
 from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.journal import Record
+from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.ports import Clock, HasPath, Journal, Pacer, Protect, Source, TokenStore, Transport, UploadSlots
+from tiktok_core.ports import Clock, HasPath, Journal, Pacer, Probe, Protect, Source, TokenStore, Transport, UploadSlots
 from tiktok_core.wire.http import Request, Response
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "lift_clock",
     "lift_journal",
     "lift_pacer",
+    "lift_probe",
     "lift_protect",
     "lift_tokens",
     "lift_transport",
@@ -149,6 +151,15 @@ class _LiftedUploadSlots:
         self._port.leave()
 
 
+class _LiftedProbe:
+    def __init__(self, port: Probe) -> None:
+        _refuse_coroutines(port, "facts")
+        self._port = port
+
+    async def facts(self, source: Source, /) -> VideoFacts:
+        return self._port.facts(source)
+
+
 class _LiftedClock:
     def __init__(self, port: Clock) -> None:
         _refuse_coroutines(port, "sleep")
@@ -193,6 +204,11 @@ def lift_pacer(port: Pacer) -> _LiftedPacer:
 def lift_slots(port: UploadSlots) -> _LiftedUploadSlots:
     """Show blocking upload slots as asynchronous ones that never suspend."""
     return _LiftedUploadSlots(port)
+
+
+def lift_probe(port: Probe) -> _LiftedProbe:
+    """Show a blocking probe as an asynchronous one that never suspends."""
+    return _LiftedProbe(port)
 
 
 def lift_clock(port: Clock) -> _LiftedClock:
@@ -298,6 +314,7 @@ class TikTok(Mirror[AsyncTikTok]):
         clock: time and waiting.
         pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
         slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
+        probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
         protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
@@ -321,6 +338,7 @@ class TikTok(Mirror[AsyncTikTok]):
         clock: Clock,
         pacer: Pacer | None = None,
         slots: UploadSlots | None = None,
+        probe: Probe | None = None,
         protect: Protect = drive,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
@@ -340,6 +358,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 clock=lift_clock(clock),
                 pacer=None if pacer is None else lift_pacer(pacer),
                 slots=None if slots is None else lift_slots(slots),
+                probe=None if probe is None else lift_probe(probe),
                 protect=lift_protect(protect),
                 open_source=open_source,
                 endpoints=endpoints,
@@ -358,8 +377,8 @@ class TikTok(Mirror[AsyncTikTok]):
         return self._face.app
 
     authorization = passing(AsyncTikTok.authorization)
-    check_video = passing(AsyncTikTok.check_video)
-    check_photos = passing(AsyncTikTok.check_photos)
+    check_video = blocking(AsyncTikTok.check_video)
+    check_photos = blocking(AsyncTikTok.check_photos)
     sign_in = blocking_as(AsyncTikTok.sign_in, Account)
     sign_in_with_code = blocking_as(AsyncTikTok.sign_in_with_code, Account)
     qr_code = blocking(AsyncTikTok.qr_code)

@@ -4,12 +4,13 @@ Each method is a line or two over a flow; `blocking` shows the same without `awa
 """
 
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NoReturn, Self, TypeVar
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -26,6 +27,7 @@ from tiktok_core.ports import (
     AsyncClock,
     AsyncJournal,
     AsyncPacer,
+    AsyncProbe,
     AsyncProtect,
     AsyncTokenStore,
     AsyncTransport,
@@ -54,6 +56,7 @@ class AsyncTikTok:
         clock: time and waiting.
         pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
         slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
+        probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
         protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         endpoints: where TikTok is, unless it is the real one.
@@ -77,6 +80,7 @@ class AsyncTikTok:
         clock: AsyncClock,
         pacer: AsyncPacer | None = None,
         slots: AsyncUploadSlots | None = None,
+        probe: AsyncProbe | None = None,
         protect: AsyncProtect | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
@@ -101,6 +105,7 @@ class AsyncTikTok:
             patience=Patience(retries=retries, deadline=deadline),
             pacer=pacer or OwnPacer(),
             slots=slots,
+            probe=probe,
             follow_for=patience,
         )
         self._account = account
@@ -234,13 +239,23 @@ class AsyncTikTok:
         """
         return await sign_in.client_token(self._context)
 
-    def check_video(self, video: str | HasPath | Source, post: VideoPost, *, chunk_size: int | None = None) -> Wish:
+    async def check_video(
+        self,
+        video: str | HasPath | Source,
+        post: VideoPost,
+        *,
+        chunk_size: int | None = None,
+        creator: CreatorInfo | None = None,
+        fetch: bool = False,
+    ) -> Wish:
         """Check a video and its settings as `post_video` does before it asks TikTok; nobody need have signed in.
 
         Args:
             video: a file's name, a source, or an https URL that TikTok pulls.
             post: the settings.
             chunk_size: bytes of a chunk; planned unless given.
+            creator: who shall post it, as `creator_info` told; their options and longest duration count, too, if given.
+            fetch: ask the server of a URL for the video's first bytes; nothing is ever asked of it otherwise.
 
         Returns:
             What would be posted, with the plan by which a file would be cut.
@@ -248,15 +263,30 @@ class AsyncTikTok:
         Raises:
             InvalidPost: every problem at once.
         """
-        return video_wish(self._context, video, post, chunk_size)[0]
+        wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)
+        return wish
 
-    def check_photos(self, post: PhotoPost) -> Wish:
+    async def check_photos(
+        self,
+        post: PhotoPost,
+        *,
+        files: Sequence[str | HasPath | Source] = (),
+        creator: CreatorInfo | None = None,
+        fetch: bool = False,
+    ) -> Wish:
         """Check photos and their settings as `post_photos` does before it asks TikTok; nobody need have signed in.
 
+        Args:
+            post: the settings, with the URLs that TikTok pulls.
+            files: the same pictures as files or sources, in the same order, to be looked at.
+            creator: who shall post them, as `creator_info` told; their options count, too, if given.
+            fetch: ask the servers of the URLs for the beginning of each picture, and look at it; nothing is ever asked of
+                them otherwise.
+
         Raises:
-            InvalidPost: every problem at once.
+            InvalidPost: every problem at once, each with the picture that it is about (`photo_images[3]`).
         """
-        return photo_wish(post)
+        return await photo_wish(self._context, post, files=files, creator=creator, fetch=fetch)
 
     async def account(self, open_id: str | None = None) -> AsyncAccount:
         """Return an account that is signed in: the one named, the client's own, or the only one.

@@ -5,10 +5,11 @@ that an adapter has to keep are tests: `tiktok_adapters.testing.contracts`.
 """
 
 from collections.abc import Coroutine
-from datetime import datetime
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from tiktok_core.domain.journal import Record
+from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.wire.http import Request, Response, Source
 
@@ -16,14 +17,17 @@ __all__ = [
     "AsyncClock",
     "AsyncJournal",
     "AsyncPacer",
+    "AsyncProbe",
     "AsyncProtect",
     "AsyncTokenStore",
     "AsyncTransport",
     "AsyncUploadSlots",
+    "LONGEST_LEASE",
     "Clock",
     "HasPath",
     "Journal",
     "Pacer",
+    "Probe",
     "Protect",
     "Source",
     "TokenStore",
@@ -32,6 +36,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+LONGEST_LEASE: Final = timedelta(minutes=30)
+"""Nobody takes a lease for longer."""
 
 
 @runtime_checkable
@@ -89,7 +96,8 @@ class TokenStore(Protocol):
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
         """Take (or renew) the right to refresh this account's tokens until `until`; never wait.
 
-        Return False while another owner's lease has not run out at `now`.
+        Return False while another owner's lease has not run out at `now`. One that would live for longer than
+        `LONGEST_LEASE` was taken before the clock went back, and counts for nothing.
         """
         ...
 
@@ -141,7 +149,8 @@ class Journal(Protocol):
         """Take (or renew) the right to go on with this post until `until`; never wait.
 
         Return a number that is larger than that of any lease before, and the same at each renewal; None while another
-        owner's lease has not run out at `now`. A store that serves the processes of one machine alone hands a lease
+        owner's lease has not run out at `now`. One that would live for longer than `LONGEST_LEASE` was taken before the
+        clock went back, and counts for nothing. A store that serves the processes of one machine alone hands a lease
         over at once when its holder's process is gone.
         """
         ...
@@ -182,6 +191,18 @@ class UploadSlots(Protocol):
 
     def leave(self) -> None:
         """Give a slot back."""
+        ...
+
+
+class Probe(Protocol):
+    """Look into a video, to say what it is. It reads through the source, a small part of it, and changes nothing."""
+
+    def facts(self, source: Source, /) -> VideoFacts:
+        """Return what is known of the video; what cannot be read is None, and never an error.
+
+        Raises:
+            SourceChanged: the source can no longer be read.
+        """
         ...
 
 
@@ -302,6 +323,14 @@ class AsyncUploadSlots(Protocol):
 
     def leave(self) -> None:
         """As `UploadSlots.leave`."""
+        ...
+
+
+class AsyncProbe(Protocol):
+    """As `Probe`, awaited."""
+
+    async def facts(self, source: Source, /) -> VideoFacts:
+        """As `Probe.facts`."""
         ...
 
 

@@ -1,13 +1,32 @@
-"""Media: what passes for a video by its bytes or name, and which URLs TikTok can pull."""
+"""Media: what passes for a video by its bytes or name, which figures TikTok takes, and which URLs it can pull."""
 
 import ipaddress
+from urllib.parse import urlsplit
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core.domain.media import HEAD_LENGTH, MediaType, is_url, media_type, url_problems
-from tiktok_core.errors import InvalidPost
+from tiktok_core.domain.app import App
+from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.media import (
+    HEAD_LENGTH,
+    MediaType,
+    PictureFacts,
+    VideoFacts,
+    is_url,
+    media_doubts,
+    media_problems,
+    media_type,
+    ownership_problems,
+    picture_doubts,
+    picture_kind,
+    picture_problems,
+    property_problem,
+    url_problems,
+)
+from tiktok_core.errors import InvalidPost, InvalidSettings
 
 MP4 = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"
 MOV = b"\0\0\0\x14ftypqt  \0\0\0\0qt  "
@@ -69,6 +88,7 @@ def test_the_bytes_win_over_the_name(head: bytes, kind: MediaType, name: str | N
         (b"GIF89a", "GIF"),
         (b"\0\0\0\x18ftypheic", "HEIF"),
         (b"\0\0\0\x18ftypavif", "AVIF"),
+        (b"\0\0\0\x18ftypM4A ", "MPEG-4 sound"),
         (b"RIFF\0\0\0\0WEBP", "WebP"),
         (b"RIFF\0\0\0\0AVI ", "AVI"),
         (b"RIFF\0\0\0\0WAVE", "WAV"),
@@ -215,3 +235,249 @@ def test_what_can_be_pulled_can_be_sent(tail: str) -> None:
         assert url.encode()
         assert not set(url) & set(" \\\r\n\t\0")
     assert wrong(tail)
+
+
+GOOD = VideoFacts(codec="H.264", frame_rate=30.0, width=1080, height=1920, duration=59.9)
+PICTURE = PictureFacts(size=1_000_000, kind="a JPEG picture", width=1080, height=1920)
+FACTS = st.builds(
+    VideoFacts,
+    codec=st.sampled_from([None, "H.264", "H.265", "VP8", "VP9", "AV1", "MPEG-4 Visual"]),
+    frame_rate=st.none() | st.floats(0.01, 1000),
+    has_variable_rate=st.booleans(),
+    width=st.none() | st.integers(1, 9000),
+    height=st.none() | st.integers(1, 9000),
+    duration=st.none() | st.floats(0.01, 4000),
+)
+PICTURES = st.builds(
+    PictureFacts,
+    size=st.integers(0, 30_000_000),
+    kind=st.sampled_from(["a JPEG picture", "a WebP picture", "a PNG picture", "a video", ""]),
+    width=st.none() | st.integers(1, 5000),
+    height=st.none() | st.integers(1, 5000),
+)
+
+
+def refused(facts: VideoFacts, longest: int | None = None) -> list[str]:
+    """Return what is said against a video, for a creator with a longest duration."""
+    creator = None if longest is None else CreatorInfo(max_video_post_duration_sec=longest)
+    return [problem.message for problem in media_problems(facts, creator)]
+
+
+@pytest.mark.parametrize("codec", ["H.264", "H.265", "VP8", "VP9"])
+@pytest.mark.parametrize("rate", [22.976, 23.976, 24.0, 29.97, 59.94, 60.0, 60.4])
+@pytest.mark.parametrize("side", [360, 4096])
+@pytest.mark.parametrize("duration", [0.04, 600.0, 600.9])
+def test_a_video_at_the_edges_is_taken(codec: str, rate: float, side: int, duration: float) -> None:
+    """Every limit as documented, with what a rate is sold as and the odd frame beyond a whole second."""
+    facts = VideoFacts(codec=codec, frame_rate=rate, width=side, height=side, duration=duration)
+    assert refused(facts) == []
+    assert list(media_doubts(facts)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        (evolve(GOOD, codec="AV1"), "the codec is AV1; TikTok takes H.264, H.265, VP8, VP9"),
+        (evolve(GOOD, frame_rate=15.0), "the frame rate is 15 a second; TikTok takes 23 to 60"),
+        (evolve(GOOD, frame_rate=120.0), "the frame rate is 120 a second; TikTok takes 23 to 60"),
+        (evolve(GOOD, width=5000), "the width is 5000 pixels; TikTok takes 360 to 4096"),
+        (evolve(GOOD, height=359), "the height is 359 pixels; TikTok takes 360 to 4096"),
+        (evolve(GOOD, duration=601.0), "it lasts 601.0 s; TikTok takes at most 600 s"),
+    ],
+)
+def test_a_wrong_figure_is_told_with_its_limit(facts: VideoFacts, sentence: str) -> None:
+    """One sentence for the figure that is wrong, and no other."""
+    assert refused(facts) == [sentence]
+
+
+def test_everything_wrong_with_a_video_is_told_at_once() -> None:
+    """Four figures out of five are four sentences."""
+    assert len(refused(VideoFacts(codec="AV1", frame_rate=1.0, width=1, height=9000, duration=3.0))) == 4
+
+
+@pytest.mark.parametrize(("duration", "longest", "wrong"), [(180.9, 180, 0), (181.0, 180, 1), (601.0, 3600, 1)])
+def test_each_creator_has_a_longest_duration(duration: float, longest: int, wrong: int) -> None:
+    """The creator's own limit is held against the video as soon as it is known; the API's stays above it."""
+    found = refused(evolve(GOOD, duration=duration), longest)
+    assert len(found) == wrong
+    assert all(f"this creator may post at most {min(longest, 600)} s" in message for message in found)
+
+
+def test_a_creator_without_a_longest_duration_has_that_of_the_api() -> None:
+    """TikTok need not say it."""
+    assert list(media_problems(evolve(GOOD, duration=500.0), CreatorInfo())) == []
+    assert list(media_problems(evolve(GOOD, duration=700.0), CreatorInfo()))
+
+
+def test_a_rate_that_varies_is_a_doubt() -> None:
+    """TikTok does not say which of its rates counts, so such a video is warned of and not refused."""
+    facts = evolve(GOOD, frame_rate=12.8, has_variable_rate=True)
+    assert refused(facts) == []
+    assert "it varies" in next(iter(media_doubts(facts))).message
+
+
+@given(FACTS, st.sampled_from(["codec", "frame_rate", "width", "height", "duration"]))
+def test_what_is_unknown_is_never_refused(facts: VideoFacts, name: str) -> None:
+    """Forgetting a figure takes its own sentence away and changes no other; knowing nothing refuses nothing."""
+    known, forgotten = refused(facts), refused(evolve(facts, **{name: None}))
+    assert set(forgotten) <= set(known)
+    assert len(known) - len(forgotten) in (0, 1)
+    assert refused(VideoFacts()) == []
+
+
+@given(FACTS)
+def test_no_figure_is_both_refused_and_doubted(facts: VideoFacts) -> None:
+    """A doubt is only where there is no certainty, and each names the video."""
+    said = [*media_problems(facts), *media_doubts(facts)]
+    assert {one.field for one in said} <= {"video"}
+    assert sum("frame rate" in one.message for one in said) <= 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        (evolve(PICTURE, kind="a PNG picture"), "the file is a PNG picture; TikTok takes JPEG and WebP"),
+        (evolve(PICTURE, kind=""), "the file is no picture that is known; TikTok takes JPEG and WebP"),
+        (evolve(PICTURE, size=21_000_000), "the file has 21,000,000 bytes; TikTok takes at most 20 MB (20,971,520)"),
+        (
+            evolve(PICTURE, width=1254, height=1254),
+            "the picture has 1254 x 1254 pixels; TikTok takes up to 1080p, so at most 1080 on the short side",
+        ),
+        (
+            evolve(PICTURE, width=1086, height=1448),
+            "the picture has 1086 x 1448 pixels; TikTok takes up to 1080p, so at most 1080 on the short side",
+        ),
+    ],
+)
+def test_a_wrong_picture_is_told_with_its_figure(facts: PictureFacts, sentence: str) -> None:
+    """One sentence, under the name of the picture."""
+    assert [(one.field, one.message) for one in picture_problems("photo_images[3]", facts)] == [
+        ("photo_images[3]", sentence)
+    ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1080, 1920), (1920, 1080), (1, 1), (1080, 1080), (None, 9000)])
+@pytest.mark.parametrize("kind", ["a JPEG picture", "a WebP picture"])
+def test_a_picture_at_the_edges_is_taken(width: int | None, height: int, kind: str) -> None:
+    """1080 by 1920 either way round, up to 20 decimal MB: no refusal and no doubt."""
+    facts = PictureFacts(size=20_000_000, kind=kind, width=width, height=height)
+    assert list(picture_problems("p", facts)) == []
+    assert list(picture_doubts("p", facts)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [(evolve(PICTURE, height=2400), "1920"), (evolve(PICTURE, size=20_000_001), "20,000,000")],
+)
+def test_what_one_reading_alone_allows_is_a_doubt(facts: PictureFacts, word: str) -> None:
+    """A long side above 1920, and a size between 20 decimal and 20 binary MB, are warned of and not refused."""
+    assert list(picture_problems("p", facts)) == []
+    assert [word in one.message for one in picture_doubts("p", facts)] == [True]
+
+
+@given(PICTURES)
+def test_pictures_are_judged_by_each_figure_alone(facts: PictureFacts) -> None:
+    """As many sentences as there are wrong figures, counted here in other words; no figure is refused and doubted."""
+    sides = [side for side in (facts.width, facts.height) if side is not None]
+    measured = len(sides) == 2
+    wrong = [
+        facts.kind not in ("a JPEG picture", "a WebP picture"),
+        facts.size > 20_971_520,
+        measured and min(sides) > 1080,
+    ]
+    doubted = [20_000_000 < facts.size <= 20_971_520, measured and min(sides) <= 1080 and max(sides) > 1920]
+    assert len(list(picture_problems("p", facts))) == sum(wrong)
+    assert len(list(picture_doubts("p", facts))) == sum(doubted)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [(b"\xff\xd8\xff\xe0", "a JPEG picture"), (b"\x89PNG\r\n\x1a\n", "a PNG picture"), (MP4, "a video"), (b"x", "")],
+)
+def test_pictures_are_told_by_their_first_bytes(head: bytes, kind: str) -> None:
+    """A picture is what its first bytes say."""
+    assert picture_kind(head) == kind
+
+
+@pytest.mark.parametrize(
+    ("one", "url", "covered"),
+    [
+        ("static.example.com", "https://static.example.com/x.mp4", True),
+        ("static.example.com", "https://video.static.example.com/a/b?c", True),
+        ("static.example.com", "https://STATIC.example.com.:8443/x", True),
+        ("Static.Example.com", "https://static.example.com/x", True),
+        ("static.example.com", "https://example.com/x", False),
+        ("static.example.com", "https://notstatic.example.com/x", False),
+        ("b\u00fccher.example", "https://xn--bcher-kva.example/x", True),
+        ("https://example.com/videos/user/", "https://example.com/videos/user/123/x.mp4", True),
+        ("https://example.com/videos/user/", "https://EXAMPLE.com:443/videos/user/x.mp4?y", True),
+        ("https://example.com/videos/user/", "https://example.com/videos/2023/user/x.mp4", False),
+        ("https://example.com/videos/user/", "https://example.com/videos/user", False),
+        ("https://example.com/videos/user/", "https://example.com/Videos/user/x.mp4", False),
+        ("https://example.com/videos/user/", "https://www.example.com/videos/user/x.mp4", False),
+        ("https://example.com/videos/user/", "https://example.com:8443/videos/user/x.mp4", False),
+        ("https://example.com/", "https://example.com/?x=https://example.com/", True),
+    ],
+)
+def test_a_verified_property_covers_what_tiktok_says(one: str, url: str, covered: bool) -> None:
+    """A domain covers its subdomains and all paths; a prefix what begins with it, letter by letter."""
+    assert property_problem(one) is None
+    found = list(ownership_problems("video_url", url, [one]))
+    assert (found == []) is covered
+    assert all(one in problem.message for problem in found)
+
+
+def test_one_covering_property_is_enough_and_none_is_no_rule() -> None:
+    """Where nothing was listed, nothing is refused; otherwise one of several is enough."""
+    url = "https://media.example.com/x.mp4"
+    assert list(ownership_problems("video_url", url, [])) == []
+    assert list(ownership_problems("video_url", url, ["other.example", "example.com"])) == []
+    assert len(list(ownership_problems("video_url", url, ["other.example", "more.example"]))) == 1
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        "",
+        "localhost",
+        "203.0.113.7",
+        "example.com/path/",
+        "example.com:8443",
+        "user@example.com",
+        "exam ple.com",
+        "http://example.com/p/",
+        "https://203.0.113.7/p/",
+        "https://example.com/p",
+        "https://example.com",
+        "https://example.com/p/?x=/",
+        "https://example.com/p/#/",
+        "https://user@example.com/p/",
+    ],
+)
+def test_what_is_no_property_of_the_portal_is_told(one: str) -> None:
+    """A property is a domain, or an https prefix that ends in a slash."""
+    assert repr(one) in str(property_problem(one))
+
+
+@given(st.text(max_size=40), st.text(st.characters(exclude_categories=()), max_size=30))
+def test_whatever_passes_for_a_property_can_be_asked(one: str, tail: str) -> None:
+    """Any text is judged without breaking; a good one covers itself, and is asked of any URL, however spelled."""
+    url = f"https://{one}/x" if "://" not in one else f"{one}x"
+    if property_problem(one) is None:
+        assert list(ownership_problems("f", url, [one])) == []
+        assert urlsplit(url).hostname
+    assert len(list(ownership_problems("f", f"https://media.example.com/{tail}", ["other.example"]))) <= 1
+    assert len(list(ownership_problems("f", tail, ["other.example"]))) <= 1
+
+
+def test_an_app_takes_properties_as_the_portal_lists_them() -> None:
+    """Domains and prefixes are kept in their order; a single one may stand alone; each wrong one is told."""
+    made = App("key", "secret", "https://app.example.com/", verified_urls=["example.com", "https://a.example/p/"])
+    assert made.verified_urls == ("example.com", "https://a.example/p/")
+    assert App("key", "secret", "https://app.example.com/", verified_urls="example.com").verified_urls == (
+        "example.com",
+    )
+    assert App("key", "secret", "https://app.example.com/").verified_urls == ()
+    with pytest.raises(InvalidSettings) as caught:
+        App("key", "secret", "https://app.example.com/", verified_urls=["http://a.example/p/", "example.com", "x"])
+    assert [problem.field for problem in caught.value.problems] == ["verified_urls"] * 2

@@ -34,6 +34,7 @@ def connect(
     timeout: float = 30.0,
     patience: float = 900.0,
     uploads: int = 16,
+    probe: bool = True,
 ) -> TikTok:
     """Return a client that blocks: urllib3, tokens in a file of the home folder, the machine's clock.
 
@@ -45,6 +46,8 @@ def connect(
         timeout: seconds for each single wait of a request.
         patience: seconds to follow a post before saying that it is still processing.
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
+        probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size
+            and duration.
 
     Closing the client, or leaving its `with` block, closes its connections and its token file.
 
@@ -53,6 +56,7 @@ def connect(
     """
     found, where, settings = _chosen(app, home, environ, endpoints)
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
+    from tiktok_adapters.media import usual_probe  # noqa: PLC0415
     from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
     from tiktok_adapters.slots import ThreadUploadSlots  # noqa: PLC0415
     from tiktok_adapters.sources import open_source  # noqa: PLC0415
@@ -66,6 +70,7 @@ def connect(
         clock=SystemClock(),
         pacer=PacerOnDemand(pacer_file(settings.home)),
         slots=ThreadUploadSlots(uploads),
+        probe=usual_probe() if probe else None,
         protect=MainThreadProtect(),
         open_source=open_source,
         endpoints=where,
@@ -84,6 +89,7 @@ def connect_async(
     timeout: float = 30.0,
     patience: float = 900.0,
     uploads: int = 16,
+    probe: bool = True,
 ) -> AsyncTikTok:
     """Return a client that is awaited: over aiohttp, otherwise as `connect`; for use in `async with`.
 
@@ -95,6 +101,8 @@ def connect_async(
         timeout: seconds for each single wait of a request.
         patience: seconds to follow a post before saying that it is still processing.
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
+        probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size
+            and duration.
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
@@ -108,11 +116,13 @@ def connect_async(
             raise
         raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
+    from tiktok_adapters.media import ThreadedProbe, usual_probe  # noqa: PLC0415
     from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
     from tiktok_adapters.slots import AsyncioUploadSlots  # noqa: PLC0415
     from tiktok_adapters.sources import open_source  # noqa: PLC0415
     from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedPacer, ThreadedTokenStore  # noqa: PLC0415
 
+    found_probe = usual_probe() if probe else None
     return AsyncTikTok(
         found,
         transport=AiohttpTransport(),
@@ -121,6 +131,7 @@ def connect_async(
         clock=AsyncioClock(),
         pacer=ThreadedPacer(PacerOnDemand(pacer_file(settings.home))),
         slots=AsyncioUploadSlots(uploads),
+        probe=None if found_probe is None else ThreadedProbe(found_probe),
         protect=AsyncioProtect(),
         open_source=open_source,
         endpoints=where,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from tiktok_core.domain.media import property_problem
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidSettings, Problem, refuse
 
@@ -70,6 +71,10 @@ def _as_kind(kind: AppKind | str | None) -> AppKind | None:
     return None if kind is None else AppKind(kind)
 
 
+def _as_words(words: Iterable[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
 @frozen
 class App:
     """An app of TikTok's developer portal.
@@ -79,15 +84,19 @@ class App:
         client_secret: the portal's "Client secret".
         redirect_uri: exactly as registered; for a desktop app the port may be the wildcard `*`.
         kind: desktop for a loopback redirect URI and web for any other, unless given.
+        verified_urls: the portal's verified "URL properties", domains (`example.com`) and prefixes
+            (`https://media.example.com/p/`): TikTok pulls from no other place. Where any are listed, a URL outside them is
+            refused before it is sent.
 
     Raises:
-        InvalidSettings: every problem of the three, at once.
+        InvalidSettings: every problem of them, at once.
     """
 
     client_key: str
     client_secret: Secret = field(converter=Secret)
     redirect_uri: str
     _kind: AppKind | None = field(default=None, converter=_as_kind, alias="kind", kw_only=True)
+    verified_urls: tuple[str, ...] = field(default=(), converter=_as_words, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         refuse(InvalidSettings, _app_problems(self))
@@ -188,6 +197,9 @@ def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _app_problems(app: App) -> Iterator[Problem]:
+    for one in app.verified_urls:
+        if (message := property_problem(one)) is not None:
+            yield Problem("verified_urls", message)
     for name, value in (("client_key", app.client_key), ("client_secret", app.client_secret.reveal())):
         if not value:
             yield Problem(name, "is missing: copy it from the app's page in TikTok's developer portal")
@@ -244,7 +256,11 @@ def _host_problems(name: str, url: str) -> Iterator[Problem]:
         valid = HOST_AND_PORT.fullmatch(parts.netloc) is not None and url.isascii() and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or any(character <= " " or character in "?#\\\x7f" for character in url) or ESCAPED_CONTROL.search(url):
+    if (
+        not valid
+        or any(character <= " " or character in "?#\\\x7f" for character in url)
+        or ESCAPED_CONTROL.search(url)
+    ):
         yield Problem(name, "is not an absolute URL without user, query and fragment")
     elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
         yield Problem(name, "must be https; plain http is for a loopback address only")

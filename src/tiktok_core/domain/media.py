@@ -1,20 +1,53 @@
-"""Which files and URLs can be posted: told by their first bytes, and by their names where those say nothing.
+"""Which videos, pictures and URLs can be posted: by their first bytes, by what is known of them, by their spelling.
+
+What belongs here: TikTok's limits of media, and the values that are held against them. How a file is laid out is in
+`containers`. What nobody could read is None, and what is None is never refused.
 
 Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide (media restrictions, pull from URL).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from attrs import frozen
+
+from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.errors import InvalidPost, Problem
 
-__all__ = ["HEAD_LENGTH", "MediaType", "is_url", "media_type", "url_problems"]
+__all__ = [
+    "HEAD_LENGTH",
+    "MediaType",
+    "PictureFacts",
+    "VideoFacts",
+    "is_url",
+    "media_doubts",
+    "media_problems",
+    "media_type",
+    "ownership_problems",
+    "picture_doubts",
+    "picture_kind",
+    "picture_problems",
+    "property_problem",
+    "url_problems",
+]
 
 HEAD_LENGTH: Final = 64
-"""Bytes of a file that are looked at."""
+"""Bytes of a file by which its type is told."""
+CODECS: Final = ("H.264", "H.265", "VP8", "VP9")
+FRAME_RATES: Final = (23, 60)
+SIDES: Final = (360, 4096)
+"""Pixels of a video's width and height."""
+LONGEST: Final = 600
+"""Seconds; the limit of the API. A creator's own is often lower."""
+PICTURE_SIDES: Final = (1080, 1920)
+"""Pixels. TikTok says "up to 1080p"; users saw it refuse pictures whose short side was above 1080, and the longer limit
+follows from the word alone."""
+LARGEST_PICTURE: Final = 20 * 1024**2
+DOUBTFUL_PICTURE: Final = 20_000_000
+"""Bytes; above this, TikTok's limit of "20 MB" may already be passed, if it is meant decimally."""
 
 
 class MediaType(StrEnum):
@@ -27,6 +60,7 @@ class MediaType(StrEnum):
 
 BY_ENDING: Final = {"mp4": MediaType.MP4, "m4v": MediaType.MP4, "mov": MediaType.QUICKTIME, "webm": MediaType.WEBM}
 PICTURE_BRANDS: Final = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
+SOUND_BRANDS: Final = (b"M4A ", b"M4B ", b"M4P ")
 QUICKTIME_BOXES: Final = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 FOREIGN: Final = (
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -45,6 +79,7 @@ FOREIGN: Final = (
 )
 RIFF_KINDS: Final = {b"WEBP": "a WebP picture", b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}
 TAKEN: Final = "TikTok takes MP4, MOV and WebM videos"
+PICTURES: Final = ("a JPEG picture", "a WebP picture")
 HOST_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 
 
@@ -76,6 +111,8 @@ def _recognised(head: bytes) -> MediaType | str | None:
     if head[4:8] == b"ftyp":
         if head[8:12] in PICTURE_BRANDS:
             return "a HEIF or AVIF picture"
+        if head[8:12] in SOUND_BRANDS:
+            return "an MPEG-4 sound"
         return MediaType.QUICKTIME if head[8:12] == b"qt  " else MediaType.MP4
     if head[:4] == b"\x1aE\xdf\xa3":
         return "a Matroska video" if b"matroska" in head else MediaType.WEBM
@@ -84,6 +121,124 @@ def _recognised(head: bytes) -> MediaType | str | None:
     if head[4:8] in QUICKTIME_BOXES:
         return MediaType.QUICKTIME
     return next((what for start, what in FOREIGN if head.startswith(start)), None)
+
+
+def picture_kind(head: bytes) -> str:
+    """Return what a file is by its first `HEAD_LENGTH` bytes, in words; empty where they say nothing."""
+    found = _recognised(head)
+    return "a video" if isinstance(found, MediaType) else found or ""
+
+
+@frozen(kw_only=True)
+class VideoFacts:
+    """What is known of a video; None is what could not be read.
+
+    Attributes:
+        codec: `H.264`, `H.265`, `VP8`, `VP9`, or another one's name.
+        frame_rate: frames a second; the average where the rate varies.
+        has_variable_rate: whether the time from frame to frame varies.
+        width: pixels, as they are stored: a turned video counts unturned.
+        height: pixels.
+        duration: seconds.
+    """
+
+    codec: str | None = None
+    frame_rate: float | None = None
+    has_variable_rate: bool = False
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+
+
+@frozen(kw_only=True)
+class PictureFacts:
+    """What is known of a picture.
+
+    Attributes:
+        size: bytes.
+        kind: what it is, in words, by its first bytes; empty where they say nothing.
+        width: pixels; None where it could not be read.
+        height: pixels; None where it could not be read.
+    """
+
+    size: int
+    kind: str
+    width: int | None = None
+    height: int | None = None
+
+
+def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None) -> Iterator[Problem]:
+    """Yield why TikTok would refuse a video: each figure, with its limit.
+
+    Args:
+        facts: what is known of it.
+        creator: who shall post it, where the creator was asked: each has a longest duration.
+    """
+    if facts.codec not in (None, *CODECS):
+        yield _video(f"the codec is {facts.codec}; TikTok takes {', '.join(CODECS)}")
+    if facts.frame_rate is not None and not facts.has_variable_rate and not _is_rate_taken(facts.frame_rate):
+        yield _video(_rate(facts.frame_rate))
+    lowest, highest = SIDES
+    for side, pixels in (("width", facts.width), ("height", facts.height)):
+        if pixels is not None and not lowest <= pixels <= highest:
+            yield _video(f"the {side} is {pixels} pixels; TikTok takes {lowest} to {highest}")
+    limit, whose = LONGEST, "TikTok takes"
+    if creator is not None and creator.max_video_post_duration_sec is not None:
+        limit, whose = min(limit, creator.max_video_post_duration_sec), "this creator may post"
+    # Limits are whole seconds, and a video that was cut to one lasts a frame or a sound packet longer.
+    if facts.duration is not None and facts.duration >= limit + 1:
+        yield _video(f"it lasts {facts.duration:,.1f} s; {whose} at most {limit} s")
+
+
+def media_doubts(facts: VideoFacts) -> Iterator[Problem]:
+    """Yield why TikTok may refuse a video, where nobody can tell."""
+    if facts.frame_rate is not None and facts.has_variable_rate and not _is_rate_taken(facts.frame_rate):
+        yield _video(f"{_rate(facts.frame_rate)}, and it varies: TikTok does not say which of its rates counts")
+
+
+def picture_problems(field: str, facts: PictureFacts) -> Iterator[Problem]:
+    """Yield why TikTok would refuse a picture, and with it the whole post: each figure, with its limit."""
+    if facts.kind not in PICTURES:
+        yield Problem(field, f"the file is {facts.kind or 'no picture that is known'}; TikTok takes JPEG and WebP")
+    if facts.size > LARGEST_PICTURE:
+        yield Problem(field, f"the file has {facts.size:,} bytes; TikTok takes at most 20 MB ({LARGEST_PICTURE:,})")
+    sides = _sides(facts)
+    if sides and sides[0] > PICTURE_SIDES[0]:
+        yield Problem(field, f"{_pixels(facts)}; TikTok takes up to 1080p, so at most 1080 on the short side")
+
+
+def picture_doubts(field: str, facts: PictureFacts) -> Iterator[Problem]:
+    """Yield why TikTok may refuse a picture, where nobody can tell."""
+    if DOUBTFUL_PICTURE < facts.size <= LARGEST_PICTURE:
+        yield Problem(
+            field, f"the file has {facts.size:,} bytes; TikTok's limit of 20 MB may mean {DOUBTFUL_PICTURE:,}"
+        )
+    sides = _sides(facts)
+    if sides and sides[0] <= PICTURE_SIDES[0] and sides[1] > PICTURE_SIDES[1]:
+        yield Problem(field, f"{_pixels(facts)}; TikTok's limit of 1080p may mean 1920 on the long side")
+
+
+def _video(message: str) -> Problem:
+    return Problem("video", message)
+
+
+def _is_rate_taken(rate: float) -> bool:
+    # 22.98 is sold as 23, and 60.02 as 60.
+    return FRAME_RATES[0] - 0.5 <= rate <= FRAME_RATES[1] + 0.5
+
+
+def _rate(rate: float) -> str:
+    return f"the frame rate is {rate:g} a second; TikTok takes {FRAME_RATES[0]} to {FRAME_RATES[1]}"
+
+
+def _sides(facts: PictureFacts) -> tuple[int, int] | None:
+    if facts.width is None or facts.height is None:
+        return None
+    return min(facts.width, facts.height), max(facts.width, facts.height)
+
+
+def _pixels(facts: PictureFacts) -> str:
+    return f"the picture has {facts.width} x {facts.height} pixels"
 
 
 def is_url(text: str) -> bool:
@@ -98,7 +253,7 @@ def url_problems(field: str, url: str) -> Iterator[Problem]:
         return
     try:
         parts = urlsplit(url)
-        host, _port = _ascii((parts.hostname or "").removesuffix(".")), parts.port
+        host, _port = _host(parts), parts.port
     except ValueError:
         yield Problem(field, "is not a URL")
         return
@@ -114,6 +269,44 @@ def url_problems(field: str, url: str) -> Iterator[Problem]:
         yield Problem(field, "the URL names a user")
     if parts.fragment:
         yield Problem(field, "the URL has a fragment, which is never sent to a server")
+
+
+def ownership_problems(field: str, url: str, properties: Iterable[str]) -> Iterator[Problem]:
+    """Yield that none of the app's verified URL properties covers a URL, if any were listed."""
+    listed = tuple(properties)
+    if listed and not any(url_problems(field, url)) and not any(_covers(one, url) for one in listed):
+        yield Problem(field, f"is under none of the URL properties that were listed as verified: {', '.join(listed)}")
+
+
+def property_problem(one: str) -> str | None:
+    """Return what is wrong with a URL property: it is a domain, or a prefix of URLs that ends in a slash."""
+    if "://" not in one:
+        problem = next(url_problems("", f"https://{one}/"), None)
+        is_bare = problem is None and urlsplit(f"https://{one}/").netloc == one and ":" not in one
+        return None if is_bare else f"{one!r} is neither a domain nor a URL prefix such as https://media.example.com/p/"
+    problem = next(url_problems("", one), None)
+    if problem is not None:
+        return f"{one!r}: {problem.message}"
+    if not one.endswith("/") or "?" in one:
+        return f"{one!r} must end in a slash, as prefixes do in TikTok's developer portal"
+    return None
+
+
+def _covers(one: str, url: str) -> bool:
+    if "://" in one:
+        return _settled(url).startswith(_settled(one))
+    host, domain = _host(urlsplit(url)), _host(urlsplit(f"https://{one}/"))
+    return host == domain or host.endswith(f".{domain}")
+
+
+def _settled(url: str) -> str:
+    parts = urlsplit(url)
+    port = "" if parts.port in (None, 443) else f":{parts.port}"
+    return f"{_host(parts)}{port}{parts.path}"
+
+
+def _host(parts: SplitResult) -> str:
+    return _ascii((parts.hostname or "").removesuffix("."))
 
 
 def _is_address(host: str) -> bool:

@@ -14,7 +14,16 @@ from tiktok_core.domain.media import url_problems
 from tiktok_core.domain.text import text_problems
 from tiktok_core.errors import Problem
 
-__all__ = ["PhotoPost", "VideoPost", "creator_problems", "photo_problems", "video_problems"]
+__all__ = [
+    "MOST_PHOTOS",
+    "PhotoPost",
+    "VideoPost",
+    "creator_problems",
+    "photo_field",
+    "photo_problems",
+    "privacy_problems",
+    "video_problems",
+]
 
 VIDEO_TITLE: Final = 2_200
 PHOTO_TITLE: Final = 90
@@ -86,7 +95,7 @@ class PhotoPost:
 def video_problems(post: VideoPost) -> Iterator[Problem]:
     """Yield everything that is wrong with a video post before the creator is asked."""
     yield from text_problems("title", post.title, VIDEO_TITLE)
-    yield from _privacy_problems(post)
+    yield from privacy_problems(post)
     cover = post.video_cover_timestamp_ms
     if cover is not None and not 0 <= cover <= INT32:
         yield Problem("video_cover_timestamp_ms", f"is a time in ms from 0 to {INT32}, not {cover}")
@@ -96,7 +105,7 @@ def photo_problems(post: PhotoPost) -> Iterator[Problem]:
     """Yield everything that is wrong with a photo post before the creator is asked."""
     yield from text_problems("title", post.title, PHOTO_TITLE)
     yield from text_problems("description", post.description, PHOTO_DESCRIPTION)
-    yield from _privacy_problems(post)
+    yield from privacy_problems(post)
     count = len(post.photo_images)
     if not 1 <= count <= MOST_PHOTOS:
         yield Problem("photo_images", f"TikTok takes 1 to {MOST_PHOTOS} photos, not {count}")
@@ -106,7 +115,12 @@ def photo_problems(post: PhotoPost) -> Iterator[Problem]:
             f"counts from 0, so with {count} photos it is at most {count - 1}, not {post.photo_cover_index}",
         )
     for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
-        yield from url_problems(f"photo_images[{index}]", url)
+        yield from url_problems(photo_field(index), url)
+
+
+def photo_field(index: int) -> str:
+    """Return what a photo is called in a `Problem`, counted from 0."""
+    return f"photo_images[{index}]"
 
 
 def creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo) -> Iterator[Problem]:
@@ -118,7 +132,8 @@ def creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo) -> Itera
         )
 
 
-def _privacy_problems(post: VideoPost | PhotoPost) -> Iterator[Problem]:
+def privacy_problems(post: VideoPost | PhotoPost) -> Iterator[Problem]:
+    """Yield what is wrong with who may watch a post, before the creator is asked."""
     level = post.privacy_level
     if level is None:
         if not post.draft:

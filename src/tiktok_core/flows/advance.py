@@ -32,7 +32,7 @@ async def advance(
         context: what to work with.
         record: the post, as it was last seen.
         owner: who takes the step; the same at each step of one run.
-        film: gives the file of the record; asked only when bytes of it have to leave.
+        film: gives the file of the record; asked only when it is looked into, or bytes of it have to leave.
         on_sent: told how many bytes of the video have left.
         is_certain: whether the step before was ours and ended without a doubt.
 
@@ -56,7 +56,7 @@ async def advance(
         return await hand_over(context, hold, film, on_sent, is_certain=is_certain)
     if record.stage is Stage.INIT_SENT:
         return await after_lost_init(context, hold)
-    return await begin(context, hold)
+    return await begin(context, hold, film)
 
 
 async def _poll(context: Context, hold: Hold) -> Progressed:

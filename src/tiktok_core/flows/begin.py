@@ -4,13 +4,16 @@ The answer to the init decides what is known. Of a file nothing is posted withou
 pull or photos publish by the init alone, so after a lost answer nobody knows, and a person has to say.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans
+from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import MOST_LOST_INITS, Record, Stage, begun, ended, init_sent, not_begun, unknown
+from tiktok_core.domain.media import VideoFacts, media_problems
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, creator_problems
 from tiktok_core.domain.publishing import Ticket, poll_pause
@@ -35,6 +38,8 @@ from tiktok_core.flows.access import authorized, pause_for_quota
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import PASSING
 from tiktok_core.flows.hold import AGAIN, Hold, Progressed, outcome_unknown, save
+from tiktok_core.flows.look import video_facts
+from tiktok_core.flows.upload import Film
 from tiktok_core.wire.http import Request
 from tiktok_core.wire.publishing import (
     creator_info_request,
@@ -49,10 +54,16 @@ __all__ = ["after_lost_init", "begin"]
 PLAN_REFUSED: Final = ("chunk size is invalid", "chunk count is invalid")
 
 
-async def begin(context: Context, hold: Hold) -> Progressed:
+async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) -> Progressed:
     """Check the post against the creator as they are now, and send the init; or tell when the quota allows one.
 
+    Args:
+        context: what to work with.
+        hold: the post, and our right to go on with it.
+        film: gives the file of the record; asked only where somebody looks into it.
+
     Raises:
+        SourceChanged: the file is out of reach; the post waits for it.
         InvalidPost, PostingRefused, ScopeMissing, SignInRequired, ApiError: it may not be posted; nothing was.
         OutcomeUnknown: it may have been posted.
         TransportError, RateLimited, ServerError: the creator could not be asked; it can be tried again.
@@ -60,11 +71,15 @@ async def begin(context: Context, hold: Hold) -> Progressed:
     if (pause := await pause_for_quota(context, hold.record.account, Quota.INIT)) > 0:
         return Progressed(record=hold.record, again_in=pause)
     post = hold.record.wish.post
+    looks = context.probe is not None and not post.draft and not hold.record.wish.is_pulled
+    facts = await video_facts(context, film(hold.record).source) if looks else VideoFacts()
     try:
         if not post.draft:
             ask = partial(creator_info_request, context.endpoints)
-            creator = await authorized(context, hold.record.account, ask, read_creator_info, quota=Quota.CREATOR_INFO)
-            refuse(InvalidPost, creator_problems(post, creator))
+            creator: CreatorInfo = await authorized(
+                context, hold.record.account, ask, read_creator_info, quota=Quota.CREATOR_INFO
+            )
+            refuse(InvalidPost, (*creator_problems(post, creator), *media_problems(facts, creator)))
     except PASSING:
         raise
     except TikTokError:

@@ -14,6 +14,7 @@ from tiktok_core.ports import (
     AsyncClock,
     AsyncJournal,
     AsyncPacer,
+    AsyncProbe,
     AsyncProtect,
     AsyncTokenStore,
     AsyncTransport,
@@ -52,6 +53,7 @@ class Context:
         pacer: keeps to TikTok's quotas.
         budgets: how many repetitions each account has left.
         slots: bounds how many uploads run at once; None lets all of them.
+        probe: looks into videos; None where nobody does.
         follow_for: seconds to follow a post before saying that it is still processing.
     """
 
@@ -69,6 +71,7 @@ class Context:
     pacer: AsyncPacer = field(repr=False)
     budgets: Budgets = field(factory=Budgets, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
+    probe: AsyncProbe | None = field(default=None, repr=False)
     follow_for: float
 
     def jitter(self) -> float:

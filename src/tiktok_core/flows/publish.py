@@ -40,7 +40,7 @@ async def post_video(
     until_final: bool,
 ) -> Publication:
     """Post a video from a file, a source, or a URL that TikTok pulls."""
-    wish, film = video_wish(context, video, post, chunk_size)
+    wish, film = await video_wish(context, video, post, chunk_size)
     record = await enter(context, account, wish, key)
     # A file that was opened here is closed until its turn comes: many posts may wait for theirs.
     given = film if film is not None and film.source is video else None
@@ -58,7 +58,7 @@ async def post_photos(
     until_final: bool,
 ) -> Publication:
     """Post photos that TikTok pulls from URLs."""
-    record = await enter(context, account, photo_wish(post), key)
+    record = await enter(context, account, await photo_wish(context, post), key)
     return await Run(context, record, None, on_progress).to_its_end(until_final=until_final)
 
 

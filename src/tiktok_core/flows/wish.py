@@ -1,17 +1,28 @@
-"""What is wished, and its place in the journal: look at the file, and enter the wish under its key, once."""
+"""What is wished, and its place in the journal: look at the media, and enter the wish under its key, once."""
 
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final, cast
 
 from attrs import evolve
 
 from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans, plan_chunks, size_problem
+from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import KEEP, Record, Stage, Wish, learned_chunk, record_name
-from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, url_problems
+from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, ownership_problems, url_problems
 from tiktok_core.domain.pacing import DAY, quota_warning
-from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
+from tiktok_core.domain.posts import (
+    MOST_PHOTOS,
+    PhotoPost,
+    VideoPost,
+    creator_problems,
+    photo_field,
+    photo_problems,
+    video_problems,
+)
 from tiktok_core.errors import InvalidInput, InvalidPost, Problem, SignInRequired, StoreError, refuse
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.hold import LEASE, LEASE_WAIT, let_go
+from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at_video, look_at_video_url
 from tiktok_core.flows.upload import Film
 from tiktok_core.ports import HasPath, Source
 
@@ -20,8 +31,14 @@ __all__ = ["enter", "known", "open_film", "photo_wish", "video_wish"]
 LONGEST_KEY: Final = 200
 
 
-def video_wish(
-    context: Context, video: str | HasPath | Source, post: VideoPost, chunk_size: int | None
+async def video_wish(
+    context: Context,
+    video: str | HasPath | Source,
+    post: VideoPost,
+    chunk_size: int | None,
+    *,
+    creator: CreatorInfo | None = None,
+    fetch: bool = False,
 ) -> tuple[Wish, Film | None]:
     """Return what is wished, with its file if it is one, after all that can be told without asking TikTok.
 
@@ -29,15 +46,20 @@ def video_wish(
         InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
     """
     url = video if isinstance(video, str) and is_url(video) else None
-    problems = [*video_problems(post), *(url_problems("video_url", url) if url else ())]
+    problems = [*video_problems(post), *_creator_problems(post, creator)]
     film = None
     if url is None:
         try:
             film = open_film(context, video, chunk_size)
         except InvalidPost as error:
             problems = [*error.problems, *problems]
-    elif chunk_size is not None:
-        problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
+        else:
+            problems.extend(await look_at_video(context, film.source, creator))
+    else:
+        problems.extend(url_problems("video_url", url))
+        if chunk_size is not None:
+            problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
+        problems.extend(await _pull_problems(context, "video_url", url, look_at_video_url if fetch else None))
     refuse(InvalidPost, problems)
     if film is None:
         return Wish(post=post, video=url), None
@@ -52,14 +74,53 @@ def video_wish(
     return wish, film
 
 
-def photo_wish(post: PhotoPost) -> Wish:
-    """Return what is wished.
+async def photo_wish(
+    context: Context,
+    post: PhotoPost,
+    *,
+    files: Sequence[str | HasPath | Source] = (),
+    creator: CreatorInfo | None = None,
+    fetch: bool = False,
+) -> Wish:
+    """Return what is wished, after all that can be told without asking TikTok.
 
     Raises:
         InvalidPost: every problem at once.
     """
-    refuse(InvalidPost, photo_problems(post))
+    problems = [*photo_problems(post), *_creator_problems(post, creator)]
+    for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
+        problems.extend(await _pull_problems(context, photo_field(index), url, look_at_picture_url if fetch else None))
+    if files and len(files) != len(post.photo_images):
+        said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
+        problems.append(Problem("files", said))
+    for index, file in enumerate(files):
+        problems.extend(_file_problems(context, photo_field(index), file))
+    refuse(InvalidPost, problems)
     return Wish(post=post)
+
+
+async def _pull_problems(
+    context: Context, field: str, url: str, look: Callable[[Context, str, str], Awaitable[Sequence[Problem]]] | None
+) -> Sequence[Problem]:
+    foreign = tuple(ownership_problems(field, url, context.app.verified_urls))
+    if foreign or look is None or any(url_problems(field, url)):
+        return foreign
+    return await look(context, field, url)
+
+
+def _file_problems(context: Context, field: str, file: str | HasPath | Source) -> Iterator[Problem]:
+    try:
+        source, name = _opened(context, file)
+    except InvalidPost as error:
+        yield from (Problem(field, problem.message) for problem in error.problems)
+        return
+    for problem in look_at_picture(field, source):
+        yield Problem(field, f"{name}: {problem.message}" if name else problem.message)
+
+
+def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) -> Iterator[Problem]:
+    if creator is not None and post.privacy_level is not None and not post.draft:
+        yield from creator_problems(post, creator)
 
 
 def open_film(context: Context, video: str | HasPath | Source, chunk_size: int | None) -> Film:

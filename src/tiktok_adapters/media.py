@@ -1,0 +1,158 @@
+"""Probes: what a video is, read from its file.
+
+What belongs here: the adapters of the `Probe` and `AsyncProbe` ports. They know no limit of TikTok's: they say what they
+can read, and None where they cannot.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from math import isfinite
+from typing import Any, Final, TypeVar
+
+from tiktok_core.domain.media import VideoFacts
+from tiktok_core.errors import SourceChanged
+from tiktok_core.ports import Probe, Source
+
+__all__ = ["MediaInfoProbe", "ThreadedProbe", "usual_probe"]
+
+T = TypeVar("T")
+
+ENOUGH: Final = 16 * 1024**2
+"""Bytes after which no more of a file is read: an index of hours fits, and no file can keep the probe busy."""
+LOOKS: Final = 4
+"""Looks at once."""
+CODECS: Final = {"AVC": "H.264", "HEVC": "H.265"}
+"""MediaInfo's names for what TikTok's documents call otherwise."""
+
+
+def usual_probe() -> "MediaInfoProbe | None":
+    """Return a probe, or None where the extra `media` is not installed."""
+    return None if find_spec("pymediainfo") is None else MediaInfoProbe()
+
+
+class MediaInfoProbe:
+    """Read videos with MediaInfo, by the extra `media`. Threads may share it.
+
+    It reads the places of a file that matter, through its source, and opens nothing by itself. What MediaInfo does not know,
+    is not sure of, or does not find in time is left out.
+
+    Args:
+        time_limit: seconds for a look. MediaInfo cannot be interrupted, and a damaged file can keep it busy for minutes: it
+            is left alone then, and while several are, no further video is looked into.
+    """
+
+    def __init__(self, time_limit: float = 2.0) -> None:
+        self._time_limit = time_limit
+        self._free = threading.Semaphore(LOOKS)
+
+    def facts(self, source: Source, /) -> VideoFacts:
+        """Return what is known of a video.
+
+        Raises:
+            SourceChanged: the source can no longer be read.
+            ImportError: pymediainfo is not installed.
+        """
+        # Loading the library takes longer than reading a file with it.
+        from pymediainfo import MediaInfo  # noqa: PLC0415
+
+        if not self._free.acquire(timeout=self._time_limit):
+            return VideoFacts()
+        reader, found = _Reader(source), list[Any]()
+        # A daemon, because the interpreter shall end though a look has not.
+        look = threading.Thread(target=self._look, args=(MediaInfo.parse, reader, found), daemon=True)
+        look.start()
+        look.join(self._time_limit)
+        if reader.trouble is not None:
+            raise reader.trouble
+        return _facts(found[0]) if found else VideoFacts()
+
+    def _look(self, parse: Callable[..., Any], reader: "_Reader", found: list[Any]) -> None:
+        # Where the library could not be loaded, or told nonsense, that says nothing of the video.
+        try:
+            with suppress(OSError, RuntimeError, ValueError, SyntaxError):
+                found.append(parse(reader, parse_speed=0))
+        finally:
+            self._free.release()
+
+
+class ThreadedProbe:
+    """Run a blocking probe in a worker thread, so that the event loop goes on.
+
+    Args:
+        probe: a blocking probe that threads may share.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+
+    async def facts(self, source: Source, /) -> VideoFacts:
+        """As `Probe.facts`."""
+        return await asyncio.to_thread(self._probe.facts, source)
+
+
+class _Reader:
+    """A source as a file with a cursor, for a library that wants one. It ends early rather than raise into foreign code."""
+
+    mode = "rb"
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._position = 0
+        self._left = ENOUGH
+        self.trouble: SourceChanged | None = None
+
+    def seek(self, offset: int, whence: int = 0) -> None:
+        self._position = offset + (self._source.size if whence else 0)
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, length: int) -> bytes:
+        try:
+            data = self._source.read(
+                self._position, min(length, self._left, max(0, self._source.size - self._position))
+            )
+        except SourceChanged as error:
+            self.trouble = error
+            return b""
+        self._position += len(data)
+        self._left -= len(data)
+        return data
+
+
+def _facts(found: Any) -> VideoFacts:
+    # Where there are several pictures, such as a thumbnail beside the film, nobody knows which one TikTok looks at.
+    tracks = [track.to_data() for track in found.video_tracks]
+    video = tracks[0] if len(tracks) == 1 else {}
+    whole: dict[str, Any] = next((track.to_data() for track in found.general_tracks), {})
+    mode = video.get("frame_rate_mode")
+    codec = video.get("format")
+    duration = _positive(_first(video.get("duration"), whole.get("duration")))
+    return VideoFacts(
+        codec=CODECS.get(codec, codec) if isinstance(codec, str) and codec else None,
+        frame_rate=_positive(video.get("frame_rate")) if mode in ("CFR", "VFR") else None,
+        has_variable_rate=mode == "VFR",
+        width=_whole(video.get("width")),
+        height=_whole(video.get("height")),
+        duration=None if duration is None else duration / 1000,
+    )
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _positive(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) and number > 0 else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _positive(value)
+    return None if number is None else int(number)

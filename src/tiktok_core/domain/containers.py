@@ -1,0 +1,141 @@
+"""How files are laid out, as far as it tells that one is cut off, and how many pixels a picture has.
+
+What belongs here: reading of boxes, elements and segments, a few bytes at a time, by plain functions over `read(start,
+length)`, which gives fewer bytes where the file ends. Whatever they do not know says nothing, and is no reason to refuse.
+
+Sources: ISO/IEC 14496-12 (boxes); RFC 8794 and the WebM container guidelines (elements); ITU-T T.81, annex B (segments);
+RFC 9649 (WebP).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from tiktok_core.domain.media import HEAD_LENGTH, PictureFacts, picture_kind
+from tiktok_core.errors import Problem
+
+__all__ = ["Read", "layout_problems", "picture_facts"]
+
+Read: TypeAlias = Callable[[int, int], bytes]
+
+BOXES: Final = frozenset(
+    b"ftyp styp moov mdat moof mfra free skip wide uuid sidx ssix prft emsg pdin meta udta pnot PICT".split()
+)
+MEDIA_BOXES: Final = (b"moov", b"moof", b"mdat")
+"""Boxes without whose end something of the video is missing."""
+MOST_STEPS: Final = 20_000
+"""Boxes or segments after which a file is no longer looked through."""
+EBML: Final = b"\x1aE\xdf\xa3"
+SEGMENT: Final = b"\x18S\x80g"
+STANDALONE: Final = (0x01, *range(0xD0, 0xD8))
+"""JPEG markers without a length."""
+SCANS: Final = (0x00, 0xD9, 0xDA)
+"""What follows a JPEG marker in the coded picture, or after it."""
+FRAMES: Final = tuple(marker for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC))
+"""JPEG markers of a segment that tells the picture's size."""
+
+
+def layout_problems(size: int, read: Read) -> Iterator[Problem]:
+    """Yield that a video is cut off, if its own layout says so.
+
+    Args:
+        size: bytes of the file.
+        read: returns `length` bytes from `start`, or fewer where the file ends.
+    """
+    end = _element_end(read) if read(0, 4) == EBML else _box_end(size, read)
+    if end is None:
+        yield Problem("video", "the file is cut off: its index (the moov box) is missing, so nobody can play it")
+    elif end > size:
+        yield Problem("video", f"the file is cut off: it has {size:,} bytes, and its own layout promises {end:,}")
+
+
+def _box_end(size: int, read: Read) -> int | None:
+    """Return where the last box says that it ends; 0 where it cannot be told, None where no box is the index."""
+    position, seen = 0, set[bytes]()
+    for _ in range(MOST_STEPS):
+        head = read(position, 16)
+        length, kind = int.from_bytes(head[:4]), head[4:8]
+        if kind not in BOXES:
+            return 0
+        if length == 1:
+            length = int.from_bytes(head[8:])
+        # A length of 0 stands for the rest of the file.
+        length = length or size - position
+        if length < 8:
+            return 0
+        position += length
+        seen.add(kind)
+        if position > size:
+            return position if kind in MEDIA_BOXES else 0
+        if position == size:
+            return position if b"moov" in seen else None
+    return 0
+
+
+def _element_end(read: Read) -> int:
+    """Return where the segment of a WebM file says that it ends; 0 where it does not say."""
+    head = _number(read(4, 8))
+    if head is None:
+        return 0
+    start = 4 + head[1] + head[0]
+    length = _number(read(start + 4, 8))
+    if length is None or read(start, 4) != SEGMENT:
+        return 0
+    return start + 4 + length[1] + length[0]
+
+
+def _number(data: bytes) -> tuple[int, int] | None:
+    """Return an EBML number and the bytes that it takes; None where it is unknown or not whole."""
+    width = 9 - data[0].bit_length() if data else 9
+    if len(data) < width:
+        return None
+    rest = (1 << 7 * width) - 1
+    number = int.from_bytes(data[:width]) & rest
+    return None if number == rest else (number, width)
+
+
+def picture_facts(size: int, read: Read) -> PictureFacts:
+    """Return what is known of a picture.
+
+    Args:
+        size: bytes of the file.
+        read: returns `length` bytes from `start`, or fewer where the file ends.
+    """
+    head = read(0, HEAD_LENGTH)
+    kind = picture_kind(head)
+    measure = {"a JPEG picture": _jpeg_pixels, "a WebP picture": _webp_pixels}.get(kind)
+    width, height = (measure(read) if measure else None) or (0, 0)
+    if not (width and height):  # A side of 0 is told elsewhere, or not at all.
+        return PictureFacts(size=size, kind=kind)
+    return PictureFacts(size=size, kind=kind, width=width, height=height)
+
+
+def _jpeg_pixels(read: Read) -> tuple[int, int] | None:
+    position = 2
+    for _ in range(MOST_STEPS):
+        head = read(position, 9)
+        if len(head) < 9 or head[0] != 0xFF or head[1] in SCANS:
+            return None
+        marker = head[1]
+        if marker == 0xFF:  # A filling byte.
+            position += 1
+        elif marker in STANDALONE:
+            position += 2
+        elif marker in FRAMES:
+            return int.from_bytes(head[7:9]), int.from_bytes(head[5:7])
+        else:
+            position += 2 + int.from_bytes(head[2:4])
+    return None
+
+
+def _webp_pixels(read: Read) -> tuple[int, int] | None:
+    kind, data = read(12, 4), read(20, 10)
+    if len(data) < 10:
+        return None
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
+    if kind == b"VP8L" and data[0] == 0x2F:
+        bits = int.from_bytes(data[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 " and data[3:6] == b"\x9d\x01*":
+        return int.from_bytes(data[6:8], "little") & 0x3FFF, int.from_bytes(data[8:10], "little") & 0x3FFF
+    return None

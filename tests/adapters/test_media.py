@@ -1,0 +1,227 @@
+"""The probe of the extra `media`: what it reads of each kind of film, and that it is never in the way."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tiktok_adapters import media
+from tiktok_adapters.media import MediaInfoProbe, ThreadedProbe, usual_probe
+from tiktok_adapters.sources import BytesSource, FileSource
+from tiktok_core import VideoFacts
+from tiktok_core.domain.media import media_problems
+
+MEDIA = Path(__file__).parents[1] / "media"
+KNOWN = {
+    "good.mp4": VideoFacts(codec="H.264", frame_rate=30.0, width=720, height=1280, duration=5.0),
+    "index-first.mp4": VideoFacts(codec="H.264", frame_rate=30.0, width=720, height=1280, duration=5.0),
+    "fragmented.mp4": VideoFacts(codec="H.264", frame_rate=24.0, width=360, height=640, duration=1.0),
+    "h265.mov": VideoFacts(codec="H.265", frame_rate=29.97, width=360, height=640, duration=1.001),
+    "vp8.webm": VideoFacts(codec="VP8", frame_rate=60.0, width=360, height=640, duration=1.0),
+    "vp9.webm": VideoFacts(codec="VP9", frame_rate=30.0, width=360, height=640, duration=1.0),
+    "live.webm": VideoFacts(codec="VP8", frame_rate=30.0, width=360, height=640),
+    "varying.mp4": VideoFacts(
+        codec="H.264", frame_rate=12.787, has_variable_rate=True, width=360, height=640, duration=1.934
+    ),
+}
+WRONG = {
+    "15fps.mp4": ["the frame rate is 15 a second; TikTok takes 23 to 60"],
+    "5000-wide.mp4": ["the width is 5000 pixels; TikTok takes 360 to 4096"],
+    "200-high.mp4": ["the height is 200 pixels; TikTok takes 360 to 4096"],
+    "mpeg4.mp4": ["the codec is MPEG-4 Visual; TikTok takes H.264, H.265, VP8, VP9"],
+    "eleven-minutes.mp4": [
+        "the frame rate is 1 a second; TikTok takes 23 to 60",
+        "it lasts 660.0 s; TikTok takes at most 600 s",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_each_kind_of_film_is_known(name: str) -> None:
+    """Container by container, what ffmpeg was told to make is what is read; and TikTok takes all of it."""
+    found = MediaInfoProbe().facts(FileSource(MEDIA / name))
+    assert found == KNOWN[name]
+    assert list(media_problems(found)) == []
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_tiktok_refuses_is_read_from_the_film(name: str) -> None:
+    """Each wrong figure is read as it is, and told."""
+    found = MediaInfoProbe().facts(FileSource(MEDIA / name))
+    assert [problem.message for problem in media_problems(found)] == WRONG[name]
+
+
+@pytest.mark.parametrize("name", ["sound.m4a", "good.jpg", "make.sh", "cut-index.mp4"])
+def test_of_what_is_no_film_nothing_is_claimed(name: str) -> None:
+    """Sounds, pictures, texts and a film without its index have no codec, no rate and no size."""
+    found = MediaInfoProbe().facts(FileSource(MEDIA / name))
+    assert (found.codec, found.frame_rate, found.width, found.height) == (None, None, None, None)
+
+
+def test_two_pictures_in_a_film_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows which of them TikTok looks at; the duration is that of the whole."""
+    tracks = [{"format": "AVC", "width": 1}, {"format": "JPEG", "width": 9000}]
+    _found(monkeypatch, tracks, [{"duration": 5000}])
+    assert MediaInfoProbe().facts(BytesSource(b"x")) == VideoFacts(duration=5.0)
+
+
+@pytest.mark.parametrize("value", ["", "many", "nan", "inf", "-1", 0, None, [], "1e999"])
+def test_a_figure_that_is_none_is_left_out(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
+    """Whatever the library says in place of a figure is unknown, never an error or a refusal."""
+    track = dict.fromkeys(("format", "frame_rate", "width", "height", "duration"), value)
+    _found(monkeypatch, [{**track, "frame_rate_mode": "CFR", "format": None}], [])
+    assert MediaInfoProbe().facts(BytesSource(b"x")) == VideoFacts()
+
+
+def test_a_rate_that_the_library_is_not_sure_of_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word on whether it is constant, a rate is a guess."""
+    _found(monkeypatch, [{"frame_rate": "1000.000"}], [])
+    assert MediaInfoProbe().facts(BytesSource(b"x")).frame_rate is None
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no library"), RuntimeError("no version"), ValueError("no text"), SyntaxError("no XML")]
+)
+def test_a_library_that_fails_is_not_in_the_way(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """A library that cannot be loaded, or tells nonsense, refuses no video."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pymediainfo.MediaInfo.parse", fail)
+    assert MediaInfoProbe().facts(BytesSource(b"x")) == VideoFacts()
+
+
+def test_while_too_many_looks_do_not_end_no_more_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known then; once one of them has ended, the next look is taken."""
+    ended, begun = threading.Event(), list[int]()
+
+    def busy(*_: object, **__: object) -> None:
+        begun.append(1)
+        ended.wait(10)
+        raise OSError("never mind")
+
+    monkeypatch.setattr("pymediainfo.MediaInfo.parse", busy)
+    probe = MediaInfoProbe(time_limit=0.05)
+    for _ in range(media.LOOKS + 2):
+        assert probe.facts(BytesSource(b"x")) == VideoFacts()
+    assert len(begun) == media.LOOKS
+    ended.set()
+    probe._time_limit = 10
+    probe.facts(BytesSource(b"x"))
+    assert len(begun) == media.LOOKS + 1
+
+
+def test_without_the_extra_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pymediainfo is not installed there is no probe; where it is, there is one."""
+    assert isinstance(usual_probe(), MediaInfoProbe)
+    monkeypatch.setattr(media, "find_spec", lambda _: None)
+    assert usual_probe() is None
+
+
+def test_importing_the_room_loads_no_library() -> None:
+    """The library comes with the first look, not with the import."""
+    code = "import sys, tiktok_adapters.media as m; m.usual_probe(); print('pymediainfo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
+@pytest.fixture
+def endless() -> bytes:
+    """Give a film whose index claims to be so long that MediaInfo reads on for minutes."""
+    data = bytearray((MEDIA / "good.mp4").read_bytes())
+    data[data.index(b"stts") + 8] = 0xFF
+    return bytes(data)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_films_end_no_process(seed: int) -> None:
+    """Films with bytes changed at random are read, or not; none takes the process along, or longer than the limit."""
+    chance = Random(seed)
+    probe = MediaInfoProbe(time_limit=1.0)
+    for name in ("good.mp4", "h265.mov", "vp9.webm", "fragmented.mp4"):
+        data = (MEDIA / name).read_bytes()
+        for _ in range(10):
+            changed = bytearray(data)
+            for _ in range(chance.randint(1, 4)):
+                changed[chance.randrange(len(changed))] = chance.randrange(256)
+            began = time.perf_counter()
+            found = probe.facts(BytesSource(bytes(changed)))
+            assert found.width is None or found.width > 0
+            assert time.perf_counter() - began < 3
+
+
+def test_a_film_that_keeps_the_library_busy_is_left_alone(endless: bytes, tmp_path: Path) -> None:
+    """After the time limit nothing is known of it; when too many are being looked at, no more are; the process ends."""
+    (tmp_path / "endless.mp4").write_bytes(endless)
+    code = (
+        "import sys\n"
+        "from tiktok_adapters import media\n"
+        "from tiktok_adapters.sources import FileSource\n"
+        "media.LOOKS = 2\n"
+        "probe = media.MediaInfoProbe(time_limit=0.2)\n"
+        "print([probe.facts(FileSource(path)).codec for path in sys.argv[1:]])\n"
+    )
+    films = [
+        MEDIA / "good.mp4",
+        tmp_path / "endless.mp4",
+        MEDIA / "good.mp4",
+        tmp_path / "endless.mp4",
+        MEDIA / "good.mp4",
+    ]
+    done = subprocess.run([sys.executable, "-c", code, *films], capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "['H.264', None, 'H.264', None, None]\n", "")
+
+
+def test_a_look_takes_a_part_of_the_300_ms() -> None:
+    """In a fresh process, the library's loading included, every wrong film is read within the time that a refusal has."""
+    code = (
+        "import sys, time; from tiktok_adapters.media import MediaInfoProbe; from tiktok_adapters.sources import FileSource\n"
+        "began = time.perf_counter()\n"
+        "MediaInfoProbe().facts(FileSource(sys.argv[1]))\n"
+        "print(time.perf_counter() - began)"
+    )
+    for name in WRONG:
+        done = subprocess.run([sys.executable, "-c", code, MEDIA / name], capture_output=True, text=True, check=True)
+        assert float(done.stdout) < 0.3
+
+
+def test_the_event_loop_goes_on_meanwhile() -> None:
+    """A look in a worker thread holds up no other task."""
+
+    class Slow:
+        def facts(self, source: object, /) -> VideoFacts:
+            time.sleep(0.1)
+            return VideoFacts(width=1)
+
+    async def main() -> tuple[VideoFacts, int]:
+        ticks = 0
+        look = asyncio.ensure_future(ThreadedProbe(Slow()).facts(BytesSource(b"")))
+        while not look.done():
+            await asyncio.sleep(0.005)
+            ticks += 1
+        return await look, ticks
+
+    found, ticks = asyncio.run(main())
+    assert found == VideoFacts(width=1)
+    assert ticks > 3
+
+
+def _found(monkeypatch: pytest.MonkeyPatch, videos: list[dict[str, object]], whole: list[dict[str, object]]) -> None:
+    class Track:
+        def __init__(self, data: dict[str, object]) -> None:
+            self._data = data
+
+        def to_data(self) -> dict[str, object]:
+            return self._data
+
+    class Found:
+        video_tracks = tuple(Track(data) for data in videos)
+        general_tracks = tuple(Track(data) for data in whole)
+
+    monkeypatch.setattr("pymediainfo.MediaInfo.parse", lambda *_, **__: Found)

@@ -1,0 +1,216 @@
+"""Layouts: what boxes, elements and segments tell of a file, and that bytes at random tell nothing wrong."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core.domain.containers import layout_problems, picture_facts
+from tiktok_core.domain.media import PictureFacts
+
+MEDIA = Path(__file__).parents[1] / "media"
+FTYP = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"
+WHOLE = ("good.mp4", "index-first.mp4", "fragmented.mp4", "h265.mov", "vp8.webm", "vp9.webm", "live.webm", "sound.m4a")
+
+
+def box(kind: bytes, body: bytes = b"", *, size: int | None = None, long: bool = False) -> bytes:
+    """Return a box, with whatever size it shall claim."""
+    told = len(body) + (16 if long else 8) if size is None else size
+    if long:
+        return b"\0\0\0\1" + kind + told.to_bytes(8) + body
+    return told.to_bytes(4) + kind + body
+
+
+def said(data: bytes) -> list[str]:
+    """Return what the layout tells against a video."""
+    return [
+        problem.message for problem in layout_problems(len(data), lambda start, length: data[start : start + length])
+    ]
+
+
+def facts(data: bytes) -> PictureFacts:
+    """Return what is known of a picture."""
+    return picture_facts(len(data), lambda start, length: data[start : start + length])
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_films_are_not_called_cut_off(name: str) -> None:
+    """Films of every container, with the index first, last or in fragments, and one written to a pipe, are whole."""
+    assert said((MEDIA / name).read_bytes()) == []
+
+
+@pytest.mark.parametrize("name", ["good.mp4", "index-first.mp4", "h265.mov", "vp8.webm", "vp9.webm"])
+def test_a_film_cut_anywhere_in_its_middle_is_told(name: str) -> None:
+    """At each length from the beginning of the frames to the last byte: never a wrong sentence, and the figures fit."""
+    data = (MEDIA / name).read_bytes()
+    begun = data.index(b"mdat") + 4 if b"mdat" in data else data.index(b"\x18S\x80g") + 12
+    for length in range(begun, len(data)):
+        for message in said(data[:length]):
+            assert "cut off" in message
+            assert "moov" in message or f"has {length:,} bytes" in message
+    assert said(data[: (begun + len(data)) // 2])
+
+
+def test_the_promised_length_is_told() -> None:
+    """The sentence says how many bytes there are and how many there should be."""
+    data = FTYP + box(b"moov") + box(b"mdat", size=5_000_000)
+    assert said(data) == ["the file is cut off: it has 40 bytes, and its own layout promises 5,000,032"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FTYP + box(b"moov") + box(b"mdat", bytes(9)),
+        FTYP + box(b"moov") + box(b"mdat", bytes(9), long=True),
+        FTYP + box(b"moov") + box(b"mdat", bytes(9), size=0),
+        FTYP + box(b"free") + box(b"mdat", bytes(9)) + box(b"moov", bytes(3)),
+        box(b"wide") + box(b"mdat", bytes(9)) + box(b"moov"),
+        FTYP + box(b"mdat", bytes(9)) + b"\0\0\0\x20XXXX" + bytes(3),
+        FTYP + box(b"mdat", size=3) + bytes(9),
+        FTYP + box(b"mdat", bytes(9)) + box(b"free", size=10**6),
+        FTYP + bytes(1_000),
+        FTYP[:10],
+        FTYP[:6],
+        b"",
+        b"no video at all",
+    ],
+)
+def test_what_is_whole_or_unknown_is_not_refused(data: bytes) -> None:
+    """Long and open lengths are read; strange boxes, a cut filling and what is no video say nothing."""
+    assert said(data) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FTYP + box(b"mdat", bytes(9)),
+        FTYP + box(b"free") + box(b"mdat", bytes(9), size=0),
+        FTYP + box(b"moof", bytes(9)) + box(b"mdat", bytes(9)),
+        FTYP,
+    ],
+)
+def test_a_film_without_an_index_is_cut_off(data: bytes) -> None:
+    """A recorder that was ended before it wrote the index leaves a file that nobody can play."""
+    assert "moov" in said(data)[0]
+
+
+def test_a_film_of_countless_boxes_is_given_up() -> None:
+    """A file made of boxes without end costs a bounded look, and is let pass."""
+    endless = box(b"free")
+    looked = []
+
+    def read(start: int, length: int) -> bytes:
+        looked.append(start)
+        return endless[:length]
+
+    assert list(layout_problems(10**9, read)) == []
+    assert len(looked) <= 20_001
+
+
+@pytest.mark.parametrize(
+    ("tail", "missing"),
+    [
+        (b"\x01\xff\xff\xff\xff\xff\xff\xff", False),
+        (b"\xff", False),
+        (b"\x01\0\0\0\0\0\0\x04", False),
+        (b"\x84", False),
+        (b"\x01\0\0\0\0\0\0\x05", True),
+        (b"\x85", True),
+        (b"\x42\0", True),
+    ],
+)
+def test_the_length_of_a_segment_is_read_in_every_width(tail: bytes, missing: bool) -> None:
+    """An unknown length says nothing; a known one, of any width, is held against the file."""
+    data = b"\x1aE\xdf\xa3\x82\0\0" + b"\x18S\x80g" + tail + b"1234"
+    assert bool(said(data)) is missing
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x1aE\xdf\xa3",
+        b"\x1aE\xdf\xa3\xff" + bytes(9),
+        b"\x1aE\xdf\xa3\x00",
+        b"\x1aE\xdf\xa3\x82\0\0",
+        b"\x1aE\xdf\xa3\x82\0\0\xec\x81\0" + bytes(9),
+    ],
+)
+def test_other_elements_say_nothing(data: bytes) -> None:
+    """A header that is not whole, or something else behind it, is no reason to refuse."""
+    assert said(data) == []
+
+
+@given(st.sampled_from([b"", FTYP, b"\x1aE\xdf\xa3", (MEDIA / "vp8.webm").read_bytes()[:60]]), st.binary(max_size=200))
+def test_any_bytes_have_a_layout_or_none(head: bytes, tail: bytes) -> None:
+    """Whatever the bytes, the answer is a sentence or nothing, and never an error."""
+    assert len(said(head + tail)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("good.jpg", ("a JPEG picture", 1080, 1920)),
+        ("1254.jpg", ("a JPEG picture", 1254, 1254)),
+        ("good.webp", ("a WebP picture", 1080, 1920)),
+        ("lossless.webp", ("a WebP picture", 1080, 1920)),
+        ("animated.webp", ("a WebP picture", 64, 48)),
+        ("square.png", ("a PNG picture", None, None)),
+        ("good.mp4", ("a video", None, None)),
+        ("make.sh", ("", None, None)),
+    ],
+)
+def test_pictures_are_measured(name: str, expected: tuple[str, int | None, int | None]) -> None:
+    """JPEG and the three kinds of WebP tell their pixels; what is none of them is named as far as it is known."""
+    data = (MEDIA / name).read_bytes()
+    found = facts(data)
+    assert (found.kind, found.width, found.height) == expected
+    assert found.size == len(data)
+
+
+@pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2, 0xC9])
+def test_a_frame_is_found_behind_everything_else(marker: int) -> None:
+    """Thumbnails in a comment, filling bytes, restart markers and tables are passed over; progressive frames count too."""
+    thumbnail = b"\xff\xd8\xff\xc0\0\x11\x08\0\x10\0\x10"
+    data = (
+        b"\xff\xd8\xff\xe1"
+        + (2 + len(thumbnail)).to_bytes(2)
+        + thumbnail
+        + b"\xff\xff\xff\xd0\xff\x01\xff\xc4\0\4ab"
+        + bytes([0xFF, marker])
+        + b"\0\x11\x08\x07\x80\x04\x38\3"
+    )
+    assert (facts(data).width, facts(data).height) == (1080, 1920)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8\xff",
+        b"\xff\xd8\xff\xda\0\x08" + bytes(20),
+        b"\xff\xd8\xff\xd9" + bytes(20),
+        b"\xff\xd8\xff\xe0\0\x04ab" + bytes(20),
+        b"\xff\xd8\xff\xc0\0\x11\x08\0\0\0\x10\3" + bytes(20),
+        b"\xff\xd8" + b"\xff" * 30_000,
+        b"RIFF\0\0\0\0WEBPVP8 " + bytes(9),
+        b"RIFF\0\0\0\0WEBPVP8 " + bytes(40),
+        b"RIFF\0\0\0\0WEBPVP8L" + bytes(40),
+        b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01*\0\0\1\0",
+        b"RIFF\0\0\0\0WEBPXXXX" + bytes(40),
+    ],
+)
+def test_a_picture_that_cannot_be_measured_has_no_pixels(data: bytes) -> None:
+    """Cut, damaged or endless headers leave the size unknown, which is no reason to refuse."""
+    found = facts(data)
+    assert found.kind in ("a JPEG picture", "a WebP picture")
+    assert (found.width, found.height) == (None, None)
+
+
+@given(
+    st.sampled_from([b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\0WEBPVP8L", b""]), st.binary(max_size=99)
+)
+def test_any_bytes_are_a_picture_or_none(head: bytes, tail: bytes) -> None:
+    """Whatever the bytes, both sides are known and positive, or neither is."""
+    found = facts(head + tail)
+    assert (found.width is None) == (found.height is None)
+    assert found.width is None or (found.width > 0 and found.height)

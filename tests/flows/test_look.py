@@ -1,0 +1,465 @@
+"""Looking before posting: a wrong video or picture never begins a post, and a URL is asked for only where that is wanted."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, evolve
+
+from tiktok_adapters.media import MediaInfoProbe, ThreadedProbe
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
+from tiktok_core import (
+    CreatorInfo,
+    InvalidPost,
+    PhotoPost,
+    Request,
+    Response,
+    SourceChanged,
+    Stage,
+    VideoFacts,
+    VideoPost,
+)
+from tiktok_core.blocking import lift_probe, lift_transport
+
+MEDIA = Path(__file__).parents[1] / "media"
+SELF_ONLY = {"privacy_level": "SELF_ONLY"}
+PREFIX = "https://media.example.com/p/"
+WRONG_VIDEOS = {
+    "15fps.mp4": "the frame rate is 15 a second; TikTok takes 23 to 60",
+    "5000-wide.mp4": "the width is 5000 pixels; TikTok takes 360 to 4096",
+    "renamed.mp4": "the file is a JPEG picture; TikTok takes MP4, MOV and WebM videos",
+    "cut-index.mp4": "the file is cut off: it has 1,500 bytes, and its own layout promises",
+    "cut-frames.mp4": "the file is cut off: it has 4,000 bytes, and its own layout promises 8,555",
+    "cut.webm": "the file is cut off: it has 1,000 bytes, and its own layout promises 4,274",
+    "mpeg4.mp4": "the codec is MPEG-4 Visual",
+    "sound.m4a": "the file is an MPEG-4 sound",
+    "eleven-minutes.mp4": "it lasts 660.0 s; TikTok takes at most 600 s",
+}
+WRONG_PICTURES = {
+    "square.png": "square.png: the file is a PNG picture; TikTok takes JPEG and WebP",
+    "1254.jpg": "1254.jpg: the picture has 1254 x 1254 pixels; TikTok takes up to 1080p",
+    "heavy.jpg": "heavy.jpg: the file has 21,000,000 bytes; TikTok takes at most 20 MB (20,971,520)",
+}
+
+
+def context(bench: Any) -> Any:
+    """Return the face that has a context, in either world."""
+    return getattr(bench.tiktok, "_face", bench.tiktok)
+
+
+@pytest.fixture
+def looking(bench: Any) -> Any:
+    """Give a client of each world that looks into videos."""
+    probe: Any = MediaInfoProbe()
+    face = context(bench)
+    face._context = evolve(face._context, probe=lift_probe(probe) if face is not bench.tiktok else ThreadedProbe(probe))
+    return bench
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Give a folder of pictures, one of which has 21 MB."""
+    for name in ("good.jpg", "good.webp", "square.png", "1254.jpg"):
+        shutil.copy(MEDIA / name, tmp_path)
+    (tmp_path / "heavy.jpg").write_bytes((MEDIA / "good.jpg").read_bytes().ljust(21_000_000, b"\0"))
+    return tmp_path
+
+
+@define
+class Server:
+    """A media server in memory, in front of TikTok.
+
+    Attributes:
+        files: what lies below `PREFIX`.
+        asked: the requests for it.
+        answer: in place of the usual one, if given.
+    """
+
+    files: dict[str, bytes]
+    asked: list[Request]
+    answer: Callable[[Request], Response] | None = None
+
+    def handle(self, request: Request) -> Response:
+        """Answer as a server does that knows ranges."""
+        self.asked.append(request)
+        if self.answer is not None:
+            return self.answer(request)
+        data = self.files.get(request.url.removeprefix(PREFIX))
+        if data is None:
+            return Response(404)
+        first, last = (int(word) for word in request.headers["Range"].removeprefix("bytes=").split("-"))
+        part = data[first : last + 1]
+        return Response(206, {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(data)}"}, part)
+
+
+@pytest.fixture
+def server(bench: Any) -> Iterator[Server]:
+    """Put a media server beside TikTok."""
+    files = {path.name: path.read_bytes() for path in MEDIA.iterdir()}
+    served = Server({**files, "heavy.jpg": files["good.jpg"].ljust(21_000_000, b"\0")}, [])
+    face = context(bench)
+
+    def handle(request: Request) -> Response:
+        return served.handle(request) if request.url.startswith(PREFIX) else bench.sim.handle(request)
+
+    face._context = evolve(face._context, transport=lift_transport(FakeTransport(handle)))
+    return served
+
+
+def refused(error: InvalidPost) -> dict[str, str]:
+    """Return what was said, by field; each field once."""
+    found = {problem.field: problem.message for problem in error.problems}
+    assert len(found) == len(error.problems)
+    return found
+
+
+@pytest.mark.parametrize("name", WRONG_VIDEOS)
+def test_a_wrong_video_never_begins(looking: Any, name: str) -> None:
+    """The figure is told with its limit, TikTok is asked nothing, and the journal stays empty."""
+    account = looking.signed_in()
+    asked = len(looking.sim.log)
+    with pytest.raises(InvalidPost) as caught:
+        looking.run(account.post_video(MEDIA / name, **SELF_ONLY))
+    assert any(problem.message.startswith(WRONG_VIDEOS[name]) for problem in caught.value.problems)
+    assert {problem.field for problem in caught.value.problems} == {"video"}
+    assert len(looking.sim.log) == asked
+    assert looking.run(account.posts()) == ()
+
+
+def test_a_wrong_video_is_refused_in_time(looking: Any) -> None:
+    """With the library loaded, a look takes far less than the 300 ms that a refusal may take."""
+    account = looking.signed_in()
+    for _ in range(2):
+        began = time.perf_counter()
+        for name in WRONG_VIDEOS:
+            with pytest.raises(InvalidPost):
+                looking.run(account.post_video(MEDIA / name, **SELF_ONLY))
+        took = time.perf_counter() - began
+    assert took < 0.3 * len(WRONG_VIDEOS)
+
+
+@pytest.mark.parametrize("name", ["good.mp4", "index-first.mp4", "fragmented.mp4", "h265.mov", "vp9.webm", "live.webm"])
+def test_a_good_video_is_posted(looking: Any, name: str) -> None:
+    """A look keeps no good film from being posted, whatever its container, and the bytes arrive as they are."""
+    done = looking.run(looking.signed_in().post_video(MEDIA / name, **SELF_ONLY))
+    assert looking.sim.post(done.publish_id).bytes_received == (MEDIA / name).stat().st_size
+
+
+def test_everything_wrong_with_file_and_settings_comes_at_once(looking: Any) -> None:
+    """Frame rate, duration, title and level are four problems of one error."""
+    with pytest.raises(InvalidPost) as caught:
+        looking.run(looking.signed_in().post_video(MEDIA / "eleven-minutes.mp4", title="x" * 2_201))
+    assert sorted(problem.field for problem in caught.value.problems) == ["privacy_level", "title", "video", "video"]
+
+
+def test_a_video_too_long_for_this_creator_never_begins(looking: Any) -> None:
+    """The creator's own longest duration counts, as TikTok tells it just before the init; a key can be used again."""
+    looking.sim.creator.max_video_post_duration_sec = 3
+    account = looking.signed_in()
+    with pytest.raises(InvalidPost, match=r"it lasts 5.0 s; this creator may post at most 3 s"):
+        looking.run(account.post_video(MEDIA / "good.mp4", key="k", **SELF_ONLY))
+    assert looking.sim.count("video_init") == 0
+    assert [record.stage for record in looking.run(account.posts())] == [Stage.ABANDONED]
+    looking.sim.creator.max_video_post_duration_sec = 300
+    assert looking.run(account.post_video(MEDIA / "good.mp4", key="k", **SELF_ONLY)).is_final
+
+
+def test_a_draft_may_be_longer_than_the_creators_posts(looking: Any) -> None:
+    """A draft is trimmed in the app, so nobody is asked for this creator's limit."""
+    looking.sim.creator.max_video_post_duration_sec = 3
+    assert looking.run(looking.signed_in().post_video(MEDIA / "good.mp4", draft=True)).is_final
+    assert looking.sim.count("creator_info") == 0
+
+
+def test_a_client_that_does_not_look_posts_what_it_is_given(bench: Any) -> None:
+    """Without a probe the frame rate is TikTok's to judge; but a film that is cut off is refused all the same."""
+    account = bench.signed_in()
+    assert bench.run(account.post_video(MEDIA / "15fps.mp4", **SELF_ONLY)).is_final
+    with pytest.raises(InvalidPost, match="cut off"):
+        bench.run(account.post_video(MEDIA / "cut-index.mp4", **SELF_ONLY))
+
+
+def test_a_file_that_is_gone_before_its_turn_waits_for_it(looking: Any, tmp_path: Path) -> None:
+    """What was planned and cannot be looked at any more is neither begun nor given up."""
+    account = looking.signed_in()
+    shutil.copy(MEDIA / "good.mp4", tmp_path / "clip.mp4")
+    looking.sim.faults.add("creator_infox9=unreachable")
+    with pytest.raises(Exception, match="creator_info"):
+        looking.run(account.post_video(tmp_path / "clip.mp4", key="k", **SELF_ONLY))
+    looking.sim.faults.clear()
+    (tmp_path / "clip.mp4").rename(tmp_path / "moved.mp4")
+    with pytest.raises(SourceChanged, match="there is no file"):
+        looking.run(account.resume("k"))
+    assert looking.sim.count("video_init") == 0
+    (tmp_path / "moved.mp4").rename(tmp_path / "clip.mp4")
+    assert looking.run(account.resume("k")).is_final
+
+
+def test_a_rate_that_varies_is_warned_of(looking: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody can tell whether TikTok takes it, so it is posted, and said."""
+    assert looking.run(looking.signed_in().post_video(MEDIA / "varying.mp4", **SELF_ONLY)).is_final
+    assert any("it varies" in record.getMessage() for record in caplog.records)
+
+
+def test_what_is_known_of_the_creator_can_be_held_against_a_video_without_asking(looking: Any) -> None:
+    """`check_video` with the creator info of an export page finds what `post_video` would, and asks TikTok nothing."""
+    creator = CreatorInfo(privacy_level_options=("SELF_ONLY",), max_video_post_duration_sec=3)
+    post = VideoPost(privacy_level="PUBLIC_TO_EVERYONE")
+    with pytest.raises(InvalidPost) as caught:
+        looking.run(looking.tiktok.check_video(MEDIA / "good.mp4", post, creator=creator))
+    assert set(refused(caught.value)) == {"privacy_level", "video"}
+    draft = evolve(post, draft=True, privacy_level=None)
+    with pytest.raises(InvalidPost) as caught:
+        looking.run(looking.tiktok.check_video(MEDIA / "good.mp4", draft, creator=creator))
+    assert set(refused(caught.value)) == {"video"}
+    assert not looking.sim.log
+
+
+# --- Pictures --------------------------------------------------------------------------------------------------------
+
+
+def photos(*names: str) -> PhotoPost:
+    """Return a private post of these pictures below `PREFIX`."""
+    return PhotoPost(photo_images=tuple(f"{PREFIX}{name}" for name in names), privacy_level="SELF_ONLY")
+
+
+@pytest.mark.parametrize("name", WRONG_PICTURES)
+def test_the_wrong_picture_of_a_carousel_is_named(bench: Any, pictures: Path, name: str) -> None:
+    """Of four pictures the wrong one is told by its place and name, in time, and without any extra."""
+    names = ("good.jpg", "good.webp", name, "good.jpg")
+    began = time.perf_counter()
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(photos(*names), files=[pictures / one for one in names]))
+    assert time.perf_counter() - began < 0.3
+    assert set(refused(caught.value)) == {"photo_images[2]"}
+    assert WRONG_PICTURES[name] in refused(caught.value)["photo_images[2]"]
+
+
+def test_pictures_may_be_sources_and_paths(bench: Any, pictures: Path) -> None:
+    """Good ones pass, whatever gives their bytes."""
+    files = [str(pictures / "good.jpg"), BytesSource((MEDIA / "good.webp").read_bytes())]
+    assert bench.run(bench.tiktok.check_photos(photos("1.jpg", "2.webp"), files=files)).is_pulled
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[BytesSource(b"GIF89a")]))
+    assert refused(caught.value) == {"photo_images[0]": "the file is a GIF picture; TikTok takes JPEG and WebP"}
+
+
+def test_every_problem_of_a_carousel_comes_at_once(bench: Any, pictures: Path) -> None:
+    """Settings, a missing file, a wrong picture, and files that do not match the photos: all in one error."""
+    post = evolve(photos("1.jpg", "2.jpg"), title="x" * 91)
+    files = [pictures / "none.jpg", pictures / "square.png", pictures / "good.jpg"]
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(post, files=files, creator=CreatorInfo(privacy_level_options=("X",))))
+    assert set(refused(caught.value)) == {"title", "privacy_level", "files", "photo_images[0]", "photo_images[1]"}
+    assert "there is no file" in refused(caught.value)["photo_images[0]"]
+
+
+def test_a_long_picture_is_warned_of(bench: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A picture that one reading of 1080p allows is not refused."""
+    data = bytearray((MEDIA / "good.jpg").read_bytes())
+    frame = data.index(b"\xff\xc0") + 5
+    data[frame : frame + 2] = (2400).to_bytes(2)
+    bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[BytesSource(bytes(data))]))
+    assert any("1080 x 2400" in record.getMessage() for record in caplog.records)
+
+
+# --- URLs ------------------------------------------------------------------------------------------------------------
+
+
+def test_no_url_is_asked_for_unless_wanted(bench: Any, server: Server) -> None:
+    """Posting and checking leave media servers alone: TikTok pulls, this library does not."""
+    account = bench.signed_in()
+    bench.run(bench.tiktok.check_video(f"{PREFIX}good.mp4", VideoPost(**SELF_ONLY)))
+    bench.run(bench.tiktok.check_photos(photos("good.jpg")))
+    bench.run(account.post_video(f"{PREFIX}good.mp4", **SELF_ONLY))
+    bench.run(account.post_photos([f"{PREFIX}good.jpg"], **SELF_ONLY))
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("name", ["good.mp4", "h265.mov", "vp9.webm", "live.webm", "index-first.mp4"])
+def test_a_good_url_passes_a_wanted_look(bench: Any, server: Server, name: str) -> None:
+    """One question for a few bytes, without a token."""
+    bench.run(bench.tiktok.check_video(f"{PREFIX}{name}", VideoPost(**SELF_ONLY), fetch=True))
+    request = server.asked[-1]
+    assert (request.method, request.headers["Range"]) == ("GET", "bytes=0-63")
+    assert not {name.lower() for name in request.headers} & {"authorization", "cookie"}
+
+
+def test_good_pictures_pass_a_wanted_look(bench: Any, server: Server) -> None:
+    """Each picture is asked for once."""
+    post = photos("good.jpg", "good.webp", "animated.webp", "lossless.webp")
+    assert bench.run(bench.tiktok.check_photos(post, fetch=True)).post == post
+    assert [request.url for request in server.asked] == list(post.photo_images)
+
+
+def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> None:
+    """What lies behind each URL is looked at as a file would be, its size by the server's word."""
+    post = photos("good.jpg", "1254.jpg", "square.png", "heavy.jpg", "none.jpg", "make.sh")
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(post, fetch=True))
+    said = refused(caught.value)
+    assert set(said) == {f"photo_images[{index}]" for index in range(1, 6)}
+    for index, word in enumerate(("1254 x 1254", "PNG", "21,000,000", "HTTP 404", "no picture"), 1):
+        assert word in said[f"photo_images[{index}]"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            Response(302, {"Location": "https://elsewhere.example/"}),
+            "sends elsewhere (HTTP 302), and TikTok follows no",
+        ),
+        (Response(403), "its server answers HTTP 403"),
+        (Response(500), "its server answers HTTP 500"),
+        (Response(204), "its server answers HTTP 204"),
+        (
+            Response(200, {"Content-Length": "8555"}, (MEDIA / "good.mp4").read_bytes()),
+            "no part of a file by itself",
+        ),
+        (
+            Response(206, {"Content-Range": "bytes 0-63/*"}, (MEDIA / "good.mp4").read_bytes()[:64]),
+            "how long the file is",
+        ),
+        (
+            Response(206, {"Content-Range": "bytes 0-63/5000000000"}, (MEDIA / "good.mp4").read_bytes()[:64]),
+            "at most 4 GB",
+        ),
+        (Response(206, {"Content-Range": "bytes 0-2/3"}, b"GIF"), "is not known to be a video"),
+        (Response(206, {"Content-Range": "bytes 0-5/9999"}, b"GIF89a"), "a GIF picture"),
+        (
+            Response(206, {"Content-Range": "bytes 0-63/1500"}, (MEDIA / "index-first.mp4").read_bytes()[:64]),
+            "is cut off",
+        ),
+    ],
+)
+def test_what_keeps_tiktok_from_pulling_is_told(bench: Any, server: Server, answer: Response, sentence: str) -> None:
+    """Redirects, refusals, missing lengths and wrong files are each one sentence about the URL; nobody else is asked."""
+    server.answer = lambda _: answer
+    url = f"{PREFIX}clip" if "known" in sentence else f"{PREFIX}clip.mp4"
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_video(url, VideoPost(**SELF_ONLY), fetch=True))
+    assert sentence in refused(caught.value)["video_url"]
+    assert len(server.asked) == 1
+    assert not bench.sim.log
+
+
+def test_a_server_out_of_reach_is_told(bench: Any, server: Server) -> None:
+    """Repeated as any reading call is, and then a problem of the URL, whose query stays untold."""
+
+    def drop(_: Request) -> Response:
+        raise ConnectionDropped(sent=False, reason="the host is out of reach")
+
+    server.answer = drop
+    with pytest.raises(InvalidPost, match="out of reach") as caught:
+        bench.run(bench.tiktok.check_video(f"{PREFIX}clip.mp4?sig=secret", VideoPost(**SELF_ONLY), fetch=True))
+    assert "secret" not in str(caught.value)
+
+
+def test_only_a_well_spelled_url_of_a_listed_property_is_asked_for(bench: Any, server: Server) -> None:
+    """An address, another's domain or a path outside the listed prefix is refused without a question to anybody."""
+    face = context(bench)
+    face._context = evolve(
+        face._context, app=evolve(face._context.app, verified_urls=[f"{PREFIX}mine/", "static.example.com"])
+    )
+    check = bench.tiktok.check_video
+    for url, word in (
+        (f"{PREFIX}clip.mp4", "under none of the URL properties"),
+        ("https://elsewhere.example/clip.mp4", "under none of the URL properties"),
+        ("https://127.0.0.1/clip.mp4", "not from the address"),
+    ):
+        with pytest.raises(InvalidPost, match=word):
+            bench.run(check(url, VideoPost(**SELF_ONLY), fetch=True))
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(photos("a.jpg", "mine/b.jpg", "c.jpg")))
+    assert set(refused(caught.value)) == {"photo_images[0]", "photo_images[2]"}
+    assert server.asked == []
+    account = bench.signed_in()
+    with pytest.raises(InvalidPost, match="URL properties"):
+        bench.run(account.post_video(f"{PREFIX}clip.mp4", **SELF_ONLY))
+    assert bench.run(account.post_video(f"{PREFIX}mine/clip.mp4", **SELF_ONLY)).publish_id
+
+
+def test_a_probe_that_must_be_awaited_is_refused_by_the_blocking_client() -> None:
+    """As every other port of the wrong family is."""
+
+    class Awaited:
+        async def facts(self, source: object, /) -> VideoFacts:
+            return VideoFacts()
+
+    with pytest.raises(TypeError, match="coroutine"):
+        lift_probe(Awaited())  # type: ignore[arg-type]
+
+
+@define
+class Rerouted:
+    """Sends what is meant for `PREFIX` to a server on loopback, over a real socket."""
+
+    port: int
+    inner: Urllib3Transport
+
+    def send(self, request: Request, /) -> Response:
+        """As `Transport.send`."""
+        url = request.url.replace(PREFIX, f"http://127.0.0.1:{self.port}/")
+        return self.inner.send(evolve(request, url=url))
+
+    def close(self) -> None:
+        """As `Transport.close`."""
+        self.inner.close()
+
+
+@pytest.fixture
+def socket_server(bench: Any) -> Iterator[list[str]]:
+    """Serve pictures on loopback to the client of the bench; give the paths that were asked for."""
+    asked: list[str] = []
+    good = (MEDIA / "good.jpg").read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if self.path == "/moved.jpg":
+                self.answer(307, b"", Location=f"http://127.0.0.1:{self.server.server_port}/good.jpg")
+            elif self.path == "/whole.jpg":
+                self.answer(200, good.ljust(3_000_000, b"\0"))
+            else:
+                first, last = (int(word) for word in self.headers["Range"].removeprefix("bytes=").split("-"))
+                part = good[first : last + 1]
+                self.answer(206, part, **{"Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(good)}"})
+
+        def answer(self, status: int, body: bytes, **headers: str) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, Urllib3Transport() as transport:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        face = context(bench)
+        face._context = evolve(face._context, transport=lift_transport(Rerouted(server.server_port, transport)))
+        yield asked
+        server.shutdown()
+        thread.join()
+
+
+def test_over_a_socket_a_picture_is_looked_at_and_no_redirect_followed(bench: Any, socket_server: list[str]) -> None:
+    """A range is enough, a whole file is cut short, and where a redirect leads nobody goes."""
+    assert bench.run(bench.tiktok.check_photos(photos("good.jpg"), fetch=True)).is_pulled
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(photos("moved.jpg", "whole.jpg"), fetch=True))
+    assert "no redirect" in refused(caught.value)["photo_images[0]"]
+    assert "no part of a file by itself" in refused(caught.value)["photo_images[1]"]
+    assert socket_server == ["/good.jpg", "/moved.jpg", "/whole.jpg"]

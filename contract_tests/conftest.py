@@ -9,7 +9,6 @@ for module in (
     "journal_model",
     "journals",
     "probes",
-    "probes",
     "sources",
     "stores",
     "tiktok",

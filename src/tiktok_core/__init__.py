@@ -15,9 +15,23 @@ if TYPE_CHECKING:
     from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
     from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
     from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
+    from tiktok_core.domain.events import (
+        AuthorizationRemoved,
+        DownloadReady,
+        DraftDelivered,
+        Event,
+        Ping,
+        PostComplete,
+        PostEvent,
+        PostFailed,
+        PostNoLongerPublic,
+        PostPublic,
+        UnknownEvent,
+        VideoKitEvent,
+    )
     from tiktok_core.domain.export import ExportForm
     from tiktok_core.domain.journal import Record, Stage, Wish
-    from tiktok_core.domain.library import UserInfo
+    from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
     from tiktok_core.domain.media import VideoFacts
     from tiktok_core.domain.pkce import ChallengeEncoding
     from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -49,6 +63,7 @@ if TYPE_CHECKING:
         SignInFailed,
         SignInRequired,
         SourceChanged,
+        StaleWebhook,
         StateMismatch,
         StillProcessing,
         StoreError,
@@ -59,8 +74,10 @@ if TYPE_CHECKING:
         UnexpectedResponse,
         UploadError,
         UploadExpired,
+        WebhookRejected,
     )
     from tiktok_core.wire.http import FileSlice, Request, Response, Source
+    from tiktok_core.wire.webhooks import verify_webhook
 
 __all__ = [
     "DEFAULT_SCOPES",
@@ -73,15 +90,20 @@ __all__ = [
     "AsyncAccount",
     "AsyncTikTok",
     "Authorization",
+    "AuthorizationRemoved",
     "ChallengeEncoding",
     "ChunkPlan",
     "ClientToken",
     "CreatorInfo",
+    "DownloadReady",
+    "DraftDelivered",
     "Endpoints",
+    "Event",
     "Explanation",
     "ExportForm",
     "FileSlice",
     "ForeignUploadHost",
+    "FoundPost",
     "GrantRejected",
     "Interrupted",
     "InvalidInput",
@@ -91,6 +113,12 @@ __all__ = [
     "NotSent",
     "OutcomeUnknown",
     "PhotoPost",
+    "Ping",
+    "PostComplete",
+    "PostEvent",
+    "PostFailed",
+    "PostNoLongerPublic",
+    "PostPublic",
     "PostingRefused",
     "PrivacyLevel",
     "Problem",
@@ -114,6 +142,7 @@ __all__ = [
     "Source",
     "SourceChanged",
     "Stage",
+    "StaleWebhook",
     "StateMismatch",
     "Step",
     "StillProcessing",
@@ -125,16 +154,22 @@ __all__ = [
     "TransportError",
     "UnexpectedRedirect",
     "UnexpectedResponse",
+    "UnknownEvent",
     "UploadError",
     "UploadExpired",
     "UserInfo",
+    "Video",
     "VideoFacts",
+    "VideoKitEvent",
+    "VideoPage",
     "VideoPost",
+    "WebhookRejected",
     "Wish",
     "__version__",
     "explain",
     "fallback_plans",
     "plan_chunks",
+    "verify_webhook",
 ]
 
 # From the light to the heavy: to import this package costs next to nothing, and a name brings what it stands on.
@@ -151,10 +186,12 @@ _ROOMS = (
     "domain.posts",
     "domain.export",
     "domain.publishing",
+    "domain.events",
     "domain.sign_in",
     "domain.qr",
     "domain.library",
     "domain.journal",
+    "wire.webhooks",
     "account",
     "client",
     "blocking",

@@ -5,7 +5,7 @@
 """
 
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -15,8 +15,10 @@ from tiktok_core.account import AsyncAccount
 from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.journal import Record
+from tiktok_core.domain.library import Video
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
+from tiktok_core.flows.library import AsyncVideos
 from tiktok_core.ports import Clock, HasPath, Journal, Pacer, Probe, Protect, Source, TokenStore, Transport, UploadSlots
 from tiktok_core.wire.http import Request, Response
 
@@ -274,6 +276,26 @@ def passing_as(
     return run
 
 
+class Videos(Mirror[AsyncVideos], Iterator[Video]):
+    """The public videos, the newest first, asked for page by page as they are needed."""
+
+    @property
+    def cursor(self) -> int | None:
+        """Where to go on in another walk (ms), also after an error; None at the beginning and after the last video."""
+        return self._face.cursor
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all have been given."""
+        return self._face.is_done
+
+    def __next__(self) -> Video:
+        try:
+            return drive(self._face.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
 class Account(Mirror[AsyncAccount]):
     """One signed-in person, in whose name posts are made."""
 
@@ -286,6 +308,11 @@ class Account(Mirror[AsyncAccount]):
     with_options = passing_as(AsyncAccount.with_options, lambda face: Account(face))  # noqa: PLW0108
     creator_info = blocking(AsyncAccount.creator_info)
     user_info = blocking(AsyncAccount.user_info)
+    videos = passing_as(AsyncAccount.videos, Videos)
+    video_page = blocking(AsyncAccount.video_page)
+    query_videos = blocking(AsyncAccount.query_videos)
+    find_post = blocking(AsyncAccount.find_post)
+    cancel = blocking(AsyncAccount.cancel)
     post_video = blocking(AsyncAccount.post_video)
     post_photos = blocking(AsyncAccount.post_photos)
     resume = blocking(AsyncAccount.resume)
@@ -379,6 +406,8 @@ class TikTok(Mirror[AsyncTikTok]):
     authorization = passing(AsyncTikTok.authorization)
     check_video = blocking(AsyncTikTok.check_video)
     check_photos = blocking(AsyncTikTok.check_photos)
+    verify_webhook = passing(AsyncTikTok.verify_webhook)
+    received = blocking(AsyncTikTok.received)
     sign_in = blocking_as(AsyncTikTok.sign_in, Account)
     sign_in_with_code = blocking_as(AsyncTikTok.sign_in_with_code, Account)
     qr_code = blocking(AsyncTikTok.qr_code)

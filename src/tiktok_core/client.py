@@ -6,14 +6,17 @@ Each method is a line or two over a flow; `blocking` shows the same without `awa
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any, NoReturn, Self, TypeVar
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.events import Event, PostEvent
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.qr import QrCheck, QrCode
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.sign_in import Authorization
@@ -22,6 +25,7 @@ from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.pace import OwnPacer
+from tiktok_core.flows.receive import receive
 from tiktok_core.flows.wish import photo_wish, video_wish
 from tiktok_core.ports import (
     AsyncClock,
@@ -35,6 +39,7 @@ from tiktok_core.ports import (
     HasPath,
     Source,
 )
+from tiktok_core.wire.webhooks import TOLERANCE, verify_webhook
 
 __all__ = ["AsyncTikTok"]
 
@@ -287,6 +292,38 @@ class AsyncTikTok:
             InvalidPost: every problem at once, each with the picture that it is about (`photo_images[3]`).
         """
         return await photo_wish(self._context, post, files=files, creator=creator, fetch=fetch)
+
+    def verify_webhook(
+        self, body: bytes, signature: str | None, *, received_at: datetime | None = None, tolerance: float = TOLERANCE
+    ) -> Event:
+        """Return the event of a webhook, once it is certain that TikTok sent it. To be given the bytes as they came.
+
+        Args:
+            body: the request's body, byte for byte.
+            signature: the header `TikTok-Signature`.
+            received_at: when it came, where it has waited in a queue since; now unless given.
+            tolerance: seconds by which the signature's time may differ from that, either way.
+
+        Source: developers.tiktok.com/doc/webhooks-verification.
+
+        Raises:
+            WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
+            StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
+            TypeError: the body is not bytes.
+        """
+        now = received_at or self._context.clock.now()
+        return verify_webhook(self._context.app, body, signature, now=now, tolerance=tolerance)
+
+    async def received(self, event: Event) -> Publication | None:
+        """Let the journal know what an event tells of a post, so that whoever follows the post need not ask any longer.
+
+        Returns:
+            The post as it is known now; None where the event is about none of the journal's posts.
+
+        Raises:
+            StoreError: the journal cannot be read or written.
+        """
+        return await receive(self._context, event) if isinstance(event, PostEvent) else None
 
     async def account(self, open_id: str | None = None) -> AsyncAccount:
         """Return an account that is signed in: the one named, the client's own, or the only one.

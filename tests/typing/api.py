@@ -14,6 +14,8 @@ from tiktok_core import (
     ClientToken,
     CreatorInfo,
     Explanation,
+    ExportForm,
+    PhotoPost,
     PrivacyLevel,
     Progress,
     Publication,
@@ -22,6 +24,9 @@ from tiktok_core import (
     TikTok,
     Tokens,
     UserInfo,
+    VideoFacts,
+    VideoPost,
+    Wish,
     explain,
     plan_chunks,
 )
@@ -63,6 +68,8 @@ def blocking_face() -> None:
             Path("clip.mp4"), title="Hello", privacy_level=PrivacyLevel.SELF_ONLY, on_progress=shown
         )
         assert_type(done, Publication)
+        assert_type(tiktok.check_video("clip.mp4", VideoPost(title="Hello"), creator=account.creator_info()), Wish)
+        assert_type(tiktok.check_photos(PhotoPost(photo_images=()), files=[Path("1.jpg")], fetch=True), Wish)
         assert_type(account.post_photos(["https://media.example.com/1.jpg"], draft=True), Publication)
         assert_type(account.publish_status("v_pub"), Publication)
         assert_type(account.wait("v_pub"), Publication)
@@ -87,6 +94,14 @@ async def asynchronous_face() -> None:
 
 def values() -> None:
     """Use the values and plain functions."""
+    form = ExportForm(CreatorInfo(), facts=VideoFacts(duration=3.5)).choose(
+        privacy_level="SELF_ONLY", is_disclosed=True
+    )
+    assert_type(form, ExportForm)
+    assert_type([option.is_disabled for option in form.privacy_options], list[bool])
+    assert_type(form.declaration.links, tuple[tuple[str, str], ...])
+    assert_type(form.video_post(), VideoPost)
+    assert_type(form.photo_post(("https://media.example.com/1.jpg",)), PhotoPost)
     assert_type(plan_chunks(50_000_123, 10_000_000), ChunkPlan)
     assert_type(explain("internal_error"), Explanation | None)
     for first, last in plan_chunks(70_000_000).ranges():
@@ -99,4 +114,5 @@ def misuse(account: Account) -> None:
     account.post_video()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     account.post_video("clip.mp4", titel="Hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     account.post_video("clip.mp4", title=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ExportForm(CreatorInfo()).choose(allow_comments=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     account.post_video("clip.mp4", "Hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

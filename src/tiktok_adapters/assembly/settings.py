@@ -33,6 +33,7 @@ VARIABLES: Final = {
     "auth_url": "TIKTOK_AUTH_URL",
     "home": "TIKTOK_HOME",
     "account": "TIKTOK_ACCOUNT",
+    "verified_urls": "TIKTOK_VERIFIED_URLS",
     "log": "TIKTOK_LOG",
 }
 PORTAL_FIELDS: Final = {
@@ -58,6 +59,7 @@ class Settings:
         api_url: the API host.
         auth_url: the authorization page.
         account: the account to use where several are signed in; None for the only one.
+        verified_urls: the portal's verified URL properties, with blanks or commas between them.
         log: a level of the log; None for no log.
         origins: where each setting came from, in words; a setting that has its default has none.
     """
@@ -69,6 +71,7 @@ class Settings:
     api_url: str = DEFAULTS.api_url
     auth_url: str = DEFAULTS.auth_url
     account: str | None = None
+    verified_urls: str = ""
     log: str | None = None
     origins: Mapping[str, str] = field(factory=dict)
 
@@ -107,7 +110,8 @@ class Settings:
         whole = {name: value or PASSABLE[name] for name, value in given.items()}
         # What stands in must not meet the rules of a kind that was chosen for the real one.
         chosen = kind if self.redirect_uri else None
-        app = self._tried(problems, lambda: App(**whole, kind=chosen))
+        verified = self.verified_urls.replace(",", " ").split()
+        app = self._tried(problems, lambda: App(**whole, kind=chosen, verified_urls=verified))
         endpoints = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
         if problems or app is None or endpoints is None:
             raise InvalidSettings(tuple(problems))

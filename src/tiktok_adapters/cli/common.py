@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -112,21 +113,29 @@ def settings() -> "Settings":
     import logging  # noqa: PLC0415
 
     warnings = logging.Handler(logging.WARNING)
-    warnings.emit = _say_warning  # type: ignore[method-assign]  # a handler of one line needs no class
+    warnings.emit = partial(_say_warning, set[str]())  # type: ignore[method-assign]  # a handler of one line needs no class
     logging.getLogger("tiktok_core").handlers[:] = [warnings]
     if found.log:
         logging.basicConfig(level=found.log, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     return found
 
 
-def _say_warning(record: "LogRecord") -> None:
-    # A person who watches a command stand still for a minute wants to know why; of short waits nobody does.
-    if getattr(record, "pause", LONG_WAIT) >= LONG_WAIT:
-        say(record.getMessage())
+def _say_warning(said: set[str], record: "LogRecord") -> None:
+    # A person who watches a command stand still for a minute wants to know why; of short waits nobody does. Of a file it
+    # is told once, though it is looked at before the sign-in and again before the post.
+    sentence, pause = record.getMessage(), getattr(record, "pause", None)
+    if (pause is None and sentence not in said) or (pause is not None and pause >= LONG_WAIT):
+        said.add(sentence)
+        say(sentence)
 
 
-def client(found: "Settings", kind: str | None = None) -> "TikTok":
+def client(found: "Settings", kind: str | None = None, *, probe: bool = True) -> "TikTok":
     """Return a client made from the settings; nothing is opened or created yet.
+
+    Args:
+        found: the settings.
+        kind: of the app, where it was chosen.
+        probe: look into videos before they are posted.
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
@@ -134,7 +143,7 @@ def client(found: "Settings", kind: str | None = None) -> "TikTok":
     from tiktok_adapters.assembly import connect  # noqa: PLC0415
 
     app, endpoints = found.checked(kind)
-    return connect(app, home=found.home, environ={}, endpoints=endpoints)
+    return connect(app, home=found.home, environ={}, endpoints=endpoints, probe=probe)
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 What belongs here: the options of a post, and the checks that come before the sign-in is looked at.
 """
 
+from functools import partial
 from typing import Any
 
 import click
 
 from tiktok_adapters.cli.common import BYTES, client, common, say, settings, signed_in
+from tiktok_adapters.cli.dry_run import show_dry_run
 from tiktok_adapters.cli.journal import chosen_key
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
@@ -36,6 +38,8 @@ aigc = click.option("--aigc", "is_aigc", is_flag=True, help="Label it as made by
 draft = click.option("--draft", is_flag=True, help="To the creator's inbox, to be finished in the app.")
 key = click.option("--key", metavar="KEY", help="Names the post: the same key never makes a second one.")
 again = click.option("--again", is_flag=True, help="Post even if the same was posted within the last hour.")
+check_url = click.option("--check-url", is_flag=True, help="Ask the URL's server whether TikTok could pull it.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show all that would be sent, and send none of it.")
 no_wait = click.option("--no-wait", is_flag=True, help="Return once TikTok has it.")
 
 
@@ -63,25 +67,43 @@ def post() -> None:
 @aigc
 @draft
 @click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given.")
+@click.option("--no-probe", is_flag=True, help="Do not look at codec, frame rate, size and duration.")
+@check_url
 @key
 @again
 @no_wait
+@dry_run
 @common
-def video(video: str, chunk_size: int | None, key: str | None, again: bool, no_wait: bool, **wishes: Any) -> None:
+def video(
+    *,
+    video: str,
+    chunk_size: int | None,
+    no_probe: bool,
+    check_url: bool,
+    key: str | None,
+    again: bool,
+    no_wait: bool,
+    dry_run: bool,
+    **wishes: Any,
+) -> None:
     """Post a video: a file, or an https URL that TikTok pulls.
 
     Example: tiktok post video clip.mp4 --title "Hello #world" --privacy SELF_ONLY
     """
     found = settings()
-    opened = client(found)
-    wish = opened.check_video(video, VideoPost(**wishes), chunk_size=chunk_size)
-    if wish.post.draft:
-        _tell_what_a_draft_drops("video", wishes)
-    with signed_in(found, opened) as account, display() as on_progress:
-        named = chosen_key(account, key, (wish.fingerprint or video, wish.post), again=again)
-        done = account.post_video(
-            video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not no_wait, **wishes
-        )
+    with client(found, probe=not no_probe) as opened:
+        check = partial(opened.check_video, video, VideoPost(**wishes), chunk_size=chunk_size)
+        wish = check(fetch=check_url)
+        if wish.post.draft:
+            _tell_what_a_draft_drops("video", wishes)
+        if dry_run:
+            show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
+            return
+        with signed_in(found, opened) as account, display() as on_progress:
+            named = chosen_key(account, key, (wish.fingerprint or video, wish.post), again=again)
+            done = account.post_video(
+                video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not no_wait, **wishes
+            )
     show_post(done)
 
 
@@ -97,31 +119,51 @@ def video(video: str, chunk_size: int | None, key: str | None, again: bool, no_w
 @brand_organic
 @aigc
 @draft
+@click.option(
+    "--file", "files", multiple=True, metavar="FILE", help="A picture as a file, to look at; one for each URL."
+)
+@check_url
 @key
 @again
 @no_wait
+@dry_run
 @common
 def photo(
-    photo_images: tuple[str, ...], no_music: bool, key: str | None, again: bool, no_wait: bool, **wishes: Any
+    *,
+    photo_images: tuple[str, ...],
+    no_music: bool,
+    files: tuple[str, ...],
+    check_url: bool,
+    key: str | None,
+    again: bool,
+    no_wait: bool,
+    dry_run: bool,
+    **wishes: Any,
 ) -> None:
     """Post 1 to 35 photos that TikTok pulls from https URLs.
 
     Example: tiktok post photo https://media.example.com/1.jpg --privacy SELF_ONLY
     """
     found = settings()
-    opened = client(found)
-    wish = opened.check_photos(PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes))
-    if wish.post.draft:
-        _tell_what_a_draft_drops("photo", {**wishes, "no_music": no_music, "title": "", "photo_cover_index": 0})
-    with signed_in(found, opened) as account, display() as on_progress:
-        done = account.post_photos(
-            photo_images,
-            auto_add_music=not no_music,
-            key=chosen_key(account, key, (wish.post,), again=again),
-            on_progress=on_progress,
-            wait=not no_wait,
-            **wishes,
+    with client(found) as opened:
+        check = partial(
+            opened.check_photos, PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes)
         )
+        wish = check(files=files, fetch=check_url)
+        if wish.post.draft:
+            _tell_what_a_draft_drops("photo", {**wishes, "no_music": no_music, "title": "", "photo_cover_index": 0})
+        if dry_run:
+            show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
+            return
+        with signed_in(found, opened) as account, display() as on_progress:
+            done = account.post_photos(
+                photo_images,
+                auto_add_music=not no_music,
+                key=chosen_key(account, key, (wish.post,), again=again),
+                on_progress=on_progress,
+                wait=not no_wait,
+                **wishes,
+            )
     show_post(done)
 
 

@@ -1,0 +1,100 @@
+"""`--dry-run`: every request that a post would send, shown in place of being sent.
+
+What belongs here: spelling the requests out, without secrets. They are made as the flows make them.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from tiktok_adapters.cli.common import say
+from tiktok_adapters.cli.output import show
+from tiktok_adapters.cli.plan import plan_document
+from tiktok_adapters.transports.common import wire_headers
+from tiktok_core import CreatorInfo, PhotoPost, Request, Secret, SignInRequired, TransportError, Wish
+from tiktok_core.wire.envelope import USER_AGENT
+from tiktok_core.wire.publishing import (
+    chunk_request,
+    creator_info_request,
+    photo_init_request,
+    status_request,
+    video_init_request,
+)
+
+if TYPE_CHECKING:
+    from tiktok_adapters.assembly import Settings
+    from tiktok_core import TikTok
+
+__all__ = ["show_dry_run"]
+
+HIDDEN: Final = Secret("***")
+UPLOAD_URL: Final = Secret("{upload_url}")
+PUBLISH_ID: Final = "{publish_id}"
+"""What only TikTok's answer to the init tells, stands in braces."""
+
+
+def show_dry_run(found: "Settings", tiktok: "TikTok", wish: Wish, check: Callable[[CreatorInfo], object]) -> None:
+    """Show what would be sent, after a look at what this creator may do, where somebody is signed in.
+
+    Args:
+        found: the settings.
+        tiktok: the client.
+        wish: what would be posted.
+        check: refuses what this creator may not post.
+    """
+    if not wish.post.draft:
+        _ask_the_creator(found, tiktok, check)
+    requests = [_document(request) for request in _requests(found, wish)]
+    plan = None if wish.plan is None else plan_document(wish.plan)
+    show(
+        {"dry_run": True, "media_type": wish.media_type, "plan": plan, "requests": requests},
+        *(line for request in requests for line in _lines(request)),
+        "This is what would be sent; none of it was.",
+    )
+
+
+def _ask_the_creator(found: "Settings", tiktok: "TikTok", check: Callable[[CreatorInfo], object]) -> None:
+    try:
+        creator = tiktok.account(found.account).creator_info()
+    except (SignInRequired, TransportError) as error:
+        say(f"What this creator may post was not checked. {error}")
+    else:
+        check(creator)
+
+
+def _requests(found: "Settings", wish: Wish) -> Iterator[Request]:
+    endpoints = found.endpoints()
+    if not wish.post.draft:
+        yield creator_info_request(endpoints, HIDDEN)
+    if isinstance(wish.post, PhotoPost):
+        yield photo_init_request(endpoints, HIDDEN, wish.post)
+    else:
+        yield video_init_request(endpoints, HIDDEN, wish.post, wish.plan or wish.video or "")
+    if wish.plan is not None and wish.video is not None and wish.media_type is not None:
+        from tiktok_adapters.sources import FileSource  # noqa: PLC0415 - a pull needs no file
+
+        with FileSource(wish.video) as source:
+            for chunk in wish.plan.ranges():
+                yield chunk_request(UPLOAD_URL, source, chunk, wish.media_type)
+    yield status_request(endpoints, HIDDEN, PUBLISH_ID)
+
+
+def _document(request: Request) -> dict[str, Any]:
+    sent = evolve(request, headers={"User-Agent": USER_AGENT, **request.headers})
+    body = request.body if isinstance(request.body, bytes) else b""
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": wire_headers(sent),
+        "body": json.loads(body) if body else None,
+    }
+
+
+def _lines(request: dict[str, Any]) -> Iterator[str]:
+    yield f"{request['method']} {request['url']}"
+    yield from (f"  {name}: {value}" for name, value in request["headers"].items())
+    if request["body"] is not None:
+        yield from (f"  {line}" for line in json.dumps(request["body"], indent=2, ensure_ascii=False).splitlines())
+    yield ""

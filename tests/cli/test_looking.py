@@ -1,0 +1,202 @@
+"""Looking before posting, from the command line: wrong media, URLs that are asked for, and a post that is only shown."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.simulator import SimulatedTikTok
+
+MEDIA = Path(__file__).parents[1] / "media"
+SELF = ("--privacy", "SELF_ONLY")
+PHOTO = "https://media.example.com/1.jpg"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Give a folder of pictures, one of which has 21 MB."""
+    shutil.copytree(MEDIA, tmp_path / "media")
+    (tmp_path / "media" / "heavy.jpg").write_bytes((MEDIA / "good.jpg").read_bytes().ljust(21_000_000, b"\0"))
+    return tmp_path / "media"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("15fps.mp4", "video: the frame rate is 15 a second; TikTok takes 23 to 60"),
+        ("5000-wide.mp4", "video: the width is 5000 pixels; TikTok takes 360 to 4096"),
+        ("renamed.mp4", "video: the file is a JPEG picture"),
+        ("cut-frames.mp4", "video: the file is cut off: it has 4,000 bytes"),
+        ("eleven-minutes.mp4", "it lasts 660.0 s; TikTok takes at most 600 s"),
+    ],
+)
+def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli: Any) -> None:
+    """Status 2, one sentence, and nobody need have signed in."""
+    result = cli("post", "video", str(MEDIA / name), *SELF)
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert sentence in result.stderr
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_video_too_long_for_the_creator_is_refused(cli: Any, sim: SimulatedTikTok) -> None:
+    """The creator's own longest duration is told before an init is sent."""
+    sim.creator.max_video_post_duration_sec = 3
+    result = cli("post", "video", str(MEDIA / "good.mp4"), *SELF)
+    assert result.exit_code == 2
+    assert "it lasts 5.0 s; this creator may post at most 3 s" in result.stderr
+    assert sim.count("video_init") == 0
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_the_look_can_be_left_out(cli: Any, sim: SimulatedTikTok) -> None:
+    """`--no-probe` leaves the figures to TikTok; a film that is cut off is refused all the same."""
+    assert cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe").exit_code == 0
+    assert len(sim.posts) == 1
+    assert "cut off" in cli("post", "video", str(MEDIA / "cut-index.mp4"), *SELF, "--no-probe").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("square.png", "a PNG picture"), ("1254.jpg", "1254 x 1254 pixels"), ("heavy.jpg", "21,000,000 bytes")],
+)
+def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures: Path) -> None:
+    """Of the files given beside the URLs, the wrong one is told by its place and name."""
+    files = [word for file in ("good.jpg", name) for word in ("--file", str(pictures / file))]
+    result = cli("post", "photo", PHOTO, PHOTO, *files, *SELF)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert f"photo_images[1]: {pictures / name}: " in result.stderr
+    assert sentence in result.stderr
+
+
+def test_refusals_take_less_than_300_ms_each(pictures: Path, cli: Any) -> None:
+    """Every wrong video and picture, in a process that has begun and loaded what it needs."""
+    wrong = [
+        *(["video", str(MEDIA / name)] for name in ("15fps.mp4", "5000-wide.mp4", "renamed.mp4", "cut-frames.mp4")),
+        *(["photo", PHOTO, "--file", str(pictures / name)] for name in ("square.png", "1254.jpg", "heavy.jpg")),
+    ]
+    cli("post", *wrong[0], *SELF)
+    for arguments in wrong:
+        began = time.perf_counter()
+        assert cli("post", *arguments, *SELF).exit_code == 2
+        assert time.perf_counter() - began < 0.3
+
+
+def test_only_verified_places_are_pulled_from(cli: Any) -> None:
+    """Where the settings list the portal's URL properties, a URL outside of them is refused; a wrong list is told."""
+    listed = {"TIKTOK_VERIFIED_URLS": "https://media.example.com/p/, other.example"}
+    result = cli("post", "photo", PHOTO, *SELF, env=listed)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "photo_images[0]: is under none of the URL properties" in result.stderr
+    wrong = cli("post", "photo", PHOTO, *SELF, env={"TIKTOK_VERIFIED_URLS": "https://media.example.com/p"})
+    assert "must end in a slash" in wrong.stderr
+    assert "TIKTOK_VERIFIED_URLS" in wrong.stderr
+
+
+def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any) -> None:
+    """`--check-url` finds that a host is not there; without it nobody looks the name up."""
+    url = "https://media.tiktok-open.invalid/1.mp4"
+    asked = cli("post", "video", url, *SELF, "--check-url", "--dry-run")
+    assert asked.exit_code == 2
+    assert "video_url: cannot be fetched from here" in asked.stderr
+    assert cli("post", "video", url, *SELF, "--dry-run").exit_code == 0
+    pictures = cli("post", "photo", "https://media.tiktok-open.invalid/1.jpg", *SELF, "--check-url")
+    assert "photo_images[0]: cannot be fetched from here" in pictures.stderr
+
+
+# --- Shown, not sent -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_dry_run_shows_what_a_post_then_sends(cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
+    """The bodies, headers and ranges that are shown are those that TikTok then sees; nothing else was asked meanwhile."""
+    film = tmp_path / "clip.mp4"
+    film.write_bytes((MEDIA / "index-first.mp4").read_bytes() + b"\0\0\0\0free" + bytes(12_000_000))
+    arguments = ("post", "video", str(film), *SELF, "--title", "Hello \N{CAT FACE}", "--chunk-size", "5242880")
+    asked = len(sim.log)
+    shown = json.loads(cli(*arguments, "--dry-run", "--json").stdout)
+    assert [entry.operation for entry in sim.log[asked:]] == ["creator_info"]
+    assert sim.posts == ()
+    assert cli(*arguments, "--json").exit_code == 0
+    sent = [entry for entry in sim.log[asked + 1 :] if entry.operation != "status"]
+    assert [request["method"] for request in shown["requests"]] == ["POST", "POST", "PUT", "PUT", "POST"]
+    assert [entry.operation for entry in sent] == ["creator_info", "video_init", "put", "put"]
+    init = sim.posts[0]
+    assert shown["requests"][1]["body"]["post_info"] == init.post_info
+    assert shown["requests"][1]["body"]["source_info"] == {
+        "source": "FILE_UPLOAD",
+        "video_size": film.stat().st_size,
+        "chunk_size": 5_242_880,
+        "total_chunk_count": 2,
+    }
+    assert shown["plan"]["chunks"] == [[0, 5_242_879], [5_242_880, film.stat().st_size - 1]]
+    assert [request["headers"]["Content-Range"] for request in shown["requests"][2:4]] == [
+        f"bytes {first}-{last}/{film.stat().st_size}" for first, last in shown["plan"]["chunks"]
+    ]
+    assert shown["media_type"] == "video/mp4"
+    assert {request["headers"].get("Authorization") for request in shown["requests"]} == {"Bearer ***", None}
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_dry_run_asks_what_this_creator_may_post(cli: Any, sim: SimulatedTikTok) -> None:
+    """A level or a duration that this creator does not have is refused as the post would be."""
+    sim.creator.max_video_post_duration_sec = 3
+    result = cli("post", "video", str(MEDIA / "good.mp4"), "--privacy", "PUBLIC_TO_EVERYONE", "--dry-run")
+    assert result.exit_code == 2
+    assert "may choose" in result.stderr
+    assert "this creator may post at most 3 s" in result.stderr
+    photos = cli("post", "photo", PHOTO, "--privacy", "PUBLIC_TO_EVERYONE", "--dry-run")
+    assert "may choose" in photos.stderr
+    sim.faults.add("creator_info=code:spam_risk_too_many_posts@200")
+    assert cli("post", "photo", PHOTO, *SELF, "--dry-run").exit_code == 4
+
+
+def test_a_dry_run_needs_no_sign_in(cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
+    """Nobody is signed in: that is said, everything is shown, TikTok is asked nothing, and no folder appears."""
+    result = cli("post", "video", str(MEDIA / "good.mp4"), *SELF, "--dry-run")
+    assert result.exit_code == 0
+    assert "What this creator may post was not checked." in result.stderr
+    assert "PUT {upload_url}" in result.stdout
+    assert "  Content-Range: bytes 0-8554/8555" in result.stdout
+    assert result.stdout.splitlines()[-1] == "This is what would be sent; none of it was."
+    assert sim.log == ()
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_dry_run_without_a_network_shows_what_it_can(cli: Any, sim: SimulatedTikTok) -> None:
+    """TikTok out of reach keeps nobody from seeing what would be sent."""
+    sim.faults.add("creator_infox9=unreachable")
+    result = cli("post", "video", str(MEDIA / "good.mp4"), *SELF, "--dry-run", "--json")
+    assert result.exit_code == 0
+    assert "was not checked" in result.stderr
+    assert json.loads(result.stdout)["dry_run"] is True
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_dry_run_of_drafts_and_photos(cli: Any, sim: SimulatedTikTok) -> None:
+    """A draft asks for no creator info and goes to the inbox; photos have no chunks."""
+    asked = len(sim.log)
+    draft = json.loads(cli("post", "video", str(MEDIA / "good.mp4"), "--draft", "--dry-run", "--json").stdout)
+    assert [request["url"].rpartition("/v2/")[2] for request in draft["requests"]] == [
+        "post/publish/inbox/video/init/",
+        "{upload_url}",
+        "post/publish/status/fetch/",
+    ]
+    assert len(sim.log) == asked
+    photos = json.loads(cli("post", "photo", PHOTO, *SELF, "--aigc", "--dry-run", "--json").stdout)
+    assert photos["plan"] is None
+    assert [request["method"] for request in photos["requests"]] == ["POST"] * 3
+    assert photos["requests"][1]["body"]["is_aigc"] is True
+    assert photos["requests"][2]["body"] == {"publish_id": "{publish_id}"}
+    assert sim.posts == ()
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_what_is_doubtful_is_told_once(cli: Any) -> None:
+    """A file is looked at more than once, and what is said of it is said once."""
+    result = cli("post", "video", str(MEDIA / "varying.mp4"), *SELF)
+    assert result.exit_code == 0
+    assert sum("it varies" in line for line in result.stderr.splitlines()) == 1

@@ -153,7 +153,17 @@ def structured(cls: type[T], request: Request, response: Response, data: Mapping
 
 def unexpected(request: Request, response: Response, reason: str, log_id: str = "") -> UnexpectedResponse:
     """Return the error for an answer outside the documented shape."""
-    return UnexpectedResponse(request.name, reason, response.status, log_id or log_id_of(response.headers))
+    log_id = log_id or log_id_of(response.headers) or _log_id_within(response.body)
+    return UnexpectedResponse(request.name, reason, response.status, log_id)
+
+
+def _log_id_within(body: bytes) -> str:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    error = document.get("error") if isinstance(document, dict) else None
+    return log_id_of(error, document) if isinstance(error, dict) else ""
 
 
 def unreadable(

@@ -1,0 +1,224 @@
+"""Rows 36 to 38 of the fault matrix: files that change under way, files that are none, and texts at their limits.
+
+What belongs here: the client's whole work with real files. How a source tells a change is `tests/adapters/test_sources.py`'s.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_core import InvalidPost, SourceChanged
+from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
+
+CHUNK = 5_242_880
+HEAD = b"\0\0\0\x18ftypisom"
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Give a file of three chunks."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(HEAD + os.urandom(3 * CHUNK + 77))
+    return path
+
+
+# --- Row 36: a file that changes ---------------------------------------------------------------------------------------
+
+
+def grow(path: Path) -> None:
+    """Add a byte."""
+    with path.open("ab") as file:
+        file.write(b"x")
+
+
+def shrink(path: Path) -> None:
+    """Take the last byte away."""
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def empty(path: Path) -> None:
+    """Take all bytes away."""
+    os.truncate(path, 0)
+
+
+def replace(path: Path) -> None:
+    """Put another file of the same size in its place."""
+    other = path.with_name("other.mp4")
+    other.write_bytes(HEAD + os.urandom(path.stat().st_size - len(HEAD)))
+    other.replace(path)
+
+
+def rewrite(path: Path) -> None:
+    """Change bytes, and put the time of change back."""
+    found = path.stat()
+    with path.open("r+b") as file:
+        file.write(HEAD + b"other bytes")
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def delete(path: Path) -> None:
+    """Remove it."""
+    path.unlink()
+
+
+CHANGES = (grow, shrink, empty, rewrite)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("nth", [1, 2])
+def test_row_36_a_file_that_changes_is_never_completed(bench: Any, film: Path, change: Any, nth: int) -> None:
+    """Before the first chunk or between two: no further byte counts, TikTok has no whole film, and the error says why."""
+    bench.way.when("put", lambda: change(film), nth=nth)
+    end = bench.outcome(lambda it: it.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish"))
+    assert isinstance(end, SourceChanged), end
+    assert all(post.bytes_received < post.size for post in bench.sim.posts)
+    sent = bench.way.sent.count("put")
+    again = bench.outcome(lambda it: it.account.resume("wish"))
+    assert isinstance(again, SourceChanged), again
+    assert bench.way.sent.count("put") == sent
+
+
+@pytest.mark.parametrize("change", [replace, delete], ids=lambda change: change.__name__)
+def test_row_36_a_file_that_is_replaced_goes_on_as_it_was_opened_but_not_later(
+    near: Any, film: Path, change: Any
+) -> None:
+    """Nobody else's bytes get in: either the open file's own are posted, or the post ends; going on later is refused."""
+    near.sim.faults.add("put:2=status:403")
+    near.way.when("put", lambda: change(film), nth=2)
+    near.outcome(lambda it: it.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish"))
+    whole = [post for post in near.sim.posts if post.bytes_received == post.size]
+    again = near.outcome(lambda it: it.account.resume("wish"))
+    assert isinstance(again, SourceChanged) or whole
+
+
+def test_row_36_a_file_is_told_from_another_with_the_same_ends(near: Any, film: Path) -> None:
+    """The key stands for one film: another one of the same size and name is not gone on with."""
+    near.sim.faults.add("put:2x99=unreachable")
+    near.outcome(lambda it: it.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish"))
+    near.sim.faults.clear()
+    middle = film.stat().st_size // 2
+    with film.open("r+b") as file:
+        file.seek(middle)
+        file.write(b"other")
+    assert isinstance(near.outcome(lambda it: it.account.resume("wish")), SourceChanged)
+
+
+# --- Row 37: files that are none ---------------------------------------------------------------------------------------
+
+
+def fifo(path: Path) -> Path:
+    """Make a pipe: opening it for reading would wait for a writer."""
+    os.mkfifo(path)
+    return path
+
+
+def listening(path: Path) -> Path:
+    """Make a socket."""
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+    return path
+
+
+def folder(path: Path) -> Path:
+    """Make a folder."""
+    path.mkdir()
+    return path
+
+
+def nothing(path: Path) -> Path:
+    """Make an empty file."""
+    path.touch()
+    return path
+
+
+def broken_link(path: Path) -> Path:
+    """Make a link to nothing."""
+    path.symlink_to(path.with_name("gone"))
+    return path
+
+
+def link_to_folder(path: Path) -> Path:
+    """Make a link to a folder."""
+    path.symlink_to(folder(path.with_name("inside")))
+    return path
+
+
+def device(_path: Path) -> Path:
+    """Return a device that never ends."""
+    return Path("/dev/zero")
+
+
+def missing(path: Path) -> Path:
+    """Return a name without a file."""
+    return path
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize(
+    "make",
+    [fifo, listening, folder, nothing, broken_link, link_to_folder, device, missing],
+    ids=lambda make: make.__name__,
+)
+def test_row_37_what_is_no_file_with_bytes_is_refused(near: Any, tmp_path: Path, make: Callable[[Path], Path]) -> None:
+    """At once, as the person's own slip, and before TikTok is asked anything."""
+    path = make(tmp_path / "it.mp4")
+    end = near.outcome(lambda it: it.account.post_video(path, privacy_level="SELF_ONLY"))
+    assert isinstance(end, InvalidPost), end
+    assert {problem.field for problem in end.problems} == {"video"}
+    assert near.sim.arrived == []
+
+
+def test_row_37_a_link_to_a_file_is_fine_and_so_are_holes(near: Any, film: Path, tmp_path: Path) -> None:
+    """What counts is what is there to be read."""
+    link, sparse = tmp_path / "link.mp4", tmp_path / "sparse.mp4"
+    link.symlink_to(film)
+    sparse.write_bytes(HEAD)
+    os.truncate(sparse, 4 * 1024**3)
+    assert near.run(near.account.post_video(link, draft=True)).status == "SEND_TO_USER_INBOX"
+    wish = near.tiktok.check_video(sparse, VideoPost(draft=True))
+    wish = near.run(wish) if hasattr(wish, "__await__") else wish
+    assert wish.plan.video_size == 4 * 1024**3
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is unreadable for this user")
+def test_row_37_an_unreadable_file_is_refused(near: Any, film: Path) -> None:
+    """The system says no, and so does the library."""
+    film.chmod(0)
+    assert isinstance(near.outcome(lambda it: it.account.post_video(film, draft=True)), InvalidPost)
+
+
+# --- Row 38: texts at their limits ---------------------------------------------------------------------------------------
+
+WIDE = st.sampled_from(["a", "é", "日", "\N{GRINNING FACE}", "\u200d", "\u202e", "👩\u200d👧", "ﷺ"])
+
+
+def units(text: str) -> int:
+    """Return what TikTok counts: UTF-16 units."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+@given(st.lists(WIDE, min_size=1, max_size=8), st.integers(-1, 1))
+def test_row_38_texts_are_counted_in_utf_16_units(pattern: list[str], beside: int) -> None:
+    """Emoji, joiners, and writing from right to left: at the limit a text is taken, one unit above it is not."""
+    whole, text = "".join(pattern), ""
+    while units(text + whole) <= 2_200 + beside:
+        text += whole
+    text += "a" * (2_200 + beside - units(text))
+    problems = list(video_problems(VideoPost(title=text, draft=True)))
+    assert bool(problems) == (beside > 0)
+
+
+@given(st.text(max_size=30), st.sampled_from(["\ud83d", "\ude00", "\0"]), st.text(max_size=30))
+def test_row_38_half_a_pair_and_nul_are_refused_wherever_they_stand(before: str, wrong: str, after: str) -> None:
+    """In a title as in a description; nothing is cut or mended behind anybody's back."""
+    text = before + wrong + after
+    video = {problem.field for problem in video_problems(VideoPost(title=text, draft=True))}
+    photos = PhotoPost(photo_images=("https://media.example.com/1.jpg",), title=text[:40], description=text, draft=True)
+    assert "title" in video
+    assert "description" in {problem.field for problem in photo_problems(photos)}

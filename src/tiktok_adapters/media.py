@@ -10,15 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from math import isfinite
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from tiktok_core.domain.media import VideoFacts
-from tiktok_core.errors import SourceChanged
 from tiktok_core.ports import Probe, Source
 
 __all__ = ["MediaInfoProbe", "ThreadedProbe", "usual_probe"]
-
-T = TypeVar("T")
 
 ENOUGH: Final = 16 * 1024**2
 """Bytes after which no more of a file is read: an index of hours fits, and no file can keep the probe busy."""
@@ -102,7 +99,7 @@ class _Reader:
         self._source = source
         self._position = 0
         self._left = ENOUGH
-        self.trouble: SourceChanged | None = None
+        self.trouble: Exception | None = None
 
     def seek(self, offset: int, whence: int = 0) -> None:
         self._position = offset + (self._source.size if whence else 0)
@@ -115,7 +112,7 @@ class _Reader:
             data = self._source.read(
                 self._position, min(length, self._left, max(0, self._source.size - self._position))
             )
-        except SourceChanged as error:
+        except Exception as error:  # noqa: BLE001 - whoever asked for the look shall see it as it is
             self.trouble = error
             return b""
         self._position += len(data)

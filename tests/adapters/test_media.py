@@ -117,6 +117,17 @@ def test_while_too_many_looks_do_not_end_no_more_begin(monkeypatch: pytest.Monke
     assert len(begun) == media.LOOKS + 1
 
 
+def test_what_a_source_raises_is_raised() -> None:
+    """A mistake in somebody's own source is seen by whoever asked for the look, and not lost in another thread."""
+
+    class Broken(BytesSource):
+        def read(self, start: int, length: int, /) -> bytes:
+            raise KeyError(start)
+
+    with pytest.raises(KeyError):
+        MediaInfoProbe().facts(Broken(b"x" * 100))
+
+
 def test_without_the_extra_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where pymediainfo is not installed there is no probe; where it is, there is one."""
     assert isinstance(usual_probe(), MediaInfoProbe)

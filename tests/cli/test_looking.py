@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -95,15 +96,27 @@ def test_only_verified_places_are_pulled_from(cli: Any) -> None:
     assert "TIKTOK_VERIFIED_URLS" in wrong.stderr
 
 
-def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any) -> None:
+def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--check-url` finds that a host is not there; without it nobody looks the name up."""
-    url = "https://media.tiktok-open.invalid/1.mp4"
-    asked = cli("post", "video", url, *SELF, "--check-url", "--dry-run")
-    assert asked.exit_code == 2
-    assert "video_url: cannot be fetched from here" in asked.stderr
+    asked: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def looked_up(host: Any, *rest: Any, **options: Any) -> Any:
+        if "example.com" not in str(host):
+            return look_up(host, *rest, **options)
+        asked.append(str(host))
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    url = "https://media.example.com/1.mp4"
     assert cli("post", "video", url, *SELF, "--dry-run").exit_code == 0
-    pictures = cli("post", "photo", "https://media.tiktok-open.invalid/1.jpg", *SELF, "--check-url")
-    assert "photo_images[0]: cannot be fetched from here" in pictures.stderr
+    assert cli("post", "photo", PHOTO, *SELF, "--dry-run").exit_code == 0
+    assert asked == []
+    for arguments, field in ((("video", url), "video_url"), (("photo", PHOTO), "photo_images[0]")):
+        result = cli("post", *arguments, *SELF, "--check-url", "--dry-run")
+        assert result.exit_code == 2
+        assert f"{field}: cannot be fetched from here" in result.stderr
+        assert set(asked) == {"media.example.com"}
 
 
 # --- Shown, not sent -------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def shown(*values: Any) -> Iterator[str]:
             yield pickle.dumps(value).decode("latin-1")
 
 
-def test_the_blocking_client_shows_no_secret(
+def test_row_41_the_blocking_client_shows_no_secret(
     sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Logs, reprs, messages, tracebacks and pickles of a run with every kind of failure hold no secret."""
@@ -113,7 +113,7 @@ def test_the_blocking_client_shows_no_secret(
         assert secret not in output
 
 
-def test_the_asynchronous_client_shows_no_secret(
+def test_row_41_the_asynchronous_client_shows_no_secret(
     sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The same for the asynchronous client, with the event loop in its talkative mode."""

@@ -18,7 +18,7 @@ LEAKS = {
 
 
 @pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
-def test_a_test_that_shows_a_secret_fails(tmp_path: Path, leak: str) -> None:
+def test_row_41_a_test_that_shows_a_secret_fails(tmp_path: Path, leak: str) -> None:
     """Whatever it asserts; and the report does not show the secret again."""
     shutil.copy(ROOT / "conftest.py", tmp_path)
     (tmp_path / "test_leak.py").write_text(

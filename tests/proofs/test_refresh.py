@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import base64
 import hashlib
 import os
 import signal
@@ -27,12 +28,13 @@ from tiktok_adapters.clocks import AsyncioClock, SystemClock
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
+from tiktok_core import App, AsyncTikTok, Endpoints, Secret, TikTok
 from tiktok_core.ports import TokenStore
 
 ROUNDS: Final = int(os.environ.get("REFRESH_ROUNDS", "10"))
@@ -44,8 +46,10 @@ CROWD: Final = 8
 """Processes of which one is killed."""
 APP: Final = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 
+KEY: Final = Secret(base64.urlsafe_b64encode(bytes(32)).decode())
 STORES: Final[dict[str, Callable[[Path], TokenStore]]] = {
     "sqlite": lambda folder: SqliteTokenStore(folder / "tokens.db"),
+    "encrypted": lambda folder: EncryptedTokenStore(SqliteTokenStore(folder / "tokens.db"), [KEY]),
 }
 
 
@@ -199,7 +203,7 @@ def processes(kind: str, ground: Ground, size: int = PROCESSES) -> Iterator["sub
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the crowd is made by forking")
 @pytest.mark.timeout(60 + 5 * ROUNDS)
-def test_processes_renew_once_a_round(kind: str, ground: Ground) -> None:
+def test_row_15_processes_renew_once_a_round(kind: str, ground: Ground) -> None:
     """32 processes meet an expired token: one of them renews it, and all go on with what it got."""
     with processes(kind, ground) as running:
         assert running.stdin is not None
@@ -250,7 +254,7 @@ def test_a_killed_holder_costs_one_refresh_at_most(kind: str, ground: Ground) ->
 
 
 @pytest.mark.timeout(60 + 5 * ROUNDS)
-def test_threads_renew_once_a_round(ground: Ground) -> None:
+def test_row_15_threads_renew_once_a_round(ground: Ground) -> None:
     """So do 32 threads on one client."""
     with client(ground.store, ground.url) as tiktok, ThreadPoolExecutor(THREADS) as pool:
         account = tiktok.account()
@@ -262,7 +266,7 @@ def test_threads_renew_once_a_round(ground: Ground) -> None:
 
 
 @pytest.mark.timeout(60 + 10 * ROUNDS)
-def test_tasks_renew_once_a_round(ground: Ground) -> None:
+def test_row_15_tasks_renew_once_a_round(ground: Ground) -> None:
     """So do 1,000 tasks on one client."""
 
     async def story() -> None:

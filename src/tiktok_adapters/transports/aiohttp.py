@@ -190,7 +190,10 @@ class AiohttpTransport:
             trace.on_connection_create_end.append(_connected)
             trace.on_connection_reuseconn.append(_connected)
             self._sessions[fresh] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, force_close=fresh, socket_factory=self._socket),
+                # Its own cache would go on with a place that the name has left.
+                connector=aiohttp.TCPConnector(
+                    limit=0, force_close=fresh, socket_factory=self._socket, use_dns_cache=False
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 auto_decompress=False,

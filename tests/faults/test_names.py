@@ -1,0 +1,126 @@
+"""Row 26 of the fault matrix: a name that cannot be resolved, not now, not in time, or to another place than before.
+
+The machine's resolver is replaced by one that a test rules; both transports ask it.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tiktok_adapters.clocks import SystemClock
+from tiktok_core import Endpoints, NotSent
+from tiktok_core.blocking import lift_clock
+
+NAME = "localhost"
+Address = tuple[Any, ...]
+real_getaddrinfo = socket.getaddrinfo
+
+
+class Resolver:
+    """Answers for one name what a test wants, and counts the questions."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.says: Callable[[], str] = lambda: "127.0.0.1"
+
+    def __call__(self, host: Any, port: Any, *more: Any, **options: Any) -> list[Address]:
+        """Answer as `socket.getaddrinfo`."""
+        if host not in {NAME, NAME.encode()}:
+            return real_getaddrinfo(host, port, *more, **options)
+        self.asked += 1
+        return real_getaddrinfo(self.says(), port, *more, **options)
+
+
+def unknown() -> str:
+    """Say that there is no such name (NXDOMAIN)."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def broken() -> str:
+    """Say that the resolver cannot tell now (SERVFAIL)."""
+    raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+def slow() -> str:
+    """Say nothing for longer than anybody waits."""
+    time.sleep(1.5)
+    return "127.0.0.1"
+
+
+def elsewhere() -> str:
+    """Name a place where nobody answers."""
+    return "127.0.0.2"
+
+
+def in_turn(*answers: Callable[[], str]) -> Callable[[], str]:
+    """Give these answers one after the other, and the right one from then on."""
+    left = list(answers)
+    return lambda: left.pop(0)() if left else "127.0.0.1"
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    """Put a resolver in the machine's place."""
+    made = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", made)
+    return made
+
+
+@pytest.fixture
+def named(bench: Any, resolver: Resolver) -> Iterator[Any]:
+    """Give a bench whose client knows TikTok by a name."""
+    bench.connect(endpoints=Endpoints(api_url=f"http://{NAME}:{urlsplit(bench.front.url).port}"))
+    yield bench
+    with contextlib.suppress(Exception):
+        bench.run(bench.way.close())
+
+
+@pytest.mark.parametrize("answer", [unknown, broken, elsewhere], ids=lambda answer: answer.__name__)
+def test_row_26_a_name_without_a_host_is_not_sent(named: Any, resolver: Resolver, answer: Callable[[], str]) -> None:
+    """Nothing has left, so it is tried again, and in the end told with the host's name."""
+    resolver.says = answer
+    end = named.outcome(lambda it: it.account.creator_info())
+    assert isinstance(end, NotSent), end
+    assert NAME in str(end)
+    assert named.way.sent == ["creator_info"] * 3
+    assert named.sim.arrived == []
+
+
+@pytest.mark.parametrize("answer", [unknown, broken, elsewhere], ids=lambda answer: answer.__name__)
+def test_row_26_a_resolver_that_recovers_costs_nothing(named: Any, resolver: Resolver, answer: Any) -> None:
+    """Even a pull, which is never repeated after a doubt: that it was not sent is no doubt."""
+    resolver.says = in_turn(answer, answer)
+    done = named.run(
+        named.account.post_video("https://media.example.com/a.mp4", privacy_level="SELF_ONLY", key="wish", wait=False)
+    )
+    assert done.publish_id
+    assert len(named.inits) == 1
+
+
+def test_row_26_a_name_that_changes_is_followed(named: Any, resolver: Resolver) -> None:
+    """The old place is gone and the name leads to a new one: the next connection finds it."""
+    named.way.alone = True
+    assert named.run(named.account.creator_info())
+    resolver.says = in_turn(elsewhere)
+    assert named.run(named.account.creator_info())
+    assert resolver.asked >= 3
+
+
+def test_row_26_the_deadline_holds_while_a_name_is_looked_up(bench: Any, resolver: Resolver) -> None:
+    """A resolver that says nothing keeps nobody: the call ends with its deadline, as not sent."""
+    clock = SystemClock()
+    bench.clock = clock
+    named = Endpoints(api_url=f"http://{NAME}:{urlsplit(bench.front.url).port}")
+    resolver.says = slow
+    bench.connect(endpoints=named, **({} if bench.world == "blocking" else {"clock": lift_clock(clock)}))
+    account = bench.account.with_options(timeout=0.2, deadline=0.3, retries=0)
+    began = time.monotonic()
+    end = bench.outcome(lambda _: account.user_info(["open_id"]))
+    assert isinstance(end, NotSent), end
+    assert time.monotonic() - began < 1.2
+    assert bench.sim.arrived == []

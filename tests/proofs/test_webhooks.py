@@ -66,7 +66,7 @@ def forged(chance: Random) -> tuple[str, bytes, str]:
             return way, BODY.decode().encode(codec), right
 
 
-def test_no_changed_webhook_is_believed() -> None:
+def test_row_35_no_changed_webhook_is_believed() -> None:
     """Bytes, header, secret and time, one or several of them; the unchanged one is believed."""
     chance, ways, believed = Random(TRIES), Counter[str](), list[tuple[bytes, str]]()
     right = sign(BODY, SECONDS, SECRET)

@@ -114,7 +114,7 @@ def test_no_value_in_the_envelope_upsets_the_reader(value: Any, field: str) -> N
     assert len(event.key) == 64
 
 
-def test_a_repeated_event_has_the_same_key_and_another_has_another() -> None:
+def test_row_35_a_repeated_event_has_the_same_key_and_another_has_another() -> None:
     """However late it is signed; but not when anything in it differs."""
     body = spelled("post.publish.complete", POST)
     later = verify_webhook(APP, body, sign(body, SECONDS + 200), now=NOW)
@@ -134,7 +134,7 @@ def test_the_time_may_differ_by_the_tolerance_either_way(offset: int) -> None:
     assert verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(seconds=offset)).name
 
 
-def test_an_old_one_is_stale_and_carries_its_event() -> None:
+def test_row_35_an_old_one_is_stale_and_carries_its_event() -> None:
     """TikTok repeats for 72 hours; whether it signs anew is unknown, so whoever keeps keys may still use it."""
     with pytest.raises(StaleWebhook, match="301 s ago") as raised:
         verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(seconds=301))
@@ -144,7 +144,7 @@ def test_an_old_one_is_stale_and_carries_its_event() -> None:
     assert verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(hours=72), tolerance=72 * 3600)
 
 
-def test_one_from_the_future_is_rejected() -> None:
+def test_row_35_one_from_the_future_is_rejected() -> None:
     """It carries nothing: either a clock is wrong, or somebody has a signature in store."""
     with pytest.raises(WebhookRejected, match="has not come") as raised:
         verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW - timedelta(seconds=301))
@@ -175,7 +175,7 @@ def test_one_from_the_future_is_rejected() -> None:
         "\ud800",
     ],
 )
-def test_a_forged_header_is_rejected(header: str | None) -> None:
+def test_row_35_a_forged_header_is_rejected(header: str | None) -> None:
     """With one typed error, whatever stands in it."""
     with pytest.raises(WebhookRejected):
         verify_webhook(APP, BODY, header, now=NOW)
@@ -193,7 +193,7 @@ def test_a_forged_header_is_rejected(header: str | None) -> None:
         bytes(LONGEST + 1),
     ],
 )
-def test_changed_bytes_are_rejected(body: bytes) -> None:
+def test_row_35_changed_bytes_are_rejected(body: bytes) -> None:
     """Also those that mean the same: what was signed is bytes."""
     with pytest.raises(WebhookRejected):
         verify_webhook(APP, body, f"t={SECONDS},s={SIGNATURE}", now=NOW)

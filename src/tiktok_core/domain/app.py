@@ -212,6 +212,13 @@ def _app_problems(app: App) -> Iterator[Problem]:
         yield Problem("redirect_uri", message)
 
 
+UNWANTED: Final = (
+    ("?", "must not have a query: TikTok refuses it at registration and at sign-in"),
+    ("#", "must not have a fragment"),
+    ("@", "must not name a user"),
+)
+
+
 def _redirect_problems(uri: str, kind: AppKind) -> Iterator[str]:
     if not uri.isascii() or any(character <= " " or character in "\\\x7f" for character in uri):
         yield "must be plain ASCII without blanks, backslashes or control characters"
@@ -227,12 +234,7 @@ def _redirect_problems(uri: str, kind: AppKind) -> Iterator[str]:
     longest = len(uri.replace(":*/", ":65535/", 1))
     if longest >= REDIRECT_LENGTH:
         yield f"has {longest} characters (its port filled in), TikTok takes fewer than {REDIRECT_LENGTH}"
-    if "?" in uri:
-        yield "must not have a query: TikTok refuses it at registration and at sign-in"
-    if "#" in uri:
-        yield "must not have a fragment"
-    if "@" in parts.netloc:
-        yield "must not name a user"
+    yield from (message for mark, message in UNWANTED if mark in uri)
     if kind is AppKind.DESKTOP:
         yield from _desktop_problems(parts.scheme, host, port)
     elif parts.scheme != "https" or not host:

@@ -258,23 +258,24 @@ def test_a_beginning_leaves_nothing_beside_the_file(path: Path) -> None:
     assert _names(path) == {"tokens.db"}
 
 
-@pytest.mark.parametrize("last", ["chmod", "link"])
-def test_what_died_while_making_the_file_is_swept(path: Path, last: str) -> None:
-    """A process that is killed before the file has its place leaves no half of it there; the next one sweeps."""
+@pytest.mark.parametrize(("last", "has_place"), [("chmod", False), ("link", False), ("unlink", True), ("rmdir", True)])
+def test_what_died_while_making_the_file_is_swept(path: Path, last: str, has_place: bool) -> None:
+    """A process that is killed while it makes the file leaves a whole one or none in its place; the next one sweeps."""
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from tiktok_adapters.stores.sqlite import SqliteTokenStore\n"
-        "die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         "chmod = Path.chmod\n"
-        "if sys.argv[2] == 'link': os.link = die\n"
-        "else: Path.chmod = lambda path, mode: die() if path.suffix == '.db' else chmod(path, mode)\n"
+        "if sys.argv[2] == 'chmod': Path.chmod = lambda path, mode: die() if path.suffix == '.db' else chmod(path, mode)\n"
+        "else: setattr(os, sys.argv[2], die)\n"
         "SqliteTokenStore(sys.argv[1])\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(path), last], check=False, timeout=20)
     assert done.returncode == -signal.SIGKILL
-    (left,) = _names(path)
+    (left,) = _names(path) - {"tokens.db"}
     assert left.startswith("tokens.db.new-")
+    assert path.exists() == has_place
     _saved(path)
     assert _names(path) == {"tokens.db"}
 

@@ -11,7 +11,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -81,6 +81,7 @@ class SqliteFile:
             raise StoreError(layout.kind, "the path holds a NUL character")
         self._layout = layout
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
+        self._unfinished = f"{self._path.name}{UNFINISHED}"
         self._reserve = Reserve(self._path.with_name(f"{self._path.name}-reserve"))
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -189,14 +190,14 @@ class SqliteFile:
             raise self._error("everybody may replace files in its folder")
         if not os.path.lexists(self._path):
             self._create_file()
+        self._sweep()
         self._check_file(self._path.lstat())
 
     def _create_file(self) -> None:
         # Made whole in a folder of its own, and then put in its place: nobody ever sees half of it, so that an empty file
         # there is one that has lost what was in it, and no beginning.
-        unfinished = f"{self._path.name}{UNFINISHED}"
         try:
-            with tempfile.TemporaryDirectory(prefix=unfinished, dir=self._path.parent) as folder:
+            with tempfile.TemporaryDirectory(prefix=self._unfinished, dir=self._path.parent) as folder:
                 Path(folder).chmod(0o700)  # An odd umask, as above.
                 made = Path(folder, self._path.name)
                 with closing(sqlite3.connect(made, isolation_level=None)) as connection, _transaction(connection):
@@ -212,9 +213,13 @@ class SqliteFile:
             if not os.path.lexists(self._path):
                 raise
             # Another process was faster, and has swept ours.
-        for left in self._path.parent.iterdir():
-            if left.name.startswith(unfinished):
-                shutil.rmtree(left, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        # Also what died after the file had got its place: there it is still known by a second name.
+        with suppress(OSError):
+            for left in self._path.parent.iterdir():
+                if left.name.startswith(self._unfinished):
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _check_file(self, found: os.stat_result) -> None:
         # The file is not opened here: closing a descriptor would drop the locks that SQLite holds in this process.

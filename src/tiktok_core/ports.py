@@ -14,6 +14,7 @@ from tiktok_core.domain.tokens import Tokens
 from tiktok_core.wire.http import Request, Response, Source
 
 __all__ = [
+    "LONGEST_LEASE",
     "AsyncClock",
     "AsyncJournal",
     "AsyncPacer",
@@ -22,7 +23,6 @@ __all__ = [
     "AsyncTokenStore",
     "AsyncTransport",
     "AsyncUploadSlots",
-    "LONGEST_LEASE",
     "Clock",
     "HasPath",
     "Journal",

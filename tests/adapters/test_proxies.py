@@ -1,6 +1,6 @@
 """Our transports behind a proxy: what it is told, what its failures mean, and which hosts are called without it.
 
-What belongs here: a small CONNECT proxy on raw sockets that fails as it is told, the same for both transports.
+What belongs here: the same for both transports, before a real proxy that fails as it is told.
 """
 
 import asyncio
@@ -9,20 +9,17 @@ import logging
 import pickle
 import socket
 import ssl
-import struct
-import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import trustme
-from attrs import define, field
 
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
 from tiktok_adapters.testing.contracts.tls import server_context
+from tiktok_adapters.testing.tunnel import ConnectProxy
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
@@ -32,91 +29,11 @@ from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
 Kind = type[Urllib3Transport] | type[AiohttpTransport]
 
 PASSWORD = "canary-4711"
+USER = f"me:{PASSWORD}"
 TOKEN = "canary-4712"
 FILM = FileSlice(BytesSource(bytes(4 * BLOCK)), 0, 4 * BLOCK)
-RESET = struct.pack("ii", 1, 0)
-ESTABLISHED = b"HTTP/1.1 200 Connection established\r\nProxy-Agent: small\r\n\r\n"
 
 both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
-
-
-@define
-class ConnectProxy:
-    """A proxy that knows CONNECT only. Use it as a context manager.
-
-    Attributes:
-        says: its answer to CONNECT; after any other than the usual one it hangs up.
-        dies_after: bytes of the client's that it passes on at most before it resets both sides; None for never.
-        dies_before: bytes of the server's that it passes on at most before it hangs up; None for never.
-        heads: what was asked of it.
-        came: everything that came from the clients, once there were tunnels.
-    """
-
-    says: bytes = ESTABLISHED
-    dies_after: int | None = None
-    dies_before: int | None = None
-    heads: list[str] = field(factory=list)
-    came: bytearray = field(factory=bytearray)
-    _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
-    _open: ExitStack = field(factory=ExitStack)
-
-    @property
-    def url(self) -> str:
-        """Its URL, with a user and a password."""
-        return f"http://me:{PASSWORD}@127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        self._open.enter_context(self._listener)
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_details: object) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._open.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                self._open.enter_context(client)
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += client.recv(65536)
-            self.heads.append(head.decode("latin-1"))
-            client.sendall(self.says)
-            if self.says != ESTABLISHED:
-                client.close()
-                return
-            host, _, port = head.split()[1].decode().rpartition(":")
-            server = self._open.enter_context(socket.create_connection((host.strip("[]"), int(port))))
-            threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
-            self._requests(client, server)
-
-    def _requests(self, client: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError):
-            while block := client.recv(65536):
-                self.came += block
-                if self.dies_after is not None and len(self.came) > self.dies_after:
-                    break
-                server.sendall(block)
-        for side in (client, server):
-            with suppress(OSError):
-                side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            side.close()
-
-    def _answers(self, server: socket.socket, client: socket.socket) -> None:
-        left = self.dies_before
-        with suppress(OSError):
-            while block := server.recv(65536):
-                if left is not None and (left := left - len(block)) < 0:
-                    break
-                client.sendall(block)
-            client.shutdown(socket.SHUT_RDWR)
 
 
 def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response | TransportError]:
@@ -187,7 +104,7 @@ def put(server: BehaviourServer, path: str = "/status/201", **options: Any) -> R
 @both
 def test_tls_goes_through_a_tunnel(kind: Kind, server: BehaviourServer, context: ssl.SSLContext) -> None:
     """The proxy hears a host, a port and its own password; what passes through it is not for it to read."""
-    with ConnectProxy() as proxy:
+    with ConnectProxy(user=USER) as proxy:
         outcomes = talk(kind, [put(server), put(server, body=FILM)], proxy=proxy.url, ssl_context=context)
         assert [getattr(outcome, "status", outcome) for outcome in outcomes] == [201, 201]
         (head,) = proxy.heads  # One tunnel for all requests.
@@ -205,7 +122,7 @@ def test_a_fresh_connection_is_a_tunnel_of_its_own(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext
 ) -> None:
     """No idle tunnel can make the outcome doubtful."""
-    with ConnectProxy() as proxy:
+    with ConnectProxy(user=USER) as proxy:
         requests = [put(server), put(server, fresh_connection=True), put(server, fresh_connection=True)]
         outcomes = talk(kind, requests, proxy=proxy.url, ssl_context=context)
         assert [getattr(outcome, "status", outcome) for outcome in outcomes] == [201] * 3
@@ -215,7 +132,10 @@ def test_a_fresh_connection_is_a_tunnel_of_its_own(
 @both
 def test_a_certificate_is_checked_through_a_tunnel(kind: Kind, context: ssl.SSLContext) -> None:
     """A proxy that puts itself in the middle shows a certificate, and it is not the server's."""
-    with ConnectProxy() as proxy, BehaviourServer(tls=server_context(trustme.CA().issue_cert("127.0.0.1"))) as foreign:
+    with (
+        ConnectProxy(user=USER) as proxy,
+        BehaviourServer(tls=server_context(trustme.CA().issue_cert("127.0.0.1"))) as foreign,
+    ):
         (outcome,) = talk(kind, [put(foreign)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, NotSent)
         assert outcome.reason == "the server's certificate was refused: its authority is not trusted here"
@@ -243,7 +163,7 @@ def test_a_refused_tunnel_is_not_sent(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext, says: bytes
 ) -> None:
     """Whatever the proxy says but yes: nothing has left, it is asked once, and nobody goes around it."""
-    with ConnectProxy(says=says) as proxy:
+    with ConnectProxy(user=USER, says=says) as proxy:
         (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, NotSent)
         assert outcome.reason == REFUSALS[says]
@@ -267,7 +187,7 @@ def test_a_tunnel_that_ends_in_the_handshake_is_not_sent(
 ) -> None:
     """A proxy that dies before TLS stands has seen nothing of the request."""
     for options in ({"dies_after": 0}, {"dies_before": 0}):
-        with ConnectProxy(**options) as proxy:
+        with ConnectProxy(user=USER, **options) as proxy:
             (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
             assert isinstance(outcome, NotSent)
             assert outcome.reason == "the connection was cut while TLS was set up"
@@ -283,7 +203,7 @@ def test_a_tunnel_that_dies_under_a_request_is_interrupted(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext, megabytes: float
 ) -> None:
     """Once something has passed, nobody knows what became of it: it is not sent again, and the next one is well."""
-    with ConnectProxy(dies_after=int(megabytes * BLOCK)) as proxy:
+    with ConnectProxy(user=USER, dies_after=int(megabytes * BLOCK)) as proxy:
         outcomes = talk(kind, [put(server, body=FILM), put(server)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcomes[0], Interrupted)
         assert not isinstance(outcomes[0], TimedOut)
@@ -296,7 +216,7 @@ def test_a_tunnel_that_dies_under_an_answer_is_interrupted(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext, path: str
 ) -> None:
     """The server has dealt with it, and the client does not hear so: it is not sent again."""
-    with ConnectProxy(dies_before=200_000) as proxy:
+    with ConnectProxy(user=USER, dies_before=200_000) as proxy:
         (outcome,) = talk(kind, [put(server, path)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, Interrupted)
         assert len(proxy.heads) == 1
@@ -313,7 +233,7 @@ def test_an_excepted_host_is_called_without_the_proxy(
 ) -> None:
     """The same transport calls some hosts through the proxy and others directly."""
     exception = exception.format(port=server.base_url.rpartition(":")[2])
-    with ConnectProxy() as proxy:
+    with ConnectProxy(user=USER) as proxy:
         chosen = Proxy.parsed(proxy.url, exception)
         (outcome,) = talk(kind, [put(server)], proxy=chosen, ssl_context=context)
         assert isinstance(outcome, Response)

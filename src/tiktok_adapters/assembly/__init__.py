@@ -6,6 +6,7 @@ room costs nothing.
 
 import os
 from collections.abc import Mapping
+from typing import Literal
 
 from attrs import evolve
 
@@ -35,8 +36,9 @@ def connect(
     patience: float = 900.0,
     uploads: int = 16,
     probe: bool = True,
+    store: Literal["sqlite", "keyring", "encrypted"] | None = None,
 ) -> TikTok:
-    """Return a client that blocks: urllib3, tokens in a file of the home folder, the machine's clock.
+    """Return a client that blocks: urllib3, tokens where the settings say, the machine's clock.
 
     Args:
         app: the app; read from the settings, as the command line reads them, unless given.
@@ -48,13 +50,14 @@ def connect(
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
         probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size
             and duration.
+        store: where tokens are kept; read from the settings unless given, and otherwise `sqlite`.
 
     Closing the client, or leaving its `with` block, closes its connections and its token file.
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
     """
-    found, where, settings = _chosen(app, home, environ, endpoints)
+    found, where, settings = _chosen(app, home, environ, endpoints, store)
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.media import usual_probe  # noqa: PLC0415
     from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
@@ -65,7 +68,7 @@ def connect(
     return TikTok(
         found,
         transport=Urllib3Transport(),
-        tokens=TokensOnDemand(token_file(settings.home, found)),
+        tokens=TokensOnDemand(settings, found),
         journal=JournalOnDemand(journal_file(settings.home)),
         clock=SystemClock(),
         pacer=PacerOnDemand(pacer_file(settings.home)),
@@ -90,6 +93,7 @@ def connect_async(
     patience: float = 900.0,
     uploads: int = 16,
     probe: bool = True,
+    store: Literal["sqlite", "keyring", "encrypted"] | None = None,
 ) -> AsyncTikTok:
     """Return a client that is awaited: over aiohttp, otherwise as `connect`; for use in `async with`.
 
@@ -103,12 +107,13 @@ def connect_async(
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
         probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size
             and duration.
+        store: where tokens are kept; read from the settings unless given, and otherwise `sqlite`.
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
         ImportError: aiohttp is not installed.
     """
-    found, where, settings = _chosen(app, home, environ, endpoints)
+    found, where, settings = _chosen(app, home, environ, endpoints, store)
     try:
         from tiktok_adapters.transports.aiohttp import AiohttpTransport  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -126,7 +131,7 @@ def connect_async(
     return AsyncTikTok(
         found,
         transport=AiohttpTransport(),
-        tokens=ThreadedTokenStore(TokensOnDemand(token_file(settings.home, found))),
+        tokens=ThreadedTokenStore(TokensOnDemand(settings, found)),
         journal=ThreadedJournal(JournalOnDemand(journal_file(settings.home))),
         clock=AsyncioClock(),
         pacer=ThreadedPacer(PacerOnDemand(pacer_file(settings.home))),
@@ -146,10 +151,12 @@ def _chosen(
     home: str | HasPath | None,
     environ: Mapping[str, str] | None,
     endpoints: Endpoints | None,
+    store: str | None,
 ) -> tuple[App, Endpoints, Settings]:
-    options = {"home": None if home is None else os.fspath(home)}
+    options = {"home": None if home is None else os.fspath(home), "store": store}
     settings = load_settings(options, os.environ if environ is None else environ)
     if app is not None:
+        settings.store_keys()
         return app, endpoints or settings.endpoints(), settings
     if endpoints is not None:
         settings = evolve(settings, api_url=endpoints.api_url, auth_url=endpoints.auth_url)

@@ -4,13 +4,16 @@ What belongs here: names and modes of files. How a store lies in its file is the
 """
 
 import hashlib
+import logging
 import os
 import threading
 from abc import ABC, abstractmethod
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
+from tiktok_adapters.assembly.settings import Settings
 from tiktok_core import (
     App,
     Record,
@@ -21,18 +24,23 @@ from tiktok_core.ports import Journal, Pacer, TokenStore
 
 __all__ = ["JournalOnDemand", "PacerOnDemand", "TokensOnDemand", "journal_file", "pacer_file", "prepare", "token_file"]
 
-TOKENS: Final = "tokens-{app}.db"
-"""One file for each app: an `open_id` means something to its own app only, and no other may get its tokens."""
+TOKENS: Final = {"sqlite": "tokens-{app}.db", "keyring": "keychain-{app}.db", "encrypted": "encrypted-{app}.db"}
+"""One file for each app: an `open_id` means something to its own app only, and no other may get its tokens.
+
+And one for each store, so that none is ever taken for another: what lies beside a keychain has no secret.
+"""
+SERVICE: Final = "tiktok-open {app}"
 JOURNAL: Final = "journal.db"
 PACER: Final = "pace.db"
 
 S = TypeVar("S", TokenStore, Journal, Pacer)
 
+log: Final = logging.getLogger("tiktok_core")
 
-def token_file(home: Path, app: App) -> Path:
-    """Return the file that keeps the tokens of this app's accounts."""
-    # A client key is no file name: whatever stands in it, its digest is one.
-    return home / TOKENS.format(app=hashlib.sha256(app.client_key.encode()).hexdigest()[:12])
+
+def token_file(home: Path, app: App, store: str = "sqlite") -> Path:
+    """Return the file in which a store keeps the tokens of this app's accounts, or what it knows of them."""
+    return home / TOKENS[store].format(app=_digest(app))
 
 
 def journal_file(home: Path) -> Path:
@@ -45,17 +53,42 @@ def pacer_file(home: Path) -> Path:
     return home / PACER
 
 
-def prepare(home: Path, app: App) -> None:
-    """Make the home folder and its token file, so that what is wrong with them is known before a person is asked.
+def prepare(settings: Settings, app: App) -> None:
+    """Make the home folder and its token store, so that what is wrong with them is known before a person is asked.
 
     Raises:
         StoreError: tokens could not be kept there.
+        InvalidSettings: what the store needs is missing.
     """
-    from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
-
-    SqliteTokenStore(token_file(home, app)).close()
+    with closing(_open_tokens(settings, app)) as store:
+        store.load("")  # Nobody's: a keychain that is locked says so.
+        if settings.store == "encrypted":
+            for account in store.accounts():
+                store.load(account)  # And a wrong key.
+    home = settings.home
     if hasattr(os, "geteuid") and home.stat().st_uid == os.geteuid():
         home.chmod(0o700)
+
+
+def _digest(app: App) -> str:
+    # A client key is no file name: whatever stands in it, its digest is one.
+    return hashlib.sha256(app.client_key.encode()).hexdigest()[:12]
+
+
+def _open_tokens(settings: Settings, app: App) -> TokenStore:
+    from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+
+    keys = settings.store_keys()
+    file = SqliteTokenStore(token_file(settings.home, app, settings.store))
+    if settings.store == "keyring":
+        from tiktok_adapters.stores.keyring import KeyringTokenStore  # noqa: PLC0415
+
+        return KeyringTokenStore(SERVICE.format(app=_digest(app)), file)
+    if settings.store == "encrypted":
+        from tiktok_adapters.stores.encrypted import EncryptedTokenStore  # noqa: PLC0415
+
+        return EncryptedTokenStore(file, keys)
+    return file
 
 
 class _OnDemand(ABC, Generic[S]):
@@ -90,7 +123,15 @@ class _OnDemand(ABC, Generic[S]):
 
 
 class TokensOnDemand(_OnDemand[TokenStore]):
-    """The tokens of an app in a home folder; while there is no file, there is nothing in it."""
+    """The tokens of an app in the store that was chosen; while there is no file, there is nothing in it.
+
+    Nothing is ever taken from another store than that, or kept in one; a warning tells when one has tokens, too.
+    """
+
+    def __init__(self, settings: Settings, app: App) -> None:
+        super().__init__(token_file(settings.home, app, settings.store))
+        self._settings, self._app = settings, app
+        self._others = [kind for kind in TOKENS if kind != settings.store]
 
     def load(self, account: str, /) -> Tokens | None:
         """As `TokenStore.load`."""
@@ -118,10 +159,31 @@ class TokensOnDemand(_OnDemand[TokenStore]):
         if self._exists():
             self._opened().release(account, owner=owner)
 
-    def _open(self, path: Path) -> TokenStore:
-        from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+    def _exists(self) -> bool:
+        self._tell_of_others()
+        return super()._exists()
 
-        return SqliteTokenStore(path)
+    def _open(self, path: Path) -> TokenStore:  # noqa: ARG002 - the settings say more than a path does
+        self._tell_of_others()
+        return _open_tokens(self._settings, self._app)
+
+    def _tell_of_others(self) -> None:
+        others, self._others = self._others, []
+        for kind in others:
+            file = token_file(self._settings.home, self._app, kind)
+            if _has_accounts(file):
+                said = "The store %r has tokens of this app, too (%s): they are not used, the store is %r"
+                log.warning(said, kind, file, self._settings.store)
+
+
+def _has_accounts(file: Path) -> bool:
+    if not os.path.lexists(file):
+        return False
+    from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+
+    with suppress(StoreError), closing(SqliteTokenStore(file)) as store:
+        return bool(store.accounts())
+    return False
 
 
 class JournalOnDemand(_OnDemand[Journal]):

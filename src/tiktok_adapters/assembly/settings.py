@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
 
+from tiktok_adapters.assembly.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, STORES, check_installed, store_keys
 from tiktok_core import (
     App,
     AppKind,
@@ -34,8 +35,14 @@ VARIABLES: Final = {
     "home": "TIKTOK_HOME",
     "account": "TIKTOK_ACCOUNT",
     "verified_urls": "TIKTOK_VERIFIED_URLS",
+    "store": "TIKTOK_STORE",
+    "store_key": KEY_VARIABLE,
+    "store_key_file": KEY_FILE_VARIABLE,
     "log": "TIKTOK_LOG",
 }
+NOT_IN_FILE: Final = ("home", "store_key")
+"""A file in the home folder cannot say where that is, and a key must not lie beside what it encrypts."""
+SECRETS: Final = ("client_secret", "store_key")
 PORTAL_FIELDS: Final = {
     "client_key": '"Client key"',
     "client_secret": '"Client secret"',
@@ -60,6 +67,9 @@ class Settings:
         auth_url: the authorization page.
         account: the account to use where several are signed in; None for the only one.
         verified_urls: the portal's verified URL properties, with blanks or commas between them.
+        store: where tokens are kept: `sqlite`, `keyring` or `encrypted`.
+        store_key: keys of an encrypted store, from the environment; empty when missing.
+        store_key_file: a file with them; empty when missing.
         log: a level of the log; None for no log.
         origins: where each setting came from, in words; a setting that has its default has none.
     """
@@ -72,6 +82,9 @@ class Settings:
     auth_url: str = DEFAULTS.auth_url
     account: str | None = None
     verified_urls: str = ""
+    store: str = "sqlite"
+    store_key: Secret = field(default=Secret(""))
+    store_key_file: str = ""
     log: str | None = None
     origins: Mapping[str, str] = field(factory=dict)
 
@@ -95,8 +108,20 @@ class Settings:
             raise InvalidSettings(tuple(problems))
         return found
 
+    def store_keys(self) -> tuple[Secret, ...]:
+        """Return the keys of an encrypted store, the newest first; none for another store.
+
+        Raises:
+            InvalidSettings: the store's package is missing, or its keys are, or cannot be used.
+        """
+        problems: list[Problem] = []
+        found = self._tried(problems, self._store_keys)
+        if found is None:
+            raise InvalidSettings(tuple(problems))
+        return found
+
     def checked(self, kind: AppKind | str | None = None) -> tuple[App, Endpoints]:
-        """Return the app and where TikTok is.
+        """Return the app and where TikTok is, once the store's settings are found to be good, too.
 
         Raises:
             InvalidSettings: everything that is missing or wrong, at once.
@@ -113,9 +138,14 @@ class Settings:
         verified = self.verified_urls.replace(",", " ").split()
         app = self._tried(problems, lambda: App(**whole, kind=chosen, verified_urls=verified))
         endpoints = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
+        self._tried(problems, self._store_keys)
         if problems or app is None or endpoints is None:
             raise InvalidSettings(tuple(problems))
         return app, endpoints
+
+    def _store_keys(self) -> tuple[Secret, ...]:
+        check_installed(self.store)
+        return store_keys(self.store_key, self.store_key_file, self.home) if self.store == "encrypted" else ()
 
     def _missing(self) -> Iterator[Problem]:
         for name, portal in PORTAL_FIELDS.items():
@@ -146,7 +176,7 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
         environ: variables such as `TIKTOK_CLIENT_KEY`.
 
     Raises:
-        InvalidSettings: the home folder, the file or the level of the log makes no sense.
+        InvalidSettings: the home folder, the file, the store or the level of the log makes no sense.
     """
     home, home_origin = _home(options, environ)
     written = _written(home / CONFIG)
@@ -163,8 +193,10 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
             if value:
                 values[name], origins[name] = value, origin
                 break
-    if "client_secret" in values:
-        values["client_secret"] = Secret(values["client_secret"])
+    values |= {name: Secret(values[name]) for name in SECRETS if name in values}
+    if (store := values.get("store", "sqlite")) not in STORES:
+        message = f"{store!r} is none of {', '.join(STORES)} (it comes from {origins['store']})"
+        raise InvalidSettings((Problem("store", message),))
     if "log" in values:
         values["log"] = _level(values["log"], origins["log"])
     return Settings(home=home, origins=origins, **values)
@@ -203,7 +235,10 @@ def _written(path: Path) -> dict[str, str]:
     except tomllib.TOMLDecodeError as error:
         # The message names a place and never quotes the line, which may hold the secret.
         raise _unreadable(path, f"it is not TOML: {error}") from None
-    known = [name for name in VARIABLES if name != "home"]
+    if "store_key" in document:
+        message = f"must not stand in {path}, beside what it encrypts: set {KEY_VARIABLE}, or store_key_file"
+        raise InvalidSettings((Problem("store_key", message),))
+    known = [name for name in VARIABLES if name not in NOT_IN_FILE]
     problems = [
         Problem(name, f"is no setting of {path}: there are {', '.join(known)}")
         if name not in known

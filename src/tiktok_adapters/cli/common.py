@@ -143,7 +143,7 @@ def client(found: "Settings", kind: str | None = None, *, probe: bool = True) ->
     from tiktok_adapters.assembly import connect  # noqa: PLC0415
 
     app, endpoints = found.checked(kind)
-    return connect(app, home=found.home, environ={}, endpoints=endpoints, probe=probe)
+    return connect(app, home=found.home, environ=os.environ, endpoints=endpoints, probe=probe)
 
 
 @contextmanager

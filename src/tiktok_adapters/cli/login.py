@@ -67,7 +67,7 @@ def login(
     found = settings()
     with client(found, kind) as tiktok:
         # Before anybody is asked to consent: tokens that cannot be kept would be a grant that nobody holds.
-        prepare(found.home, tiktok.app)
+        prepare(found, tiktok.app)
         before = [tokens.open_id for tokens in tiktok.accounts()]
         if qr:
             account = _by_qr_code(tiktok, wanted)

@@ -6,7 +6,7 @@ What belongs here: what is encrypted, and how keys are replaced. Where keys come
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
@@ -18,13 +18,28 @@ from tiktok_core.errors import InvalidSettings, Problem, StoreError
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
 from tiktok_core.wire.records import dump_tokens, load_tokens
 
-__all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore"]
+__all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
 MARK: Final = "fernet1:"
 """Tells what is encrypted, and how, from tokens as they are."""
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 0.05
+
+
+def check_keys(keys: Sequence[Secret]) -> None:
+    """Look whether these are keys.
+
+    Raises:
+        InvalidSettings: there is none, or one is no key.
+    """
+    if not keys:
+        raise InvalidSettings((Problem("store_key", "is missing: an encrypted store needs a key"),))
+    for number, key in enumerate(keys, 1):
+        # Stricter than the library, which skips what is no base64 and what follows an end.
+        if not KEY.fullmatch(key.reveal()):
+            message = f"key {number} is none: a key is 32 random bytes in URL-safe base64, 44 characters"
+            raise InvalidSettings((Problem("store_key", message),))
 
 
 class AsyncEncryptedTokenStore:
@@ -163,13 +178,7 @@ class _Box:
                 raise
             message = "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'"
             raise ImportError(message, name="cryptography") from None
-        if not keys:
-            raise InvalidSettings((Problem("store_key", "is missing: an encrypted store needs a key"),))
-        for number, key in enumerate(keys, 1):
-            # Stricter than the library, which skips what is no base64 and what follows an end.
-            if not KEY.fullmatch(key.reveal()):
-                message = f"key {number} is none: a key is 32 random bytes in URL-safe base64, 44 characters"
-                raise InvalidSettings((Problem("store_key", message),))
+        check_keys(keys)
         fernets = [Fernet(key.reveal()) for key in keys]
         self._newest, self._all, self._refused = fernets[0], MultiFernet(fernets), InvalidToken
 

@@ -16,8 +16,13 @@ from attrs import evolve, frozen
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import LeaseLost, StoreError
+from tiktok_core.ports import LONGEST_LEASE
 
 __all__ = ["MemoryJournal", "MemoryTokenStore"]
+
+
+def _is_alive(until: datetime, now: datetime) -> bool:
+    return now < until <= now + LONGEST_LEASE
 
 
 class _Memory:
@@ -79,7 +84,7 @@ class MemoryTokenStore(_Memory):
         """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
         with self._open():
             holder, end = self._leases.get(account, (owner, now))
-            if holder != owner and end > now:
+            if holder != owner and _is_alive(end, now):
                 return False
             self._leases[account] = (owner, until)
             return True
@@ -176,7 +181,7 @@ class MemoryJournal(_Memory):
             if lease is not None and lease.owner == owner:
                 self._leases[name] = evolve(lease, until=until)
                 return lease.number
-            if lease is not None and lease.owner is not None and lease.until > now:
+            if lease is not None and lease.owner is not None and _is_alive(lease.until, now):
                 return None
             self._leases[name] = _Lease(next(self._numbers), owner, until)
             return self._leases[name].number

@@ -10,7 +10,7 @@ from attrs import asdict
 
 from tiktok_adapters.stores.processes import Process, has_gone, this_process
 from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile, microseconds, name_bytes
-from tiktok_core.ports import HasPath
+from tiktok_core.ports import LONGEST_LEASE, HasPath
 
 __all__ = ["LEASES", "LeasedFile"]
 
@@ -24,7 +24,7 @@ CREATE TABLE leases (
 """
 # The casts: a damaged file may hold anything.
 HELD_LEASE: Final = """
-SELECT number, owner = :owner AS own, until > :now AS alive,
+SELECT number, owner = :owner AS own, until > :now AND until <= :latest AS alive,
     CAST(machine AS BLOB) AS machine, CAST(pid AS INTEGER) AS pid, CAST(started AS INTEGER) AS started
 FROM leases WHERE name = :name AND owner IS NOT NULL
 """
@@ -60,6 +60,7 @@ class LeasedFile(SqliteFile):
             "owner": name_bytes(owner),
             "now": microseconds(now),
             "until": microseconds(until),
+            "latest": microseconds(now + LONGEST_LEASE),
             **(dict.fromkeys(("machine", "pid", "started")) if self._process is None else asdict(self._process)),
         }
         with self._writing() as connection:

@@ -243,8 +243,8 @@ def settled(record: Record, now: datetime, *, posted: bool) -> Record:
 
 
 def upload_left(record: Record, now: datetime) -> float:
-    """Return the seconds that the upload URL still lives; none or less when its hour is over."""
-    return (record.init_at + UPLOAD_LIFE - now).total_seconds() if record.init_at else 0.0
+    """Return the seconds that the upload URL still lives, an hour at most; none or less when its hour is over."""
+    return min(record.init_at - now + UPLOAD_LIFE, UPLOAD_LIFE).total_seconds() if record.init_at else 0.0
 
 
 def learned_chunk(records: Iterable[Record]) -> int | None:

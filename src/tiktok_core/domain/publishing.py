@@ -130,7 +130,8 @@ def poll_pause(elapsed: float) -> float:
 
     That gives 1, then each wait 1.5 times the last, at most 10, without remembering any of them.
     """
-    return min(FIRST_WAIT + elapsed * (WAIT_GROWTH - 1), LONGEST_WAIT)
+    # What was handed over ahead of `now` was handed over before the clock went back: nobody knows how long ago.
+    return LONGEST_WAIT if elapsed < 0 else min(FIRST_WAIT + elapsed * (WAIT_GROWTH - 1), LONGEST_WAIT)
 
 
 def check_publish_id(publish_id: str) -> None:

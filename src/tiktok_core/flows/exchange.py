@@ -10,6 +10,7 @@ from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
 from tiktok_core.errors import TikTokError
 from tiktok_core.flows.pace import Budgets
+from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import (
     AsyncClock,
     AsyncJournal,
@@ -96,15 +97,16 @@ async def exchange(
         ApiError, SignInFailed, UnexpectedResponse: as `read` finds.
     """
     request = evolve(request, headers={"User-Agent": USER_AGENT, **request.headers}, timeout=context.timeout)
-    began, tried, spent = context.clock.now(), 0, 0.0
+    watch, tried, deadline = Watch(context.clock), 0, context.patience.deadline
     while True:
         tried += 1
+        limited = _limited(request, operation, deadline - watch.seconds)
         try:
-            response = await context.transport.send(_limited(request, operation, context.patience.deadline - spent))
+            response = await context.transport.send(limited)
             log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
             result = read(request, response)
         except TikTokError as error:
-            spent = (context.clock.now() - began).total_seconds()
+            spent = watch.look(most=limited.time_limit or deadline)
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, patience=context.patience, jitter=context.jitter()
             )
@@ -116,6 +118,7 @@ async def exchange(
             context.budgets.earn(account, repeated=tried - 1)
             return result
         await context.clock.sleep(pause)
+        watch.slept(pause)
 
 
 def _limited(request: Request, operation: Operation, left: float) -> Request:

@@ -14,6 +14,7 @@ from tiktok_core.flows.access import usable_tokens
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import publish_status
 from tiktok_core.flows.library import AsyncVideos, query_videos
+from tiktok_core.flows.watch import Watch
 
 __all__ = ["find_post"]
 
@@ -32,14 +33,15 @@ async def find_post(context: Context, account: str, name: str, *, wait: bool) ->
         name: its key in the journal, or its publish id.
         wait: ask again until it is found or patience has ended.
     """
-    began = context.clock.now()
+    watch = Watch(context.clock)
     while True:
         found = await _found(context, account, name)
-        waited = (context.clock.now() - began).total_seconds()
+        waited = watch.look(most=context.patience.deadline)
         pause = poll_pause(waited)
         if found or not wait or waited + pause > context.follow_for:
             return found
         await context.clock.sleep(pause)
+        watch.slept(pause)
 
 
 async def _found(context: Context, account: str, name: str) -> tuple[FoundPost, ...]:

@@ -1,6 +1,5 @@
 """Following a post to its end. Waiting is apart from doing: nothing here can begin a post, whatever happens."""
 
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -10,6 +9,7 @@ from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import PublishFailed, RateLimited, ServerError, StillProcessing, TikTokError, TransportError
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.watch import Watch
 from tiktok_core.wire.envelope import open_envelope
 from tiktok_core.wire.publishing import cancel_request, read_publication, status_request
 
@@ -48,10 +48,10 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
         PublishFailed: TikTok gave the post up.
         StillProcessing: patience, or the network, ended first.
     """
-    began, known, misses, pause = context.clock.now(), None, 0, 0.0
-    while context.clock.now() + timedelta(seconds=pause) <= began + timedelta(seconds=context.follow_for):
+    watch, known, misses, pause = Watch(context.clock), None, 0, 0.0
+    while watch.look(most=context.patience.deadline) + pause <= context.follow_for:
         await context.clock.sleep(pause)
-        pause = poll_pause((context.clock.now() - began).total_seconds())
+        pause = poll_pause(watch.slept(pause))
         try:
             known = follow(known, await publish_status(context, account, publish_id))
         except PASSING as error:
@@ -61,11 +61,11 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
                 continue
             if known is None:
                 raise
-            raise still(context, known, began, error) from error
+            raise still(known, watch.seconds, error) from error
         misses = 0
         if known.is_final:
             return finished(known)
-    raise still(context, known or Publication(publish_id=publish_id, status="not known"), began)
+    raise still(known or Publication(publish_id=publish_id, status="not known"), watch.seconds)
 
 
 def finished(publication: Publication) -> Publication:
@@ -79,7 +79,6 @@ def finished(publication: Publication) -> Publication:
     return publication
 
 
-def still(context: Context, known: Publication, began: datetime, trouble: TikTokError | None = None) -> StillProcessing:
+def still(known: Publication, waited: float, trouble: TikTokError | None = None) -> StillProcessing:
     """Return the error for a post that goes on after our patience, or the way to it, has ended."""
-    waited = (context.clock.now() - began).total_seconds()
     return StillProcessing(known.publish_id, known.status, waited, "" if trouble is None else str(trouble))

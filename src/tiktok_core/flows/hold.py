@@ -9,6 +9,7 @@ from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.errors import LeaseLost, OutcomeUnknown, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, log
+from tiktok_core.ports import LONGEST_LEASE
 
 __all__ = ["AGAIN", "LEASE", "LEASE_WAIT", "Hold", "Progressed", "keep", "let_go", "outcome_unknown", "save", "take"]
 
@@ -74,7 +75,7 @@ async def keep(context: Context, hold: Hold, longer: timedelta) -> None:
         LeaseLost: somebody else has taken it.
     """
     now = context.clock.now()
-    until = now + LEASE + longer
+    until = now + min(LEASE + longer, LONGEST_LEASE)
     if await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) != hold.fence:
         raise LeaseLost(hold.record.key)
 

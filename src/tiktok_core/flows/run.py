@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Final
 
 from attrs import define
@@ -25,6 +24,7 @@ from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
 from tiktok_core.flows.hold import Progressed, let_go
 from tiktok_core.flows.upload import Film
+from tiktok_core.flows.watch import Watch
 from tiktok_core.flows.wish import open_film
 
 __all__ = ["OnProgress", "Run"]
@@ -59,7 +59,7 @@ class Run:
     _is_certain: bool = False
     _doubts: int = 0
     _misses: int = 0
-    _followed_since: datetime | None = None
+    _followed: Watch | None = None
     _opened: Film | None = None
     _has_slot: bool = False
 
@@ -85,6 +85,8 @@ class Run:
                 if not self._is_uploading or pause > LONGEST_IN_SLOT:
                     self._leave_slot()
                 await self.context.clock.sleep(pause)
+                if self._followed is not None:
+                    self._followed.slept(pause)
 
     async def one_step(self) -> Step:
         """Take one step.
@@ -183,13 +185,12 @@ class Run:
     def _check_patience(self, pause: float) -> None:
         if self.record.stage is not Stage.PROCESSING and self._is_ours:
             return
-        now = self.context.clock.now()
-        self._followed_since = self._followed_since or now
-        if (now - self._followed_since).total_seconds() + pause > self.context.follow_for:
+        self._followed = self._followed or Watch(self.context.clock)
+        if self._followed.look(most=self.context.patience.deadline) + pause > self.context.follow_for:
             raise self._still()
 
     def _still(self, trouble: TikTokError | None = None) -> StillProcessing:
-        return still(self.context, self.record.shown, self._followed_since or self.context.clock.now(), trouble)
+        return still(self.record.shown, self._followed.seconds if self._followed else 0.0, trouble)
 
     # --- The file, and whoever watches -------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tiktok_adapters.testing.contracts import Contract, Run
 from tiktok_adapters.testing.contracts.journal_model import JournalMachine
-from tiktok_adapters.testing.contracts.stores import ODD_NAMES
+from tiktok_adapters.testing.contracts.stores import JUMPS, ODD_NAMES
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.journal import ENDS, Record, Stage, Wish
 from tiktok_core.domain.media import MediaType
@@ -25,7 +25,7 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost, StoreError
-from tiktok_core.ports import AsyncJournal, Journal
+from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal
 
 __all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
 
@@ -173,6 +173,16 @@ class JournalContract(Contract):
         first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > first
         assert run(kept.try_lease(NAME, owner="a", now=LATER, until=MUCH_LATER)) is None
+
+    @pytest.mark.parametrize("back", JUMPS)
+    def test_a_clock_that_goes_back_makes_nobody_wait_for_long(
+        self, kept: AnyJournal, run: Run, back: timedelta
+    ) -> None:
+        """A lease that ends later than any could is left over from before: whoever takes it has a larger number."""
+        first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        then = NOW - back
+        assert run(kept.try_lease(NAME, owner="b", now=then, until=then + LONGEST_LEASE)) > first
+        assert run(kept.try_lease(NAME, owner="a", now=then, until=then + LONGEST_LEASE)) is None
 
     def test_a_renewed_lease_keeps_its_number(self, kept: AnyJournal, run: Run) -> None:
         """Renewing moves the end and nothing else, also when the lease ran out and nobody took it."""

@@ -22,6 +22,8 @@ OpenStore: TypeAlias = Callable[[], AnyTokenStore]
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
+JUMPS = (timedelta(hours=1), timedelta(days=365), NOW - datetime(1970, 1, 1, tzinfo=UTC))
+"""By how much a clock may be set back."""
 TOKENS = Tokens(
     open_id="open-id-1",
     access_token=Secret("act.first"),
@@ -142,6 +144,16 @@ class TokenStoreContract(Contract):
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease("me", owner="b", now=LATER, until=LATER + timedelta(seconds=10))) is True
         assert run(kept.try_lease("me", owner="a", now=LATER, until=LATER + timedelta(seconds=10))) is False
+
+    @pytest.mark.parametrize("back", JUMPS)
+    def test_a_clock_that_goes_back_makes_nobody_wait_for_long(
+        self, kept: AnyTokenStore, run: Run, back: timedelta
+    ) -> None:
+        """A lease that ends later than any could is left over from before: it counts for nothing."""
+        run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
+        then = NOW - back
+        assert run(kept.try_lease("me", owner="b", now=then, until=then + timedelta(seconds=60))) is True
+        assert run(kept.try_lease("me", owner="a", now=then, until=then + timedelta(seconds=60))) is False
 
     def test_its_owner_can_renew_a_lease(self, kept: AnyTokenStore, run: Run) -> None:
         """Renewing moves the end."""

@@ -1,0 +1,185 @@
+"""Rows 27, 28 and 42: TLS that cannot be trusted, proxies that fail, and a client used where it does not belong.
+
+The sandbox speaks TLS here, with a certificate that can be changed under it. What is said of each fault, and that it is
+said alike in both worlds, stands in the tests of the adapters.
+"""
+
+import asyncio
+import pickle
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import trustme
+from attrs import define
+
+from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.testing.tunnel import ConnectProxy
+from tiktok_adapters.transports.proxies import Proxy
+from tiktok_core import NotSent, TikTokError
+
+AUTHORITY = trustme.CA()
+GOOD = AUTHORITY.issue_cert("127.0.0.1")
+PAST = datetime.now(UTC) - timedelta(days=2)
+BAD = {
+    "unknown": trustme.CA().issue_cert("127.0.0.1"),
+    "another host": AUTHORITY.issue_cert("elsewhere.example"),
+    "expired": AUTHORITY.issue_cert("127.0.0.1", not_before=PAST, not_after=PAST + timedelta(days=1)),
+}
+
+
+@define
+class TlsFront:
+    """The sandbox behind TLS; new connections are shown the certificate of the moment."""
+
+    url: str
+    context: ssl.SSLContext
+
+    def show(self, certificate: trustme.LeafCert) -> None:
+        """Show this certificate from now on."""
+        certificate.configure_cert(self.context)
+
+
+@contextmanager
+def _front(sim: Any) -> Iterator[TlsFront]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    GOOD.configure_cert(context)
+    with SandboxServer(sim, tls=context).run_in_thread() as server:
+        yield TlsFront(server.url, context)
+
+
+@pytest.fixture
+def new_front() -> Callable[[Any], Any]:
+    """Put TLS before TikTok."""
+    return _front
+
+
+def through(bench: Any, **options: Any) -> None:
+    """Give the bench a transport that trusts the sandbox's authority, with these options."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    bench.run(bench.way.inner.close())
+    bench.way.inner = type(bench.way.inner)(ssl_context=context, **options)
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_row_27_a_server_that_cannot_be_trusted_gets_nothing(bench: Any, operation: Any, fault: str) -> None:
+    """Whatever was asked: nothing reaches it, with TLS or without, and the error names the certificate."""
+    through(bench)
+    bench.way.alone = True
+    bench.when(operation, lambda: bench.front.show(BAD[fault]))
+    already = bench.sim.count(operation.where)
+    end = bench.outcome(operation.ask)
+    assert type(end) is NotSent
+    assert "the server's certificate was refused" in str(end)
+    assert bench.sim.count(operation.where) - already == operation.nth - 1
+    bench.check_posts()
+
+
+def test_row_27_a_post_goes_on_when_the_certificate_is_mended(bench: Any, step: Any) -> None:
+    """A certificate that expires at any step of a post costs nothing but time: the same key goes on, with every byte."""
+    through(bench)
+    bench.way.alone = True
+    bench.when(step, lambda: bench.front.show(BAD["expired"]))
+    assert type(bench.outcome(step.ask)) is NotSent
+    bench.front.show(GOOD)
+    bench.clock.advance(60)
+    bench.check_end(bench.outcome(step.ask), None)
+    bench.check_posts()
+    assert len([post for post in bench.sim.posts if post.urls or post.bytes_received == post.size]) == 1
+
+
+def test_row_28_a_proxy_that_refuses_is_told(bench: Any, operation: Any) -> None:
+    """No tunnel, no doubt: nothing reaches TikTok, nobody goes around the proxy, and the error says what it wants."""
+    with ConnectProxy() as proxy:
+        through(bench, proxy=proxy.url)
+        bench.way.alone = True
+        refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+        bench.when(operation, lambda: setattr(proxy, "says", refusal))
+        already = bench.sim.count(operation.where)
+        end = bench.outcome(operation.ask)
+    assert type(end) is NotSent
+    assert "the proxy wants a user name and a password" in str(end)
+    assert bench.sim.count(operation.where) - already == operation.nth - 1
+    bench.check_posts()
+
+
+@pytest.mark.parametrize("amount", [100_000, 3_000_000, 5_300_000])
+def test_row_28_a_proxy_that_dies_under_a_chunk_loses_nothing(bench: Any, amount: int) -> None:
+    """A tunnel that breaks within a chunk is a doubt: TikTok is asked how far it is, and each byte arrives once."""
+    with ConnectProxy() as proxy:
+        through(bench, proxy=proxy.url)
+
+        def dies() -> None:
+            proxy.dies_after = len(proxy.came) + amount
+
+        def lives() -> None:
+            proxy.dies_after = None
+
+        bench.way.when("put", dies)
+        bench.way.when("status", lives)
+        bench.post_film()
+        assert len(proxy.heads) >= 2
+    assert len(bench.inits) == 1
+
+
+def test_row_28_what_is_excepted_goes_around_the_proxy(bench: Any) -> None:
+    """A proxy that nobody could use is no obstacle to a host that is called without it."""
+    through(bench, proxy=Proxy.parsed("http://127.0.0.1:9", "127.0.0.1"))
+    bench.post_film()
+
+
+def test_row_42_a_client_in_a_forked_child_is_refused(
+    bench: Any, operation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another process nothing is sent, whatever is asked, and the sentence says what to do."""
+    through(bench)
+    # The stores would say so first.
+    monkeypatch.setattr(bench.way.inner, "_pid", -1)
+    with pytest.raises(RuntimeError, match="belongs to another process: make a new one after the fork"):
+        bench.outcome(operation.ask)
+    assert set(bench.sim.arrived) <= {"other"}  # the page, where the person is
+
+
+def test_row_42_a_client_in_another_event_loop_is_refused(bench: Any) -> None:
+    """An asynchronous client belongs to the loop of its first call; a blocking one to none."""
+    through(bench)
+    assert bench.run(bench.account.creator_info()).creator_username
+    already = len(bench.sim.arrived)
+    with ThreadPoolExecutor(1) as pool:
+        elsewhere = pool.submit(_called, bench.account.creator_info)
+        if bench.world == "asynchronous":
+            with pytest.raises(RuntimeError, match="belongs to another event loop: make one for each loop"):
+                elsewhere.result()
+            assert len(bench.sim.arrived) == already
+        else:
+            assert elsewhere.result().creator_username
+
+
+def _called(call: Callable[[], Any]) -> Any:
+    async def main() -> Any:
+        made = call()
+        return await made if asyncio.iscoroutine(made) else made
+
+    return asyncio.run(main())
+
+
+def test_row_42_a_client_that_was_closed_is_refused(bench: Any) -> None:
+    """After closing nothing is sent, and the sentence says that it was closed."""
+    through(bench)
+    bench.run(bench.tiktok.close())
+    end = bench.outcome(lambda made: made.account.creator_info())
+    assert isinstance(end, TikTokError)
+    assert "closed" in str(end)
+    assert bench.sim.arrived == []
+
+
+def test_row_42_a_client_is_not_pickled(bench: Any) -> None:
+    """Neither a client nor an account takes its connections and tokens to another process."""
+    for one in (bench.tiktok, bench.account):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(one)

@@ -11,16 +11,17 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from attrs import define, evolve, frozen
@@ -31,22 +32,23 @@ from tiktok_adapters.assembly.home import journal_file
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
-from tiktok_core import App, Record, Stage
+from tiktok_core import App, Record, Stage, Tokens
 
-STORES: Final = (
-    "write",
-    "pwrite64",
-    "fsync",
-    "fdatasync",
-    "ftruncate",
-    "rename",
-    "renameat",
-    "renameat2",
-    "unlink",
-    "unlinkat",
-)
-SOCKETS: Final = ("sendto", "sendmsg", "recvfrom", "recvmsg")
-LINE: Final = re.compile(r"^\d+ +(?:<\.\.\. )?(?P<call>\w+)(?:\((?P<rest>.*)| resumed>.*)$")
+KINDS: Final = {
+    "write": ("write", "pwrite64", "ftruncate", "fallocate"),
+    "sync": ("fsync", "fdatasync"),
+    "put in place": ("mkdir", "mkdirat", "link", "linkat", "rename", "renameat", "renameat2"),
+    "remove": ("unlink", "unlinkat", "rmdir"),
+    "send": ("sendto", "sendmsg"),
+    "receive": ("recvfrom", "recvmsg"),
+}
+"""The calls to the system after which something may have to be found again; which of them there are is the machine's."""
+TALK: Final = ("send", "receive")
+FAULTS: Final = {"kill -9": "signal=KILL", "disk full": "error=ENOSPC", "disk broken": "error=EIO"}
+LINE: Final = re.compile(r"^\d+ +(?P<name>\w+)\((?P<rest>.*)$")
+HAPPENED: Final = re.compile(r"\(INJECTED\)|\+\+\+ killed by SIGKILL \+\+\+")
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace on this machine")
 
 
 @frozen(kw_only=True)
@@ -64,123 +66,51 @@ class Call:
     text: str
 
     @property
-    def is_to_a_socket(self) -> bool:
-        """Whether it sends a request, or receives an answer."""
-        return self.name in SOCKETS
-
-
-def why_not() -> str:
-    """Return why strace cannot be used here; empty where it can."""
-    if shutil.which("strace") is None:
-        return "there is no strace on this machine"
-    tried = subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
-    return "" if tried.returncode == 0 else "this machine does not let a process be traced (ptrace)"
+    def kind(self) -> str:
+        """What it does."""
+        return next(kind for kind, names in KINDS.items() if self.name in names)
 
 
 @contextmanager
-def attached(pid: int, *options: str) -> Iterator[None]:
-    """Trace a process, and its end."""
-    names = ",".join(f"?{name}" for name in (*STORES, *SOCKETS))
-    command = ["strace", "-f", "-y", "-s", "600", "-p", str(pid), "-e", f"trace={names}", *options]
+def traced(pid: int, trace: Path, inject: str) -> Iterator[None]:
+    """Trace a process to its end, and let what is to be injected befall it."""
+    names = ",".join(
+        f"?{name}" for kind in KINDS.values() for name in kind
+    )  # The "?" allows for names of other machines.
+    command = ["strace", "-f", "-y", "-s", "600", "-p", str(pid), "-o", str(trace), "-e", f"trace={names}"]
+    if inject:
+        command += ["-e", f"inject={inject}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
-        try:
-            assert tracer.stderr is not None
-            said = tracer.stderr.readline()
-            if "attached" not in said:
-                raise RuntimeError(f"strace: {said}")
-            yield
-        finally:
-            # It ends by itself with the process; reading lets it say so.
-            if tracer.stderr is not None:
-                tracer.stderr.read()
-            tracer.wait(30)
+        assert tracer.stderr is not None
+        said = tracer.stderr.readline()
+        if "attached" not in said:
+            pytest.skip(f"this machine does not let a process be traced: {said.strip()}")
+        yield
+        tracer.communicate(timeout=60)
 
 
 def calls(trace: Path, home: Path) -> list[Call]:
-    """Return the calls of a trace that write the home folder, send a request or receive an answer, in their order."""
+    """Return the calls of a trace that change the home folder, send a request or receive an answer, in their order."""
     counts: Counter[str] = Counter()
     found = []
-    for line in trace.read_text(errors="replace").splitlines():
-        match = LINE.match(line)
-        if match is None or match["rest"] is None:
-            continue
-        counts[match["call"]] += 1
-        call = Call(name=match["call"], nth=counts[match["call"]], text=match["rest"])
-        if call.is_to_a_socket or str(home) in call.text.split(", ", 1)[0]:
+    for match in filter(None, map(LINE.match, trace.read_text(errors="replace").splitlines())):
+        counts[match["name"]] += 1
+        call = Call(name=match["name"], nth=counts[match["name"]], text=match["rest"])
+        # What is written may name the folder, too.
+        where = call.text.split(", ", 1)[0] if call.kind == "write" else call.text
+        if call.kind in TALK or str(home) in where:
             found.append(call)
     return found
 
 
 # --- The ground -------------------------------------------------------------------------------------------------------
 
-SHORT: Final = 40
-ZYGOTE: Final = Path(__file__).with_name("kills") / "zygote.py"
 WISHES: Final = ("file", "pull", "photos")
-FAULTS: Final = {"kill -9": "signal=KILL", "disk full": "error=ENOSPC", "disk broken": "error=EIO"}
+FILM: Final = b"\0\0\0\x18ftypisom" + bytes(range(251)) * 43_825
+"""Two chunks, in which no byte is like the one a chunk away."""
+FILM_DIGEST: Final = hashlib.sha256(FILM).hexdigest()
 CALLBACK: Final = "https://app.example.com/callback/"
 APP: Final = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, CALLBACK)
-
-
-@frozen(kw_only=True)
-class Point:
-    """One way in which a worker fails.
-
-    Attributes:
-        wish: what it posts.
-        fault: what happens.
-        call: where.
-        order: how many calls came before, in an undisturbed run.
-        is_vital: whether the publish id is being stored here.
-    """
-
-    wish: str
-    fault: str
-    call: Call
-    order: int
-    is_vital: bool
-
-    def __str__(self) -> str:
-        return f"{self.wish}, {self.fault} at {self.call.name} {self.call.nth}"
-
-
-@define
-class Zygote:
-    """Forks workers, one at a time."""
-
-    process: "subprocess.Popen[str]"
-
-    def run(self, ground: "Ground", wish: str, *options: str) -> dict[str, Any]:
-        """Let a worker do its job, traced if there are options, and return how it ended; empty when it was killed."""
-        end, gate = ground.folder / "end.json", ground.folder / "gate"
-        end.unlink(missing_ok=True)
-        os.mkfifo(gate)
-        job = {"environ": ground.environ, "wish": wish, "film": str(ground.film), "gate": str(gate), "end": str(end)}
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(job) + "\n")
-        self.process.stdin.flush()
-        child = int(self.process.stdout.readline())
-        if options:
-            with attached(child, *options):
-                gate.write_bytes(b"")
-        else:
-            gate.write_bytes(b"")
-        status = int(self.process.stdout.readline())
-        gate.unlink()
-        assert end.exists() or os.WIFSIGNALED(status)
-        text = end.read_text() if end.exists() else ""
-        # Killed while it wrote this down: it had come to its end.
-        return json.loads(text) if text.endswith("}") else {}
-
-
-@contextmanager
-def zygote() -> Iterator[Zygote]:
-    """Start a zygote, and end it."""
-    command = [sys.executable, "-W", "error", str(ZYGOTE)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield Zygote(process)
-        assert process.stdin is not None
-        process.stdin.close()
 
 
 @define
@@ -188,7 +118,6 @@ class Ground:
     """A TikTok of its own, and a home folder with an account whose access token has ended."""
 
     folder: Path
-    film: Path
     sim: SimulatedTikTok
     url: str
     account: str = ""
@@ -197,6 +126,16 @@ class Ground:
     def home(self) -> Path:
         """Where tokens and journal are."""
         return self.folder / "home"
+
+    @property
+    def film(self) -> Path:
+        """What is posted as a file."""
+        return self.folder / "film.mp4"
+
+    @property
+    def trace(self) -> Path:
+        """What strace has seen of the last worker that it looked at."""
+        return self.folder / "trace"
 
     @property
     def environ(self) -> dict[str, str]:
@@ -218,14 +157,19 @@ class Ground:
 
     def expire(self) -> None:
         """Let the access token have ended an hour ago."""
+        past = datetime.now(UTC) - timedelta(hours=1)
         with closing(SqliteTokenStore(token_file(self.home, APP))) as store:
-            tokens = store.load(self.account)
-            assert tokens is not None
-            past = datetime.now(UTC) - timedelta(hours=1)
-            store.save(self.account, evolve(tokens, issued_at=past, expires_at=past))
+            store.save(self.account, evolve(self.tokens(), issued_at=past, expires_at=past))
+
+    def tokens(self) -> Tokens:
+        """Return the tokens that are kept."""
+        with closing(SqliteTokenStore(token_file(self.home, APP))) as store:
+            kept = store.load(self.account)
+        assert kept is not None
+        return kept
 
     def record(self) -> Record | None:
-        """Return what the journal has; also proves that it can be read."""
+        """Return what the journal has."""
         if not journal_file(self.home).exists():
             return None
         with closing(SqliteJournal(journal_file(self.home))) as journal:
@@ -233,17 +177,22 @@ class Ground:
         assert len(records) <= 1
         return records[0] if records else None
 
-    def check_files(self) -> None:
-        """Hold the stores to be whole: after whatever a writer left behind was undone, as every opening does."""
-        for file in (token_file(self.home, APP), journal_file(self.home)):
-            if file.exists() and file.stat().st_size:
-                with closing(sqlite3.connect(file)) as connection:
-                    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        with closing(SqliteTokenStore(token_file(self.home, APP))) as store:
-            tokens = store.load(self.account)
-        assert tokens is not None
-        assert tokens.access_token.reveal() in self.sim.world.tokens
-        assert tokens.refresh_token.reveal() in self.sim.world.tokens
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The access and refresh token that are kept."""
+        kept = self.tokens()
+        return kept.access_token.reveal(), kept.refresh_token.reveal()
+
+    @property
+    def heard(self) -> "Counter[str]":
+        """How often TikTok was asked for what."""
+        return Counter(entry.operation for entry in self.sim.log)
+
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        """The access and refresh tokens that TikTok has given together: the simulator makes them in turns."""
+        made = list(self.sim.world.tokens)
+        return list(zip(made[::2], made[1::2], strict=False))
 
 
 @contextmanager
@@ -252,122 +201,298 @@ def ground() -> Iterator[Ground]:
     sim = SimulatedTikTok()
     sim.switches.processing_seconds = sim.switches.download_seconds = 0.0
     with TemporaryDirectory() as folder, closing(sim), SandboxServer(sim).run_in_thread() as server:
-        film = Path(folder) / "film.mp4"
-        film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(11_000_000))
-        made = Ground(Path(folder), film, sim, server.url)
+        made = Ground(Path(folder), sim, server.url)
+        made.film.write_bytes(FILM)
         made.sign_in()
         made.expire()
         yield made
 
 
+@define
+class Zygote:
+    """Forks workers, one at a time.
+
+    Attributes:
+        process: what forks.
+        holds_back: what these workers save too late; nothing in what we ship.
+    """
+
+    process: "subprocess.Popen[str]"
+    holds_back: str = ""
+
+    def run(self, here: Ground, wish: str, inject: str | None = None) -> dict[str, str]:
+        """Let a worker do its job, and return how it ended; empty when a signal ended it.
+
+        Args:
+            here: where.
+            wish: what it posts.
+            inject: what befalls it, in strace's words; nothing if that is empty; not even traced unless given.
+        """
+        end, gate = here.folder / "end.json", here.folder / "gate"
+        end.unlink(missing_ok=True)
+        os.mkfifo(gate)
+        names = {"film": str(here.film), "gate": str(gate), "end": str(end)}
+        job = {"environ": here.environ, "wish": wish, "holds_back": self.holds_back, **names}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps(job), file=self.process.stdin, flush=True)
+        with ExitStack() as tracer:
+            child = int(self.process.stdout.readline())
+            try:
+                if inject is not None:
+                    tracer.enter_context(traced(child, here.trace, inject))
+            finally:
+                # Also where it cannot be traced: nobody stays at a gate for ever.
+                gate.write_bytes(b"")
+                status = int(self.process.stdout.readline())
+        gate.unlink()
+        assert os.WIFSIGNALED(status) or end.exists()
+        ended: dict[str, str] = {} if os.WIFSIGNALED(status) else json.loads(end.read_text())
+        return ended
+
+
+@contextmanager
+def zygote(holds_back: str = "") -> Iterator[Zygote]:
+    """Start a zygote, and end it."""
+    command = [sys.executable, "-W", "error", str(Path(__file__).with_name("kills") / "zygote.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Zygote(process, holds_back)
+
+
 # --- What has to hold -------------------------------------------------------------------------------------------------
 
+OURS: Final = re.compile(r"(tokens-\w+|journal|pace)\.db(-reserve)?")
+SIGN_IN_LOST: Final = "the sign-in, its renewal answered and not yet kept"
+OUTCOME_LOST: Final = "whether a pull or photos were posted, their init sent and its answer not yet kept"
+NOT_KEPT: Final = "a token was used that was not kept"
+NO_INIT: Final = "an init was sent that was not written down"
+NO_ID: Final = "a post was gone on with whose id was not written down"
 
-def prove(worker: Zygote, point: Point) -> None:
+
+@frozen(kw_only=True)
+class Point:
+    """One way in which a worker fails.
+
+    Attributes:
+        wish: what it posts.
+        fault: what happens.
+        call: where.
+        is_vital: whether the publish id is being stored here.
+    """
+
+    wish: str
+    fault: str
+    call: Call
+    is_vital: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.wish}, {self.fault} at {self.call.name} {self.call.nth}"
+
+
+@frozen(kw_only=True)
+class Found:
+    """What came of a point.
+
+    Attributes:
+        broken: the promises that were not kept.
+        loss: what was lost as it is documented; empty where nothing was.
+        is_met: whether the worker came to the point at all.
+    """
+
+    broken: tuple[str, ...] = ()
+    loss: str = ""
+    is_met: bool = True
+
+
+def prove(worker: Zygote, point: Point) -> Found:
     """Let a worker fail at the point, let another go on, and judge by what TikTok knows."""
     with ground() as here:
-        failed = worker.run(
-            here,
-            point.wish,
-            "-o",
-            "/dev/null",
-            "-e",
-            f"inject={point.call.name}:{FAULTS[point.fault]}:when={point.call.nth}",
-        )
-        assert "unexpected" not in failed, failed
-        if "error" in failed and not point.call.is_to_a_socket:
-            assert failed["error"] in {"StoreError", "SignInRequired", "OutcomeUnknown"}, failed
-        here.check_files()
+        inject = f"{point.call.name}:{FAULTS[point.fault]}:when={point.call.nth}"
+        failed = worker.run(here, point.wish, inject)
+        if not HAPPENED.search(here.trace.read_text(errors="replace")):
+            return Found(is_met=False)
         known = here.record()
-        done = worker.run(here, point.wish)
+        broken = [*told(point, failed), *written_ahead(here), *sound(here)]
+        done, loss = worker.run(here, point.wish), ""
         if done.get("error") == "SignInRequired":
-            # The one loss that cannot be helped: TikTok has replaced the refresh token, and nobody could keep the new one.
-            assert here.sim.count("token") >= 2
+            loss = SIGN_IN_LOST
+            broken.extend(could_be_kept(here, point))
             here.sign_in()
             done = worker.run(here, point.wish)
-        here.check_files()
-        judge(here, point, known, done)
+        if done.get("error") == "OutcomeUnknown":
+            loss = OUTCOME_LOST
+        broken.extend((*settled(here, known, done), *sound(here), *tidy(here)))
+        return Found(broken=tuple(broken), loss=loss)
 
 
-def judge(here: Ground, point: Point, known: Record | None, done: dict[str, Any]) -> None:
-    """Compare how it ended with what TikTok has, and with what was known before."""
-    last = here.record()
-    assert last is not None
+def told(point: Point, failed: dict[str, str]) -> Iterator[str]:
+    """Hold a fault of the disk to be overcome, or told as what it is."""
+    if point.fault != "kill -9" and failed.get("status") != "PUBLISH_COMPLETE" and failed.get("error") != "StoreError":
+        yield f"the fault was told as {failed}"
+
+
+def written_ahead(here: Ground) -> Iterator[str]:
+    """Hold everything that TikTok was asked for to have been kept before."""
+    heard, record = here.heard, here.record()
+    if heard["creator_info"] and here.pair != here.given[-1]:
+        yield NOT_KEPT
+    if heard["video_init"] + heard["photo_init"] > (record.inits if record else 0):
+        yield NO_INIT
+    if heard["put"] + heard["status"] and (record is None or record.publish_id is None):
+        yield NO_ID
+
+
+def sound(here: Ground) -> Iterator[str]:
+    """Hold the files to be whole, after whatever a writer left behind was undone, and nobody else's to read."""
+    # What is in a folder of ours is behind its mode.
+    for path in here.home.iterdir():
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield f"others may read {path.name}"
+    for file in here.home.glob("*.db"):
+        with closing(sqlite3.connect(file)) as connection:
+            if connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                yield f"{file.name} is damaged"
+    if here.pair not in here.given:
+        yield "the tokens are not what TikTok gave"
+
+
+def could_be_kept(here: Ground, point: Point) -> Iterator[str]:
+    """Hold the one loss that cannot be helped to be that: TikTok has replaced a token, and its answer died with its reader."""
+    if point.fault != "kill -9" or len(here.given) != 2 or here.pair != here.given[0]:
+        yield "a sign-in was lost that could be kept"
+
+
+def settled(here: Ground, known: Record | None, done: dict[str, str]) -> Iterator[str]:
+    """Hold how it ended against what TikTok has, and against what was known before."""
     posted = [post for post in here.sim.posts if post.source != "FILE_UPLOAD" or post.bytes_received]
-    if done.get("error") == "OutcomeUnknown":
-        # Honest only where the init publishes by itself, its answer was not stored, and nobody says that it was.
-        assert point.wish != "file"
-        assert known is not None
-        assert (known.stage, known.publish_id) in {(Stage.INIT_SENT, None), (Stage.UNKNOWN, None)}
-        assert last.stage is Stage.UNKNOWN
-        assert len(posted) <= 1
+    last = here.record()
+    if len(posted) > 1:
+        yield f"posted {len(posted)} times"
+    if known is not None and known.wish.is_pulled and known.stage in {Stage.INIT_SENT, Stage.UNKNOWN}:
+        if done.get("error") != "OutcomeUnknown" or last is None or last.stage is not Stage.UNKNOWN:
+            yield f"what nobody can know was told as {done}"
         return
-    assert done.get("status") == "PUBLISH_COMPLETE", done
-    assert len(posted) == 1, posted
-    post = posted[0]
-    assert post.publish_id == done["publish_id"] == last.publish_id
-    assert last.stage is Stage.COMPLETE
+    if done.get("status") != "PUBLISH_COMPLETE" or last is None or last.stage is not Stage.COMPLETE or not posted:
+        yield f"not posted: {done}"
+        return
+    names = {done["publish_id"], last.publish_id, *(post.publish_id for post in posted)}
     if known is not None and known.publish_id is not None:
-        assert known.publish_id == post.publish_id
-    if point.wish == "file":
-        assert post.bytes_received == here.film.stat().st_size
-        assert post.sha256 == FILM_DIGEST
+        names.add(known.publish_id)
+    if len(names) > 1:
+        yield "a publish id was lost"
+    if any(post.sha256 != FILM_DIGEST for post in posted if post.source == "FILE_UPLOAD"):
+        yield "other bytes than the file's were posted"
 
 
-FILM_DIGEST: Final = hashlib.sha256(b"\0\0\0\x18ftypisom" + bytes(11_000_000)).hexdigest()
+def tidy(here: Ground) -> Iterator[str]:
+    """Hold nothing to be left that nobody will ever remove."""
+    yield from (f"{path.name} is left" for path in here.home.iterdir() if not OURS.fullmatch(path.name))
 
 
 # --- The points -------------------------------------------------------------------------------------------------------
+
+SHORT: Final = 40
+JOURNAL: Final = "/journal.db-journal"
+"""SQLite's own, by whose removal it commits what is saved in ours."""
+TRIES: Final = 3
+"""How often a point is looked for: into how many pieces a body is sent differs from run to run."""
+
+
+def undisturbed(worker: Zygote, wish: str) -> list[Call]:
+    """Return the calls of a worker to which nothing happens."""
+    with ground() as here:
+        done = worker.run(here, wish, inject="")
+        assert done.get("status") == "PUBLISH_COMPLETE", done
+        return calls(here.trace, here.home)
+
+
+def answered(made: list[Call], word: str) -> int:
+    """Return which call received the first answer with that word in it."""
+    return next(at for at, call in enumerate(made) if call.kind == "receive" and word in call.text)
 
 
 def points(worker: Zygote) -> list[Point]:
     """Return all points of the proof, from an undisturbed run of each wish."""
     found = []
     for wish in WISHES:
-        with ground() as here:
-            trace = here.folder / "trace"
-            assert worker.run(here, wish, "-o", str(trace))["status"] == "PUBLISH_COMPLETE"
-            made = calls(trace, here.home)
-        # From the answer that names the post until this is safe on the disk.
-        named = next(at for at, call in enumerate(made) if "publish_id" in call.text and call.name.startswith("recv"))
-        saved = next(at for at in range(named, len(made)) if made[at].name.startswith("unlink"))
-        for order, call in enumerate(made):
+        made = undisturbed(worker, wish)
+        named = answered(made, "publish_id")
+        saved = next(
+            at for at, call in enumerate(made) if at > named and call.kind == "remove" and JOURNAL in call.text
+        )
+        for at, call in enumerate(made):
             for fault in FAULTS:
-                if fault == "kill -9" or not call.is_to_a_socket:
-                    is_vital = fault == "kill -9" and order in {named, named + 1, saved, saved + 1}
-                    found.append(Point(wish=wish, fault=fault, call=call, order=order, is_vital=is_vital))
+                if fault == "kill -9" or call.kind not in TALK:
+                    is_vital = fault == "kill -9" and at in {named, named + 1, saved, saved + 1}
+                    found.append(Point(wish=wish, fault=fault, call=call, is_vital=is_vital))
     return found
 
 
 def chosen(found: list[Point]) -> list[Point]:
-    """Return those that are tried: all, or forty that lie evenly, the vital ones among them."""
+    """Return those that are tried: all, or forty: the vital ones, and the same number of each kind, from all over it."""
     if os.environ.get("KILLS") == "all":
         return found
     vital = [point for point in found if point.is_vital]
-    rest = [point for point in found if not point.is_vital]
-    wanted = SHORT - len(vital)
-    return [*vital, *(rest[at * len(rest) // wanted] for at in range(wanted))]
+    kinds: dict[tuple[str, str], list[Point]] = {}
+    for point in found:
+        if not point.is_vital:
+            kinds.setdefault((point.fault, point.call.kind), []).append(point)
+    left = SHORT - len(vital)
+    rest = []
+    for number, kind in enumerate(kinds.values()):
+        first, last = (left * turn // len(kinds) for turn in (number, number + 1))
+        shift = (number + 0.5) / len(kinds)
+        rest.extend(kind[int((turn + shift) * len(kind) / (last - first))] for turn in range(last - first))
+    return [*vital, *rest]
 
 
-@pytest.mark.skipif(bool(why_not()), reason=why_not() or "strace works")
-@pytest.mark.timeout(7200)
+def outcomes(worker: Zygote, tried: list[Point]) -> Iterator[tuple[Point, Found]]:
+    """Yield what came of each point."""
+    for point in tried:
+        found = Found()
+        for _ in range(TRIES):
+            try:
+                found = prove(worker, point)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is no end of a post
+                found = Found(broken=(f"{type(error).__name__}: {error}",))
+            if found.is_met:
+                break
+        yield point, found
+
+
 def test_no_end_of_a_process_posts_twice_or_loses_a_post() -> None:
     """Killed, or with a full or broken disk, at every write of the stores and every word with TikTok; then gone on with."""
     with zygote() as one, zygote() as other, ThreadPoolExecutor(2) as pool:
         tried = chosen(points(one))
-        halves = ((one, tried[::2]), (other, tried[1::2]))
-        broken = [line for found in pool.map(lambda half: list(violations(*half)), halves) for line in found]
-    kinds = Counter((point.fault, "to TikTok" if point.call.is_to_a_socket else "to a store") for point in tried)
-    print(*(f"{fault} {where}: {count}" for (fault, where), count in sorted(kinds.items())), sep="\n")
-    print(f"{len(tried)} points, {len(broken)} violations")
-    assert broken == []
+        halves = pool.map(lambda half: list(outcomes(*half)), ((one, tried[::2]), (other, tried[1::2])))
+        ends = [end for half in halves for end in half]
+    unmet = [str(point) for point, found in ends if not found.is_met]
+    broken = sorted(f"{promise}: {point}" for point, found in ends for promise in found.broken)
+    kinds = Counter((point.fault, point.call.kind) for point, found in ends if found.is_met)
+    losses = Counter((point.fault, found.loss) for point, found in ends if found.loss)
+    print(*(f"{fault}, {kind}: {count}" for (fault, kind), count in kinds.items()), sep="\n")
+    print(*(f"{fault}, lost {loss}: {count}" for (fault, loss), count in losses.items()), sep="\n")
+    print(f"{len(tried)} points, {len(unmet)} of them never met, {len(broken)} violations", *unmet)
+    assert not broken, "\n".join(broken)
+    assert all(point.call.kind == "send" for point, found in ends if not found.is_met)
     assert len(tried) >= SHORT
 
 
-def violations(worker: Zygote, tried: list[Point]) -> Iterator[str]:
-    """Yield what does not hold, point by point."""
-    for point in tried:
-        try:
-            prove(worker, point)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is no end of a post
-            yield f"{point}: {type(error).__name__} {error}"
+@pytest.mark.parametrize(
+    ("wish", "holds_back", "answer", "promises"),
+    [
+        ("pull", "init sent", "publish_id", {NO_INIT, "posted 2 times"}),
+        ("photos", "init sent", "publish_id", {NO_INIT, "posted 2 times"}),
+        ("file", "uploading", "content-range", {NO_ID, "posted 2 times"}),
+        ("pull", "tokens", "privacy_level_options", {NOT_KEPT}),
+    ],
+)
+def test_a_version_that_saves_too_late_is_found_out(
+    wish: str, holds_back: str, answer: str, promises: set[str]
+) -> None:
+    """Killed when TikTok has answered what was not written down before, it breaks its promises, and the proof sees it."""
+    with zygote(holds_back) as worker:
+        made = undisturbed(worker, wish)
+        found = prove(worker, Point(wish=wish, fault="kill -9", call=made[answered(made, answer) + 1]))
+    assert found.is_met
+    assert promises <= set(found.broken)

@@ -96,7 +96,11 @@ class SandboxServer:
         self._sim.upload_base, self._url = self._previous_base, ""
         await self._stop_listening()
         if self._runner is not None:
+            # Behind TLS a connection is not closed before its other side agrees, which an idle client never does.
+            still_open = [connection.transport for connection in _protocols(self._runner).connections]
             await self._runner.cleanup()
+            for transport in filter(None, still_open):
+                transport.abort()
             self._runner = None
 
     async def _stop_listening(self) -> None:

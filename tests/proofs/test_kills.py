@@ -385,7 +385,11 @@ def settled(here: Ground, known: Record | None, done: dict[str, str]) -> Iterato
 
 
 def tidy(here: Ground) -> Iterator[str]:
-    """Hold nothing to be left that nobody will ever remove."""
+    """Hold nothing to be left that nobody will ever remove: what SQLite had not begun to use goes at the next write."""
+    now = datetime.now(UTC)
+    with closing(SqliteTokenStore(token_file(here.home, APP))) as store:
+        store.try_lease(here.account, owner="next", now=now, until=now + timedelta(seconds=1))
+        store.release(here.account, owner="next")
     yield from (f"{path.name} is left" for path in here.home.iterdir() if not OURS.fullmatch(path.name))
 
 

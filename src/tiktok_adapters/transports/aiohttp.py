@@ -8,10 +8,10 @@ import asyncio
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
-from types import SimpleNamespace, TracebackType
-from typing import Any, Final, NoReturn, Self, TypeAlias
-from urllib.parse import SplitResult
+from types import TracebackType
+from typing import Final, NoReturn, Self, TypeAlias
 from weakref import WeakSet
 
 import aiohttp
@@ -20,11 +20,12 @@ from aiohttp.http import StreamWriter
 from yarl import URL
 
 from tiktok_adapters.transports.common import (
+    Target,
     body_blocks,
     hide_queries,
     joined_headers,
     ready,
-    settled_url,
+    target_of,
     wire_headers,
 )
 from tiktok_adapters.transports.proxies import Proxy
@@ -119,11 +120,10 @@ class AiohttpTransport:
         self._check_place()
         if self._closed:
             raise NotSent(request.name, "the transport is closed")
-        url = settled_url(request)
-        tls = self._tls_context() if url.scheme == "https" else None
-        port = url.port or (80 if tls is None else 443)
-        proxy = self._proxy if self._proxy is not None and self._proxy.serves(url.hostname or "", port) else None
-        exchange = _Exchange(request, url, proxy, tls)
+        target = target_of(request)
+        tls = self._tls_context() if target.scheme == "https" else None
+        proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
+        exchange = _Exchange(request, target, proxy, tls)
         return await exchange.answer(self._session(fresh=request.fresh_connection))
 
     async def close(self) -> None:
@@ -186,9 +186,6 @@ class AiohttpTransport:
 
     def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
         if fresh not in self._sessions:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_create_end.append(_connected)
-            trace.on_connection_reuseconn.append(_connected)
             self._sessions[fresh] = aiohttp.ClientSession(
                 # Its own cache would go on with a place that the name has left.
                 connector=aiohttp.TCPConnector(
@@ -199,7 +196,8 @@ class AiohttpTransport:
                 auto_decompress=False,
                 max_line_size=LONGEST_LINE,
                 max_field_size=LONGEST_LINE,
-                trace_configs=[trace],
+                skip_auto_headers=NO_HEADERS_OF_ITS_OWN,
+                request_class=_ToldRequest,
             )
         return self._sessions[fresh]
 
@@ -207,9 +205,9 @@ class AiohttpTransport:
 class _Exchange:
     """One request on its way, and its answer."""
 
-    def __init__(self, request: Request, url: SplitResult, proxy: Proxy | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, request: Request, target: Target, proxy: Proxy | None, tls: ssl.SSLContext | None) -> None:
         self._request = request
-        self._url = url
+        self._target = target
         self._proxy = proxy
         self._tls = tls
         self._blocks = body_blocks(request)
@@ -270,6 +268,8 @@ class _Exchange:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Send; aiohttp sends again after some of its own errors, so none of them reaches it."""
+        if isinstance(request, _ToldRequest):
+            request.on_connection = self.connected
         try:
             return await handler(request)
         except (aiohttp.ClientError, OSError) as foreign:
@@ -278,13 +278,11 @@ class _Exchange:
     async def _answer(self, session: aiohttp.ClientSession) -> Response:
         response = await session.request(
             self._request.method,
-            URL(self._url.geturl(), encoded=True),
+            URL(self._target.url, encoded=True),
             data=_Body(self) if self._request.content_length else None,
             headers=self._headers(),
-            skip_auto_headers=NO_HEADERS_OF_ITS_OWN,
             allow_redirects=False,
             ssl=True if self._tls is None else self._tls,
-            trace_request_ctx=self,
             middlewares=(self.only_once,),
             proxy=None if self._proxy is None else self._proxy.url,
             proxy_headers=None if self._proxy is None else self._proxy.headers,
@@ -297,6 +295,8 @@ class _Exchange:
                 if not block:
                     break
                 body += block
+                if response.content.at_eof():
+                    break
         finally:
             # An answer that was read whole has given its connection back already, unless the body is still on its way.
             response.close()
@@ -306,7 +306,7 @@ class _Exchange:
 
     def _headers(self) -> dict[str, str]:
         headers = wire_headers(self._request)
-        if self._proxy is not None and self._url.scheme == "http":
+        if self._proxy is not None and self._target.scheme == "http":
             headers |= self._proxy.headers
         return headers
 
@@ -359,6 +359,13 @@ class _Body(aiohttp.Payload):
         raise TypeError("a body is not decoded")
 
 
-async def _connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _event: Any) -> None:
-    exchange: _Exchange = context.trace_request_ctx
-    exchange.connected()
+class _ToldRequest(aiohttp.ClientRequest):
+    """A request that tells when there is a connection for it."""
+
+    on_connection: Callable[[], None] | None = None
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Send it on that connection."""
+        if self.on_connection is not None:
+            self.on_connection()
+        return await super().send(conn)

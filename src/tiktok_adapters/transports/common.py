@@ -8,13 +8,16 @@ import re
 import socket
 import string
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
+
+from attrs import frozen
 
 from tiktok_core.errors import NotSent
 from tiktok_core.wire.http import BLOCK, FileSlice, Request
 
-__all__ = ["body_blocks", "hide_queries", "joined_headers", "ready", "settled_url", "wire_headers"]
+__all__ = ["Target", "body_blocks", "hide_queries", "joined_headers", "ready", "target_of", "wire_headers"]
 
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 NOT_SENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Windows has none.
@@ -24,22 +27,60 @@ while we wait for an answer already."""
 QUERY: Final = re.compile(r"\?[^\s\"'<>()]+")
 
 
-def settled_url(request: Request) -> SplitResult:
-    """Return the parts of the URL, in ASCII; what is ASCII already stays as it is spelled, because it may be signed.
+@frozen(kw_only=True)
+class Target:
+    """Where a request goes.
+
+    Attributes:
+        scheme: `http` or `https`.
+        host: without brackets.
+        port: the scheme's own where the URL has none.
+        path: with the query.
+        url: all of it, in ASCII; what is ASCII already stays as it is spelled, because it may be signed.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    url: str
+
+
+def target_of(request: Request) -> Target:
+    """Return where the request goes.
 
     Raises:
         NotSent: the URL is not one that can be sent to.
     """
-    parts = urlsplit(quote(request.url, safe=string.punctuation))
     try:
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # The port is not a number.
-        usable = False
-    if not usable:
-        raise NotSent(request.name, "the URL is not a complete http or https URL")
+        # A query may be a secret, which is not kept.
+        return _target(request.url) if "?" in request.url else _known_target(request.url)
+    except ValueError as problem:
+        raise NotSent(request.name, str(problem)) from None
+
+
+def _target(url: str) -> Target:
+    parts = urlsplit(url if url.isascii() else quote(url, safe=string.punctuation))
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        raise ValueError("the URL is not a complete http or https URL")
     if parts.username is not None:
-        raise NotSent(request.name, "the URL carries a user name")
-    return parts._replace(path=parts.path or "/", fragment="")
+        raise ValueError("the URL carries a user name")
+    parts = parts._replace(path=parts.path or "/", fragment="")
+    return Target(
+        scheme=parts.scheme,
+        host=host,
+        port=port or (443 if parts.scheme == "https" else 80),
+        path=parts._replace(scheme="", netloc="").geturl(),
+        url=parts.geturl(),
+    )
+
+
+_known_target: Final = lru_cache(maxsize=64)(_target)
 
 
 def wire_headers(request: Request) -> dict[str, str]:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from urllib3.util import wait_for_read
+from urllib3.util import wait_for_read, wait_for_write
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -60,12 +60,13 @@ class Waits:
 
 
 class PatientSocket:
-    """A connected socket, asked for its time-out before each wait.
+    """A connected socket that is waited for by ourselves: a time-out of its own costs two more system calls each time.
 
     It has what http.client and urllib3 use of a socket.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits) -> None:
+        inner.setblocking(False)
         self._inner = inner
         self.waits = waits
 
@@ -74,13 +75,17 @@ class PatientSocket:
         with memoryview(data) as view:
             rest = view
             while rest:
-                self._inner.settimeout(self.waits.next())
-                rest = rest[self._inner.send(rest) :]
+                try:
+                    rest = rest[self._inner.send(rest) :]
+                except BlockingIOError:
+                    self._wait(wait_for_write)
 
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
         """Receive what comes next, within one wait; 0 at the end."""
-        self._inner.settimeout(self.waits.next())
-        return self._inner.recv_into(buffer)
+        while True:
+            self._wait(wait_for_read)
+            with suppress(BlockingIOError):  # It was for nothing: there was a bad packet.
+                return self._inner.recv_into(buffer)
 
     def is_quiet(self) -> bool:
         """Return whether the other side has neither said anything that was not read yet, nor hung up."""
@@ -101,6 +106,10 @@ class PatientSocket:
         """Close the socket."""
         self._inner.close()
 
+    def _wait(self, until_ready: Callable[..., bool]) -> None:
+        if not until_ready(self._inner, timeout=self.waits.next()):
+            raise TimeoutError("nothing moved in time")
+
 
 class TlsSocket(PatientSocket):
     """The same, under TLS. Records are made in memory, so that one `send` carries many of them.
@@ -119,6 +128,7 @@ class TlsSocket(PatientSocket):
         super().__init__(inner, waits)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._records = memoryview(bytearray(RECORDS))
         self._early = b""
         try:
             self._done(self._tls.do_handshake)
@@ -180,9 +190,8 @@ class TlsSocket(PatientSocket):
             super().sendall(self._outgoing.read())
 
     def _fill(self) -> None:
-        self._inner.settimeout(self.waits.next())
-        if records := self._inner.recv(RECORDS):
-            self._incoming.write(records)
+        if got := super().receive_into(self._records):
+            self._incoming.write(self._records[:got])
         else:
             self._incoming.write_eof()
 

@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from http.client import HTTPException, RemoteDisconnected
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, cast
-from urllib.parse import SplitResult
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 from urllib3.util import SKIP_HEADER
 
-from tiktok_adapters.transports.common import body_blocks, hide_queries, joined_headers, settled_url, wire_headers
+from tiktok_adapters.transports.common import Target, body_blocks, hide_queries, joined_headers, target_of, wire_headers
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
@@ -89,14 +88,15 @@ class Urllib3Transport:
         """
         if os.getpid() != self._pid:
             raise RuntimeError("this transport belongs to another process: make a new one after the fork")
-        url = settled_url(request)
-        proxy = self._proxy if self._proxy is not None and self._proxy.serves(*_origin(url)[1:]) else None
-        connection = self._connection(request, url, proxy)
-        exchange = _Exchange(request, url, connection)
+        target = target_of(request)
+        origin = target.scheme, target.host, target.port
+        proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
+        connection = self._connection(request, origin, proxy)
+        exchange = _Exchange(request, target, connection)
         try:
-            response = exchange.answer(proxy if url.scheme == "http" else None)
+            response = exchange.answer(proxy if target.scheme == "http" else None)
             if exchange.may_go_on and not request.fresh_connection:
-                self._give_back(_origin(url), connection)
+                self._give_back(origin, connection)
             else:
                 connection.close()
         except BaseException:
@@ -131,14 +131,14 @@ class Urllib3Transport:
 
     # --- Connections -------------------------------------------------------------------------------------------------
 
-    def _connection(self, request: Request, url: SplitResult, proxy: Proxy | None) -> HTTPConnection:
+    def _connection(self, request: Request, origin: Origin, proxy: Proxy | None) -> HTTPConnection:
         with self._lock:
             if self._closed:
                 raise NotSent(request.name, "the transport is closed")
-            connection = None if request.fresh_connection else self._idle_one(_origin(url))
+            connection = None if request.fresh_connection else self._idle_one(origin)
         waits = Waits(request.timeout, request.time_limit)
         if connection is None:
-            return self._new_connection(request, url, proxy, waits)
+            return self._new_connection(request, origin, proxy, waits)
         _socket(connection).waits = waits
         return connection
 
@@ -151,8 +151,8 @@ class Urllib3Transport:
             connection.close()  # The server has hung up, or said something that nobody asked for.
         return None
 
-    def _new_connection(self, request: Request, url: SplitResult, proxy: Proxy | None, waits: Waits) -> HTTPConnection:
-        scheme, host, port = _origin(url)
+    def _new_connection(self, request: Request, origin: Origin, proxy: Proxy | None, waits: Waits) -> HTTPConnection:
+        scheme, host, port = origin
         tls = self._tls_context() if scheme == "https" else None
         # Only spoken over: it never connects by itself, and so it cannot do that a second time either.
         connection = (HTTPConnection if tls is None else HTTPSConnection)(host, port, blocksize=BLOCK)
@@ -178,9 +178,9 @@ class Urllib3Transport:
 class _Exchange:
     """One request on one connection, and its answer."""
 
-    def __init__(self, request: Request, url: SplitResult, connection: HTTPConnection) -> None:
+    def __init__(self, request: Request, target: Target, connection: HTTPConnection) -> None:
         self._request = request
-        self._url = url
+        self._target = target
         self._connection = connection
         self._line = _socket(connection)
         self._response: HTTPResponse | None = None
@@ -220,7 +220,7 @@ class _Exchange:
         try:
             self._connection.request(
                 self._request.method,
-                _target(self._url, whole=proxy is not None),
+                self._target.path if proxy is None else self._target.url,
                 body=cast(Iterator[bytes], self._blocks()) if self._request.content_length else None,
                 headers=headers,
                 preload_content=False,
@@ -277,10 +277,12 @@ class _Exchange:
 
 
 def _read(response: HTTPResponse) -> bytes:
-    # One call may give less than was asked for; only an empty one has checked that the answer is whole.
+    # One call may give less than was asked for. Where no length was promised, only an empty one has checked the end.
     body = bytearray()
     while len(body) <= MAX_RESPONSE and (block := response.read(MAX_RESPONSE + 1 - len(body), decode_content=False)):
         body += block
+        if response.length_remaining == 0:
+            break
     return bytes(body)
 
 
@@ -288,18 +290,10 @@ def _socket(connection: HTTPConnection) -> PatientSocket:
     return cast(PatientSocket, connection.sock)
 
 
-def _origin(url: SplitResult) -> Origin:
-    return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-
-
-def _target(url: SplitResult, *, whole: bool) -> str:
-    return (url if whole else url._replace(scheme="", netloc="")).geturl()
-
-
 def _spelled(value: str) -> str:
     # http.client writes Latin-1; this makes it write UTF-8, which is what the other libraries do.
-    return value.encode("utf-8", "replace").decode("latin-1")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("latin-1")
 
 
 def _text(value: str) -> str:
-    return value.encode("latin-1", "replace").decode("utf-8", "replace")
+    return value if value.isascii() else value.encode("latin-1", "replace").decode("utf-8", "replace")

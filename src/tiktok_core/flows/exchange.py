@@ -96,17 +96,20 @@ async def exchange(
         TransportError: no answer.
         ApiError, SignInFailed, UnexpectedResponse: as `read` finds.
     """
-    request = evolve(request, headers={"User-Agent": USER_AGENT, **request.headers}, timeout=context.timeout)
+    headers = {"User-Agent": USER_AGENT, **request.headers}
     watch, tried, deadline = Watch(context.clock), 0, context.patience.deadline
     while True:
         tried += 1
-        limited = _limited(request, operation, deadline - watch.seconds)
+        limit = _time_limit(request, operation, deadline - watch.seconds)
         try:
-            response = await context.transport.send(limited)
-            log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
+            response = await context.transport.send(
+                evolve(request, headers=headers, timeout=context.timeout, time_limit=limit)
+            )
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
             result = read(request, response)
         except TikTokError as error:
-            spent = watch.look(most=limited.time_limit or deadline)
+            spent = watch.look(most=limit or deadline)
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, patience=context.patience, jitter=context.jitter()
             )
@@ -121,8 +124,8 @@ async def exchange(
         watch.slept(pause)
 
 
-def _limited(request: Request, operation: Operation, left: float) -> Request:
+def _time_limit(request: Request, operation: Operation, left: float) -> float | None:
     # How long a chunk may take is the line's business: it is only bound to make headway.
     if operation is Operation.CHUNK:
-        return request
-    return evolve(request, time_limit=max(0.001, min(left, request.time_limit or left)))
+        return request.time_limit
+    return max(0.001, min(left, request.time_limit or left))

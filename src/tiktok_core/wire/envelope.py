@@ -55,6 +55,13 @@ A_MINUTE: Final = 60.0
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 IMF_FIXDATE: Final = re.compile(rf"[A-Z][a-z]{{2}}, (\d\d) ({'|'.join(MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) GMT")
 
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+
 CLASSES: Final[dict[str, type[ApiError]]] = {
     "access_token_invalid": AccessTokenInvalid,
     "scope_not_authorized": ScopeMissing,
@@ -107,7 +114,7 @@ def read_json(request: Request, response: Response) -> Mapping[str, Any]:
     try:
         if len(response.body) > MAX_RESPONSE:
             raise ValueError(f"longer than {MAX_RESPONSE:,} bytes")
-        document = json.loads(response.body.decode("utf-8-sig"), parse_constant=_no_constant)
+        document = DECODER.decode(response.body.decode("utf-8-sig"))
         if not isinstance(document, dict):
             raise TypeError("no JSON object")
     except (ValueError, TypeError, RecursionError) as error:
@@ -145,7 +152,7 @@ def structured(cls: type[T], request: Request, response: Response, data: Mapping
         UnexpectedResponse: a required field is missing, or one is of another type altogether.
     """
     try:
-        return _converter()({**data, **known}, cls)
+        return _converter()({**data, **known} if known else data, cls)
     except Exception:  # noqa: BLE001 - whatever the converter stumbles over, the answer is not what was documented
         # Without its cause, whose words quote the answer: a token may be in it.
         raise unexpected(request, response, f"fields of {cls.__name__} are missing or of another type") from None
@@ -236,10 +243,6 @@ def log_id_of(*holders: Mapping[str, Any]) -> str:
     return next((str(one) for one in found if one), "")
 
 
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
-
-
 def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
@@ -263,23 +266,31 @@ def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
     from cattrs.gen import make_dict_structure_fn  # noqa: PLC0415
 
     converter = Converter(detailed_validation=False)
-    converter.register_structure_hook(int, lambda value, _: _as_int(value))
-    converter.register_structure_hook(str, lambda value, _: _as_text(value))
-    converter.register_structure_hook(bool, lambda value, _: _as_bool(value))
-    converter.register_structure_hook_func(
-        _is_tuple,
-        lambda value, cls: tuple(converter.structure(one, get_args(cls)[0]) for one in _as_list(value)),
-    )
+    converter.register_structure_hook(int, _as_int)
+    converter.register_structure_hook(str, _as_text)
+    converter.register_structure_hook(bool, _as_bool)
 
-    def without_nulls(cls: type[Any]) -> Callable[[Mapping[str, Any], Any], Any]:
+    def tuples(cls: Any) -> Callable[[Any, object], tuple[Any, ...]]:
+        kind = get_args(cls)[0]
+        structure = converter.get_structure_hook(kind)
+        return lambda value, _: tuple([structure(one, kind) for one in _as_list(value)])
+
+    def without_nulls(cls: type[Any]) -> Callable[[Mapping[str, Any], object], Any]:
         structure = make_dict_structure_fn(cls, converter)
-        return lambda data, _: structure({name: value for name, value in data.items() if value is not None}, cls)
 
+        def structured(data: Mapping[str, Any], _: object) -> Any:
+            if None in data.values():
+                data = {name: value for name, value in data.items() if value is not None}
+            return structure(data, cls)
+
+        return structured
+
+    converter.register_structure_hook_factory(_is_tuple, tuples)
     converter.register_structure_hook_factory(attrs.has, without_nulls)
     return converter.structure
 
 
-def _as_int(value: Any) -> int:
+def _as_int(value: Any, _: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError("no integer")
     return int(value)
@@ -295,7 +306,7 @@ def _as_list(value: Any) -> list[Any]:
     return [value]
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: Any, _: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -303,7 +314,7 @@ def _as_text(value: Any) -> str:
     raise TypeError("no text")
 
 
-def _as_bool(value: Any) -> bool:
+def _as_bool(value: Any, _: object) -> bool:
     if isinstance(value, bool):
         return value
     if value in (0, 1):

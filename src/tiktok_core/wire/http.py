@@ -90,9 +90,10 @@ def _no_control_characters(_request: object, attribute: "Attribute[str]", value:
 
 
 def _clean_headers(_request: object, _attribute: "Attribute[Mapping[str, str]]", value: Mapping[str, str]) -> None:
-    for name, content in value.items():
-        if CONTROL.search(name) or CONTROL.search(content) or not name.isascii():
-            raise ValueError(f"header {name!r} holds a control character")
+    # One look at all of them: a request is made, and copied, at every call.
+    if CONTROL.search("".join((*value, *value.values()))) or not "".join(value).isascii():
+        name = next(name for name, content in value.items() if CONTROL.search(name + content) or not name.isascii())
+        raise ValueError(f"header {name!r} holds a control character")
 
 
 @frozen(kw_only=True)

@@ -1,26 +1,24 @@
-"""Small JSON calls, one after the other: `calls.py VARIANT URL` prints the microseconds of one.
+"""Small JSON calls: `calls.py VARIANT URL PEM AT_ONCE` prints the microseconds of one, and how many were answered.
 
-What belongs here: one function for each variant. The bare ones send the same headers to the same path and read the
-answer's bytes; ours give a typed value.
+What belongs here: one function for each variant, each a way to ask for creator info and to have the answer's JSON read. The
+bare ones send the same headers, have a time-out and hand back a dict; ours gives a typed value. With more than one at once,
+blocking variants use threads and the others tasks.
 """
 
 import asyncio
 import json
+import ssl
 import sys
 import time
-from datetime import timedelta
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from typing import Any, Final
 
-import aiohttp
-import urllib3
+from ours import ACCESS_TOKEN, APART
 
 from tiktok_adapters.clocks import ManualClock
-from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
-from tiktok_adapters.transports.aiohttp import AiohttpTransport
-from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core import App, AsyncTikTok, CreatorInfo, Endpoints, Secret, TikTok, Tokens
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens
-from tiktok_core.domain.creator import PrivacyLevel
+from tiktok_core import Endpoints
 from tiktok_core.wire.publishing import creator_info_request
 
 __all__: list[str] = []
@@ -28,35 +26,156 @@ __all__: list[str] = []
 CALLS: Final = 2_000
 FIRST_CALLS: Final = 50
 """Calls before the measurement: connection, converter and caches."""
+TIMEOUT: Final = 30
 
-OPEN_ID: Final = "somebody"
-ACCESS_TOKEN: Final = Secret("act.for-the-benchmark")
-APP: Final = App("key", Secret("secret"), "http://127.0.0.1:*/callback/")
-APART: Final = 4.0
-"""Seconds of virtual time between two calls: TikTok takes 20 a minute, and a client that keeps to that would wait."""
+Ask = Callable[[], Any]
+AskLater = Callable[[], Awaitable[Any]]
 
 
-def signed_in(clock: ManualClock) -> MemoryTokenStore:
-    """Return a store with tokens that outlive the measurement."""
-    now = clock.now()
-    tokens = Tokens(
-        open_id=OPEN_ID,
-        access_token=ACCESS_TOKEN,
-        refresh_token=Secret("rft.for-the-benchmark"),
-        scope=("video.publish",),
-        issued_at=now,
-        expires_at=now + timedelta(days=30),
-        refresh_expires_at=now + timedelta(days=365),
-    )
-    store = MemoryTokenStore()
-    store.save(OPEN_ID, tokens)
-    return store
+def question(url: str) -> tuple[str, dict[str, str]]:
+    """Return the URL and the headers that all variants use."""
+    request = creator_info_request(Endpoints(api_url=url), ACCESS_TOKEN)
+    return request.url, dict(request.headers)
 
 
-def check(info: CreatorInfo) -> None:
+def check(answer: Any) -> None:
     """Make sure that what is measured is a success, with all its fields."""
-    if PrivacyLevel.SELF_ONLY not in info.privacy_level_options or info.max_video_post_duration_sec != 300:
+    data = answer["data"] if isinstance(answer, dict) else answer
+    longest = data["max_video_post_duration_sec"] if isinstance(data, dict) else data.max_video_post_duration_sec
+    if longest != 300:
         raise RuntimeError("the answer is not the sink's")
+
+
+# --- Blocking --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def ours_blocking(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
+    """Ask with the blocking client."""
+    import ours  # noqa: PLC0415 - each variant brings what it needs
+
+    clock = ManualClock()
+    with ours.blocking(url, clock, certificate) as tiktok:
+        account = tiktok.account()
+
+        def ask() -> object:
+            clock.advance(APART)
+            return account.creator_info()
+
+        yield ask
+
+
+@contextmanager
+def bare_urllib3(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
+    """Ask with urllib3's pool."""
+    import urllib3  # noqa: PLC0415 - each variant brings what it needs
+
+    place, headers = question(url)
+    with urllib3.PoolManager(ca_certs=certificate or None, maxsize=at_once, timeout=TIMEOUT) as pool:
+        yield lambda: json.loads(pool.request("POST", place, headers=headers).data)
+
+
+@contextmanager
+def bare_requests(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
+    """Ask with a session of requests'."""
+    import requests  # noqa: PLC0415 - each variant brings what it needs
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415
+
+    place, headers = question(url)
+    verify = certificate or True
+    with requests.Session() as session:
+        session.mount(url, HTTPAdapter(pool_maxsize=at_once))
+        yield lambda: session.post(place, headers=headers, timeout=TIMEOUT, verify=verify).json()
+
+
+@contextmanager
+def bare_httpx(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
+    """Ask with a client of httpx's."""
+    import httpx  # noqa: PLC0415 - each variant brings what it needs
+
+    place, headers = question(url)
+    with httpx.Client(verify=ssl.create_default_context(cafile=certificate or None), timeout=TIMEOUT) as client:
+        yield lambda: client.post(place, headers=headers).json()
+
+
+@contextmanager
+def seed(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
+    """Ask with tiktok-api-client."""
+    from predecessor import signed_in  # noqa: PLC0415 - each variant brings what it needs
+
+    yield signed_in(url, certificate).get_creator_info
+
+
+def blocking(opened: AbstractContextManager[Ask], at_once: int) -> float:
+    """Return the microseconds of a call."""
+    with opened as ask, ThreadPoolExecutor(at_once) as pool:
+
+        def some(count: int) -> None:
+            for _ in range(count):
+                ask()
+
+        for _ in range(FIRST_CALLS):
+            check(ask())
+        if at_once == 1:
+            began = time.perf_counter()
+            some(CALLS)
+        else:
+            list(pool.map(some, [1] * at_once))
+            began = time.perf_counter()
+            list(pool.map(some, [CALLS // at_once] * at_once))
+        return microseconds(began)
+
+
+# --- Asynchronous ----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def ours_asynchronous(url: str, certificate: str) -> AsyncIterator[AskLater]:
+    """Ask with the asynchronous client."""
+    import ours  # noqa: PLC0415 - each variant brings what it needs
+
+    clock = ManualClock()
+    async with ours.asynchronous(url, clock, certificate) as tiktok:
+        account = await tiktok.account()
+
+        async def ask() -> object:
+            clock.advance(APART)
+            return await account.creator_info()
+
+        yield ask
+
+
+@asynccontextmanager
+async def bare_aiohttp(url: str, certificate: str) -> AsyncIterator[AskLater]:
+    """Ask with a session of aiohttp's."""
+    import aiohttp  # noqa: PLC0415 - each variant brings what it needs
+
+    place, headers = question(url)
+    context: Any = ssl.create_default_context(cafile=certificate) if certificate else True
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+
+        async def ask() -> object:
+            async with session.post(place, headers=headers, ssl=context) as answer:
+                return await answer.json()
+
+        yield ask
+
+
+async def asynchronous(opened: AbstractAsyncContextManager[AskLater], at_once: int) -> float:
+    """Return the microseconds of a call."""
+    async with opened as ask:
+
+        async def some(count: int) -> None:
+            for _ in range(count):
+                await ask()
+
+        for _ in range(FIRST_CALLS):
+            check(await ask())
+        await asyncio.gather(*(some(1) for _ in range(at_once)))
+        began = time.perf_counter()
+        await asyncio.gather(*(some(CALLS // at_once) for _ in range(at_once)))
+        return microseconds(began)
 
 
 def microseconds(began: float) -> float:
@@ -64,96 +183,23 @@ def microseconds(began: float) -> float:
     return (time.perf_counter() - began) / CALLS * 1e6
 
 
-def ours_blocking(api_url: str) -> float:
-    """Ask with the blocking client."""
-    clock = ManualClock()
-    with TikTok(
-        APP,
-        transport=Urllib3Transport(),
-        tokens=signed_in(clock),
-        journal=MemoryJournal(),
-        clock=clock,
-        endpoints=Endpoints(api_url=api_url),
-    ) as tiktok:
-        account = tiktok.account()
-
-        def call() -> CreatorInfo:
-            clock.advance(APART)
-            return account.creator_info()
-
-        for _ in range(FIRST_CALLS):
-            check(call())
-        began = time.perf_counter()
-        for _ in range(CALLS):
-            call()
-        return microseconds(began)
-
-
-async def ours_asynchronous(api_url: str) -> float:
-    """Ask with the asynchronous client."""
-    clock = ManualClock()
-    async with AsyncTikTok(
-        APP,
-        transport=AiohttpTransport(),
-        tokens=lift_tokens(signed_in(clock)),
-        journal=lift_journal(MemoryJournal()),
-        clock=lift_clock(clock),
-        endpoints=Endpoints(api_url=api_url),
-    ) as tiktok:
-        account = await tiktok.account()
-
-        async def call() -> CreatorInfo:
-            clock.advance(APART)
-            return await account.creator_info()
-
-        for _ in range(FIRST_CALLS):
-            check(await call())
-        began = time.perf_counter()
-        for _ in range(CALLS):
-            await call()
-        return microseconds(began)
-
-
-def bare_urllib3(api_url: str) -> float:
-    """Ask with urllib3's pool."""
-    request = creator_info_request(Endpoints(api_url=api_url), ACCESS_TOKEN)
-    with urllib3.PoolManager() as pool:
-
-        def call() -> bytes:
-            return pool.request("POST", request.url, headers=request.headers).data
-
-        for _ in range(FIRST_CALLS):
-            json.loads(call())
-        began = time.perf_counter()
-        for _ in range(CALLS):
-            call()
-        return microseconds(began)
-
-
-async def bare_aiohttp(api_url: str) -> float:
-    """Ask with a session of aiohttp's."""
-    request = creator_info_request(Endpoints(api_url=api_url), ACCESS_TOKEN)
-    async with aiohttp.ClientSession() as session:
-
-        async def call() -> bytes:
-            async with session.post(request.url, headers=request.headers) as answer:
-                return await answer.read()
-
-        for _ in range(FIRST_CALLS):
-            json.loads(await call())
-        began = time.perf_counter()
-        for _ in range(CALLS):
-            await call()
-        return microseconds(began)
-
-
-BLOCKING: Final = {"ours-urllib3": ours_blocking, "bare-urllib3": bare_urllib3}
+BLOCKING: Final = {
+    "ours-urllib3": ours_blocking,
+    "bare-urllib3": bare_urllib3,
+    "requests": bare_requests,
+    "httpx": bare_httpx,
+    "seed": seed,
+}
 ASYNCHRONOUS: Final = {"ours-aiohttp": ours_asynchronous, "bare-aiohttp": bare_aiohttp}
 
 
-def main(variant: str, api_url: str) -> None:
+def main(variant: str, url: str, certificate: str, at_once: str) -> None:
     """Run one variant and print its figure."""
-    took = BLOCKING[variant](api_url) if variant in BLOCKING else asyncio.run(ASYNCHRONOUS[variant](api_url))
+    count = int(at_once)
+    if variant in BLOCKING:
+        took = blocking(BLOCKING[variant](url, certificate, count), count)
+    else:
+        took = asyncio.run(asynchronous(ASYNCHRONOUS[variant](url, certificate), count))
     print(json.dumps({"microseconds": took}))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from attrs import asdict, frozen
 
-__all__ = ["Row", "compared", "spread", "table", "write"]
+__all__ = ["Row", "Samples", "compared", "spread", "table", "write"]
 
 HEAD: Final = (
     "part",
@@ -23,8 +23,9 @@ HEAD: Final = (
     "lowest to highest",
     "processor x",
     "MiB above idle",
+    "lag, ms",
 )
-NUMBERS: Final = (2, 4, 6, 7, 8)
+NUMBERS: Final = (2, 4, 6, 7, 8, 9)
 """Columns that are aligned to the right."""
 
 Samples = Mapping[str, Sequence[Mapping[str, float]]]
@@ -58,6 +59,7 @@ class Row:
         ratio: the figure over the reference's of the same round.
         processor: processor seconds over the reference's of the same round.
         memory_mib: peak memory above idle.
+        lag_ms: how long the event loop was kept from other work, at the 99th percentile.
     """
 
     part: str
@@ -68,6 +70,7 @@ class Row:
     ratio: Spread | None = None
     processor: Spread | None = None
     memory_mib: Spread | None = None
+    lag_ms: Spread | None = None
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -121,6 +124,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         apart,
         _short(row.processor, 2),
         _short(row.memory_mib, 1),
+        _short(row.lag_ms, 1),
     )
 
 

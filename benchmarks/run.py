@@ -1,12 +1,10 @@
-"""Measure the library beside curl and the bare libraries, on this machine alone, and write `results.json`.
+"""Measure the library beside curl and others' libraries, on this machine alone, and write `results.json`.
 
 What belongs here: which variants there are, in which order they run, and what is compared with what. Each measurement
 is a process of its own, and the variants take turns in each round, so that a passing load hits all of them alike.
 """
 
 import argparse
-import json
-import os
 import platform
 import shutil
 import subprocess
@@ -14,165 +12,213 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from report import Row, compared, spread, table, write
+from attrs import frozen
+from ground import HERE, MIB, fill, place, turns, worker
+from report import Row, Samples, compared, spread, table, write
 
 __all__: list[str] = []
 
-HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results.json"
-
-ROUNDS: Final = 5
-MIB: Final = 1 << 20
-DEFAULT_SIZE: Final = 256
-SIZES: Final = range(123, 4097)
-"""MiB; below, there would be no second chunk of 64,000,000 bytes, and TikTok takes no more."""
 SMALL: Final = 1_000
 """Bytes that each variant sends before it is measured."""
+MANY_SIZE: Final = 20_000_000
 STARTS: Final = 3
 """Starts of each interpreter in a round, of which the middle one counts: a start is short, and so is a disturbance."""
+LIBRARIES: Final = ("aiohttp", "attrs", "cattrs", "click", "httpx", "requests", "tiktok-api-client", "urllib3")
 
 CURL: Final = "curl -T"
+OURS: Final = {"TikTok": "ours-urllib3", "AsyncTikTok": "ours-aiohttp"}
 UPLOADS: Final = {
     CURL: ("curl.py",),
-    "Urllib3Transport": ("uploads.py", "ours-urllib3"),
-    "AiohttpTransport": ("uploads.py", "ours-aiohttp"),
-    "bare urllib3, file object": ("uploads.py", "bare-urllib3"),
-    "bare aiohttp, file object": ("uploads.py", "bare-aiohttp"),
+    **{name: ("uploads.py", word) for name, word in OURS.items()},
+    "urllib3": ("uploads.py", "bare-urllib3"),
+    "aiohttp": ("uploads.py", "bare-aiohttp"),
+    "requests": ("uploads.py", "requests"),
+    "httpx": ("uploads.py", "httpx"),
+    "tiktok-api-client": ("uploads.py", "seed"),
 }
+SIZES: Final = {"64 MB": 64_000_000, "256 MB": 256_000_000, "1 GiB": 1 << 30, "4 GiB": 1 << 32}
+
 # Each of ours is compared with the library that it stands on.
 CALLS: Final = {
-    "bare urllib3": ("bare-urllib3", "bare urllib3"),
-    "TikTok.creator_info": ("ours-urllib3", "bare urllib3"),
-    "bare aiohttp": ("bare-aiohttp", "bare aiohttp"),
-    "AsyncTikTok.creator_info": ("ours-aiohttp", "bare aiohttp"),
+    "urllib3": ("bare-urllib3", "urllib3"),
+    "TikTok": ("ours-urllib3", "urllib3"),
+    "requests": ("requests", "urllib3"),
+    "httpx": ("httpx", "urllib3"),
+    "tiktok-api-client": ("seed", "urllib3"),
+    "aiohttp": ("bare-aiohttp", "aiohttp"),
+    "AsyncTikTok": ("ours-aiohttp", "aiohttp"),
 }
+
 EMPTY: Final = "an empty interpreter"
 COMMAND_LINE: Final = Path(sys.executable).with_name("tiktok")
-URLLIB3, ASYNCIO, CORE, CLICK, HELP = (
+REQUESTS, URLLIB3, CORE, CLICK, HELP = (
+    "import requests",
     "import urllib3",
-    "import asyncio",
     "import tiktok_core",
-    "import click",
+    "python -c 'import click'",
     "tiktok --help",
 )
 STARTED: Final = {
     EMPTY: (sys.executable, "-c", "pass"),
-    **{words: (sys.executable, "-c", words) for words in (URLLIB3, ASYNCIO, CORE, CLICK)},
+    **{words: (sys.executable, "-c", words) for words in (REQUESTS, URLLIB3, CORE)},
+    CLICK: (sys.executable, "-c", "import click"),
     HELP: (str(COMMAND_LINE), "--help"),
 }
-# What is started, and what it is compared with.
-STARTS_COMPARED: Final = (
-    (URLLIB3, URLLIB3),
-    (CORE, URLLIB3),
-    (ASYNCIO, ASYNCIO),
-    (CORE, ASYNCIO),
-    (CLICK, CLICK),
-    (HELP, CLICK),
-)
-
-Samples = dict[str, list[dict[str, float]]]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure everything, print the table and write the file."""
-    options = parsed(arguments)
-    skipped = {} if shutil.which("curl") else {CURL: "there is no curl on this machine"}
-    with tempfile.TemporaryDirectory() as folder:
-        uploads = measured_uploads(Path(folder), options.size * MIB, options.rounds, skipped)
-    rows = [
-        *upload_rows(uploads, options.size * MIB),
-        *call_rows(measured_calls(options.rounds)),
-        *planner_rows([worker("planner.py") for _ in range(options.rounds)]),
-        *import_rows(measured_imports(options.rounds)),
-    ]
-    about = {
-        "upload_mib": options.size,
-        "rounds": options.rounds,
-        "python": platform.python_version(),
-        "libraries": {name: version(name) for name in ("aiohttp", "attrs", "cattrs", "click", "urllib3")},
-        "skipped": skipped,
-    }
-    print(f"Uploads of {options.size} MiB, {options.rounds} rounds, medians; ratios are taken within each round.\n")
-    print(table(rows))
-    for variant, reason in skipped.items():
-        print(f"\nLeft out: {variant}, because {reason}. Ratios of uploads are ratios to it.")
-    write(RESULTS, about, rows)
+@frozen(kw_only=True)
+class Options:
+    """What is measured.
+
+    Attributes:
+        size: bytes of an upload.
+        rounds: how often each variant is measured.
+        many: uploads that are started at once on the asynchronous client; on the blocking one, a fifth of them.
+        folder: for files and certificates.
+        has_curl: whether there is a reference for uploads.
+    """
+
+    size: int
+    rounds: int
+    many: int
+    folder: Path
+    has_curl: bool
 
 
-def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options."""
-    parser = argparse.ArgumentParser(description="Measure the library beside curl and the bare libraries.")
-    parser.add_argument(
-        "--size", type=int, default=DEFAULT_SIZE, metavar="MIB", help="MiB to upload (default: %(default)s)"
-    )
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of each part (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    if options.size not in SIZES:
-        parser.error(f"--size must be {SIZES.start} to {SIZES.stop - 1}")
-    if options.rounds < 1:
-        parser.error("--rounds must be at least 1")
-    return options
+# --- Parts -----------------------------------------------------------------------------------------------------------
 
 
-# --- Measuring -------------------------------------------------------------------------------------------------------
+def uploads(options: Options) -> Iterator[Row]:
+    """Yield a row for each upload, plain and over TLS: throughput and processor seconds over curl's."""
+    large = fill(options.folder / "large.mp4", options.size)
+    names = [name for name in UPLOADS if options.has_curl or name != CURL]
+    for part, tls in (("upload", False), ("upload over TLS", True)):
+        samples = uploaded(options, names, large, tls=tls)
+        yield from (upload_row(part, name, samples, options.size) for name in samples)
+    large.unlink()
 
 
-def measured_uploads(folder: Path, size: int, rounds: int, skipped: Mapping[str, str]) -> Samples:
+def sizes(options: Options) -> Iterator[Row]:
+    """Yield a row for each size and world, over TLS: cost grows with the size, and memory does not."""
+    names = [name for name in (CURL, *OURS) if options.has_curl or name != CURL]
+    for words, size in SIZES.items():
+        large = fill(options.folder / "large.mp4", size)
+        samples = uploaded(options, names, large, tls=True)
+        yield from (upload_row(f"{words} over TLS", name, samples, size) for name in samples)
+        large.unlink()
+
+
+def uploaded(options: Options, names: Sequence[str], large: Path, *, tls: bool) -> Samples:
     """Return what each upload cost, in each round."""
-    small, large = folder / "small.mp4", folder / "large.mp4"
-    fill(small, SMALL)
-    fill(large, size)
-    samples: Samples = defaultdict(list)
-    with sink("uploads") as url:
-        for name in turns([name for name in UPLOADS if name not in skipped], rounds):
-            script, *variant = UPLOADS[name]
-            samples[name].append(worker(script, *variant, f"{url}/video", str(small), str(large)))
+    small = fill(options.folder / "small.mp4", SMALL)
+    samples: dict[str, list[dict[str, float]]] = defaultdict(list)
+    with place(options.folder, tls=tls) as at:
+        for name in turns(names, options.rounds):
+            samples[name].append(worker(*UPLOADS[name], at.url, at.authority, small, large))
     return samples
 
 
-def measured_calls(rounds: int) -> Samples:
-    """Return what a call cost, in each round."""
-    samples: Samples = defaultdict(list)
-    with sink("calls") as url:
-        for name in turns(list(CALLS), rounds):
-            samples[name].append(worker("calls.py", CALLS[name][0], url))
-    return samples
+def upload_row(part: str, name: str, samples: Samples, size: int) -> Row:
+    """Return the row of an upload."""
+    found = samples[name]
+    return Row(
+        part=part,
+        variant=name,
+        unit="MB/s",
+        figure=spread(size / one["seconds"] / 1e6 for one in found),
+        reference=CURL,
+        ratio=compared(samples, name, CURL, lambda one: 1 / one["seconds"]),
+        processor=compared(samples, name, CURL, lambda one: one["processor"]),
+        memory_mib=spread(one["memory"] / MIB for one in found),
+    )
 
 
-def measured_imports(rounds: int) -> Samples:
-    """Return what a start cost above that of an empty interpreter, in each round."""
+def calls(options: Options) -> Iterator[Row]:
+    """Yield a row for each kind of call: its time over the bare library's."""
+    for part, tls, at_once in (
+        ("small call", False, 1),
+        ("small call, 100 at once", False, 100),
+        ("small call over TLS", True, 1),
+    ):
+        samples: dict[str, list[dict[str, float]]] = defaultdict(list)
+        with place(options.folder, tls=tls) as at:
+            for name in turns(list(CALLS), options.rounds):
+                samples[name].append(worker("calls.py", CALLS[name][0], at.url, at.authority, at_once))
+        for name, (_, reference) in CALLS.items():
+            yield timed(part, name, samples, reference, "microseconds")
+
+
+def many(options: Options) -> Iterator[Row]:
+    """Yield a row for each number of uploads in flight, over TLS: throughput over that of 16, which is usual."""
+    film = fill(options.folder / "film.mp4", MANY_SIZE)
+    usual, few, fifth = "16", options.many // 5, options.many // 5
+    settings = {
+        "AsyncTikTok": {**{count: ("asynchronous", few, count) for count in ("4", "8", usual, "32", "64")}},
+        "TikTok, 50 threads": {**{count: ("blocking", fifth, count) for count in ("2", "4", usual, "50")}},
+    }
+    with place(options.folder, tls=True) as at:
+        for client, choices in settings.items():
+            samples: dict[str, list[dict[str, float]]] = defaultdict(list)
+            for count in turns(list(choices), options.rounds):
+                samples[count].append(posted(at.url, at.authority, film, *choices[count]))
+            for count, found in samples.items():
+                yield many_row(f"{few} uploads of 20 MB", f"{client}, {count} in flight", found, samples[usual])
+        found = [posted(at.url, at.authority, film, "asynchronous", options.many, usual) for _ in range(options.rounds)]
+        yield many_row(f"{options.many} uploads of 20 MB", f"AsyncTikTok, {usual} in flight", found, None)
+
+
+def posted(url: str, authority: str, film: Path, world: str, uploads: int, in_flight: str) -> dict[str, float]:
+    """Return what many uploads cost; all of them have to come through."""
+    cost = worker("many.py", world, url, authority, film, uploads, in_flight)
+    if cost["accounts"] * 5 != uploads:
+        raise RuntimeError(f"only {cost['accounts']} accounts were served")
+    return {**cost, "rate": uploads * MANY_SIZE / cost["seconds"] / 1e6}
+
+
+def many_row(
+    part: str, variant: str, found: Sequence[Mapping[str, float]], usual: Sequence[Mapping[str, float]] | None
+) -> Row:
+    """Return the row of many uploads."""
+    return Row(
+        part=part,
+        variant=variant,
+        unit="MB/s",
+        figure=spread(one["rate"] for one in found),
+        reference=None if usual is None else "16 in flight",
+        ratio=None if usual is None else spread(a["rate"] / b["rate"] for a, b in zip(found, usual, strict=True)),
+        memory_mib=spread(one["memory"] / MIB for one in found),
+        lag_ms=spread(one["lag"] * 1e3 for one in found) if "lag" in found[0] else None,
+    )
+
+
+def planner(options: Options) -> Iterator[Row]:
+    """Yield the planner's rows; there is nothing to compare them with."""
+    samples = [worker("planner.py") for _ in range(options.rounds)]
+    for variant, figure in (("plan_chunks(4 GiB)", "plan"), ("one range of it", "range")):
+        yield Row(part="planner", variant=variant, unit="microseconds", figure=spread(one[figure] for one in samples))
+
+
+def starts(options: Options) -> Iterator[Row]:
+    """Yield a row for each cold start: imports above an empty interpreter, commands as a whole."""
     for command in STARTED.values():
         start(command)  # The first start may have to compile, and to read from the disk.
-    samples: Samples = defaultdict(list)
-    for name in turns(list(STARTED), rounds):
+    samples: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for name in turns(list(STARTED), options.rounds):
         samples[name].append({"ms": median(start(STARTED[name]) for _ in range(STARTS))})
-    empty = [one["ms"] for one in samples.pop(EMPTY)]
-    return {
-        name: [{"ms": one["ms"] - bare} for one, bare in zip(found, empty, strict=True)]
-        for name, found in samples.items()
+    yield from (timed("start", name, samples, CLICK, "ms") for name in (CLICK, HELP))
+    empty = [one["ms"] for one in samples[EMPTY]]
+    above = {
+        name: [{"ms": one["ms"] - bare} for one, bare in zip(samples[name], empty, strict=True)]
+        for name in (REQUESTS, URLLIB3, CORE)
     }
-
-
-def turns(names: Sequence[str], rounds: int) -> Iterator[str]:
-    """Yield all names once a round, each round beginning with another one: nobody always follows the same neighbour."""
-    for number in range(rounds):
-        first = number % len(names)
-        yield from (*names[first:], *names[:first])
-
-
-def worker(script: str, *arguments: str) -> dict[str, float]:
-    """Run one measurement in a process of its own and return its figures."""
-    command = [sys.executable, str(HERE / script), *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
+    yield from (timed("import, above an empty start", name, above, REQUESTS, "ms") for name in above)
 
 
 def start(command: Sequence[str]) -> float:
@@ -182,77 +228,70 @@ def start(command: Sequence[str]) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-@contextmanager
-def sink(kind: str) -> Iterator[str]:
-    """Start a sink and give its URL."""
-    command = [sys.executable, str(HERE / "sinks.py"), kind]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("a sink without pipes")
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
+def timed(part: str, name: str, samples: Samples, reference: str, unit: str) -> Row:
+    """Return the row of something that takes time."""
+    return Row(
+        part=part,
+        variant=name,
+        unit=unit,
+        figure=spread(one[unit] for one in samples[name]),
+        reference=reference,
+        ratio=compared(samples, name, reference, lambda one: one[unit]),
+    )
 
 
-def fill(path: Path, size: int) -> None:
-    """Write a file, and wait until it is on the disk: writing it out later would disturb the first round."""
-    block = os.urandom(min(size, MIB))
-    with path.open("wb") as file:
-        for start_of_block in range(0, size, len(block)):
-            file.write(block[: size - start_of_block])
-        file.flush()
-        os.fsync(file.fileno())
+PARTS: Final[dict[str, Callable[[Options], Iterator[Row]]]] = {
+    "uploads": uploads,
+    "sizes": sizes,
+    "many": many,
+    "calls": calls,
+    "planner": planner,
+    "starts": starts,
+}
 
 
-# --- Comparing -------------------------------------------------------------------------------------------------------
+# --- All of it -------------------------------------------------------------------------------------------------------
 
 
-def upload_rows(samples: Samples, size: int) -> Iterator[Row]:
-    """Yield a row for each upload: throughput and processor seconds over curl's."""
-    for name, found in samples.items():
-        yield Row(
-            part="upload",
-            variant=name,
-            unit="MB/s",
-            figure=spread(size / one["seconds"] / 1e6 for one in found),
-            reference=CURL,
-            ratio=compared(samples, name, CURL, lambda one: 1 / one["seconds"]),
-            processor=compared(samples, name, CURL, lambda one: one["processor"]),
-            memory_mib=spread(one["memory"] / MIB for one in found),
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure everything, print the table and write the file."""
+    asked = parsed(arguments)
+    skipped = {} if shutil.which("curl") else {CURL: "there is no curl on this machine"}
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(
+            size=asked.size * MIB, rounds=asked.rounds, many=asked.many, folder=Path(folder), has_curl=not skipped
         )
+        rows = [row for part in asked.only for row in PARTS[part](options)]
+    about: dict[str, Any] = {
+        "upload_mib": asked.size,
+        "many": asked.many,
+        "rounds": asked.rounds,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "skipped": skipped,
+    }
+    print(f"Uploads of {asked.size} MiB, {asked.rounds} rounds, medians; ratios are taken within each round.\n")
+    print(table(rows))
+    for variant, reason in skipped.items():
+        print(f"\nLeft out: {variant}, because {reason}. Ratios of uploads are ratios to it.")
+    if asked.only == list(PARTS):
+        write(RESULTS, about, rows)
 
 
-def call_rows(samples: Samples) -> Iterator[Row]:
-    """Yield a row for each kind of call: its time over the bare library's."""
-    for name, (_, reference) in CALLS.items():
-        yield Row(
-            part="small call",
-            variant=name,
-            unit="microseconds",
-            figure=spread(one["microseconds"] for one in samples[name]),
-            reference=reference,
-            ratio=compared(samples, name, reference, lambda one: one["microseconds"]),
-        )
-
-
-def planner_rows(samples: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    """Yield the planner's rows; there is nothing to compare them with."""
-    for variant, figure in (("plan_chunks(4 GiB)", "plan"), ("one range of it", "range")):
-        yield Row(part="planner", variant=variant, unit="microseconds", figure=spread(one[figure] for one in samples))
-
-
-def import_rows(samples: Samples) -> Iterator[Row]:
-    """Yield a row for each cold start: its time over that of its reference."""
-    for name, reference in STARTS_COMPARED:
-        yield Row(
-            part="cold start",
-            variant=name,
-            unit="ms above empty",
-            figure=spread(one["ms"] for one in samples[name]),
-            reference=reference,
-            ratio=compared(samples, name, reference, lambda one: one["ms"]),
-        )
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description="Measure the library beside curl and others' libraries.")
+    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of an upload (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--many", type=int, default=1000, metavar="N", help="uploads at once (default: %(default)s)")
+    parser.add_argument("only", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all unless given, and then kept")
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.only) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if not 123 <= asked.size <= 4096:
+        parser.error("an upload has 123 to 4,096 MiB: below, there is no second chunk, and TikTok takes no more")
+    asked.only = asked.only or list(PARTS)
+    return asked
 
 
 if __name__ == "__main__":

@@ -1,43 +1,36 @@
-"""The uploads in Python: `uploads.py VARIANT URL SMALL LARGE` prints what sending the large file cost.
+"""The uploads in Python: `uploads.py VARIANT URL PEM SMALL LARGE` prints what sending the large file cost.
 
 What belongs here: one function for each variant. Each sends the small file first, so that connection, imports and caches
-are there before the measurement begins, and the same chunks with the same headers.
+are there before the measurement begins, and the same chunks. Ours make a whole post of it: creator info, init, chunks,
+each with its place in the journal.
 """
 
 import asyncio
 import io
 import json
+import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
-import aiohttp
-import urllib3
 from meter import Meter
 
-from tiktok_adapters.sources import FileSource
-from tiktok_adapters.transports.aiohttp import AiohttpTransport
-from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core import Request, Secret, plan_chunks
-from tiktok_core.domain.media import MediaType
-from tiktok_core.wire.publishing import chunk_request
+from tiktok_core import plan_chunks
 
 __all__: list[str] = []
 
 CHUNK: Final = 64_000_000
 TAKEN: Final = (201, 206)
+BLOCK: Final = 256 * 1024
+
+Cost = dict[str, float]
+Send = Callable[[Path], None]
 
 
 def ranges(size: int) -> Iterator[tuple[int, int]]:
     """Yield first and last byte of each chunk."""
     return plan_chunks(size, CHUNK if size > CHUNK else None).ranges()
-
-
-def requests(url: str, source: FileSource) -> Iterator[Request]:
-    """Yield the request for each chunk, as the client makes it."""
-    for chunk in ranges(source.size):
-        yield chunk_request(Secret(url), source, chunk, MediaType.MP4)
 
 
 def headers(chunk: tuple[int, int], size: int) -> dict[str, str]:
@@ -50,18 +43,6 @@ def headers(chunk: tuple[int, int], size: int) -> dict[str, str]:
     }
 
 
-def opened(path: Path) -> Iterator[tuple[io.BufferedReader, dict[str, str]]]:
-    """Yield the file, opened where each chunk begins, and its headers.
-
-    aiohttp closes the file at the end of each request, and stops by Content-Length at the chunk's end.
-    """
-    size = path.stat().st_size
-    for chunk in ranges(size):
-        file = path.open("rb")
-        file.seek(chunk[0])
-        yield file, headers(chunk, size)
-
-
 def check(status: int) -> None:
     """Stop at an answer that takes nothing: its figures would be those of a failure."""
     if status not in TAKEN:
@@ -69,11 +50,18 @@ def check(status: int) -> None:
 
 
 class Part:
-    """The next `length` bytes of a file, as a file object: what a person gives urllib3 to send a chunk of a file."""
+    """The next `length` bytes of a file, as a file object: what a person gives a library to send a chunk of a file."""
 
     def __init__(self, file: io.BufferedReader, length: int) -> None:
         self._file = file
         self._left = length
+
+    def __len__(self) -> int:
+        return self._left
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.read(BLOCK):
+            yield block
 
     def read(self, size: int = -1) -> bytes:
         """Return at most `size` bytes."""
@@ -82,54 +70,100 @@ class Part:
         return block
 
 
-def ours_blocking(url: str, small: Path, large: Path) -> dict[str, float]:
-    """Send with `Urllib3Transport`."""
-    with Urllib3Transport() as transport, FileSource(small) as little, FileSource(large) as film:
-        for request in requests(url, little):
-            check(transport.send(request).status)
-        meter = Meter()
-        for request in requests(url, film):
-            check(transport.send(request).status)
-        return meter.read()
+def parts(path: Path) -> Iterator[tuple[Part, dict[str, str]]]:
+    """Yield each chunk of a file and its headers."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for first, last in ranges(size):
+            yield Part(file, last - first + 1), headers((first, last), size)
 
 
-async def ours_asynchronous(url: str, small: Path, large: Path) -> dict[str, float]:
-    """Send with `AiohttpTransport`."""
-    async with AiohttpTransport() as transport:
-        with FileSource(small) as little, FileSource(large) as film:
-            for request in requests(url, little):
-                check((await transport.send(request)).status)
-            meter = Meter()
-            for request in requests(url, film):
-                check((await transport.send(request)).status)
-            return meter.read()
+def measured(send: Send, small: Path, large: Path) -> Cost:
+    """Send the small file, then the large one, and return what that cost."""
+    send(small)
+    meter = Meter()
+    send(large)
+    return meter.read()
 
 
-def bare_urllib3(url: str, small: Path, large: Path) -> dict[str, float]:
-    """Send with urllib3's pool, its body a file object."""
-    with urllib3.PoolManager() as pool:
+# --- Ours ------------------------------------------------------------------------------------------------------------
+
+
+def ours_blocking(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Post with the blocking client."""
+    import ours  # noqa: PLC0415 - memory is measured
+
+    from tiktok_adapters.clocks import ManualClock  # noqa: PLC0415
+    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
+
+    clock = ManualClock()
+    with ours.blocking(url, clock, certificate) as tiktok:
+        account = tiktok.account()
 
         def send(path: Path) -> None:
-            size = path.stat().st_size
-            with path.open("rb") as file:
-                for chunk in ranges(size):
-                    first, last = chunk
-                    body = cast(IO[bytes], Part(file, last - first + 1))
-                    check(pool.request("PUT", url, body=body, headers=headers(chunk, size), retries=False).status)
+            clock.advance(ours.APART)
+            chunk_size = CHUNK if path.stat().st_size > CHUNK else None
+            with FileSource(path) as film:
+                account.post_video(film, privacy_level="SELF_ONLY", chunk_size=chunk_size, wait=False)
 
-        send(small)
+        return measured(send, small, large)
+
+
+async def ours_asynchronous(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Post with the asynchronous client."""
+    import ours  # noqa: PLC0415 - memory is measured
+
+    from tiktok_adapters.clocks import ManualClock  # noqa: PLC0415
+    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
+
+    clock = ManualClock()
+    async with ours.asynchronous(url, clock, certificate) as tiktok:
+        account = await tiktok.account()
+
+        async def send(path: Path) -> None:
+            clock.advance(ours.APART)
+            chunk_size = CHUNK if path.stat().st_size > CHUNK else None
+            with FileSource(path) as film:
+                await account.post_video(film, privacy_level="SELF_ONLY", chunk_size=chunk_size, wait=False)
+
+        await send(small)
         meter = Meter()
-        send(large)
+        await send(large)
         return meter.read()
 
 
-async def bare_aiohttp(url: str, small: Path, large: Path) -> dict[str, float]:
+# --- The bare libraries ----------------------------------------------------------------------------------------------
+
+
+def bare_urllib3(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Send with urllib3's pool, its body a file object."""
+    import urllib3  # noqa: PLC0415 - memory is measured
+
+    with urllib3.PoolManager(ca_certs=certificate or None) as pool:
+
+        def send(path: Path) -> None:
+            for part, said in parts(path):
+                body = cast(IO[bytes], part)
+                check(pool.request("PUT", f"{url}/video/", body=body, headers=said, retries=False).status)
+
+        return measured(send, small, large)
+
+
+async def bare_aiohttp(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Send with a session of aiohttp's, its data a file object."""
+    import aiohttp  # noqa: PLC0415 - memory is measured
+
+    context: Any = ssl.create_default_context(cafile=certificate) if certificate else True
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
 
         async def send(path: Path) -> None:
-            for file, said in opened(path):
-                async with session.put(url, data=file, headers=said) as answer:
+            size = path.stat().st_size
+            for chunk in ranges(size):
+                # aiohttp closes the file at the end of each request, and stops by Content-Length at the chunk's end.
+                file = path.open("rb")
+                file.seek(chunk[0])
+                said = headers(chunk, size)
+                async with session.put(f"{url}/video/", data=file, headers=said, ssl=context) as answer:
                     check(answer.status)
 
         await send(small)
@@ -138,17 +172,67 @@ async def bare_aiohttp(url: str, small: Path, large: Path) -> dict[str, float]:
         return meter.read()
 
 
-BLOCKING: Final = {"ours-urllib3": ours_blocking, "bare-urllib3": bare_urllib3}
-ASYNCHRONOUS: Final = {"ours-aiohttp": ours_asynchronous, "bare-aiohttp": bare_aiohttp}
+def bare_requests(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Send with a session of requests', its data a file object."""
+    import requests  # noqa: PLC0415 - memory is measured
+
+    verify = certificate or True
+    with requests.Session() as session:
+
+        def send(path: Path) -> None:
+            for part, said in parts(path):
+                answer = session.put(f"{url}/video/", data=part, headers=said, timeout=300, verify=verify)
+                check(answer.status_code)
+
+        return measured(send, small, large)
 
 
-def main(variant: str, url: str, small: str, large: str) -> None:
+def bare_httpx(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Send with a client of httpx's, its content an iterator of blocks."""
+    import httpx  # noqa: PLC0415 - memory is measured
+
+    with httpx.Client(verify=ssl.create_default_context(cafile=certificate or None), timeout=300) as client:
+
+        def send(path: Path) -> None:
+            for part, said in parts(path):
+                check(client.put(f"{url}/video/", content=iter(part), headers=said).status_code)
+
+        return measured(send, small, large)
+
+
+def seed(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Post with tiktok-api-client, as its guide does; its chunks are its own."""
+    from predecessor import signed_in  # noqa: PLC0415 - memory is measured
+
+    tiktok = signed_in(url, certificate)
+
+    def send(path: Path) -> None:
+        tiktok.create_video(
+            source="FILE_UPLOAD",
+            upload_type="POST_VIDEO_FILE",
+            title="",
+            privacy_level="SELF_ONLY",
+            video_path=str(path),
+        )
+
+    return measured(send, small, large)
+
+
+VARIANTS: Final[dict[str, Callable[[str, str, Path, Path], Any]]] = {
+    "ours-urllib3": ours_blocking,
+    "ours-aiohttp": ours_asynchronous,
+    "bare-urllib3": bare_urllib3,
+    "bare-aiohttp": bare_aiohttp,
+    "requests": bare_requests,
+    "httpx": bare_httpx,
+    "seed": seed,
+}
+
+
+def main(variant: str, url: str, certificate: str, small: str, large: str) -> None:
     """Run one variant and print its figures."""
-    if variant in BLOCKING:
-        cost = BLOCKING[variant](url, Path(small), Path(large))
-    else:
-        cost = asyncio.run(ASYNCHRONOUS[variant](url, Path(small), Path(large)))
-    print(json.dumps(cost))
+    cost = VARIANTS[variant](url, certificate, Path(small), Path(large))
+    print(json.dumps(asyncio.run(cost) if asyncio.iscoroutine(cost) else cost))
 
 
 if __name__ == "__main__":

@@ -97,9 +97,7 @@ class FileSource:
         Raises:
             SourceChanged: the file is closed or can no longer be read.
         """
-        if not self._finalizer.alive:
-            # The number of a closed descriptor may belong to another file by now.
-            raise SourceChanged(None, "the file was closed")
+        self._check_open()
         try:
             block = self._read_at(start, length)
             if len(block) == length or not block:
@@ -107,6 +105,26 @@ class FileSource:
             return self._rest(block, start, length)
         except OSError as error:
             raise SourceChanged(None, f"the file can no longer be read ({_why(error)})") from None
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        """Fill the buffer with the bytes from `start`; return how many there were, fewer only where the file has ended.
+
+        Raises:
+            SourceChanged: the file is closed or can no longer be read.
+        """
+        if not hasattr(os, "preadv"):
+            block = self.read(start, len(buffer))
+            buffer[: len(block)] = block
+            return len(block)
+        self._check_open()
+        filled = 0
+        try:
+            # A network file system may give less than was asked for before the end.
+            while filled < len(buffer) and (got := os.preadv(self._fd, [buffer[filled:]], start + filled)):
+                filled += got
+        except OSError as error:
+            raise SourceChanged(None, f"the file can no longer be read ({_why(error)})") from None
+        return filled
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -129,6 +147,11 @@ class FileSource:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an open file is not pickled: open it again by its path")
+
+    def _check_open(self) -> None:
+        if not self._finalizer.alive:
+            # The number of a closed descriptor may belong to another file by now.
+            raise SourceChanged(None, "the file was closed")
 
     def _rest(self, block: bytes, start: int, length: int) -> bytes:
         # A network file system may give less than was asked for before the end.

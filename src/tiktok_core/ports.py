@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.wire.http import Request, Response, Source
+from tiktok_core.wire.http import FillsBuffers, Request, Response, Source
 
 __all__ = [
     "LONGEST_LEASE",
@@ -24,6 +24,7 @@ __all__ = [
     "AsyncTransport",
     "AsyncUploadSlots",
     "Clock",
+    "FillsBuffers",
     "HasPath",
     "Journal",
     "Pacer",

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tiktok_adapters.transports.common import hide_queries, joined_headers, settled_url
+from tiktok_adapters.transports.common import _known_target, hide_queries, joined_headers, target_of
 from tiktok_adapters.transports.sockets import Waits
 from tiktok_core.wire.http import Request
 
@@ -23,9 +23,20 @@ def test_queries_are_kept_out_of_a_log(caplog: pytest.LogCaptureFixture) -> None
 
 def test_a_url_is_settled_without_touching_what_is_ascii() -> None:
     """Only what HTTP cannot carry is encoded; a fragment is never sent."""
-    url = settled_url(Request(method="GET", url="https://host:8443/a%2fb/ü?q=ü%7E~&r=[1]#part"))
-    assert url.geturl() == "https://host:8443/a%2fb/%C3%BC?q=%C3%BC%7E~&r=[1]"
-    assert settled_url(Request(method="GET", url="http://host?x")).geturl() == "http://host/?x"
+    target = target_of(Request(method="GET", url="https://host:8443/a%2fb/ü?q=ü%7E~&r=[1]#part"))
+    assert target.url == "https://host:8443/a%2fb/%C3%BC?q=%C3%BC%7E~&r=[1]"
+    assert (target.scheme, target.host, target.port) == ("https", "host", 8443)
+    assert target.path == "/a%2fb/%C3%BC?q=%C3%BC%7E~&r=[1]"
+    assert target_of(Request(method="GET", url="http://host?x")).url == "http://host/?x"
+
+
+def test_no_query_is_kept_for_a_next_call() -> None:
+    """Where a call went is remembered, so that it need not be read again, but never with a query: it may be a secret."""
+    _known_target.cache_clear()
+    target_of(Request(method="PUT", url=f"https://host/video/?upload_token={SECRET}"))
+    assert _known_target.cache_info().currsize == 0
+    place = Request(method="GET", url="https://host/video/")
+    assert target_of(place) is target_of(place)
 
 
 def test_headers_are_joined_in_their_order() -> None:

@@ -42,10 +42,10 @@ NO_HEADERS_OF_ITS_OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Cont
 LONGEST_LINE: Final = 65536
 """Bytes of one line of an answer's head; what http.client allows too."""
 
+BLOCK: Final = 512 * 1024
+"""Bytes that are read at a time, by a thread, while the block before is sent."""
 PIECE: Final = 128 * 1024
 """Bytes that are sent in one wait. A slow line that takes a piece within the time-out is making headway."""
-WRITE_BUFFER: Final = 64 * 1024
-"""Bytes that may wait in the event loop when a piece counts as sent."""
 
 TURNS: Final = 100
 """Turns of the event loop that are waited for connections to close; it takes a handful."""
@@ -210,7 +210,7 @@ class _Exchange:
         self._target = target
         self._proxy = proxy
         self._tls = tls
-        self._blocks = body_blocks(request)
+        self._blocks = body_blocks(request, size=BLOCK, ahead=1)
         self._sent = 0
         self._connected = False
         self._ours: Exception | None = None
@@ -253,16 +253,38 @@ class _Exchange:
         self._move()
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send the body, one block after the other; what fails here is not the network's fault, and is kept apart."""
-        if isinstance(writer, StreamWriter) and writer.transport is not None:
+        """Send the body, one block after the other, while a thread reads the next one: a slow disk holds up no task."""
+        if not isinstance(writer, StreamWriter):
+            raise TypeError("aiohttp writes in another way than it used to")
+        if writer.transport is not None:
             self._line = writer.transport
-            self._line.set_write_buffer_limits(WRITE_BUFFER)
-        while block := await self._next_block():
-            view = memoryview(block)
-            for start in range(0, len(view), PIECE):
-                await writer.write(view[start : start + PIECE])
-                self._move()
-            self._sent += len(block)
+            # What was written has left, or is encrypted: its memory is about to be read into again. (TLS would take a
+            # limit of nothing for one that is always reached.)
+            self._line.set_write_buffer_limits(high=0 if self._tls is None else 1, low=0)
+        if isinstance(self._request.body, bytes):
+            for block in self._blocks:
+                await self._send(writer, block)
+            return
+        coming = self._read()
+        while self._sent + len(block := await coming) < self._request.content_length:
+            coming = self._read()
+            try:
+                await self._send(writer, block)
+            except BaseException:
+                if not coming.cancel():
+                    coming.exception()  # Nobody else will ask for it.
+                raise
+        await self._send(writer, block)
+
+    async def _send(self, writer: StreamWriter, block: bytes | memoryview) -> None:
+        view = memoryview(block)
+        for start in range(0, len(view), PIECE):
+            piece = view[start : start + PIECE]
+            self._sent += len(piece)
+            # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
+            await writer.write(piece, drain=self._sent < self._request.content_length)
+            self._move()
+        self._report()
 
     async def only_once(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -310,17 +332,21 @@ class _Exchange:
             headers |= self._proxy.headers
         return headers
 
-    async def _next_block(self) -> bytes | memoryview:
+    def _read(self) -> "asyncio.Future[bytes | memoryview]":
+        return self._loop.run_in_executor(None, self._next_block)
+
+    def _next_block(self) -> bytes | memoryview:
+        # What fails here is not the network's fault, and is kept apart.
         try:
-            if self._sent and self._request.on_sent is not None:
+            return next(self._blocks)
+        except Exception as error:
+            self._ours = error
+            raise
+
+    def _report(self) -> None:
+        try:
+            if self._request.on_sent is not None:
                 self._request.on_sent(self._sent)
-            self._move()
-            if self._sent == self._request.content_length:
-                return b""  # At once: an answer that overtakes the end of the body would cost the connection.
-            if isinstance(self._request.body, bytes):
-                return next(self._blocks, b"")
-            # In a thread: a slow disk would hold up every other task.
-            return await asyncio.to_thread(next, self._blocks, b"")
         except Exception as error:
             self._ours = error
             raise

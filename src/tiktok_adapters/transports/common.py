@@ -93,16 +93,22 @@ def wire_headers(request: Request) -> dict[str, str]:
     return headers
 
 
-def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
-    """Return the body in blocks, of which only one is in memory where it comes from a source.
+def body_blocks(request: Request, *, size: int = BLOCK, ahead: int = 0) -> Iterator[bytes | memoryview]:
+    """Return the body in blocks, of which only these are in memory where it comes from a source.
+
+    Args:
+        request: whose body.
+        size: bytes of a block.
+        ahead: how many more blocks may be asked for while one is still being sent.
 
     Raises:
         SourceChanged: while it is read, when the source ends early.
     """
     if isinstance(request.body, FileSlice):
-        return request.body.blocks()
+        size = min(size, request.body.length)
+        return request.body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + ahead)))
     view = memoryview(request.body)
-    return (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
+    return (view[start : start + size] for start in range(0, len(view), size))
 
 
 def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -5,14 +5,15 @@ What belongs here: what every transport and the simulator must agree on, and no 
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Protocol, TypeAlias
+from itertools import cycle
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
 from tiktok_core.errors import SourceChanged
 
-__all__ = ["BLOCK", "MAX_RESPONSE", "Body", "FileSlice", "Request", "Response", "Source", "redacted"]
+__all__ = ["BLOCK", "MAX_RESPONSE", "Body", "FileSlice", "FillsBuffers", "Request", "Response", "Source", "redacted"]
 
 MAX_RESPONSE: Final = 1 << 20
 """Bytes of an answer that are read: a transport keeps at most one more, by which a longer one is recognised."""
@@ -50,6 +51,22 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class FillsBuffers(Protocol):
+    """What a source may offer besides: to read into memory that is there already.
+
+    A large block of new memory costs more than the reading itself. A source without it is sent all the same.
+    """
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        """Fill the buffer with the bytes from `start`; return how many there were, fewer only where the source has ended.
+
+        Raises:
+            SourceChanged: the source is gone or can no longer be read.
+        """
+        ...
+
+
 @frozen
 class FileSlice:
     """`length` bytes of a source, from `start`: a body that can be sent again, because it is a value."""
@@ -68,9 +85,34 @@ class FileSlice:
         while position < end:
             block = self.source.read(position, min(size, end - position))
             if not block:
-                raise SourceChanged(None, f"the source ended at byte {position} of the {end} that were promised")
+                raise self._ended(position)
             yield block
             position += len(block)
+
+    def blocks_in(self, *buffers: memoryview) -> Iterator[bytes | memoryview]:
+        """Yield the slice in blocks that lie in these buffers, each in its turn: a block lasts until its buffer's next.
+
+        Where the source does not fill buffers, the blocks are its own, of the same size.
+
+        Raises:
+            SourceChanged: the source ends before the slice does.
+        """
+        if not isinstance(self.source, FillsBuffers):
+            yield from self.blocks(len(buffers[0]))
+            return
+        position, end = self.start, self.start + self.length
+        turns = cycle(buffers)
+        while position < end:
+            part = next(turns)[: end - position]
+            got = self.source.read_into(position, part)
+            if not got:
+                raise self._ended(position)
+            yield part[:got]
+            position += got
+
+    def _ended(self, position: int) -> SourceChanged:
+        promised = self.start + self.length
+        return SourceChanged(None, f"the source ended at byte {position} of the {promised} that were promised")
 
 
 Body: TypeAlias = bytes | FileSlice

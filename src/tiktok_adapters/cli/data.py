@@ -33,8 +33,8 @@ def data() -> None:
 @click.option(
     "--format",
     "data_format",
-    type=click.Choice([*DataFormat]),
-    default=DataFormat.JSON,
+    type=click.Choice([one.value for one in DataFormat]),
+    default=DataFormat.JSON.value,
     show_default=True,
     help="Of the files in the archive.",
 )

@@ -25,6 +25,8 @@ def data() -> None:
     """Ask for a copy of the account's data, and download it once it is ready.
 
     It needs a scope portability.*, which TikTok approves apps for; people in the EEA and the UK can grant it.
+
+    Example: tiktok data request profile activity
     """
 
 

@@ -84,19 +84,24 @@ class _Exchange:
             extensions={"timeout": httpx.Timeout(self._request.timeout).as_dict(), "target": self._target(url)},
         )
         response = await pool.handle_async_request(sent)
+        headers: dict[str, str] = {}
+        for raw, value in response.headers.raw:
+            key = raw.decode("latin-1").lower()
+            headers[key] = ", ".join(filter(None, (headers.get(key), value.decode("utf-8", "replace"))))
+        head = Response(response.status_code, headers)
         body = bytearray()
         try:
-            async for block in response.aiter_raw():
+            sink = self._request.sink(head) if self._request.sink else None
+            async for block in response.aiter_raw(BLOCK):
+                if sink is not None:
+                    sink.write(block)
+                    continue
                 body += block
                 if len(body) > MAX_RESPONSE:
                     break
         finally:
             await response.aclose()
-        headers: dict[str, str] = {}
-        for raw, value in response.headers.raw:
-            key = raw.decode("latin-1").lower()
-            headers[key] = ", ".join(filter(None, (headers.get(key), value.decode("utf-8", "replace"))))
-        return Response(response.status_code, headers, bytes(body[: MAX_RESPONSE + 1]))
+        return Response(head.status, headers, bytes(body[: MAX_RESPONSE + 1]))
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         headers = {"Accept-Encoding": "identity"}

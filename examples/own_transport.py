@@ -13,7 +13,7 @@ from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_core import App, Endpoints, FileSlice, Interrupted, NotSent, Request, Response, TikTok
-from tiktok_core.wire.http import MAX_RESPONSE
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE
 
 
 class PlainTransport:
@@ -42,8 +42,13 @@ class PlainTransport:
         if request.on_sent:
             request.on_sent(request.content_length)
         answer = connection.getresponse()
-        names = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(answer.status, names, answer.read(MAX_RESPONSE + 1))
+        head = Response(answer.status, {name.lower(): value for name, value in answer.getheaders()})
+        sink = request.sink(head) if request.sink else None
+        if sink is None:
+            return Response(head.status, head.headers, answer.read(MAX_RESPONSE + 1))
+        while block := answer.read(BLOCK):
+            sink.write(block)
+        return head
 
     def close(self) -> None:
         """There is nothing to close: no connection outlives its request."""

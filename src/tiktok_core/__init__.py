@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
     from tiktok_core.domain.media import VideoFacts
     from tiktok_core.domain.pkce import ChallengeEncoding
+    from tiktok_core.domain.portability import DataArchive, DataCategory, DataFormat, DataRequest, DataStatus
     from tiktok_core.domain.posts import PhotoPost, VideoPost
     from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
     from tiktok_core.domain.qr import QrCheck, QrCode, QrStatus
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
         UploadExpired,
         WebhookRejected,
     )
-    from tiktok_core.wire.http import FileSlice, Request, Response, Source
+    from tiktok_core.wire.http import FileSlice, Request, Response, Sink, Source
     from tiktok_core.wire.webhooks import verify_webhook
 
 __all__ = [
@@ -95,6 +96,11 @@ __all__ = [
     "ChunkPlan",
     "ClientToken",
     "CreatorInfo",
+    "DataArchive",
+    "DataCategory",
+    "DataFormat",
+    "DataRequest",
+    "DataStatus",
     "DownloadReady",
     "DraftDelivered",
     "Endpoints",
@@ -139,6 +145,7 @@ __all__ = [
     "ServerError",
     "SignInFailed",
     "SignInRequired",
+    "Sink",
     "Source",
     "SourceChanged",
     "Stage",
@@ -190,6 +197,7 @@ _ROOMS = (
     "domain.sign_in",
     "domain.qr",
     "domain.library",
+    "domain.portability",
     "domain.journal",
     "wire.webhooks",
     "account",

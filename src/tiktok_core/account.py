@@ -10,15 +10,16 @@ from attrs import evolve
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
+from tiktok_core.domain.portability import DataArchive, DataFormat, DataRequest
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows import find, follow, library, publish, sign_in
+from tiktok_core.flows import find, follow, library, portability, publish, sign_in
 from tiktok_core.flows.access import usable_tokens
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.library import AsyncVideos
-from tiktok_core.ports import HasPath, Source
+from tiktok_core.ports import Destination, HasPath, Source
 
 __all__ = ["AsyncAccount"]
 
@@ -376,6 +377,82 @@ class AsyncAccount:
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: a call failed.
         """
         return await follow.wait(self._context, self._open_id, publish_id)
+
+    async def request_data(self, categories: Iterable[str], *, data_format: str = DataFormat.JSON) -> int:
+        """Ask TikTok for a copy of this account's data; it takes seconds to hours to be ready.
+
+        A one-time scope (`portability.*.single`) is spent by it. So it is never repeated after a doubt: where the answer was
+        lost, the webhook `DownloadReady` still tells the id of what was asked for.
+
+        Args:
+            categories: one or more of `DataCategory`; `all_data` takes precedence over the others.
+            data_format: of the files in the archive, a `DataFormat`.
+
+        Returns:
+            The request's id, a 64-bit number.
+
+        Source: developers.tiktok.com/doc/data-portability-api-add-data-request (1000 a minute; people in the EEA and the UK).
+
+        Raises:
+            InvalidInput: no category, one that does not exist, or a format that does not; nothing was sent.
+            ScopeMissing: the person did not grant these categories, or the one-time scope is spent.
+            Interrupted: the answer was lost; TikTok may have taken it.
+            SignInRequired, ApiError, TransportError, UnexpectedResponse: the call failed.
+        """
+        return await portability.request_data(self._context, self._open_id, categories, data_format)
+
+    async def check_data(self, request_id: int) -> DataRequest:
+        """Ask how a request for data is doing. The webhook `DownloadReady` tells the same without asking.
+
+        Args:
+            request_id: as `request_data` returned it.
+
+        Source: developers.tiktok.com/doc/data-portability-api-check-status-of-data-request (1000 a minute).
+
+        Raises:
+            InvalidInput: that is no id of a request.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed; a request that TikTok
+                does not know is `ApiError` with the code `invalid_params`.
+        """
+        return await portability.check_data(self._context, self._open_id, request_id)
+
+    async def cancel_data(self, request_id: int) -> DataRequest:
+        """Cancel a request for data, and return how it is doing afterwards.
+
+        Args:
+            request_id: as `request_data` returned it.
+
+        Source: developers.tiktok.com/doc/data-portability-api-cancel-data-request (1000 a minute).
+
+        Raises:
+            InvalidInput: that is no id of a request.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: a call failed.
+        """
+        return await portability.cancel_data(self._context, self._open_id, request_id)
+
+    async def download_data(
+        self, request_id: int, to: str | HasPath | Destination, *, overwrite: bool = False
+    ) -> DataArchive:
+        """Download the archive of a request that is ready, block by block, however large it is.
+
+        Nothing stands at its destination before all of it has come. A download that breaks off begins anew, as long as the
+        deadline for repetitions allows.
+
+        Args:
+            request_id: as `request_data` returned it, or `DownloadReady` told it.
+            to: the zip file to be made, readable by its owner only; or a destination of your own.
+            overwrite: replace a file that is there.
+
+        Source: developers.tiktok.com/doc/data-portability-api-download (1000 a minute; for four days once it is ready).
+
+        Raises:
+            InvalidInput: that is no id of a request, there is no such folder, or the file is there already.
+            StoreError: the archive could not be written.
+            Interrupted: it broke off, and is not at its destination.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed; a request that is not
+                ready is `ApiError` with the code `invalid_params`.
+        """
+        return await portability.download_data(self._context, self._open_id, request_id, to, overwrite=overwrite)
 
     async def tokens(self) -> Tokens:
         """Return tokens that can be used now, renewed if their end is near.

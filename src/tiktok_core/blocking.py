@@ -19,7 +19,19 @@ from tiktok_core.domain.library import Video
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.flows.library import AsyncVideos
-from tiktok_core.ports import Clock, HasPath, Journal, Pacer, Probe, Protect, Source, TokenStore, Transport, UploadSlots
+from tiktok_core.ports import (
+    Clock,
+    HasPath,
+    Journal,
+    OpenDestination,
+    Pacer,
+    Probe,
+    Protect,
+    Source,
+    TokenStore,
+    Transport,
+    UploadSlots,
+)
 from tiktok_core.wire.http import Request, Response
 
 __all__ = [
@@ -322,6 +334,10 @@ class Account(Mirror[AsyncAccount]):
     settle = blocking(AsyncAccount.settle)
     publish_status = blocking(AsyncAccount.publish_status)
     wait = blocking(AsyncAccount.wait)
+    request_data = blocking(AsyncAccount.request_data)
+    check_data = blocking(AsyncAccount.check_data)
+    cancel_data = blocking(AsyncAccount.cancel_data)
+    download_data = blocking(AsyncAccount.download_data)
     tokens = blocking(AsyncAccount.tokens)
     refresh = blocking(AsyncAccount.refresh)
     revoke = blocking(AsyncAccount.revoke)
@@ -344,6 +360,7 @@ class TikTok(Mirror[AsyncTikTok]):
         probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
         protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
+        open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
         timeout: seconds for each single wait of a request.
@@ -368,6 +385,7 @@ class TikTok(Mirror[AsyncTikTok]):
         probe: Probe | None = None,
         protect: Protect = drive,
         open_source: Callable[[str | HasPath], Source] | None = None,
+        open_destination: OpenDestination | None = None,
         endpoints: Endpoints | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         timeout: float = 30.0,
@@ -388,6 +406,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 probe=None if probe is None else lift_probe(probe),
                 protect=lift_protect(protect),
                 open_source=open_source,
+                open_destination=open_destination,
                 endpoints=endpoints,
                 entropy=entropy,
                 timeout=timeout,

@@ -37,6 +37,7 @@ from tiktok_core.ports import (
     AsyncTransport,
     AsyncUploadSlots,
     HasPath,
+    OpenDestination,
     Source,
 )
 from tiktok_core.wire.webhooks import TOLERANCE, verify_webhook
@@ -64,6 +65,7 @@ class AsyncTikTok:
         probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
         protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
+        open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
         timeout: seconds for each single wait of a request.
@@ -88,6 +90,7 @@ class AsyncTikTok:
         probe: AsyncProbe | None = None,
         protect: AsyncProtect | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
+        open_destination: OpenDestination | None = None,
         endpoints: Endpoints | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         timeout: float = 30.0,
@@ -106,6 +109,7 @@ class AsyncTikTok:
             protect=protect or _awaited,
             entropy=entropy,
             open_source=open_source,
+            open_destination=open_destination,
             timeout=timeout,
             patience=Patience(retries=retries, deadline=deadline),
             pacer=pacer or OwnPacer(),

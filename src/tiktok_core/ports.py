@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.wire.http import FillsBuffers, Request, Response, Source
+from tiktok_core.wire.http import FillsBuffers, Request, Response, Sink, Source
 
 __all__ = [
     "LONGEST_LEASE",
@@ -24,12 +24,15 @@ __all__ = [
     "AsyncTransport",
     "AsyncUploadSlots",
     "Clock",
+    "Destination",
     "FillsBuffers",
     "HasPath",
     "Journal",
+    "OpenDestination",
     "Pacer",
     "Probe",
     "Protect",
+    "Sink",
     "Source",
     "TokenStore",
     "Transport",
@@ -203,6 +206,37 @@ class Probe(Protocol):
 
         Raises:
             SourceChanged: the source can no longer be read.
+        """
+        ...
+
+
+class Destination(Protocol):
+    """Where a long answer is kept, once all of it has come; until then nothing stands there. The same in both worlds.
+
+    Every method may raise `StoreError`.
+    """
+
+    def begin(self) -> Sink:
+        """Return where the bytes go, from the first one on: what was written before counts for nothing."""
+        ...
+
+    def keep(self) -> None:
+        """Keep what was written, durably: all of it has come."""
+        ...
+
+    def discard(self) -> None:
+        """Leave nothing behind; nothing happens after `keep`. A write that is still going on is waited for."""
+        ...
+
+
+class OpenDestination(Protocol):
+    """Says where a named file is to be kept."""
+
+    def __call__(self, path: str | HasPath, /, *, overwrite: bool = False) -> Destination:
+        """Return the destination.
+
+        Raises:
+            InvalidInput: there is no such folder, or the file is there already and may not be overwritten.
         """
         ...
 

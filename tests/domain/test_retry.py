@@ -19,8 +19,8 @@ from tiktok_core.errors import (
     UnexpectedResponse,
 )
 
-SAFE = [Operation.READ, Operation.REFRESH, Operation.REVOKE]
-UNSAFE = [Operation.INIT_UPLOAD, Operation.INIT_PULL, Operation.SPEND_CODE, Operation.CHUNK]
+SAFE = [Operation.READ, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD]
+UNSAFE = [*(Operation.INIT_UPLOAD, Operation.INIT_PULL, Operation.SPEND_CODE, Operation.CHUNK, Operation.ADD_DATA)]
 DOUBTFUL = [Interrupted("GET x", "y"), TimedOut("GET x", "y"), ServerError("internal_error", "", "", 500)]
 FINAL = [
     ApiError("invalid_params"),
@@ -47,7 +47,7 @@ def test_what_was_not_sent_may_always_be_repeated(operation: Operation) -> None:
 
 @pytest.mark.parametrize("error", DOUBTFUL)
 def test_a_doubtful_call_is_repeated_only_where_that_is_harmless(error: TikTokError) -> None:
-    """Reads, renewals and revocations may be repeated; what publishes, spends or stores may not."""
+    """Reads, renewals, revocations and downloads may be repeated; what publishes, spends or stores may not."""
     assert [operation for operation in Operation if again(operation, error)] == SAFE
     assert not any(again(operation, error) for operation in UNSAFE)
 

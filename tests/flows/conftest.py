@@ -9,6 +9,7 @@ import pytest
 from attrs import define, evolve
 
 from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.destinations import open_destination
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI, SimulatedTikTok
 from tiktok_adapters.sources import open_source
@@ -72,6 +73,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             clock=clock,
             protect=MainThreadProtect(),
             open_source=open_source,
+            open_destination=open_destination,
         )
         yield Bench(
             tiktok, sim, clock, store, journal, runner=lambda _: pytest.fail("a blocking client gave a coroutine")
@@ -86,6 +88,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
                 clock=lift_clock(clock),
                 protect=AsyncioProtect(),
                 open_source=open_source,
+                open_destination=open_destination,
             )
             yield Bench(tiktok, sim, clock, store, journal, runner=runner.run)
     sim.close()

@@ -7,32 +7,15 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import urllib3
 
-from tiktok_adapters import connect
-from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET
-from tiktok_adapters.simulator.consent import ConsentForm
-
 SIZE = 300_000_000
 MOST = 24 * 1024
 """KiB above idle."""
-
-SERVER = """
-import sys
-from tiktok_adapters.simulator import SimulatedTikTok
-from tiktok_adapters.simulator.server import SandboxServer
-
-simulated = SimulatedTikTok(keep_bytes=False)
-simulated.switches.processing_seconds = 0
-with SandboxServer(simulated).run_in_thread() as sandbox:
-    print(sandbox.url, flush=True)
-    sys.stdin.read()
-simulated.close()
-"""
 
 BLOCKING = """
 import resource, sys
@@ -78,50 +61,14 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
     path.unlink()
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[str]:
-    """Start a sandbox in a process of its own and give its address; it ends when its standard input does."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdin
-        assert server.stdout
-        yield server.stdout.readline().strip()
-        server.stdin.close()
-        assert server.wait(timeout=20) == 0
-
-
-def sign_in(sandbox: str, environ: dict[str, str]) -> None:
-    """Consent over HTTP as a browser would, and keep the tokens in the home folder of `environ`."""
-    with connect(environ=environ) as tiktok, urllib3.PoolManager() as browser:
-        authorization = tiktok.authorization()
-        page = ConsentForm(browser.request("GET", authorization.url).data.decode())
-        answer = browser.request(
-            "POST",
-            f"{sandbox}/v2/auth/authorize/",
-            body=page.answered(None, None, allow=True),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            redirect=False,
-        )
-        tiktok.sign_in(authorization, answer.headers["Location"])
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read as Linux counts it")
 @pytest.mark.parametrize("script", [BLOCKING, ASYNCHRONOUS], ids=["urllib3", "aiohttp"])
 def test_300_mb_arrive_as_they_are_in_constant_memory(
-    script: str, film: tuple[Path, str], sandbox: str, tmp_path: Path
+    script: str, film: tuple[Path, str], sandbox: str, signed_in: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     """The server's digest is the file's, and the client never held 24 MiB more than when idle."""
     path, digest = film
-    environ = {
-        "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
-        "TIKTOK_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
-        "TIKTOK_REDIRECT_URI": "https://app.example.com/callback/",
-        "TIKTOK_API_URL": sandbox,
-        "TIKTOK_AUTH_URL": f"{sandbox}/v2/auth/authorize/",
-        "TIKTOK_HOME": str(tmp_path / "home"),
-    }
-    sign_in(sandbox, environ)
+    environ = signed_in(sandbox, tmp_path / "home")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, path],
         env=environ,

@@ -102,3 +102,14 @@ def test_a_client_reaches_the_sandbox_by_its_settings(
         tiktok_faults.add("init=fail:internal")
         with pytest.raises(PublishFailed):
             account.post_video(clip, privacy_level="SELF_ONLY")
+
+
+def test_a_fake_keeps_archives(tiktok_fake: Fake, tmp_path: Path) -> None:
+    """A test of somebody's own can fetch a copy of the data, once the simulated app is approved for that."""
+    scopes = ("user.info.basic", "portability.all.single")
+    tiktok_fake.simulator.app.scopes = scopes
+    asked = tiktok_fake.tiktok.authorization(scopes)
+    account = tiktok_fake.tiktok.sign_in(asked, tiktok_fake.simulator.authorize(asked.url))
+    request_id = account.request_data("profile")
+    tiktok_fake.clock.advance(600)
+    assert account.download_data(request_id, tmp_path / "data.zip").size == (tmp_path / "data.zip").stat().st_size

@@ -13,6 +13,9 @@ from tiktok_core import (
     ChunkPlan,
     ClientToken,
     CreatorInfo,
+    DataArchive,
+    DataCategory,
+    DataRequest,
     Explanation,
     ExportForm,
     PhotoPost,
@@ -71,6 +74,11 @@ def blocking_face() -> None:
         assert_type(tiktok.check_video("clip.mp4", VideoPost(title="Hello"), creator=account.creator_info()), Wish)
         assert_type(tiktok.check_photos(PhotoPost(photo_images=()), files=[Path("1.jpg")], fetch=True), Wish)
         assert_type(account.post_photos(["https://media.example.com/1.jpg"], draft=True), Publication)
+        request_id = account.request_data([DataCategory.PROFILE, "activity"], data_format="text")
+        assert_type(request_id, int)
+        assert_type(account.check_data(request_id), DataRequest)
+        assert_type(account.cancel_data(request_id), DataRequest)
+        assert_type(account.download_data(request_id, Path("data.zip"), overwrite=True), DataArchive)
         assert_type(account.publish_status("v_pub"), Publication)
         assert_type(account.wait("v_pub"), Publication)
         assert_type(account.tokens(), Tokens)
@@ -89,6 +97,7 @@ async def asynchronous_face() -> None:
         assert_type(account, AsyncAccount)
         assert_type(await account.creator_info(), CreatorInfo)
         assert_type(await account.post_video("clip.mp4", privacy_level="SELF_ONLY", wait=False), Publication)
+        assert_type(await account.download_data(await account.request_data("all_data"), "data.zip"), DataArchive)
         assert_type(await account.tokens(), Tokens)
 
 

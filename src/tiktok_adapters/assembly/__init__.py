@@ -59,6 +59,7 @@ def connect(
     """
     found, where, settings = _chosen(app, home, environ, endpoints, store)
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
+    from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
     from tiktok_adapters.media import usual_probe  # noqa: PLC0415
     from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
     from tiktok_adapters.slots import ThreadUploadSlots  # noqa: PLC0415
@@ -76,6 +77,7 @@ def connect(
         probe=usual_probe() if probe else None,
         protect=MainThreadProtect(),
         open_source=open_source,
+        open_destination=open_destination,
         endpoints=where,
         timeout=timeout,
         patience=patience,
@@ -121,6 +123,7 @@ def connect_async(
             raise
         raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
+    from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
     from tiktok_adapters.media import ThreadedProbe, usual_probe  # noqa: PLC0415
     from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
     from tiktok_adapters.slots import AsyncioUploadSlots  # noqa: PLC0415
@@ -139,6 +142,7 @@ def connect_async(
         probe=None if found_probe is None else ThreadedProbe(found_probe),
         protect=AsyncioProtect(),
         open_source=open_source,
+        open_destination=open_destination,
         endpoints=where,
         timeout=timeout,
         patience=patience,

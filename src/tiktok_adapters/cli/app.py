@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "cancel": ("library", "Stop a pull."),
     "find": ("library", "Find what a post has become in public."),
     "videos": ("library", "List the account's public videos."),
+    "data": ("data", "Ask for a copy of the account's data."),
     "uploads": ("journal", "List the posts that have not ended."),
     "resume": ("journal", "Go on with a post that has not ended."),
     "webhook": ("webhook", "Check webhooks."),

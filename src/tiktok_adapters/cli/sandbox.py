@@ -12,6 +12,9 @@ from tiktok_adapters.cli.common import choices, common
 
 __all__ = ["environment", "sandbox"]
 
+PORTABILITY = ("portability.all.single", "portability.all.ongoing")
+"""Scopes that a new app does not have; here they can be tried out."""
+
 
 @click.command(short_help="Serve a simulated TikTok on this machine.")
 @click.option(
@@ -27,12 +30,13 @@ def sandbox(port: int, faults: tuple[str, ...]) -> None:
     Example: tiktok sandbox --port 8642 --fault init=code:spam_risk_too_many_posts
     """
     try:
-        from tiktok_adapters.simulator import SimulatedTikTok, Switches  # noqa: PLC0415
+        from tiktok_adapters.simulator import DEFAULT_SCOPES, App, SimulatedTikTok, Switches  # noqa: PLC0415
         from tiktok_adapters.simulator.server import serve_forever  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(f"The sandbox needs {error.name}: pip install 'tiktok-open[sandbox]'") from None
     # `curl -T` adds the file's name to a URL that ends in a slash; this is the other documented path.
-    simulated = SimulatedTikTok(switches=Switches(upload_path="/upload"), seed=None)
+    app = App(scopes=(*DEFAULT_SCOPES, *PORTABILITY))
+    simulated = SimulatedTikTok(switches=Switches(upload_path="/upload", data_seconds=60), apps=[app], seed=None)
     for fault in faults:
         try:
             simulated.faults.add(fault)

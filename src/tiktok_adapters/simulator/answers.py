@@ -16,6 +16,7 @@ __all__ = [
     "OAUTH_CODES",
     "OAuthRefused",
     "Refused",
+    "data_refusal",
     "json_answer",
     "oauth_refusal",
     "plain",
@@ -121,6 +122,16 @@ def refusal(refused: Refused, switches: Switches, log_id: str, *, spelling: str 
     document["error"] = {"code": code, "message": message, "log_id": log_id}
     waits = switches.retry_after and refused.retry_after is not None
     return json_answer(document, status, {"retry-after": str(refused.retry_after)} if waits else None)
+
+
+def data_refusal(refused: Refused, switches: Switches, log_id: str, *, spelling: str = "") -> Response:
+    """Return the failure of a Data Portability call: its error tells an HTTP status, which the answer may have or not."""
+    whole = refusal(refused, switches, log_id, spelling=spelling)
+    document = json.loads(whole.body)
+    document["error"]["http_status_code"] = whole.status
+    status = 200 if switches.data_failure_status == "200" else whole.status
+    headers = {**whole.headers, "content-type": switches.data_media_type or whole.headers["content-type"]}
+    return json_answer(document, status, headers)
 
 
 def oauth_refusal(refused: OAuthRefused, switches: Switches, log_id: str) -> Response:

@@ -6,7 +6,7 @@ One readable grammar, usable from Python, the served sandbox and the command lin
 
 `WHERE` is an operation: `authorize`, `token`, `revoke`, `get_qrcode`, `check_qrcode`, `user_info`, `video_list`,
 `video_query`, `creator_info`, `init` (any of the three, or one of `video_init`, `inbox_init`, `photo_init`), `put`,
-`status`, `cancel`, or `*`. `N` counts the matching requests from now on; the next one is 1, which is the default. `M` is
+`status`, `cancel`, `data_add`, `data_check`, `data_cancel`, `data_download`, or `*`. `N` counts the matching requests from now on; the next one is 1, which is the default. `M` is
 how many requests in a row it meets; the default is 1. Examples: `put:2=drop-after`, `statusx3=code:internal_error`,
 `init=fail:spam_risk`. Several faults may meet one request; two that shall come one after the other need different `N`.
 
@@ -46,6 +46,7 @@ OPERATIONS: Final = (
     *("authorize", "token", "revoke", "get_qrcode", "check_qrcode"),
     *("user_info", "video_list", "video_query", "creator_info"),
     *("video_init", "inbox_init", "photo_init", "put", "status", "cancel"),
+    *("data_add", "data_check", "data_cancel", "data_download"),
 )
 _WHERES: Final = frozenset({*OPERATIONS, "init", "*"})
 _POSTING: Final = frozenset({*INITS, "init"})

@@ -14,6 +14,7 @@ from tiktok_adapters.simulator.answers import (
     API_CODES,
     OAuthRefused,
     Refused,
+    data_refusal,
     oauth_refusal,
     plain,
     refusal,
@@ -92,6 +93,8 @@ def _refused(world: World, operation: str, detail: str) -> Response:
     gentle = operation == "creator_info" and code in _SAID_WITH_200
     documented = 200 if gentle else API_CODES.get(code, 400)
     refused = Refused(code, status=int(status) if status else documented)
+    if operation.startswith("data_"):
+        return data_refusal(refused, world.switches, world.log_id(), spelling=code)
     return refusal(refused, world.switches, world.log_id(), spelling=code)
 
 

@@ -25,6 +25,10 @@ PER_MINUTE: Final[Mapping[str, int]] = {
     "inbox_init": 6,
     "photo_init": 6,
     "status": 30,
+    "data_add": 1000,
+    "data_check": 1000,
+    "data_cancel": 1000,
+    "data_download": 1000,
 }
 """Calls a minute, by operation; what is not here has no published quota."""
 

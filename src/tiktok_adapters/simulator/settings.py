@@ -129,6 +129,15 @@ class Switches:
         draft_seconds: how long a draft can be finished by the user; None for ever.
         webhook_publish_type: the word for direct posts, which the documents leave out.
         webhook_post_id: ids in webhooks are numbers or strings.
+
+    A copy of the data:
+        data_seconds: how long it takes to be ready.
+        data_keep_seconds: how long it can be downloaded from then on.
+        data_failure_status: a refusal has the HTTP status that its `http_status_code` tells, or always 200.
+        data_media_type: `Content-Type` of archives and of refusals; None for that of zip and JSON.
+        data_bytes: size of the archive; None for a small one.
+        data_spelling: direct messages are spelled in an answer as in the question, or as in the documents' sample of one.
+        webhook_data_user: the webhook of a copy names its user, or does not, as in the documents' sample.
     """
 
     lifetimes: Literal["2026-11", "legacy"] = _one_of("2026-11", "legacy")
@@ -190,6 +199,14 @@ class Switches:
     draft_seconds: float | None = _seconds(None)
     webhook_publish_type: str = field(default="DIRECT_POST")
     webhook_post_id: Literal["number", "string"] = _one_of("number", "string")
+
+    data_seconds: float = _seconds(600.0)
+    data_keep_seconds: float = _seconds(345_600)
+    data_failure_status: Literal["told", "200"] = _one_of("told", "200")
+    data_media_type: str | None = _word()
+    data_bytes: int | None = _number(None)
+    data_spelling: Literal["direct_message", "direct_messages"] = _one_of("direct_message", "direct_messages")
+    webhook_data_user: Literal["named", "absent"] = _one_of("named", "absent")
 
     def flip(self, values: Mapping[str, Any]) -> None:
         """Set switches by name, all of them or none.

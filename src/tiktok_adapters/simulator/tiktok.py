@@ -11,9 +11,17 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tiktok_adapters.clocks import SystemClock
-from tiktok_adapters.simulator import consent, following, library, oauth, publishing, qr, uploads
+from tiktok_adapters.simulator import consent, following, library, oauth, portability, publishing, qr, uploads
 from tiktok_adapters.simulator.accounts import App, Creator
-from tiktok_adapters.simulator.answers import OAuthRefused, Refused, oauth_refusal, plain, refusal, success
+from tiktok_adapters.simulator.answers import (
+    OAuthRefused,
+    Refused,
+    data_refusal,
+    oauth_refusal,
+    plain,
+    refusal,
+    success,
+)
 from tiktok_adapters.simulator.calls import Call, TooLarge
 from tiktok_adapters.simulator.control import LogEntry, control, is_control
 from tiktok_adapters.simulator.faults import Fault, Faults
@@ -49,6 +57,12 @@ _API: Final[Mapping[str, tuple[str, str, _Room]]] = {
     "/v2/post/publish/content/init/": ("POST", "photo_init", publishing.photo_init),
     "/v2/post/publish/status/fetch/": ("POST", "status", following.status),
     "/v2/post/publish/cancel/": ("POST", "cancel", following.cancel),
+}
+_DATA: Final[Mapping[str, tuple[str, Callable[[World, Call], Response]]]] = {
+    "/v2/user/data/add/": ("data_add", portability.add),
+    "/v2/user/data/check/": ("data_check", portability.check),
+    "/v2/user/data/cancel/": ("data_cancel", portability.cancel),
+    "/v2/user/data/download/": ("data_download", portability.download),
 }
 _UPLOADS: Final = frozenset({"/video/", "/upload", "/upload/"})
 _UNSUPPORTED: Final = "Unsupported path(Janus)"
@@ -340,6 +354,9 @@ class SimulatedTikTok:
         if path in _OAUTH:
             name, flat = _OAUTH[path]
             return name, lambda: self._oauth(call, flat)
+        if path in _DATA:
+            name, whole = _DATA[path]
+            return name, lambda: self._data(call, whole)
         if path in _API:
             method, name, room = _API[path]
             return name, lambda: self._api(call, method, room)
@@ -372,6 +389,16 @@ class SimulatedTikTok:
             return success(room(self.world, call), self.world.log_id())
         except Refused as refused:
             return refusal(refused, self.switches, self.world.log_id())
+        except TooLarge:
+            return plain("", 413)
+
+    def _data(self, call: Call, room: Callable[[World, Call], Response]) -> Response:
+        if call.request.method != "POST":
+            return _not_allowed("POST")
+        try:
+            return room(self.world, call)
+        except Refused as refused:
+            return data_refusal(refused, self.switches, self.world.log_id())
         except TooLarge:
             return plain("", 413)
 

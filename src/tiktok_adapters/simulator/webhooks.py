@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from tiktok_adapters.simulator.accounts import App
+from tiktok_adapters.simulator.portability import ready_at
 from tiktok_adapters.simulator.tasks import Task
 from tiktok_adapters.simulator.world import World
 
@@ -64,7 +65,7 @@ def _body(app: App, event: str, account: str, at: datetime, content: Mapping[str
         "client_key": app.client_key,
         "event": event,
         "create_time": int(at.timestamp()),
-        "user_openid": account,
+        **({"user_openid": account} if account else {}),
         "content": json.dumps(content, separators=(",", ":")),
     }
     return json.dumps(document, separators=(",", ":")).encode()
@@ -78,6 +79,11 @@ def _happened(world: World, app: App) -> Iterator[tuple[str, str, datetime, Mapp
         if task.app is app:
             for event, content in _of_post(world, task):
                 yield event, task.account, world.now, content
+    for copy in world.copies.values():
+        ready = ready_at(world, copy)
+        if copy.app is app and ready is not None and ready <= world.now:
+            user = copy.account if world.switches.webhook_data_user == "named" else ""
+            yield "portability.download.ready", user, ready, {"request_id": copy.request_id}
 
 
 def _of_post(world: World, task: Task) -> Iterator[tuple[str, Mapping[str, Any]]]:

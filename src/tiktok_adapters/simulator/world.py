@@ -19,7 +19,7 @@ from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.settings import Switches
 from tiktok_adapters.simulator.tasks import Task
 
-__all__ = ["Chance", "Code", "Now", "QrCode", "Token", "World"]
+__all__ = ["Chance", "Code", "DataCopy", "Now", "QrCode", "Token", "World"]
 
 _LETTERS: Final = string.ascii_letters + string.digits
 
@@ -104,6 +104,20 @@ class Token:
 
 
 @define(eq=False, kw_only=True)
+class DataCopy:
+    """A request for a copy of an account's data."""
+
+    request_id: int
+    app: App
+    creator: Creator
+    account: str
+    categories: tuple[str, ...]
+    data_format: str
+    applied_at: datetime
+    cancelled_at: datetime | None = None
+
+
+@define(eq=False, kw_only=True)
 class World:
     """Everything that the simulated TikTok knows."""
 
@@ -122,6 +136,7 @@ class World:
     tasks: dict[str, Task] = field(factory=dict)
     removals: list[tuple[App, str, datetime]] = field(factory=list)
     told: set[tuple[str, str, str]] = field(factory=set)
+    copies: dict[int, DataCopy] = field(factory=dict)
 
     @property
     def now(self) -> datetime:

@@ -11,6 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.destinations import open_destination
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, Faults, SimulatedTikTok
 from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -92,7 +93,13 @@ def make_fake(clock: ManualClock, faults: Faults) -> Iterator[Fake]:
         tokens, journal = MemoryTokenStore(), MemoryJournal()
         transport = FakeTransport(simulator.handle, wait=clock.advance)
         tiktok = TikTok(
-            _app(), transport=transport, tokens=tokens, journal=journal, clock=clock, open_source=open_source
+            _app(),
+            transport=transport,
+            tokens=tokens,
+            journal=journal,
+            clock=clock,
+            open_source=open_source,
+            open_destination=open_destination,
         )
         asked = tiktok.authorization()
         yield Fake(
@@ -119,6 +126,7 @@ def make_async_fake(clock: ManualClock, faults: Faults) -> Iterator[AsyncFake]:
             journal=lift_journal(journal),
             clock=lift_clock(clock),
             open_source=open_source,
+            open_destination=open_destination,
         )
         asked = tiktok.authorization()
         yield AsyncFake(

@@ -31,7 +31,7 @@ from tiktok_adapters.transports.common import (
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.tls import chosen_context, default_context, tls_fault
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
-from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
 
 __all__ = ["AiohttpTransport"]
 
@@ -309,22 +309,47 @@ class _Exchange:
             proxy=None if self._proxy is None else self._proxy.url,
             proxy_headers=None if self._proxy is None else self._proxy.headers,
         )
+        head = Response(response.status, joined_headers(response.headers.items()))
         try:
-            body = bytearray()
-            while len(body) <= MAX_RESPONSE:
-                self._move()
-                block = await response.content.read(MAX_RESPONSE + 1 - len(body))
-                if not block:
-                    break
-                body += block
-                if response.content.at_eof():
-                    break
+            sink = self._sink(head)
+            body = await self._read(response.content) if sink is None else await self._poured(response.content, sink)
         finally:
             # An answer that was read whole has given its connection back already, unless the body is still on its way.
             response.close()
         if self._sent == self._request.content_length and len(body) <= MAX_RESPONSE:
             self._line = None  # All was sent and all was read: it may serve others by now.
-        return Response(response.status, joined_headers(response.headers.items()), bytes(body))
+        return Response(head.status, head.headers, body)
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
+        body = bytearray()
+        while len(body) <= MAX_RESPONSE:
+            self._move()
+            block = await content.read(MAX_RESPONSE + 1 - len(body))
+            if not block:
+                break
+            body += block
+            if content.at_eof():
+                break
+        return bytes(body)
+
+    def _sink(self, head: Response) -> Sink | None:
+        try:
+            return None if self._request.sink is None else self._request.sink(head)
+        except Exception as error:
+            self._ours = error
+            raise
+
+    async def _poured(self, content: aiohttp.StreamReader, sink: Sink) -> bytes:
+        self._move()
+        while block := await content.read(BLOCK):
+            try:
+                # In a thread: a slow disk would hold up every other task.
+                await asyncio.to_thread(sink.write, block)
+            except Exception as error:
+                self._ours = error
+                raise
+            self._move()
+        return b""
 
     def _headers(self) -> dict[str, str]:
         headers = wire_headers(self._request)
@@ -353,7 +378,7 @@ class _Exchange:
 
     def _translated(self, foreign: Exception) -> Exception:
         """Return our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
-        if self._ours is not None:  # A source or a callback raised it, and aiohttp took it for trouble on the line.
+        if self._ours is not None:  # A source, a sink or a callback raised it, and it passes for trouble on the line.
             return self._ours
         if not self._connected:
             return NotSent(self._request.name, self._obstacle(foreign))

@@ -42,7 +42,8 @@ class FakeTransport:
     """A blocking transport that calls `handle` in place of a network; each `send` delivers the request exactly once.
 
     Bodies in memory reach the handler as they are, slices as slices. Progress is reported while the handler reads a
-    slice; what it leaves unread is read afterwards, as a network would have sent it too.
+    slice; what it leaves unread is read afterwards, as a network would have sent it too. An answer that a sink takes is given
+    to it in blocks; what is missing of it is found out afterwards, as on a network.
 
     Args:
         handle: answers each request; it may raise `ConnectionDropped` or return a `DelayedResponse`.
@@ -153,6 +154,11 @@ class _Watched:
 def _as_received(request: Request, response: Response) -> Response:
     headers = {name.lower(): value for name, value in response.headers.items()}
     claimed = headers.get("content-length", "")
+    head = Response(response.status, headers)
+    sink = None if request.sink is None else request.sink(head)
+    if sink is not None:
+        for start in range(0, len(response.body), BLOCK):
+            sink.write(response.body[start : start + BLOCK])
     if claimed.isdecimal() and len(response.body) < int(claimed) and request.method != "HEAD":
         raise Interrupted(request.name, f"the answer ended after {len(response.body)} of its {claimed} bytes")
-    return Response(response.status, headers, response.body[: MAX_RESPONSE + 1])
+    return head if sink is not None else Response(response.status, headers, response.body[: MAX_RESPONSE + 1])

@@ -25,7 +25,7 @@ from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
-from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
 
 __all__ = ["Urllib3Transport"]
 
@@ -198,11 +198,15 @@ class _Exchange:
         with self._talking():
             self._send(proxy)
             response = self._response = self._connection.getresponse()
+            headers = joined_headers((name, _text(value)) for name, value in response.headers.items())
+            head = Response(response.status, headers)
+            if (sink := self._sink(head)) is not None:
+                self._pour(response, sink)
+                return head
             body = _read(response)
             self._ended = len(body) <= MAX_RESPONSE
             if not self._ended:
                 self.abandon()
-            headers = joined_headers((name, _text(value)) for name, value in response.headers.items())
             return Response(response.status, headers, body)
 
     def abandon(self) -> None:
@@ -210,6 +214,19 @@ class _Exchange:
         self._connection.close()
         if self._response is not None:
             self._response.close()
+
+    def _sink(self, head: Response) -> Sink | None:
+        if self._request.sink is None:
+            return None
+        with self._not_the_network():
+            return self._request.sink(head)
+
+    def _pour(self, response: HTTPResponse, sink: Sink) -> None:
+        # To its end, as in `_read`.
+        while block := response.read(BLOCK, decode_content=False):
+            with self._not_the_network():
+                sink.write(block)
+        self._ended = True
 
     def _send(self, proxy: Proxy | None) -> None:
         headers = {name: _spelled(value) for name, value in wire_headers(self._request).items()}
@@ -255,7 +272,7 @@ class _Exchange:
 
     @contextmanager
     def _not_the_network(self) -> Iterator[None]:
-        # A source or a callback may raise what a socket raises; the caller shall see it as it is.
+        # A source, a sink or a callback may raise what a socket raises; the caller shall see it as it is.
         try:
             yield
         except BaseException as error:

@@ -28,6 +28,7 @@ class Quota(Enum):
     CREATOR_INFO = 20
     INIT = 6
     STATUS = 30
+    PORTABILITY = 1000
 
 
 def pause_for(calls: Sequence[datetime], limit: int, now: datetime) -> float:

@@ -31,12 +31,14 @@ class Operation(StrEnum):
     REFRESH = "refresh"
     REVOKE = "revoke"
     CHUNK = "chunk"
+    ADD_DATA = "request of data"
+    DOWNLOAD = "download"
 
 
-HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.REFRESH, Operation.REVOKE})
+HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD})
 """What may be repeated though TikTok may have done it. A read changes nothing; a refresh with the same token, if refused,
 proves that the first was heard; what is revoked stays revoked. Not so a pull, which publishes by itself; a code, which is
-spent once; a chunk, before which TikTok is asked for its offset; nor the init of an upload: that one posts nothing
+spent once; a request of data, which may spend a scope; a chunk, before which TikTok is asked for its offset; nor the init of an upload: that one posts nothing
 without bytes, but each may cost a pending share, so the journal counts them and repeats it."""
 
 

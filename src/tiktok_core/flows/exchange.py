@@ -21,6 +21,7 @@ from tiktok_core.ports import (
     AsyncTransport,
     AsyncUploadSlots,
     HasPath,
+    OpenDestination,
     Source,
 )
 from tiktok_core.wire.envelope import USER_AGENT
@@ -29,6 +30,8 @@ from tiktok_core.wire.http import Request, Response
 __all__ = ["Context", "exchange", "log"]
 
 T = TypeVar("T")
+
+UNLIMITED: Final = frozenset({Operation.CHUNK, Operation.DOWNLOAD})
 
 log: Final = logging.getLogger("tiktok_core")
 # A library does not print: whoever embeds it decides where its log goes.
@@ -49,6 +52,7 @@ class Context:
         protect: finishes what must not be cut in two.
         entropy: returns that many unpredictable bytes.
         open_source: opens a named file; None where the embedder gives sources only.
+        open_destination: says where a named file is kept; None where the embedder gives destinations only.
         timeout: seconds for each single wait of a request.
         patience: how long to try a call.
         pacer: keeps to TikTok's quotas.
@@ -73,6 +77,7 @@ class Context:
     budgets: Budgets = field(factory=Budgets, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
     probe: AsyncProbe | None = field(default=None, repr=False)
+    open_destination: OpenDestination | None = field(default=None, repr=False)
     follow_for: float
 
     def jitter(self) -> float:
@@ -125,7 +130,7 @@ async def exchange(
 
 
 def _time_limit(request: Request, operation: Operation, left: float) -> float | None:
-    # How long a chunk may take is the line's business: it is only bound to make headway.
-    if operation is Operation.CHUNK:
+    # How long a chunk or an archive may take is the line's business: it is only bound to make headway.
+    if operation in UNLIMITED:
         return request.time_limit
     return max(0.001, min(left, request.time_limit or left))

@@ -136,7 +136,7 @@ def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
     code = error["code"]
     log_id = log_id_of(error, document, response.headers)
     if code != "ok":
-        raise _api_error(code, str(error.get("message") or ""), log_id, response)
+        raise _api_error(code, str(error.get("message") or ""), log_id, _as_told(response, error))
     if response.status >= 400:
         raise unreadable(request, response, "error.code is ok, the HTTP status is not", log_id)
     data = document.get("data")
@@ -203,6 +203,14 @@ def _api_error(code: str, message: str, log_id: str, response: Response) -> ApiE
         return RateLimited(code, message, log_id, response.status, explanation, retry_after(response.headers))
     default = ServerError if _is_trouble(response.status) else ApiError
     return CLASSES.get(code, default)(code, message, log_id, response.status, explanation)
+
+
+def _as_told(response: Response, error: Mapping[str, Any]) -> Response:
+    # Data Portability writes the status into the error, and nobody says whether the answer has it, too.
+    told = error.get("http_status_code")
+    if response.status < 400 and isinstance(told, int) and 400 <= told < 600:
+        return attrs.evolve(response, status=told)
+    return response
 
 
 def _is_trouble(status: int) -> bool:

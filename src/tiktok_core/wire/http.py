@@ -13,13 +13,25 @@ from attrs import Attribute, field, frozen
 
 from tiktok_core.errors import SourceChanged
 
-__all__ = ["BLOCK", "MAX_RESPONSE", "Body", "FileSlice", "FillsBuffers", "Request", "Response", "Source", "redacted"]
+__all__ = [
+    "BLOCK",
+    "MAX_RESPONSE",
+    "Body",
+    "FileSlice",
+    "FillsBuffers",
+    "Request",
+    "Response",
+    "Sink",
+    "Source",
+    "redacted",
+]
 
 MAX_RESPONSE: Final = 1 << 20
-"""Bytes of an answer that are read: a transport keeps at most one more, by which a longer one is recognised."""
+"""Bytes of an answer that are read: a transport keeps at most one more, by which a longer one is recognised. What goes to a
+sink may be of any length."""
 
 BLOCK: Final = 1 << 20
-"""Bytes that are read from a source and sent at a time."""
+"""Bytes that are read from a source and sent at a time, and at most what a sink is given at a time."""
 
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -118,6 +130,14 @@ class FileSlice:
 Body: TypeAlias = bytes | FileSlice
 
 
+class Sink(Protocol):
+    """Takes the body of an answer block by block, in order, so that nobody has to hold all of it."""
+
+    def write(self, block: bytes, /) -> object:
+        """Take the next bytes; what this raises reaches whoever sent the request."""
+        ...
+
+
 def redacted(url: str) -> str:
     """Return the URL without its query, fragment and user: those may carry secrets."""
     parts = urlsplit(url)
@@ -151,6 +171,8 @@ class Request:
         time_limit: seconds for all of it together; None for no limit.
         on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop.
         fresh_connection: send on a new connection, so that a dropped idle one cannot make the outcome doubtful.
+        sink: called with the head of the answer (its body is still empty), before its body is read: returns where that goes,
+            however long it is, or None to keep it as usual. Called anew at each send; `write` may come on another thread.
 
     Raises:
         ValueError: a control character in the URL or a header.
@@ -164,6 +186,7 @@ class Request:
     time_limit: float | None = None
     on_sent: Callable[[int], None] | None = field(default=None, repr=False)
     fresh_connection: bool = False
+    sink: "Callable[[Response], Sink | None] | None" = field(default=None, repr=False)
 
     @property
     def content_length(self) -> int:
@@ -183,7 +206,7 @@ class Response:
     Attributes:
         status: HTTP status.
         headers: names in lower case; the values of a repeated one are joined by ", ".
-        body: at most `MAX_RESPONSE` + 1 bytes, not decoded.
+        body: at most `MAX_RESPONSE` + 1 bytes, not decoded; empty where it went to a sink.
     """
 
     status: int

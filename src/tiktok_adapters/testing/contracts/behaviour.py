@@ -381,6 +381,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "/truncated": _says(HEAD + b"\r\nshort"),
     "/truncated-head": _says(HEAD),
     "/truncated-chunks": _says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\nff\r\ncut"),
+    "/chunks": _says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n6\r\n chunk\r\n0\r\n\r\n"),
     "/garbage": _says(b"220 ready for mail\r\n\r\n"),
     "/trickle": _trickles(HEAD + b"\r\n", b"x" * 1000),
     "/trickle-head": _trickles(b"", HEAD + b"X-Long: " + b"x" * 1000),

@@ -6,15 +6,18 @@ single requests stands in `transports` and `wire`.
 
 import hashlib
 import inspect
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Final, TypeGuard
+from pathlib import Path
+from typing import Any, Final, Literal, TypeGuard
 from urllib.parse import urlsplit
 
 import pytest
 from attrs import define, field
 
 from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.destinations import open_destination
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
@@ -31,6 +34,7 @@ from tiktok_core.errors import (
     AccessTokenInvalid,
     ApiError,
     GrantRejected,
+    Interrupted,
     InvalidPost,
     OutcomeUnknown,
     PostingRefused,
@@ -54,6 +58,7 @@ SHA256: Final = hashlib.sha256(FILM.read(0, SIZE)).hexdigest()
 CLIP: Final = BytesSource(FILM.read(0, 1000))
 PHOTOS: Final = ("https://media.example.com/1.jpg", "https://media.example.com/2.jpg")
 PULLED: Final = "https://media.example.com/clip.mp4"
+PORTABILITY: Final = ("user.info.basic", "portability.all.ongoing")
 LOST: Final = ("drop-before", "drop-after", "truncate")
 """Ways in which an answer does not come after the request has left."""
 
@@ -222,6 +227,48 @@ class TikTokContract(Contract):
         assert user.sim.count("other") == 0
         user.check_every_send_was_one_request()
 
+    # --- Archives -----------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("fault", ["", "data_download=truncate", "data_download=drop-after"])
+    def test_an_archive_arrives_whole(self, user: "User", tmp_path: Path, fault: str) -> None:
+        """More than an answer in memory may have; after a break it begins anew, and its file is there at the end only."""
+        user.sim.switches.data_seconds, user.sim.switches.data_bytes = 0, 3_000_000
+        account = user.sign_in(PORTABILITY)
+        request_id = user.run(account.request_data(["activity"]))
+        if fault:
+            user.sim.faults.add(fault)
+        done = user.run(account.download_data(request_id, tmp_path / "data.zip"))
+        assert done.size == (tmp_path / "data.zip").stat().st_size
+        with zipfile.ZipFile(tmp_path / "data.zip") as archive:
+            assert archive.testzip() is None
+        assert user.sim.count("data_download") == 1 + bool(fault)
+        user.check_every_send_was_one_request()
+
+    @pytest.mark.parametrize(
+        "fault", ["data_downloadx3=truncate", "data_downloadx3=garbage", "data_download=status:404"]
+    )
+    def test_half_an_archive_is_none(self, user: "User", tmp_path: Path, fault: str) -> None:
+        """Nothing is left of a download that failed, nor does what came in its place pass for it."""
+        user.sim.switches.data_seconds = 0
+        account = user.sign_in(PORTABILITY)
+        request_id = user.run(account.request_data(["activity"]))
+        user.sim.faults.add(fault)
+        with pytest.raises((Interrupted, UnexpectedResponse)):
+            user.run(account.download_data(request_id, tmp_path / "data.zip"))
+        assert list(tmp_path.iterdir()) == []
+        user.check_every_send_was_one_request()
+
+    @pytest.mark.parametrize("status", ["told", "200"])
+    def test_a_refused_archive_is_told(self, user: "User", tmp_path: Path, status: Literal["told", "200"]) -> None:
+        """Under the status of its error, or under that of a success."""
+        user.sim.switches.data_failure_status = status
+        account = user.sign_in(PORTABILITY)
+        request_id = user.run(account.request_data(["activity"]))
+        with pytest.raises(ApiError) as caught:
+            user.run(account.download_data(request_id, tmp_path / "data.zip"))
+        assert (caught.value.code, caught.value.status) == ("invalid_params", 400)
+        assert list(tmp_path.iterdir()) == []
+
     # --- Doubts -------------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("lost", LOST)
@@ -305,6 +352,7 @@ class User:
                 journal=lift_journal(journal),
                 clock=lift_clock(clock),
                 protect=AsyncioProtect(),
+                open_destination=open_destination,
                 endpoints=endpoints,
             )
         else:
@@ -315,12 +363,14 @@ class User:
                 journal=journal,
                 clock=clock,
                 protect=MainThreadProtect(),
+                open_destination=open_destination,
                 endpoints=endpoints,
             )
 
-    def sign_in(self) -> Any:
-        """Return an account that consented to everything asked for."""
-        begun = self.tiktok.authorization()
+    def sign_in(self, scopes: Sequence[str] | None = None) -> Any:
+        """Return an account that consented to everything asked for, for which the app is approved."""
+        self.sim.app.scopes = tuple(dict.fromkeys((*self.sim.app.scopes, *(scopes or ()))))
+        begun = self.tiktok.authorization(scopes)
         return self.run(self.tiktok.sign_in(begun, self.sim.authorize(begun.url)))
 
     def post_video(self, account: Any, video: Any = FILM, **options: Any) -> Any:

@@ -42,6 +42,28 @@ class ShortSource(BytesSource):
         return super().size + 1000
 
 
+class Basin:
+    """Takes answers, and remembers how they came."""
+
+    def __init__(self) -> None:
+        self.heads: list[Response] = []
+        self.blocks: list[bytes] = []
+
+    def sink(self, head: Response) -> "Basin":
+        """Take this answer."""
+        self.heads.append(head)
+        return self
+
+    def write(self, block: bytes, /) -> None:
+        """Take a block of it."""
+        self.blocks.append(block)
+
+    @property
+    def content(self) -> bytes:
+        """All blocks in their order."""
+        return b"".join(self.blocks)
+
+
 class TransportContract(Contract):
     """Bind it with the fixture `transport`, which the contract closes, and with `place` where that is not in memory."""
 
@@ -157,6 +179,52 @@ class TransportContract(Contract):
         response = run(http.send(Request(method="GET", url=f"{place.base_url}/large/{size}")))
         assert len(response.body) == min(size, MAX_RESPONSE + 1)
         assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"well"))).body == b"well"
+
+    def test_a_long_answer_goes_to_its_sink(self, http: AnyTransport, place: Place, run: Run) -> None:
+        """All of it, in order, and in blocks that can be held; nothing of it is kept, and the next request is well."""
+        basin = Basin()
+        response = run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=DATA, sink=basin.sink)))
+        assert (response.status, response.body) == (200, b"")
+        assert basin.content == DATA
+        assert max(map(len, basin.blocks)) <= BLOCK
+        assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"well"))).body == b"well"
+
+    def test_a_sink_is_chosen_by_the_head(self, http: AnyTransport, place: Place, run: Run) -> None:
+        """Status and headers are told before the body is read; an answer that is declined is kept as any other."""
+        heads: list[Response] = []
+        url = f"{place.base_url}/status/404"
+        response = run(http.send(Request(method="GET", url=url, sink=heads.append)))
+        assert (response.status, response.body) == (404, b"as asked")
+        assert [(head.status, head.headers, head.body) for head in heads] == [(404, response.headers, b"")]
+
+    def test_each_send_chooses_anew(self, http: AnyTransport, place: Place, run: Run) -> None:
+        """A request that is repeated begins its answer from the front."""
+        basin = Basin()
+        request = Request(method="POST", url=f"{place.base_url}/echo", body=b"one ", sink=basin.sink)
+        assert [run(http.send(request)).body for _ in range(2)] == [b"", b""]
+        assert (len(basin.heads), basin.content) == (2, b"one one ")
+
+    def test_what_goes_to_a_sink_is_not_decoded(self, http: AnyTransport, place: Place, run: Run) -> None:
+        """A compressed answer stays as it came there, too."""
+        basin = Basin()
+        run(http.send(Request(method="GET", url=f"{place.base_url}/gzip", sink=basin.sink)))
+        assert gzip.decompress(basin.content) == b"plain"
+
+    @pytest.mark.parametrize("where", ["sink", "write"])
+    def test_the_error_of_a_sink_reaches_the_caller(
+        self, http: AnyTransport, place: Place, run: Run, monkeypatch: pytest.MonkeyPatch, where: str
+    ) -> None:
+        """A full disk is no trouble of the network, also where its error is one that a socket could raise."""
+        full, basin = OSError("no space left"), Basin()
+
+        def fail(_what: object) -> None:
+            raise full
+
+        monkeypatch.setattr(basin, where, fail)
+        with pytest.raises(OSError, match="no space") as caught:
+            run(http.send(Request(method="GET", url=f"{place.base_url}/large/{3 * BLOCK}", sink=basin.sink)))
+        assert caught.value is full
+        assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
     def test_content_is_not_decoded(self, http: AnyTransport, place: Place, run: Run) -> None:
         """A compressed answer stays as it came: unpacking could fill the memory."""

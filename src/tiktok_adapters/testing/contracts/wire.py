@@ -17,7 +17,7 @@ import pytest
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts import Run
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
-from tiktok_adapters.testing.contracts.transports import DATA, SECRET, AnyTransport, TransportContract
+from tiktok_adapters.testing.contracts.transports import DATA, SECRET, AnyTransport, Basin, TransportContract
 from tiktok_core.errors import Interrupted, NotSent, TimedOut, TransportError
 from tiktok_core.wire.http import BLOCK, Body, FileSlice, Request
 
@@ -196,6 +196,32 @@ class WireContract(TransportContract):
         """A server that slams the door may have seen something: nobody can know."""
         with BehaviourServer(slam=True) as slammer, pytest.raises((Interrupted, NotSent)):
             run(http.send(Request(method="PUT", url=f"{slammer.base_url}/echo", body=b"video")))
+
+    # --- Long answers ------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("path", ["/truncated", "/truncated-chunks"])
+    def test_an_answer_to_a_sink_that_is_cut_is_interrupted(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
+    ) -> None:
+        """What was written by then is the beginning; that it is not all is told, and nothing is asked for again."""
+        basin = Basin()
+        with _within(5), pytest.raises(Interrupted):
+            run(http.send(Request(method="POST", url=place.base_url + path, body=b"x", sink=basin.sink)))
+        assert b"shortcut".startswith(basin.content)
+        assert len(place.seen) == 1
+        assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
+
+    def test_an_answer_in_chunks_goes_to_its_sink(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """Whoever makes an answer as it goes cannot tell its length before."""
+        basin = Basin()
+        run(http.send(Request(method="POST", url=f"{place.base_url}/chunks", sink=basin.sink)))
+        assert basin.content == b"whole chunk"
+
+    def test_a_sink_waits_no_longer_than_others(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
+        """The time limit holds while an answer streams by."""
+        request = Request(method="GET", url=f"{place.base_url}/trickle", time_limit=PATIENCE, sink=Basin().sink)
+        with _within(1), pytest.raises(TimedOut):
+            run(http.send(request))
 
     # --- Nothing left ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,74 @@
+"""Asking for a copy of an account's data, and fetching it."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from tiktok_core.domain.pacing import Quota
+from tiktok_core.domain.portability import DataArchive, DataRequest, check_request_id, select_data
+from tiktok_core.domain.retry import Operation
+from tiktok_core.errors import InvalidInput, Problem
+from tiktok_core.flows.access import authorized
+from tiktok_core.flows.exchange import Context
+from tiktok_core.ports import Destination, HasPath
+from tiktok_core.wire.envelope import open_envelope
+from tiktok_core.wire.portability import (
+    ArchiveReader,
+    add_data_request,
+    cancel_data_request,
+    check_data_request,
+    download_request,
+    read_data_request,
+    read_request_id,
+)
+
+__all__ = ["cancel_data", "check_data", "download_data", "request_data"]
+
+
+async def request_data(context: Context, account: str, categories: Iterable[str], data_format: str) -> int:
+    """Ask for a copy; an answer that is lost is not asked for again, since each request may spend a scope."""
+    ask = partial(add_data_request, context.endpoints, selection=select_data(categories, data_format))
+    return await authorized(
+        context, account, ask, read_request_id, operation=Operation.ADD_DATA, quota=Quota.PORTABILITY
+    )
+
+
+async def check_data(context: Context, account: str, request_id: int) -> DataRequest:
+    """Ask how a request is doing."""
+    check_request_id(request_id)
+    ask = partial(check_data_request, context.endpoints, request_id=request_id)
+    return await authorized(context, account, ask, read_data_request, quota=Quota.PORTABILITY)
+
+
+async def cancel_data(context: Context, account: str, request_id: int) -> DataRequest:
+    """Cancel a request, and return how it is doing afterwards."""
+    check_request_id(request_id)
+    ask = partial(cancel_data_request, context.endpoints, request_id=request_id)
+    await authorized(context, account, ask, open_envelope, quota=Quota.PORTABILITY)
+    return await check_data(context, account, request_id)
+
+
+async def download_data(
+    context: Context, account: str, request_id: int, to: str | HasPath | Destination, *, overwrite: bool
+) -> DataArchive:
+    """Fetch an archive into its destination, where nothing stands before all of it has come."""
+    check_request_id(request_id)
+    destination = _opened(context, to, overwrite=overwrite)
+    reader = ArchiveReader(destination.begin)
+    ask = partial(download_request, context.endpoints, request_id=request_id, sink=reader.sink)
+    try:
+        size = await authorized(
+            context, account, ask, reader.read, operation=Operation.DOWNLOAD, quota=Quota.PORTABILITY
+        )
+        destination.keep()
+    except BaseException:
+        destination.discard()
+        raise
+    return DataArchive(request_id=request_id, size=size)
+
+
+def _opened(context: Context, to: str | HasPath | Destination, *, overwrite: bool) -> Destination:
+    if not isinstance(to, (str, HasPath)):
+        return to
+    if context.open_destination is None:
+        raise InvalidInput((Problem("to", "is a file's name, and this client was given no open_destination"),))
+    return context.open_destination(to, overwrite=overwrite)

@@ -42,8 +42,8 @@ NO_HEADERS_OF_ITS_OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Cont
 LONGEST_LINE: Final = 65536
 """Bytes of one line of an answer's head; what http.client allows too."""
 
-BLOCK: Final = 512 * 1024
-"""Bytes that are read at a time, by a thread, while the block before is sent."""
+AHEAD: Final = 512 * 1024
+"""Bytes of a source that are read at a time, by a thread, while the block before is sent."""
 PIECE: Final = 128 * 1024
 """Bytes that are sent in one wait. A slow line that takes a piece within the time-out is making headway."""
 
@@ -210,7 +210,7 @@ class _Exchange:
         self._target = target
         self._proxy = proxy
         self._tls = tls
-        self._blocks = body_blocks(request, size=BLOCK, ahead=1)
+        self._blocks = body_blocks(request, size=AHEAD, ahead=1)
         self._sent = 0
         self._connected = False
         self._ours: Exception | None = None
@@ -265,9 +265,9 @@ class _Exchange:
             for block in self._blocks:
                 await self._send(writer, block)
             return
-        coming = self._read()
+        coming = self._coming()
         while self._sent + len(block := await coming) < self._request.content_length:
-            coming = self._read()
+            coming = self._coming()
             try:
                 await self._send(writer, block)
             except BaseException:
@@ -357,7 +357,7 @@ class _Exchange:
             headers |= self._proxy.headers
         return headers
 
-    def _read(self) -> "asyncio.Future[bytes | memoryview]":
+    def _coming(self) -> "asyncio.Future[bytes | memoryview]":
         return self._loop.run_in_executor(None, self._next_block)
 
     def _next_block(self) -> bytes | memoryview:

@@ -1,6 +1,7 @@
 """Requests, letter by letter: what the documents print is what leaves."""
 
 import json
+from collections import deque
 from collections.abc import Callable
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -52,6 +53,16 @@ class Bytes:
     def read(self, start: int, length: int, /) -> bytes:
         """Return what is there, in small helpings."""
         return self.content[start : start + min(length, self.most)]
+
+
+class Filling(Bytes):
+    """One that also fills buffers, at most `most` bytes at a time."""
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        """Fill in what is there."""
+        part = self.read(start, len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
 
 
 def document(request: Request) -> object:
@@ -239,12 +250,31 @@ def test_a_slice_gives_its_bytes_and_no_others(content: bytes, data: st.DataObje
     assert all(blocks)
 
 
-def test_a_source_that_ends_early_is_noticed() -> None:
+@given(st.binary(min_size=1, max_size=300), st.data())
+def test_a_slice_in_buffers_gives_the_same_bytes(content: bytes, data: st.DataObject) -> None:
+    """However many buffers there are and however little the source fills, each block is whole until its buffer's next."""
+    start = data.draw(st.integers(0, len(content) - 1))
+    length = data.draw(st.integers(0, len(content) - start))
+    size, count = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 3))
+    source = data.draw(st.sampled_from([Bytes, Filling]))(content, data.draw(st.integers(1, 60)))
+    found = bytearray()
+    alive: deque[tuple[bytes, bytes | memoryview]] = deque(maxlen=count)
+    for block in FileSlice(source, start, length).blocks_in(*(memoryview(bytearray(size)) for _ in range(count))):
+        alive.append((bytes(block), block))
+        assert all(copy == bytes(view) for copy, view in alive)
+        assert 0 < len(block) <= size
+        found += block
+    assert found == content[start : start + length]
+
+
+@pytest.mark.parametrize("kind", [Bytes, Filling])
+def test_a_source_that_ends_early_is_noticed(kind: type[Bytes]) -> None:
     """Missing bytes are never passed over."""
-    blocks = FileSlice(Bytes(b"0123456789"), 8, 4).blocks()
-    assert next(blocks) == b"89"
-    with pytest.raises(SourceChanged, match="ended at byte 10 of the 12"):
-        next(blocks)
+    body = FileSlice(kind(b"0123456789"), 8, 4)
+    for blocks in (body.blocks(), body.blocks_in(memoryview(bytearray(4)))):
+        assert next(blocks) == b"89"
+        with pytest.raises(SourceChanged, match="ended at byte 10 of the 12"):
+            next(blocks)
 
 
 CREDENTIALS = {"client_key": "awexample0000000", "client_secret": "SECRET"}

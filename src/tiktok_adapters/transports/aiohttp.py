@@ -42,10 +42,8 @@ NO_HEADERS_OF_ITS_OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Cont
 LONGEST_LINE: Final = 65536
 """Bytes of one line of an answer's head; what http.client allows too."""
 
-AHEAD: Final = 512 * 1024
-"""Bytes of a source that are read at a time, by a thread, while the block before is sent."""
-PIECE: Final = 128 * 1024
-"""Bytes that are sent in one wait. A slow line that takes a piece within the time-out is making headway."""
+PIECE: Final = 64 * 1024
+"""Bytes that are sent in one wait. A slow line that takes a piece or two within the time-out is making headway."""
 
 TURNS: Final = 100
 """Turns of the event loop that are waited for connections to close; it takes a handful."""
@@ -210,7 +208,7 @@ class _Exchange:
         self._target = target
         self._proxy = proxy
         self._tls = tls
-        self._blocks = body_blocks(request, size=AHEAD, ahead=1)
+        self._blocks = body_blocks(request, ahead=1)
         self._sent = 0
         self._connected = False
         self._ours: Exception | None = None
@@ -281,8 +279,10 @@ class _Exchange:
         for start in range(0, len(view), PIECE):
             piece = view[start : start + PIECE]
             self._sent += len(piece)
+            await writer.write(piece, drain=False)
             # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
-            await writer.write(piece, drain=self._sent < self._request.content_length)
+            if self._sent < self._request.content_length:
+                await writer.drain()
             self._move()
         self._report()
 

@@ -93,22 +93,21 @@ def wire_headers(request: Request) -> dict[str, str]:
     return headers
 
 
-def body_blocks(request: Request, *, size: int = BLOCK, ahead: int = 0) -> Iterator[bytes | memoryview]:
+def body_blocks(request: Request, *, ahead: int = 0) -> Iterator[bytes | memoryview]:
     """Return the body in blocks, of which only these are in memory where it comes from a source.
 
     Args:
         request: whose body.
-        size: bytes of a block.
         ahead: how many more blocks may be asked for while one is still being sent.
 
     Raises:
         SourceChanged: while it is read, when the source ends early.
     """
     if isinstance(request.body, FileSlice):
-        size = min(size, request.body.length)
+        size = min(BLOCK, request.body.length)
         return request.body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + ahead)))
     view = memoryview(request.body)
-    return (view[start : start + size] for start in range(0, len(view), size))
+    return (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
 
 
 def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

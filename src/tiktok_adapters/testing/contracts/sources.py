@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tiktok_core.wire.http import FileSlice, Source
+from tiktok_core.wire.http import FileSlice, FillsBuffers, Source
 
 __all__ = ["MakeSource", "SourceContract"]
 
@@ -75,6 +75,29 @@ class SourceContract:
     def test_more_bytes_have_another_fingerprint(self, make_source: MakeSource) -> None:
         """A source that has grown is another one."""
         assert make_source(DATA).fingerprint != make_source(DATA + DATA[:1]).fingerprint
+
+    def test_a_slice_lies_in_the_buffers_that_it_was_given(self, make_source: MakeSource) -> None:
+        """Whether or not the source fills them: a block is as it was until the turn of its buffer comes again."""
+        body, size = FileSlice(make_source(DATA), 100, 200_000), 65_536
+        previous, found = b"", bytearray()
+        for block in body.blocks_in(memoryview(bytearray(size)), memoryview(bytearray(size))):
+            assert previous == found[len(found) - len(previous) :]
+            previous = memoryview(block)
+            found += block
+        assert bytes(found) == DATA[100:200_100]
+
+    @pytest.mark.parametrize(
+        ("start", "length"), [(0, 300_000), (123_456, 100_000), (299_990, 100), (300_000, 1), (5, 0)]
+    )
+    def test_a_buffer_is_filled_as_far_as_there_are_bytes(
+        self, make_source: MakeSource, start: int, length: int
+    ) -> None:
+        """Where a source fills buffers, it does so with what `read` returns, and touches nothing behind it."""
+        source, buffer = make_source(DATA), bytearray(b"\xaa" * length)
+        expected = DATA[start : start + length]
+        got = source.read_into(start, memoryview(buffer)) if isinstance(source, FillsBuffers) else None
+        assert got in {None, len(expected)}
+        assert got is None or buffer == expected + b"\xaa" * (length - len(expected))
 
     def test_a_slice_yields_its_part_in_blocks(self, make_source: MakeSource) -> None:
         """A body that is cut from the source holds exactly its part, in blocks of the size asked for."""

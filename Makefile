@@ -71,7 +71,11 @@ docs: $(VENV)/check  ## build the documents into docs/_build, and run every snip
 consent-image: $(VENV)/check  ## draw the picture of the consent page anew
 	@CONSENT_IMAGE=docs/images/consent.png $(BIN)/python -m pytest -q tests/browser -k test_a_person_signs_in
 
-bench: setup  ## measure; figures in the documents come from here
+$(VENV)/bench: benchmarks/requirements.txt $(VENV)/dev
+	@$(PIP) install --no-deps --require-hashes -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)/bench  ## measure; figures in the documents come from here
 	@$(BIN)/python benchmarks/run.py
 
 fmt: setup  ## format and mend what can be mended

@@ -52,7 +52,7 @@ def check(answer: Any) -> None:
 @contextmanager
 def ours_blocking(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
     """Ask with the blocking client."""
-    import ours  # noqa: PLC0415 - each variant brings what it needs
+    import ours
 
     clock = ManualClock()
     with ours.blocking(url, clock, certificate) as tiktok:
@@ -68,7 +68,7 @@ def ours_blocking(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
 @contextmanager
 def bare_urllib3(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
     """Ask with urllib3's pool."""
-    import urllib3  # noqa: PLC0415 - each variant brings what it needs
+    import urllib3
 
     place, headers = question(url)
     with urllib3.PoolManager(ca_certs=certificate or None, maxsize=at_once, timeout=TIMEOUT) as pool:
@@ -78,8 +78,8 @@ def bare_urllib3(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
 @contextmanager
 def bare_requests(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
     """Ask with a session of requests'."""
-    import requests  # noqa: PLC0415 - each variant brings what it needs
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415
+    import requests
+    from requests.adapters import HTTPAdapter
 
     place, headers = question(url)
     verify = certificate or True
@@ -91,7 +91,7 @@ def bare_requests(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
 @contextmanager
 def bare_httpx(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
     """Ask with a client of httpx's."""
-    import httpx  # noqa: PLC0415 - each variant brings what it needs
+    import httpx
 
     place, headers = question(url)
     with httpx.Client(verify=ssl.create_default_context(cafile=certificate or None), timeout=TIMEOUT) as client:
@@ -101,7 +101,7 @@ def bare_httpx(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
 @contextmanager
 def seed(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
     """Ask with tiktok-api-client."""
-    from predecessor import signed_in  # noqa: PLC0415 - each variant brings what it needs
+    from predecessor import signed_in
 
     yield signed_in(url, certificate).get_creator_info
 
@@ -132,7 +132,7 @@ def blocking(opened: AbstractContextManager[Ask], at_once: int) -> float:
 @asynccontextmanager
 async def ours_asynchronous(url: str, certificate: str) -> AsyncIterator[AskLater]:
     """Ask with the asynchronous client."""
-    import ours  # noqa: PLC0415 - each variant brings what it needs
+    import ours
 
     clock = ManualClock()
     async with ours.asynchronous(url, clock, certificate) as tiktok:
@@ -148,7 +148,7 @@ async def ours_asynchronous(url: str, certificate: str) -> AsyncIterator[AskLate
 @asynccontextmanager
 async def bare_aiohttp(url: str, certificate: str) -> AsyncIterator[AskLater]:
     """Ask with a session of aiohttp's."""
-    import aiohttp  # noqa: PLC0415 - each variant brings what it needs
+    import aiohttp
 
     place, headers = question(url)
     context: Any = ssl.create_default_context(cafile=certificate) if certificate else True

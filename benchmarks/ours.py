@@ -41,7 +41,7 @@ def signed_in(clock: ManualClock, *accounts: str) -> MemoryTokenStore:
 @contextmanager
 def blocking(url: str, clock: ManualClock, certificate: str, **options: Any) -> Iterator[TikTok]:
     """Give the blocking client."""
-    from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - memory is measured
+    from tiktok_adapters.transports.urllib3 import Urllib3Transport
 
     ports = {"tokens": signed_in(clock), "journal": MemoryJournal(), **options}
     transport = Urllib3Transport(ca_file=certificate or None)
@@ -52,7 +52,7 @@ def blocking(url: str, clock: ManualClock, certificate: str, **options: Any) -> 
 @asynccontextmanager
 async def asynchronous(url: str, clock: ManualClock, certificate: str, **options: Any) -> AsyncIterator[AsyncTikTok]:
     """Give the asynchronous client."""
-    from tiktok_adapters.transports.aiohttp import AiohttpTransport  # noqa: PLC0415 - memory is measured
+    from tiktok_adapters.transports.aiohttp import AiohttpTransport
 
     ports = {"tokens": lift_tokens(signed_in(clock)), "journal": lift_journal(MemoryJournal()), **options}
     async with AsyncTikTok(

@@ -2,7 +2,7 @@
 
 What belongs here: one function for each variant. Each sends the small file first, so that connection, imports and caches
 are there before the measurement begins, and the same chunks. Ours make a whole post of it: creator info, init, chunks,
-each with its place in the journal.
+each with its place in the journal. A variant imports what it needs where it begins, because memory is measured.
 """
 
 import asyncio
@@ -91,10 +91,10 @@ def measured(send: Send, small: Path, large: Path) -> Cost:
 
 def ours_blocking(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Post with the blocking client."""
-    import ours  # noqa: PLC0415 - memory is measured
+    import ours
 
-    from tiktok_adapters.clocks import ManualClock  # noqa: PLC0415
-    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
+    from tiktok_adapters.clocks import ManualClock
+    from tiktok_adapters.sources import FileSource
 
     clock = ManualClock()
     with ours.blocking(url, clock, certificate) as tiktok:
@@ -111,10 +111,10 @@ def ours_blocking(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 async def ours_asynchronous(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Post with the asynchronous client."""
-    import ours  # noqa: PLC0415 - memory is measured
+    import ours
 
-    from tiktok_adapters.clocks import ManualClock  # noqa: PLC0415
-    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
+    from tiktok_adapters.clocks import ManualClock
+    from tiktok_adapters.sources import FileSource
 
     clock = ManualClock()
     async with ours.asynchronous(url, clock, certificate) as tiktok:
@@ -137,7 +137,7 @@ async def ours_asynchronous(url: str, certificate: str, small: Path, large: Path
 
 def bare_urllib3(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Send with urllib3's pool, its body a file object."""
-    import urllib3  # noqa: PLC0415 - memory is measured
+    import urllib3
 
     with urllib3.PoolManager(ca_certs=certificate or None) as pool:
 
@@ -151,7 +151,7 @@ def bare_urllib3(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 async def bare_aiohttp(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Send with a session of aiohttp's, its data a file object."""
-    import aiohttp  # noqa: PLC0415 - memory is measured
+    import aiohttp
 
     context: Any = ssl.create_default_context(cafile=certificate) if certificate else True
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
@@ -174,7 +174,7 @@ async def bare_aiohttp(url: str, certificate: str, small: Path, large: Path) -> 
 
 def bare_requests(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Send with a session of requests', its data a file object."""
-    import requests  # noqa: PLC0415 - memory is measured
+    import requests
 
     verify = certificate or True
     with requests.Session() as session:
@@ -189,7 +189,7 @@ def bare_requests(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 def bare_httpx(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Send with a client of httpx's, its content an iterator of blocks."""
-    import httpx  # noqa: PLC0415 - memory is measured
+    import httpx
 
     with httpx.Client(verify=ssl.create_default_context(cafile=certificate or None), timeout=300) as client:
 
@@ -202,7 +202,7 @@ def bare_httpx(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 def seed(url: str, certificate: str, small: Path, large: Path) -> Cost:
     """Post with tiktok-api-client, as its guide does; its chunks are its own."""
-    from predecessor import signed_in  # noqa: PLC0415 - memory is measured
+    from predecessor import signed_in
 
     tiktok = signed_in(url, certificate)
 

@@ -27,10 +27,8 @@ SHORTEST: Final = 0.001
 """Seconds; a time-out of zero would mean "do not wait at all" to a socket."""
 
 READ_BUFFER: Final = 64 * 1024
-RECORDS: Final = 64 * 1024
-"""Bytes of TLS records that are taken from the network at a time."""
-PIECE: Final = 256 * 1024
-"""Bytes that are encrypted at a time: a whole block would need as much memory again."""
+EARLY: Final = 16 * 1024
+"""Bytes that are taken in when the other side speaks before it was asked to."""
 
 
 class Waits:
@@ -112,10 +110,10 @@ class PatientSocket:
 
 
 class TlsSocket(PatientSocket):
-    """The same, under TLS. Records are made in memory, so that one `send` carries many of them.
+    """The same, under TLS.
 
     Args:
-        inner: a connected socket.
+        inner: a connected socket, which belongs to this one from now on.
         waits: as above; the handshake keeps to them.
         context: whom to trust.
         host: whose certificate the server has to show.
@@ -125,75 +123,56 @@ class TlsSocket(PatientSocket):
     """
 
     def __init__(self, inner: socket.socket, waits: Waits, context: ssl.SSLContext, host: str) -> None:
-        super().__init__(inner, waits)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self._records = memoryview(bytearray(RECORDS))
+        inner.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        tls = context.wrap_socket(inner, server_hostname=host, do_handshake_on_connect=False)
+        super().__init__(tls, waits)
         self._early = b""
         try:
-            self._done(self._tls.do_handshake)
-        except ssl.SSLError:
-            with suppress(OSError):  # The server is told why, if it can still be.
-                self._flush()
+            self._done(tls.do_handshake)
+        except BaseException:
+            tls.close()
             raise
 
     def sendall(self, data: "ReadableBuffer", /) -> None:
         """Encrypt and send all of `data`; each wait is for some of it to leave."""
         with memoryview(data) as view:
-            for start in range(0, len(view), PIECE):
-                self._done(self._tls.write, view[start : start + PIECE])
+            rest = view
+            while rest:  # One record of TLS at a time.
+                rest = rest[self._done(self._inner.send, rest) :]
 
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
         """Receive and decrypt what comes next; 0 at the end, whether or not the other side said that it is one."""
+        if not self._early:
+            return self._done(self._inner.recv_into, buffer)
         with memoryview(buffer) as view:
-            if self._early:
-                taken = min(len(self._early), len(view))
-                view[:taken], self._early = self._early[:taken], self._early[taken:]
-                return taken
-            try:
-                return int(self._done(self._tls.read, len(view), view))
-            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                return 0
+            taken = min(len(self._early), len(view))
+            view[:taken], self._early = self._early[:taken], self._early[taken:]
+            return taken
 
     def is_quiet(self) -> bool:
         """Return whether the other side has neither said anything nor hung up.
 
         Not every byte that waits was said: servers send tickets for a next session, unasked.
         """
-        while not self._early:
-            try:
-                self._early = self._tls.read(RECORDS)
-            except ssl.SSLWantReadError:
-                if super().is_quiet():
-                    return True
-                self._fill()
-            except ssl.SSLError:
-                return False
-            else:
-                return False  # It spoke, or it said good-bye.
-        return False
+        if self._early:
+            return False
+        try:
+            self._early = self._inner.recv(EARLY)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return True
+        except OSError:
+            return False
+        return False  # It spoke, or it said good-bye.
 
     def _done(self, act: Callable[..., T], *arguments: object) -> T:
-        """Let TLS do something; it says by an error that it needs more bytes first."""
+        """Let TLS do something; it says by an error what it waits for."""
         while True:
             try:
-                result = act(*arguments)
+                return act(*arguments)
             except ssl.SSLWantReadError:
-                self._flush()
-                self._fill()
-            else:
-                self._flush()
-                return result
-
-    def _flush(self) -> None:
-        if self._outgoing.pending:
-            super().sendall(self._outgoing.read())
-
-    def _fill(self) -> None:
-        if got := super().receive_into(self._records):
-            self._incoming.write(self._records[:got])
-        else:
-            self._incoming.write_eof()
+                self._wait(wait_for_read)
+            except ssl.SSLWantWriteError:
+                self._wait(wait_for_write)
 
 
 class _Lines(io.BufferedReader):

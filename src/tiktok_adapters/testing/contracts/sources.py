@@ -79,7 +79,7 @@ class SourceContract:
     def test_a_slice_lies_in_the_buffers_that_it_was_given(self, make_source: MakeSource) -> None:
         """Whether or not the source fills them: a block is as it was until the turn of its buffer comes again."""
         body, size = FileSlice(make_source(DATA), 100, 200_000), 65_536
-        previous, found = b"", bytearray()
+        previous, found = memoryview(b""), bytearray()
         for block in body.blocks_in(memoryview(bytearray(size)), memoryview(bytearray(size))):
             assert previous == found[len(found) - len(previous) :]
             previous = memoryview(block)

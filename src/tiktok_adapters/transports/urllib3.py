@@ -31,7 +31,7 @@ __all__ = ["Urllib3Transport"]
 
 Origin: TypeAlias = tuple[str, str, int]
 
-IDLE: Final = 8
+IDLE: Final = 100
 """Idle connections that are kept for each origin."""
 
 # What urllib3, http.client and the socket raise once something has left, and what it means; the first that fits counts.

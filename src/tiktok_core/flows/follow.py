@@ -3,12 +3,16 @@
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
+from tiktok_core.domain.journal import Stage
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Publication, check_publish_id, follow, poll_pause
 from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import PublishFailed, RateLimited, ServerError, StillProcessing, TikTokError, TransportError
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.learn import journaled
 from tiktok_core.flows.watch import Watch
 from tiktok_core.wire.envelope import open_envelope
 from tiktok_core.wire.publishing import cancel_request, read_publication, status_request
@@ -17,6 +21,8 @@ __all__ = ["MISSES", "PASSING", "cancel", "finished", "publish_status", "still",
 
 MISSES: Final = 5
 """Questions in a row that may go without an answer, each of them repeated by itself."""
+OVER: Final = (Stage.COMPLETE, Stage.FAILED)
+"""Ends after which TikTok has nothing more to tell; a draft in the inbox may have been posted since."""
 PASSING: Final = (TransportError, ServerError, RateLimited)
 """Troubles that say nothing of the post."""
 
@@ -42,19 +48,29 @@ async def cancel(context: Context, account: str, publish_id: str) -> Publication
 
 
 async def wait(context: Context, account: str, publish_id: str) -> Publication:
-    """Ask again and again until the post has ended.
+    """Ask again and again until the post has ended, or the journal knows that it has: an event may have told.
 
     Raises:
         PublishFailed: TikTok gave the post up.
         StillProcessing: patience, or the network, ended first.
+        StoreError: the journal cannot be read.
     """
+    check_publish_id(publish_id)
     watch, known, misses, pause = Watch(context.clock), None, 0, 0.0
+    record = await journaled(context, account, publish_id)
     while watch.look(most=context.patience.deadline) + pause <= context.follow_for:
         await context.clock.sleep(pause)
         pause = poll_pause(watch.slept(pause))
+        record = record and await context.journal.load(record.name)
+        if record is not None and record.publish_id == publish_id and record.last is not None:
+            known = follow(known, record.shown)
+            if record.stage in OVER:
+                return finished(known)
         try:
             known = follow(known, await publish_status(context, account, publish_id))
         except PASSING as error:
+            if known is not None and known.is_final:
+                return finished(known)
             misses += 1
             if misses < MISSES:
                 pause = max(pause, error.retry_after) if isinstance(error, RateLimited) else pause
@@ -64,7 +80,7 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
             raise still(known, watch.seconds, error) from error
         misses = 0
         if known.is_final:
-            return finished(known)
+            return finished(known if record is None else evolve(known, key=record.key))
     raise still(known or Publication(publish_id=publish_id, status="not known"), watch.seconds)
 
 

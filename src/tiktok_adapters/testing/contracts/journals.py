@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import pytest
@@ -321,7 +322,7 @@ class JournalContract(Contract):
         """However many saw the same record, it is replaced once, and by one of them."""
         run(kept.save(RECORD, fence=None))
         told = [evolve(RECORD, offset=number) for number in range(16)]
-        written = _at_once(run, [lambda one=one: kept.replace(one, seen=RECORD) for one in told])
+        written = _at_once(run, [partial(kept.replace, one, seen=RECORD) for one in told])
         assert written.count(True) == 1
         assert run(kept.load(NAME)) == told[written.index(True)]
 

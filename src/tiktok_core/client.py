@@ -309,6 +309,7 @@ class AsyncTikTok:
         Raises:
             WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
             StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
+            InvalidInput: the tolerance is no length of time.
             TypeError: the body is not bytes.
         """
         now = received_at or self._context.clock.now()

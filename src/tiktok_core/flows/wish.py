@@ -26,7 +26,7 @@ from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at
 from tiktok_core.flows.upload import Film
 from tiktok_core.ports import HasPath, Source
 
-__all__ = ["enter", "known", "open_film", "photo_wish", "video_wish"]
+__all__ = ["enter", "known", "open_film", "photo_wish", "usually_cut", "video_wish"]
 
 LONGEST_KEY: Final = 200
 
@@ -153,7 +153,7 @@ def _opened(context: Context, video: str | HasPath | Source) -> tuple[Source, st
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
 
 
-async def _usually_cut(context: Context, wish: Wish) -> Wish:
+async def usually_cut(context: Context, wish: Wish) -> Wish:
     """Return the wish with its file cut as planned or, if nobody chose a size, as TikTok has wanted it of late."""
     if wish.plan is None or wish.is_cut_chosen or wish.plan.total_chunk_count == 1:
         return wish
@@ -176,7 +176,7 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
     key = _checked(key) if key is not None else context.entropy(12).hex()
     record = await context.journal.load(record_name(context.app.client_key, account, key))
     if record is None or record.stage is Stage.ABANDONED:
-        wish = await _usually_cut(context, wish)
+        wish = await usually_cut(context, wish)
         app = context.app.client_key
         fresh = Record(key=key, app=app, account=account, wish=wish, created_at=now, updated_at=now, plan=wish.plan)
         record = await _entered(context, fresh)

@@ -46,7 +46,7 @@ async def video_wish(
         InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
     """
     url = video if isinstance(video, str) and is_url(video) else None
-    problems = [*video_problems(post), *_creator_problems(post, creator)]
+    problems = [*video_problems(post, _options(creator)), *_creator_problems(post, creator)]
     film = None
     if url is None:
         try:
@@ -87,7 +87,7 @@ async def photo_wish(
     Raises:
         InvalidPost: every problem at once.
     """
-    problems = [*photo_problems(post), *_creator_problems(post, creator)]
+    problems = [*photo_problems(post, _options(creator)), *_creator_problems(post, creator)]
     for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
         problems.extend(await _pull_problems(context, photo_field(index), url, look_at_picture_url if fetch else None))
     if files and len(files) != len(post.photo_images):
@@ -116,6 +116,10 @@ def _file_problems(context: Context, field: str, file: str | HasPath | Source) -
         return
     for problem in look_at_picture(field, source):
         yield Problem(field, f"{name}: {problem.message}" if name else problem.message)
+
+
+def _options(creator: CreatorInfo | None) -> Sequence[str]:
+    return () if creator is None else creator.privacy_level_options
 
 
 def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) -> Iterator[Problem]:

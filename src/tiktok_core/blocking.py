@@ -31,6 +31,7 @@ __all__ = [
     "lift_pacer",
     "lift_probe",
     "lift_protect",
+    "lift_slots",
     "lift_tokens",
     "lift_transport",
 ]

@@ -39,6 +39,7 @@ REMOVAL_REASONS: Final[Mapping[int, str]] = {
     4: "the person's account was banned",
     5: "the developer revoked it",
 }
+"""Why an account's tokens are dead, by the number of `AuthorizationRemoved`."""
 
 
 @frozen(kw_only=True)

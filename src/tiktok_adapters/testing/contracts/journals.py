@@ -31,7 +31,9 @@ from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal
 __all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
 
 AnyJournal: TypeAlias = Journal | AsyncJournal
+"""A journal of either world."""
 OpenJournal: TypeAlias = Callable[[], AnyJournal]
+"""Opens the same place at each call."""
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)

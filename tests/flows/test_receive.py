@@ -158,7 +158,8 @@ def test_whoever_follows_the_post_stops_early(bench: Any, monkeypatch: Any, foll
     assert 60 <= bench.clock.slept <= 80
     asked = bench.sim.count("status")
     assert bench.run(account.wait(done.publish_id)) == done
-    assert bench.sim.count("status") == asked
+    # Once, for TikTok may take back what was complete.
+    assert bench.sim.count("status") == asked + 1
 
 
 def until_told(bench: Any, after: float) -> Callable[[float], None]:

@@ -5,7 +5,6 @@ from typing import Final
 
 from attrs import evolve
 
-from tiktok_core.domain.journal import Stage
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Publication, check_publish_id, follow, poll_pause
 from tiktok_core.domain.refusals import explain
@@ -21,8 +20,6 @@ __all__ = ["MISSES", "PASSING", "cancel", "finished", "publish_status", "still",
 
 MISSES: Final = 5
 """Questions in a row that may go without an answer, each of them repeated by itself."""
-OVER: Final = (Stage.COMPLETE, Stage.FAILED)
-"""Ends after which TikTok has nothing more to tell; a draft in the inbox may have been posted since."""
 PASSING: Final = (TransportError, ServerError, RateLimited)
 """Troubles that say nothing of the post."""
 
@@ -48,7 +45,9 @@ async def cancel(context: Context, account: str, publish_id: str) -> Publication
 
 
 async def wait(context: Context, account: str, publish_id: str) -> Publication:
-    """Ask again and again until the post has ended, or the journal knows that it has: an event may have told.
+    """Ask at least once, and again and again until the post has ended or the journal knows that it has.
+
+    An event may have told the journal; and what was complete may have been taken back since, so that is asked for, too.
 
     Raises:
         PublishFailed: TikTok gave the post up.
@@ -63,8 +62,8 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
         pause = poll_pause(watch.slept(pause))
         record = record and await context.journal.load(record.name)
         if record is not None and record.publish_id == publish_id and record.last is not None:
-            known = follow(known, record.shown)
-            if record.stage in OVER:
+            was_asked, known = known is not None, follow(known, record.shown)
+            if was_asked and known.is_final:
                 return finished(known)
         try:
             known = follow(known, await publish_status(context, account, publish_id))

@@ -200,6 +200,19 @@ def test_bytes_that_are_being_sent_are_left_alone(bench: Any, held: Any) -> None
     assert bench.journal.records() == (sending,)
 
 
+def test_bytes_that_nobody_sends_any_longer_are_no_obstacle(bench: Any) -> None:
+    """Whoever sent the last of them has died before that was written down: the event is believed, and the lease given back."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
+    (record,) = bench.journal.records()
+    bench.journal.save(evolve(record, stage=Stage.UPLOADING), fence=None)
+    bench.clock.advance(60)
+    deliver(bench)
+    assert stage(bench, "mine") is Stage.COMPLETE
+    now = bench.clock.now()
+    assert bench.journal.try_lease(record.name, owner="other", now=now, until=now) is not None
+
+
 def test_the_client_checks_the_signature_by_its_own_clock(bench: Any) -> None:
     """Unless it is told when the webhook came."""
     bench.signed_in()

@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.clocks import SystemClock
+from tiktok_adapters.media import usual_probe
 from tiktok_adapters.protect import MainThreadProtect
 from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -57,7 +58,7 @@ POST_MODES: Final = ("DIRECT_POST", "MEDIA_UPLOAD")
 UNNAMED: Final = "unnamed"
 """What tokens from outside are kept under while nobody said whose they are."""
 GIVEN: Final = "given"
-"""What an access token is kept under that was given for one call."""
+"""What a token is kept under that was given for one call."""
 UNKNOWN_LIFE: Final = timedelta(days=365)
 """A token from outside is used until TikTok refuses it."""
 
@@ -83,8 +84,11 @@ class TikTok:
     Attributes:
         code_verifier: proves that the code is spent by who asked for it. It is to be kept, and set again where the code is
             spent by another process.
-        state: as given.
-        scopes: as given.
+        state: as given; may be set anew before the page is opened.
+        scopes: as given; may be set anew, too.
+        redirect_uri: as given. Where its port is a wildcard, it has to be set to the one that is listened on.
+
+    Videos are looked into before they are posted, where the extra `media` is installed.
 
     Raises:
         ValueError: something of this cannot be used.
@@ -110,7 +114,6 @@ class TikTok:
         self.client_key, self.redirect_uri, self.timeout = client_key, redirect_uri, timeout
         self.code_verifier = make_verifier(secrets.token_bytes)
         self.state = state
-        self._sent_state = _spelled(state) or make_state(secrets.token_bytes)
         self._store, self._clock = MemoryTokenStore(), clock or SystemClock()
         self._name = UNNAMED
         self._heard = _Heard(transport or _usual_transport())
@@ -121,6 +124,7 @@ class TikTok:
             journal=MemoryJournal(),
             clock=self._clock,
             protect=MainThreadProtect(),
+            probe=usual_probe(),
             open_source=open_source,
             endpoints=self._endpoints,
             timeout=timeout,
@@ -128,13 +132,31 @@ class TikTok:
 
     # --- Signing in --------------------------------------------------------------------------------------------------
 
+    @property
+    def state(self) -> str | Mapping[str, Any]:
+        """What comes back with the answer of TikTok's page, as it was given; empty where it is a random one."""
+        return self._state
+
+    @state.setter
+    def state(self, state: str | Mapping[str, Any]) -> None:
+        self._sent_state = _spelled(state) or make_state(secrets.token_bytes)
+        self._state = state
+
     def get_authorization_url(self) -> str:
-        """Return the page to open in the person's browser."""
+        """Return the page to open in the person's browser.
+
+        Raises:
+            ValueError: an unknown scope, or a redirect URI that is not the app's with a port.
+        """
+        with _as_documented():
+            scopes = check_scopes(self.scopes)
+        if not self._app.accepts_redirect(self.redirect_uri):
+            raise ValueError(f"redirect_uri is {self.redirect_uri}: set it to {self._app.redirect_uri} with a port")
         return authorization_url(
             self._app,
             self._endpoints,
             redirect_uri=self.redirect_uri,
-            scopes=self.scopes,
+            scopes=scopes,
             state=self._sent_state,
             challenge=challenge_of(self.code_verifier, encoding_for(self._app.kind)),
             always_ask=False,
@@ -168,14 +190,20 @@ class TikTok:
     def refresh_access_token(self, refresh_token: str | None = None) -> dict[str, Any]:
         """Renew the tokens, keep the new ones, and return TikTok's answer.
 
+        Args:
+            refresh_token: used in place of the one kept, which stays if TikTok does not take this one.
+
         Raises:
             SignInRequired: there is no refresh token, or TikTok no longer takes it.
             SignInFailed, TimeoutError, HTTPError: TikTok did not renew it.
         """
-        if refresh_token is not None:
-            self.token_data = {**self.token_data, "refresh_token": refresh_token}
         with _as_documented():
-            self._signed_in(None).refresh()
+            if refresh_token is None:
+                self._signed_in(None).refresh()
+            else:
+                self._keep(GIVEN, {"refresh_token": refresh_token})
+                self._client.account(GIVEN).refresh()
+                self.token_data = self._heard.latest("/v2/oauth/token/")
         return self._heard.latest("/v2/oauth/token/")
 
     def revoke_access_token(self, access_token: str | None = None) -> dict[str, Any]:
@@ -445,7 +473,12 @@ def _usual_transport() -> Transport:
 
 
 def _spelled(state: str | Mapping[str, Any]) -> str:
-    return state if isinstance(state, str) else json.dumps(dict(state), separators=(",", ":"))
+    if isinstance(state, str):
+        return state
+    try:
+        return json.dumps(dict(state), separators=(",", ":"))
+    except TypeError as error:
+        raise ValueError(f"state is sent as JSON: {error}") from error
 
 
 @contextmanager

@@ -139,15 +139,23 @@ class AsyncAccount:
     async def find_post(self, post: str, *, wait: bool = False) -> tuple[FoundPost, ...]:
         """Return what a post has become in public: nothing while it is not, one, or several of a draft.
 
-        TikTok names the public id long after completion, or never for a private post. Until then the account's videos are
-        searched for its caption and time, if the post is in the journal and the scope `video.list` was granted.
+        TikTok names the public id long after completion, in its status or by a webhook, and never for a private post.
+        Where it has not, the account's videos are searched for the caption of the post and a time that it can have: if it
+        is a direct post of a video in the journal, and the scope `video.list` was granted. What is known to be another of
+        the journal's posts is never taken for it.
+
+        The page of a post is `share_url` in the list of videos or, where that does not have it (photos are never in it),
+        `https://www.tiktok.com/@handle/video/ID` or `.../photo/ID`, with the handle of the profile (`user.info.profile`)
+        or the creator info (`video.publish`); None where the scopes open neither.
 
         Args:
             post: its key, or its publish id.
-            wait: ask again until it is found, or until patience has ended.
+            wait: ask again until TikTok names it, and search the videos only when patience has ended. A post that has
+                failed, or that nobody else may watch, is not waited for.
 
         Raises:
-            SignInRequired, ApiError, TransportError, UnexpectedResponse: a call failed.
+            SignInRequired, ApiError, TransportError, UnexpectedResponse: a call failed; while waiting, five in a row.
+            StoreError: the journal cannot be read.
         """
         return await find.find_post(self._context, self._open_id, post, wait=wait)
 
@@ -369,11 +377,12 @@ class AsyncAccount:
         return await follow.publish_status(self._context, self._open_id, publish_id)
 
     async def wait(self, publish_id: str) -> Publication:
-        """Follow a post to its end.
+        """Follow a post to its end: by asking TikTok, until the journal knows it, as a webhook may have told it.
 
         Raises:
             PublishFailed: TikTok gave it up.
             StillProcessing: patience ended first.
+            StoreError: the journal cannot be read.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: a call failed.
         """
         return await follow.wait(self._context, self._open_id, publish_id)

@@ -43,6 +43,7 @@ __all__ = [
     "lift_pacer",
     "lift_probe",
     "lift_protect",
+    "lift_slots",
     "lift_tokens",
     "lift_transport",
 ]
@@ -116,7 +117,7 @@ class _LiftedTokenStore:
 
 class _LiftedJournal:
     def __init__(self, port: Journal) -> None:
-        _refuse_coroutines(port, "load", "save", "records", "forget", "try_lease", "release", "close")
+        _refuse_coroutines(port, "load", "save", "replace", "records", "forget", "try_lease", "release", "close")
         self._port = port
 
     async def load(self, name: str, /) -> Record | None:
@@ -124,6 +125,9 @@ class _LiftedJournal:
 
     async def save(self, record: Record, /, *, fence: int | None) -> None:
         self._port.save(record, fence=fence)
+
+    async def replace(self, record: Record, /, *, seen: Record) -> bool:
+        return self._port.replace(record, seen=seen)
 
     async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         return self._port.records(under, since=since)

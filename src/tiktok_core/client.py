@@ -26,7 +26,7 @@ from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.pace import OwnPacer
 from tiktok_core.flows.receive import receive
-from tiktok_core.flows.wish import photo_wish, video_wish
+from tiktok_core.flows.wish import photo_wish, usually_cut, video_wish
 from tiktok_core.ports import (
     AsyncClock,
     AsyncJournal,
@@ -259,6 +259,8 @@ class AsyncTikTok:
     ) -> Wish:
         """Check a video and its settings as `post_video` does before it asks TikTok; nobody need have signed in.
 
+        The plan is the one by which it would be sent: where TikTok has refused the usual one, as the journal knows, another.
+
         Args:
             video: a file's name, a source, or an https URL that TikTok pulls.
             post: the settings.
@@ -271,9 +273,10 @@ class AsyncTikTok:
 
         Raises:
             InvalidPost: every problem at once.
+            StoreError: the journal cannot be read.
         """
         wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)
-        return wish
+        return await usually_cut(self._context, wish)
 
     async def check_photos(
         self,
@@ -313,6 +316,7 @@ class AsyncTikTok:
         Raises:
             WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
             StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
+            InvalidInput: the tolerance is no length of time.
             TypeError: the body is not bytes.
         """
         now = received_at or self._context.clock.now()

@@ -136,6 +136,14 @@ class Journal(Protocol):
         """
         ...
 
+    def replace(self, record: Record, /, *, seen: Record) -> bool:
+        """Keep the record in place of `seen`, whoever holds the lease, compared and written in one.
+
+        Return False, with nothing written, where another one, or none, is there by now. So what TikTok tells is written
+        down beside whoever goes on with the post, and nothing that they wrote meanwhile is lost.
+        """
+        ...
+
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """Return the records whose name begins with `under`, the oldest wish first.
 
@@ -314,6 +322,10 @@ class AsyncJournal(Protocol):
 
     async def save(self, record: Record, /, *, fence: int | None) -> None:
         """As `Journal.save`."""
+        ...
+
+    async def replace(self, record: Record, /, *, seen: Record) -> bool:
+        """As `Journal.replace`."""
         ...
 
     async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from tiktok_adapters import connect
 from tiktok_adapters.assembly import load_settings, token_file
 from tiktok_adapters.simulator import Creator, SimulatedTikTok
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
+from tiktok_core.domain.library import USER_FIELDS
 
 
 @pytest.mark.parametrize("arguments", [("--json", "accounts"), ("accounts", "--json")])
@@ -64,6 +66,25 @@ def test_whoami_and_creator_use_tiktoks_names(cli: Any, signed_in: str) -> None:
     assert "privacy_level_options: FOLLOWER_OF_CREATOR, " in cli("creator").stdout
 
 
+def test_whoami_shows_the_fields_that_were_chosen(cli: Any, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
+    """All that the scopes open, or those named and no other; one that does not exist, or was not granted, is said."""
+    scopes = ["user.info.basic", "user.info.profile", "user.info.stats"]
+    with connect(environ=environ) as client:
+        asked = client.authorization(scopes, redirect_uri="http://127.0.0.1:3455/callback/")
+        client.sign_in(asked, sim.authorize(asked.url))
+    whole = json.loads(cli("whoami", "--json").stdout)
+    assert whole.keys() == USER_FIELDS.keys()
+    chosen = json.loads(cli("whoami", "--field", "username", "--field", "follower_count", "--json").stdout)
+    assert chosen == {name: whole[name] for name in ("username", "follower_count")}
+    unknown = cli("whoami", "--field", "email")
+    assert (unknown.exit_code, "'email' is none of" in unknown.stderr) == (2, True)
+    with connect(environ=environ) as client:
+        asked = client.authorization(["user.info.basic"], redirect_uri="http://127.0.0.1:3455/callback/")
+        client.sign_in(asked, sim.authorize(asked.url))
+    assert json.loads(cli("whoami", "--json").stdout).keys() < whole.keys()
+    assert cli("whoami", "--field", "username").exit_code == 4
+
+
 def test_refresh_renews(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
     """Refresh asks TikTok once and keeps what came."""
     before = sim.count("token")
@@ -91,8 +112,6 @@ def test_logout_mistakes_no_account_for_an_option(cli: Any) -> None:
 
 def test_several_accounts_want_a_name(cli: Any, sim: SimulatedTikTok, signed_in: str, environ: dict[str, str]) -> None:
     """With two accounts a command asks which; option and variable name one."""
-    from tiktok_adapters import connect  # noqa: PLC0415
-
     sim.creators.append(Creator(open_id="-000Second", username="maker_two", nickname="Maker Two"))
     with connect(environ=environ) as client:
         authorization = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")

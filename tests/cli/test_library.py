@@ -35,6 +35,32 @@ def test_videos_are_listed_and_gone_on_with(cli: Any, film: Path) -> None:
 
 
 @pytest.mark.usefixtures("lister")
+@pytest.mark.parametrize("limit", [1, 2, 3, 20, 21, 22, 25, 45])
+def test_the_cursor_goes_on_after_the_last_video(
+    cli: Any, sim: SimulatedTikTok, environ: dict[str, str], limit: int
+) -> None:
+    """However many were asked for: walked on from there, every video comes once, and none is left out."""
+    with connect(environ=environ, probe=False) as client:
+        draft = client.account().post_video("https://media.example.com/a.mp4", draft=True)
+    for _ in range(22):
+        sim.finish_draft(draft.publish_id, public=True)
+    with connect(environ=environ) as client:
+        ids = [video.id for video in client.account().videos()]
+    assert len(ids) == 22
+    cursor, seen = [], []
+    while True:
+        page = json.loads(cli("videos", "--limit", str(limit), *cursor, "--json").stdout)
+        seen += [video["id"] for video in page["videos"]]
+        if page["cursor"] is None:
+            break
+        assert len(page["videos"]) == limit
+        cursor = ["--cursor", str(page["cursor"])]
+    assert seen == ids
+    told = cli("videos", "--limit", str(limit)).stdout
+    assert ("tiktok videos --cursor" in told) == (limit < 22)
+
+
+@pytest.mark.usefixtures("lister")
 def test_a_post_is_found(cli: Any, film: Path) -> None:
     """By its key; the exit status tells a program that it is not there yet."""
     assert cli("post", "video", str(film), "--privacy", "PUBLIC_TO_EVERYONE", "--key", "mine").exit_code == 0

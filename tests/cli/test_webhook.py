@@ -1,6 +1,7 @@
 """`webhook verify`: what came is checked byte for byte, and shown."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from tiktok_adapters.cli.app import tiktok
 from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.simulator.webhooks import Delivery, signed
 
 
 @pytest.fixture
@@ -48,3 +50,50 @@ def test_a_forged_webhook_is_refused(cli: Any, delivery: Any, tmp_path: Path) ->
     assert refused.exit_code == 4
     assert json.loads(refused.stdout)["error"]["type"] == "WebhookRejected"
     assert "not TikTok's" in refused.stderr
+
+
+def signed_at(sim: SimulatedTikTok, content: object, *, ago: timedelta = timedelta(0)) -> Delivery:
+    """Return a webhook with that content, signed so long ago."""
+    said = {"client_key": sim.app.client_key, "event": "post.publish.renamed", "create_time": 1_790_000_000}
+    body = json.dumps({**said, "content": content}).encode()
+    return signed(sim.app, "", body, datetime.now(UTC) - ago)
+
+
+def test_an_old_webhook_is_shown_and_told_from_a_fresh_one(cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
+    """What was written down yesterday can be looked at: it is TikTok's, late, and a longer tolerance takes it."""
+    late, body = signed_at(sim, '{"a": 1}', ago=timedelta(hours=20)), tmp_path / "body.json"
+    body.write_bytes(late.body)
+    command = ("webhook", "verify", "--signature", late.headers["TikTok-Signature"], str(body))
+    shown = cli(*command)
+    assert shown.exit_code == 4
+    assert shown.stdout.startswith("post.publish.renamed of 2026-09-21 14:13:20 UTC")
+    assert "TikTok's but late" in shown.stderr
+    assert "--tolerance" in shown.stderr
+    told = json.loads(cli(*command, "--json").stdout)
+    assert (told["content"], told["error"]["type"]) == ({"a": 1}, "StaleWebhook")
+    taken = cli(*command, "--tolerance", "90000", "--json")
+    assert (taken.exit_code, json.loads(taken.stdout)) == (0, {name: told[name] for name in told if name != "error"})
+
+
+@pytest.mark.parametrize("tolerance", ["inf", "nan", "-1"])
+def test_a_tolerance_is_a_length_of_time(cli: Any, sim: SimulatedTikTok, tmp_path: Path, tolerance: str) -> None:
+    """Anything else is a slip of whoever asks, and no accident of ours."""
+    fresh, body = signed_at(sim, ""), tmp_path / "body.json"
+    body.write_bytes(fresh.body)
+    command = ("webhook", "verify", "--signature", fresh.headers["TikTok-Signature"], str(body))
+    refused = cli(*command, "--tolerance", tolerance)
+    assert (refused.exit_code, "tolerance" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "hello", "", 7])
+def test_what_nobody_knows_is_shown_as_it_came(cli: Any, sim: SimulatedTikTok, tmp_path: Path, content: object) -> None:
+    """Whatever it is; and no redirect URI is needed to look at it."""
+    fresh, body = signed_at(sim, content), tmp_path / "body.json"
+    body.write_bytes(fresh.body)
+    command = ("webhook", "verify", "--signature", fresh.headers["TikTok-Signature"], str(body))
+    shown = cli(*command, env={"TIKTOK_REDIRECT_URI": ""})
+    assert shown.exit_code == 0, shown.stderr
+    assert shown.stdout.rstrip().endswith(str(content) or "UTC")
+    told = json.loads(cli(*command, "--json", env={"TIKTOK_REDIRECT_URI": ""}).stdout)
+    assert told["content"] == (json.loads(content) if content == "[1, 2]" else content)
+    assert cli(*command, env={"TIKTOK_CLIENT_SECRET": ""}).exit_code == 2

@@ -193,6 +193,58 @@ def test_a_challenge_for_a_loopback_redirect_is_hexadecimal(sim: SimulatedTikTok
         assert tik.exchange_code_for_token(answered(sim, tik)["code"])["token_type"] == "Bearer"
 
 
+def test_a_wildcard_is_not_sent(sim: SimulatedTikTok) -> None:
+    """TikTok knows no asterisk for a port: the one that is listened on has to be set, and works then."""
+    with TikTok(KEY, DEFAULT_CLIENT_SECRET, "http://127.0.0.1:*/callback/") as tik:
+        for wrong in (tik.redirect_uri, "https://elsewhere.example/"):
+            tik.redirect_uri = wrong
+            with pytest.raises(ValueError, match="with a port"):
+                tik.get_authorization_url()
+        tik.redirect_uri = "http://127.0.0.1:4000/callback/"
+        assert tik.exchange_code_for_token(answered(sim, tik)["code"])["token_type"] == "Bearer"
+
+
+def test_state_and_scopes_may_be_set_later(sim: SimulatedTikTok) -> None:
+    """What is set before the page is opened is sent and checked; what cannot be is refused when it is set or used."""
+    with TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK) as tik:
+        tik.state, tik.scopes = {"user": 1}, ["user.info.basic"]
+        answer = answered(sim, tik)
+        assert (answer["state"], answer["scopes"]) == ('{"user":1}', "user.info.basic")
+        with pytest.raises(StateMismatch):
+            tik.exchange_code_for_token(answer["code"], state="")
+        tik.exchange_code_for_token(answer["code"], state={"user": 1})
+        with pytest.raises(ValueError, match="state is sent as JSON"):
+            tik.state = {"user": {1, 2}}
+        assert tik.state == {"user": 1}
+        tik.scopes = ["everything"]
+        with pytest.raises(ValueError, match="scope"):
+            tik.get_authorization_url()
+    with pytest.raises(ValueError, match="state is sent as JSON"):
+        TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK, state={"user": {1, 2}})
+
+
+def test_a_wrong_refresh_token_costs_nothing(tik: TikTok, sim: SimulatedTikTok) -> None:
+    """The good one that is kept stays, and so does the access token; a good one from outside takes their place."""
+    kept = tik.token_data
+    with pytest.raises(SignInRequired):
+        tik.refresh_access_token(refresh_token="rft.wrong")
+    assert tik.token_data == kept
+    assert tik.get_creator_info()["error"]["code"] == "ok"
+    again = tik.refresh_access_token(refresh_token=kept["refresh_token"])
+    assert (tik.access_token, tik.refresh_token) == (again["access_token"], again["refresh_token"])
+    with TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK) as other:
+        assert other.refresh_access_token(refresh_token=tik.refresh_token)["open_id"] == kept["open_id"]
+        assert other.get_creator_info()["error"]["code"] == "ok"
+
+
+def test_a_wrong_video_is_refused_before_it_is_sent(tik: TikTok, sim: SimulatedTikTok) -> None:
+    """It is looked into, as everywhere."""
+    wrong = Path(__file__).parents[1] / "media" / "15fps.mp4"
+    with pytest.raises(ValueError, match="15 a second"):
+        tik.create_video("FILE_UPLOAD", "POST_VIDEO_FILE", "", "SELF_ONLY", video_path=str(wrong))
+    assert sim.count("video_init") == 0
+
+
 @pytest.mark.parametrize("state", ["", "mine", {"user": 1}])
 def test_a_state_that_is_given_is_checked(sim: SimulatedTikTok, state: Any) -> None:
     """A forged answer is refused before its code is spent; the true one is taken, as it came or as it was given."""

@@ -1,13 +1,16 @@
 """Both faces of the clients are one: names, parameters, defaults, docstrings."""
 
+import ast
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tiktok_core import Account, AsyncAccount, AsyncTikTok, TikTok
 
+API = Path(__file__).parents[1] / "typing" / "api.py"
 PAIRS = [(AsyncTikTok, TikTok), (AsyncAccount, Account)]
 
 
@@ -59,3 +62,13 @@ def test_both_clients_are_made_with_the_same_words() -> None:
         for cls in (AsyncTikTok, TikTok)
     ]
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("function", "classes"), [("blocking_face", (TikTok, Account)), ("asynchronous_face", (AsyncTikTok, AsyncAccount))]
+)
+def test_a_type_checker_sees_every_member(function: str, classes: tuple[type, ...]) -> None:
+    """What the two strict checkers go over uses each of them, so that none is left untyped."""
+    (body,) = (node for node in ast.parse(API.read_text()).body if getattr(node, "name", "") == function)
+    used = {node.attr for node in ast.walk(body) if isinstance(node, ast.Attribute)}
+    assert {name for cls in classes for name in public(cls)} <= used

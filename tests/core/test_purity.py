@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 FORBIDDEN = (
     "asyncio",
     "socket",
@@ -33,3 +36,18 @@ def test_every_room_of_the_core_can_be_imported_first() -> None:
     assert "tiktok_core.domain.chunks" in rooms
     imports = ";".join(f"import {room}" for room in reversed(rooms))
     subprocess.run([sys.executable, "-c", imports], check=True)
+
+
+def test_the_simulator_is_kept_from_every_room_of_the_core() -> None:
+    """The layers' rule names each room but the spelling of a request, so that a new one is not left out."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (rule,) = (one for one in contracts if one["name"] == "The simulator shares no rule with the client")
+    core = ROOT / "src" / "tiktok_core"
+    rooms = {f"tiktok_core.{path.stem}" for path in core.iterdir() if path.suffix == ".py" or path.is_dir()}
+    wire = {f"tiktok_core.wire.{path.stem}" for path in (core / "wire").glob("*.py")}
+    named = set(rule["forbidden_modules"])
+    free = {
+        f"tiktok_core.{name}"
+        for name in ("__init__", "__pycache__", "py", "version", "wire", "wire.__init__", "wire.http")
+    }
+    assert (rooms | wire) - free == named

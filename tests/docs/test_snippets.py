@@ -96,6 +96,25 @@ def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
     assert f"{sum(snippet.count(TEST) for snippet in tests)} passed" in done.stdout
 
 
+def test_the_contract_finds_what_the_guide_says_of_its_transport(tmp_path: Path) -> None:
+    """A cut answer and progress are what it breaks, of what can be told quickly; that it sends once it keeps."""
+    page = ROOT / "docs" / "guides" / "adapter.md"
+    needed = [one for one in snippets_of(page) if "class " in one]
+    (tmp_path / "test_own.py").write_text("\n\n".join(needed))
+    chosen = "progress_counts or redirect or (broken_exchange and POST and truncated) or (broken_exchange and POST and reset)"
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--tb=no", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "-k", chosen], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    ends = dict(
+        reversed(line.split(" ", 1)) for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED"))
+    )
+    broken = {test.partition("::test_")[2].partition("[")[0] for test, end in ends.items() if end == "FAILED"}
+    kept = {test.partition("::test_")[2].partition("[")[0] for test, end in ends.items() if end == "PASSED"}
+    assert broken == {"progress_counts_up_to_the_length", "a_broken_exchange_is_interrupted_and_not_repeated"}
+    assert len(kept - broken) >= 1
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_each_example_runs_by_itself(script: Path) -> None:
     """An example ends with success, prints something, and warns of nothing."""

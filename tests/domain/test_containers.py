@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.containers import layout_problems, picture_facts
-from tiktok_core.domain.media import PictureFacts
+from tiktok_core.domain.media import PictureFacts, picture_problems
 
 MEDIA = Path(__file__).parents[1] / "media"
 FTYP = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"
@@ -204,6 +205,41 @@ def test_a_picture_that_cannot_be_measured_has_no_pixels(data: bytes) -> None:
     found = facts(data)
     assert found.kind in ("a JPEG picture", "a WebP picture")
     assert (found.width, found.height) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["good.jpg", "1254.jpg", "good.webp", "lossless.webp", "animated.webp"])
+@pytest.mark.parametrize("rest", [b"", b"\0", bytes(3000)])
+def test_a_whole_picture_is_whole(name: str, rest: bytes) -> None:
+    """Also with bytes behind its end, as some programs leave them."""
+    found = facts((MEDIA / name).read_bytes() + rest)
+    assert not found.is_cut
+
+
+@given(st.sampled_from(["good.webp", "lossless.webp", "animated.webp"]), st.floats(0, 1))
+def test_a_webp_that_is_cut_anywhere_is_refused(name: str, share: float) -> None:
+    """Its header says how long it is."""
+    whole = (MEDIA / name).read_bytes()
+    found = facts(whole[: 16 + int((len(whole) - 18) * share)])
+    assert ["cut off" in problem.message for problem in picture_problems("photo", found)] == [True]
+
+
+@given(st.sampled_from(["good.jpg", "1254.jpg"]), st.floats(0, 1))
+def test_a_jpeg_that_is_cut_before_its_pixels_is_refused(name: str, share: float) -> None:
+    """It ends before it has told what picture it is; of a later cut nothing is claimed, as many programs end them oddly."""
+    whole = (MEDIA / name).read_bytes()
+    found = facts(whole[: 3 + int((len(whole) - 3) * share)])
+    assert found.is_cut == (found.width is None)
+    assert ["cut off" in problem.message for problem in picture_problems("photo", evolve(found, width=None))] == (
+        [True] * found.is_cut
+    )
+    assert facts(whole[:30]).is_cut
+
+
+def test_of_a_jpeg_whose_rest_is_elsewhere_nothing_is_claimed() -> None:
+    """Where only the beginning can be read, as of a URL, it is not taken for cut off."""
+    head = (MEDIA / "good.jpg").read_bytes()[:30]
+    found = picture_facts(100_000, lambda start, length: head[start : start + length])
+    assert not found.is_cut
 
 
 @given(

@@ -39,7 +39,7 @@ CHOICES = st.fixed_dictionaries(
     {},
     optional={
         "title": st.text(max_size=95),
-        "privacy_level": st.sampled_from([*PrivacyLevel, ""]),
+        "privacy_level": st.sampled_from([*PrivacyLevel, "NEW_LEVEL", ""]),
         "is_aigc": st.booleans(),
         "agreed_to": st.sampled_from([MUSIC, BOTH, ""]),
         **{
@@ -76,9 +76,7 @@ def test_nothing_is_chosen_for_the_person(creator: CreatorInfo, is_photo: bool) 
     assert (form.disclosures, form.label) == ((), "")
     assert form.publish.is_disabled
     assert {"privacy_level", "agreed_to"} <= set(wrong(form))
-    assert [one.name for one in form.privacy_options] == [
-        level for level in creator.privacy_level_options if level != "NEW_LEVEL"
-    ]
+    assert [one.name for one in form.privacy_options] == list(creator.privacy_level_options)
 
 
 @given(CREATORS, st.booleans())
@@ -193,6 +191,16 @@ def test_only_the_options_of_this_creator_count(level: str) -> None:
     assert set(wrong(ready(ExportForm(MAKER), level))) == {"privacy_level"}
 
 
+@given(CREATORS, st.booleans(), st.sampled_from([*PrivacyLevel, "NEW_LEVEL"]))
+def test_the_levels_are_the_creators(creator: CreatorInfo, is_photo: bool, level: str) -> None:
+    """TikTok's list is taken as it comes: exactly what the drop-down has can be chosen and posted, a new level too."""
+    form = ready(ExportForm(creator, is_photo=is_photo), level)
+    is_offered = level in (creator.privacy_level_options or list(PrivacyLevel))
+    assert ("privacy_level" not in wrong(form)) == is_offered
+    if is_offered:
+        assert (form.photo_post((PHOTO,)) if is_photo else form.video_post()).privacy_level == level
+
+
 def test_a_video_too_long_for_the_creator_is_refused() -> None:
     """The page says so before anything is sent."""
     assert wrong(ready(ExportForm(MAKER, facts=VideoFacts(duration=302.0)))) == ["video"]
@@ -232,7 +240,13 @@ def test_a_page_posts_what_it_was_made_for() -> None:
         ready(ExportForm(MAKER)).photo_post((PHOTO,))
 
 
-@given(CREATORS, st.booleans(), st.lists(CHOICES, max_size=6), st.sampled_from([*PrivacyLevel, ""]), st.booleans())
+@given(
+    CREATORS,
+    st.booleans(),
+    st.lists(CHOICES, max_size=6),
+    st.sampled_from([*PrivacyLevel, "NEW_LEVEL", ""]),
+    st.booleans(),
+)
 def test_no_order_of_choices_leads_around_the_rules(
     creator: CreatorInfo, is_photo: bool, steps: list[dict[str, Any]], level: str, agrees: bool
 ) -> None:

@@ -417,6 +417,11 @@ def test_pictures_are_told_by_their_first_bytes(head: bytes, kind: str) -> None:
         ("https://example.com/videos/user/", "https://www.example.com/videos/user/x.mp4", False),
         ("https://example.com/videos/user/", "https://example.com:8443/videos/user/x.mp4", False),
         ("https://example.com/", "https://example.com/?x=https://example.com/", True),
+        ("https://example.com/videos/user/", "https://example.com/videos/user/../other/x.mp4", False),
+        ("https://example.com/videos/user/", "https://example.com/videos/user/%2e%2E/x.mp4", False),
+        ("https://example.com/videos/user/", "https://example.com/videos/user/a/../x.mp4", True),
+        ("https://example.com/videos/user/", "https://example.com/x/../videos/user/x.mp4", False),
+        ("https://example.com/videos/user/", "https://example.com/videos/user/..x.mp4", True),
     ],
 )
 def test_a_verified_property_covers_what_tiktok_says(one: str, url: str, covered: bool) -> None:

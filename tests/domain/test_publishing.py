@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,14 +36,24 @@ def test_the_words_are_tiktoks() -> None:
 
 @given(st.lists(STATUSES, min_size=1))
 def test_a_post_that_has_ended_stays_ended(words: list[str]) -> None:
-    """Whatever order the tidings come in, a final word is only replaced by a later final word."""
+    """Whatever order the tidings come in, the furthest word stays: an end before an inbox, that before all others."""
     known: Publication | None = None
     for word in words:
         known = follow(known, publication(word))
         assert known.status in words
-    final = [word for word in words if word in FINAL]
+    inbox, ends = [word for word in words if word in FINAL[:1]], [word for word in words if word in FINAL[1:]]
     assert known is not None
-    assert known.status == (final[-1] if final else words[-1])
+    assert known.status == (ends or inbox or words)[-1]
+
+
+@given(st.lists(st.tuples(STATUSES, st.booleans()), min_size=1))
+def test_an_id_that_was_named_stays_named(words: list[tuple[str, bool]]) -> None:
+    """A later answer that names none, as TikTok's lists are often missing, takes no id back."""
+    known: Publication | None = None
+    for word, names_it in words:
+        told = evolve(publication(word), post_ids=(7,) if names_it else ())
+        before, known = known, follow(known, told)
+        assert known.post_ids == (7,) or before is None or not before.post_ids
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from tiktok_core import (
     StillProcessing,
     UnexpectedResponse,
     UploadExpired,
+    VideoPost,
 )
 
 DATA = hashlib.shake_128(b"a film").digest(12_000_001)
@@ -229,8 +230,13 @@ def test_the_next_cut_is_tried_when_tiktok_refuses_one_and_is_remembered(bench: 
     for _ in range(2):
         done = bench.run(account.post_video(big, privacy_level="SELF_ONLY"))
         assert done.status == PublishStatus.PUBLISH_COMPLETE
+        # What is shown beforehand is what is sent.
+        checked = bench.run(bench.tiktok.check_video(big, VideoPost(privacy_level="SELF_ONLY")))
+        assert checked.plan.chunk_size == 32_000_000
     assert {record.plan.chunk_size for record in bench.journal.records()} == {32_000_000}
     assert len(refused) == 1
+    chosen = bench.run(bench.tiktok.check_video(big, VideoPost(privacy_level="SELF_ONLY"), chunk_size=6_000_000))
+    assert chosen.plan.chunk_size == 6_000_000
 
 
 def test_a_chosen_chunk_size_is_not_replaced(bench: Any) -> None:

@@ -1,13 +1,15 @@
 """The account's public videos, finding a post among them, and cancelling a pull: in both worlds."""
 
-from itertools import islice
+from itertools import combinations, islice
 from typing import Any
 
 import pytest
+from attrs import asdict
 
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, InvalidInput, ScopeMissing, ServerError, Video
+from tiktok_core.domain.library import USER_FIELDS
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 SCOPES = ["user.info.basic", "video.upload", "video.publish", "video.list"]
@@ -24,6 +26,26 @@ def account(bench: Any) -> Any:
     bench.sim.app.audited, bench.sim.creator.private, bench.sim.creator.daily_posts = True, False, 1000
     asked = bench.tiktok.authorization(SCOPES, redirect_uri="http://127.0.0.1:4000/callback/")
     return bench.run(bench.tiktok.sign_in(asked, bench.sim.authorize(asked.url)))
+
+
+OPENED = {scope: {name for name, by in USER_FIELDS.items() if by == scope} for scope in set(USER_FIELDS.values())}
+
+
+@pytest.mark.parametrize("granted", [list(some) for count in (1, 2, 3) for some in combinations(sorted(OPENED), count)])
+def test_a_profile_is_what_the_scopes_open(bench: Any, granted: list[str]) -> None:
+    """All that was granted and nothing else is asked for; a chosen field comes alone, and one outside is TikTok's refusal."""
+    asked = bench.tiktok.authorization(granted, redirect_uri="http://127.0.0.1:4000/callback/")
+    account = bench.run(bench.tiktok.sign_in(asked, bench.sim.authorize(asked.url)))
+    opened = set().union(*(OPENED[scope] for scope in granted))
+    whole = asdict(bench.run(account.user_info()))
+    assert {name for name, value in whole.items() if value is not None} == opened
+    for name in USER_FIELDS:
+        if name in opened:
+            chosen = asdict(bench.run(account.user_info([name])))
+            assert {one: value for one, value in chosen.items() if value is not None} == {name: whole[name]}
+        else:
+            with pytest.raises(ScopeMissing):
+                bench.run(account.user_info([name]))
 
 
 def publish(bench: Any, account: Any, count: int, title: str = "clip {}") -> list[str]:

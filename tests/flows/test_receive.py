@@ -1,6 +1,8 @@
 """Received events: the journal moves on as if the status had been asked, and only forward."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ from attrs import evolve
 
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
-from tiktok_core import PublishFailed, Stage, WebhookRejected
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_core import PublishFailed, Stage, TikTok, WebhookRejected
 from tiktok_core.domain import events
 
 CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
@@ -132,11 +135,59 @@ def held(bench: Any) -> Any:
     return account
 
 
-def test_whoever_follows_the_post_stops_early(bench: Any, held: Any) -> None:
-    """Their next step finds it ended: what TikTok tells is written down beside them."""
+def test_what_is_told_is_written_beside_its_holder(bench: Any, held: Any) -> None:
+    """Their next step finds it ended."""
     bench.clock.advance(60)
     deliver(bench)
     assert stage(bench, "mine") is Stage.COMPLETE
+
+
+@pytest.mark.parametrize("follower", ["post", "resume", "wait"])
+def test_whoever_follows_the_post_stops_early(bench: Any, monkeypatch: Any, follower: str) -> None:
+    """TikTok's status lags for ever, and an event comes after a minute: nobody asks any longer than that."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("init=never-ends"))
+    monkeypatch.setattr(bench.clock, "sleep", until_told(bench, after=60))
+    post = partial(account.post_video, CLIP, privacy_level="SELF_ONLY", key="mine")
+    if follower == "post":
+        done = bench.run(post())
+    else:
+        begun = bench.run(post(wait=False))
+        done = bench.run(account.resume("mine") if follower == "resume" else account.wait(begun.publish_id))
+    assert (done.status, done.key) == ("PUBLISH_COMPLETE", "mine")
+    assert 60 <= bench.clock.slept <= 80
+    asked = bench.sim.count("status")
+    assert bench.run(account.wait(done.publish_id)) == done
+    # Once, for TikTok may take back what was complete.
+    assert bench.sim.count("status") == asked + 1
+
+
+def until_told(bench: Any, after: float) -> Callable[[float], None]:
+    """Return a sleep in which, after so many seconds, another process receives the event that the post is complete."""
+    sleep = bench.clock.sleep
+    app, transport = bench.tiktok.app, FakeTransport(bench.sim.handle)
+    other = TikTok(app, transport=transport, tokens=bench.store, journal=bench.journal, clock=bench.clock)
+
+    def until(seconds: float) -> None:
+        sleep(seconds)
+        (record,) = bench.journal.records()
+        if bench.clock.slept >= after and record.shown.status != "PUBLISH_COMPLETE":
+            now, said = bench.clock.now(), {"name": "", "client_key": app.client_key, "open_id": "", "content": {}}
+            event = events.PostComplete(**said, created_at=now, signed_at=now, publish_id=record.publish_id)
+            other.received(event)
+
+    return until
+
+
+def test_waiting_ends_though_tiktok_cannot_be_asked(bench: Any) -> None:
+    """A draft that the journal knows to be in the inbox may have been posted since; without an answer that stands."""
+    account = bench.signed_in()
+    done = bench.run(account.post_photos(PHOTOS, draft=True, key="mine"))
+    bench.sim.faults.add(parse_fault("status=status:503"))
+    patient = account.with_options(retries=0)
+    assert bench.run(patient.wait(done.publish_id)).status == "SEND_TO_USER_INBOX"
+    bench.sim.finish_draft(done.publish_id, public=False)
+    assert bench.run(patient.wait(done.publish_id)).status == "PUBLISH_COMPLETE"
 
 
 def test_bytes_that_are_being_sent_are_left_alone(bench: Any, held: Any) -> None:
@@ -147,6 +198,19 @@ def test_bytes_that_are_being_sent_are_left_alone(bench: Any, held: Any) -> None
     bench.clock.advance(60)
     deliver(bench)
     assert bench.journal.records() == (sending,)
+
+
+def test_bytes_that_nobody_sends_any_longer_are_no_obstacle(bench: Any) -> None:
+    """Whoever sent the last of them has died before that was written down: the event is believed, and the lease given back."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
+    (record,) = bench.journal.records()
+    bench.journal.save(evolve(record, stage=Stage.UPLOADING), fence=None)
+    bench.clock.advance(60)
+    deliver(bench)
+    assert stage(bench, "mine") is Stage.COMPLETE
+    now = bench.clock.now()
+    assert bench.journal.try_lease(record.name, owner="other", now=now, until=now) is not None
 
 
 def test_the_client_checks_the_signature_by_its_own_clock(bench: Any) -> None:

@@ -158,7 +158,7 @@ class _Forgetful:
     def __init__(self, journal: MemoryJournal) -> None:
         self.dead = False
         self._journal = journal
-        for name in ("load", "save", "records", "forget", "try_lease", "close"):
+        for name in ("load", "save", "replace", "records", "forget", "try_lease", "close"):
             setattr(self, name, getattr(journal, name))
 
     def release(self, name: str, /, *, owner: str) -> None:

@@ -29,6 +29,18 @@ BODY = (
 Post = Callable[[bytes, dict[str, str]], int]
 
 
+class Awaited:
+    """Stands in for a client whose `received` does nothing until it is awaited."""
+
+    def __init__(self, received: list[Any]) -> None:
+        self._received = received
+
+    async def received(self, event: Any) -> None:
+        """Take a while, and keep the event."""
+        await asyncio.sleep(0.01)
+        self._received.append(event)
+
+
 def recipe(name: str, received: list[Any]) -> dict[str, Any]:
     """Run the snippets that the guide's recipe for a framework needs, with a client of the simulated TikTok."""
     pytest.importorskip(name, reason=f"{name} comes with `make check`")
@@ -41,7 +53,7 @@ def recipe(name: str, received: list[Any]) -> dict[str, Any]:
         clock=SystemClock(),
     )
     tiktok.received = received.append  # type: ignore[method-assign, assignment]
-    scope: dict[str, Any] = {"tiktok": tiktok, "__name__": "recipe"}
+    scope: dict[str, Any] = {"tiktok": tiktok, "async_tiktok": Awaited(received), "__name__": "recipe"}
     for needed, snippet in SNIPPET.findall(GUIDE.read_text()):
         if "def handle" in snippet or needed == name or (not needed and f"{name}_app" in snippet):
             exec(compile(snippet, GUIDE.name, "exec"), scope)

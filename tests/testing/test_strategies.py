@@ -1,13 +1,18 @@
 """The strategies draw what could be sent or could have come, and reach the edges."""
 
+import json
 from datetime import timedelta
 
+from attrs import asdict
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
+from tiktok_adapters.simulator import App as Registered
+from tiktok_adapters.simulator.webhooks import signed
 from tiktok_adapters.testing import strategies as draw
-from tiktok_core import ChunkPlan, CreatorInfo, Publication, Tokens
+from tiktok_core import App, ChunkPlan, CreatorInfo, Publication, Tokens, Video, verify_webhook
 from tiktok_core.domain.chunks import LARGEST_VIDEO, size_problem
+from tiktok_core.domain.library import user_fields
 from tiktok_core.domain.posts import creator_problems, photo_problems, video_problems
 from tiktok_core.domain.publishing import check_publish_id
 from tiktok_core.wire.records import dump_tokens, load_tokens
@@ -37,6 +42,32 @@ def test_what_comes_is_well_formed(tokens: Tokens, known: Publication) -> None:
     assert load_tokens(dump_tokens(tokens)) == tokens
     check_publish_id(known.publish_id)
     assert known.is_final == (known.status in {"SEND_TO_USER_INBOX", "PUBLISH_COMPLETE", "FAILED"})
+
+
+@given(st.data(), draw.apps())
+def test_webhooks_are_read_as_they_were_drawn(data: st.DataObject, app: App) -> None:
+    """Spelled and signed as TikTok does, each event comes out as itself, and says what the simulator's would."""
+    event = data.draw(draw.events(app))
+    document = {
+        "client_key": app.client_key,
+        "event": event.name,
+        "create_time": event.create_time,
+        "user_openid": event.open_id,
+        "content": json.dumps(event.content),
+    }
+    registered = Registered(client_key=app.client_key, client_secret=app.client_secret.reveal())
+    delivery = signed(registered, event.name, json.dumps(document).encode(), event.signed_at)
+    read = verify_webhook(app, delivery.body, delivery.headers["TikTok-Signature"], now=event.signed_at)
+    assert (type(read), read, read.key) == (type(event), event, event.key)
+
+
+@given(st.data(), draw.scopes(), draw.videos())
+def test_what_is_shown_is_well_formed(data: st.DataObject, scopes: tuple[str, ...], video: Video) -> None:
+    """A profile has the fields that its scopes open and no other; a video has its id in its page and every field."""
+    info = asdict(data.draw(draw.user_infos(scopes)))
+    assert {name for name, value in info.items() if value is not None} == set(user_fields(scopes))
+    assert (video.id or "") in (video.share_url or "")
+    assert None not in asdict(video).values()
 
 
 def test_the_edges_are_found() -> None:

@@ -16,18 +16,24 @@ from tiktok_core import (
     DataArchive,
     DataCategory,
     DataRequest,
+    Event,
     Explanation,
     ExportForm,
+    FoundPost,
     PhotoPost,
     PrivacyLevel,
     Progress,
     Publication,
     QrCheck,
     QrCode,
+    Record,
+    Step,
     TikTok,
     Tokens,
     UserInfo,
+    Video,
     VideoFacts,
+    VideoPage,
     VideoPost,
     Wish,
     explain,
@@ -50,6 +56,7 @@ def blocking_face() -> None:
     """Use every method of the blocking clients."""
     with connect(App("key", "secret", "http://127.0.0.1:*/callback/")) as tiktok:
         assert_type(tiktok, TikTok)
+        assert_type(tiktok.app, App)
         authorization = tiktok.authorization(["video.publish"], redirect_uri="http://127.0.0.1:1/callback/")
         assert_type(authorization, Authorization)
         assert_type(tiktok.sign_in(authorization, "http://127.0.0.1:1/callback/?code=c"), Account)
@@ -61,12 +68,21 @@ def blocking_face() -> None:
         assert_type(tiktok.sign_in_by_qr_code(drawn, on_status=print, limit=60), Account)
         assert_type(tiktok.client_token(), ClientToken)
         assert_type(tiktok.accounts(), tuple[Tokens, ...])
+        assert_type(tiktok.verify_webhook(b"{}", "t=1,s=0", tolerance=60), Event)
+        assert_type(tiktok.received(tiktok.verify_webhook(b"{}", None)), Publication | None)
         account = tiktok.account()
         assert_type(account, Account)
         assert_type(account.open_id, str)
         assert_type(account.with_options(timeout=5, retries=0), Account)
         assert_type(account.creator_info(), CreatorInfo)
         assert_type(account.user_info(["display_name"]), UserInfo)
+        videos = account.videos(fields=["id", "title"])
+        assert_type(next(videos), Video)
+        assert_type([video.title for video in videos], list[str | None])
+        assert_type(account.videos(videos.cursor).is_done, bool)
+        assert_type(account.video_page(1_790_000_000_000, count=5), VideoPage)
+        assert_type(account.query_videos(["7300000000000000099"]), tuple[Video, ...])
+        assert_type(account.find_post("order-17", wait=True), tuple[FoundPost, ...])
         done = account.post_video(
             Path("clip.mp4"), title="Hello", privacy_level=PrivacyLevel.SELF_ONLY, on_progress=shown
         )
@@ -74,31 +90,73 @@ def blocking_face() -> None:
         assert_type(tiktok.check_video("clip.mp4", VideoPost(title="Hello"), creator=account.creator_info()), Wish)
         assert_type(tiktok.check_photos(PhotoPost(photo_images=()), files=[Path("1.jpg")], fetch=True), Wish)
         assert_type(account.post_photos(["https://media.example.com/1.jpg"], draft=True), Publication)
-        request_id = account.request_data([DataCategory.PROFILE, "activity"], data_format="text")
-        assert_type(request_id, int)
-        assert_type(account.check_data(request_id), DataRequest)
-        assert_type(account.cancel_data(request_id), DataRequest)
-        assert_type(account.download_data(request_id, Path("data.zip"), overwrite=True), DataArchive)
+        assert_type(account.request_data([DataCategory.PROFILE, "activity"], data_format="text"), int)
+        assert_type(account.check_data(123), DataRequest)
+        assert_type(account.cancel_data(123), DataRequest)
+        assert_type(account.download_data(123, Path("data.zip"), overwrite=True), DataArchive)
+        assert_type(account.resume("order-17", Path("clip.mp4"), on_progress=shown), Publication)
+        assert_type(account.advance("order-17"), Step)
+        assert_type(account.posts(), tuple[Record, ...])
+        assert_type(account.unfinished(), tuple[Record, ...])
+        assert_type(account.settle("order-17", posted=True), Publication)
         assert_type(account.publish_status("v_pub"), Publication)
+        assert_type(account.cancel("v_pub"), Publication)
         assert_type(account.wait("v_pub"), Publication)
         assert_type(account.tokens(), Tokens)
         assert_type(account.refresh(), Tokens)
         account.revoke()
+        tiktok.close()
 
 
 async def asynchronous_face() -> None:
     """Use every method of the asynchronous clients."""
     async with connect_async() as tiktok:
         assert_type(tiktok, AsyncTikTok)
-        assert_type(await tiktok.qr_code(), QrCode)
+        assert_type(tiktok.app, App)
+        authorization = tiktok.authorization()
+        assert_type(authorization, Authorization)
+        assert_type(await tiktok.sign_in(authorization, "http://127.0.0.1:1/callback/?code=c"), AsyncAccount)
+        assert_type(await tiktok.sign_in_with_code(authorization, "Xy12*1!4608.va"), AsyncAccount)
+        begun = await tiktok.qr_code()
+        assert_type(begun, QrCode)
+        assert_type(await tiktok.check_qr_code(begun), QrCheck)
         assert_type(await tiktok.sign_in_by_qr_code(drawn), AsyncAccount)
         assert_type(await tiktok.client_token(), ClientToken)
+        assert_type(await tiktok.accounts(), tuple[Tokens, ...])
+        assert_type(tiktok.verify_webhook(b"{}", "t=1,s=0"), Event)
+        assert_type(await tiktok.received(tiktok.verify_webhook(b"{}", None)), Publication | None)
         account = await tiktok.account()
         assert_type(account, AsyncAccount)
+        assert_type(account.open_id, str)
+        assert_type(account.with_options(patience=5), AsyncAccount)
         assert_type(await account.creator_info(), CreatorInfo)
+        assert_type(await account.user_info(), UserInfo)
+        videos = account.videos()
+        assert_type(await anext(videos), Video)
+        assert_type([video.title async for video in videos], list[str | None])
+        assert_type(await account.video_page(), VideoPage)
+        assert_type(await account.query_videos(["7300000000000000099"], fields=["id"]), tuple[Video, ...])
+        assert_type(await account.find_post("order-17"), tuple[FoundPost, ...])
         assert_type(await account.post_video("clip.mp4", privacy_level="SELF_ONLY", wait=False), Publication)
-        assert_type(await account.download_data(await account.request_data("all_data"), "data.zip"), DataArchive)
+        assert_type(await account.request_data("all_data"), int)
+        assert_type(await account.check_data(123), DataRequest)
+        assert_type(await account.cancel_data(123), DataRequest)
+        assert_type(await account.download_data(123, "data.zip"), DataArchive)
+        assert_type(await tiktok.check_video("clip.mp4", VideoPost()), Wish)
+        assert_type(await tiktok.check_photos(PhotoPost(photo_images=())), Wish)
+        assert_type(await account.post_photos([], privacy_level="SELF_ONLY"), Publication)
+        assert_type(await account.resume("order-17"), Publication)
+        assert_type(await account.advance("order-17", "clip.mp4"), Step)
+        assert_type(await account.posts(), tuple[Record, ...])
+        assert_type(await account.unfinished(), tuple[Record, ...])
+        assert_type(await account.settle("order-17", posted=False), Publication)
+        assert_type(await account.publish_status("v_pub"), Publication)
+        assert_type(await account.cancel("v_pub"), Publication)
+        assert_type(await account.wait("v_pub"), Publication)
         assert_type(await account.tokens(), Tokens)
+        assert_type(await account.refresh(), Tokens)
+        await account.revoke()
+        await tiktok.close()
 
 
 def values() -> None:

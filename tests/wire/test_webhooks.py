@@ -128,6 +128,72 @@ def test_row_35_a_repeated_event_has_the_same_key_and_another_has_another() -> N
     assert len({event.key for event in (later, *others)}) == 5
 
 
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=4)
+NO_JSON = st.sampled_from(["hello", "bye", "{", "[1,", "NaN,", ""])
+CONTENT = st.one_of(JSON.map(json.dumps), st.dictionaries(st.text(max_size=3), JSON).map(json.dumps), NO_JSON)
+
+
+def said(text: str) -> Any:
+    """Return what a content says: the JSON in it, or itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@given(st.sampled_from(["new.event", "post.publish.complete", "tiktok.ping"]), CONTENT, CONTENT)
+def test_a_key_tells_what_was_said(name: str, one: str, other: str) -> None:
+    """Two events have one key exactly if they say the same, whatever kind of content they have; none of it is dropped."""
+    bodies = [json.dumps({**json.loads(spelled(name, {})), "content": text}).encode() for text in (one, other)]
+    first, second = (verify_webhook(APP, body, sign(body), now=NOW) for body in bodies)
+    assert first.content == said(one)
+    assert (first.key == second.key) == (
+        json.dumps(said(one), sort_keys=True) == json.dumps(said(other), sort_keys=True)
+    )
+    assert isinstance(first.content, dict) or type(first) is UnknownEvent
+
+
+@pytest.mark.parametrize("create_time", [None, "1790000000", 1_790_000_000, [1], True])
+def test_a_repeated_event_has_the_same_key_however_its_time_is_given(create_time: Any) -> None:
+    """Where TikTok gives no time that can be read, the delivery's own stands in for it, but not in the key."""
+    body = spelled("tiktok.ping", {"reason": "x"}, create_time=create_time)
+    first, second = (
+        verify_webhook(APP, body, sign(body, SECONDS + late), now=NOW + timedelta(seconds=late)) for late in (0, 200)
+    )
+    assert first.key == second.key
+    assert first.key != received("tiktok.ping", {"reason": "x"}, create_time=1_790_000_001).key
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), float("-inf"), -1.0])
+def test_a_tolerance_is_a_length_of_time(tolerance: float) -> None:
+    """What is none is refused, before it lets everything pass."""
+    with pytest.raises(errors.InvalidInput, match="tolerance"):
+        verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW, tolerance=tolerance)
+
+
+def test_a_tolerance_may_be_longer_than_any_time_there_is() -> None:
+    """Somebody who keeps keys for ever may take what is as old as that."""
+    late = NOW + timedelta(days=36_500)
+    assert verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=late, tolerance=1e300).name == "tiktok.ping"
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the one function of the standard library that promises it, and by nothing else: its word alone decides."""
+    asked: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        asked.append((one, other))
+        return answer
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    answer = False
+    with pytest.raises(WebhookRejected, match="signature"):
+        verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW)
+    answer = True
+    assert verify_webhook(APP, BODY, f"t={SECONDS},s={'0' * 64}", now=NOW).name == "tiktok.ping"
+    assert asked == [(SIGNATURE.encode(),) * 2, (SIGNATURE.encode(), b"0" * 64)]
+
+
 @pytest.mark.parametrize("offset", [-300, -1, 0, 1, 300])
 def test_the_time_may_differ_by_the_tolerance_either_way(offset: int) -> None:
     """Clocks differ, and the way takes its time."""

@@ -197,6 +197,10 @@ class JournalOnDemand(_OnDemand[Journal]):
         """As `Journal.save`."""
         self._opened().save(record, fence=fence)
 
+    def replace(self, record: Record, /, *, seen: Record) -> bool:
+        """As `Journal.replace`."""
+        return self._opened().replace(record, seen=seen) if self._exists() else False
+
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """As `Journal.records`."""
         return self._opened().records(under, since=since) if self._exists() else ()

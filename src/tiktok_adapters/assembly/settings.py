@@ -4,7 +4,7 @@ What belongs here: options, environment, `config.toml`; nothing that makes an ad
 """
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -88,13 +88,17 @@ class Settings:
     log: str | None = None
     origins: Mapping[str, str] = field(factory=dict)
 
-    def app(self, kind: AppKind | str | None = None) -> App:
+    def app(self, kind: AppKind | str | None = None, *, without: Container[str] = ()) -> App:
         """Return the app.
+
+        Args:
+            kind: of the app, where it was chosen.
+            without: settings that the caller can do without; what is missing of them is filled with something.
 
         Raises:
             InvalidSettings: everything that is missing or wrong, hosts included.
         """
-        return self.checked(kind)[0]
+        return self.checked(kind, without=without)[0]
 
     def endpoints(self) -> Endpoints:
         """Return where TikTok is.
@@ -120,13 +124,17 @@ class Settings:
             raise InvalidSettings(tuple(problems))
         return found
 
-    def checked(self, kind: AppKind | str | None = None) -> tuple[App, Endpoints]:
+    def checked(self, kind: AppKind | str | None = None, *, without: Container[str] = ()) -> tuple[App, Endpoints]:
         """Return the app and where TikTok is, once the store's settings are found to be good, too.
+
+        Args:
+            kind: of the app, where it was chosen.
+            without: as for `app`.
 
         Raises:
             InvalidSettings: everything that is missing or wrong, at once.
         """
-        problems = list(self._missing())
+        problems = [problem for problem in self._missing() if problem.field not in without]
         given = {
             "client_key": self.client_key,
             "client_secret": self.client_secret.reveal(),

@@ -34,14 +34,17 @@ def accounts() -> None:
 
 
 @click.command(short_help="Show the account's profile.")
+@click.option(
+    "--field", "names", multiple=True, metavar="NAME", help="Only this field, in TikTok's spelling; may be repeated."
+)
 @common
-def whoami() -> None:
-    """Show the account's profile, as far as the granted scopes open it.
+def whoami(names: tuple[str, ...]) -> None:
+    """Show the account's profile: the fields chosen, or all that the granted scopes open.
 
-    Example: tiktok whoami
+    Example: tiktok whoami --field username --field follower_count
     """
     with signed_in(settings()) as account:
-        info = account.user_info()
+        info = account.user_info(names or None)
     known = {name: value for name, value in asdict(info).items() if value is not None}
     show(known, *(f"{name}: {value}" for name, value in known.items()))
 

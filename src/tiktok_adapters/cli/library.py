@@ -4,7 +4,7 @@ What belongs here: the commands. Asking page by page is the core's.
 """
 
 from datetime import UTC, datetime
-from itertools import islice
+from typing import Final
 
 import click
 from attrs import asdict
@@ -14,6 +14,9 @@ from tiktok_adapters.cli.output import show, show_post
 from tiktok_core import Video
 
 __all__ = ["cancel", "find", "videos"]
+
+MOST_VIDEOS: Final = 20
+"""Videos that TikTok gives at once."""
 
 
 @click.command(short_help="List the account's public videos.")
@@ -25,15 +28,24 @@ __all__ = ["cancel", "find", "videos"]
 def videos(limit: int, cursor: int | None) -> None:
     """List the account's public videos, the newest first. It needs the scope video.list.
 
+    Where there are more, it tells the cursor with which another call goes on after the last one shown.
+
     Example: tiktok videos --limit 5
     """
+    found: list[Video] = []
     with signed_in(settings()) as account:
-        walk = account.videos(cursor)
-        found = list(islice(walk, limit))
-        goes_on = None if walk.is_done else walk.cursor
+        while True:
+            # A page ends where the list is to end, so that TikTok's own cursor leads on from there.
+            page = account.video_page(cursor, count=min(limit - len(found), MOST_VIDEOS))
+            found += page.videos
+            before, cursor = cursor, page.cursor
+            if cursor is None or (before is not None and cursor >= before) or len(found) >= limit:
+                break
     documents = [{name: value for name, value in asdict(video).items() if value is not None} for video in found]
     lines = [_line(video) for video in found] or ["There are no public videos."]
-    show({"videos": documents, "cursor": goes_on}, *lines)
+    if cursor is not None:
+        lines.append(f"There may be more: tiktok videos --cursor {cursor}")
+    show({"videos": documents, "cursor": cursor}, *lines)
 
 
 def _line(video: Video) -> str:

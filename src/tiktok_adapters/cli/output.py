@@ -35,6 +35,7 @@ __all__ = [
     "DERIVED",
     "account_document",
     "document",
+    "error_document",
     "post_document",
     "report",
     "show",
@@ -86,7 +87,7 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if _is_unexpected(error) and _wants_traceback():
         click.echo("".join(traceback.format_exception(error)), err=True)
     if as_json:
-        document({"error": _error_document(error, sentence)})
+        document({"error": error_document(error)})
     return status_of(error)
 
 
@@ -148,14 +149,15 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _error_document(error: BaseException, sentence: str) -> dict[str, Any]:
+def error_document(error: BaseException) -> dict[str, Any]:
+    """Return the document of what went wrong."""
     code = error.reason if isinstance(error, PublishFailed) else getattr(error, "code", None)
     explanation = getattr(error, "explanation", None)
     said = error.message if isinstance(error, ApiError | SignInFailed) else ""
     return {
         "type": _kind(error),
         "code": code or None,
-        "message": said or sentence,
+        "message": said or _sentence(error),
         "log_id": getattr(error, "log_id", "") or None,
         "retry_after": error.retry_after if isinstance(error, RateLimited) else None,
         "explanation": asdict(explanation) if explanation else None,

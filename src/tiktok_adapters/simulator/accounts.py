@@ -27,8 +27,11 @@ __all__ = [
 ]
 
 DEFAULT_CLIENT_KEY: Final = "sbawsimulated0001"
+"""The client key of the app that is registered unless others are."""
 DEFAULT_CLIENT_SECRET: Final = "simulated-client-secret"  # noqa: S105 - it opens nothing but the simulator
+"""Its client secret."""
 DEFAULT_REDIRECT_URI: Final = "http://127.0.0.1:*/callback/"
+"""One of its redirect URIs: any port of this machine."""
 DEFAULT_REDIRECT_URIS: Final = (
     DEFAULT_REDIRECT_URI,
     "http://localhost:*/callback/",
@@ -42,8 +45,11 @@ DEFAULT_SCOPES: Final = (
     "video.upload",
     "video.publish",
 )
+"""What the app that is registered unless others are may ask for."""
 DEFAULT_URL_PROPERTIES: Final = ("media.example.com", "https://files.example.org/videos/user/")
+"""Its verified URL properties."""
 DEFAULT_OPEN_ID: Final = "-000SimulatedMakerOne00000000"
+"""The creator who is there unless others are."""
 
 PRIVACY_LEVELS: Final = frozenset({"PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"})
 _PRIVATE: Final = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")

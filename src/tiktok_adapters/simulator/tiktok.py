@@ -32,11 +32,14 @@ from tiktok_adapters.simulator.webhooks import Delivery, due
 from tiktok_adapters.simulator.world import Chance, Now, World
 from tiktok_core.wire.http import Request, Response
 
-__all__ = ["API_URL", "AUTH_URL", "UPLOAD_BASE", "SimulatedTikTok"]
+__all__ = ["API_URL", "AUTH_URL", "UPLOAD_BASE", "SimulatedTikTok", "callback_values"]
 
 API_URL: Final = "https://open.tiktokapis.com"
+"""Where the simulated API is, for whoever calls it in memory."""
 AUTH_URL: Final = "https://www.tiktok.com/v2/auth/authorize/"
+"""Its authorization page."""
 UPLOAD_BASE: Final = "https://open-upload.tiktokapis.com"
+"""The host of its upload URLs."""
 
 _Room = Callable[[World, Call], Mapping[str, Any] | None]
 

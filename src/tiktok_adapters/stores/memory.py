@@ -146,6 +146,14 @@ class MemoryJournal(_Memory):
                 raise LeaseLost(record.key)
             self._records[record.name] = record
 
+    def replace(self, record: Record, /, *, seen: Record) -> bool:
+        """Keep the record in place of `seen`, whoever holds the lease; False, with nothing written, where that is not there."""
+        with self._open():
+            is_there = self._records.get(record.name) == seen
+            if is_there:
+                self._records[record.name] = record
+            return is_there
+
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """Return the records whose name begins with `under` and that were last true since then, the oldest wish first."""
         with self._open():

@@ -170,23 +170,28 @@ class SqliteJournal(LeasedFile):
         Raises:
             LeaseLost: that is not the newest lease of this post; nothing was written.
         """
-        name = name_bytes(record.name)
-        document = dump_record(record)
-        values = {
-            "name": name,
-            "created": microseconds(record.created_at),
-            "updated": microseconds(record.updated_at),
-            "ended": record.is_ended,
-            "record": document if record.upload_url is None else self._wipeable(document),
-        }
+        values = self._values(record)
 
         def save(connection: sqlite3.Connection) -> None:
             # Compared and written in one transaction: nobody takes the lease in between.
-            if fence is not None and connection.execute(NEWEST_NUMBER, (name,)).fetchone() != (fence,):
+            if fence is not None and connection.execute(NEWEST_NUMBER, (values["name"],)).fetchone() != (fence,):
                 raise LeaseLost(record.key)
             connection.execute(SAVE_RECORD, values)
 
         self._save(save)
+
+    def replace(self, record: Record, /, *, seen: Record) -> bool:
+        """Keep the record in place of `seen`, whoever holds the lease; False, with nothing written, where that is not there."""
+        values = self._values(record)
+
+        def replace(connection: sqlite3.Connection) -> bool:
+            row = connection.execute(LOAD_RECORD, (values["name"],)).fetchone()
+            if row is None or self._read(row[0]) != seen:
+                return False
+            connection.execute(SAVE_RECORD, values)
+            return True
+
+        return self._save(replace)
 
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """Return the records whose name begins with `under` and that were last true since then, the oldest wish first.
@@ -219,6 +224,16 @@ class SqliteJournal(LeasedFile):
         Its owner keeps the number until somebody else takes the lease or it is given back.
         """
         return self._take(name, owner=owner, now=now, until=until)
+
+    def _values(self, record: Record) -> dict[str, Any]:
+        document = dump_record(record)
+        return {
+            "name": name_bytes(record.name),
+            "created": microseconds(record.created_at),
+            "updated": microseconds(record.updated_at),
+            "ended": record.is_ended,
+            "record": document if record.upload_url is None else self._wipeable(document),
+        }
 
     def _read(self, row: Any) -> Record:
         try:

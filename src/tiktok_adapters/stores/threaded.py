@@ -82,6 +82,10 @@ class ThreadedJournal:
         """
         await asyncio.to_thread(self._journal.save, record, fence=fence)
 
+    async def replace(self, record: Record, /, *, seen: Record) -> bool:
+        """Keep the record in place of `seen`, whoever holds the lease; False, with nothing written, where that is not there."""
+        return await asyncio.to_thread(self._journal.replace, record, seen=seen)
+
     async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """Return the records whose name begins with `under` and that were last true since then, the oldest wish first."""
         return await asyncio.to_thread(self._journal.records, under, since=since)

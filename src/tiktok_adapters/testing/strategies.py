@@ -3,30 +3,49 @@
 What belongs here: values and their edges. It needs hypothesis, and is imported by tests only.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
 from tiktok_core import (
+    App,
+    AuthorizationRemoved,
     ChunkPlan,
     CreatorInfo,
+    DownloadReady,
+    DraftDelivered,
+    Event,
     PhotoPost,
+    Ping,
+    PostComplete,
+    PostFailed,
+    PostNoLongerPublic,
+    PostPublic,
     PrivacyLevel,
     Publication,
     PublishStatus,
     Scope,
     Secret,
     Tokens,
+    UnknownEvent,
+    UserInfo,
+    Video,
+    VideoKitEvent,
     VideoPost,
     plan_chunks,
 )
 from tiktok_core.domain.chunks import LARGEST_VIDEO
+from tiktok_core.domain.events import REMOVAL_REASONS
+from tiktok_core.domain.library import CAPTION_SHOWN, USER_FIELDS
 
 __all__ = [
+    "apps",
     "captions",
     "chunk_plans",
     "creators",
+    "events",
     "moments",
     "open_ids",
     "photo_posts",
@@ -35,8 +54,10 @@ __all__ = [
     "publish_ids",
     "scopes",
     "tokens",
+    "user_infos",
     "video_posts",
     "video_sizes",
+    "videos",
 ]
 
 EDGES: Final = (1, 5_000_000, 5_242_880, 10_000_000, 64_000_000, 67_108_864, 128_000_000, LARGEST_VIDEO)
@@ -65,6 +86,14 @@ def publish_ids() -> st.SearchStrategy[str]:
 def scopes() -> st.SearchStrategy[tuple[str, ...]]:
     """Draw what a person granted: any of the scopes, and none of them twice."""
     return st.sets(st.sampled_from(Scope), min_size=1).map(lambda chosen: tuple(sorted(map(str, chosen))))
+
+
+def apps() -> st.SearchStrategy[App]:
+    """Draw apps as they may be registered: on the desktop, with one port or any, and on the web."""
+    redirects = st.sampled_from(
+        ("http://127.0.0.1:*/callback/", "http://localhost:3455/callback/", "https://app.example.com/callback/")
+    )
+    return st.builds(App, WORD.map("aw{}".format), WORD, redirects)
 
 
 @st.composite
@@ -194,6 +223,66 @@ def publications(draw: st.DrawFn) -> Publication:
     )
 
 
+@st.composite
+def user_infos(draw: st.DrawFn, granted: Iterable[str] | None = None) -> UserInfo:
+    """Draw profiles, as far as these scopes open them; as far as any would unless given."""
+    handle, picture = draw(NAME), f"https://p16.tiktokcdn.com/{draw(NAME)}.jpeg"
+    count = st.integers(0, 2**53 - 1)
+    whole: dict[str, Any] = {
+        "open_id": draw(open_ids()),
+        "union_id": str(draw(st.uuids())),
+        **dict.fromkeys(("avatar_url", "avatar_url_100", "avatar_large_url"), picture),
+        "display_name": draw(captions(30)),
+        "bio_description": draw(captions(80)),
+        "profile_deep_link": f"https://vm.tiktok.com/{handle}/",
+        "is_verified": draw(st.booleans()),
+        "username": handle,
+        **{name: draw(count) for name in ("follower_count", "following_count", "likes_count", "video_count")},
+    }
+    opened = set(map(str, draw(scopes()) if granted is None else granted))
+    return UserInfo(**{name: value for name, value in whole.items() if USER_FIELDS[name] in opened})
+
+
+@st.composite
+def videos(draw: st.DrawFn) -> Video:
+    """Draw public videos with every field, as a list of them shows."""
+    post_id, handle, caption = draw(POST_IDS), draw(NAME), draw(captions(CAPTION_SHOWN))
+    page, count = f"https://www.tiktok.com/@{handle}/video/{post_id}", st.integers(0, 2**31 - 1)
+    return Video(
+        id=str(post_id),
+        create_time=int(draw(moments()).timestamp()),
+        cover_image_url=f"https://p16.tiktokcdn.com/{post_id}.jpeg",
+        share_url=page,
+        video_description=caption,
+        duration=draw(st.integers(1, 600)),
+        height=draw(st.integers(360, 4096)),
+        width=draw(st.integers(360, 4096)),
+        title=caption,
+        embed_html=f'<blockquote class="tiktok-embed" cite="{page}"></blockquote>',
+        embed_link=f"https://www.tiktok.com/embed/v2/{post_id}",
+        **{name: draw(count) for name in ("like_count", "comment_count", "share_count", "view_count")},
+    )
+
+
+@st.composite
+def events(draw: st.DrawFn, app: App | None = None) -> Event:
+    """Draw webhooks of each documented event, and of one that nobody knows; for this app, if one is given."""
+    name = draw(st.sampled_from(sorted(EVENTS)))
+    kind, own = EVENTS[name]
+    said = draw(own)
+    created = draw(moments()).replace(microsecond=0)
+    return kind(
+        name=name,
+        client_key=draw(WORD) if app is None else app.client_key,
+        open_id=draw(open_ids()),
+        created_at=created,
+        signed_at=created + timedelta(seconds=draw(st.integers(0, 72 * 3600))),
+        content=said,
+        create_time=int(created.timestamp()),
+        **(said if kind is not UnknownEvent else {}),
+    )
+
+
 REASONS: Final = (
     "file_format_check_failed",
     "duration_check_failed",
@@ -206,3 +295,30 @@ REASONS: Final = (
     "internal",
 )
 """Some of the documented ones; source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status."""
+
+POST_IDS: Final = st.integers(10**18, 2**63 - 1)
+POST: Final[dict[str, st.SearchStrategy[Any]]] = {
+    "publish_id": publish_ids(),
+    "publish_type": st.sampled_from(("INBOX_SHARE", "DIRECT_POST")),
+}
+SHARE: Final = st.fixed_dictionaries({"share_id": WORD})
+EVENTS: Final[dict[str, tuple[type[Event], st.SearchStrategy[dict[str, Any]]]]] = {
+    "tiktok.ping": (Ping, st.fixed_dictionaries({"reason": captions(30)})),
+    "authorization.removed": (
+        AuthorizationRemoved,
+        st.fixed_dictionaries({"reason": st.sampled_from(sorted(REMOVAL_REASONS))}),
+    ),
+    "post.publish.failed": (PostFailed, st.fixed_dictionaries({**POST, "reason": st.sampled_from(REASONS)})),
+    "post.publish.complete": (PostComplete, st.fixed_dictionaries(POST)),
+    "post.publish.inbox_delivered": (DraftDelivered, st.fixed_dictionaries(POST)),
+    "post.publish.publicly_available": (PostPublic, st.fixed_dictionaries({**POST, "post_id": POST_IDS})),
+    "post.publish.no_longer_publicaly_available": (
+        PostNoLongerPublic,
+        st.fixed_dictionaries({**POST, "post_id": POST_IDS}),
+    ),
+    "video.upload.failed": (VideoKitEvent, SHARE),
+    "video.publish.completed": (VideoKitEvent, SHARE),
+    "portability.download.ready": (DownloadReady, st.fixed_dictionaries({"request_id": st.integers(1, 2**63 - 1)})),
+    "somebody.did.something": (UnknownEvent, st.dictionaries(NAME, captions(20), max_size=3)),
+}
+"""Each event's name, its class, and what comes with it. Source: developers.tiktok.com/doc/webhooks-events."""

@@ -10,6 +10,8 @@ RFC 9649 (WebP).
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from attrs import evolve
+
 from tiktok_core.domain.media import HEAD_LENGTH, PictureFacts, picture_kind
 from tiktok_core.errors import Problem
 
@@ -101,30 +103,39 @@ def picture_facts(size: int, read: Read) -> PictureFacts:
         read: returns `length` bytes from `start`, or fewer where the file ends.
     """
     head = read(0, HEAD_LENGTH)
-    kind = picture_kind(head)
-    measure = {"a JPEG picture": _jpeg_pixels, "a WebP picture": _webp_pixels}.get(kind)
-    width, height = (measure(read) if measure else None) or (0, 0)
-    if not (width and height):  # A side of 0 is told elsewhere, or not at all.
-        return PictureFacts(size=size, kind=kind)
-    return PictureFacts(size=size, kind=kind, width=width, height=height)
+    found = PictureFacts(size=size, kind=picture_kind(head))
+    if found.kind == "a JPEG picture":
+        pixels, is_cut = _jpeg_pixels(size, read)
+        found = evolve(found, is_cut=is_cut)
+    elif found.kind == "a WebP picture":
+        # One more: a padding byte may be missing where nobody needs it.
+        pixels = _webp_pixels(read)
+        found = evolve(found, is_cut=int.from_bytes(head[4:8], "little") + 8 > size + 1)
+    else:
+        return found
+    # A side of 0 is told elsewhere, or not at all.
+    return evolve(found, width=pixels[0], height=pixels[1]) if pixels and all(pixels) else found
 
 
-def _jpeg_pixels(read: Read) -> tuple[int, int] | None:
+def _jpeg_pixels(size: int, read: Read) -> tuple[tuple[int, int] | None, bool]:
+    """Return the pixels of a JPEG, and whether the file ends before it has told them."""
     position = 2
     for _ in range(MOST_STEPS):
         head = read(position, 9)
-        if len(head) < 9 or head[0] != 0xFF or head[1] in SCANS:
-            return None
+        if len(head) < 9:
+            return None, position + 9 > size
+        if head[0] != 0xFF or head[1] in SCANS:
+            return None, False
         marker = head[1]
         if marker == 0xFF:  # A filling byte.
             position += 1
         elif marker in STANDALONE:
             position += 2
         elif marker in FRAMES:
-            return int.from_bytes(head[7:9]), int.from_bytes(head[5:7])
+            return (int.from_bytes(head[7:9]), int.from_bytes(head[5:7])), False
         else:
             position += 2 + int.from_bytes(head[2:4])
-    return None
+    return None, False
 
 
 def _webp_pixels(read: Read) -> tuple[int, int] | None:

@@ -39,6 +39,7 @@ REMOVAL_REASONS: Final[Mapping[int, str]] = {
     4: "the person's account was banned",
     5: "the developer revoked it",
 }
+"""Why an account's tokens are dead, by the number of `AuthorizationRemoved`."""
 
 
 @frozen(kw_only=True)
@@ -49,9 +50,11 @@ class Event:
         name: the event, in TikTok's spelling.
         client_key: the app that it is for.
         open_id: the account that it is about; empty where TikTok names none.
-        created_at: when it happened (UTC).
+        created_at: when it happened (UTC); when it was signed, where TikTok gives no time.
         signed_at: when this delivery was signed (UTC); whether a repeated delivery is signed anew is unknown.
-        content: all that came with it, as it came.
+        content: all that came with it, as it came: a mapping for each documented event, and for others whatever it was,
+            which is its text where that is no JSON.
+        create_time: TikTok's own figure for `created_at`; None where it gave none.
     """
 
     name: str
@@ -59,12 +62,16 @@ class Event:
     open_id: str
     created_at: datetime
     signed_at: datetime
-    content: Mapping[str, Any] = field(repr=False)
+    content: Any = field(repr=False)
+    create_time: Any = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
-        """A word that is the same for each delivery of one event: keep it, and a repeated event is recognised."""
-        said = (self.name, self.client_key, self.open_id, self.created_at.isoformat(), self.content)
+        """A word that is the same for each delivery of one event: keep it, and a repeated event is recognised.
+
+        It is a digest of all that was said of the event, and of nothing that was said of the delivery.
+        """
+        said = (self.name, self.client_key, self.open_id, self.create_time, self.content)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -141,9 +141,11 @@ class ExportForm:
 
     @property
     def privacy_options(self) -> tuple[Control, ...]:
-        """The levels to choose from, none of them beforehand; "only me" is greyed out beside branded content."""
-        known = [level for level in self.creator.privacy_level_options if level in list(PrivacyLevel)]
-        return tuple(self._privacy_option(level) for level in known)
+        """The creator's levels to choose from, none of them beforehand; "only me" is greyed out beside branded content.
+
+        A page that words the documented ones shows another one, which TikTok may add, as it is spelled.
+        """
+        return tuple(self._privacy_option(level) for level in self.creator.privacy_level_options)
 
     @property
     def interactions(self) -> tuple[Control, ...]:
@@ -212,7 +214,10 @@ class ExportForm:
         """
         post = evolve(self._as_video, video_cover_timestamp_ms=video_cover_timestamp_ms)
         wrong = () if not self.is_photo else (Problem("is_photo", "the page was made for photos"),)
-        refuse(InvalidPost, dict.fromkeys((*wrong, *self.problems, *video_problems(post))))
+        refuse(
+            InvalidPost,
+            dict.fromkeys((*wrong, *self.problems, *video_problems(post, self.creator.privacy_level_options))),
+        )
         return post
 
     def photo_post(
@@ -247,7 +252,10 @@ class ExportForm:
             is_aigc=self.is_aigc,
         )
         wrong = () if self.is_photo else (Problem("is_photo", "the page was made for a video"),)
-        refuse(InvalidPost, dict.fromkeys((*wrong, *self.problems, *photo_problems(post))))
+        refuse(
+            InvalidPost,
+            dict.fromkeys((*wrong, *self.problems, *photo_problems(post, self.creator.privacy_level_options))),
+        )
         return post
 
     def _privacy_option(self, level: str) -> Control:
@@ -280,7 +288,7 @@ class ExportForm:
     def _problems(self) -> Iterator[Problem]:
         post = self._as_video
         yield from text_problems("title", self.title, PHOTO_TITLE if self.is_photo else VIDEO_TITLE)
-        yield from privacy_problems(post)
+        yield from privacy_problems(post, self.creator.privacy_level_options)
         if self.privacy_level is not None:
             yield from creator_problems(post, self.creator)
         for one in self.interactions:

@@ -164,7 +164,7 @@ class FoundPost:
 
     Attributes:
         id: the public post.
-        share_url: its page; None where the scopes do not open it.
+        share_url: its page, as the list of videos has it or under the creator's handle; None where the scopes open neither.
         embed_link: shows it alone.
         is_certain: TikTok named it as this post; otherwise caption and time fit, and more than one may.
     """

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from attrs import frozen
 
@@ -159,12 +159,14 @@ class PictureFacts:
         kind: what it is, in words, by its first bytes; empty where they say nothing.
         width: pixels; None where it could not be read.
         height: pixels; None where it could not be read.
+        is_cut: whether its own layout promises more than there is.
     """
 
     size: int
     kind: str
     width: int | None = None
     height: int | None = None
+    is_cut: bool = False
 
 
 def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None) -> Iterator[Problem]:
@@ -200,6 +202,8 @@ def picture_problems(field: str, facts: PictureFacts) -> Iterator[Problem]:
     """Yield why TikTok would refuse a picture, and with it the whole post: each figure, with its limit."""
     if facts.kind not in PICTURES:
         yield Problem(field, f"the file is {facts.kind or 'no picture that is known'}; TikTok takes JPEG and WebP")
+    if facts.is_cut:
+        yield Problem(field, f"the file is cut off: it has {facts.size:,} bytes, and its own layout promises more")
     if facts.size > LARGEST_PICTURE:
         yield Problem(field, f"the file has {facts.size:,} bytes; TikTok takes at most 20 MB ({LARGEST_PICTURE:,})")
     sides = _sides(facts)
@@ -294,9 +298,14 @@ def property_problem(one: str) -> str | None:
 
 def _covers(one: str, url: str) -> bool:
     if "://" in one:
-        return _settled(url).startswith(_settled(one))
+        # A server may leave the folder that the letters name: what it gives then has to lie there, too.
+        return all(_settled(spelling).startswith(_settled(one)) for spelling in (url, _without_dots(url)))
     host, domain = _host(urlsplit(url)), _host(urlsplit(f"https://{one}/"))
     return host == domain or host.endswith(f".{domain}")
+
+
+def _without_dots(url: str) -> str:
+    return urljoin(url, re.sub("%2e", ".", urlsplit(url).path, flags=re.IGNORECASE))
 
 
 def _settled(url: str) -> str:

@@ -4,7 +4,7 @@ Sources: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -u
 /doc/content-sharing-guidelines.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -19,6 +19,7 @@ __all__ = [
     "PhotoPost",
     "VideoPost",
     "creator_problems",
+    "is_documented",
     "photo_field",
     "photo_problems",
     "privacy_problems",
@@ -92,20 +93,30 @@ class PhotoPost:
     draft: bool = False
 
 
-def video_problems(post: VideoPost) -> Iterator[Problem]:
-    """Yield everything that is wrong with a video post before the creator is asked."""
+def video_problems(post: VideoPost, options: Iterable[str] = ()) -> Iterator[Problem]:
+    """Yield everything that is wrong with a video post before the creator is asked.
+
+    Args:
+        post: the settings.
+        options: levels that are known to exist beside the documented ones, as a creator's are.
+    """
     yield from text_problems("title", post.title, VIDEO_TITLE)
-    yield from privacy_problems(post)
+    yield from privacy_problems(post, options)
     cover = post.video_cover_timestamp_ms
     if cover is not None and not 0 <= cover <= INT32:
         yield Problem("video_cover_timestamp_ms", f"is a time in ms from 0 to {INT32}, not {cover}")
 
 
-def photo_problems(post: PhotoPost) -> Iterator[Problem]:
-    """Yield everything that is wrong with a photo post before the creator is asked."""
+def photo_problems(post: PhotoPost, options: Iterable[str] = ()) -> Iterator[Problem]:
+    """Yield everything that is wrong with a photo post before the creator is asked.
+
+    Args:
+        post: the settings.
+        options: as for `video_problems`.
+    """
     yield from text_problems("title", post.title, PHOTO_TITLE)
     yield from text_problems("description", post.description, PHOTO_DESCRIPTION)
-    yield from privacy_problems(post)
+    yield from privacy_problems(post, options)
     count = len(post.photo_images)
     if not 1 <= count <= MOST_PHOTOS:
         yield Problem("photo_images", f"TikTok takes 1 to {MOST_PHOTOS} photos, not {count}")
@@ -132,13 +143,23 @@ def creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo) -> Itera
         )
 
 
-def privacy_problems(post: VideoPost | PhotoPost) -> Iterator[Problem]:
-    """Yield what is wrong with who may watch a post, before the creator is asked."""
+def is_documented(level: str | None) -> bool:
+    """Whether a level is one of those that TikTok documents, or none; it may add others."""
+    return level is None or level in list(PrivacyLevel)
+
+
+def privacy_problems(post: VideoPost | PhotoPost, options: Iterable[str] = ()) -> Iterator[Problem]:
+    """Yield what is wrong with who may watch a post, before the creator is asked.
+
+    Args:
+        post: the settings.
+        options: as for `video_problems`.
+    """
     level = post.privacy_level
     if level is None:
         if not post.draft:
             yield Problem("privacy_level", f"is required for a direct post: one of {_listed(list(PrivacyLevel))}")
-    elif level not in list(PrivacyLevel):
+    elif not is_documented(level) and level not in options:
         yield Problem("privacy_level", f"{level!r} is none of {_listed(list(PrivacyLevel))}")
     elif level == PrivacyLevel.SELF_ONLY and post.brand_content_toggle and not post.draft:
         yield Problem("brand_content_toggle", "branded content visibility cannot be set to private (SELF_ONLY)")

@@ -6,7 +6,7 @@ Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status
 from enum import StrEnum
 from typing import Final, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.tokens import Secret
@@ -117,12 +117,21 @@ class Progress:
 def follow(known: Publication | None, told: Publication) -> Publication:
     """Return which of two tidings of one post to believe, the older being `known`.
 
-    A final word is not taken back by an unfinished one, which a lagging server may still give; a late failure and a
-    draft that was posted do replace it.
+    What is further is not taken back by what is less far, which a lagging server may still give; a late failure and a
+    draft that was posted do replace it. An id is not taken back by tidings that name none.
     """
-    if known is not None and known.is_final and not told.is_final:
+    if known is None:
+        return told
+    if _distance(told) < _distance(known):
         return known
-    return told
+    return told if told.post_ids else evolve(told, post_ids=known.post_ids)
+
+
+def _distance(publication: Publication) -> int:
+    """Return how far a post is: under way, before its creator, at one of its two ends."""
+    return (publication.status in FINAL) + (
+        publication.status in {PublishStatus.PUBLISH_COMPLETE, PublishStatus.FAILED}
+    )
 
 
 def poll_pause(elapsed: float) -> float:

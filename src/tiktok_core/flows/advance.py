@@ -5,13 +5,15 @@ Calling this twice, from two processes, is safe, and so is never calling it agai
 
 from collections.abc import Callable
 
-from tiktok_core.domain.journal import Record, Stage, told
+from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.publishing import follow, poll_pause
+from tiktok_core.errors import LeaseLost
 from tiktok_core.flows.begin import after_lost_init, begin
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import publish_status
 from tiktok_core.flows.handover import hand_over
-from tiktok_core.flows.hold import LEASE_WAIT, Hold, Progressed, outcome_unknown, save, take
+from tiktok_core.flows.hold import LEASE_WAIT, Hold, Progressed, outcome_unknown, take
+from tiktok_core.flows.learn import learn
 from tiktok_core.flows.upload import Film
 
 __all__ = ["advance"]
@@ -61,8 +63,11 @@ async def advance(
 
 async def _poll(context: Context, hold: Hold) -> Progressed:
     record = hold.record
-    publication = follow(record.last, await publish_status(context, record.account, record.publish_id or ""))
-    now = context.clock.now()
-    record = record if publication == record.last else await save(context, hold, told(record, now, publication))
-    elapsed = (now - (record.handed_at or record.created_at)).total_seconds()
+    publication = await publish_status(context, record.account, record.publish_id or "")
+    # An event may have told more while the question was under way.
+    learned = await learn(context, record, lambda found: follow(found.last, publication))
+    if learned is None:
+        raise LeaseLost(record.key)
+    record = learned
+    elapsed = (context.clock.now() - (record.handed_at or record.created_at)).total_seconds()
     return Progressed(record=record, again_in=None if record.is_ended else poll_pause(elapsed))

@@ -1,26 +1,32 @@
 """Finding what a post has become in public: by the id that TikTok names, or else by its caption and its time.
 
-The id may come long after the post is done, and for private posts it never comes.
+The id may come long after the post is done, and for private posts it never comes. It is waited for first: what looks alike
+is taken for the post only where no id came, and never where it is known to be another one.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Final
 
+from attrs import define
+
 from tiktok_core.domain.app import Scope
-from tiktok_core.domain.journal import Record, record_name
-from tiktok_core.domain.library import CAPTION_SHOWN, FoundPost, Video
-from tiktok_core.domain.publishing import poll_pause
+from tiktok_core.domain.finding import caption, found_post, has_photos, is_alike, is_listed, is_private, post_times
+from tiktok_core.domain.journal import Record, Stage, record_name
+from tiktok_core.domain.library import FoundPost
+from tiktok_core.domain.publishing import Publication, follow, poll_pause
+from tiktok_core.errors import ApiError, RateLimited, TikTokError
 from tiktok_core.flows.access import usable_tokens
-from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.follow import publish_status
-from tiktok_core.flows.library import AsyncVideos, query_videos
+from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.follow import MISSES, PASSING, publish_status
+from tiktok_core.flows.learn import journaled, learn
+from tiktok_core.flows.library import AsyncVideos, query_videos, user_info
+from tiktok_core.flows.publish import creator_info
 from tiktok_core.flows.watch import Watch
 
 __all__ = ["find_post"]
 
-SLACK: Final = timedelta(minutes=2)
-"""By how much two clocks may differ."""
-EMBED: Final = "https://www.tiktok.com/embed/v2/"
+UNKNOWN_ID: Final = "invalid_publish_id"
+"""TikTok's word for a publish id that it does not know, or no longer."""
 FIELDS: Final = ("id", "create_time", "title", "video_description", "share_url", "embed_link")
 
 
@@ -33,60 +39,164 @@ async def find_post(context: Context, account: str, name: str, *, wait: bool) ->
         name: its key in the journal, or its publish id.
         wait: ask again until it is found or patience has ended.
     """
-    watch = Watch(context.clock)
+    search, watch = _Search(context, account, name, is_patient=wait), Watch(context.clock)
     while True:
-        found = await _found(context, account, name)
+        found = await search.named()
         waited = watch.look(most=context.patience.deadline)
-        pause = poll_pause(waited)
-        if found or not wait or waited + pause > context.follow_for:
+        pause = max(poll_pause(waited), search.pause)
+        is_over = not search.is_patient or waited + pause > context.follow_for
+        if not found and (is_over or not search.publish_id):
+            found = await search.alike()
+        if found or is_over:
             return found
         await context.clock.sleep(pause)
         watch.slept(pause)
 
 
-async def _found(context: Context, account: str, name: str) -> tuple[FoundPost, ...]:
-    record = await _record(context, account, name)
-    publish_id = name if record is None else record.publish_id
-    known = None if publish_id is None else await publish_status(context, account, publish_id)
-    may_list = (await usable_tokens(context, account)).allows(Scope.VIDEO_LIST)
-    if known is not None and known.post_ids:
-        ids = [str(post_id) for post_id in known.post_ids]
-        videos = await query_videos(context, account, ids, FIELDS) if may_list else ()
-        pages = {video.id: video for video in videos}
-        return tuple(_by_id(post_id, pages.get(post_id)) for post_id in ids)
-    if record is None or not may_list:
+@define
+class _Search:
+    """What is known of a post by now.
+
+    Attributes:
+        context: what to work with.
+        account: whose post it is.
+        name: as it was asked for.
+        is_patient: whether to ask again; no longer once that cannot help.
+        publish_id: what TikTok can be asked for; empty where it cannot.
+        record: the post in the journal; None where it has none.
+        pause: seconds for which TikTok wants to be left alone.
+    """
+
+    context: Context
+    account: str
+    name: str
+    is_patient: bool
+    publish_id: str = ""
+    record: Record | None = None
+    pause: float = 0.0
+    _misses: int = 0
+    _is_unknown: bool = False
+    _has_failed: bool = False
+
+    async def named(self) -> tuple[FoundPost, ...]:
+        """Return what TikTok names, now or to the journal before."""
+        self.record = await self._recorded()
+        if self.record is None:
+            known, self.publish_id = None, self.name
+        else:
+            known, self.publish_id = self.record.last, self.record.publish_id or ""
+            self._has_failed = self.record.stage in {Stage.FAILED, Stage.ABANDONED}
+            # Its creator may have shown it to everybody since, so it is asked for, but nobody waits for that.
+            self.is_patient &= not is_private(self.record)
+        if self._is_unknown or self._has_failed:
+            self.publish_id = ""
+        if self.publish_id:
+            known = await self._asked(known)
+        self._has_failed |= known is not None and known.is_failed
+        self.is_patient &= not self._has_failed
+        return () if known is None else await _shown(self.context, self.account, known, self.record)
+
+    async def alike(self) -> tuple[FoundPost, ...]:
+        """Return the videos that have the post's caption and a time of its: one is likely, of several nobody can say."""
+        record = self.record
+        if self._has_failed or record is None or not is_listed(record):
+            return ()
+        if not (await usable_tokens(self.context, self.account)).allows(Scope.VIDEO_LIST):
+            return ()
+        first, last = post_times(record)
+        found = []
+        async for video in AsyncVideos(self.context, self.account, int(last.timestamp() * 1000) + 1, FIELDS):
+            if video.create_time is not None and video.create_time < first.timestamp():
+                break
+            if is_alike(record, video):
+                found.append(video)
+        others = await self._others(record) if found else frozenset()
+        return tuple(
+            found_post(video.id, video, handle="", photos=False, is_certain=False)
+            for video in found
+            if video.id and video.id not in others
+        )
+
+    async def _recorded(self) -> Record | None:
+        journal = self.context.journal
+        if self.record is not None:
+            return await journal.load(self.record.name) or self.record
+        mine = record_name(self.context.app.client_key, self.account, "")
+        return await journal.load(mine + self.name) or await journaled(self.context, self.account, self.name)
+
+    async def _asked(self, known: Publication | None) -> Publication | None:
+        """Ask how the post is doing, and write it down; what was known stands where there is no answer."""
+        try:
+            told = await publish_status(self.context, self.account, self.publish_id)
+        except PASSING as error:
+            self._pass_over(error, known)
+            return known
+        except ApiError as error:
+            if error.code != UNKNOWN_ID or self.record is None:
+                raise
+            self._is_unknown, self.publish_id = True, ""
+            return known
+        self._misses, self.pause = 0, 0.0
+        if self.record is None or self.record.stage is Stage.UPLOADING:
+            return told
+        learned = await learn(self.context, self.record, lambda found: follow(found.last, told))
+        return told if learned is None else learned.last
+
+    def _pass_over(self, error: TikTokError, known: Publication | None) -> None:
+        self._misses += 1
+        self.pause = error.retry_after if isinstance(error, RateLimited) else 0.0
+        names_it = known is not None and known.post_ids
+        if not names_it and (self._misses >= MISSES or not self.is_patient):
+            raise error
+
+    async def _others(self, record: Record) -> frozenset[str]:
+        """Return the ids of the account's other posts: as the journal knows them or, of those alike, as TikTok tells now."""
+        ids: set[int] = set()
+        first, last = post_times(record)
+        for other in await self.context.journal.records(record_name(record.app, record.account, "")):
+            if other.name == record.name:
+                continue
+            named: Sequence[int] = other.last.post_ids if other.last is not None else ()
+            earliest, latest = post_times(other)
+            may_be_it = is_listed(other) and caption(other) == caption(record) and earliest <= last and first <= latest
+            if may_be_it and other.publish_id and not named:
+                named = await self._ids_of(other.publish_id)
+            ids.update(named)
+        return frozenset(str(post_id) for post_id in ids)
+
+    async def _ids_of(self, publish_id: str) -> Sequence[int]:
+        try:
+            return (await publish_status(self.context, self.account, publish_id)).post_ids
+        except (*PASSING, ApiError):
+            return ()
+
+
+async def _shown(context: Context, account: str, known: Publication, record: Record | None) -> tuple[FoundPost, ...]:
+    """Return the posts that TikTok named, each with its page: that of the list of videos, or one under the handle."""
+    ids = [str(post_id) for post_id in known.post_ids]
+    if not ids:
         return ()
-    return await _alike(context, account, record)
+    photos, videos = has_photos(record, known.publish_id), {}
+    may_list = (await usable_tokens(context, account)).allows(Scope.VIDEO_LIST)
+    if may_list and not photos:
+        try:
+            videos = {video.id: video for video in await query_videos(context, account, ids, FIELDS)}
+        except TikTokError as error:
+            # The post is found, whether or not its page can be had from there.
+            log.debug("The videos cannot be asked for: %s", error)
+    lacks_page = any(post_id not in videos for post_id in ids)
+    handle = await _handle(context, account) if lacks_page else ""
+    return tuple(found_post(post_id, videos.get(post_id), handle=handle, photos=photos) for post_id in ids)
 
 
-async def _record(context: Context, account: str, name: str) -> Record | None:
-    mine = record_name(context.app.client_key, account, "")
-    record = await context.journal.load(mine + name)
-    if record is not None:
-        return record
-    return next((one for one in await context.journal.records(mine) if one.publish_id == name), None)
-
-
-async def _alike(context: Context, account: str, record: Record) -> tuple[FoundPost, ...]:
-    """Return the videos that have the post's caption and came after it: one is likely, of several nobody can say."""
-    caption = record.wish.post.title[:CAPTION_SHOWN].strip()
-    since = ((record.init_at or record.created_at) - SLACK).timestamp()
-    found = []
-    async for video in AsyncVideos(context, account, None, FIELDS):
-        if video.create_time is not None and video.create_time < since:
-            break
-        shown = (video.title or video.video_description or "").strip()
-        if caption and shown == caption and video.id:
-            found.append(
-                FoundPost(id=video.id, share_url=video.share_url, embed_link=_embed(video.id, video), is_certain=False)
-            )
-    return tuple(found)
-
-
-def _by_id(post_id: str, video: Video | None) -> FoundPost:
-    share_url = video.share_url if video else None
-    return FoundPost(id=post_id, share_url=share_url, embed_link=_embed(post_id, video), is_certain=True)
-
-
-def _embed(post_id: str, video: Video | None) -> str:
-    return (video.embed_link if video else None) or f"{EMBED}{post_id}"
+async def _handle(context: Context, account: str) -> str:
+    """Return the creator's handle, as the profile or the creator info tells it; empty where the scopes open neither."""
+    tokens = await usable_tokens(context, account)
+    try:
+        if tokens.allows(Scope.USER_INFO_PROFILE):
+            return (await user_info(context, account, ["username"])).username or ""
+        if tokens.allows(Scope.VIDEO_PUBLISH):
+            return (await creator_info(context, account)).creator_username
+    except TikTokError as error:
+        log.debug("The handle cannot be asked for: %s", error)
+    return ""

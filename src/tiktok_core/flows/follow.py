@@ -3,12 +3,15 @@
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Publication, check_publish_id, follow, poll_pause
 from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import PublishFailed, RateLimited, ServerError, StillProcessing, TikTokError, TransportError
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.learn import journaled
 from tiktok_core.flows.watch import Watch
 from tiktok_core.wire.envelope import open_envelope
 from tiktok_core.wire.publishing import cancel_request, read_publication, status_request
@@ -42,19 +45,31 @@ async def cancel(context: Context, account: str, publish_id: str) -> Publication
 
 
 async def wait(context: Context, account: str, publish_id: str) -> Publication:
-    """Ask again and again until the post has ended.
+    """Ask at least once, and again and again until the post has ended or the journal knows that it has.
+
+    An event may have told the journal; and what was complete may have been taken back since, so that is asked for, too.
 
     Raises:
         PublishFailed: TikTok gave the post up.
         StillProcessing: patience, or the network, ended first.
+        StoreError: the journal cannot be read.
     """
+    check_publish_id(publish_id)
     watch, known, misses, pause = Watch(context.clock), None, 0, 0.0
+    record = await journaled(context, account, publish_id)
     while watch.look(most=context.patience.deadline) + pause <= context.follow_for:
         await context.clock.sleep(pause)
         pause = poll_pause(watch.slept(pause))
+        record = record and await context.journal.load(record.name)
+        if record is not None and record.publish_id == publish_id and record.last is not None:
+            was_asked, known = known is not None, follow(known, record.shown)
+            if was_asked and known.is_final:
+                return finished(known)
         try:
             known = follow(known, await publish_status(context, account, publish_id))
         except PASSING as error:
+            if known is not None and known.is_final:
+                return finished(known)
             misses += 1
             if misses < MISSES:
                 pause = max(pause, error.retry_after) if isinstance(error, RateLimited) else pause
@@ -64,7 +79,7 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
             raise still(known, watch.seconds, error) from error
         misses = 0
         if known.is_final:
-            return finished(known)
+            return finished(known if record is None else evolve(known, key=record.key))
     raise still(known or Publication(publish_id=publish_id, status="not known"), watch.seconds)
 
 

@@ -5,6 +5,8 @@ What belongs here: what is read, and in which order. What TikTok takes is told b
 
 from collections.abc import Iterable, Sequence
 
+from attrs import evolve
+
 from tiktok_core.domain.chunks import size_problem
 from tiktok_core.domain.containers import layout_problems, picture_facts
 from tiktok_core.domain.creator import CreatorInfo
@@ -62,7 +64,10 @@ async def look_at_picture_url(context: Context, field: str, url: str) -> Sequenc
     pulled, problems = await _pulled(context, field, url, is_picture=True)
     if pulled is None:
         return problems
-    return (*problems, *_judged(field, picture_facts(pulled.size or len(pulled.head), pulled.read)))
+    facts = picture_facts(pulled.size or len(pulled.head), pulled.read)
+    # Without a length nobody knows whether the bytes that came are all of them.
+    known = facts if pulled.size else evolve(facts, is_cut=False)
+    return (*problems, *_judged(field, known))
 
 
 def _judged(field: str, facts: PictureFacts) -> Sequence[Problem]:

@@ -3,14 +3,16 @@
 A post is a loop over `advance`; so is going on with one after a crash, in another process.
 """
 
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Record, Stage, record_name, settled
 from tiktok_core.domain.pacing import Quota
-from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
-from tiktok_core.errors import InvalidInput, LeaseLost, Problem
+from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.hold import let_go, save, take
@@ -21,11 +23,35 @@ from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
 __all__ = ["creator_info", "one_step", "post_photos", "post_video", "posts", "resume", "settle", "unfinished"]
 
+T = TypeVar("T")
+
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:
     """Ask what this creator may post now."""
     ask = partial(creator_info_request, context.endpoints)
     return await authorized(context, account, ask, read_creator_info, quota=Quota.CREATOR_INFO)
+
+
+async def _wished(
+    context: Context,
+    account: str,
+    post: VideoPost | PhotoPost,
+    make: Callable[[CreatorInfo | None], Awaitable[T]],
+) -> T:
+    """Return what `make` makes of the post; where nothing is wrong but an unknown level, after a look at the creator's.
+
+    TikTok may have added it, or it is misspelt: only the creator's own list can tell.
+    """
+    try:
+        return await make(None)
+    except InvalidPost as error:
+        if is_documented(post.privacy_level) or any(problem.field != "privacy_level" for problem in error.problems):
+            raise
+        try:
+            creator = await creator_info(context, account)
+        except TikTokError:
+            raise error from None
+    return await make(creator)
 
 
 async def post_video(
@@ -40,7 +66,9 @@ async def post_video(
     until_final: bool,
 ) -> Publication:
     """Post a video from a file, a source, or a URL that TikTok pulls."""
-    wish, film = await video_wish(context, video, post, chunk_size)
+    wish, film = await _wished(
+        context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
+    )
     record = await enter(context, account, wish, key)
     # A file that was opened here is closed until its turn comes: many posts may wait for theirs.
     given = film if film is not None and film.source is video else None
@@ -58,7 +86,8 @@ async def post_photos(
     until_final: bool,
 ) -> Publication:
     """Post photos that TikTok pulls from URLs."""
-    record = await enter(context, account, await photo_wish(context, post), key)
+    wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
+    record = await enter(context, account, wish, key)
     return await Run(context, record, None, on_progress).to_its_end(until_final=until_final)
 
 

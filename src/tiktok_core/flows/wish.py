@@ -26,7 +26,7 @@ from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at
 from tiktok_core.flows.upload import Film
 from tiktok_core.ports import HasPath, Source
 
-__all__ = ["enter", "known", "open_film", "photo_wish", "video_wish"]
+__all__ = ["enter", "known", "open_film", "photo_wish", "usually_cut", "video_wish"]
 
 LONGEST_KEY: Final = 200
 
@@ -46,7 +46,7 @@ async def video_wish(
         InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
     """
     url = video if isinstance(video, str) and is_url(video) else None
-    problems = [*video_problems(post), *_creator_problems(post, creator)]
+    problems = [*video_problems(post, _options(creator)), *_creator_problems(post, creator)]
     film = None
     if url is None:
         try:
@@ -87,7 +87,7 @@ async def photo_wish(
     Raises:
         InvalidPost: every problem at once.
     """
-    problems = [*photo_problems(post), *_creator_problems(post, creator)]
+    problems = [*photo_problems(post, _options(creator)), *_creator_problems(post, creator)]
     for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
         problems.extend(await _pull_problems(context, photo_field(index), url, look_at_picture_url if fetch else None))
     if files and len(files) != len(post.photo_images):
@@ -116,6 +116,10 @@ def _file_problems(context: Context, field: str, file: str | HasPath | Source) -
         return
     for problem in look_at_picture(field, source):
         yield Problem(field, f"{name}: {problem.message}" if name else problem.message)
+
+
+def _options(creator: CreatorInfo | None) -> Sequence[str]:
+    return () if creator is None else creator.privacy_level_options
 
 
 def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) -> Iterator[Problem]:
@@ -153,7 +157,7 @@ def _opened(context: Context, video: str | HasPath | Source) -> tuple[Source, st
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
 
 
-async def _usually_cut(context: Context, wish: Wish) -> Wish:
+async def usually_cut(context: Context, wish: Wish) -> Wish:
     """Return the wish with its file cut as planned or, if nobody chose a size, as TikTok has wanted it of late."""
     if wish.plan is None or wish.is_cut_chosen or wish.plan.total_chunk_count == 1:
         return wish
@@ -176,7 +180,7 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
     key = _checked(key) if key is not None else context.entropy(12).hex()
     record = await context.journal.load(record_name(context.app.client_key, account, key))
     if record is None or record.stage is Stage.ABANDONED:
-        wish = await _usually_cut(context, wish)
+        wish = await usually_cut(context, wish)
         app = context.app.client_key
         fresh = Record(key=key, app=app, account=account, wish=wish, created_at=now, updated_at=now, plan=wish.plan)
         record = await _entered(context, fresh)

@@ -9,7 +9,8 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final
 
 from tiktok_core.domain.app import App
@@ -26,7 +27,7 @@ from tiktok_core.domain.events import (
     UnknownEvent,
     VideoKitEvent,
 )
-from tiktok_core.errors import StaleWebhook, WebhookRejected
+from tiktok_core.errors import InvalidInput, Problem, StaleWebhook, WebhookRejected
 
 __all__ = ["SIGNATURE_HEADER", "TOLERANCE", "verify_webhook"]
 
@@ -55,8 +56,12 @@ def verify_webhook(
     Raises:
         WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
         StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
+        InvalidInput: the tolerance is no length of time.
         TypeError: the body is not bytes.
     """
+    if not 0 <= tolerance < inf:
+        # Not a number fails every comparison, and would let everything pass.
+        raise InvalidInput((Problem("tolerance", f"is a number of seconds, not {tolerance}"),))
     if not isinstance(body, bytes):
         raise TypeError("the body has to be the bytes that came: decoding and encoding may change them")
     if len(body) > LONGEST:
@@ -68,10 +73,11 @@ def verify_webhook(
         raise WebhookRejected("its signature is not TikTok's for this app and these bytes")
     signed_at = _moment(int(seconds)) or LATEST
     event = _event(app, body, signed_at)
-    if signed_at - now > timedelta(seconds=tolerance):
+    age = (now - signed_at).total_seconds()
+    if -age > tolerance:
         raise WebhookRejected("it is signed for a time that has not come; is this machine's clock right?")
-    if now - signed_at > timedelta(seconds=tolerance):
-        raise StaleWebhook(f"it was signed {(now - signed_at).total_seconds():.0f} s ago", event)
+    if age > tolerance:
+        raise StaleWebhook(f"it was signed {age:.0f} s ago", event)
     return event
 
 
@@ -93,23 +99,22 @@ def _event(app: App, body: bytes, signed_at: datetime) -> Event:
     client_key = document.get("client_key")
     if client_key != app.client_key:
         raise WebhookRejected("it is for another app")
-    content = document.get("content")
-    if isinstance(content, str):
-        content = _object(content.encode("utf-8", "surrogatepass"))
-    known = content if isinstance(content, dict) else None
-    name = _text(document.get("event"))
+    content, name = _content(document.get("content")), _text(document.get("event"))
     envelope: dict[str, Any] = {
         "name": name,
         "client_key": app.client_key,
         "open_id": _text(document.get("user_openid")),
         "created_at": _moment(document.get("create_time")) or signed_at,
         "signed_at": signed_at,
-        "content": {} if known is None else known,
+        "content": content,
+        "create_time": document.get("create_time"),
     }
     try:
-        return EVENTS[name](envelope, known or {})
+        if isinstance(content, dict):
+            return EVENTS[name](envelope, content)
     except (KeyError, ValueError, TypeError):
-        return UnknownEvent(**envelope)
+        pass
+    return UnknownEvent(**envelope)
 
 
 def _object(text: bytes) -> dict[str, Any] | None:
@@ -118,6 +123,16 @@ def _object(text: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _content(said: Any) -> Any:
+    """Return the JSON within the JSON; what is none is kept as it came, for whoever knows more of it."""
+    if said is None:
+        return {}
+    try:
+        return json.loads(said) if isinstance(said, str) else said
+    except (ValueError, RecursionError):
+        return said
 
 
 def _moment(number: object) -> datetime | None:

@@ -15,6 +15,7 @@ import pytest
 __all__ = ["Contract", "Run"]
 
 Run: TypeAlias = Callable[[Any], Any]
+"""Returns what a call of either world gave, awaited where there is something to await."""
 
 
 class Contract:

@@ -101,6 +101,16 @@ class JournalMachine(RuleBasedStateMachine):
             assert number is not None
             assert held is None or held.number != number or held.may_be_forgotten
 
+    @rule(key=KEYS, is_seen=st.booleans(), stage=st.sampled_from(Stage), url=URLS)
+    def replace(self, key: str, is_seen: bool, stage: Stage, url: Secret | None) -> None:
+        """Replace what is there, or what is not."""
+        there = self.records.get(key)
+        seen = there if is_seen and there is not None else evolve(self.named(key), offset=-1)
+        record = evolve(seen, stage=stage, upload_url=url, updated_at=self.now)
+        assert self.run(self.journal.replace(record, seen=seen)) is (seen == there)
+        if seen == there:
+            self.records[key] = record
+
     @rule(ago=SECONDS)
     def forget(self, ago: int) -> None:
         """Forget what ended before a time; a lease that had run out by then may be forgotten with it."""

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import pytest
@@ -30,7 +31,9 @@ from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal
 __all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
 
 AnyJournal: TypeAlias = Journal | AsyncJournal
+"""A journal of either world."""
 OpenJournal: TypeAlias = Callable[[], AnyJournal]
+"""Opens the same place at each call."""
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
@@ -284,6 +287,47 @@ class JournalContract(Contract):
         run(kept.save(evolve(RECORD, offset=0), fence=number))
         assert run(kept.load(NAME)).offset == 0
 
+    # --- Beside the lease ---------------------------------------------------------------------------------------------
+
+    def test_what_was_seen_is_replaced(self, kept: AnyJournal, run: Run) -> None:
+        """Whoever holds the lease, and as a whole; the lease stays with its holder, who goes on under its number."""
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        run(kept.save(RECORD, fence=number))
+        told = evolve(RECORD, stage=Stage.COMPLETE, upload_url=None, updated_at=LATER)
+        assert run(kept.replace(told, seen=RECORD)) is True
+        assert run(kept.records()) == (told,)
+        run(kept.save(RECORD, fence=number))
+        assert run(kept.load(NAME)) == RECORD
+
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            evolve(RECORD, updated_at=NOW + TICK * 2),
+            evolve(RECORD, offset=0),
+            evolve(RECORD, upload_url=None),
+            evolve(RECORD, last=None),
+        ],
+        ids=["time", "offset", "URL", "tidings"],
+    )
+    def test_what_was_changed_since_is_not_replaced(self, kept: AnyJournal, run: Run, seen: Record) -> None:
+        """Whoever looked before the latest change is told so, whatever was changed, and nothing is lost."""
+        run(kept.save(RECORD, fence=None))
+        assert run(kept.replace(evolve(seen, stage=Stage.FAILED), seen=seen)) is False
+        assert run(kept.records()) == (RECORD,)
+
+    def test_what_is_not_there_is_not_replaced(self, kept: AnyJournal, run: Run) -> None:
+        """A record that was forgotten meanwhile does not come back."""
+        assert run(kept.replace(RECORD, seen=RECORD)) is False
+        assert run(kept.records()) == ()
+
+    def test_of_many_at_once_one_replaces(self, kept: AnyJournal, run: Run) -> None:
+        """However many saw the same record, it is replaced once, and by one of them."""
+        run(kept.save(RECORD, fence=None))
+        told = [evolve(RECORD, offset=number) for number in range(16)]
+        written = _at_once(run, [partial(kept.replace, one, seen=RECORD) for one in told])
+        assert written.count(True) == 1
+        assert run(kept.load(NAME)) == told[written.index(True)]
+
     # --- Forgetting --------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("stage", Stage)
@@ -355,6 +399,7 @@ class JournalContract(Contract):
             lambda: kept.load(NAME),
             kept.records,
             lambda: kept.save(RECORD, fence=None),
+            lambda: kept.replace(RECORD, seen=RECORD),
             lambda: kept.try_lease(NAME, owner="a", now=NOW, until=LATER),
             lambda: kept.release(NAME, owner="a"),
             lambda: kept.forget(NOW),

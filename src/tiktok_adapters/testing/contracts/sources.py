@@ -15,6 +15,7 @@ from tiktok_core.wire.http import FileSlice, FillsBuffers, Source
 __all__ = ["MakeSource", "SourceContract"]
 
 MakeSource: TypeAlias = Callable[[bytes], Source]
+"""Makes a source of some bytes."""
 
 DATA = bytes(Random(7).randbytes(300_000))  # noqa: S311 - reproducible bytes, not a secret
 

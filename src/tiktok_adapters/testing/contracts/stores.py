@@ -18,7 +18,9 @@ from tiktok_core.ports import AsyncTokenStore, TokenStore
 __all__ = ["AnyTokenStore", "DurableTokenStoreContract", "OpenStore", "TokenStoreContract"]
 
 AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
+"""A token store of either world."""
 OpenStore: TypeAlias = Callable[[], AnyTokenStore]
+"""Opens the same place at each call."""
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)

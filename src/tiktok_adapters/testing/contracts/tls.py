@@ -90,12 +90,14 @@ BAD_SERVERS: Final[dict[str, Callable[[trustme.CA], ssl.SSLContext]]] = {
     "TLS 1.0": _old(ssl.TLSVersion.TLSv1),
     "TLS 1.1": _old(ssl.TLSVersion.TLSv1_1),
 }
+"""Servers that are not to be trusted, by what is wrong with them."""
 CUTS: Final[dict[str, bytes | None]] = {
     "at once": None,
     "after the greeting": b"",
     "within a record": b"\x16\x03\x03\x00\x7a\x02\x00",
     "with an alert": b"\x15\x03\x03\x00\x02\x02\x28",
 }
+"""Where a handshake may break off, and what is said before that."""
 """What a server says before it hangs up; nothing is not even heard out."""
 
 

@@ -20,6 +20,7 @@ from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Body, FileSlice, Request,
 __all__ = ["AnyTransport", "TransportContract"]
 
 AnyTransport = Transport | AsyncTransport
+"""A transport of either world."""
 
 SECRET: Final = "canary-4711"  # noqa: S105 - it stands for one, to see whether it leaks
 DATA: Final = Random(11).randbytes(2 * BLOCK + 77)  # noqa: S311 - reproducible bytes, not a secret

@@ -1,0 +1,224 @@
+"""Finding what a post has become: TikTok's own id before all, and never another post."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.simulator import Faults, parse_fault
+from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.testing.fakes import make_fake
+from tiktok_core import ApiError, OutcomeUnknown, PublishFailed, ServerError
+
+PUBLIC = "PUBLIC_TO_EVERYONE"
+BASIC = ["user.info.basic", "video.upload", "video.publish"]
+ALL = [*BASIC, "video.list"]
+PHOTOS = ["https://media.example.com/1.jpg"]
+SITE = "https://www.tiktok.com/@maker_one"
+
+
+def clip(number: int) -> BytesSource:
+    """Return a small video."""
+    return BytesSource(b"\0\0\0\x18ftypisom" + number.to_bytes(4, "big"))
+
+
+def signed_in(bench: Any, scopes: list[str]) -> Any:
+    """Return a public account of an audited app that may do this."""
+    bench.sim.app.audited, bench.sim.creator.private, bench.sim.creator.daily_posts = True, False, 1000
+    asked = bench.tiktok.authorization(scopes, redirect_uri="http://127.0.0.1:4000/callback/")
+    return bench.run(bench.tiktok.sign_in(asked, bench.sim.authorize(asked.url)))
+
+
+@pytest.fixture
+def account(bench: Any) -> Any:
+    """Give an account that lets its videos be listed."""
+    return signed_in(bench, ALL)
+
+
+def deliver(bench: Any) -> None:
+    """Let the webhooks of what has happened come in."""
+    for delivery in bench.sim.webhooks():
+        event = bench.tiktok.verify_webhook(delivery.body, delivery.headers["TikTok-Signature"])
+        bench.run(bench.tiktok.received(event))
+
+
+def test_who_waits_gets_the_post_and_not_one_that_looks_alike(bench: Any, account: Any) -> None:
+    """The same caption a minute apart: TikTok's id is waited for, though another post is there already."""
+    bench.sim.switches.moderation_seconds = 30
+    bench.run(account.post_video(clip(1), title="daily clip", privacy_level=PUBLIC, key="first"))
+    bench.clock.advance(40)
+    bench.sim.switches.moderation_seconds = 600
+    done = bench.run(account.post_video(clip(2), title="daily clip", privacy_level=PUBLIC, key="second"))
+    (found,) = bench.run(account.find_post("second", wait=True))
+    assert found.is_certain
+    assert found.id == str(bench.sim.post(done.publish_id).post_ids[0])
+
+
+def test_a_post_of_the_journal_is_not_taken_for_another(bench: Any, account: Any) -> None:
+    """Not even where nobody has asked for its id yet."""
+    bench.sim.switches.moderation_seconds = 30
+    bench.run(account.post_video(clip(1), title="daily clip", privacy_level=PUBLIC, key="first"))
+    bench.clock.advance(40)
+    bench.sim.switches.moderation_seconds = 600
+    bench.run(account.post_video(clip(2), title="daily clip", privacy_level=PUBLIC, key="second"))
+    assert bench.run(account.find_post("second")) == ()
+
+
+def test_what_a_webhook_told_is_found(bench: Any, account: Any) -> None:
+    """Though the status never names it, and though TikTok cannot be asked."""
+    bench.sim.switches.status_ids = "missing"
+    bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
+    bench.clock.advance(3600)
+    deliver(bench)
+    (found,) = bench.run(account.find_post("mine"))
+    assert (found.is_certain, found.share_url) == (True, f"{SITE}/video/{found.id}")
+    bench.sim.faults.add(parse_fault("statusx9=status:503"))
+    assert bench.run(account.find_post("mine")) == (found,)
+
+
+def test_what_was_found_is_kept(bench: Any, account: Any) -> None:
+    """The journal knows the id from then on."""
+    bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
+    bench.clock.advance(3600)
+    (found,) = bench.run(account.find_post("mine"))
+    (record,) = bench.run(account.posts())
+    assert record.last.post_ids == (int(found.id),)
+
+
+@pytest.mark.parametrize(
+    "scopes", [BASIC, ALL, ["user.info.basic", "user.info.profile", "video.upload", "video.publish"]]
+)
+def test_photos_have_a_page(bench: Any, scopes: list[str]) -> None:
+    """TikTok lists no photos, so it is built from the handle of the profile or of the creator info."""
+    account = signed_in(bench, scopes)
+    done = bench.run(account.post_photos(PHOTOS, title="doors", privacy_level=PUBLIC, key="mine"))
+    bench.clock.advance(3600)
+    for name in ("mine", done.publish_id):
+        (found,) = bench.run(account.find_post(name))
+        assert (found.is_certain, found.share_url) == (True, f"{SITE}/photo/{found.id}")
+    assert bench.sim.count("video_query") == bench.sim.count("video_list") == 0
+
+
+def test_a_video_has_a_page_without_the_list(bench: Any) -> None:
+    """The scope video.list is not needed for it; where no scope opens the handle there is no page, but still the post."""
+    account = signed_in(bench, BASIC)
+    bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
+    bench.clock.advance(3600)
+    (found,) = bench.run(account.find_post("mine"))
+    assert found.share_url == f"{SITE}/video/{found.id}"
+    bench.sim.faults.add(parse_fault("creator_infox9=code:spam_risk_too_many_posts@200"))
+    (again,) = bench.run(account.find_post("mine"))
+    assert (again.id, again.share_url) == (found.id, None)
+
+
+def test_trouble_on_the_way_is_passed_over(bench: Any, account: Any) -> None:
+    """While one waits, as `wait` does; who does not wait is told, and so is who meets nothing else."""
+    bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
+    patient = account.with_options(retries=0)
+    bench.sim.faults.add(parse_fault("status=status:503"))
+    with pytest.raises(ServerError):
+        bench.run(patient.find_post("mine"))
+    bench.sim.faults.add(parse_fault("statusx4=status:503"))
+    (found,) = bench.run(patient.find_post("mine", wait=True))
+    assert found.is_certain
+    bench.run(account.post_video(clip(2), privacy_level=PUBLIC, key="other"))
+    bench.sim.faults.add(parse_fault("statusx5=status:503"))
+    with pytest.raises(ServerError):
+        bench.run(patient.find_post("other", wait=True))
+
+
+def test_a_publish_id_that_tiktok_forgot_leaves_caption_and_time(bench: Any, account: Any) -> None:
+    """How long TikTok knows one is not documented; of a post that nobody knows it is an error."""
+    done = bench.run(account.post_video(clip(1), title="hello there", privacy_level=PUBLIC, key="mine"))
+    bench.clock.advance(3600)
+    for wait in (False, True):
+        bench.sim.faults.add(parse_fault("status=code:invalid_publish_id"))
+        (found,) = bench.run(account.find_post("mine", wait=wait))
+        assert (found.is_certain, found.id) == (False, str(bench.sim.post(done.publish_id).post_ids[0]))
+    with pytest.raises(ApiError, match="invalid_publish_id"):
+        bench.run(account.find_post("v_pub_file~v2-1.1", wait=True))
+
+
+@pytest.mark.parametrize("told", ["before", "meanwhile", "elsewhere"])
+def test_a_failed_post_is_not_waited_for(bench: Any, account: Any, told: str) -> None:
+    """Whether the journal knows it or TikTok says it, and though a post that looks alike is there."""
+    bench.run(account.post_video(clip(0), title="t", privacy_level=PUBLIC))
+    bench.clock.advance(60)
+    bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
+    done = bench.run(account.post_video(clip(1), title="t", privacy_level=PUBLIC, key="mine", wait=False))
+    bench.clock.advance(60)
+    if told == "before":
+        with pytest.raises(PublishFailed):
+            bench.run(account.resume("mine"))
+    slept, asked = bench.clock.slept, bench.sim.count("status")
+    name = done.publish_id if told == "elsewhere" else "mine"
+    if told == "elsewhere":
+        bench.journal.forget(bench.clock.now())
+    assert bench.run(account.find_post(name, wait=True)) == ()
+    assert bench.clock.slept == slept
+    assert bench.sim.count("status") - asked == (0 if told == "before" else 1)
+    assert bench.sim.count("video_list") == 0
+
+
+def test_a_private_post_is_not_waited_for(bench: Any, account: Any) -> None:
+    """TikTok is asked once, for its creator may have shown it to everybody since; nothing that looks alike is taken."""
+    bench.run(account.post_video(clip(1), title="t", privacy_level=PUBLIC))
+    bench.run(account.post_video(clip(2), title="t", privacy_level="SELF_ONLY", key="mine"))
+    bench.clock.advance(60)
+    slept, asked = bench.clock.slept, bench.sim.count("status")
+    assert bench.run(account.find_post("mine", wait=True)) == ()
+    assert (bench.clock.slept, bench.sim.count("status")) == (slept, asked + 1)
+    assert bench.sim.count("video_list") == 0
+
+
+def test_a_pull_of_unknown_outcome_is_looked_for(bench: Any, account: Any) -> None:
+    """It has no publish id, so there is nothing to wait for but the video itself."""
+    bench.sim.faults.add(parse_fault("init=drop-after"))
+    with pytest.raises(OutcomeUnknown):
+        bench.run(account.post_video("https://media.example.com/a.mp4", title="t", privacy_level=PUBLIC, key="mine"))
+    (found,) = bench.run(account.find_post("mine", wait=True))
+    assert not found.is_certain
+    assert bench.sim.count("status") == 0
+
+
+def test_a_video_from_before_or_long_after_is_another_one(bench: Any, account: Any) -> None:
+    """The journal of another machine knows of them: here they only look alike."""
+    bench.sim.switches.status_ids = "missing"
+    for _ in range(3):
+        bench.run(account.post_video(clip(0), title="t", privacy_level=PUBLIC, key="mine"))
+        bench.clock.advance(4 * 3600)
+        bench.run(account.post_video(clip(1), title="t", privacy_level=PUBLIC))
+        bench.clock.advance(3600)
+        found = bench.run(account.find_post("mine"))
+        assert len(found) == 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", ""]), st.integers(0, 8000), st.booleans()), min_size=1, max_size=4),
+    st.lists(st.integers(0, 3), max_size=3),
+)
+def test_no_post_is_taken_for_another_that_is_known(posts: list[tuple[str, int, bool]], asked: list[int]) -> None:
+    """Whatever captions and times: what is certain is the post, and what is not belongs to no other of the journal."""
+    with make_fake(ManualClock(), Faults()) as fake:
+        fake.simulator.app.audited, fake.simulator.creator.private = True, False
+        fake.simulator.creator.daily_posts = 1000
+        begun = fake.tiktok.authorization(ALL)
+        account = fake.tiktok.sign_in(begun, fake.simulator.authorize(begun.url))
+        own: dict[str, str] = {}
+        for number, (title, gap, is_named) in enumerate(posts):
+            done = account.post_video(clip(number), title=title, privacy_level=PUBLIC, key=str(number))
+            fake.clock.advance(gap)
+            fake.simulator.switches.status_ids = "numbers" if is_named else "missing"
+            own[str(number)] = done.publish_id
+            for other in asked:
+                if str(other) in own:
+                    account.find_post(str(other))
+        known = {one.key: {str(two) for two in one.last.post_ids} for one in account.posts() if one.last}
+        for key, publish_id in own.items():
+            found = account.find_post(key)
+            ids = {str(one) for one in fake.simulator.post(publish_id).post_ids}
+            assert {one.id for one in found if one.is_certain} <= ids
+            others = set().union(*(known[other] for other in own if other != key))
+            assert not {one.id for one in found} & others

@@ -176,11 +176,14 @@ class _LiftedClock:
 
 class _LiftedProtect:
     def __init__(self, port: Protect) -> None:
-        _refuse_coroutines(port, "__call__")
+        _refuse_coroutines(port, "__call__", "close")
         self._port = port
 
     async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         return self._port(work)
+
+    async def close(self) -> None:
+        self._port.close()
 
 
 def lift_transport(port: Transport) -> _LiftedTransport:
@@ -352,7 +355,8 @@ class TikTok(Mirror[AsyncTikTok]):
         patience: seconds to follow a post before saying that it is still processing.
         account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
 
-    Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
+    Whoever makes the adapters closes them: as a context manager this closes all of them at the end, once what `protect`
+    has begun is finished.
     """
 
     def __init__(
@@ -366,7 +370,7 @@ class TikTok(Mirror[AsyncTikTok]):
         pacer: Pacer | None = None,
         slots: UploadSlots | None = None,
         probe: Probe | None = None,
-        protect: Protect = drive,
+        protect: Protect | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         endpoints: Endpoints | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
@@ -386,7 +390,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 pacer=None if pacer is None else lift_pacer(pacer),
                 slots=None if slots is None else lift_slots(slots),
                 probe=None if probe is None else lift_probe(probe),
-                protect=lift_protect(protect),
+                protect=None if protect is None else lift_protect(protect),
                 open_source=open_source,
                 endpoints=endpoints,
                 entropy=entropy,

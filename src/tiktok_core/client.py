@@ -46,8 +46,14 @@ __all__ = ["AsyncTikTok"]
 T = TypeVar("T")
 
 
-async def _awaited(work: Coroutine[Any, Any, T], /) -> T:
-    return await work
+class _Unprotected:
+    """Work that an interruption cuts in two: for embedders who see to it that none comes."""
+
+    async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
+        return await work
+
+    async def close(self) -> None:
+        pass
 
 
 class AsyncTikTok:
@@ -72,7 +78,8 @@ class AsyncTikTok:
         patience: seconds to follow a post before saying that it is still processing.
         account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
 
-    Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
+    Whoever makes the adapters closes them: as a context manager this closes all of them at the end, once what `protect`
+    has begun is finished.
     """
 
     def __init__(
@@ -103,7 +110,7 @@ class AsyncTikTok:
             tokens=tokens,
             journal=journal,
             clock=clock,
-            protect=protect or _awaited,
+            protect=protect or _Unprotected(),
             entropy=entropy,
             open_source=open_source,
             timeout=timeout,
@@ -344,10 +351,14 @@ class AsyncTikTok:
         return tuple(tokens for tokens in found if tokens is not None)
 
     async def close(self) -> None:
-        """Close the transport, the token store, the journal and the pacer."""
+        """Close the transport, the token store, the journal and the pacer, once what they protect is finished.
+
+        A renewal that is under way in another task or thread is saved first: that takes as long as TikTok does to answer.
+        """
         context = self._context
         async with AsyncExitStack() as closing:
-            for port in (context.pacer, context.journal, context.tokens, context.transport):
+            # The last one comes first.
+            for port in (context.pacer, context.journal, context.tokens, context.transport, context.protect):
                 closing.push_async_callback(port.close)
 
     async def __aenter__(self) -> Self:

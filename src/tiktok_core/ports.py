@@ -225,6 +225,10 @@ class Protect(Protocol):
         """Run a coroutine that never suspends, and return its result."""
         ...
 
+    def close(self) -> None:
+        """Wait until all work is finished, that of other threads too, and take no more; a second call does nothing."""
+        ...
+
 
 class AsyncTransport(Protocol):
     """As `Transport`, awaited."""
@@ -351,4 +355,8 @@ class AsyncProtect(Protocol):
 
     async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         """Await the work, shielded, and return its result."""
+        ...
+
+    async def close(self) -> None:
+        """Wait until all work is finished, also if cancelled meanwhile, and take no more; a second call does nothing."""
         ...

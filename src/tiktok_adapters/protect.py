@@ -140,7 +140,7 @@ def _interrupt_held() -> Iterator[None]:
 
 def _refuse(work: Coroutine[Any, Any, Any]) -> NoReturn:
     work.close()
-    raise StoreError("Client", "it is closed, and begins nothing that would have to be saved")
+    raise StoreError("Client", "it is closed, and begins nothing that would have to be saved", "closed")
 
 
 def _drive(work: Coroutine[Any, Any, T]) -> T:

@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 About = Literal["app", "account", "post", "file", "quota", "sign-in", "tiktok"]
+StoreTrouble = Literal["locked", "full", "damaged", "version", "key", "foreign", "missing", "closed", "failed"]
 
 
 @frozen
@@ -421,10 +422,14 @@ class StoreError(TikTokError):
     Attributes:
         store: which one, in words (never with what was in it).
         reason: one clause.
+        kind: what is the case, for programs: it is locked or busy; there is no room; what lies there is damaged, of another
+            version, or encrypted with another key; it is somebody else's, or something else; what it needs is missing; it is
+            closed; or it failed in another way. Waiting helps with the first two at most. What cannot be read is kept.
     """
 
     store: str
     reason: str
+    kind: StoreTrouble = "failed"
 
     def __str__(self) -> str:
         return f"{self.store}: {self.reason}."

@@ -114,7 +114,7 @@ class _OnDemand(ABC, Generic[S]):
         with self._lock:
             if self._store is None:
                 if self._closed:
-                    raise StoreError(str(self._path), "it is closed")
+                    raise StoreError(str(self._path), "it is closed", "closed")
                 self._store = self._open(self._path)
             return self._store
 

@@ -23,6 +23,7 @@ from tiktok_core import (
     SignInRequired,
     SourceChanged,
     StillProcessing,
+    StoreError,
     TikTokError,
     Tokens,
     TransportError,
@@ -149,7 +150,11 @@ def _moment(moment: datetime) -> str:
 
 
 def _error_document(error: BaseException, sentence: str) -> dict[str, Any]:
-    code = error.reason if isinstance(error, PublishFailed) else getattr(error, "code", None)
+    code = getattr(error, "code", None)
+    if isinstance(error, PublishFailed):
+        code = error.reason
+    elif isinstance(error, StoreError):
+        code = error.kind
     explanation = getattr(error, "explanation", None)
     said = error.message if isinstance(error, ApiError | SignInFailed) else ""
     return {

@@ -14,9 +14,9 @@ from attrs import evolve
 
 from tiktok_core.blocking import Mirror, blocking, drive, lift_clock, lift_tokens
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import InvalidSettings, Problem, StoreError
+from tiktok_core.errors import InvalidSettings, Problem, StoreError, StoreTrouble
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
-from tiktok_core.wire.records import dump_tokens, load_tokens
+from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
 __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
@@ -194,20 +194,20 @@ class _Box:
             StoreError: they are not encrypted, not with these keys, another account's, or damaged.
         """
         if not (token := kept.access_token.reveal()).startswith(MARK):
-            raise _error("they are not encrypted, or by another release: nothing was changed")
+            raise _error("they are not encrypted, or by another release: nothing was changed", "version")
         try:
             content = self._all.decrypt(token.removeprefix(MARK))
         except self._refused:
             raise _error(
-                "no key opens them: give the key with which they were encrypted; nothing was overwritten"
+                "no key opens them: give the key with which they were encrypted; nothing was overwritten", "key"
             ) from None
         digest = _digest("")
         if content[: len(digest)] != _digest(account):
-            raise _error("they are those of another account: somebody has exchanged them")
+            raise _error("they are those of another account: somebody has exchanged them", "damaged")
         try:
             return load_tokens(content[len(digest) :])
         except ValueError as error:
-            raise _error(str(error)) from None
+            raise _error(str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
 
     def is_newest(self, kept: Tokens) -> bool:
         """Whether the first key has encrypted this."""
@@ -222,5 +222,5 @@ def _digest(account: str) -> bytes:
     return hashlib.sha256(account.encode("utf-8", "surrogatepass")).digest()
 
 
-def _error(reason: str) -> StoreError:
-    return StoreError("Encrypted tokens", reason)
+def _error(reason: str, kind: StoreTrouble) -> StoreError:
+    return StoreError("Encrypted tokens", reason, kind)

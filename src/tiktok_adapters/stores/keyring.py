@@ -19,9 +19,9 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar
 from attrs import evolve
 
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import StoreError
+from tiktok_core.errors import StoreError, StoreTrouble
 from tiktok_core.ports import TokenStore
-from tiktok_core.wire.records import dump_tokens, load_tokens
+from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
 __all__ = ["Keychain", "KeyringTokenStore"]
 
@@ -91,13 +91,14 @@ class KeyringTokenStore:
         try:
             return load_tokens(kept.encode("utf-8", "surrogatepass"))
         except ValueError as error:
-            raise self._error(str(error)) from None
+            raise self._error(str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
 
     def save(self, account: str, tokens: Tokens, /) -> None:
         """Keep the tokens in place of what was there."""
         name, document = _name(account), dump_tokens(tokens).decode()
         if len(document) > LARGEST:
-            raise self._error(f"the tokens take {len(document)} characters of at most {LARGEST}: choose another store")
+            said = f"the tokens take {len(document)} characters of at most {LARGEST}: choose another store"
+            raise self._error(said, "full")
 
         def keep(keychain: Keychain) -> bool:
             keychain.set_password(self._service, name, document)
@@ -154,10 +155,10 @@ class KeyringTokenStore:
         try:
             return self._worker.ask(question)
         except _Trouble as trouble:
-            raise self._error(str(trouble)) from None
+            raise self._error(*trouble.args) from None
 
-    def _error(self, reason: str) -> StoreError:
-        return StoreError(f"Keychain, service {self._service!r}", reason)
+    def _error(self, reason: str, kind: StoreTrouble = "failed") -> StoreError:
+        return StoreError(f"Keychain, service {self._service!r}", reason, kind)
 
 
 def _name(account: str) -> str:
@@ -166,7 +167,7 @@ def _name(account: str) -> str:
 
 
 class _Trouble(Exception):
-    """Why the keychain could not be asked, as a clause."""
+    """Why the keychain could not be asked, as a clause, and which kind of trouble that is."""
 
 
 _Question = tuple[Callable[[Keychain], Any], "Future[Any]"]
@@ -195,9 +196,9 @@ class _Worker:
             _Trouble: there is none.
         """
         if os.getpid() != self._pid:
-            raise _Trouble("it was opened by another process: open it again after the fork")
+            raise _Trouble("it was opened by another process: open it again after the fork", "closed")
         if not self._end.alive:
-            raise _Trouble("it is closed")
+            raise _Trouble("it is closed", "closed")
         answer: Future[T] = Future()
         self._questions.put((question, answer))
         try:
@@ -207,7 +208,8 @@ class _Worker:
             answer.cancel()
             raise _Trouble(
                 f"the keychain did not answer within {self._limit:g} s: it may be locked, or wait for its password on the "
-                f"screen; unlock it and try again, {ELSEWHERE}"
+                f"screen; unlock it and try again, {ELSEWHERE}",
+                "locked",
             ) from None
 
     def close(self) -> None:
@@ -224,7 +226,7 @@ def _answer(keychain: Keychain | None, questions: "queue.SimpleQueue[_Question |
                     keychain = _found()
                 answer.set_result(question(keychain))
             except Exception as error:  # noqa: BLE001 - a backend raises what it likes
-                answer.set_exception(_Trouble(_told(error)))
+                answer.set_exception(_told(error))
         # While it waits for the next question, the thread holds no secret.
         del asked, question, answer
 
@@ -236,17 +238,17 @@ def _found() -> Keychain:
     found = keyring.get_keyring()
     # Below are files without protection, and one that keeps nothing: nobody chose those by choosing a keychain.
     if found.priority < 1:
-        raise _Trouble(NO_KEYCHAIN)
+        raise _Trouble(NO_KEYCHAIN, "missing")
     return found
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception) -> _Trouble:
     """Return what happened, in words of our own: a backend's may quote what it was given."""
     if isinstance(error, _Trouble):
-        return str(error)
+        return error
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "KeyringLocked" in kinds:
-        return LOCKED
+        return _Trouble(LOCKED, "locked")
     if "NoKeyringError" in kinds:
-        return NO_KEYCHAIN
-    return f"the keychain failed ({type(error).__name__}): see that it runs and is unlocked, {ELSEWHERE}"
+        return _Trouble(NO_KEYCHAIN, "missing")
+    return _Trouble(f"the keychain failed ({type(error).__name__}): see that it runs and is unlocked, {ELSEWHERE}")

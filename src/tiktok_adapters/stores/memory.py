@@ -41,11 +41,11 @@ class _Memory:
     def _open(self) -> Iterator[None]:
         if os.getpid() != self._pid:
             raise StoreError(
-                f"{self._kind} in memory", "it was made by another process, which it cannot be shared with"
+                f"{self._kind} in memory", "it was made by another process, which it cannot be shared with", "closed"
             )
         with self._lock:
             if self._closed:
-                raise StoreError(f"{self._kind} in memory", "it is closed")
+                raise StoreError(f"{self._kind} in memory", "it is closed", "closed")
             yield
 
 

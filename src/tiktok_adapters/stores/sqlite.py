@@ -89,7 +89,7 @@ class SqliteTokenStore(LeasedFile):
         """Keep the tokens, durably and as a whole, in place of what was there; a warning tells of what was unreadable."""
         document = self._wipeable(dump_tokens(tokens))
         if len(document) > LARGEST:
-            raise self._error("the tokens are too large to keep")
+            raise self._error("the tokens are too large to keep", "full")
 
         def replace(connection: sqlite3.Connection) -> None:
             row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
@@ -110,7 +110,7 @@ class SqliteTokenStore(LeasedFile):
         try:
             return tuple(sorted(row[0].decode("utf-8", "surrogatepass") for row in rows))
         except UnicodeDecodeError:
-            raise self._error("damaged name of an account") from None
+            raise self._error("damaged name of an account", "damaged") from None
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
         """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
@@ -118,11 +118,11 @@ class SqliteTokenStore(LeasedFile):
 
     def _read(self, record: bytes | None) -> Tokens:
         if record is None:
-            raise self._error("damaged record (too large)")
+            raise self._error("damaged record (too large)", "damaged")
         try:
             return load_tokens(record)
         except ValueError as error:
-            raise self._error(str(error)) from None
+            raise self._unreadable(error) from None
 
     def _tell_unreadable(self, record: bytes | None) -> None:
         # The only copy of what was saved just now counts for more than what nobody can read.
@@ -224,4 +224,4 @@ class SqliteJournal(LeasedFile):
         try:
             return load_record(row)
         except ValueError as error:
-            raise self._error(str(error)) from None
+            raise self._unreadable(error) from None

@@ -83,11 +83,11 @@ class _LiftedTokenStore:
     async def load(self, account: str, /) -> Tokens | None:
         return self._port.load(account)
 
-    async def save(self, account: str, tokens: Tokens, /) -> None:
-        self._port.save(account, tokens)
+    async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        return self._port.save(account, tokens, seen=seen)
 
-    async def delete(self, account: str, /) -> None:
-        self._port.delete(account)
+    async def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        self._port.delete(account, seen=seen)
 
     async def accounts(self) -> tuple[str, ...]:
         return self._port.accounts()
@@ -419,6 +419,7 @@ class TikTok(Mirror[AsyncTikTok]):
     sign_in_by_qr_code = blocking_as(AsyncTikTok.sign_in_by_qr_code, Account)
     client_token = blocking(AsyncTikTok.client_token)
     account = blocking_as(AsyncTikTok.account, Account)
+    forget = blocking(AsyncTikTok.forget)
     accounts = blocking(AsyncTikTok.accounts)
     close = blocking(AsyncTikTok.close)
 

@@ -137,14 +137,14 @@ class TokensOnDemand(_OnDemand[TokenStore]):
         """As `TokenStore.load`."""
         return self._opened().load(account) if self._exists() else None
 
-    def save(self, account: str, tokens: Tokens, /) -> None:
+    def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
         """As `TokenStore.save`."""
-        self._opened().save(account, tokens)
+        return self._opened().save(account, tokens, seen=seen)
 
-    def delete(self, account: str, /) -> None:
+    def delete(self, account: str, /, *, seen: int | None = None) -> None:
         """As `TokenStore.delete`."""
         if self._exists():
-            self._opened().delete(account)
+            self._opened().delete(account, seen=seen)
 
     def accounts(self) -> tuple[str, ...]:
         """As `TokenStore.accounts`."""

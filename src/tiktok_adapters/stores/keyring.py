@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import queue
+import re
 import sys
 import threading
 import weakref
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 LARGEST: Final = 1_280 if sys.platform == "win32" else 64 * 1_024
 """Characters of an entry. Windows takes 2,560 bytes of UTF-16 (`CRED_MAX_CREDENTIAL_BLOB_SIZE`) and says so badly."""
+NUMBER: Final = 20
+"""Characters for an entry's generation, at most."""
+NUMBERED: Final = re.compile(r"([0-9]{1,19}) ")
 ELSEWHERE: Final = "or choose another store"
 NO_KEYCHAIN: Final = f"this system has no keychain: install one (on Linux gnome-keyring or KWallet), {ELSEWHERE}"
 LOCKED: Final = f"the keychain is locked: unlock it and try again, {ELSEWHERE}"
@@ -60,6 +64,9 @@ class KeyringTokenStore:
     keychain is asked in a thread of its own, so that one which waits for a password holds up nobody: after `limit`
     seconds the call is a `StoreError`. What had been begun by then may still be done, before whatever is asked later.
 
+    A keychain cannot compare before it writes: the store beside it does, and gives each save its number, which stands in the
+    entry. Whoever was overtaken between the two does not write.
+
     Every method may raise `StoreError`: also when there is no keychain, when it is locked or keeps nothing, and, but for
     `close`, once the store is closed.
 
@@ -88,39 +95,64 @@ class KeyringTokenStore:
         kept = self._ask(lambda keychain: keychain.get_password(self._service, name))
         if kept is None:
             return None
+        generation, document = _parted(kept)
         try:
-            return load_tokens(kept.encode("utf-8", "surrogatepass"))
+            return evolve(load_tokens(document.encode("utf-8", "surrogatepass")), generation=generation)
         except ValueError as error:
-            raise self._error(str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
+            kind: StoreTrouble = "version" if isinstance(error, OtherVersion) else "damaged"
+            said = f"account {account!r}: {error}: it is kept, and 'tiktok logout --forget' with this name forgets it"
+            raise self._error(said, kind) from None
 
-    def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens in place of what was there."""
+    def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there.
+
+        An entry that cannot be read is not replaced by anything.
+        """
         name, document = _name(account), dump_tokens(tokens).decode()
-        if len(document) > LARGEST:
-            said = f"the tokens take {len(document)} characters of at most {LARGEST}: choose another store"
+        if (length := len(document) + NUMBER) > LARGEST:
+            said = f"the tokens take {length} characters of at most {LARGEST}: choose another store"
             raise self._error(said, "full")
 
-        def keep(keychain: Keychain) -> bool:
-            keychain.set_password(self._service, name, document)
-            # There are keychains that keep nothing, or cut what they keep.
-            return keychain.get_password(self._service, name) == document
-
+        # In this order: whoever comes between the two looks is found out by the save beside.
+        beside = self._beside.load(account)
+        kept = self.load(account)
+        if seen is not None and (beside is None or kept is None or kept.generation != seen):
+            return None
         # First, so that no entry is ever one that nobody knows of.
-        if self._beside.load(account) is None:
-            self._beside.save(account, evolve(tokens, access_token=Secret(""), refresh_token=Secret("")))
+        known = evolve(tokens, access_token=Secret(""), refresh_token=Secret(""))
+        over = None if seen is None or beside is None else beside.generation
+        generation = self._beside.save(account, known, seen=over)
+        if generation is None:
+            return None
+        entry = f"{generation} {document}"
+
+        def keep(keychain: Keychain) -> bool:
+            latest = self._beside.load(account)
+            if latest is None or latest.generation != generation:
+                return True  # Somebody has replaced them in the meantime.
+            keychain.set_password(self._service, name, entry)
+            # There are keychains that keep nothing, or cut what they keep.
+            return keychain.get_password(self._service, name) == entry
+
         if not self._ask(keep):
             raise self._error("the keychain did not keep what it was given: choose another store")
+        return generation
 
-    def delete(self, account: str, /) -> None:
-        """Forget the account; nothing happens when it is unknown."""
+    def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
         name = _name(account)
+        beside = self._beside.load(account)
 
-        def remove(keychain: Keychain) -> None:
-            if keychain.get_password(self._service, name) is not None:
+        def remove(keychain: Keychain) -> bool:
+            entry = keychain.get_password(self._service, name)
+            if seen is not None and (entry is None or _parted(entry)[0] != seen):
+                return False
+            if entry is not None:
                 keychain.delete_password(self._service, name)
+            return True
 
-        self._ask(remove)
-        self._beside.delete(account)
+        if self._ask(remove):
+            self._beside.delete(account, seen=None if seen is None or beside is None else beside.generation)
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""
@@ -164,6 +196,12 @@ class KeyringTokenStore:
 def _name(account: str) -> str:
     # A name may be longer than that of an entry may be, or hold what no keychain takes.
     return hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _parted(entry: str) -> tuple[int, str]:
+    """Return an entry's generation and its document; the first release wrote the document alone."""
+    numbered = NUMBERED.match(entry)
+    return (int(numbered[1]), entry[numbered.end() :]) if numbered else (0, entry)
 
 
 class _Trouble(Exception):

@@ -11,14 +11,14 @@ import sqlite3
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 from weakref import WeakSet
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tiktok_adapters.stores.reserve import Reserve
 from tiktok_core.errors import StoreError, StoreTrouble
@@ -59,6 +59,7 @@ class Layout:
         application_id: SQLite's mark of whose file it is; tells one kind from another.
         version: of the tables.
         tables: the statements that make them.
+        upgrades: for an older version, the statements that make this one of it.
         is_durable: whether what is written has to outlive a power cut.
     """
 
@@ -66,6 +67,7 @@ class Layout:
     application_id: int
     version: int
     tables: tuple[str, ...]
+    upgrades: Mapping[int, tuple[str, ...]] = field(factory=dict)
     is_durable: bool = True
 
 
@@ -189,8 +191,8 @@ class SqliteFile:
     def _error(self, reason: str, kind: StoreTrouble = "failed") -> StoreError:
         return StoreError(f"{self._layout.kind} {self._path}", reason, kind)
 
-    def _unreadable(self, error: ValueError) -> StoreError:
-        return self._error(str(error), "version" if isinstance(error, OtherVersion) else "damaged")
+    def _unreadable(self, said: str, error: ValueError) -> StoreError:
+        return self._error(said, "version" if isinstance(error, OtherVersion) else "damaged")
 
     # --- Opening -----------------------------------------------------------------------------------------------------
 
@@ -251,13 +253,22 @@ class SqliteFile:
             version = _pragma(connection, "user_version")
             if version == 0 or _pragma(connection, "application_id") != self._layout.application_id:
                 raise self._error(f"it is a database of something else: {ADVICE}", "foreign")
-            if version != self._layout.version:
+            if version != self._layout.version and version not in self._layout.upgrades:
                 said = f"it has version {version}, and this release reads version {self._layout.version}"
                 raise self._error(said, "version")
             # EXTRA also waits until the folder is on the disk: without that, a commit may be undone by a power cut.
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if self._layout.is_durable else 'OFF'}")
             connection.execute("PRAGMA secure_delete = ON")
             self._page_size = _pragma(connection, "page_size")
+            if version != self._layout.version:
+                self._upgrade(connection)
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        with _transaction(connection):
+            version = _pragma(connection, "user_version")  # Another process may have been faster.
+            for statement in self._layout.upgrades.get(version, ()):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {self._layout.version}")
 
 
 def name_bytes(name: str) -> bytes:

@@ -42,6 +42,9 @@ def dump_tokens(tokens: Tokens) -> bytes:
         "expires_at": tokens.expires_at.isoformat(),
         "refresh_expires_at": tokens.refresh_expires_at.isoformat(),
     }
+    # The generation is the store's to tell; of a mark that came later, older releases know nothing.
+    if tokens.is_refused:
+        document["refused"] = True
     return json.dumps(document, sort_keys=True).encode()
 
 
@@ -123,6 +126,7 @@ def _tokens(document: dict[str, Any]) -> Tokens:
         issued_at=_time(document, "issued_at"),
         expires_at=_time(document, "expires_at"),
         refresh_expires_at=_time(document, "refresh_expires_at"),
+        is_refused="refused" in document and _value(document, "refused", bool),
     )
 
 

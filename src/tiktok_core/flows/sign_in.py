@@ -7,7 +7,7 @@ from functools import partial
 from attrs import evolve
 
 from tiktok_core.domain.app import DEFAULT_SCOPES, check_scopes
-from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, encoding_for, make_state, make_verifier
+from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, make_state, make_verifier
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.sign_in import Authorization, check_age, granted_code, granted_code_alone
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, is_newer
@@ -54,7 +54,7 @@ def begin(
     if not app.accepts_redirect(uri):
         raise InvalidSettings((Problem("redirect_uri", f"{uri} is not the app's {app.redirect_uri} with a port"),))
     verifier, state = make_verifier(context.entropy), make_state(context.entropy)
-    challenge = challenge_of(verifier, encoding or encoding_for(app.kind))
+    challenge = challenge_of(verifier, encoding or app.challenge)
     url = authorization_url(
         app,
         context.endpoints,

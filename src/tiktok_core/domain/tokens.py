@@ -62,6 +62,9 @@ class Secret:
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a secret is not pickled: keep tokens in a token store")
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a secret has no state to be kept: keep tokens in a token store")
+
 
 @frozen(kw_only=True)
 class Tokens:

@@ -22,13 +22,16 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from attrs import evolve
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiktok_adapters.assembly import token_file
+from tiktok_adapters.cli.app import tiktok as program
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
@@ -36,7 +39,7 @@ from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, Secret, StoreError, TikTok, Tokens
+from tiktok_core import App, Request, Secret, StoreError, TikTok, Tokens
 from tiktok_core.ports import TokenStore
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
@@ -649,6 +652,42 @@ def test_row_40_a_name_is_a_key_and_never_a_path(kind: str) -> None:
             holds()
         assert {file.name for file in home.iterdir()} == {"tokens.db", "tokens.db-reserve"}
         assert list(Path(folder).iterdir()) == [home]
+
+
+@settings(max_examples=30, deadline=None)
+@given(name=names.filter(lambda name: bool(name) and "\0" not in name and not name.startswith("-")))
+def test_row_40_an_account_named_on_the_command_line_is_never_a_path(name: str) -> None:
+    """Whatever stands behind --account, and in TIKTOK_ACCOUNT: it is signed in or not, and no file comes of it."""
+    with tempfile.TemporaryDirectory() as folder, closing(SimulatedTikTok()) as sim:
+        environ = {
+            "TIKTOK_CLIENT_KEY": sim.app.client_key,
+            "TIKTOK_CLIENT_SECRET": "secret",
+            "TIKTOK_REDIRECT_URI": "http://127.0.0.1:*/callback/",
+            "TIKTOK_API_URL": "http://127.0.0.1:1",
+            "TIKTOK_HOME": str(Path(folder, "home")),
+        }
+        for arguments in (["--account", name, "whoami"], ["logout", "--forget", "--", name]):
+            done = CliRunner().invoke(program, arguments, env=environ)
+            assert done.exit_code == (3 if "whoami" in arguments else 0), done.output
+        assert list(Path(folder).iterdir()) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), max_size=40))
+def test_row_40_an_upload_to_the_sandbox_is_never_a_path(name: str) -> None:
+    """What stands in an upload's address is looked up, and nothing is written under it."""
+    with tempfile.TemporaryDirectory() as folder, closing(SimulatedTikTok()) as sim:
+        before = set(Path(folder).iterdir())
+        for path in (
+            f"/video/{quote(name)}",
+            f"/video/..%2f..{quote(folder)}%2f{quote(name)}",
+            f"/video/?upload_id={quote(name)}",
+        ):
+            headers = {"Content-Range": "bytes 0-3/4", "Content-Type": "video/mp4"}
+            url = f"https://open-upload.tiktokapis.com{path}"
+            answer = sim.handle(Request(method="PUT", url=url, headers=headers, body=b"film"))
+            assert answer.status >= 400
+        assert set(Path(folder).iterdir()) == before
 
 
 @given(st.text(min_size=1).filter(lambda key: key.isascii() and key.isprintable() and " " not in key))

@@ -4,6 +4,7 @@ import gc
 import itertools
 import os
 import pickle
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from attrs import evolve
 from tiktok_adapters.stores import keyring as module
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import StoreError
 from tiktok_core.wire.records import dump_tokens
@@ -148,6 +151,22 @@ def test_who_was_overtaken_between_number_and_entry_writes_nothing(entries: Entr
 
         beside.load = load_after_a_sign_in  # type: ignore[method-assign]
         store.save("me", evolve(TOKENS, refresh_token=Secret("rft.late")), seen=seen)
+        assert store.load("me") == NEWER
+
+
+def test_what_is_known_beside_the_keychain_may_be_damaged(entries: Entries, tmp_path: Path) -> None:
+    """Then nothing is saved over it, and forgetting the account is how one begins anew."""
+    path = tmp_path / "names.db"
+    with closing(KeyringTokenStore("app", SqliteTokenStore(path), keychain=entries)) as store:
+        store.save("me", TOKENS)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE tokens SET record = x'7b'")
+        with pytest.raises(StoreError, match="damaged"):
+            store.save("me", NEWER)
+        assert store.load("me") == TOKENS
+        store.delete("me")
+        assert entries == {}
+        store.save("me", NEWER)
         assert store.load("me") == NEWER
 
 

@@ -450,6 +450,14 @@ def test_a_sign_out_waits_for_a_renewal(bench: Any) -> None:
     assert bench.store.try_lease(account.open_id, owner="another", now=now, until=now + timedelta(seconds=1))
 
 
+def test_who_is_signed_out_already_takes_no_lease(bench: Any) -> None:
+    """There is nothing to be alone with, and nothing is written."""
+    account = bench.signed_in()
+    bench.run(account.revoke())
+    bench.store.try_lease = lambda *_, **__: pytest.fail("a lease was asked for")
+    bench.run(account.revoke())
+
+
 def test_nobody_renews_while_somebody_signs_out(bench: Any) -> None:
     """The lease is held until the tokens are forgotten."""
     account = bench.signed_in()

@@ -141,7 +141,8 @@ class KeyringTokenStore:
     def delete(self, account: str, /, *, seen: int | None = None) -> None:
         """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
         name = _name(account)
-        beside = self._beside.load(account)
+        # What cannot be read there is no reason to keep it.
+        beside = None if seen is None else self._beside.load(account)
 
         def remove(keychain: Keychain) -> bool:
             entry = keychain.get_password(self._service, name)
@@ -152,7 +153,7 @@ class KeyringTokenStore:
             return True
 
         if self._ask(remove):
-            self._beside.delete(account, seen=None if seen is None or beside is None else beside.generation)
+            self._beside.delete(account, seen=None if beside is None else beside.generation)
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""

@@ -125,6 +125,8 @@ async def renew(context: Context, account: str) -> Tokens:
 
 async def revoke(context: Context, account: str) -> None:
     """End what the person granted, at TikTok and then here; tokens that TikTok no longer knows are forgotten, too."""
+    if await context.tokens.load(account) is None:
+        return
     # Under the lease: a renewal that is under way would put new tokens there that nobody has ended.
     async with leased(context, account):
         tokens = await context.tokens.load(account)

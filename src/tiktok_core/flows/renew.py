@@ -120,14 +120,16 @@ async def persistently(context: Context, save: Callable[[], Coroutine[Any, Any, 
         StoreError: it still cannot, or never will.
     """
     watch = Watch(context.clock)
+    is_first = True
     while True:
         try:
             return await save()
         except StoreError as error:
             if error.kind not in PASSING or watch.look(most=SAVE_FOR) + SAVE_PAUSE > SAVE_FOR:
                 raise
-            if watch.seconds < SAVE_PAUSE:
+            if is_first:
                 log.warning("%s cannot take new tokens (%s); trying again", error.store, error.kind)
+            is_first = False
         await context.clock.sleep(SAVE_PAUSE)
         watch.slept(SAVE_PAUSE)
 

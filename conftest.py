@@ -1,44 +1,132 @@
-"""What every test of this repository is held to: nothing that it prints or logs, at the loudest level, shows a secret."""
+"""What every test of this repository is held to: nothing that it prints or logs, at the loudest level, shows a secret.
+
+What belongs here: listening. Seen is what pytest captures, what `CliRunner` returns, and what comes through the pipes of our
+own processes; what curl or a browser says is TikTok's.
+"""
 
 import re
-from collections.abc import Generator
-from typing import Any
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from functools import wraps
+from typing import Any, TypeVar
 
 import pytest
+from click.testing import CliRunner, Result
 
+from tiktok_adapters.simulator.world import Chance
 from tiktok_core.domain import pkce
 
+T = TypeVar("T")
+
 SECRETS = re.compile(
-    r"(?:act|rft)\.[A-Za-z0-9]{60,}"  # tokens of the simulated TikTok
+    r"(?:act|rft|clt)\.[A-Za-z0-9]{40,}"  # tokens of the simulated TikTok
+    r"|[A-Za-z0-9]{43}(?:\*|%2[Aa])[0-9](?:!|%21)[0-9]{4}\.va"  # its codes
     r"|upload_token=[0-9a-f]{8}-[0-9a-f-]{20,}"  # what makes an upload URL a secret
     r"|canary-of-[a-z-]+"  # client secrets that tests make up
+    r"|(?<![A-Za-z0-9_=-])[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"  # keys of an encrypted store
 )
-WORDS = re.compile(r"[A-Za-z0-9_-]{64,}")
-verifiers: set[str] = set()
-make_verifier = pkce.make_verifier
+PAGES = re.compile(r"\S*\bauthorize/?\?\S*")
+"""Addresses that a person has to open, or a phone to scan: they carry the state, or the ticket, and are shown on purpose."""
+WORDS = re.compile(r"[A-Za-z0-9_-]{32,}")
+remembered: set[str] = set()
+"""What has no look of its own: verifiers, states and tickets of ours, and tokens of the simulated TikTok's QR codes."""
+heard: list[tuple[str, str]] = []
+"""What a test has read that pytest does not capture, and where it came from."""
 
 
-def _remembered(entropy: pkce.Entropy) -> str:
-    verifier = make_verifier(entropy)
-    verifiers.add(verifier)
-    return verifier
+def _remembering(make: Callable[..., str], is_secret: Callable[[str], bool] = bool) -> Callable[..., str]:
+    @wraps(make)
+    def made(*arguments: Any) -> str:
+        secret = make(*arguments)
+        if is_secret(secret):
+            remembered.add(secret)
+        return secret
+
+    return made
 
 
-# Before any module has taken the function by its name. A verifier has no look of its own, so each is remembered.
-pkce.make_verifier = _remembered
+# Before any module has taken the functions by their names.
+pkce.make_verifier = _remembering(pkce.make_verifier)
+pkce.make_state = _remembering(pkce.make_state)
+Chance.letters = _remembering(Chance.letters, lambda letters: len(letters) == 32)  # type: ignore[method-assign]
+
+
+def _hear(where: str, what: str | bytes | None) -> None:
+    if what:
+        heard.append((where, what if isinstance(what, str) else what.decode("utf-8", "replace")))
+
+
+def _is_ours(process: "subprocess.Popen[Any]") -> bool:
+    words = [process.args] if isinstance(process.args, (str, bytes)) else list(process.args)  # type: ignore[arg-type]
+    return any(sys.executable in str(word) for word in words)
+
+
+def _overheard(stream: Any, where: str) -> None:
+    """Hear what is read from a pipe, too, and not only what `communicate` returns."""
+    for name in ("read", "readline"):
+        read = getattr(stream, name)
+
+        def hearing(*arguments: Any, read: Callable[..., Any] = read) -> Any:
+            what = read(*arguments)
+            _hear(where, what)
+            return what
+
+        setattr(stream, name, hearing)
+
+
+invoke, begin, communicate = CliRunner.invoke, subprocess.Popen.__init__, subprocess.Popen.communicate
+
+
+@wraps(invoke)
+def _invoked(self: CliRunner, *arguments: Any, **options: Any) -> Result:
+    result = invoke(self, *arguments, **options)
+    _hear("output of a command", result.stdout_bytes)
+    _hear("output of a command", result.stderr_bytes)
+    return result
+
+
+@wraps(begin)
+def _begun(self: "subprocess.Popen[Any]", *arguments: Any, **options: Any) -> None:
+    begin(self, *arguments, **options)
+    if _is_ours(self):
+        for stream in (self.stdout, self.stderr):
+            if stream is not None:
+                _overheard(stream, "pipe of a process")
+
+
+@wraps(communicate)
+def _communicated(self: "subprocess.Popen[Any]", *arguments: Any, **options: Any) -> tuple[Any, Any]:
+    said: tuple[Any, Any] = communicate(self, *arguments, **options)
+    if _is_ours(self):
+        for what in said:
+            _hear("pipe of a process", what)
+    return said
+
+
+CliRunner.invoke = _invoked  # type: ignore[method-assign]
+subprocess.Popen.__init__ = _begun  # type: ignore[method-assign]
+subprocess.Popen.communicate = _communicated  # type: ignore[method-assign]
+
+
+def shows_secret(text: str) -> bool:
+    """Whether a secret stands in a text, somewhere else than in an address that is shown on purpose."""
+    text = PAGES.sub(" ", text)
+    # By words: there are thousands of remembered ones, and texts of megabytes.
+    return SECRETS.search(text) is not None or not remembered.isdisjoint(WORDS.findall(text))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test whose captured output shows a secret, without showing it again."""
+    """Fail a test whose output shows a secret, without showing it again."""
     report = yield
-    for where, text in report.sections:
-        # By words: there are thousands of verifiers, and texts of megabytes.
-        if SECRETS.search(text) or not verifiers.isdisjoint(WORDS.findall(text)):
+    for where, text in (*report.sections, *heard):
+        if shows_secret(text):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid}: a secret shows in its {where.lower()}"
             report.sections = []
             break
+    heard.clear()
     return report
 
 

@@ -4,6 +4,7 @@ What belongs here: what only a real Secret Service shows. It has a bus, a home a
 """
 
 import gc
+import hashlib
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 
 from tiktok_adapters.stores.keyring import Keychain, KeyringTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
-from tiktok_adapters.testing.contracts.stores import TOKENS, DurableTokenStoreContract, OpenStore
+from tiktok_adapters.testing.contracts.stores import TOKENS, DurableTokenStoreContract, OpenStore, Spoil
 from tiktok_core.errors import StoreError
 
 MISSING = [name for name in ("dbus-daemon", "gnome-keyring-daemon") if shutil.which(name) is None]
@@ -87,10 +88,26 @@ class TestSecretService(DurableTokenStoreContract):
     """Entries in gnome-keyring beside a SQLite file."""
 
     @pytest.fixture
-    def open_store(self, bus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenStore:
+    def place(self, bus: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Keychain, str]:
+        """Return the keychain, and a service of the test's own."""
+        return keychain_of(bus, monkeypatch), f"tests {uuid.uuid4()}"
+
+    @pytest.fixture
+    def open_store(self, place: tuple[Keychain, str], tmp_path: Path) -> OpenStore:
         """Return a function that opens the place under contract."""
-        keychain, service = keychain_of(bus, monkeypatch), f"tests {uuid.uuid4()}"
+        keychain, service = place
         return lambda: KeyringTokenStore(service, SqliteTokenStore(tmp_path / "names.db"), keychain=keychain)
+
+    @pytest.fixture
+    def spoil(self, place: tuple[Keychain, str]) -> Spoil:
+        """Return what puts another document into an entry."""
+
+        def spoil(account: str, document: bytes) -> None:
+            keychain, service = place
+            # D-Bus carries no more at once.
+            keychain.set_password(service, hashlib.sha256(account.encode()).hexdigest(), document[:1_000_000].decode())
+
+        return spoil
 
 
 @pytest.fixture

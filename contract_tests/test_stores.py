@@ -3,16 +3,29 @@
 What belongs here: bindings only.
 """
 
+import hashlib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from attrs import evolve
+from cryptography.fernet import Fernet
 
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_adapters.stores.threaded import ThreadedTokenStore
-from tiktok_adapters.testing.contracts.stores import DurableTokenStoreContract, OpenStore, TokenStoreContract
+from tiktok_adapters.testing.contracts.stores import (
+    TOKENS,
+    DurableTokenStoreContract,
+    OpenStore,
+    Spoil,
+    TokenStoreContract,
+)
+from tiktok_core import Secret
+from tiktok_core.wire.records import dump_tokens
 
 KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="]
 
@@ -33,6 +46,72 @@ class Entries(dict[tuple[str, str], str]):
         del self[service, username]
 
 
+def write(path: Path, account: str, document: bytes) -> None:
+    """Put a document in the place of the account's, past the store."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE tokens SET record = ? WHERE account = ?", (document, account.encode()))
+
+
+def digest(account: str) -> bytes:
+    """Return by what an account is known where its name does not stand."""
+    return hashlib.sha256(account.encode()).digest()
+
+
+def sealing(path: Path) -> Spoil:
+    """Return what puts a document there that opens with the key."""
+
+    def spoil(account: str, document: bytes) -> None:
+        token = Fernet(KEYS[0]).encrypt(digest(account) + document).decode()
+        write(path, account, dump_tokens(evolve(TOKENS, access_token=Secret(f"fernet1:{token}"))))
+
+    return spoil
+
+
+class Files:
+    """The place of a store that is one SQLite file."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """Return the file."""
+        return tmp_path / "tokens.db"
+
+
+class PlainFiles(Files):
+    """Tokens lie there as they are."""
+
+    @pytest.fixture
+    def spoil(self, path: Path) -> Spoil:
+        """Return what puts another document there."""
+        return lambda account, document: write(path, account, document)
+
+
+class SealedFiles(Files):
+    """Tokens lie there encrypted."""
+
+    @pytest.fixture
+    def spoil(self, path: Path) -> Spoil:
+        """Return what puts another document there, encrypted."""
+        return sealing(path)
+
+
+class Keychains:
+    """The place of a store that is a keychain."""
+
+    @pytest.fixture
+    def entries(self) -> Entries:
+        """Return the keychain."""
+        return Entries()
+
+    @pytest.fixture
+    def spoil(self, entries: Entries) -> Spoil:
+        """Return what puts another document into an entry."""
+
+        def spoil(account: str, document: bytes) -> None:
+            entries["app", digest(account).hex()] = f"1 {document.decode()}"
+
+        return spoil
+
+
 class TestMemory(TokenStoreContract):
     """In memory, blocking."""
 
@@ -51,41 +130,39 @@ class TestThreadedMemory(TokenStoreContract):
         return ThreadedTokenStore(MemoryTokenStore())
 
 
-class TestSqlite(DurableTokenStoreContract):
+class TestSqlite(PlainFiles, DurableTokenStoreContract):
     """One SQLite file, blocking."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def open_store(self, path: Path) -> OpenStore:
         """Return a function that opens the place under contract."""
-        return lambda: SqliteTokenStore(tmp_path / "tokens.db")
+        return lambda: SqliteTokenStore(path)
 
 
-class TestThreadedSqlite(DurableTokenStoreContract):
+class TestThreadedSqlite(PlainFiles, DurableTokenStoreContract):
     """One SQLite file, awaited."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def open_store(self, path: Path) -> OpenStore:
         """Return a function that opens the place under contract."""
-        return lambda: ThreadedTokenStore(SqliteTokenStore(tmp_path / "tokens.db"))
+        return lambda: ThreadedTokenStore(SqliteTokenStore(path))
 
 
-class TestKeyring(DurableTokenStoreContract):
+class TestKeyring(Keychains, DurableTokenStoreContract):
     """A keychain beside a SQLite file, blocking."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def open_store(self, tmp_path: Path, entries: Entries) -> OpenStore:
         """Return a function that opens the place under contract."""
-        entries = Entries()
         return lambda: KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=entries)
 
 
-class TestThreadedKeyring(DurableTokenStoreContract):
+class TestThreadedKeyring(Keychains, DurableTokenStoreContract):
     """A keychain beside a SQLite file, awaited."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def open_store(self, tmp_path: Path, entries: Entries) -> OpenStore:
         """Return a function that opens the place under contract."""
-        entries = Entries()
         return lambda: ThreadedTokenStore(
             KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=entries)
         )
@@ -100,28 +177,28 @@ class TestEncryptedMemory(TokenStoreContract):
         return EncryptedTokenStore(MemoryTokenStore(), KEYS)
 
 
-class TestEncryptedSqlite(DurableTokenStoreContract):
+class TestEncryptedSqlite(SealedFiles, DurableTokenStoreContract):
     """Encrypted in a SQLite file, blocking."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def open_store(self, path: Path) -> OpenStore:
         """Return a function that opens the place under contract."""
-        return lambda: EncryptedTokenStore(SqliteTokenStore(tmp_path / "tokens.db"), KEYS)
+        return lambda: EncryptedTokenStore(SqliteTokenStore(path), KEYS)
 
 
-class TestThreadedEncryptedSqlite(DurableTokenStoreContract):
+class TestThreadedEncryptedSqlite(SealedFiles, DurableTokenStoreContract):
     """Encrypted in a SQLite file, as a whole in a worker thread."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def open_store(self, path: Path) -> OpenStore:
         """Return a function that opens the place under contract."""
-        return lambda: ThreadedTokenStore(EncryptedTokenStore(SqliteTokenStore(tmp_path / "tokens.db"), KEYS))
+        return lambda: ThreadedTokenStore(EncryptedTokenStore(SqliteTokenStore(path), KEYS))
 
 
-class TestAsyncEncryptedSqlite(DurableTokenStoreContract):
+class TestAsyncEncryptedSqlite(SealedFiles, DurableTokenStoreContract):
     """Encrypted in the event loop, before an asynchronous store."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path) -> OpenStore:
+    def open_store(self, path: Path) -> OpenStore:
         """Return a function that opens the place under contract."""
-        return lambda: AsyncEncryptedTokenStore(ThreadedTokenStore(SqliteTokenStore(tmp_path / "tokens.db")), KEYS)
+        return lambda: AsyncEncryptedTokenStore(ThreadedTokenStore(SqliteTokenStore(path)), KEYS)

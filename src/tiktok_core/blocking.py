@@ -96,11 +96,11 @@ class _LiftedTokenStore:
     async def load(self, account: str, /) -> Tokens | None:
         return self._port.load(account)
 
-    async def save(self, account: str, tokens: Tokens, /) -> None:
-        self._port.save(account, tokens)
+    async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        return self._port.save(account, tokens, seen=seen)
 
-    async def delete(self, account: str, /) -> None:
-        self._port.delete(account)
+    async def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        self._port.delete(account, seen=seen)
 
     async def accounts(self) -> tuple[str, ...]:
         return self._port.accounts()
@@ -192,11 +192,14 @@ class _LiftedClock:
 
 class _LiftedProtect:
     def __init__(self, port: Protect) -> None:
-        _refuse_coroutines(port, "__call__")
+        _refuse_coroutines(port, "__call__", "close")
         self._port = port
 
     async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         return self._port(work)
+
+    async def close(self) -> None:
+        self._port.close()
 
 
 def lift_transport(port: Transport) -> _LiftedTransport:
@@ -373,7 +376,8 @@ class TikTok(Mirror[AsyncTikTok]):
         patience: seconds to follow a post before saying that it is still processing.
         account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
 
-    Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
+    Whoever makes the adapters closes them: as a context manager this closes all of them at the end, once what `protect`
+    has begun is finished.
     """
 
     def __init__(
@@ -387,7 +391,7 @@ class TikTok(Mirror[AsyncTikTok]):
         pacer: Pacer | None = None,
         slots: UploadSlots | None = None,
         probe: Probe | None = None,
-        protect: Protect = drive,
+        protect: Protect | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         open_destination: OpenDestination | None = None,
         endpoints: Endpoints | None = None,
@@ -408,7 +412,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 pacer=None if pacer is None else lift_pacer(pacer),
                 slots=None if slots is None else lift_slots(slots),
                 probe=None if probe is None else lift_probe(probe),
-                protect=lift_protect(protect),
+                protect=None if protect is None else lift_protect(protect),
                 open_source=open_source,
                 open_destination=open_destination,
                 endpoints=endpoints,
@@ -438,6 +442,7 @@ class TikTok(Mirror[AsyncTikTok]):
     sign_in_by_qr_code = blocking_as(AsyncTikTok.sign_in_by_qr_code, Account)
     client_token = blocking(AsyncTikTok.client_token)
     account = blocking_as(AsyncTikTok.account, Account)
+    forget = blocking(AsyncTikTok.forget)
     accounts = blocking(AsyncTikTok.accounts)
     close = blocking(AsyncTikTok.close)
 

@@ -26,6 +26,7 @@ from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.pace import OwnPacer
 from tiktok_core.flows.receive import receive
+from tiktok_core.flows.renew import save_what_is_held
 from tiktok_core.flows.wish import photo_wish, usually_cut, video_wish
 from tiktok_core.ports import (
     AsyncClock,
@@ -47,8 +48,14 @@ __all__ = ["AsyncTikTok"]
 T = TypeVar("T")
 
 
-async def _awaited(work: Coroutine[Any, Any, T], /) -> T:
-    return await work
+class _Unprotected:
+    """Work that an interruption cuts in two: for embedders who see to it that none comes."""
+
+    async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
+        return await work
+
+    async def close(self) -> None:
+        pass
 
 
 class AsyncTikTok:
@@ -74,7 +81,8 @@ class AsyncTikTok:
         patience: seconds to follow a post before saying that it is still processing.
         account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
 
-    Whoever makes the adapters closes them: as a context manager this closes transport, tokens and journal at the end.
+    Whoever makes the adapters closes them: as a context manager this closes all of them at the end, once what `protect`
+    has begun is finished.
     """
 
     def __init__(
@@ -106,7 +114,7 @@ class AsyncTikTok:
             tokens=tokens,
             journal=journal,
             clock=clock,
-            protect=protect or _awaited,
+            protect=protect or _Unprotected(),
             entropy=entropy,
             open_source=open_source,
             open_destination=open_destination,
@@ -345,6 +353,16 @@ class AsyncTikTok:
             raise SignInRequired(chosen, "nobody has signed in, or the sign-in was ended")
         return AsyncAccount(self._context, chosen)
 
+    async def forget(self, open_id: str) -> None:
+        """Forget an account's tokens here, without a word to TikTok: also such as cannot be read.
+
+        What the person granted lives on there until it ends, or is ended in the TikTok app; `revoke` of the account ends it.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        await self._context.tokens.delete(open_id)
+
     async def accounts(self) -> tuple[Tokens, ...]:
         """Return the tokens of all accounts that are signed in, as they are stored."""
         store = self._context.tokens
@@ -352,11 +370,20 @@ class AsyncTikTok:
         return tuple(tokens for tokens in found if tokens is not None)
 
     async def close(self) -> None:
-        """Close the transport, the token store, the journal and the pacer."""
+        """Close the transport, the token store, the journal and the pacer, once what they protect is finished.
+
+        A renewal that is under way in another task or thread is saved first: that takes as long as TikTok does to answer.
+
+        Raises:
+            StoreError: renewed tokens that could not be saved before still cannot be, and are lost.
+        """
         context = self._context
         async with AsyncExitStack() as closing:
+            # The last one comes first.
             for port in (context.pacer, context.journal, context.tokens, context.transport):
                 closing.push_async_callback(port.close)
+            closing.push_async_callback(save_what_is_held, context)
+            closing.push_async_callback(context.protect.close)
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,9 +7,9 @@ No error holds a token, a secret or a signed URL.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from attrs import define, frozen
+from attrs import Factory, define, field, frozen
 
 __all__ = [
     "AccessDenied",
@@ -49,6 +49,18 @@ __all__ = [
 ]
 
 About = Literal["app", "account", "post", "file", "quota", "sign-in", "tiktok"]
+Fault = Literal["developer", "app", "user", "tiktok"]
+FAULTS: Final[dict[str, Fault]] = {
+    "app": "app",
+    "account": "user",
+    "post": "developer",
+    "file": "developer",
+    "quota": "developer",
+    "sign-in": "user",
+    "tiktok": "tiktok",
+}
+"""Whose fault it is as a rule, by what it is about."""
+StoreTrouble = Literal["locked", "full", "damaged", "version", "key", "foreign", "missing", "closed", "failed"]
 
 
 @frozen
@@ -77,6 +89,8 @@ class Explanation:
         retry_helps: whether the same call can succeed later without any change.
         retry_when: when it can, in words; empty where a retry cannot help.
         advice: what to change, and where; empty where waiting is all.
+        fault: whose fault it is: the developer's (the call or the file), the app's (its settings in the portal, or that it
+            was not audited), the user's (the creator's), or TikTok's own.
     """
 
     about: About
@@ -84,6 +98,7 @@ class Explanation:
     retry_helps: bool = False
     retry_when: str = ""
     advice: str = ""
+    fault: Fault = field(default=Factory(lambda self: FAULTS[self.about], takes_self=True), kw_only=True)
 
     def __str__(self) -> str:
         again = f"Try again {self.retry_when}." if self.retry_helps and self.retry_when else ""
@@ -421,10 +436,14 @@ class StoreError(TikTokError):
     Attributes:
         store: which one, in words (never with what was in it).
         reason: one clause.
+        kind: what is the case, for programs: it is locked or busy; there is no room; what lies there is damaged, of another
+            version, or encrypted with another key; it is somebody else's, or something else; what it needs is missing; it is
+            closed; or it failed in another way. Waiting helps with the first two at most. What cannot be read is kept.
     """
 
     store: str
     reason: str
+    kind: StoreTrouble = "failed"
 
     def __str__(self) -> str:
         return f"{self.store}: {self.reason}."

@@ -78,19 +78,36 @@ class Transport(Protocol):
 class TokenStore(Protocol):
     """Keep each account's tokens, and say who may refresh them. Account names are opaque keys.
 
-    Every method may raise `StoreError`.
+    Every method may raise `StoreError`. What cannot be read (it is damaged, too large, of another version, or encrypted with
+    another key) is an error and is kept: only `delete` removes it.
     """
 
     def load(self, account: str, /) -> Tokens | None:
-        """Return the account's tokens, or None."""
+        """Return the account's tokens with their generation, or None."""
         ...
 
-    def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens, durably and as a whole, in place of what was there."""
+    def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        """Keep the tokens, durably and as a whole, in place of what was there; the comparison is part of the save.
+
+        Args:
+            account: whose they are.
+            tokens: what to keep; their own `generation` counts for nothing.
+            seen: the generation of those which they replace; nothing is written where others lie, or none. None is a
+                person's new sign-in, and takes the place of whatever can be read.
+
+        Returns:
+            Their generation: a number that this account has never had, also before it was deleted, and never will again;
+            None when nothing was written.
+        """
         ...
 
-    def delete(self, account: str, /) -> None:
-        """Forget the account; nothing happens when it is unknown."""
+    def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        """Forget the account; nothing happens when it is unknown.
+
+        Args:
+            account: whose tokens.
+            seen: forget tokens of this generation only; None forgets whatever is there, readable or not.
+        """
         ...
 
     def accounts(self) -> tuple[str, ...]:
@@ -268,6 +285,10 @@ class Protect(Protocol):
         """Run a coroutine that never suspends, and return its result."""
         ...
 
+    def close(self) -> None:
+        """Wait until all work is finished, that of other threads too, and take no more; a second call does nothing."""
+        ...
+
 
 class AsyncTransport(Protocol):
     """As `Transport`, awaited."""
@@ -288,11 +309,11 @@ class AsyncTokenStore(Protocol):
         """As `TokenStore.load`."""
         ...
 
-    async def save(self, account: str, tokens: Tokens, /) -> None:
+    async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
         """As `TokenStore.save`."""
         ...
 
-    async def delete(self, account: str, /) -> None:
+    async def delete(self, account: str, /, *, seen: int | None = None) -> None:
         """As `TokenStore.delete`."""
         ...
 
@@ -398,4 +419,8 @@ class AsyncProtect(Protocol):
 
     async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         """Await the work, shielded, and return its result."""
+        ...
+
+    async def close(self) -> None:
+        """Wait until all work is finished, also if cancelled meanwhile, and take no more; a second call does nothing."""
         ...

@@ -1,8 +1,10 @@
 """What the keychain store promises beyond the contract of its port: a keychain that hangs, fails, keeps nothing, or is none."""
 
 import gc
+import itertools
 import os
 import pickle
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +21,10 @@ from attrs import evolve
 from tiktok_adapters.stores import keyring as module
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import StoreError
+from tiktok_core.wire.records import dump_tokens
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKENS = Tokens(
@@ -101,18 +106,80 @@ def test_secrets_are_in_the_keychain_alone(entries: Entries) -> None:
         assert "canary" not in repr(store)
 
 
-def test_a_renewal_writes_to_the_keychain_alone(entries: Entries) -> None:
-    """Once an account is known, saving needs no room on a disk that may be full."""
+def test_a_save_that_the_store_beside_it_cannot_number_writes_nothing(entries: Entries) -> None:
+    """Without a number nobody could tell it from another one: the old entry stays, and the lease had held the room."""
 
     class Full(MemoryTokenStore):
-        def save(self, account: str, tokens: Tokens, /) -> None:
+        def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
             if self.accounts():
                 raise StoreError("disk", "full")
-            super().save(account, tokens)
+            return super().save(account, tokens, seen=seen)
 
     with closing(KeyringTokenStore("app", Full(), keychain=entries)) as store:
+        seen = store.save("me", TOKENS)
+        with pytest.raises(StoreError, match="full"):
+            store.save("me", NEWER, seen=seen)
+        assert store.load("me") == TOKENS
+
+
+def test_a_save_that_died_between_number_and_entry_can_be_repeated(entries: Entries) -> None:
+    """The entry says which save it comes from, whatever the store beside it has counted since."""
+    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)) as store:
+        seen = store.save("me", TOKENS)
+        keep, entries.set_password = entries.set_password, lambda *_: None  # type: ignore[method-assign]
+        with pytest.raises(StoreError, match="did not keep"):
+            store.save("me", NEWER, seen=seen)
+        entries.set_password = keep  # type: ignore[method-assign]
+        assert store.load("me") == TOKENS
+        assert store.save("me", NEWER, seen=seen) is not None
+        assert store.load("me") == NEWER
+
+
+def test_who_was_overtaken_between_number_and_entry_writes_nothing(entries: Entries) -> None:
+    """A keychain cannot compare: so it is looked once more, right before the entry is written."""
+    beside = MemoryTokenStore()
+    with closing(KeyringTokenStore("app", beside, keychain=entries)) as store:
+        seen = store.save("me", TOKENS)
+        load, looks = beside.load, itertools.count()
+
+        def load_after_a_sign_in(account: str, /) -> Tokens | None:
+            if next(looks) == 1:  # The second one is made in the keychain's thread.
+                beside.load = load  # type: ignore[method-assign]
+                newer = beside.save(account, TOKENS)
+                entries["app", module._name("me")] = f"{newer} {dump_tokens(NEWER).decode()}"
+            return load(account)
+
+        beside.load = load_after_a_sign_in  # type: ignore[method-assign]
+        store.save("me", evolve(TOKENS, refresh_token=Secret("rft.late")), seen=seen)
+        assert store.load("me") == NEWER
+
+
+def test_what_is_known_beside_the_keychain_may_be_damaged(entries: Entries, tmp_path: Path) -> None:
+    """Then nothing is saved over it, and forgetting the account is how one begins anew."""
+    path = tmp_path / "names.db"
+    with closing(KeyringTokenStore("app", SqliteTokenStore(path), keychain=entries)) as store:
         store.save("me", TOKENS)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE tokens SET record = x'7b'")
+        with pytest.raises(StoreError, match="damaged"):
+            store.save("me", NEWER)
+        assert store.load("me") == TOKENS
+        store.delete("me")
+        assert entries == {}
         store.save("me", NEWER)
+        assert store.load("me") == NEWER
+
+
+def test_an_entry_of_the_first_release_is_read(entries: Entries) -> None:
+    """It has no number yet; from its next save on it has one."""
+    beside = MemoryTokenStore()
+    beside.save("me", evolve(TOKENS, access_token=Secret(""), refresh_token=Secret("")))
+    entries["app", module._name("me")] = dump_tokens(TOKENS).decode()
+    with closing(KeyringTokenStore("app", beside, keychain=entries)) as store:
+        loaded = store.load("me")
+        assert loaded == TOKENS
+        assert store.save("me", NEWER, seen=loaded.generation) is not None
+        assert store.save("me", TOKENS, seen=loaded.generation) is None
         assert store.load("me") == NEWER
 
 
@@ -137,14 +204,15 @@ def test_apps_do_not_share_entries(entries: Entries) -> None:
         assert other.load("me") is None
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "\ud83d", "x" * 100_000, '{"version": 2}'])
+@pytest.mark.parametrize("damage", ["", "{}", "9" * 5_000 + " {}", "\ud83d", "x" * 100_000, '{"version": 2}'])
 def test_a_damaged_entry_is_told_and_kept(store: KeyringTokenStore, entries: Entries, damage: str) -> None:
     """An entry that cannot be read is a `StoreError`, and stays as it is."""
     store.save("me", TOKENS)
     key = next(iter(entries))
     entries[key] = damage
-    with pytest.raises(StoreError, match="record"):
-        store.load("me")
+    for call in (lambda: store.load("me"), lambda: store.save("me", NEWER)):
+        with pytest.raises(StoreError, match="record"):
+            call()
     assert entries[key] == damage
 
 
@@ -229,7 +297,9 @@ def test_what_keyring_raises_is_told(error: str, words: str) -> None:
     import keyring.errors  # noqa: PLC0415 - beside the module of the same name
 
     broken = failing(getattr(keyring.errors, error)("act.canary"))
-    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=broken)) as store:
+    beside = MemoryTokenStore()
+    beside.save("me", TOKENS)
+    with closing(KeyringTokenStore("app", beside, keychain=broken)) as store:
         for call in (
             lambda: store.load("me"),
             lambda: store.save("me", TOKENS),

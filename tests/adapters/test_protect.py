@@ -1,14 +1,17 @@
 """What protected work promises: it is finished, and the interruption comes afterwards."""
 
 import asyncio
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
+from tiktok_core import StoreError
 
 
 async def _interrupted(done: list[str]) -> str:
@@ -127,6 +130,83 @@ def test_work_that_suspends_is_refused(where: Callable[[Callable[[], object]], N
         where(lambda: MainThreadProtect()(_suspending()))
 
 
+async def _gated(begun: threading.Event, go: threading.Event, done: list[str]) -> None:
+    begun.set()
+    go.wait(5)
+    done.append("saved")
+
+
+def test_closing_waits_for_the_work_of_other_threads() -> None:
+    """Who closes a client that others still use does not take the store from under them; Ctrl-C meanwhile waits, too."""
+    protect = MainThreadProtect()
+    begun, go, done = threading.Event(), threading.Event(), list[str]()
+    thread = threading.Thread(target=lambda: protect(_gated(begun, go, done)))
+    thread.start()
+    begun.wait(5)
+    kick = threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT))
+    release = threading.Timer(0.15, go.set)
+    kick.start()
+    release.start()
+    with pytest.raises(KeyboardInterrupt):
+        protect.close()
+    assert done == ["saved"]
+    for one in (thread, kick, release):
+        one.join(5)
+
+
+def test_who_closes_in_the_midst_of_its_own_work_does_not_wait_for_itself() -> None:
+    """A signal's handler that closes the client may come at any time."""
+    protect = MainThreadProtect()
+
+    async def closing() -> str:
+        protect.close()
+        return "result"
+
+    assert protect(closing()) == "result"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nothing to fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_threads_that_did_not_come_along() -> None:
+    """It has none of them, and closes at once."""
+    protect = MainThreadProtect()
+    begun, go = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: protect(_gated(begun, go, [])))
+    thread.start()
+    begun.wait(5)
+    if (child := os.fork()) == 0:
+        protect.close()
+        os._exit(0)
+    patience = time.monotonic() + 5
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < patience:
+        time.sleep(0.01)
+    if ended == (0, 0):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    go.set()
+    thread.join(5)
+    assert ended == (child, 0)
+
+
+def test_what_is_closed_begins_nothing() -> None:
+    """The ports are closed next: work that began now would be cut off."""
+    protect, shield = MainThreadProtect(), AsyncioProtect()
+    done: list[str] = []
+
+    async def main() -> None:
+        await shield.close()
+        await shield.close()
+        with pytest.raises(StoreError, match="closed"):
+            await shield(_interrupted(done))
+
+    protect.close()
+    protect.close()
+    with pytest.raises(StoreError, match="closed"):
+        protect(_interrupted(done))
+    asyncio.run(main())
+    assert done == []
+
+
 # --- Asynchronous ----------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +312,43 @@ def test_closing_waits_for_unfinished_work() -> None:
         await protect.close()
 
     asyncio.run(main())
+
+
+def test_a_closing_that_is_cancelled_waits_all_the_same() -> None:
+    """The cancellation comes out after the work, as it does for the caller."""
+
+    async def main() -> None:
+        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
+        protect = AsyncioProtect()
+        caller = asyncio.create_task(protect(_slow(begun, go, done)))
+        await begun.wait()
+        closing = asyncio.create_task(_closed(protect.close()))
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.sleep(0)
+        assert not closing.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert done == ["saved"]
+        assert await caller == "result"
+
+    asyncio.run(main())
+
+
+def test_the_end_of_the_event_loop_waits_for_the_work() -> None:
+    """`asyncio.run` cancels whatever is left when its program returns: protected work is finished all the same."""
+    done: list[str] = []
+    kept: list[object] = []
+
+    async def main() -> None:
+        begun, go = asyncio.Event(), asyncio.Event()
+        kept.append(asyncio.create_task(AsyncioProtect()(_slow(begun, go, done))))
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.05, go.set)
+
+    asyncio.run(main())
+    assert done == ["saved"]
 
 
 async def _closed(closing: Coroutine[Any, Any, None]) -> None:

@@ -23,6 +23,7 @@ from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import StoreError
+from tiktok_core.wire.records import dump_tokens
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
@@ -221,19 +222,82 @@ def test_a_damaged_or_foreign_file_is_refused_and_kept(path: Path, damage: Calla
     assert caught.value.__cause__ is None
 
 
-def test_what_nobody_can_read_is_replaced_aloud(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Newer tokens take the place of a damaged record, which a warning tells of; of a whole one nothing is said."""
+def test_a_renewal_takes_the_place_of_what_it_has_read(path: Path) -> None:
+    """The only copy of the new pair counts for more than an old one that was damaged since it was read."""
     with closing(SqliteTokenStore(path)) as store:
         store.save("me", TOKENS)
-        store.save("me", TOKENS)
-        assert caplog.messages == []
     _bad_record(path)
     with closing(SqliteTokenStore(path)) as store:
-        store.save("me", TOKENS)
+        with closing(sqlite3.connect(path)) as connection:
+            (seen,) = connection.execute("SELECT generation FROM tokens").fetchone()
+        assert store.save("me", TOKENS, seen=seen) is not None
         assert store.load("me") == TOKENS
-    assert caplog.messages == [
-        f"Token store {path}: damaged record (JSONDecodeError). It was replaced by newer tokens."
-    ]
+
+
+# The tables of the first release.
+FIRST_LAYOUT = """
+CREATE TABLE tokens (account BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE leases (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, owner BLOB, until INTEGER NOT NULL,
+    machine BLOB, pid INTEGER, started INTEGER
+);
+PRAGMA user_version = 1;
+"""
+
+
+def _first_release(path: Path, accounts: int) -> None:
+    """Make the file that the first release would have made."""
+    path.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_LAYOUT)
+        for number in range(accounts):
+            document = b" " * 4096 + dump_tokens(evolve(TOKENS, open_id=str(number)))
+            connection.execute("INSERT INTO tokens VALUES (?, ?)", (b"%d" % number, document))
+        connection.execute("INSERT INTO tokens VALUES (x'7a', x'7b')")  # What cannot be read is taken along.
+        connection.commit()
+    path.chmod(0o600)
+
+
+def test_a_file_of_the_first_release_is_opened(path: Path) -> None:
+    """Nobody has to sign in again; each account's tokens have a generation of their own from then on."""
+    _first_release(path, accounts=3)
+    with closing(SqliteTokenStore(path)) as store, closing(SqliteTokenStore(path)) as other:
+        loaded = [store.load(str(number)) for number in range(3)]
+        assert loaded == [evolve(TOKENS, open_id=str(number)) for number in range(3)]
+        generations = [tokens.generation for tokens in loaded if tokens]
+        assert len({0, *generations}) == 4
+        assert other.save("1", TOKENS, seen=generations[1]) is not None
+        assert store.save("1", TOKENS, seen=generations[1]) is None
+        assert store.accounts() == ("0", "1", "2", "z")
+        with pytest.raises(StoreError, match="it is kept"):
+            store.load("z")
+        for account in store.accounts():
+            store.delete(account)
+    assert b"canary" not in path.read_bytes()
+
+
+def test_many_open_a_file_of_the_first_release_at_once(path: Path) -> None:
+    """One of them makes it anew, and all of them read it."""
+    _first_release(path, accounts=1)
+
+    def look(_: int) -> bool:
+        with closing(SqliteTokenStore(path)) as store:
+            return store.load("0") == evolve(TOKENS, open_id="0")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(look, range(16)))
+
+
+def test_a_file_of_the_first_release_that_cannot_be_made_anew_is_kept(path: Path) -> None:
+    """Whoever is busy with it, or has damaged it, is told of; no byte of it is changed."""
+    _first_release(path, accounts=1)
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            SqliteTokenStore(path, busy_wait=0.01)
+        other.execute("ROLLBACK")
+    assert path.read_bytes() == before
 
 
 def test_what_could_not_be_loaded_is_not_saved(path: Path) -> None:

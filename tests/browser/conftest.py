@@ -1,5 +1,6 @@
 """A browser without a window, the sandbox and the command line as processes of their own."""
 
+import logging
 import os
 import shutil
 import signal
@@ -46,6 +47,8 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     service = webdriver.ChromeService(executable_path=programs["chromedriver"], log_output=subprocess.DEVNULL)
     driver = webdriver.Chrome(options=options, service=service)
     driver.set_page_load_timeout(WAIT)
+    # What the browser tells selenium is its own: where it is, say, with the answer in the address.
+    logging.getLogger("selenium").setLevel(logging.INFO)
     try:
         yield driver
     finally:

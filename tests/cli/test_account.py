@@ -1,6 +1,7 @@
 """The commands about accounts, and the options that may stand anywhere."""
 
 import json
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +40,28 @@ def test_a_sign_in_that_ends_soon_is_told(
     result = cli("accounts", "--json")
     assert len(json.loads(result.stdout)["accounts"]) == 1
     assert f"The sign-in of {signed_in} {word} on {end:%Y-%m-%d}: sign in again" in result.stderr
+
+
+def test_a_refused_sign_in_is_told(cli: Any, signed_in: str, sim: SimulatedTikTok) -> None:
+    """What TikTok has said once is told from then on, by the list too."""
+    sim.disconnect(signed_in)
+    assert cli("refresh").exit_code == 3
+    assert f"no longer takes the refresh token of {signed_in}: sign in again" in cli("accounts").stderr
+
+
+def test_what_cannot_be_read_can_be_forgotten(cli: Any, signed_in: str, environ: dict[str, str]) -> None:
+    """A damaged record is told with its account and kept; forgetting it by name is how one begins anew."""
+    settings = load_settings({}, environ)
+    with closing(sqlite3.connect(token_file(settings.home, settings.app()))) as connection, connection:
+        connection.execute("UPDATE tokens SET record = x'7b'")
+    for command in (("accounts",), ("logout", signed_in), ("whoami",)):
+        done = cli(*command, "--json")
+        error = json.loads(done.stdout)["error"]
+        assert (done.exit_code, error["type"], error["code"]) == (1, "StoreError", "damaged")
+        assert signed_in in error["message"]
+    assert cli("logout", "--forget").exit_code == 2
+    assert cli("logout", "--forget", signed_in).stdout == f"{signed_in} is forgotten here; TikTok was not told\n"
+    assert json.loads(cli("accounts", "--json").stdout) == {"accounts": []}
 
 
 def test_nobody_is_an_empty_list(cli: Any, tmp_path: Any) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from tiktok_adapters import connect
 from tiktok_adapters.assembly import token_file
 from tiktok_adapters.cli import doctor as room
-from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
+from tiktok_adapters.simulator import Creator, SimulatedTikTok, parse_fault
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
-from tiktok_core import App, Response
+from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_core import App, Endpoints, Request, Response
 
 CHECKS = [
     "settings",
@@ -22,11 +24,16 @@ CHECKS = [
     "clock",
     "sign-in",
     "scopes",
-    "posts of the last day",
     "creator",
     "account",
+    "posts of the last day",
     "upload host",
 ]
+PORTAL = "TikTok's developer portal, Manage apps, your app, "
+CREDENTIALS = f'{PORTAL}"App details": "Client key" and "Client secret"'
+REDIRECTS = f'{PORTAL}Login Kit: "Redirect URI"'
+SCOPES = f'{PORTAL}"Products" and "Scopes"'
+AUDIT = "developers.tiktok.com/application/content-posting-api"
 
 
 def examined(cli: Any, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
@@ -63,6 +70,7 @@ def test_missing_settings_are_named_with_their_place_in_the_portal(cli: Any) -> 
     status, found = examined(cli, env={"TIKTOK_CLIENT_KEY": "", "TIKTOK_CLIENT_SECRET": ""})
     assert status == 2
     assert "developer portal" in found["settings"]["message"]
+    assert found["settings"]["where"] == CREDENTIALS
     assert {finding["verdict"] for name, finding in found.items() if name != "settings"} == {"not looked at"}
 
 
@@ -95,6 +103,152 @@ def test_nobody_is_signed_in(cli: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "check", "change", "where"),
+    [
+        ({"TIKTOK_CLIENT_SECRET": ""}, "settings", "Copy it from the app's page", CREDENTIALS),
+        ({"TIKTOK_REDIRECT_URI": ""}, "settings", "Register a redirect URI of this kind", REDIRECTS),
+        ({"TIKTOK_STORE": "encrypted"}, "settings", "Give the key", "TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE"),
+        ({"TIKTOK_STORE": "drawer"}, "settings", "Choose one of the stores", "TIKTOK_STORE, or config.toml"),
+        ({"TIKTOK_API_URL": "http://api.example.com"}, "settings", "Leave it out", "TIKTOK_API_URL, or config.toml"),
+        ({"TIKTOK_AUTH_URL": "ftp://example.com"}, "settings", "Leave it out", "TIKTOK_AUTH_URL, or config.toml"),
+        ({"TIKTOK_LOG": "LOUD"}, "settings", "Set it as the sentence says", "the environment, or config.toml"),
+        ({"TIKTOK_KIND": "toaster"}, "settings", "Say under which platform", REDIRECTS),
+    ],
+)
+def test_a_wrong_setting_is_sent_to_its_own_place(
+    cli: Any, environment: dict[str, str], check: str, change: str, where: str
+) -> None:
+    """The portal has nothing to do with a key of the store, and TikTok's host is in no portal."""
+    status, found = examined(cli, env=environment)
+    assert (status, found[check]["verdict"]) == (2, "trouble")
+    assert found[check]["change"].startswith(change)
+    assert found[check]["where"] == where
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "words"),
+    [
+        ("http://127.0.0.1/callback/", "", "of a desktop app needs a port"),
+        ("http://127.0.0.1:3455/callback/", "web", "of a web app must be an absolute https URL"),
+        ("https://app.example.com/callback/", "desktop", "of a desktop app must be on localhost or 127.0.0.1"),
+        ("https://app.example.com/callback/?a=1", "", "must not have a query"),
+    ],
+)
+def test_a_redirect_uri_that_does_not_fit_its_kind_is_told(cli: Any, uri: str, kind: str, words: str) -> None:
+    """It is a finding of its own, with the place of the portal where the URI is registered."""
+    status, found = examined(cli, env={"TIKTOK_REDIRECT_URI": uri, "TIKTOK_KIND": kind})
+    assert (status, found["redirect URI"]["verdict"]) == (2, "trouble")
+    assert words in found["redirect URI"]["message"]
+    assert found["redirect URI"]["where"] == REDIRECTS
+    assert found["settings"]["verdict"] == "fine"
+    assert found["sign-in"]["verdict"] == "not looked at"
+
+
+def expire(environ: dict[str, str], account: str) -> Path:
+    """Let the access token have ended, and return the file where it lies."""
+    past = datetime.now(UTC) - timedelta(hours=3)
+    change_tokens(environ, account, issued_at=past, expires_at=past)
+    app = App(environ["TIKTOK_CLIENT_KEY"], environ["TIKTOK_CLIENT_SECRET"], environ["TIKTOK_REDIRECT_URI"])
+    return token_file(Path(environ["TIKTOK_HOME"]), app)
+
+
+def test_a_wrong_client_secret_is_sent_to_the_portal(cli: Any, environ: dict[str, str], signed_in: str) -> None:
+    """It shows when a token has to be renewed; neither the account nor the sign-in is at fault."""
+    expire(environ, signed_in)
+    status, found = examined(cli, env={"TIKTOK_CLIENT_SECRET": "canary-of-a-wrong-secret"})
+    assert (status, found["sign-in"]["verdict"]) == (4, "trouble")
+    assert "invalid_client" in found["sign-in"]["message"]
+    assert found["sign-in"]["change"].startswith("Copy both anew from TikTok's developer portal")
+    assert found["sign-in"]["where"] == CREDENTIALS
+
+
+def test_an_ended_token_and_no_network_is_no_reason_to_sign_in(
+    cli: Any, environ: dict[str, str], signed_in: str
+) -> None:
+    """Nobody could: the network is what has to be mended."""
+    expire(environ, signed_in)
+    status, found = examined(cli, env={"TIKTOK_API_URL": "http://127.0.0.1:1"})
+    assert (status, found["sign-in"]["verdict"]) == (5, "trouble")
+    assert found["sign-in"]["change"].startswith("See that this machine reaches TikTok")
+
+
+def test_a_damaged_token_file_is_sent_to_the_file(cli: Any, environ: dict[str, str], signed_in: str) -> None:
+    """Choosing another account would not help."""
+    file = expire(environ, signed_in)
+    file.write_bytes(b"junk" * 2_000)
+    status, found = examined(cli)
+    assert (status, found["sign-in"]["verdict"]) == (1, "trouble")
+    assert found["sign-in"]["change"].startswith("Put a copy in its place")
+    assert str(file) in found["sign-in"]["where"]
+
+
+def test_a_damaged_journal_is_told(cli: Any, environ: dict[str, str], signed_in: str) -> None:
+    """The command ends with findings, and not with an error."""
+    (Path(environ["TIKTOK_HOME"]) / "journal.db").write_bytes(b"junk" * 2_000)
+    status, found = examined(cli)
+    assert (status, found["posts of the last day"]["verdict"]) == (1, "trouble")
+    assert "journal.db" in found["posts of the last day"]["where"]
+    assert found["upload host"]["verdict"] == "fine"
+
+
+def test_several_accounts_have_to_be_chosen_from(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
+    """Then, and only then, the way is to choose one."""
+    sim.creators.append(Creator(open_id="-000Second", username="maker_two"))
+    with connect(environ=cli.environ) as client:
+        begun = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+        client.sign_in(begun, sim.authorize(begun.url, account="maker_two"))
+    status, found = examined(cli)
+    assert (status, found["sign-in"]["verdict"]) == (2, "trouble")
+    assert found["sign-in"]["change"] == "Choose one of 'tiktok accounts'."
+    assert found["sign-in"]["where"] == "--account, or TIKTOK_ACCOUNT"
+    assert examined(cli, "--account", signed_in)[0] == 0
+
+
+def test_a_sign_in_that_is_refused_is_told(
+    cli: Any, environ: dict[str, str], sim: SimulatedTikTok, signed_in: str
+) -> None:
+    """While its access token lives, that is a warning; afterwards it is trouble."""
+    change_tokens(environ, signed_in, is_refused=True)
+    status, found = examined(cli)
+    assert (status, found["sign-in"]["verdict"]) == (0, "warning")
+    assert found["sign-in"]["change"] == "Sign in again: tiktok login"
+    change_tokens(environ, signed_in, is_refused=True, expires_at=datetime.now(UTC))
+    status, found = examined(cli)
+    assert (status, found["sign-in"]["change"]) == (3, "Sign in: tiktok login")
+    assert sim.count("token") == 1
+
+
+@pytest.mark.parametrize(
+    ("purpose", "scope"),
+    [("post", "video.publish"), ("draft", "video.upload"), ("videos", "video.list"), ("whoami", "user.info.basic")],
+)
+def test_what_shall_be_done_says_which_scope_is_needed(
+    cli: Any, environ: dict[str, str], signed_in: str, purpose: str, scope: str
+) -> None:
+    """Without it that is trouble, and with it alone it is not."""
+    everything = {"user.info.basic", "video.publish", "video.upload", "video.list"}
+    change_tokens(environ, signed_in, scope=(scope,))
+    assert examined(cli, "--for", purpose)[1]["scopes"]["verdict"] == "fine"
+    change_tokens(environ, signed_in, scope=tuple(sorted(everything - {scope})))
+    status, found = examined(cli, "--for", purpose)
+    assert (status, found["scopes"]["verdict"]) == (4, "trouble")
+    assert scope in found["scopes"]["message"]
+
+
+def test_the_upload_host_of_the_documents_is_asked() -> None:
+    """Without a token, and not the API's own; a simulated TikTok takes the bytes itself."""
+    asked: list[str] = []
+
+    def handle(request: Request) -> Response:
+        asked.append(request.url)
+        return Response(404)
+
+    for endpoints in (Endpoints(), Endpoints(api_url="http://127.0.0.1:8088")):
+        assert room._upload_host(FakeTransport(handle), endpoints).verdict == "fine"
+    assert asked == ["https://open-upload.tiktokapis.com/video/", "http://127.0.0.1:8088"]
+
+
+@pytest.mark.parametrize(
     ("scope", "end"),
     [
         (("user.info.basic", "video.upload"), (0, "warning")),
@@ -109,7 +263,9 @@ def test_what_was_not_granted_is_told(
     change_tokens(environ, signed_in, scope=scope)
     exit_code, found = examined(cli)
     assert (exit_code, found["scopes"]["verdict"]) == end
-    assert "Scopes" in found["scopes"]["where"]
+    assert found["scopes"]["where"] == SCOPES
+    asked = found["scopes"]["change"].partition("tiktok login")[2].split()
+    assert set(asked) - {"--scope"} == {"user.info.basic", "video.publish", "video.upload"}
     assert (found["creator"]["verdict"] == "not looked at") == ("video.publish" not in scope)
 
 
@@ -133,20 +289,47 @@ def test_a_sign_in_that_ends_soon_is_told(cli: Any, environ: dict[str, str], sig
 
 @pytest.mark.usefixtures("signed_in")
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "words", "advice"),
     [
-        ("spam_risk_too_many_posts", "24 hours"),
-        ("spam_risk_user_banned_from_posting", "barred"),
-        ("reached_active_user_cap", "active"),
-        ("scope_not_authorized", "scope"),
+        (
+            "spam_risk_too_many_posts",
+            "today's number of posts",
+            (
+                "Try again after 24 hours. Posting by hand in the TikTok app still works.",
+                "the TikTok app of the creator",
+            ),
+        ),
+        (
+            "spam_risk_user_banned_from_posting",
+            "barred",
+            ("Only the creator can settle it with TikTok.", "the TikTok app of the creator"),
+        ),
+        (
+            "reached_active_user_cap",
+            "the number of people who may post through it in a day",
+            ("Try again after 24 hours. The cap is the app's, not this account's; the audit raises it.", AUDIT),
+        ),
+        (
+            "scope_not_authorized",
+            "scope",
+            (
+                "Sign in again and leave the scope ticked on TikTok's page; the scope must also be added to the app.",
+                SCOPES,
+            ),
+        ),
+        ("rate_limit_exceeded", "within a minute", ("Try again after a minute.", "")),
+        ("never_heard_of", "never_heard_of", ("Show TikTok's support the log_id.", "")),
     ],
 )
-def test_a_refusal_of_the_creator_info_is_explained(cli: Any, sim: SimulatedTikTok, code: str, words: str) -> None:
-    """The three that come with HTTP 200, too."""
-    sim.faults.add(parse_fault(f"creator_info=code:{code}@200"))
+def test_a_refusal_of_the_creator_info_is_explained(
+    cli: Any, sim: SimulatedTikTok, code: str, words: str, advice: tuple[str, str]
+) -> None:
+    """What to change and where, also for the three that come with HTTP 200."""
+    sim.faults.add(parse_fault(f"creator_infox9=code:{code}@200"))
     status, found = examined(cli)
     assert (status, found["creator"]["verdict"]) == (4, "trouble")
     assert words in found["creator"]["message"]
+    assert (found["creator"]["change"], found["creator"]["where"]) == advice
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -167,6 +350,7 @@ def test_a_full_inbox_is_a_warning(cli: Any, film: Path) -> None:
     status, found = examined(cli)
     assert (status, found["posts of the last day"]["verdict"]) == (0, "warning")
     assert "5 of 5 drafts" in found["posts of the last day"]["message"]
+    assert "the TikTok app" in found["posts of the last day"]["where"]
 
 
 @pytest.mark.usefixtures("signed_in")

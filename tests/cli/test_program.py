@@ -84,7 +84,22 @@ def test_plan_takes_a_file(cli: Any, film: Path) -> None:
 def test_explain_knows_every_code(code: str, cli: Any) -> None:
     """Each code of the table is explained, for people and for programs."""
     assert REFUSALS[code].meaning in cli("explain", code).stdout
-    assert json.loads(cli("explain", code, "--json").stdout)["meaning"] == REFUSALS[code].meaning
+    told = json.loads(cli("explain", code, "--json").stdout)
+    assert (told["meaning"], told["fault"]) == (REFUSALS[code].meaning, REFUSALS[code].fault)
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("invalid_client", "the fault of the app's settings"),
+        ("spam_risk", "the user's fault"),
+        ("internal", "TikTok's fault"),
+        ("frame_rate_check_failed", "the developer's fault"),
+    ],
+)
+def test_explain_says_whose_fault_it_is(code: str, fault: str, cli: Any) -> None:
+    """In the first line, behind what it is about."""
+    assert fault in cli("explain", code).stdout.splitlines()[0]
 
 
 def test_nothing_unexpected_shows_a_traceback(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,15 +48,11 @@ def parameters(method: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
     return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
 
 
-# The asynchronous client may do without a protection by awaiting; the blocking one does so by driving.
-DIFFERENT_DEFAULTS = {"protect"}
-
-
 def test_both_clients_are_made_with_the_same_words() -> None:
     """The constructors differ in the family of the ports alone."""
     made = [
         {
-            (parameter.name, parameter.kind, None if parameter.name in DIFFERENT_DEFAULTS else parameter.default)
+            (parameter.name, parameter.kind, parameter.default)
             for parameter in inspect.signature(cls).parameters.values()
         }
         for cls in (AsyncTikTok, TikTok)

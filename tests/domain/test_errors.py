@@ -34,6 +34,7 @@ VALUES: dict[str, object] = {
     "waited": 900.0,
     "trouble": "signed out",
     "store": "token store",
+    "kind": "locked",
     "post": "key-1",
     "event": WHY,
 }

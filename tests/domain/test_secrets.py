@@ -173,3 +173,9 @@ def test_secrets_are_equal_by_content(one: str, two: str) -> None:
 def test_a_secrets_text_never_depends_on_its_content(content: str) -> None:
     """What is shown is the same for every secret, so not even the length is told."""
     assert (repr(Secret(content)), str(Secret(content))) == (repr(Secret("")), str(Secret("")))
+
+
+def test_a_secret_has_no_state() -> None:
+    """Whatever walks over objects by their state, as some serialisers do, is refused like a pickle."""
+    with pytest.raises(TypeError, match="token store"):
+        Secret(CANARY).__getstate__()

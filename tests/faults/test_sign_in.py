@@ -81,13 +81,13 @@ def live(sim: SimulatedTikTok, secret: Secret) -> bool:
 
 
 def test_row_14_a_revoked_refresh_token_asks_for_a_sign_in(bench: Any) -> None:
-    """One refusal is enough, nothing is deleted, and the sentence says what to do."""
+    """One refusal is enough and remembered, nothing is deleted, and the sentence says what to do."""
     stored = expire(bench)
     bench.sim.disconnect(bench.account.open_id)
-    for tried in (1, 2):
+    for _ in range(2):
         with pytest.raises(SignInRequired, match="no longer takes its refresh token"):
             bench.run(bench.account.creator_info())
-        assert bench.way.sent == ["token"] * tried
+        assert bench.way.sent == ["token"]
         assert bench.tokens.load(bench.account.open_id) == stored
 
 
@@ -215,15 +215,55 @@ def test_row_17_a_renewal_that_is_cancelled_anywhere_is_whole() -> None:
     assert len(list(steps)) > 10
 
 
+def test_row_17_a_sign_in_that_is_cancelled_anywhere_is_whole() -> None:
+    """A code is spent once: cancelled at each step in turn, it is not spent, or what it brought is stored."""
+
+    async def cancelled_after(steps: int) -> bool:
+        clock, store = ManualClock(), MemoryTokenStore()
+        with contextlib.closing(SimulatedTikTok(clock)) as sim:
+            tiktok = AsyncTikTok(
+                APP,
+                transport=Yielding(FakeTransport(sim.handle)),
+                tokens=Yielding(store),
+                journal=lift_journal(MemoryJournal()),
+                clock=lift_clock(clock),
+                protect=AsyncioProtect(),
+            )
+            begun = tiktok.authorization()
+            task = asyncio.create_task(tiktok.sign_in(begun, sim.authorize(begun.url)))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            assert len(store.accounts()) == sim.count("token")
+            return task.cancelled()
+
+    steps = itertools.takewhile(lambda count: asyncio.run(cancelled_after(count)), itertools.count())
+    assert len(list(steps)) > 3
+
+
+def test_row_17_an_interrupt_of_a_sign_in_waits_for_the_save(open_bench: Any) -> None:
+    """The same with Ctrl-C: TikTok has taken the code, so its tokens are stored before the program ends."""
+    with open_bench("blocking") as bench:
+        bench.tokens.delete(bench.account.open_id)
+        bench.way.when("token", lambda: signal.raise_signal(signal.SIGINT))
+        begun = bench.tiktok.authorization()
+        callback = bench.sim.authorize(begun.url)
+        with pytest.raises(KeyboardInterrupt):
+            bench.tiktok.sign_in(begun, callback)
+        assert bench.tokens.accounts() == (bench.account.open_id,)
+
+
 @pytest.mark.parametrize("moment", ["before the request", "before the save"])
 def test_row_17_an_interrupt_waits_for_the_save(open_bench: Any, moment: str) -> None:
     """Ctrl-C in the midst of a renewal is delivered once the new pair is stored, and not before."""
     with open_bench("blocking") as bench:
         old, save = bench.tokens.load(bench.account.open_id), bench.tokens.save
 
-        def interrupted_save(account: str, tokens: Tokens, /) -> None:
+        def interrupted_save(account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
             signal.raise_signal(signal.SIGINT)
-            save(account, tokens)
+            return save(account, tokens, seen=seen)  # type: ignore[no-any-return]
 
         if moment == "before the save":
             bench.tokens.save = interrupted_save

@@ -15,19 +15,23 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from attrs import evolve
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiktok_adapters.assembly import token_file
+from tiktok_adapters.cli.app import tiktok as program
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
@@ -35,7 +39,7 @@ from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, Secret, StoreError, TikTok, Tokens
+from tiktok_core import App, Request, Secret, StoreError, TikTok, Tokens
 from tiktok_core.ports import TokenStore
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
@@ -321,7 +325,7 @@ DAMAGED_FILES: dict[str, Callable[[Path], object]] = {
     "not a database": lambda path: path.write_bytes(b'{"access_token": "act.canary"}' * 1_000),
     "not UTF-8": lambda path: path.write_bytes(b"\xff\xfe\x00" * 5_000),
     "100 MB": lambda path: os.truncate(_emptied(path), 100_000_000),
-    "another version": lambda path: run(path, "PRAGMA user_version = 2"),
+    "another version": lambda path: run(path, "PRAGMA user_version = 99"),
     "another database": lambda path: run(path, "PRAGMA application_id = 7"),
 }
 DAMAGED_RECORDS: dict[str, str] = {
@@ -365,15 +369,16 @@ def test_row_22_a_file_that_is_no_store_of_ours_is_told_and_kept(path: Path, dam
 
 @pytest.mark.parametrize("damage", DAMAGED_RECORDS)
 def test_row_22_a_record_that_cannot_be_read_is_told_and_kept(path: Path, damage: str) -> None:
-    """It is an error in its own account and in no other; only newer tokens take its place, which a warning tells of."""
+    """It is an error in its own account and in no other; not even a new sign-in takes its place."""
     saved(path)
     run(path, DAMAGED_RECORDS[damage])
     with closing(SqliteTokenStore(path)) as store:
         store.save("you", NEWER)
         before = path.read_bytes()
-        with pytest.raises(StoreError, match="record") as caught:
-            store.load("me")
-        assert "canary" not in str(caught.value)
+        for call in (lambda: store.load("me"), lambda: store.save("me", NEWER)):
+            with pytest.raises(StoreError, match=r"record .*it is kept") as caught:
+                call()
+            assert "canary" not in str(caught.value)
         assert path.read_bytes() == before
         assert store.load("you") == NEWER
 
@@ -401,12 +406,12 @@ def test_row_22_a_file_cut_anywhere_is_told_or_whole(path: Path) -> None:
     assert lost > 300
 
 
-@pytest.mark.parametrize("page", range(6))
+@pytest.mark.parametrize("page", range(7))
 @pytest.mark.parametrize("fill", [b"\0", b"\xff", b"\xa5"])
 def test_row_23_a_corrupt_page_is_told(path: Path, page: int, fill: bytes) -> None:
     """A page that holds something else is an error wherever it is met, and tokens beside it are whole."""
     whole = bytearray(saved(path))
-    assert len(whole) == 6 * 4096
+    assert len(whole) == 7 * 4096
     whole[page * 4096 : (page + 1) * 4096] = fill * 4096
     path.write_bytes(whole)
     told = 0
@@ -456,6 +461,42 @@ def test_row_23_a_locked_file_is_waited_for_within_bounds(path: Path, hold: str)
         assert 0.2 <= time.monotonic() - begun < 2
         other.execute("ROLLBACK")
         store.save("me", NEWER)
+
+
+def test_row_23_a_file_that_is_locked_while_tiktok_answers_loses_nothing(path: Path) -> None:
+    """The refresh token is replaced by then: saving is tried on, and what still cannot be saved is held until it can."""
+
+    class Quick(SystemClock):
+        def sleep(self, seconds: float, /) -> None:
+            super().sleep(seconds / 50)
+
+    with (
+        closing(SqliteTokenStore(path, busy_wait=0.05)) as store,
+        signed_in(store) as sim,
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+    ):
+
+        def handle_and_lock(request: Any) -> Any:
+            answer = sim.handle(request)
+            other.execute("BEGIN IMMEDIATE")
+            return answer
+
+        transport = FakeTransport(handle_and_lock)
+        tiktok = TikTok(APP, transport=transport, tokens=store, journal=MemoryJournal(), clock=Quick())
+        account = tiktok.account()
+        soon = threading.Timer(0.3, lambda: other.execute("ROLLBACK"))
+        soon.start()
+        tokens = account.refresh()
+        assert store.load(account.open_id) == tokens
+        soon.join()
+        with pytest.raises(StoreError, match="in its memory alone") as caught:
+            account.refresh()
+        assert caught.value.kind == "locked"
+        assert store.load(account.open_id) == tokens
+        other.execute("ROLLBACK")
+        stored = account.tokens()
+        assert store.load(account.open_id) == stored != tokens
+        assert not sim.world.tokens[stored.refresh_token.reveal()].dead
 
 
 DIES = """
@@ -611,6 +652,42 @@ def test_row_40_a_name_is_a_key_and_never_a_path(kind: str) -> None:
             holds()
         assert {file.name for file in home.iterdir()} == {"tokens.db", "tokens.db-reserve"}
         assert list(Path(folder).iterdir()) == [home]
+
+
+@settings(max_examples=30, deadline=None)
+@given(name=names.filter(lambda name: bool(name) and "\0" not in name and not name.startswith("-")))
+def test_row_40_an_account_named_on_the_command_line_is_never_a_path(name: str) -> None:
+    """Whatever stands behind --account, and in TIKTOK_ACCOUNT: it is signed in or not, and no file comes of it."""
+    with tempfile.TemporaryDirectory() as folder, closing(SimulatedTikTok()) as sim:
+        environ = {
+            "TIKTOK_CLIENT_KEY": sim.app.client_key,
+            "TIKTOK_CLIENT_SECRET": "secret",
+            "TIKTOK_REDIRECT_URI": "http://127.0.0.1:*/callback/",
+            "TIKTOK_API_URL": "http://127.0.0.1:1",
+            "TIKTOK_HOME": str(Path(folder, "home")),
+        }
+        for arguments in (["--account", name, "whoami"], ["logout", "--forget", "--", name]):
+            done = CliRunner().invoke(program, arguments, env=environ)
+            assert done.exit_code == (3 if "whoami" in arguments else 0), done.output
+        assert list(Path(folder).iterdir()) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), max_size=40))
+def test_row_40_an_upload_to_the_sandbox_is_never_a_path(name: str) -> None:
+    """What stands in an upload's address is looked up, and nothing is written under it."""
+    with tempfile.TemporaryDirectory() as folder, closing(SimulatedTikTok()) as sim:
+        before = set(Path(folder).iterdir())
+        for path in (
+            f"/video/{quote(name)}",
+            f"/video/..%2f..{quote(folder)}%2f{quote(name)}",
+            f"/video/?upload_id={quote(name)}",
+        ):
+            headers = {"Content-Range": "bytes 0-3/4", "Content-Type": "video/mp4"}
+            url = f"https://open-upload.tiktokapis.com{path}"
+            answer = sim.handle(Request(method="PUT", url=url, headers=headers, body=b"film"))
+            assert answer.status >= 400
+        assert set(Path(folder).iterdir()) == before
 
 
 @given(st.text(min_size=1).filter(lambda key: key.isascii() and key.isprintable() and " " not in key))

@@ -7,6 +7,7 @@ said alike in both worlds, stands in the tests of the adapters.
 import asyncio
 import pickle
 import ssl
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ BAD = {
     "another host": AUTHORITY.issue_cert("elsewhere.example"),
     "expired": AUTHORITY.issue_cert("127.0.0.1", not_before=PAST, not_after=PAST + timedelta(days=1)),
 }
+CERTIFICATE = "the server's certificate was refused"
 
 
 @define
@@ -42,6 +44,31 @@ class TlsFront:
     def show(self, certificate: trustme.LeafCert) -> None:
         """Show this certificate from now on."""
         certificate.configure_cert(self.context)
+
+    def sign_itself(self) -> None:
+        """Show a certificate that vouches for itself."""
+        own = trustme.CA()
+        with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
+            self.context.load_cert_chain(certificate, key)
+
+    def speak(self, version: ssl.TLSVersion) -> None:
+        """Speak this version of TLS only, which OpenSSL would not do by itself."""
+        self.context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.context.minimum_version = self.context.maximum_version = version
+
+
+FAULTS: dict[str, tuple[Callable[[TlsFront], None], str]] = {
+    **{name: (lambda front, bad=bad: front.show(bad), CERTIFICATE) for name, bad in BAD.items()},  # type: ignore[misc]
+    "self-signed": (TlsFront.sign_itself, CERTIFICATE),
+    "TLS 1.0": (lambda front: front.speak(ssl.TLSVersion.TLSv1), "while TLS was set up"),
+}
+REFUSALS = {
+    "407": (b"HTTP/1.1 407 Proxy Authentication Required", "the proxy wants a user name and a password"),
+    "403": (b"HTTP/1.1 403 Forbidden", "the proxy refused to pass it on (HTTP 403)"),
+    "502": (b"HTTP/1.1 502 Bad Gateway", "the proxy refused to pass it on (HTTP 502)"),
+}
 
 
 @contextmanager
@@ -66,16 +93,17 @@ def through(bench: Any, **options: Any) -> None:
     bench.way.inner = type(bench.way.inner)(ssl_context=context, **options)
 
 
-@pytest.mark.parametrize("fault", BAD)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_row_27_a_server_that_cannot_be_trusted_gets_nothing(bench: Any, operation: Any, fault: str) -> None:
-    """Whatever was asked: nothing reaches it, with TLS or without, and the error names the certificate."""
+    """Whatever was asked: nothing reaches it, with TLS or without, and the error names the certificate, or the handshake."""
     through(bench)
     bench.way.alone = True
-    bench.when(operation, lambda: bench.front.show(BAD[fault]))
+    spoil, words = FAULTS[fault]
+    bench.when(operation, lambda: spoil(bench.front))
     already = bench.sim.count(operation.where)
     end = bench.outcome(operation.ask)
     assert type(end) is NotSent
-    assert "the server's certificate was refused" in str(end)
+    assert words in str(end)
     assert bench.sim.count(operation.where) - already == operation.nth - 1
     bench.check_posts()
 
@@ -93,17 +121,18 @@ def test_row_27_a_post_goes_on_when_the_certificate_is_mended(bench: Any, step: 
     assert len([post for post in bench.sim.posts if post.urls or post.bytes_received == post.size]) == 1
 
 
-def test_row_28_a_proxy_that_refuses_is_told(bench: Any, operation: Any) -> None:
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_row_28_a_proxy_that_refuses_is_told(bench: Any, operation: Any, refusal: str) -> None:
     """No tunnel, no doubt: nothing reaches TikTok, nobody goes around the proxy, and the error says what it wants."""
     with ConnectProxy() as proxy:
         through(bench, proxy=proxy.url)
         bench.way.alone = True
-        refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-        bench.when(operation, lambda: setattr(proxy, "says", refusal))
+        head, words = REFUSALS[refusal]
+        bench.when(operation, lambda: setattr(proxy, "says", head + b"\r\nContent-Length: 0\r\n\r\n"))
         already = bench.sim.count(operation.where)
         end = bench.outcome(operation.ask)
     assert type(end) is NotSent
-    assert "the proxy wants a user name and a password" in str(end)
+    assert words in str(end)
     assert bench.sim.count(operation.where) - already == operation.nth - 1
     bench.check_posts()
 

@@ -151,7 +151,6 @@ def test_what_happens_during_a_renewal_is_not_undone(bench: Any, meanwhile: str)
     handle = fake._handle
 
     def unreadable(_name: str, /) -> Any:
-        bench.store.load = load
         raise StoreError("Store", "it is locked")
 
     def handle_and_meddle(request: Any) -> Any:
@@ -171,6 +170,7 @@ def test_what_happens_during_a_renewal_is_not_undone(bench: Any, meanwhile: str)
         assert bench.store.accounts() == ()
         return
     tokens = bench.run(account.refresh())
+    bench.store.load = load
     assert bench.store.load(account.open_id) == tokens
     assert (tokens == newer) == (meanwhile == "signed in")
     assert tokens != old

@@ -72,6 +72,13 @@ def test_every_way_of_writing_the_challenge_can_sign_in_where_tiktok_takes_it(
     assert (authorization.code_verifier is None) == (encoding is ChallengeEncoding.NONE)
     account = bench.run(client.sign_in(authorization, bench.sim.authorize(authorization.url)))
     assert account.open_id == bench.sim.creator.open_id
+    # An app that is known to want one way has it in its settings.
+    inner._context = evolve(inner._context, app=evolve(web, challenge=encoding))
+    begun = client.authorization()
+    sent = [dict(parse_qsl(urlsplit(one.url).query)).get("code_challenge", "") for one in (authorization, begun)]
+    assert len({len(challenge) for challenge in sent}) == 1
+    account = bench.run(client.sign_in(begun, bench.sim.authorize(begun.url)))
+    assert account.open_id == bench.sim.creator.open_id
 
 
 def test_a_sign_in_may_be_finished_by_another_process(bench: Any) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -161,6 +162,15 @@ def test_a_slow_connection_hinders_nobody(begin: bytes, answers: Answers) -> Non
 def test_a_slow_connection_is_dropped(begin: bytes, listener: LoopbackListener) -> None:
     """A connection that says too little is not kept open."""
     assert _raw(listener, begin) == b""
+
+
+def test_a_slow_connection_is_dropped_after_five_seconds(answers: Answers) -> None:
+    """Unless somebody says otherwise: measured, for a limit that nobody waits for is none."""
+    with LoopbackListener("http://127.0.0.1:*/callback/") as listening:
+        listening.start(accepts_state(AUTHORIZATION), answers)
+        begun = time.monotonic()
+        assert _raw(listening, b"GET /callback/?code=x") == b""
+        assert 4.5 < time.monotonic() - begun < 7
 
 
 def test_a_trickle_is_dropped_too(listener: LoopbackListener) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiktok_core.domain.sign_in import failed
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import (
     AccessDenied,
@@ -18,6 +19,7 @@ from tiktok_core.errors import (
     SignInFailed,
     UnexpectedResponse,
 )
+from tiktok_core.wire.envelope import plain
 from tiktok_core.wire.http import Request, Response
 from tiktok_core.wire.oauth import (
     callback_of,
@@ -67,12 +69,15 @@ def test_a_code_is_decoded_exactly_once(escaped: str, code: str) -> None:
 
 @given(TEXT, TEXT, TEXT, TEXT)
 def test_any_callback_comes_out_as_it_went_in(code: str, state: str, error: str, description: str) -> None:
-    """Whatever TikTok's page answers, each value is read back the same, from a URL and from its query."""
+    """Whatever TikTok's page answers, code and state are read back the same, from a URL and from its query.
+
+    So are the words for people, but for what does not fit on a line.
+    """
     query = urlencode({"code": code, "state": state, "error": error, "error_description": description}, quote_via=quote)
     for text in (query, f"{REDIRECT}?{query}", "?" + query):
         callback = callback_of(text)
         assert (callback.code.reveal(), callback.state) == (code, state)
-        assert (callback.error, callback.error_description) == (error, description)
+        assert (callback.error, callback.error_description) == (plain(error), plain(description))
 
 
 @pytest.mark.parametrize("name", ["code", "state", "error", "scopes"])
@@ -114,6 +119,19 @@ def test_the_documents_tokens_are_read() -> None:
     assert tokens.issued_at == NOW
     assert tokens.expires_at == NOW + timedelta(hours=24)
     assert tokens.refresh_expires_at == NOW + timedelta(seconds=31_522_158)
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\x1b\n\r\u2028\x07"), max_size=2_000)
+
+
+@given(WORDS, WORDS)
+def test_words_of_an_address_fit_on_one_line(error: str, description: str) -> None:
+    """Whoever made the address may have written anything: what is shown of it moves no cursor and fills no screen."""
+    callback = callback_of(f"{REDIRECT}?{urlencode({'error': error, 'error_description': description, 'state': 's'})}")
+    shown = str(failed(callback.error, callback.error_description))
+    assert len(shown.splitlines()) <= 1
+    assert shown.isprintable()
+    assert len(shown) < 2_000
 
 
 @pytest.mark.parametrize("empty", [None, "absent"])

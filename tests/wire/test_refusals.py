@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core import errors
-from tiktok_core.domain.refusals import explain
+from tiktok_core.domain.refusals import REFUSALS, explain
 from tiktok_core.errors import ApiError, RateLimited, ServerError, SignInFailed, UnexpectedRedirect, UnexpectedResponse
 from tiktok_core.wire.envelope import open_envelope, retry_after
 from tiktok_core.wire.http import Request, Response
@@ -57,6 +57,80 @@ temporarily_unavailable   ServerError   again
 unsupported_response_type SignInFailed  never
 """
 OAUTH_ROWS = [line.split() for line in OAUTH.strip().splitlines()]
+
+
+# Code: about what, whose fault, whether a retry helps; restated from the documents' tables and from what people saw.
+MEANINGS = """
+access_token_invalid                               sign-in  user       never
+scope_not_authorized                               sign-in  user       never
+scope_permission_missed                            app      app        never
+invalid_params                                     post     developer  never
+invalid_param                                      post     developer  never
+invalid_file_upload                                file     developer  never
+invalid_publish_id                                 post     developer  never
+token_not_authorized_for_specified_publish_id      account  developer  never
+publish_not_cancellable                            post     developer  never
+privacy_level_option_mismatch                      account  developer  never
+privacy_level_not_authorized                       account  developer  never
+unaudited_client_can_only_post_to_private_accounts app      app        never
+url_ownership_unverified                           app      app        never
+reached_active_user_cap                            quota    app        again
+app_version_check_failed                           account  user       again
+spam_risk_too_many_posts                           quota    user       again
+spam_risk_user_banned_from_posting                 account  user       never
+spam_risk_too_many_pending_share                   quota    user       again
+spam_risk_text                                     post     user       never
+spam_risk                                          post     user       never
+rate_limit_exceeded                                quota    developer  again
+internal_error                                     tiktok   tiktok     again
+file_format_check_failed                           file     developer  never
+duration_check_failed                              file     developer  never
+frame_rate_check_failed                            file     developer  never
+picture_size_check_failed                          file     developer  never
+internal                                           tiktok   tiktok     again
+video_pull_failed                                  post     developer  again
+photo_pull_failed                                  post     developer  again
+publish_cancelled                                  post     developer  never
+auth_removed                                       sign-in  user       never
+access_denied                                      sign-in  user       again
+non_sandbox_target                                 sign-in  app        never
+invalid_client                                     app      app        never
+invalid_grant                                      sign-in  user       never
+invalid_request                                    app      app        never
+invalid_scope                                      app      app        never
+unauthorized_client                                app      app        never
+unsupported_grant_type                             app      app        never
+unsupported_response_type                          app      app        never
+server_error                                       tiktok   tiktok     again
+temporarily_unavailable                            tiktok   tiktok     again
+"""
+MEANING_ROWS = [line.split() for line in MEANINGS.strip().splitlines()]
+
+
+@pytest.mark.parametrize(("code", "about", "fault", "again"), MEANING_ROWS)
+def test_each_code_says_about_what_whose_fault_and_when(code: str, about: str, fault: str, again: str) -> None:
+    """A retry that helps has its time, and one that does not has none; what is not TikTok's own says what to do."""
+    found = explain(code)
+    assert found is not None
+    assert (found.about, found.fault, found.retry_helps) == (about, fault, again == "again")
+    assert bool(found.retry_when) == found.retry_helps
+    assert found.meaning.endswith(".")
+    assert found.advice or found.retry_helps or code in NOTHING_TO_DO
+
+
+NOTHING_TO_DO = {
+    "publish_not_cancellable",
+    "publish_cancelled",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+}
+
+
+def test_every_code_is_explained_and_no_other() -> None:
+    """The table is whole: what is documented or was seen is in it."""
+    assert set(REFUSALS) == {row[0] for row in MEANING_ROWS}
+    assert {row[2] for row in ROWS} | {row[0] for row in OAUTH_ROWS} <= set(REFUSALS)
 
 
 def refusal(

@@ -52,7 +52,8 @@ def connect(
             and duration.
         store: where tokens are kept; read from the settings unless given, and otherwise `sqlite`.
 
-    Closing the client, or leaving its `with` block, closes its connections and its token file.
+    Closing the client, or leaving its `with` block, closes its connections and its token file, after a renewal that another
+    thread is in the midst of.
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.

@@ -114,7 +114,7 @@ class _OnDemand(ABC, Generic[S]):
         with self._lock:
             if self._store is None:
                 if self._closed:
-                    raise StoreError(str(self._path), "it is closed")
+                    raise StoreError(str(self._path), "it is closed", "closed")
                 self._store = self._open(self._path)
             return self._store
 
@@ -137,14 +137,14 @@ class TokensOnDemand(_OnDemand[TokenStore]):
         """As `TokenStore.load`."""
         return self._opened().load(account) if self._exists() else None
 
-    def save(self, account: str, tokens: Tokens, /) -> None:
+    def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
         """As `TokenStore.save`."""
-        self._opened().save(account, tokens)
+        return self._opened().save(account, tokens, seen=seen)
 
-    def delete(self, account: str, /) -> None:
+    def delete(self, account: str, /, *, seen: int | None = None) -> None:
         """As `TokenStore.delete`."""
         if self._exists():
-            self._opened().delete(account)
+            self._opened().delete(account, seen=seen)
 
     def accounts(self) -> tuple[str, ...]:
         """As `TokenStore.accounts`."""

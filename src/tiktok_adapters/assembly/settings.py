@@ -15,6 +15,7 @@ from tiktok_adapters.assembly.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, STORE
 from tiktok_core import (
     App,
     AppKind,
+    ChallengeEncoding,
     Endpoints,
     InvalidSettings,
     Problem,
@@ -34,6 +35,8 @@ VARIABLES: Final = {
     "auth_url": "TIKTOK_AUTH_URL",
     "home": "TIKTOK_HOME",
     "account": "TIKTOK_ACCOUNT",
+    "kind": "TIKTOK_KIND",
+    "challenge": "TIKTOK_CHALLENGE",
     "verified_urls": "TIKTOK_VERIFIED_URLS",
     "store": "TIKTOK_STORE",
     "store_key": KEY_VARIABLE,
@@ -42,6 +45,12 @@ VARIABLES: Final = {
 }
 NOT_IN_FILE: Final = ("home", "store_key")
 """A file in the home folder cannot say where that is, and a key must not lie beside what it encrypts."""
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "store": tuple(STORES),
+    "kind": tuple(kind.value for kind in AppKind),
+    "challenge": tuple(encoding.value for encoding in ChallengeEncoding),
+}
+"""The words that a setting may have."""
 SECRETS: Final = ("client_secret", "store_key")
 PORTAL_FIELDS: Final = {
     "client_key": '"Client key"',
@@ -66,6 +75,8 @@ class Settings:
         api_url: the API host.
         auth_url: the authorization page.
         account: the account to use where several are signed in; None for the only one.
+        kind: how the redirect URI is registered, `desktop` or `web`; None to tell by the URI.
+        challenge: how PKCE's challenge is written: `hex`, `base64url` or `none`; None for what the kind wants.
         verified_urls: the portal's verified URL properties, with blanks or commas between them.
         store: where tokens are kept: `sqlite`, `keyring` or `encrypted`.
         store_key: keys of an encrypted store, from the environment; empty when missing.
@@ -81,6 +92,8 @@ class Settings:
     api_url: str = DEFAULTS.api_url
     auth_url: str = DEFAULTS.auth_url
     account: str | None = None
+    kind: str | None = None
+    challenge: str | None = None
     verified_urls: str = ""
     store: str = "sqlite"
     store_key: Secret = field(default=Secret(""))
@@ -142,9 +155,10 @@ class Settings:
         }
         whole = {name: value or PASSABLE[name] for name, value in given.items()}
         # What stands in must not meet the rules of a kind that was chosen for the real one.
-        chosen = kind if self.redirect_uri else None
+        chosen = (kind or self.kind) if self.redirect_uri else None
         verified = self.verified_urls.replace(",", " ").split()
-        app = self._tried(problems, lambda: App(**whole, kind=chosen, verified_urls=verified))
+        options: dict[str, Any] = {"kind": chosen, "challenge": self.challenge, "verified_urls": verified}
+        app = self._tried(problems, lambda: App(**whole, **options))
         endpoints = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
         self._tried(problems, self._store_keys)
         if problems or app is None or endpoints is None:
@@ -202,9 +216,10 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
                 values[name], origins[name] = value, origin
                 break
     values |= {name: Secret(values[name]) for name in SECRETS if name in values}
-    if (store := values.get("store", "sqlite")) not in STORES:
-        message = f"{store!r} is none of {', '.join(STORES)} (it comes from {origins['store']})"
-        raise InvalidSettings((Problem("store", message),))
+    for name, words in CHOICES.items():
+        if (word := values.get(name, words[0])) not in words:
+            message = f"{word!r} is none of {', '.join(words)} (it comes from {origins[name]})"
+            raise InvalidSettings((Problem(name, message),))
     if "log" in values:
         values["log"] = _level(values["log"], origins["log"])
     return Settings(home=home, origins=origins, **values)

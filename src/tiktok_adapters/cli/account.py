@@ -25,7 +25,9 @@ def accounts() -> None:
         known = tiktok.accounts()
     now = datetime.now(UTC)
     for tokens in known:
-        if tokens.needs_sign_in_soon(now):
+        if tokens.is_refused:
+            say(f"TikTok no longer takes the refresh token of {tokens.open_id}: sign in again, tiktok login")
+        elif tokens.needs_sign_in_soon(now):
             end = f"{'ended' if tokens.is_dead(now) else 'ends'} on {tokens.refresh_expires_at:%Y-%m-%d}"
             say(f"The sign-in of {tokens.open_id} {end}: sign in again, tiktok login")
     found = [account_document(tokens) for tokens in known]
@@ -68,8 +70,9 @@ def refresh() -> None:
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
 @click.argument("open_id", metavar="[ACCOUNT]", required=False)
+@click.option("--forget", is_flag=True, help="Forget the tokens here only, also such as cannot be read.")
 @common
-def logout(open_id: str | None) -> None:
+def logout(open_id: str | None, forget: bool) -> None:
     """End a sign-in: at TikTok first, then the tokens are forgotten here.
 
     Example: tiktok logout
@@ -77,6 +80,13 @@ def logout(open_id: str | None) -> None:
     if open_id and open_id.startswith("-") and not open_id.startswith("-0"):
         raise click.NoSuchOption(open_id)
     found = settings()
+    if forget:
+        if not (chosen := open_id or found.account):
+            raise click.UsageError("--forget needs the account to forget")
+        with client(found) as tiktok:
+            tiktok.forget(chosen)
+        show({"open_id": chosen}, f"{chosen} is forgotten here; TikTok was not told")
+        return
     with signed_in(evolve(found, account=open_id or found.account)) as account:
         account.revoke()
         show({"open_id": account.open_id}, f"{account.open_id} is signed out")

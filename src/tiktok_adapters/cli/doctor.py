@@ -13,6 +13,7 @@ import click
 from attrs import asdict, define, field, frozen
 
 from tiktok_adapters.assembly import Settings
+from tiktok_adapters.cli.advice import APP, AUDIT, PHONE, PRODUCTS, REDIRECTS, advice_on, advice_on_setting
 from tiktok_adapters.cli.common import client, common, settings
 from tiktok_adapters.cli.output import show, status_of
 from tiktok_core import (
@@ -23,11 +24,12 @@ from tiktok_core import (
     Endpoints,
     InvalidSettings,
     PrivacyLevel,
+    Problem,
     Request,
     Response,
     Scope,
-    SignInRequired,
     Stage,
+    StoreError,
     TikTok,
     TikTokError,
     Tokens,
@@ -47,12 +49,13 @@ SKEW_TOLD: Final = 60
 SKEW_HARMFUL: Final = 300
 WAIT: Final = 10.0
 
-PORTAL: Final = "TikTok's developer portal, Manage apps"
-CREDENTIALS: Final = f'{PORTAL}, your app, "App details": "Client key" and "Client secret"'
-REDIRECTS: Final = f'{PORTAL}, your app, Login Kit: "Redirect URI"'
-PRODUCTS: Final = f'{PORTAL}, your app, "Products" and "Scopes"'
-AUDIT: Final = "developers.tiktok.com/application/content-posting-api"
-PHONE: Final = 'the TikTok app, "Settings and privacy", "Privacy": "Private account"'
+NEEDS: Final = {
+    "post": (Scope.VIDEO_PUBLISH,),
+    "draft": (Scope.VIDEO_UPLOAD,),
+    "videos": (Scope.VIDEO_LIST,),
+    "whoami": (Scope.USER_INFO_BASIC,),
+}
+"""The scopes that each command needs."""
 
 Verdict = Literal["fine", "warning", "trouble", "not looked at"]
 
@@ -79,15 +82,18 @@ class Finding:
 
 
 @click.command(short_help="Find out why you cannot post.")
+@click.option(
+    "--for", "purpose", type=click.Choice(list(NEEDS)), help="What shall be done; posts and drafts unless given."
+)
 @common
-def doctor() -> int:
+def doctor(purpose: str | None) -> int:
     """Look at everything that a post needs, in order, and say what to change and where.
 
     The exit status is 0 when nothing stands in the way, otherwise that of the first trouble.
 
     Example: tiktok doctor --json
     """
-    found = list(_Examination().findings())
+    found = list(_Examination(purpose).findings())
     documents = [{name: value for name, value in asdict(finding).items() if name != "status"} for finding in found]
     first = next((finding for finding in found if finding.verdict == "trouble"), None)
     show({"can_post": first is None, "findings": documents}, *_lines(found))
@@ -107,6 +113,7 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
 class _Examination:
     """One round of checks; each stands on what those before it have found."""
 
+    _purpose: str | None = None
     _found: Settings | None = None
     _app: App | None = None
     _endpoints: Endpoints | None = None
@@ -130,8 +137,7 @@ class _Examination:
     def findings(self) -> Iterator[Finding]:
         """Yield what each look shows; what can no longer be looked at is said, too."""
         for finding in self._looks():
-            if finding.check in self._rest:
-                self._rest.remove(finding.check)
+            self._rest = [check for check in self._rest if check != finding.check]
             yield finding
         for check in self._rest:
             yield Finding(check=check, verdict="not looked at", message="something above has to be mended first")
@@ -140,7 +146,6 @@ class _Examination:
         yield from self._settings()
         if self._found is None or self._app is None or self._endpoints is None:
             return
-        yield _redirect(self._app)
         from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - for this command only
 
         transport = Urllib3Transport()
@@ -155,20 +160,26 @@ class _Examination:
     # --- This machine ------------------------------------------------------------------------------------------------
 
     def _settings(self) -> Iterator[Finding]:
+        problems: tuple[Problem, ...] = ()
         try:
             self._found = settings()
             self._app, self._endpoints = self._found.checked()
         except InvalidSettings as error:
-            for problem in error.problems:
-                said = f"{problem.field} {problem.message}"
-                yield _trouble("settings", said, error, "Set it as the sentence says.", CREDENTIALS)
-            return
-        origins = {name: origin for name, origin in self._found.origins.items() if name != "log"}
-        told = ", ".join(f"{name} from {origin}" for name, origin in origins.items())
-        said = f"home is {self._found.home}; {told}"
-        if self._app.client_key.startswith(SANDBOX_KEY):
-            said = f"{said}; the key looks like a sandbox's, whose target users alone can sign in"
-        yield Finding(check="settings", verdict="fine", message=said)
+            problems = error.problems
+        # A redirect URI that is there and wrong is looked at with the kind of app that it has to fit.
+        redirects = [problem for problem in problems if problem.field == "redirect_uri" and self._has_redirect()]
+        others = [problem for problem in problems if problem not in redirects]
+        for problem in others:
+            yield _wrong("settings", problem)
+        if self._found is not None and not others:
+            yield _origins(self._found)
+        for problem in redirects:
+            yield _wrong("redirect URI", problem)
+        if self._app is not None:
+            yield _redirect(self._app)
+
+    def _has_redirect(self) -> bool:
+        return self._found is not None and bool(self._found.redirect_uri)
 
     # --- TikTok, as far as it can be asked without a token -----------------------------------------------------------
 
@@ -177,9 +188,7 @@ class _Examination:
         try:
             answer = _asked(transport, endpoints.at("/v2/user/info/?fields=open_id"))
         except TransportError as error:
-            yield _trouble(
-                "TikTok's API", str(error), error, f"See that this machine reaches {host} (firewall, proxy)."
-            )
+            yield _trouble("TikTok's API", error)
             return
         yield Finding(check="TikTok's API", verdict="fine", message=f"{host} answers")
         yield _clock(answer)
@@ -191,24 +200,19 @@ class _Examination:
             account = tiktok.account(found.account)
             self._granted = account.tokens()
         except TikTokError as error:
-            change = "Sign in: tiktok login"
-            if not isinstance(error, (SignInRequired, TransportError)):
-                change = "Choose one of 'tiktok accounts': --account, or TIKTOK_ACCOUNT."
-            yield _trouble("sign-in", str(error), error, change)
+            yield _trouble("sign-in", error)
             return
         yield _sign_in(self._granted)
-        yield _scopes(self._granted)
-        yield _posts(account)
+        yield _scopes(self._granted, self._purpose)
         if self._granted.allows(Scope.VIDEO_PUBLISH):
             yield from self._creator_info(account)
+        yield _posts(account)
 
     def _creator_info(self, account: Account) -> Iterator[Finding]:
         try:
             creator = account.creator_info()
         except TikTokError as error:
-            explanation = getattr(error, "explanation", None)
-            change = explanation.advice if explanation else ""
-            yield _trouble("creator", str(error), error, change)
+            yield _trouble("creator", error)
             return
         longest = f"videos up to {creator.max_video_post_duration_sec} s"
         off = [
@@ -266,30 +270,38 @@ def _upload_host(transport: Transport, endpoints: Endpoints) -> Finding:
     try:
         _asked(transport, url)
     except TransportError as error:
-        return _trouble("upload host", str(error), error, f"See that this machine reaches {host} (firewall, proxy).")
+        return _trouble("upload host", error)
     return Finding(check="upload host", verdict="fine", message=f"{host} answers")
 
 
 def _sign_in(tokens: Tokens) -> Finding:
     said = f"{tokens.open_id} is signed in until {tokens.refresh_expires_at:%Y-%m-%d}"
+    if tokens.is_refused:
+        said = (
+            f"{tokens.open_id} is signed in until {tokens.expires_at:%H:%M} UTC: TikTok takes its refresh token no more"
+        )
+        return Finding(check="sign-in", verdict="warning", message=said, change="Sign in again: tiktok login")
     if tokens.needs_sign_in_soon(datetime.now(UTC)):
         change = "Sign in again before then: tiktok login"
         return Finding(check="sign-in", verdict="warning", message=said, change=change)
     return Finding(check="sign-in", verdict="fine", message=said)
 
 
-def _scopes(tokens: Tokens) -> Finding:
-    needed = {Scope.VIDEO_PUBLISH: "direct posts", Scope.VIDEO_UPLOAD: "drafts"}
-    lacking = tokens.missing(needed)
+def _scopes(tokens: Tokens, purpose: str | None) -> Finding:
+    # Unless somebody says what for: whoever can post in one way can post.
+    wanted = {purpose: NEEDS[purpose]} if purpose else {name: NEEDS[name] for name in ("post", "draft")}
+    lacking = {name: missing for name, scopes in wanted.items() if (missing := tokens.missing(scopes))}
     said = f"granted: {', '.join(tokens.scope) or 'nothing'}"
     if not lacking:
         return Finding(check="scopes", verdict="fine", message=said)
-    without = " and ".join(needed[Scope(scope)] for scope in lacking)
+    wanting = [scope for scopes in lacking.values() for scope in scopes]
+    without = "; ".join(f"without {', '.join(scopes)} there is no {name!r}" for name, scopes in lacking.items())
+    again = "".join(f" --scope {scope}" for scope in dict.fromkeys((*tokens.scope, *wanting)))
     return Finding(
         check="scopes",
-        verdict="trouble" if len(lacking) == len(needed) else "warning",
-        message=f"{said}; without {', '.join(lacking)} there are no {without}",
-        change="Let the app be given these scopes, then sign in again and leave their boxes ticked: tiktok login",
+        verdict="trouble" if len(lacking) == len(wanted) else "warning",
+        message=f"{said}; {without}",
+        change=f"Let the app be given them, then sign in again and leave the boxes ticked: tiktok login{again}",
         where=PRODUCTS,
         status=4,
     )
@@ -310,7 +322,10 @@ def _privacy(creator: CreatorInfo) -> Finding:
 
 def _posts(account: Account) -> Finding:
     since = datetime.now(UTC) - DAY
-    all_posts = account.posts()
+    try:
+        all_posts = account.posts()
+    except StoreError as error:
+        return _trouble("posts of the last day", error)
     lately = [record for record in all_posts if record.publish_id and (record.init_at or record.created_at) > since]
     drafts = sum(record.wish.post.draft and record.stage is not Stage.FAILED for record in lately)
     direct = sum(not record.wish.post.draft and record.stage is not Stage.FAILED for record in lately)
@@ -327,9 +342,28 @@ def _posts(account: Account) -> Finding:
         return Finding(check="posts of the last day", verdict="warning", message=said, change=change)
     if drafts >= PENDING_SHARES or direct >= DAILY_POSTS:
         change = "TikTok may refuse the next one: finish or delete drafts in the app, or wait a day."
-        return Finding(check="posts of the last day", verdict="warning", message=said, change=change)
+        return Finding(check="posts of the last day", verdict="warning", message=said, change=change, where=APP)
     return Finding(check="posts of the last day", verdict="fine", message=said)
 
 
-def _trouble(check: str, said: str, error: TikTokError, change: str, where: str = "") -> Finding:
-    return Finding(check=check, verdict="trouble", message=said, change=change, where=where, status=status_of(error))
+def _trouble(check: str, error: TikTokError) -> Finding:
+    change, where = advice_on(error)
+    return Finding(
+        check=check, verdict="trouble", message=str(error), change=change, where=where, status=status_of(error)
+    )
+
+
+def _wrong(check: str, problem: Problem) -> Finding:
+    change, where = advice_on_setting(problem.field)
+    status = status_of(InvalidSettings((problem,)))
+    said = f"{problem.field} {problem.message}"
+    return Finding(check=check, verdict="trouble", message=said, change=change, where=where, status=status)
+
+
+def _origins(found: Settings) -> Finding:
+    origins = {name: origin for name, origin in found.origins.items() if name != "log"}
+    told = ", ".join(f"{name} from {origin}" for name, origin in origins.items())
+    said = f"home is {found.home}; {told}"
+    if found.client_key.startswith(SANDBOX_KEY):
+        said = f"{said}; the key looks like a sandbox's, whose target users alone can sign in"
+    return Finding(check="settings", verdict="fine", message=said)

@@ -23,6 +23,7 @@ from tiktok_core import (
     SignInRequired,
     SourceChanged,
     StillProcessing,
+    StoreError,
     TikTokError,
     Tokens,
     TransportError,
@@ -149,9 +150,13 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def error_document(error: BaseException) -> dict[str, Any]:
+def error_document(error: BaseException, sentence: str) -> dict[str, Any]:
     """Return the document of what went wrong."""
-    code = error.reason if isinstance(error, PublishFailed) else getattr(error, "code", None)
+    code = getattr(error, "code", None)
+    if isinstance(error, PublishFailed):
+        code = error.reason
+    elif isinstance(error, StoreError):
+        code = error.kind
     explanation = getattr(error, "explanation", None)
     said = error.message if isinstance(error, ApiError | SignInFailed) else ""
     return {

@@ -4,6 +4,7 @@ What belongs here: commands that ask nobody.
 """
 
 import re
+from typing import Final
 
 import click
 from attrs import asdict
@@ -37,6 +38,14 @@ def plan(video: str, chunk_size: int | None) -> None:
     )
 
 
+FAULTS: Final = {
+    "developer": "the developer's fault",
+    "app": "the fault of the app's settings",
+    "user": "the user's fault",
+    "tiktok": "TikTok's fault",
+}
+
+
 @click.command(short_help="Tell what a refusal means and what to do.")
 @click.argument("code", metavar="CODE")
 @common
@@ -49,7 +58,8 @@ def explain(code: str) -> None:
     if found is None:
         raise InvalidInput((Problem("code", f"{code!r} is no code that TikTok's documents or its users tell of"),))
     again = f"Try again {found.retry_when}." if found.retry_helps else "The same call will not succeed later."
-    show({"code": code, **asdict(found)}, f"{code} (about the {found.about})", found.meaning, again, found.advice)
+    head = f"{code} (about the {found.about}; {FAULTS[found.fault]})"
+    show({"code": code, **asdict(found)}, head, found.meaning, again, found.advice)
 
 
 def plan_document(found: ChunkPlan) -> dict[str, object]:

@@ -14,9 +14,9 @@ from attrs import evolve
 
 from tiktok_core.blocking import Mirror, blocking, drive, lift_clock, lift_tokens
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import InvalidSettings, Problem, StoreError
+from tiktok_core.errors import InvalidSettings, Problem, StoreError, StoreTrouble
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
-from tiktok_core.wire.records import dump_tokens, load_tokens
+from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
 __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
@@ -68,14 +68,18 @@ class AsyncEncryptedTokenStore:
         kept = await self._inner.load(account)
         return None if kept is None else self._box.opened(account, kept)
 
-    async def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens in place of what was there, unless no key opens that."""
-        await self.load(account)
-        await self._inner.save(account, self._box.sealed(account, tokens))
+    async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there.
 
-    async def delete(self, account: str, /) -> None:
+        What no key opens is not replaced by a new sign-in. What was `seen` did open.
+        """
+        if seen is None:
+            await self.load(account)
+        return await self._inner.save(account, self._box.sealed(account, tokens), seen=seen)
+
+    async def delete(self, account: str, /, *, seen: int | None = None) -> None:
         """Forget the account, whether or not its tokens open; nothing happens when it is unknown."""
-        await self._inner.delete(account)
+        await self._inner.delete(account, seen=seen)
 
     async def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""
@@ -114,14 +118,15 @@ class AsyncEncryptedTokenStore:
         while not await self._inner.try_lease(account, owner=owner, now=clock.now(), until=clock.now() + LEASE):
             await clock.sleep(LEASE_WAIT)
         try:
-            kept = await self._inner.load(account)
-            if kept is None:
-                return False
-            tokens = self._box.opened(account, kept)
-            if self._box.is_newest(kept):
-                return False
-            await self._inner.save(account, self._box.sealed(account, tokens))
-            return True
+            while (kept := await self._inner.load(account)) is not None:
+                tokens = self._box.opened(account, kept)
+                if self._box.is_newest(kept):
+                    return False
+                # None where somebody has signed in meanwhile, who asks for no lease.
+                sealed = self._box.sealed(account, tokens)
+                if await self._inner.save(account, sealed, seen=kept.generation) is not None:
+                    return True
+            return False
         finally:
             await self._inner.release(account, owner=owner)
 
@@ -194,20 +199,22 @@ class _Box:
             StoreError: they are not encrypted, not with these keys, another account's, or damaged.
         """
         if not (token := kept.access_token.reveal()).startswith(MARK):
-            raise _error("they are not encrypted, or by another release: nothing was changed")
+            raise _error(account, "they are not encrypted, or by another release: nothing was changed", "version")
         try:
             content = self._all.decrypt(token.removeprefix(MARK))
         except self._refused:
             raise _error(
-                "no key opens them: give the key with which they were encrypted; nothing was overwritten"
+                account,
+                "no key opens them: give the key with which they were encrypted; nothing was overwritten",
+                "key",
             ) from None
         digest = _digest("")
         if content[: len(digest)] != _digest(account):
-            raise _error("they are those of another account: somebody has exchanged them")
+            raise _error(account, "they are those of another account: somebody has exchanged them", "damaged")
         try:
-            return load_tokens(content[len(digest) :])
+            return evolve(load_tokens(content[len(digest) :]), generation=kept.generation)
         except ValueError as error:
-            raise _error(str(error)) from None
+            raise _error(account, str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
 
     def is_newest(self, kept: Tokens) -> bool:
         """Whether the first key has encrypted this."""
@@ -222,5 +229,5 @@ def _digest(account: str) -> bytes:
     return hashlib.sha256(account.encode("utf-8", "surrogatepass")).digest()
 
 
-def _error(reason: str) -> StoreError:
-    return StoreError("Encrypted tokens", reason)
+def _error(account: str, reason: str, kind: StoreTrouble) -> StoreError:
+    return StoreError(f"Encrypted tokens of {account!r}", reason, kind)

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import queue
+import re
 import sys
 import threading
 import weakref
@@ -19,9 +20,9 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar
 from attrs import evolve
 
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import StoreError
+from tiktok_core.errors import StoreError, StoreTrouble
 from tiktok_core.ports import TokenStore
-from tiktok_core.wire.records import dump_tokens, load_tokens
+from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
 __all__ = ["Keychain", "KeyringTokenStore"]
 
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 LARGEST: Final = 1_280 if sys.platform == "win32" else 64 * 1_024
 """Characters of an entry. Windows takes 2,560 bytes of UTF-16 (`CRED_MAX_CREDENTIAL_BLOB_SIZE`) and says so badly."""
+NUMBER: Final = 20
+"""Characters for an entry's generation, at most."""
+NUMBERED: Final = re.compile(r"([0-9]{1,19}) ")
 ELSEWHERE: Final = "or choose another store"
 NO_KEYCHAIN: Final = f"this system has no keychain: install one (on Linux gnome-keyring or KWallet), {ELSEWHERE}"
 LOCKED: Final = f"the keychain is locked: unlock it and try again, {ELSEWHERE}"
@@ -60,6 +64,9 @@ class KeyringTokenStore:
     keychain is asked in a thread of its own, so that one which waits for a password holds up nobody: after `limit`
     seconds the call is a `StoreError`. What had been begun by then may still be done, before whatever is asked later.
 
+    A keychain cannot compare before it writes: the store beside it does, and gives each save its number, which stands in the
+    entry. Whoever was overtaken between the two does not write.
+
     Every method may raise `StoreError`: also when there is no keychain, when it is locked or keeps nothing, and, but for
     `close`, once the store is closed.
 
@@ -88,38 +95,65 @@ class KeyringTokenStore:
         kept = self._ask(lambda keychain: keychain.get_password(self._service, name))
         if kept is None:
             return None
+        generation, document = _parted(kept)
         try:
-            return load_tokens(kept.encode("utf-8", "surrogatepass"))
+            return evolve(load_tokens(document.encode("utf-8", "surrogatepass")), generation=generation)
         except ValueError as error:
-            raise self._error(str(error)) from None
+            kind: StoreTrouble = "version" if isinstance(error, OtherVersion) else "damaged"
+            said = f"account {account!r}: {error}: it is kept, and 'tiktok logout --forget' with this name forgets it"
+            raise self._error(said, kind) from None
 
-    def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens in place of what was there."""
+    def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there.
+
+        An entry that cannot be read is not replaced by anything.
+        """
         name, document = _name(account), dump_tokens(tokens).decode()
-        if len(document) > LARGEST:
-            raise self._error(f"the tokens take {len(document)} characters of at most {LARGEST}: choose another store")
+        if (length := len(document) + NUMBER) > LARGEST:
+            said = f"the tokens take {length} characters of at most {LARGEST}: choose another store"
+            raise self._error(said, "full")
+
+        # In this order: whoever comes between the two looks is found out by the save beside.
+        beside = self._beside.load(account)
+        kept = self.load(account)
+        if seen is not None and (beside is None or kept is None or kept.generation != seen):
+            return None
+        # First, so that no entry is ever one that nobody knows of.
+        known = evolve(tokens, access_token=Secret(""), refresh_token=Secret(""))
+        over = None if seen is None or beside is None else beside.generation
+        generation = self._beside.save(account, known, seen=over)
+        if generation is None:
+            return None
+        entry = f"{generation} {document}"
 
         def keep(keychain: Keychain) -> bool:
-            keychain.set_password(self._service, name, document)
+            latest = self._beside.load(account)
+            if latest is None or latest.generation != generation:
+                return True  # Somebody has replaced them in the meantime.
+            keychain.set_password(self._service, name, entry)
             # There are keychains that keep nothing, or cut what they keep.
-            return keychain.get_password(self._service, name) == document
+            return keychain.get_password(self._service, name) == entry
 
-        # First, so that no entry is ever one that nobody knows of.
-        if self._beside.load(account) is None:
-            self._beside.save(account, evolve(tokens, access_token=Secret(""), refresh_token=Secret("")))
         if not self._ask(keep):
             raise self._error("the keychain did not keep what it was given: choose another store")
+        return generation
 
-    def delete(self, account: str, /) -> None:
-        """Forget the account; nothing happens when it is unknown."""
+    def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
         name = _name(account)
+        # What cannot be read there is no reason to keep it.
+        beside = None if seen is None else self._beside.load(account)
 
-        def remove(keychain: Keychain) -> None:
-            if keychain.get_password(self._service, name) is not None:
+        def remove(keychain: Keychain) -> bool:
+            entry = keychain.get_password(self._service, name)
+            if seen is not None and (entry is None or _parted(entry)[0] != seen):
+                return False
+            if entry is not None:
                 keychain.delete_password(self._service, name)
+            return True
 
-        self._ask(remove)
-        self._beside.delete(account)
+        if self._ask(remove):
+            self._beside.delete(account, seen=None if beside is None else beside.generation)
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""
@@ -154,10 +188,10 @@ class KeyringTokenStore:
         try:
             return self._worker.ask(question)
         except _Trouble as trouble:
-            raise self._error(str(trouble)) from None
+            raise self._error(*trouble.args) from None
 
-    def _error(self, reason: str) -> StoreError:
-        return StoreError(f"Keychain, service {self._service!r}", reason)
+    def _error(self, reason: str, kind: StoreTrouble = "failed") -> StoreError:
+        return StoreError(f"Keychain, service {self._service!r}", reason, kind)
 
 
 def _name(account: str) -> str:
@@ -165,8 +199,14 @@ def _name(account: str) -> str:
     return hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _parted(entry: str) -> tuple[int, str]:
+    """Return an entry's generation and its document; the first release wrote the document alone."""
+    numbered = NUMBERED.match(entry)
+    return (int(numbered[1]), entry[numbered.end() :]) if numbered else (0, entry)
+
+
 class _Trouble(Exception):
-    """Why the keychain could not be asked, as a clause."""
+    """Why the keychain could not be asked, as a clause, and which kind of trouble that is."""
 
 
 _Question = tuple[Callable[[Keychain], Any], "Future[Any]"]
@@ -195,9 +235,9 @@ class _Worker:
             _Trouble: there is none.
         """
         if os.getpid() != self._pid:
-            raise _Trouble("it was opened by another process: open it again after the fork")
+            raise _Trouble("it was opened by another process: open it again after the fork", "closed")
         if not self._end.alive:
-            raise _Trouble("it is closed")
+            raise _Trouble("it is closed", "closed")
         answer: Future[T] = Future()
         self._questions.put((question, answer))
         try:
@@ -207,7 +247,8 @@ class _Worker:
             answer.cancel()
             raise _Trouble(
                 f"the keychain did not answer within {self._limit:g} s: it may be locked, or wait for its password on the "
-                f"screen; unlock it and try again, {ELSEWHERE}"
+                f"screen; unlock it and try again, {ELSEWHERE}",
+                "locked",
             ) from None
 
     def close(self) -> None:
@@ -224,7 +265,7 @@ def _answer(keychain: Keychain | None, questions: "queue.SimpleQueue[_Question |
                     keychain = _found()
                 answer.set_result(question(keychain))
             except Exception as error:  # noqa: BLE001 - a backend raises what it likes
-                answer.set_exception(_Trouble(_told(error)))
+                answer.set_exception(_told(error))
         # While it waits for the next question, the thread holds no secret.
         del asked, question, answer
 
@@ -236,17 +277,17 @@ def _found() -> Keychain:
     found = keyring.get_keyring()
     # Below are files without protection, and one that keeps nothing: nobody chose those by choosing a keychain.
     if found.priority < 1:
-        raise _Trouble(NO_KEYCHAIN)
+        raise _Trouble(NO_KEYCHAIN, "missing")
     return found
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception) -> _Trouble:
     """Return what happened, in words of our own: a backend's may quote what it was given."""
     if isinstance(error, _Trouble):
-        return str(error)
+        return error
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "KeyringLocked" in kinds:
-        return LOCKED
+        return _Trouble(LOCKED, "locked")
     if "NoKeyringError" in kinds:
-        return NO_KEYCHAIN
-    return f"the keychain failed ({type(error).__name__}): see that it runs and is unlocked, {ELSEWHERE}"
+        return _Trouble(NO_KEYCHAIN, "missing")
+    return _Trouble(f"the keychain failed ({type(error).__name__}): see that it runs and is unlocked, {ELSEWHERE}")

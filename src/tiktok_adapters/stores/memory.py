@@ -41,11 +41,11 @@ class _Memory:
     def _open(self) -> Iterator[None]:
         if os.getpid() != self._pid:
             raise StoreError(
-                f"{self._kind} in memory", "it was made by another process, which it cannot be shared with"
+                f"{self._kind} in memory", "it was made by another process, which it cannot be shared with", "closed"
             )
         with self._lock:
             if self._closed:
-                raise StoreError(f"{self._kind} in memory", "it is closed")
+                raise StoreError(f"{self._kind} in memory", "it is closed", "closed")
             yield
 
 
@@ -59,21 +59,30 @@ class MemoryTokenStore(_Memory):
         super().__init__("Token store")
         self._tokens: dict[str, Tokens] = {}
         self._leases: dict[str, tuple[str, datetime]] = {}
+        # One count for all accounts: so the number of a deleted one need not be kept, and is never given again.
+        self._generations = itertools.count(1)
 
     def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
         with self._open():
             return self._tokens.get(account)
 
-    def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens in place of what was there."""
+    def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there."""
         with self._open():
-            self._tokens[account] = tokens
+            if not self._has(account, seen):
+                return None
+            self._tokens[account] = evolve(tokens, generation=next(self._generations))
+            return self._tokens[account].generation
 
-    def delete(self, account: str, /) -> None:
-        """Forget the account's tokens; nothing happens when it is unknown."""
+    def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
         with self._open():
-            self._tokens.pop(account, None)
+            if self._has(account, seen):
+                self._tokens.pop(account, None)
+
+    def _has(self, account: str, seen: int | None) -> bool:
+        return seen is None or (account in self._tokens and self._tokens[account].generation == seen)
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""

@@ -7,24 +7,37 @@ import sqlite3
 from datetime import datetime
 from typing import Any, Final
 
-from tiktok_adapters.stores.sqlite_file import Layout, log, microseconds, name_bytes
+from attrs import evolve
+
+from tiktok_adapters.stores.sqlite_file import Layout, microseconds, name_bytes
 from tiktok_adapters.stores.sqlite_leases import LEASES, LeasedFile
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.errors import LeaseLost, StoreError
+from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import dump_record, dump_tokens, load_record, load_tokens
 
 __all__ = ["SqliteJournal", "SqliteTokenStore"]
 
+# AUTOINCREMENT never gives a number twice, not even after its row is gone.
+TOKENS_TABLE: Final = """
+CREATE TABLE tokens (
+    generation INTEGER PRIMARY KEY AUTOINCREMENT, account BLOB NOT NULL UNIQUE, record BLOB NOT NULL
+)
+"""
 TOKENS: Final = Layout(
     kind="Token store",
     application_id=0,
-    version=1,
-    tables=(
-        "CREATE TABLE tokens (account BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",
-        LEASES,
-    ),
+    version=2,
+    tables=(TOKENS_TABLE, LEASES),
+    upgrades={
+        1: (
+            "ALTER TABLE tokens RENAME TO tokens_before",
+            TOKENS_TABLE,
+            "INSERT INTO tokens (account, record) SELECT account, record FROM tokens_before",
+            "DROP TABLE tokens_before",
+        )
+    },
 )
 JOURNAL: Final = Layout(
     kind="Journal",
@@ -40,11 +53,16 @@ JOURNAL: Final = Layout(
         LEASES,
     ),
 )
+KEPT: Final = "it is kept, and 'tiktok logout --forget' with this name forgets it"
 LARGEST: Final = 8 * 1024 * 1024
 """Bytes of an account's tokens: more than any answer of TikTok's can hold."""
 # The casts, here and below: a damaged file may hold anything, and SQLite quotes a text that it cannot decode.
-LOAD_TOKENS: Final = "SELECT CASE WHEN length(record) <= ? THEN CAST(record AS BLOB) END FROM tokens WHERE account = ?"
+LOAD_TOKENS: Final = """
+SELECT generation, CASE WHEN length(record) <= ? THEN CAST(record AS BLOB) END FROM tokens WHERE account = ?
+"""
+SEEN_TOKENS: Final = "SELECT 1 FROM tokens WHERE account = ? AND generation = ?"
 SAVE_TOKENS: Final = "INSERT OR REPLACE INTO tokens (account, record) VALUES (?, ?)"
+DELETE_TOKENS: Final = "DELETE FROM tokens WHERE account = :account AND (:seen IS NULL OR generation = :seen)"
 LOAD_RECORD: Final = "SELECT CAST(record AS BLOB) FROM records WHERE name = ?"
 SAVE_RECORD: Final = """
 INSERT OR REPLACE INTO records (name, created, updated, ended, record)
@@ -82,26 +100,30 @@ class SqliteTokenStore(LeasedFile):
     def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
         with self._reading() as connection:
-            row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
-        return None if row is None else self._read(row[0])
+            return self._lying(connection, account)
 
-    def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens, durably and as a whole, in place of what was there; a warning tells of what was unreadable."""
+    def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there.
+
+        A record that cannot be read is not replaced by a new sign-in. What was `seen` could be read.
+        """
         document = self._wipeable(dump_tokens(tokens))
         if len(document) > LARGEST:
-            raise self._error("the tokens are too large to keep")
+            raise self._error("the tokens are too large to keep", "full")
 
-        def replace(connection: sqlite3.Connection) -> None:
-            row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
-            connection.execute(SAVE_TOKENS, (name_bytes(account), document))
-            if row is not None:
-                self._tell_unreadable(row[0])
+        def replace(connection: sqlite3.Connection) -> int | None:
+            # Compared and written in one transaction: nobody saves in between.
+            if seen is None:
+                self._lying(connection, account)
+            elif connection.execute(SEEN_TOKENS, (name_bytes(account), seen)).fetchone() is None:
+                return None
+            return connection.execute(SAVE_TOKENS, (name_bytes(account), document)).lastrowid
 
-        self._save(replace)
+        return self._save(replace)
 
-    def delete(self, account: str, /) -> None:
-        """Forget the account's tokens and overwrite them; nothing happens when it is unknown."""
-        self._write("DELETE FROM tokens WHERE account = ?", (name_bytes(account),))
+    def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        """Forget the account's tokens, where they are those `seen`, and overwrite them."""
+        self._write(DELETE_TOKENS, {"account": name_bytes(account), "seen": seen})
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""
@@ -110,26 +132,23 @@ class SqliteTokenStore(LeasedFile):
         try:
             return tuple(sorted(row[0].decode("utf-8", "surrogatepass") for row in rows))
         except UnicodeDecodeError:
-            raise self._error("damaged name of an account") from None
+            raise self._error("damaged name of an account", "damaged") from None
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
         """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
         return self._take(account, owner=owner, now=now, until=until) is not None
 
-    def _read(self, record: bytes | None) -> Tokens:
+    def _lying(self, connection: sqlite3.Connection, account: str) -> Tokens | None:
+        row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
+        if row is None:
+            return None
+        generation, record = row
         if record is None:
-            raise self._error("damaged record (too large)")
+            raise self._error(f"account {account!r}: damaged record (too large): {KEPT}", "damaged")
         try:
-            return load_tokens(record)
+            return evolve(load_tokens(record), generation=generation)
         except ValueError as error:
-            raise self._error(str(error)) from None
-
-    def _tell_unreadable(self, record: bytes | None) -> None:
-        # The only copy of what was saved just now counts for more than what nobody can read.
-        try:
-            self._read(record)
-        except StoreError as error:
-            log.warning("%s It was replaced by newer tokens.", error)
+            raise self._unreadable(f"account {account!r}: {error}: {KEPT}", error) from None
 
 
 class SqliteJournal(LeasedFile):
@@ -239,4 +258,4 @@ class SqliteJournal(LeasedFile):
         try:
             return load_record(row)
         except ValueError as error:
-            raise self._error(str(error)) from None
+            raise self._unreadable(str(error), error) from None

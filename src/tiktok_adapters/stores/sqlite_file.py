@@ -3,6 +3,7 @@
 What belongs here: whatever is the same for every store in such a file. Nothing is encrypted: its owner alone may read it.
 """
 
+import errno
 import logging
 import os
 import shutil
@@ -10,18 +11,19 @@ import sqlite3
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 from weakref import WeakSet
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tiktok_adapters.stores.reserve import Reserve
-from tiktok_core.errors import StoreError
+from tiktok_core.errors import StoreError, StoreTrouble
 from tiktok_core.ports import HasPath
+from tiktok_core.wire.records import OtherVersion
 
 __all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes"]
 
@@ -29,7 +31,14 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
 NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 """How SQLite says that the disk, a quota or the table of files is full."""
-DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+KINDS: Final[dict[int, StoreTrouble]] = {
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+}
+FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 ADVICE: Final = "put a copy in its place, or move it away to begin anew"
 UNFINISHED: Final = ".new-"
 FORK_WAIT: Final = 2.0
@@ -50,6 +59,7 @@ class Layout:
         application_id: SQLite's mark of whose file it is; tells one kind from another.
         version: of the tables.
         tables: the statements that make them.
+        upgrades: for an older version, the statements that make this one of it.
         is_durable: whether what is written has to outlive a power cut.
     """
 
@@ -57,6 +67,7 @@ class Layout:
     application_id: int
     version: int
     tables: tuple[str, ...]
+    upgrades: Mapping[int, tuple[str, ...]] = field(factory=dict)
     is_durable: bool = True
 
 
@@ -78,7 +89,7 @@ class SqliteFile:
 
     def __init__(self, path: str | HasPath, layout: Layout, *, busy_wait: float) -> None:
         if "\0" in os.fspath(path):  # Before `abspath`, which may cut the path there.
-            raise StoreError(layout.kind, "the path holds a NUL character")
+            raise StoreError(layout.kind, "the path holds a NUL character", "foreign")
         self._layout = layout
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
         self._unfinished = f"{self._path.name}{UNFINISHED}"
@@ -145,10 +156,10 @@ class SqliteFile:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         if os.getpid() != self._pid:
             # SQLite's locks do not survive a fork: using the connection could damage the file.
-            raise self._error("it was opened by another process: open it again after the fork")
+            raise self._error("it was opened by another process: open it again after the fork", "closed")
         with self._lock, self._typed():
             if self._connection is None:
-                raise self._error("it is closed")
+                raise self._error("it is closed", "closed")
             yield self._connection
 
     def _hold_room(self) -> None:
@@ -162,10 +173,11 @@ class SqliteFile:
         try:
             yield
         except sqlite3.Error as error:
-            damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED
-            raise self._error(f"{error}: {ADVICE}" if damaged else str(error)) from None
+            kind = KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "failed")
+            raise self._error(f"{error}: {ADVICE}" if kind == "damaged" else str(error), kind) from None
         except OSError as error:
-            raise self._error((error.strerror or type(error).__name__).lower()) from None
+            kind = "full" if error.errno in FULL else "failed"
+            raise self._error((error.strerror or type(error).__name__).lower(), kind) from None
 
     def _wipeable(self, document: bytes) -> bytes:
         """Return a JSON document in a form of which nothing is left in the file once its row is deleted.
@@ -176,8 +188,11 @@ class SqliteFile:
         """
         return b" " * self._page_size + document
 
-    def _error(self, reason: str) -> StoreError:
-        return StoreError(f"{self._layout.kind} {self._path}", reason)
+    def _error(self, reason: str, kind: StoreTrouble = "failed") -> StoreError:
+        return StoreError(f"{self._layout.kind} {self._path}", reason, kind)
+
+    def _unreadable(self, said: str, error: ValueError) -> StoreError:
+        return self._error(said, "version" if isinstance(error, OtherVersion) else "damaged")
 
     # --- Opening -----------------------------------------------------------------------------------------------------
 
@@ -187,7 +202,7 @@ class SqliteFile:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)  # An odd umask may have taken even the owner's rights.
         if folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
-            raise self._error("everybody may replace files in its folder")
+            raise self._error("everybody may replace files in its folder", "foreign")
         if not os.path.lexists(self._path):
             self._create_file()
         self._sweep()
@@ -224,11 +239,11 @@ class SqliteFile:
     def _check_file(self, found: os.stat_result) -> None:
         # The file is not opened here: closing a descriptor would drop the locks that SQLite holds in this process.
         if not stat.S_ISREG(found.st_mode):
-            raise self._error("it is not a regular file")
+            raise self._error("it is not a regular file", "foreign")
         if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
-            raise self._error("it belongs to another user")
+            raise self._error("it belongs to another user", "foreign")
         if not found.st_size:
-            raise self._error(f"it is empty, and what was in it is lost: {ADVICE}")
+            raise self._error(f"it is empty, and what was in it is lost: {ADVICE}", "damaged")
         if found.st_mode & EVERYBODY_ELSE:
             log.warning("%s %s could be read by others: its mode is 0600 again", self._layout.kind, self._path)
             self._path.chmod(0o600)
@@ -237,13 +252,23 @@ class SqliteFile:
         with self._reading() as connection:
             version = _pragma(connection, "user_version")
             if version == 0 or _pragma(connection, "application_id") != self._layout.application_id:
-                raise self._error(f"it is a database of something else: {ADVICE}")
-            if version != self._layout.version:
-                raise self._error(f"it has version {version}, and this release reads version {self._layout.version}")
+                raise self._error(f"it is a database of something else: {ADVICE}", "foreign")
+            if version != self._layout.version and version not in self._layout.upgrades:
+                said = f"it has version {version}, and this release reads version {self._layout.version}"
+                raise self._error(said, "version")
             # EXTRA also waits until the folder is on the disk: without that, a commit may be undone by a power cut.
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if self._layout.is_durable else 'OFF'}")
             connection.execute("PRAGMA secure_delete = ON")
             self._page_size = _pragma(connection, "page_size")
+            if version != self._layout.version:
+                self._upgrade(connection)
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        with _transaction(connection):
+            version = _pragma(connection, "user_version")  # Another process may have been faster.
+            for statement in self._layout.upgrades.get(version, ()):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {self._layout.version}")
 
 
 def name_bytes(name: str) -> bytes:

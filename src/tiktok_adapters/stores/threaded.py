@@ -29,13 +29,13 @@ class ThreadedTokenStore:
         """Return the account's tokens, or None."""
         return await asyncio.to_thread(self._store.load, account)
 
-    async def save(self, account: str, tokens: Tokens, /) -> None:
-        """Keep the tokens, durably and as a whole, in place of what was there."""
-        await asyncio.to_thread(self._store.save, account, tokens)
+    async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
+        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there."""
+        return await asyncio.to_thread(self._store.save, account, tokens, seen=seen)
 
-    async def delete(self, account: str, /) -> None:
-        """Forget the account; nothing happens when it is unknown."""
-        await asyncio.to_thread(self._store.delete, account)
+    async def delete(self, account: str, /, *, seen: int | None = None) -> None:
+        """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
+        await asyncio.to_thread(self._store.delete, account, seen=seen)
 
     async def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""

@@ -16,7 +16,7 @@ from tiktok_core.domain.media import property_problem
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidSettings, Problem, refuse
 
-__all__ = ["DEFAULT_SCOPES", "App", "AppKind", "Endpoints", "Scope", "check_scopes", "is_loopback"]
+__all__ = ["DEFAULT_SCOPES", "App", "AppKind", "ChallengeEncoding", "Endpoints", "Scope", "check_scopes", "is_loopback"]
 
 REDIRECT_LENGTH: Final = 512
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1")
@@ -67,6 +67,23 @@ class AppKind(StrEnum):
     WEB = "web"
 
 
+class ChallengeEncoding(StrEnum):
+    """How the SHA-256 of PKCE's verifier is written: TikTok's hexadecimal, the RFC's base64url, or no challenge at all."""
+
+    HEX = "hex"
+    BASE64URL = "base64url"
+    NONE = "none"
+
+
+CHALLENGES: Final = {AppKind.DESKTOP: ChallengeEncoding.HEX, AppKind.WEB: ChallengeEncoding.HEX}
+"""Desktop is documented to want hexadecimal. Web documents no PKCE, yet apps were refused without it: hexadecimal is the safe
+choice there too, since it is the only encoding that TikTok documents anywhere."""
+
+
+def _as_encoding(encoding: ChallengeEncoding | str | None) -> ChallengeEncoding | None:
+    return None if encoding is None else ChallengeEncoding(encoding)
+
+
 def _as_kind(kind: AppKind | str | None) -> AppKind | None:
     return None if kind is None else AppKind(kind)
 
@@ -87,6 +104,7 @@ class App:
         verified_urls: the portal's verified "URL properties", domains (`example.com`) and prefixes
             (`https://media.example.com/p/`): TikTok pulls from no other place. Where any are listed, a URL outside them is
             refused before it is sent.
+        challenge: how PKCE's challenge is written, for all sign-ins of this app; by its kind unless given.
 
     Raises:
         InvalidSettings: every problem of them, at once.
@@ -97,6 +115,7 @@ class App:
     redirect_uri: str
     _kind: AppKind | None = field(default=None, converter=_as_kind, alias="kind", kw_only=True)
     verified_urls: tuple[str, ...] = field(default=(), converter=_as_words, kw_only=True)
+    _challenge: ChallengeEncoding | None = field(default=None, converter=_as_encoding, alias="challenge", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         refuse(InvalidSettings, _app_problems(self))
@@ -107,6 +126,11 @@ class App:
         if self._kind is not None:
             return self._kind
         return AppKind.DESKTOP if is_loopback(self.redirect_uri.replace(":*", "", 1)) else AppKind.WEB
+
+    @property
+    def challenge(self) -> ChallengeEncoding:
+        """How PKCE's challenge is written: as given, or by the kind."""
+        return CHALLENGES[self.kind] if self._challenge is None else self._challenge
 
     @property
     def has_wildcard_port(self) -> bool:

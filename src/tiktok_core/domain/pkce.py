@@ -9,10 +9,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final
 
-from tiktok_core.domain.app import AppKind
+from tiktok_core.domain.app import CHALLENGES, AppKind, ChallengeEncoding
 
 __all__ = ["ChallengeEncoding", "challenge_of", "encoding_for", "make_state", "make_verifier", "same_state"]
 
@@ -24,21 +23,9 @@ STATE_BYTES: Final = 32
 VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-class ChallengeEncoding(StrEnum):
-    """How the SHA-256 of the verifier is written: TikTok's hexadecimal, the RFC's base64url, or no challenge at all."""
-
-    HEX = "hex"
-    BASE64URL = "base64url"
-    NONE = "none"
-
-
-def encoding_for(_kind: AppKind) -> ChallengeEncoding:
-    """Return the encoding to use unless told otherwise.
-
-    Desktop is documented to want hexadecimal. Web documents no PKCE, yet apps were refused without one: hexadecimal
-    is the safe choice there too, since it is the only encoding that TikTok documents anywhere.
-    """
-    return ChallengeEncoding.HEX
+def encoding_for(kind: AppKind) -> ChallengeEncoding:
+    """Return the encoding to use for a kind of app unless told otherwise."""
+    return CHALLENGES[kind]
 
 
 def make_verifier(entropy: Entropy) -> str:

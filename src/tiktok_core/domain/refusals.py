@@ -48,17 +48,20 @@ REFUSALS: Final[dict[str, Explanation]] = {
         "account",
         "The post belongs to another account or another app.",
         advice="Use the account that began the post.",
+        fault="developer",
     ),
     "publish_not_cancellable": Explanation("post", "The post has already ended, so there is nothing to cancel."),
     "privacy_level_option_mismatch": Explanation(
         "account",
         "The privacy level is missing or not among those that this creator may choose now.",
         advice="Ask the creator info again and choose one of its privacy_level_options.",
+        fault="developer",
     ),
     "privacy_level_not_authorized": Explanation(
         "account",
         "The creator may not use this privacy level.",
         advice="Ask the creator info again and choose one of its privacy_level_options.",
+        fault="developer",
     ),
     # --- the app ---
     "unaudited_client_can_only_post_to_private_accounts": Explanation(
@@ -79,6 +82,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
         retry_helps=True,
         retry_when="after 24 hours",
         advice="The cap is the app's, not this account's; the audit raises it.",
+        fault="app",
     ),
     "app_version_check_failed": Explanation(
         "account",
@@ -93,6 +97,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
         retry_helps=True,
         retry_when="after 24 hours",
         advice="Posting by hand in the TikTok app still works.",
+        fault="user",
     ),
     "spam_risk_user_banned_from_posting": Explanation(
         "account", "TikTok has barred this creator from posting.", advice="Only the creator can settle it with TikTok."
@@ -102,10 +107,13 @@ REFUSALS: Final[dict[str, Explanation]] = {
         "Five drafts wait in the creator's inbox, TikTok's limit within 24 hours.",
         retry_helps=True,
         retry_when="once the creator has posted one of them, or after 24 hours",
+        fault="user",
     ),
-    "spam_risk_text": Explanation("post", "TikTok judged the text risky.", advice="Change title or description."),
+    "spam_risk_text": Explanation(
+        "post", "TikTok judged the text risky.", advice="Change title or description.", fault="user"
+    ),
     "spam_risk": Explanation(
-        "post", "TikTok judged the whole post risky.", advice="Change the post before trying again."
+        "post", "TikTok judged the whole post risky.", advice="Change the post before trying again.", fault="user"
     ),
     # --- pace and TikTok's own trouble ---
     "rate_limit_exceeded": Explanation(
@@ -157,6 +165,12 @@ REFUSALS: Final[dict[str, Explanation]] = {
         retry_helps=True,
         retry_when="when the person agrees",
         advice="If TikTok said non_sandbox_target, add the account under Target users of the sandbox.",
+    ),
+    "non_sandbox_target": Explanation(
+        "sign-in",
+        "The client key is a sandbox's, and the account that signed in is none of its target users.",
+        advice=f"Add the account under Target users of the sandbox in {PORTAL}, or use the production app's own key.",
+        fault="app",
     ),
     "invalid_client": Explanation(
         "app", "The client key or secret is wrong.", advice=f"Copy both anew from {PORTAL}; a sandbox has its own pair."

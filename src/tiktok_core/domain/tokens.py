@@ -8,9 +8,19 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-__all__ = ["ClientToken", "Secret", "Tokens", "lifetime_end", "needs_refresh", "parse_scope", "renewed"]
+__all__ = [
+    "ClientToken",
+    "Secret",
+    "Tokens",
+    "Unsaved",
+    "is_newer",
+    "lifetime_end",
+    "needs_refresh",
+    "parse_scope",
+    "renewed",
+]
 
 REFRESH_AHEAD: Final = timedelta(seconds=300)
 REFRESH_AHEAD_SHARE: Final = 10
@@ -52,6 +62,9 @@ class Secret:
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a secret is not pickled: keep tokens in a token store")
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a secret has no state to be kept: keep tokens in a token store")
+
 
 @frozen(kw_only=True)
 class Tokens:
@@ -65,6 +78,10 @@ class Tokens:
         issued_at: when these tokens came (UTC).
         expires_at: when the access token ends (UTC).
         refresh_expires_at: when the refresh token ends (UTC): from then on a person has to sign in again.
+        generation: the number of the save that they come from; the store gives it, and none is ever given twice. It is no
+            part of what was granted, so tokens that were only saved anew are equal.
+        is_refused: whether TikTok has refused the refresh token (`invalid_grant`). Nobody asks with it again, and a person
+            has to sign in; the access token may still live. No part of what was granted either.
     """
 
     open_id: str
@@ -74,6 +91,8 @@ class Tokens:
     issued_at: datetime
     expires_at: datetime
     refresh_expires_at: datetime
+    generation: int = field(default=0, eq=False)
+    is_refused: bool = field(default=False, eq=False)
 
     def allows(self, scope: str) -> bool:
         """Whether the person granted this scope."""
@@ -94,6 +113,21 @@ class Tokens:
     def needs_sign_in_soon(self, now: datetime) -> bool:
         """Whether the refresh token ends within 30 days, so that a person had better sign in again before."""
         return now >= self.refresh_expires_at - SIGN_IN_SOON
+
+
+@frozen(kw_only=True, eq=False)
+class Unsaved:
+    """Renewed tokens whose only copy is in memory.
+
+    Attributes:
+        account: whose they are.
+        tokens: the new ones.
+        over: those that they replace; TikTok no longer takes them.
+    """
+
+    account: str
+    tokens: Tokens
+    over: Tokens
 
 
 @frozen(kw_only=True)
@@ -135,6 +169,15 @@ def needs_refresh(tokens: Tokens, now: datetime) -> bool:
     life = tokens.expires_at - tokens.issued_at
     ahead = min(REFRESH_AHEAD, life / REFRESH_AHEAD_SHARE)
     return now >= tokens.expires_at - ahead and now - tokens.issued_at >= REFRESH_AT_MOST_EVERY
+
+
+def is_newer(stored: Tokens, seen: Tokens) -> bool:
+    """Whether somebody has renewed the tokens, or signed in, since they were seen.
+
+    The generation says so, not the access token: a server may hand out the same one again, with another refresh token.
+    What was only saved anew, say under another key, is no newer.
+    """
+    return stored.generation != seen.generation and stored != seen
 
 
 def renewed(old: Tokens, new: Tokens) -> Tokens:

@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
+from tiktok_core.domain.tokens import Unsaved
 from tiktok_core.errors import TikTokError
 from tiktok_core.flows.pace import Budgets
 from tiktok_core.flows.watch import Watch
@@ -47,6 +48,7 @@ class Context:
         endpoints: where TikTok is.
         transport: sends requests.
         tokens: keeps tokens and leases.
+        unsaved: renewed tokens that the store could not take yet.
         journal: keeps the record of each post.
         clock: time and waiting.
         protect: finishes what must not be cut in two.
@@ -74,6 +76,7 @@ class Context:
     timeout: float
     patience: Patience
     pacer: AsyncPacer = field(repr=False)
+    unsaved: set[Unsaved] = field(factory=set, repr=False)
     budgets: Budgets = field(factory=Budgets, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
     probe: AsyncProbe | None = field(default=None, repr=False)

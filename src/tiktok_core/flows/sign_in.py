@@ -7,10 +7,10 @@ from functools import partial
 from attrs import evolve
 
 from tiktok_core.domain.app import DEFAULT_SCOPES, check_scopes
-from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, encoding_for, make_state, make_verifier
+from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, make_state, make_verifier
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.sign_in import Authorization, check_age, granted_code, granted_code_alone
-from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
+from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, is_newer
 from tiktok_core.errors import (
     AccessTokenInvalid,
     GrantRejected,
@@ -19,8 +19,8 @@ from tiktok_core.errors import (
     SignInRequired,
     UnexpectedResponse,
 )
-from tiktok_core.flows.access import refreshed, usable_tokens
 from tiktok_core.flows.exchange import Context, exchange
+from tiktok_core.flows.renew import leased, persistently, refreshed, renewed_and_saved
 from tiktok_core.wire.oauth import (
     authorization_url,
     callback_of,
@@ -54,7 +54,7 @@ def begin(
     if not app.accepts_redirect(uri):
         raise InvalidSettings((Problem("redirect_uri", f"{uri} is not the app's {app.redirect_uri} with a port"),))
     verifier, state = make_verifier(context.entropy), make_state(context.entropy)
-    challenge = challenge_of(verifier, encoding or encoding_for(app.kind))
+    challenge = challenge_of(verifier, encoding or app.challenge)
     url = authorization_url(
         app,
         context.endpoints,
@@ -100,8 +100,9 @@ async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier
         tokens = await exchange(context, evolve(request, fresh_connection=True), read, Operation.SPEND_CODE)
         if not tokens.open_id:
             raise UnexpectedResponse(request.name, "it names no open_id")
-        await context.tokens.save(tokens.open_id, tokens)
-        return tokens
+        # A person's sign-in takes the place of whatever is there; a renewal that is under way is refused.
+        generation = await persistently(context, partial(context.tokens.save, tokens.open_id, tokens))
+        return evolve(tokens, generation=generation or 0)
 
     return await context.protect(spent())
 
@@ -124,24 +125,29 @@ async def renew(context: Context, account: str) -> Tokens:
 
 async def revoke(context: Context, account: str) -> None:
     """End what the person granted, at TikTok and then here; tokens that TikTok no longer knows are forgotten, too."""
-    tokens = await context.tokens.load(account)
-    if tokens is None:
+    if await context.tokens.load(account) is None:
         return
-    # Ended before, in whichever way: what was wanted is the case.
-    with suppress(SignInRequired):
-        # TikTok ends what a live token stands for.
-        tokens = await usable_tokens(context, account)
-        try:
-            await _revoked(context, tokens)
-        except (GrantRejected, AccessTokenInvalid):
-            # This token is dead, which says nothing of the grant: only its refresh token can.
-            tokens = await refreshed(context, account, tokens)
-            with suppress(GrantRejected, AccessTokenInvalid):
+    # Under the lease: a renewal that is under way would put new tokens there that nobody has ended.
+    async with leased(context, account):
+        tokens = await context.tokens.load(account)
+        if tokens is None:
+            return
+        # Ended before, in whichever way: what was wanted is the case.
+        with suppress(SignInRequired):
+            # TikTok ends what a live token stands for.
+            if tokens.is_expired(context.clock.now()):
+                tokens = await context.protect(renewed_and_saved(context, account, tokens))
+            try:
                 await _revoked(context, tokens)
-    stored = await context.tokens.load(account)
-    # Another refresh token is a newer sign-in's, which nobody has ended.
-    if stored is not None and stored.refresh_token == tokens.refresh_token:
-        await context.tokens.delete(account)
+            except (GrantRejected, AccessTokenInvalid):
+                # This token is dead, which says nothing of the grant: only its refresh token can.
+                tokens = await context.protect(renewed_and_saved(context, account, tokens))
+                with suppress(GrantRejected, AccessTokenInvalid):
+                    await _revoked(context, tokens)
+        there = await context.tokens.load(account)
+        # Newer ones are a new sign-in's, which nobody has ended.
+        if there is not None and not is_newer(there, tokens):
+            await context.tokens.delete(account, seen=there.generation)
 
 
 async def _revoked(context: Context, tokens: Tokens) -> None:

@@ -91,8 +91,9 @@ def callback_of(url: str) -> Callback:
         state=values.get("state", ""),
         code=Secret(values.get("code", "")),
         scopes=parse_scope(values.get("scopes", "")),
-        error=values.get("error", ""),
-        error_description=values.get("error_description", ""),
+        # Anybody can write an address, and these two are shown.
+        error=plain(values.get("error", "")),
+        error_description=plain(values.get("error_description", "")),
     )
 
 

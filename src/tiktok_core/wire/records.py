@@ -18,12 +18,16 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.tokens import Secret, Tokens
 
-__all__ = ["dump_record", "dump_tokens", "load_record", "load_tokens"]
+__all__ = ["OtherVersion", "dump_record", "dump_tokens", "load_record", "load_tokens"]
 
 T = TypeVar("T")
 
 VERSION: Final = 1
 DAMAGE: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
+
+
+class OtherVersion(ValueError):
+    """A record that another release wrote, in a version that this one does not read."""
 
 
 def dump_tokens(tokens: Tokens) -> bytes:
@@ -38,6 +42,9 @@ def dump_tokens(tokens: Tokens) -> bytes:
         "expires_at": tokens.expires_at.isoformat(),
         "refresh_expires_at": tokens.refresh_expires_at.isoformat(),
     }
+    # The generation is the store's to tell; of a mark that came later, older releases know nothing.
+    if tokens.is_refused:
+        document["refused"] = True
     return json.dumps(document, sort_keys=True).encode()
 
 
@@ -45,7 +52,7 @@ def load_tokens(record: bytes) -> Tokens:
     """Return the tokens of a record.
 
     Raises:
-        ValueError: the record is damaged or of another version. The message never quotes it.
+        ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
     """
     return _loaded(record, _tokens)
 
@@ -85,7 +92,7 @@ def load_record(record: bytes) -> Record:
     """Return a record of the journal.
 
     Raises:
-        ValueError: the record is damaged or of another version. The message never quotes it.
+        ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
     """
     return _loaded(record, _record)
 
@@ -98,7 +105,7 @@ def _loaded(record: bytes, read: Callable[[dict[str, Any]], T]) -> T:
         raise _damaged(error) from None
     found = version if type(version) is int else "unknown"
     if found != VERSION:
-        raise ValueError(f"record of version {found}, this release reads version {VERSION}")
+        raise OtherVersion(f"record of version {found}, this release reads version {VERSION}")
     try:
         return read(document)
     except DAMAGE as error:
@@ -119,6 +126,7 @@ def _tokens(document: dict[str, Any]) -> Tokens:
         issued_at=_time(document, "issued_at"),
         expires_at=_time(document, "expires_at"),
         refresh_expires_at=_time(document, "refresh_expires_at"),
+        is_refused="refused" in document and _value(document, "refused", bool),
     )
 
 

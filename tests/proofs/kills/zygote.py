@@ -53,7 +53,7 @@ def hold_back(what: str) -> None:
     SqliteJournal.save = save_later  # type: ignore[method-assign]
     SqliteJournal.load = lambda self, name: kept.get(name) or load(self, name)  # type: ignore[method-assign]
     if what == "tokens":
-        SqliteTokenStore.save = lambda _, account, tokens: kept.update({account: tokens})  # type: ignore[method-assign]
+        SqliteTokenStore.save = lambda _, account, tokens, **__: kept.update({account: tokens}) or 1  # type: ignore[method-assign]
         SqliteTokenStore.load = lambda self, account: kept.get(account) or load_tokens(self, account)  # type: ignore[method-assign]
 
 

@@ -3,24 +3,31 @@
 What belongs here: promises that hold for every store, and for every store that outlives its process.
 """
 
+import asyncio
+import inspect
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from attrs import evolve
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from tiktok_adapters.testing.contracts import Contract, Run
+from tiktok_adapters.testing.contracts.store_model import TokenStoreMachine
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import StoreError
 from tiktok_core.ports import AsyncTokenStore, TokenStore
 
-__all__ = ["AnyTokenStore", "DurableTokenStoreContract", "OpenStore", "TokenStoreContract"]
+__all__ = ["AnyTokenStore", "DurableTokenStoreContract", "OpenStore", "Spoil", "TokenStoreContract"]
 
 AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
 """A token store of either world."""
 OpenStore: TypeAlias = Callable[[], AnyTokenStore]
 """Opens the same place at each call."""
+Spoil: TypeAlias = Callable[[str, bytes], None]
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
@@ -36,6 +43,13 @@ TOKENS = Tokens(
     refresh_expires_at=NOW + timedelta(days=180),
 )
 OTHERS = evolve(TOKENS, open_id="open-id-2", access_token=Secret("act.second"), scope=())
+SPOILT = {
+    "damaged": (b'{"version": 1, "access_token": "act.canary', "damaged"),
+    "something else": (b'["act.canary"]', "damaged"),
+    "too large": (b'{"version": 1, "access_token": "act.canary"' + b" " * 9_000_000 + b"}", "damaged"),
+    "another version": (b'{"version": 99, "access_token": "act.canary"}', "version"),
+}
+"""What may lie there, and what kind of trouble that is."""
 ODD_NAMES = [
     "",
     " ",
@@ -76,6 +90,14 @@ class TokenStoreContract(Contract):
         """Tokens come back as they were, secrets and times included."""
         run(kept.save("me", TOKENS))
         assert run(kept.load("me")) == TOKENS
+
+    def test_a_mark_is_kept_with_the_tokens(self, kept: AnyTokenStore, run: Run) -> None:
+        """That TikTok refuses the refresh token is known to everybody, until somebody signs in."""
+        run(kept.save("me", evolve(TOKENS, is_refused=True)))
+        assert run(kept.load("me")) == TOKENS
+        assert run(kept.load("me")).is_refused is True
+        run(kept.save("me", TOKENS))
+        assert run(kept.load("me")).is_refused is False
 
     def test_saving_replaces_the_tokens_as_a_whole(self, kept: AnyTokenStore, run: Run) -> None:
         """Nothing of the tokens before is left."""
@@ -127,6 +149,86 @@ class TokenStoreContract(Contract):
         assert not run(kept.try_lease(name, owner="b", now=NOW, until=LATER))
         run(kept.delete(name))
         assert run(kept.accounts()) == (f"{name}.",)
+
+    # --- Generations -------------------------------------------------------------------------------------------------
+
+    def test_each_save_has_a_generation_of_its_own(self, kept: AnyTokenStore, run: Run) -> None:
+        """Whoever loads learns which save the tokens come from; what they came with counts for nothing."""
+        first = run(kept.save("me", evolve(TOKENS, generation=7)))
+        assert run(kept.load("me")).generation == first
+        second = run(kept.save("me", TOKENS))
+        assert run(kept.load("me")).generation == second
+        assert first != second
+
+    def test_what_was_seen_is_replaced(self, kept: AnyTokenStore, run: Run) -> None:
+        """A renewal saves over the tokens that it has renewed."""
+        run(kept.save("me", TOKENS))
+        seen = run(kept.load("me")).generation
+        generation = run(kept.save("me", OTHERS, seen=seen))
+        assert generation not in {None, seen}
+        assert run(kept.load("me")) == OTHERS
+        assert run(kept.load("me")).generation == generation
+
+    def test_what_was_not_seen_is_not_replaced(self, kept: AnyTokenStore, run: Run) -> None:
+        """A renewal that comes late does not undo a newer one, nor a sign-in, though the tokens are the same."""
+        seen = run(kept.save("me", TOKENS))
+        newer = run(kept.save("me", TOKENS))
+        assert run(kept.save("me", OTHERS, seen=seen)) is None
+        assert run(kept.load("me")) == TOKENS
+        assert run(kept.load("me")).generation == newer
+
+    def test_what_is_gone_is_not_brought_back(self, kept: AnyTokenStore, run: Run) -> None:
+        """A renewal that comes late does not undo a sign-out, nor make an account that never was."""
+        seen = run(kept.save("me", TOKENS))
+        run(kept.delete("me"))
+        assert run(kept.save("me", OTHERS, seen=seen)) is None
+        assert run(kept.save("nobody", OTHERS, seen=seen)) is None
+        assert run(kept.accounts()) == ()
+
+    def test_a_generation_is_not_given_again(self, kept: AnyTokenStore, run: Run) -> None:
+        """Not after a sign-out either: who saw the tokens before it does not pass for one who saw those after it."""
+        given = []
+        for _ in range(3):
+            given.append(run(kept.save("me", TOKENS)))
+            run(kept.delete("me"))
+        assert len(set(given)) == 3
+        latest = run(kept.save("me", TOKENS))
+        assert [run(kept.save("me", OTHERS, seen=seen)) for seen in given] == [None] * 3
+        assert run(kept.load("me")).generation == latest
+
+    def test_a_sign_in_takes_the_place_of_whatever_is_there(self, kept: AnyTokenStore, run: Run) -> None:
+        """A person has just acted: nothing that happened in between counts for more."""
+        for tokens in (TOKENS, OTHERS, TOKENS):
+            assert run(kept.save("me", tokens, seen=None)) is not None
+            assert run(kept.load("me")) == tokens
+
+    def test_only_what_was_seen_is_deleted(self, kept: AnyTokenStore, run: Run) -> None:
+        """A sign-out that comes late does not end a newer sign-in."""
+        seen = run(kept.save("me", TOKENS))
+        newer = run(kept.save("me", OTHERS))
+        run(kept.delete("me", seen=seen))
+        run(kept.delete("nobody", seen=seen))
+        assert run(kept.load("me")) == OTHERS
+        run(kept.delete("me", seen=newer))
+        assert run(kept.load("me")) is None
+
+    def test_of_many_who_have_seen_the_same_one_saves(self, kept: AnyTokenStore, run: Run) -> None:
+        """Comparing and saving are one act: of eight at once seven are refused."""
+        seen = run(kept.save("me", TOKENS))
+        several = [evolve(OTHERS, refresh_token=Secret(f"rft.{number}")) for number in range(8)]
+        saved = run(_all_at_once(kept, several, seen))
+        (winner,) = [number for number, generation in enumerate(saved) if generation is not None]
+        assert run(kept.load("me")) == several[winner]
+        assert run(kept.load("me")).generation == saved[winner]
+
+    def test_any_order_of_calls_does_what_the_model_does(self, kept: AnyTokenStore, run: Run) -> None:
+        """Two accounts, and every save and deletion in any order: the store is never told from a plain model of it."""
+
+        class Machine(TokenStoreMachine):
+            def __init__(self) -> None:
+                super().__init__(kept, run)
+
+        run_state_machine_as_test(Machine, settings=settings(max_examples=15, stateful_step_count=12))
 
     # --- Leases ------------------------------------------------------------------------------------------------------
 
@@ -204,11 +306,28 @@ class TokenStoreContract(Contract):
             run(kept.save("me", TOKENS))
 
 
-class DurableTokenStoreContract(TokenStoreContract):
-    """For stores that outlive their process. Bind it with the fixture `open_store`.
+async def _awaited_at_once(store: AsyncTokenStore, several: list[Tokens], seen: int) -> list[int | None]:
+    return await asyncio.gather(*(store.save("me", tokens, seen=seen) for tokens in several))
 
-    `open_store` is a function without arguments; each call opens the same place, which is empty at first.
+
+def _all_at_once(store: Any, several: list[Tokens], seen: int) -> Any:
+    if inspect.iscoroutinefunction(store.save):
+        return _awaited_at_once(store, several, seen)
+    with ThreadPoolExecutor(len(several)) as pool:
+        return list(pool.map(lambda tokens: store.save("me", tokens, seen=seen), several))
+
+
+class DurableTokenStoreContract(TokenStoreContract):
+    """For stores that outlive their process. Bind it with the fixtures `open_store` and `spoil`.
+
+    `open_store` is a function without arguments; each call opens the same place, which is empty at first. `spoil(account,
+    document)` puts these bytes in place of the document that lies there for the account, past the store.
     """
+
+    @pytest.fixture
+    def spoil(self) -> Spoil:
+        """Return a function that changes what lies there."""
+        raise NotImplementedError("a binding defines the fixture `spoil`")
 
     @pytest.fixture
     def open_store(self) -> OpenStore:
@@ -254,6 +373,48 @@ class DurableTokenStoreContract(TokenStoreContract):
         assert run(kept.load("me")) == OTHERS
         run(kept.delete("me"))
         assert run(other.accounts()) == ()
+
+    def test_generations_survive_closing(self, kept: AnyTokenStore, open_store: OpenStore, run: Run) -> None:
+        """Opened again, the place knows which tokens it has, and gives no number anew, not even of a deleted account."""
+        seen, gone = run(kept.save("me", TOKENS)), run(kept.save("you", TOKENS))
+        run(kept.delete("you"))
+        run(kept.close())
+        again = open_store()
+        assert run(again.load("me")).generation == seen
+        assert run(again.save("you", TOKENS)) != gone
+        assert run(again.save("you", OTHERS, seen=gone)) is None
+        assert run(again.save("me", OTHERS, seen=seen)) is not None
+        run(again.close())
+
+    def test_another_one_cannot_be_overtaken(self, kept: AnyTokenStore, other: AnyTokenStore, run: Run) -> None:
+        """Of two who have seen the same tokens, in two processes say, the first one to save is the only one."""
+        seen = run(kept.save("me", TOKENS))
+        assert run(other.load("me")).generation == seen
+        assert run(other.save("me", OTHERS, seen=seen)) is not None
+        assert run(kept.save("me", TOKENS, seen=seen)) is None
+        run(kept.delete("me", seen=seen))
+        assert run(kept.load("me")) == OTHERS
+
+    @pytest.mark.parametrize("what", SPOILT)
+    def test_what_cannot_be_read_is_told_and_kept(self, kept: AnyTokenStore, spoil: Spoil, run: Run, what: str) -> None:
+        """Damaged, too large, or another release's: an error in its account and in no other, and no sign-in replaces it.
+
+        Deleting it is how one begins anew.
+        """
+        run(kept.save("me", TOKENS))
+        run(kept.save("you", OTHERS))
+        document, kind = SPOILT[what]
+        spoil("me", document)
+        for call in (lambda: kept.load("me"), lambda: kept.save("me", OTHERS), lambda: kept.load("me")):
+            with pytest.raises(StoreError) as caught:
+                run(call())
+            assert caught.value.kind == kind
+            assert "canary" not in str(caught.value)
+        assert run(kept.accounts()) == ("me", "you")
+        assert run(kept.load("you")) == OTHERS
+        run(kept.delete("me"))
+        run(kept.save("me", TOKENS))
+        assert run(kept.load("me")) == TOKENS
 
     def test_another_one_respects_the_lease(self, kept: AnyTokenStore, other: AnyTokenStore, run: Run) -> None:
         """A lease holds for everybody who opened the place."""

@@ -1,0 +1,119 @@
+"""Closing a client in the midst of a renewal: TikTok has replaced the refresh token, and what it gave is still stored."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tiktok_adapters import connect, connect_async
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
+from tiktok_adapters.simulator.server import SandboxServer
+
+Place = tuple[SimulatedTikTok, dict[str, str]]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """Serve a TikTok where somebody has signed in and whose next answer about tokens is slow."""
+    with contextlib.closing(SimulatedTikTok(seed=None)) as sim, SandboxServer(sim).run_in_thread() as server:
+        environ = {
+            "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
+            "TIKTOK_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
+            "TIKTOK_REDIRECT_URI": "https://app.example.com/callback/",
+            "TIKTOK_API_URL": server.url,
+            "TIKTOK_AUTH_URL": f"{server.url}/v2/auth/authorize/",
+            "TIKTOK_HOME": str(tmp_path / "home"),
+        }
+        with connect(environ=environ) as tiktok:
+            begun = tiktok.authorization()
+            tiktok.sign_in(begun, sim.authorize(begun.url))
+        sim.faults.add("token=slow:0.6")
+        yield sim, environ
+
+
+def renewing(sim: SimulatedTikTok) -> bool:
+    """Whether TikTok has been asked for new tokens."""
+    return sim.count("token") > 1
+
+
+def assert_kept(place: Place) -> None:
+    """See that TikTok was asked once, and that what is stored lives."""
+    sim, environ = place
+    assert sim.count("token") == 2
+    with connect(environ=environ) as tiktok:
+        (stored,) = tiktok.accounts()
+    assert not sim.world.tokens[stored.refresh_token.reveal()].dead
+
+
+@pytest.mark.parametrize("how", ["left", "cancelled", "failed"])
+def test_leaving_the_block_waits_for_a_task_that_renews(place: Place, how: str) -> None:
+    """Also when that task is cancelled, and when it is an error that leaves the block."""
+    sim, environ = place
+
+    async def main() -> None:
+        async with connect_async(environ=environ) as tiktok:
+            task = asyncio.create_task((await tiktok.account()).refresh())
+            while not renewing(sim):  # noqa: ASYNC110 - it is told by another thread
+                await asyncio.sleep(0.01)
+            if how == "cancelled":
+                task.cancel()
+            elif how == "failed":
+                raise LookupError
+        assert (await asyncio.gather(task, return_exceptions=True))[0] is not None
+
+    with pytest.raises(LookupError) if how == "failed" else contextlib.nullcontext():
+        asyncio.run(main())
+    assert_kept(place)
+
+
+def test_leaving_the_block_waits_for_a_thread_that_renews(place: Place) -> None:
+    """The same without `await`: the token file is closed after the save."""
+    sim, environ = place
+    with connect(environ=environ) as tiktok:
+        thread = threading.Thread(target=tiktok.account().refresh)
+        thread.start()
+        while not renewing(sim):
+            time.sleep(0.01)
+    thread.join(10)
+    assert_kept(place)
+
+
+PROGRAM = """
+import asyncio
+from tiktok_adapters import connect_async
+
+async def main():
+    async with connect_async() as tiktok:
+        await (await tiktok.account()).refresh()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_in_asyncio_run_waits_for_the_save(place: Place, times: int) -> None:
+    """A real process: the first Ctrl-C cancels the program, the second one ends the loop, and the pair is stored."""
+    sim, environ = place
+    running = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", PROGRAM], env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while not renewing(sim) and running.poll() is None:
+            time.sleep(0.01)
+        for _ in range(times):
+            time.sleep(0.1)
+            running.send_signal(signal.SIGINT)
+        _stdout, stderr = running.communicate(timeout=30)
+    finally:
+        running.kill()
+        running.communicate()
+    assert "KeyboardInterrupt" in stderr
+    assert_kept(place)

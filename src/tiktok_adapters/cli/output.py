@@ -150,7 +150,7 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def error_document(error: BaseException, sentence: str) -> dict[str, Any]:
+def error_document(error: BaseException) -> dict[str, Any]:
     """Return the document of what went wrong."""
     code = getattr(error, "code", None)
     if isinstance(error, PublishFailed):

@@ -28,6 +28,7 @@ AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
 OpenStore: TypeAlias = Callable[[], AnyTokenStore]
 """Opens the same place at each call."""
 Spoil: TypeAlias = Callable[[str, bytes], None]
+"""Changes what lies in the place."""
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)

@@ -105,6 +105,7 @@ def blocking_face() -> None:
         assert_type(account.tokens(), Tokens)
         assert_type(account.refresh(), Tokens)
         account.revoke()
+        tiktok.forget("somebody")
         tiktok.close()
 
 
@@ -156,6 +157,7 @@ async def asynchronous_face() -> None:
         assert_type(await account.tokens(), Tokens)
         assert_type(await account.refresh(), Tokens)
         await account.revoke()
+        await tiktok.forget("somebody")
         await tiktok.close()
 
 

@@ -16,6 +16,7 @@ from tiktok_core.domain.journal import (
     ended,
     init_sent,
     learned_chunk,
+    leaving,
     moved,
     next_chunk,
     not_begun,
@@ -120,6 +121,16 @@ def test_a_begun_init_forgets_the_one_before() -> None:
     """A fresh init starts with nothing uploaded, and counts."""
     again = init_sent(uploading(20_000_000), LATER, PLAN)
     assert (again.inits, again.offset, again.publish_id, again.upload_url) == (2, 0, None, None)
+
+
+@given(st.integers(0, 69_999_999))
+def test_what_leaves_with_the_last_byte_may_complete_the_post(offset: int) -> None:
+    """From then on the post may be complete, whatever is counted, until another init."""
+    after = leaving(uploading(offset), LATER)
+    assert after.last_left == (next_chunk(after)[1] == PLAN.video_size - 1)
+    assert moved(after, LATER, 0).last_left == after.last_left
+    assert unknown(after, LATER).last_left == after.last_left
+    assert not init_sent(after, LATER, PLAN).last_left
 
 
 def test_an_init_that_began_nothing_is_planned_again() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,9 +40,24 @@ WHOLE = Record(
     upload_url=Secret("https://upload.example.com/?upload_token=canary"),
     plan=ChunkPlan(20_000_000, 10_000_000, 2),
     offset=10_000_000,
+    last_left=True,
     handed_at=NOW,
     last=Publication(publish_id="canary-id", status="PROCESSING_UPLOAD", post_ids=(2**63 - 1,), uploaded_bytes=7),
 )
+FIRST = (
+    '{"account": "canary-account", "app": "canary-app", "created_at": "2026-03-01T12:00:00.123456+00:00", '
+    '"handed_at": "2026-03-01T12:00:00.123456+00:00", "init_at": "2026-03-01T12:00:00.123456+00:00", "inits": 1, '
+    '"key": "canary-key", "last": {"downloaded_bytes": null, "fail_reason": "", "key": null, "post_ids": '
+    '[9223372036854775807], "publish_id": "canary-id", "status": "PROCESSING_UPLOAD", "uploaded_bytes": 7}, '
+    '"offset": 10000000, "plan": [20000000, 10000000, 2], "publish_id": "canary-id", "stage": "uploading", '
+    '"updated_at": "2026-03-01T12:00:01.123456+00:00", "upload_url": '
+    '"https://upload.example.com/?upload_token=canary", "version": 1, "wish": {"fingerprint": "canary-fingerprint", '
+    '"is_cut_chosen": true, "kind": "video", "media_type": "video/mp4", "plan": [20000000, 10000000, 2], "post": '
+    '{"brand_content_toggle": false, "brand_organic_toggle": false, "disable_comment": false, "disable_duet": '
+    'false, "disable_stitch": false, "draft": false, "is_aigc": false, "privacy_level": "SELF_ONLY", "title": '
+    '"canary-title", "video_cover_timestamp_ms": 5}, "video": "/canary/clip.mp4"}}'
+)
+"""`WHOLE` as the first version of this release wrote it."""
 PHOTOS = Record(
     key="k",
     app="a",
@@ -120,6 +136,7 @@ records = st.builds(
     upload_url=st.none() | texts.map(Secret),
     plan=st.none() | plans,
     offset=numbers,
+    last_left=st.booleans(),
     handed_at=st.none() | moments,
     last=st.none() | publications,
 )
@@ -260,13 +277,29 @@ def test_photos_that_are_no_texts_are_refused() -> None:
     _refused(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("version", [0, 2, "canary", None, True, 1.0])
+@pytest.mark.parametrize("version", [0, 3, "canary", None, True, 1.0])
 def test_another_version_says_which(version: object) -> None:
     """A record of another release is told apart from damage."""
     document = json.loads(dump_record(WHOLE)) | {"version": version}
-    with pytest.raises(ValueError, match=r"version (0|2|unknown), this release reads version 1") as caught:
+    with pytest.raises(ValueError, match=r"version (0|3|unknown), this release reads version 2") as caught:
         load_record(json.dumps(document).encode())
     assert "canary" not in str(caught.value)
+
+
+def test_a_record_of_the_first_version_is_read() -> None:
+    """What an older release wrote is gone on with; what it did not write down is taken for the worse."""
+    record = load_record(FIRST.encode())
+    assert record == evolve(WHOLE, last_left=True)
+    early = load_record(FIRST.replace('"offset": 10000000', '"offset": 0').encode())
+    assert (early.offset, early.last_left) == (0, False)
+    ended = load_record(FIRST.replace('"stage": "uploading"', '"stage": "complete"').encode())
+    assert (ended.stage, ended.last_left) == (Stage.COMPLETE, False)
+
+
+@pytest.mark.parametrize("name", json.loads(dump_record(WHOLE)).keys() - json.loads(FIRST).keys())
+def test_a_first_version_with_later_fields_is_damage(name: str) -> None:
+    """No release wrote that."""
+    _refused(json.dumps({**json.loads(FIRST), name: json.loads(dump_record(WHOLE))[name]}).encode())
 
 
 def test_deep_nesting_and_endless_numbers_are_damage() -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "ended",
     "init_sent",
     "learned_chunk",
+    "leaving",
     "moved",
     "next_chunk",
     "not_begun",
@@ -122,6 +123,7 @@ class Record:
         upload_url: where the bytes go; None before and after.
         plan: how the file is cut, as TikTok took it.
         offset: bytes that TikTok has proved to have.
+        last_left: whether the last byte may have reached TikTok, so that the post may be complete, whatever it counts.
         handed_at: when TikTok had all that it needs (UTC).
         last: what TikTok last told of the post.
     """
@@ -139,6 +141,7 @@ class Record:
     upload_url: Secret | None = field(default=None, repr=False)
     plan: ChunkPlan | None = None
     offset: int = 0
+    last_left: bool = False
     handed_at: datetime | None = None
     last: Publication | None = None
 
@@ -178,6 +181,7 @@ def init_sent(record: Record, now: datetime, plan: ChunkPlan | None) -> Record:
         publish_id=None,
         upload_url=None,
         offset=0,
+        last_left=False,
         handed_at=None,
         last=None,
     )
@@ -193,6 +197,12 @@ def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
         publish_id=ticket.publish_id,
         upload_url=ticket.upload_url,
     )
+
+
+def leaving(record: Record, now: datetime) -> Record:
+    """Return the record to store before the next chunk leaves: once the last byte may be there, the post may be, too."""
+    is_last = record.plan is not None and next_chunk(record)[1] + 1 == record.plan.video_size
+    return evolve(record, updated_at=now, last_left=True) if is_last and not record.last_left else record
 
 
 def moved(record: Record, now: datetime, offset: int) -> Record:
@@ -213,6 +223,8 @@ def not_begun(record: Record, now: datetime, plan: ChunkPlan | None = None) -> R
         publish_id=None,
         upload_url=None,
         offset=0,
+        last_left=False,
+        handed_at=None,
     )
 
 
@@ -225,8 +237,8 @@ def told(record: Record, now: datetime, publication: Publication) -> Record:
 
 
 def unknown(record: Record, now: datetime) -> Record:
-    """Return the record of a post of which nobody can say whether it exists."""
-    return evolve(record, stage=Stage.UNKNOWN, updated_at=now)
+    """Return the record of a post of which nobody can say whether it exists; TikTok may, where it has named it."""
+    return evolve(record, stage=Stage.UNKNOWN, updated_at=now, upload_url=None, handed_at=now)
 
 
 def ended(record: Record, now: datetime) -> Record:

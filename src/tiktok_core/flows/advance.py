@@ -6,12 +6,12 @@ Calling this twice, from two processes, is safe, and so is never calling it agai
 from collections.abc import Callable
 
 from tiktok_core.domain.journal import Record, Stage, told
-from tiktok_core.domain.publishing import follow, poll_pause
+from tiktok_core.domain.publishing import follow
 from tiktok_core.flows.begin import after_lost_init, begin
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import publish_status
-from tiktok_core.flows.handover import hand_over
-from tiktok_core.flows.hold import LEASE_WAIT, Hold, Progressed, outcome_unknown, save, take
+from tiktok_core.flows.handover import hand_over, look_again
+from tiktok_core.flows.hold import LEASE_WAIT, Hold, Progressed, outcome_unknown, pause_until_told, save, take
 from tiktok_core.flows.upload import Film
 
 __all__ = ["advance"]
@@ -48,6 +48,8 @@ async def advance(
     record = hold.record
     if record.is_ended:
         return Progressed(record=record, again_in=None)
+    if record.stage is Stage.UNKNOWN and record.publish_id and record.plan:
+        return await look_again(context, hold)
     if record.stage is Stage.UNKNOWN:
         raise outcome_unknown(record, "an earlier run found no answer")
     if record.stage is Stage.PROCESSING:
@@ -64,5 +66,4 @@ async def _poll(context: Context, hold: Hold) -> Progressed:
     publication = follow(record.last, await publish_status(context, record.account, record.publish_id or ""))
     now = context.clock.now()
     record = record if publication == record.last else await save(context, hold, told(record, now, publication))
-    elapsed = (now - (record.handed_at or record.created_at)).total_seconds()
-    return Progressed(record=record, again_in=None if record.is_ended else poll_pause(elapsed))
+    return Progressed(record=record, again_in=None if record.is_ended else pause_until_told(record, now))

@@ -1,17 +1,30 @@
 """Holding a post: its record, and the lease under which it is written. Every step begins and ends here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import frozen
 
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
+from tiktok_core.domain.publishing import poll_pause
 from tiktok_core.errors import LeaseLost, OutcomeUnknown, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.ports import LONGEST_LEASE
 
-__all__ = ["AGAIN", "LEASE", "LEASE_WAIT", "Hold", "Progressed", "keep", "let_go", "outcome_unknown", "save", "take"]
+__all__ = [
+    "AGAIN",
+    "LEASE",
+    "LEASE_WAIT",
+    "Hold",
+    "Progressed",
+    "keep",
+    "let_go",
+    "outcome_unknown",
+    "pause_until_told",
+    "save",
+    "take",
+]
 
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 1.0
@@ -97,6 +110,11 @@ async def save(context: Context, hold: Hold, record: Record) -> Record:
     if record != hold.record:
         await context.journal.save(record, fence=hold.fence)
     return record
+
+
+def pause_until_told(record: Record, now: datetime) -> float:
+    """Return the seconds until TikTok is asked again how a post is doing that it has, or may have."""
+    return poll_pause((now - (record.handed_at or record.created_at)).total_seconds())
 
 
 def outcome_unknown(record: Record, cause: str) -> OutcomeUnknown:

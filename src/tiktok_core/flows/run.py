@@ -12,6 +12,7 @@ from tiktok_core.domain.retry import backoff
 from tiktok_core.errors import (
     InvalidPost,
     LeaseLost,
+    OutcomeUnknown,
     Problem,
     RateLimited,
     SourceChanged,
@@ -22,7 +23,7 @@ from tiktok_core.errors import (
 from tiktok_core.flows.advance import advance
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
-from tiktok_core.flows.hold import Progressed, let_go
+from tiktok_core.flows.hold import Progressed, let_go, outcome_unknown
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.flows.wish import open_film
@@ -183,13 +184,15 @@ class Run:
         return max(pause, trouble.retry_after) if isinstance(trouble, RateLimited) else pause
 
     def _check_patience(self, pause: float) -> None:
-        if self.record.stage is not Stage.PROCESSING and self._is_ours:
+        if self.record.stage in UPLOADS and self._is_ours:
             return
         self._followed = self._followed or Watch(self.context.clock)
         if self._followed.look(most=self.context.patience.deadline) + pause > self.context.follow_for:
             raise self._still()
 
-    def _still(self, trouble: TikTokError | None = None) -> StillProcessing:
+    def _still(self, trouble: TikTokError | None = None) -> StillProcessing | OutcomeUnknown:
+        if self.record.stage is Stage.UNKNOWN:
+            return outcome_unknown(self.record, "its upload ended while its last bytes were in doubt")
         return still(self.record.shown, self._followed.seconds if self._followed else 0.0, trouble)
 
     # --- The file, and whoever watches -------------------------------------------------------------------------------

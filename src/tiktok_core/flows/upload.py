@@ -61,11 +61,13 @@ class Doubt:
         error: why.
         said: how much TikTok has, as far as it said: a count or the last offset.
         refused: whether TikTok refused to go on at our offset.
+        may_have_come: whether any of it may have reached TikTok.
     """
 
     error: TikTokError
     said: int | None = None
     refused: bool = False
+    may_have_come: bool = True
 
 
 async def send_next(context: Context, record: Record, film: Film, on_sent: Callable[[int], None]) -> int | Doubt:
@@ -95,7 +97,7 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
     except SourceChanged as error:
         raise evolve(error, publish_id=record.publish_id) from None
     except (Interrupted, NotSent) as error:
-        return Doubt(error)
+        return Doubt(error, may_have_come=not isinstance(error, NotSent))
     result = _read(answer, record, chunk[1])
     if result != film.source.size:
         # Looked at again: bytes that changed while they were read must not be completed by another chunk. Where nothing

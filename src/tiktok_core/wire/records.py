@@ -4,7 +4,7 @@ A store of any kind can keep the bytes as they are; protecting them is the store
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 from attrs import asdict, fields
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.journal import Record, Stage, Wish, leaving
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
@@ -23,7 +23,12 @@ __all__ = ["dump_record", "dump_tokens", "load_record", "load_tokens"]
 T = TypeVar("T")
 
 VERSION: Final = 1
-DAMAGE: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
+"""Of tokens."""
+RECORD_VERSION: Final = 2
+"""Of the journal's records; the first is read, too."""
+SINCE_FIRST: Final = {"last_left": False}
+"""What a record of the first version does not have."""
+DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
 def dump_tokens(tokens: Tokens) -> bytes:
@@ -47,13 +52,13 @@ def load_tokens(record: bytes) -> Tokens:
     Raises:
         ValueError: the record is damaged or of another version. The message never quotes it.
     """
-    return _loaded(record, _tokens)
+    return _loaded(record, {VERSION: _tokens})
 
 
 def dump_record(record: Record) -> bytes:
     """Return a record of the journal as UTF-8 JSON. The result is a secret while it has an upload URL."""
     document = {
-        "version": VERSION,
+        "version": RECORD_VERSION,
         "key": record.key,
         "app": record.app,
         "account": record.account,
@@ -75,6 +80,7 @@ def dump_record(record: Record) -> bytes:
         "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
         "plan": _dump_plan(record.plan),
         "offset": record.offset,
+        "last_left": record.last_left,
         "handed_at": _dump_time(record.handed_at),
         "last": asdict(record.last) if record.last else None,
     }
@@ -87,18 +93,19 @@ def load_record(record: bytes) -> Record:
     Raises:
         ValueError: the record is damaged or of another version. The message never quotes it.
     """
-    return _loaded(record, _record)
+    return _loaded(record, {1: _first_record, RECORD_VERSION: _record})
 
 
-def _loaded(record: bytes, read: Callable[[dict[str, Any]], T]) -> T:
+def _loaded(record: bytes, readers: Mapping[int, Callable[[dict[str, Any]], T]]) -> T:
     try:
         document: dict[str, Any] = json.loads(record)
         version = document["version"]
     except DAMAGE as error:
         raise _damaged(error) from None
-    found = version if type(version) is int else "unknown"
-    if found != VERSION:
-        raise ValueError(f"record of version {found}, this release reads version {VERSION}")
+    read = readers.get(version) if type(version) is int else None
+    if read is None:
+        found = version if type(version) is int else "unknown"
+        raise ValueError(f"record of version {found}, this release reads version {max(readers)}")
     try:
         return read(document)
     except DAMAGE as error:
@@ -122,6 +129,14 @@ def _tokens(document: dict[str, Any]) -> Tokens:
     )
 
 
+def _first_record(document: dict[str, Any]) -> Record:
+    if document.keys() & SINCE_FIRST.keys():
+        raise ValueError("a field of a later version")
+    record = _record({**document, **SINCE_FIRST})
+    # Nobody wrote down whether the last byte had left, so it may have.
+    return leaving(record, record.updated_at) if record.stage is Stage.UPLOADING else record
+
+
 def _record(document: dict[str, Any]) -> Record:
     upload_url = _value(document, "upload_url", str | None)
     return Record(
@@ -138,6 +153,7 @@ def _record(document: dict[str, Any]) -> Record:
         upload_url=None if upload_url is None else Secret(upload_url),
         plan=_plan(document["plan"]),
         offset=_value(document, "offset", int),
+        last_left=_value(document, "last_left", bool),
         handed_at=_time_or_none(document, "handed_at"),
         last=None if document["last"] is None else _built(Publication, document["last"]),
     )

@@ -12,9 +12,11 @@ from tiktok_core.domain.journal import (
     Record,
     Stage,
     Wish,
+    anew,
     begun,
     ended,
     init_sent,
+    joined,
     learned_chunk,
     leaving,
     moved,
@@ -135,10 +137,33 @@ def test_what_leaves_with_the_last_byte_may_complete_the_post(offset: int) -> No
 
 def test_an_init_that_began_nothing_is_planned_again() -> None:
     """With another cut, or the same."""
-    other = plan_chunks(70_000_000, 32_000_000)
-    assert not_begun(uploading(), LATER, other).plan == other
-    assert not_begun(uploading(), LATER).plan == PLAN
-    assert not_begun(uploading(), LATER).stage is Stage.PLANNED
+    other, sent = plan_chunks(70_000_000, 32_000_000), init_sent(init_sent(record(), NOW, PLAN), NOW, PLAN)
+    assert not_begun(sent, LATER, other).plan == other
+    assert not_begun(sent, LATER).plan == PLAN
+    assert not_begun(sent, LATER).stage is Stage.PLANNED
+    assert (not_begun(sent, LATER).inits, not_begun(sent, LATER).lost_inits) == (1, 1)
+    assert (anew(uploading(), LATER).inits, anew(uploading(), LATER).lost_inits) == (1, 0)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("is_its_own", [True, False])
+def test_a_late_answer_and_what_was_stored_meanwhile_are_both_kept(stage: Stage, is_its_own: bool) -> None:
+    """What is known of one init is never written over what is known of another, and no publish id is forgotten."""
+    sent = init_sent(record(PULL), NOW, None)
+    late = begun(sent, LATER, Ticket(publish_id="late"))
+    if is_its_own:
+        stored = settled(sent, NOW, posted=True) if stage is Stage.COMPLETE else evolve(sent, stage=stage)
+    else:
+        stored = evolve(begun(init_sent(sent, LATER, None), LATER, Ticket(publish_id="newer")), stage=stage)
+    kept = joined(stored, late)
+    assert {"late", stored.publish_id} <= {kept.publish_id, *kept.others, None}
+    assert joined(kept, late) == kept or kept == late
+    if is_its_own and stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
+        assert kept == late
+    else:
+        assert (kept.stage, kept.inits) == (stored.stage, stored.inits)
+        assert kept.publish_id == (stored.publish_id or "late")
+        assert kept.shown.publish_id == kept.publish_id
 
 
 def test_an_unknown_outcome_is_settled_either_way() -> None:

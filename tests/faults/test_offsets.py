@@ -207,17 +207,16 @@ def test_row_11_a_last_chunk_in_doubt_is_not_begun_anew(bench: Any, then: str, e
 @settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(
     world=st.sampled_from(["blocking", "asynchronous"]),
-    answer=st.sampled_from([408, 500, 503, "lost", "truncated"]),
+    answer=st.sampled_from([408, 500, 503, "lost", "truncated", "killed"]),
     resent=st.sampled_from(["refuse", "forget", "expire"]),
-    lag=st.sampled_from([0.0, 1.0, 8.0, 100.0, 2_000.0]),
-    counts=st.sampled_from(["stored", "chunks", "missing"]),
+    late=st.tuples(st.sampled_from([0.0, 1.0, 8.0, 100.0, 2_000.0]), st.sampled_from(["stored", "chunks", "missing"])),
     dies=st.booleans(),
-    is_killed=st.booleans(),
 )
 def test_row_11_a_last_chunk_that_was_stored_is_not_posted_again(
-    open_bench: Any, world: str, answer: Any, resent: str, lag: float, counts: str, dies: bool, is_killed: bool
+    open_bench: Any, *, world: str, answer: Any, resent: str, late: tuple[float, str], dies: bool
 ) -> None:
     """Its answer was lost, its upload forgotten, and the status is late: a count that is short is no reason to begin anew."""
+    lag, counts = late
     with open_bench(world) as bench:
         bench.sim.switches.flip({"status_lag_seconds": lag, "uploaded_bytes": counts, "processing_seconds": 20})
         bench.sim.switches.finished_upload = "forget" if resent == "forget" else "refuse"
@@ -226,7 +225,7 @@ def test_row_11_a_last_chunk_that_was_stored_is_not_posted_again(
             handle()
             if resent == "expire":
                 dead(bench, 403)(request, handle)
-            if is_killed:
+            if answer == "killed":
                 raise KeyboardInterrupt
             if answer == "lost":
                 raise ConnectionDropped(sent=True)

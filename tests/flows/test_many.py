@@ -1,6 +1,7 @@
 """Many posts at once on one client: a bounded number of them upload, and the others wait before their upload URL begins."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,7 @@ def sim(clock: ManualClock) -> Iterator[SimulatedTikTok]:
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     """Give three videos for each creator."""
+    gc.collect()  # What earlier tests left open is not counted.
     found = [tmp_path / f"{number}.mp4" for number in range(30)]
     for number, path in enumerate(found):
         path.write_bytes(CLIP + bytes([number]))

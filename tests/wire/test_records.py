@@ -35,8 +35,10 @@ WHOLE = Record(
     created_at=NOW,
     updated_at=NOW + timedelta(seconds=1),
     inits=1,
+    lost_inits=1,
     init_at=NOW,
     publish_id="canary-id",
+    others=("canary-other",),
     upload_url=Secret("https://upload.example.com/?upload_token=canary"),
     plan=ChunkPlan(20_000_000, 10_000_000, 2),
     offset=10_000_000,
@@ -131,8 +133,10 @@ records = st.builds(
     created_at=moments,
     updated_at=moments,
     inits=numbers,
+    lost_inits=numbers,
     init_at=st.none() | moments,
     publish_id=st.none() | texts,
+    others=st.lists(texts, max_size=2).map(tuple),
     upload_url=st.none() | texts.map(Secret),
     plan=st.none() | plans,
     offset=numbers,
@@ -289,9 +293,11 @@ def test_another_version_says_which(version: object) -> None:
 def test_a_record_of_the_first_version_is_read() -> None:
     """What an older release wrote is gone on with; what it did not write down is taken for the worse."""
     record = load_record(FIRST.encode())
-    assert record == evolve(WHOLE, last_left=True)
+    assert record == evolve(WHOLE, lost_inits=0, others=())
     early = load_record(FIRST.replace('"offset": 10000000', '"offset": 0').encode())
     assert (early.offset, early.last_left) == (0, False)
+    lost = load_record(FIRST.replace('"stage": "uploading"', '"stage": "init sent"').encode())
+    assert (lost.inits, lost.lost_inits) == (1, 1)
     ended = load_record(FIRST.replace('"stage": "uploading"', '"stage": "complete"').encode())
     assert (ended.stage, ended.last_left) == (Stage.COMPLETE, False)
 

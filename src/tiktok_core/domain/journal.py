@@ -24,9 +24,11 @@ __all__ = [
     "Record",
     "Stage",
     "Wish",
+    "anew",
     "begun",
     "ended",
     "init_sent",
+    "joined",
     "learned_chunk",
     "leaving",
     "moved",
@@ -48,7 +50,7 @@ MOST_INITS: Final = 3
 """Inits that are sent for a file before its post is given up: each may cost a place among the creator's five pending
 shares. Whoever asks for the same again after that begins anew."""
 MOST_LOST_INITS: Final = 2
-"""Inits after which a lost answer is no longer followed by another one."""
+"""Inits in a row without an answer after which no other one is sent."""
 
 
 class Stage(StrEnum):
@@ -117,9 +119,11 @@ class Record:
         stage: how far it has come.
         created_at: when it was wished (UTC).
         updated_at: when this was last true (UTC).
-        inits: how many inits may have reached TikTok.
+        inits: how many inits have begun a post, or may have.
+        lost_inits: how many of them went without an answer, the latest in a row.
         init_at: when the last of them left (UTC).
         publish_id: the post, once TikTok named it.
+        others: more posts of this wish that TikTok named, too late to be followed: each may be one too many.
         upload_url: where the bytes go; None before and after.
         plan: how the file is cut, as TikTok took it.
         offset: bytes that TikTok has proved to have.
@@ -136,8 +140,10 @@ class Record:
     created_at: datetime
     updated_at: datetime
     inits: int = 0
+    lost_inits: int = 0
     init_at: datetime | None = None
     publish_id: str | None = None
+    others: tuple[str, ...] = ()
     upload_url: Secret | None = field(default=None, repr=False)
     plan: ChunkPlan | None = None
     offset: int = 0
@@ -176,6 +182,7 @@ def init_sent(record: Record, now: datetime, plan: ChunkPlan | None) -> Record:
         stage=Stage.INIT_SENT,
         updated_at=now,
         inits=record.inits + 1,
+        lost_inits=record.lost_inits + 1,
         init_at=now,
         plan=plan,
         publish_id=None,
@@ -194,9 +201,28 @@ def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
         stage=Stage.PROCESSING if record.wish.is_pulled else Stage.UPLOADING,
         updated_at=now,
         handed_at=now if record.wish.is_pulled else None,
+        lost_inits=0,
         publish_id=ticket.publish_id,
         upload_url=ticket.upload_url,
     )
+
+
+def joined(stored: Record, late: Record) -> Record:
+    """Return what to store when an init is answered whose record was taken over meanwhile: neither fact is lost.
+
+    Args:
+        stored: the record as it is now.
+        late: the record as the answer would have made it.
+    """
+    is_its_own = stored.publish_id is None and (stored.inits, stored.init_at) == (late.inits, late.init_at)
+    if is_its_own and stored.stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
+        return late
+    if is_its_own:
+        last = evolve(stored.last, publish_id=late.publish_id or "") if stored.last else None
+        return evolve(stored, publish_id=late.publish_id, last=last)
+    if late.publish_id is None or late.publish_id in (stored.publish_id, *stored.others):
+        return stored
+    return evolve(stored, others=(*stored.others, late.publish_id))
 
 
 def leaving(record: Record, now: datetime) -> Record:
@@ -215,11 +241,16 @@ def moved(record: Record, now: datetime, offset: int) -> Record:
 
 def not_begun(record: Record, now: datetime, plan: ChunkPlan | None = None) -> Record:
     """Return the record after an init that certainly began nothing; `plan` is how to cut the file at the next one."""
+    record = anew(record, now)
+    return evolve(record, inits=record.inits - 1, lost_inits=record.lost_inits - 1, plan=plan or record.plan)
+
+
+def anew(record: Record, now: datetime) -> Record:
+    """Return the record of a file whose upload has come to nothing, so that it needs another init."""
     return evolve(
         record,
         stage=Stage.PLANNED,
         updated_at=now,
-        plan=plan or record.plan,
         publish_id=None,
         upload_url=None,
         offset=0,

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from tiktok_core.domain.journal import Record, Stage, told
 from tiktok_core.domain.publishing import follow
+from tiktok_core.errors import LeaseLost
 from tiktok_core.flows.begin import after_lost_init, begin
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import publish_status
 from tiktok_core.flows.handover import hand_over, look_again
-from tiktok_core.flows.hold import LEASE_WAIT, Hold, Progressed, outcome_unknown, pause_until_told, save, take
+from tiktok_core.flows.hold import Hold, Progressed, outcome_unknown, pause_until_told, save, take, theirs
 from tiktok_core.flows.upload import Film
 
 __all__ = ["advance"]
@@ -43,8 +44,7 @@ async def advance(
     """
     hold = await take(context, record.name, owner)
     if hold is None:
-        current = await context.journal.load(record.name) or record
-        return Progressed(record=current, again_in=None if current.is_ended else LEASE_WAIT, is_ours=False)
+        return await theirs(context, record)
     record = hold.record
     if record.is_ended:
         return Progressed(record=record, again_in=None)
@@ -65,5 +65,9 @@ async def _poll(context: Context, hold: Hold) -> Progressed:
     record = hold.record
     publication = follow(record.last, await publish_status(context, record.account, record.publish_id or ""))
     now = context.clock.now()
-    record = record if publication == record.last else await save(context, hold, told(record, now, publication))
+    try:
+        record = record if publication == record.last else await save(context, hold, told(record, now, publication))
+    except LeaseLost:
+        # The answer took longer than our lease: somebody else follows the post by now.
+        return await theirs(context, record)
     return Progressed(record=record, again_in=None if record.is_ended else pause_until_told(record, now))

@@ -11,21 +11,21 @@ from tiktok_core.domain.journal import (
     MOST_INITS,
     Record,
     Stage,
+    anew,
     ended,
     leaving,
     moved,
     next_chunk,
-    not_begun,
     proved_offset,
     told,
     unknown,
     upload_left,
 )
 from tiktok_core.domain.publishing import Publication, poll_pause
-from tiktok_core.errors import TikTokError, UploadExpired
+from tiktok_core.errors import LeaseLost, TikTokError, UploadExpired
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import PASSING, publish_status
-from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save
+from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save, theirs
 from tiktok_core.flows.upload import Doubt, Film, send_next
 
 __all__ = ["hand_over", "look_again"]
@@ -62,17 +62,23 @@ async def hand_over(
         LeaseLost: somebody else has taken the post over.
     """
     record = hold.record
-    if upload_left(record, context.clock.now()) <= 0:
-        return await _expired(context, hold, UploadExpired(record.publish_id, "its upload URL has lived for an hour"))
-    if not is_certain:
-        progressed = await _ask(context, hold, None)
-        record = progressed.record
-        if record.stage is not Stage.UPLOADING:
-            return progressed
-        hold = evolve(hold, record=record)
+    try:
+        if upload_left(record, context.clock.now()) <= 0:
+            return await _expired(
+                context, hold, UploadExpired(record.publish_id, "its upload URL has lived for an hour")
+            )
+        progressed = Progressed(record=record, again_in=0.0) if is_certain else await _ask(context, hold, None)
+    except LeaseLost:
+        # Somebody took over while TikTok was asked; nothing was done here.
+        return await theirs(context, record)
+    record = progressed.record
+    if record.stage is not Stage.UPLOADING:
+        return progressed
+    hold = evolve(hold, record=record)
     first, last = next_chunk(record)
     source = film(record)
-    await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST))
+    if not await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST)):
+        return await theirs(context, record)
     hold = evolve(hold, record=await save(context, hold, leaving(record, context.clock.now())))
     try:
         result = await send_next(context, record, source, partial(on_sent, record))
@@ -129,7 +135,10 @@ async def _ended(context: Context, hold: Hold, publication: Publication) -> Prog
 
 async def look_again(context: Context, hold: Hold) -> Progressed:
     """Ask TikTok once more about a post that may have become complete just before its upload URL died."""
-    return await _expired(context, hold, UploadExpired(hold.record.publish_id, "its upload URL has died"))
+    try:
+        return await _expired(context, hold, UploadExpired(hold.record.publish_id, "its upload URL has died"))
+    except LeaseLost:
+        return await theirs(context, hold.record)
 
 
 async def _expired(context: Context, hold: Hold, error: UploadExpired) -> Progressed:
@@ -167,7 +176,7 @@ async def _anew(context: Context, hold: Hold, error: UploadExpired) -> Progresse
     if hold.record.inits >= MOST_INITS:
         await save(context, hold, ended(hold.record, context.clock.now()))
         raise error
-    record = await save(context, hold, not_begun(hold.record, context.clock.now()))
+    record = await save(context, hold, anew(hold.record, context.clock.now()))
     return Progressed(record=record, again_in=0.0, trouble=error)
 
 

@@ -8,7 +8,7 @@ from attrs import frozen
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.domain.publishing import poll_pause
-from tiktok_core.errors import LeaseLost, OutcomeUnknown, StoreError, TikTokError
+from tiktok_core.errors import OutcomeUnknown, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.ports import LONGEST_LEASE
 
@@ -24,6 +24,7 @@ __all__ = [
     "pause_until_told",
     "save",
     "take",
+    "theirs",
 ]
 
 LEASE: Final = timedelta(seconds=10)
@@ -81,16 +82,17 @@ async def take(context: Context, name: str, owner: str) -> Hold | None:
     return Hold(record, owner, fence)
 
 
-async def keep(context: Context, hold: Hold, longer: timedelta) -> None:
-    """Make the lease last `longer` than usual, for a step that takes its time.
-
-    Raises:
-        LeaseLost: somebody else has taken it.
-    """
+async def keep(context: Context, hold: Hold, longer: timedelta) -> bool:
+    """Make the lease last `longer` than usual, for an act that takes its time; False when somebody else has taken it."""
     now = context.clock.now()
     until = now + min(LEASE + longer, LONGEST_LEASE)
-    if await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) != hold.fence:
-        raise LeaseLost(hold.record.key)
+    return await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) == hold.fence
+
+
+async def theirs(context: Context, record: Record) -> Progressed:
+    """Return what there is to tell while somebody else goes on with the post: nothing was done here."""
+    current = await context.journal.load(record.name) or record
+    return Progressed(record=current, again_in=None if current.is_ended else LEASE_WAIT, is_ours=False)
 
 
 async def let_go(context: Context, name: str, owner: str) -> None:

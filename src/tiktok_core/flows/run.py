@@ -8,10 +8,11 @@ from attrs import define
 
 from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.publishing import Progress, Publication, Step
-from tiktok_core.domain.retry import backoff
+from tiktok_core.domain.retry import Operation, backoff, pause_before_retry
 from tiktok_core.errors import (
     InvalidPost,
     LeaseLost,
+    NotSent,
     OutcomeUnknown,
     Problem,
     RateLimited,
@@ -23,7 +24,7 @@ from tiktok_core.errors import (
 from tiktok_core.flows.advance import advance
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
-from tiktok_core.flows.hold import Progressed, let_go, outcome_unknown
+from tiktok_core.flows.hold import LEASE, Progressed, let_go, outcome_unknown
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.flows.wish import open_film
@@ -61,6 +62,7 @@ class Run:
     _doubts: int = 0
     _misses: int = 0
     _followed: Watch | None = None
+    _troubled: Watch | None = None
     _opened: Film | None = None
     _has_slot: bool = False
 
@@ -85,9 +87,16 @@ class Run:
                 self._check_patience(pause)
                 if not self._is_uploading or pause > LONGEST_IN_SLOT:
                     self._leave_slot()
-                await self.context.clock.sleep(pause)
-                if self._followed is not None:
-                    self._followed.slept(pause)
+                await self._sleep(pause)
+
+    async def _sleep(self, pause: float) -> None:
+        if pause > LEASE.total_seconds():
+            # It would have run out: nobody acts by a lease that he slept over.
+            await let_go(self.context, self.record.name, self._owner)
+        await self.context.clock.sleep(pause)
+        for watch in (self._followed, self._troubled):
+            if watch is not None:
+                watch.slept(pause)
 
     async def one_step(self) -> Step:
         """Take one step.
@@ -150,6 +159,8 @@ class Run:
         self._tell_status(before)
         pause = progressed.again_in
         if progressed.trouble is None or pause is None:
+            if self._doubts:
+                self.context.budgets.earn(self.record.account, repeated=self._doubts)
             self._doubts = 0
             return pause
         return max(pause, self._doubted(progressed.trouble, is_further=self.record.offset > before.offset))
@@ -168,10 +179,28 @@ class Run:
 
     def _doubted(self, trouble: TikTokError, *, is_further: bool) -> float:
         self._doubts = 1 if is_further else self._doubts + 1
-        is_far = isinstance(trouble, RateLimited) and trouble.retry_after > self.context.patience.deadline
-        if is_far or self._doubts >= DOUBTS:
+        if self._doubts == 1 or self._troubled is None:
+            self._troubled = Watch(self.context.clock)
+        began_nothing = self.record.stage is Stage.PLANNED and isinstance(trouble, (NotSent, RateLimited))
+        pause = self._pause_before_init(trouble) if began_nothing else self._pause_in_doubt(trouble)
+        if pause is None or not self.context.budgets.spend(self.record.account):
             raise trouble
-        return self._pause_after(trouble, self._doubts)
+        return pause
+
+    def _pause_before_init(self, trouble: TikTokError) -> float | None:
+        patience, watch = self.context.patience, self._troubled or Watch(self.context.clock)
+        return pause_before_retry(
+            Operation.INIT_PULL if self.record.wish.is_pulled else Operation.INIT_UPLOAD,
+            trouble,
+            tried=self._doubts,
+            spent=watch.look(most=patience.deadline),
+            patience=patience,
+            jitter=self.context.jitter(),
+        )
+
+    def _pause_in_doubt(self, trouble: TikTokError) -> float | None:
+        is_far = isinstance(trouble, RateLimited) and trouble.retry_after > self.context.patience.deadline
+        return None if is_far or self._doubts >= DOUBTS else self._pause_after(trouble, self._doubts)
 
     def _missed(self, error: TikTokError) -> float:
         self._misses += 1

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin
 
-from attrs import asdict, fields
+from attrs import asdict, evolve, fields
 
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.journal import Record, Stage, Wish, leaving
@@ -26,7 +26,7 @@ VERSION: Final = 1
 """Of tokens."""
 RECORD_VERSION: Final = 2
 """Of the journal's records; the first is read, too."""
-SINCE_FIRST: Final = {"last_left": False}
+SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": []}
 """What a record of the first version does not have."""
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
@@ -75,8 +75,10 @@ def dump_record(record: Record) -> bytes:
         "created_at": record.created_at.isoformat(),
         "updated_at": record.updated_at.isoformat(),
         "inits": record.inits,
+        "lost_inits": record.lost_inits,
         "init_at": _dump_time(record.init_at),
         "publish_id": record.publish_id,
+        "others": list(record.others),
         "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
         "plan": _dump_plan(record.plan),
         "offset": record.offset,
@@ -133,7 +135,8 @@ def _first_record(document: dict[str, Any]) -> Record:
     if document.keys() & SINCE_FIRST.keys():
         raise ValueError("a field of a later version")
     record = _record({**document, **SINCE_FIRST})
-    # Nobody wrote down whether the last byte had left, so it may have.
+    # Nobody wrote down which inits were answered, nor whether the last byte had left: the worse is taken for true.
+    record = evolve(record, lost_inits=record.inits if record.stage is Stage.INIT_SENT else 0)
     return leaving(record, record.updated_at) if record.stage is Stage.UPLOADING else record
 
 
@@ -148,8 +151,10 @@ def _record(document: dict[str, Any]) -> Record:
         created_at=_time(document, "created_at"),
         updated_at=_time(document, "updated_at"),
         inits=_value(document, "inits", int),
+        lost_inits=_value(document, "lost_inits", int),
         init_at=_time_or_none(document, "init_at"),
         publish_id=_value(document, "publish_id", str | None),
+        others=tuple(_value(document, "others", tuple[str, ...])),
         upload_url=None if upload_url is None else Secret(upload_url),
         plan=_plan(document["plan"]),
         offset=_value(document, "offset", int),

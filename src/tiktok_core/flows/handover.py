@@ -33,6 +33,7 @@ __all__ = ["hand_over", "look_again"]
 SLOWEST: Final = 100_000
 """Bytes a second: a chunk that goes slower may outlive its lease, and what another holder sends then is refused by TikTok
 or by the fence."""
+HOUR_IS_OVER: Final = "its upload URL has lived for an hour"
 FOR_WANT_OF_BYTES: Final = ("", "internal")
 """Reasons that TikTok may give for a post whose upload URL died."""
 
@@ -64,9 +65,7 @@ async def hand_over(
     record = hold.record
     try:
         if upload_left(record, context.clock.now()) <= 0:
-            return await _expired(
-                context, hold, UploadExpired(record.publish_id, "its upload URL has lived for an hour")
-            )
+            return await _expired(context, hold, UploadExpired(record.publish_id, HOUR_IS_OVER))
         progressed = Progressed(record=record, again_in=0.0) if is_certain else await _ask(context, hold, None)
     except LeaseLost:
         # Somebody took over while TikTok was asked; nothing was done here.
@@ -88,6 +87,8 @@ async def hand_over(
     if isinstance(result, Doubt):
         if not result.may_have_come:
             hold = evolve(hold, record=await save(context, hold, record))
+        if upload_left(record, context.clock.now()) <= 0:
+            return await _expired(context, hold, UploadExpired(record.publish_id, HOUR_IS_OVER))
         return await _ask(context, hold, result)
     record = await save(context, hold, moved(hold.record, context.clock.now(), result))
     return Progressed(record=record, again_in=poll_pause(0) if record.stage is Stage.PROCESSING else 0.0)

@@ -310,6 +310,8 @@ class AsyncAccount:
     ) -> Publication:
         """Go on with a post of the journal, in this process or after another one ended; an ended one is just told.
 
+        One that was refused is refused again, with the same error; to try it anew, post it under the same key.
+
         Args:
             key: what the post is known by.
             video: the file again, where it was a source without a name, or has moved.

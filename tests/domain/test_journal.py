@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import plan_chunks
+from tiktok_core.domain.given_up import SAID_BY_A_PERSON
 from tiktok_core.domain.journal import (
     Record,
     Stage,
@@ -31,7 +32,7 @@ from tiktok_core.domain.journal import (
 )
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Publication, PublishStatus, Ticket
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
 from tiktok_core.domain.tokens import Secret
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -172,7 +173,19 @@ def test_an_unknown_outcome_is_settled_either_way() -> None:
     assert (lost.stage, lost.is_ended) == (Stage.UNKNOWN, False)
     assert settled(lost, LATER, posted=True).shown.status == PublishStatus.PUBLISH_COMPLETE
     assert settled(lost, LATER, posted=False).stage is Stage.ABANDONED
-    assert ended(uploading(), LATER).upload_url is None
+    assert ended(uploading(), LATER, SAID_BY_A_PERSON).upload_url is None
+    assert ended(uploading(), LATER, SAID_BY_A_PERSON).shown.status == NOT_POSTED
+    assert settled(lost, LATER, posted=False).shown.is_final
+
+
+@pytest.mark.parametrize("wish", [FILM, PHOTOS], ids=["film", "photos"])
+@pytest.mark.parametrize("draft", [False, True])
+def test_what_a_person_saw_is_told_as_tiktok_would(wish: Wish, draft: bool) -> None:
+    """A draft that was seen is in the inbox, anything else is published; no upload URL outlives that."""
+    lost = evolve(uploading(), wish=evolve(wish, post=evolve(wish.post, draft=draft)), stage=Stage.UNKNOWN)
+    done = settled(lost, LATER, posted=True)
+    assert (done.stage, done.upload_url) == (Stage.IN_INBOX if draft else Stage.COMPLETE, None)
+    assert done.shown.status == ("SEND_TO_USER_INBOX" if draft else "PUBLISH_COMPLETE")
 
 
 def test_an_upload_url_lives_an_hour_from_its_init() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.given_up import KINDS, Refusal
 from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -45,6 +46,7 @@ WHOLE = Record(
     last_left=True,
     handed_at=NOW,
     last=Publication(publish_id="canary-id", status="PROCESSING_UPLOAD", post_ids=(2**63 - 1,), uploaded_bytes=7),
+    refusal=Refusal(kind="InvalidPost", fields=("canary-field",), messages=("canary-message",)),
 )
 FIRST = (
     '{"account": "canary-account", "app": "canary-app", "created_at": "2026-03-01T12:00:00.123456+00:00", '
@@ -123,6 +125,18 @@ publications = st.builds(
     downloaded_bytes=st.none() | numbers,
     key=st.none() | texts,
 )
+refusals = st.lists(st.tuples(texts, texts), max_size=2).flatmap(
+    lambda problems: st.builds(
+        Refusal,
+        kind=st.sampled_from(sorted(KINDS)),
+        what=texts,
+        reason=texts,
+        status=st.none() | numbers,
+        log_id=texts,
+        fields=st.just(tuple(field for field, _ in problems)),
+        messages=st.just(tuple(message for _, message in problems)),
+    )
+)
 records = st.builds(
     Record,
     key=texts,
@@ -143,6 +157,7 @@ records = st.builds(
     last_left=st.booleans(),
     handed_at=st.none() | moments,
     last=st.none() | publications,
+    refusal=st.none() | refusals,
 )
 leaves: st.SearchStrategy[object] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.just("canary"), st.just(["canary"]), st.just({})
@@ -265,6 +280,9 @@ def test_a_value_of_another_kind_is_refused_or_meant(path: tuple[str | int, ...]
         (("wish", "is_cut_chosen"), None),
         (("last", "post_ids"), ["canary"]),
         (("upload_url",), ["canary"]),
+        (("refusal", "kind"), "canary"),
+        (("refusal", "kind"), "SystemExit"),
+        (("refusal", "fields"), []),
     ],
 )
 def test_what_only_looks_right_is_refused(path: tuple[str, ...], value: object) -> None:
@@ -293,7 +311,7 @@ def test_another_version_says_which(version: object) -> None:
 def test_a_record_of_the_first_version_is_read() -> None:
     """What an older release wrote is gone on with; what it did not write down is taken for the worse."""
     record = load_record(FIRST.encode())
-    assert record == evolve(WHOLE, lost_inits=0, others=())
+    assert record == evolve(WHOLE, lost_inits=0, others=(), refusal=None)
     early = load_record(FIRST.replace('"offset": 10000000', '"offset": 0').encode())
     assert (early.offset, early.last_left) == (0, False)
     lost = load_record(FIRST.replace('"stage": "uploading"', '"stage": "init sent"').encode())

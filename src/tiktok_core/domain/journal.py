@@ -12,9 +12,10 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.given_up import SAID_BY_A_PERSON, Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Publication, PublishStatus, Ticket
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
 from tiktok_core.domain.tokens import Secret
 
 __all__ = [
@@ -130,6 +131,7 @@ class Record:
         last_left: whether the last byte may have reached TikTok, so that the post may be complete, whatever it counts.
         handed_at: when TikTok had all that it needs (UTC).
         last: what TikTok last told of the post.
+        refusal: why it was given up before anything was posted.
     """
 
     key: str
@@ -150,6 +152,7 @@ class Record:
     last_left: bool = False
     handed_at: datetime | None = None
     last: Publication | None = None
+    refusal: Refusal | None = None
 
     @property
     def name(self) -> str:
@@ -165,6 +168,8 @@ class Record:
     def shown(self) -> Publication:
         """The post as its owner sees it."""
         status = PublishStatus.PROCESSING_DOWNLOAD if self.wish.is_pulled else PublishStatus.PROCESSING_UPLOAD
+        if self.stage is Stage.ABANDONED:
+            return Publication(publish_id=self.publish_id or "", status=NOT_POSTED, key=self.key)
         known = self.last or Publication(publish_id=self.publish_id or "", status=status)
         uploaded = known.uploaded_bytes if known.uploaded_bytes is not None or self.wish.is_pulled else self.offset
         return evolve(known, key=self.key, uploaded_bytes=uploaded)
@@ -272,17 +277,17 @@ def unknown(record: Record, now: datetime) -> Record:
     return evolve(record, stage=Stage.UNKNOWN, updated_at=now, upload_url=None, handed_at=now)
 
 
-def ended(record: Record, now: datetime) -> Record:
+def ended(record: Record, now: datetime, why: Refusal) -> Record:
     """Return the record of a wish that was given up before anything was published."""
-    return evolve(record, stage=Stage.ABANDONED, updated_at=now, upload_url=None)
+    return evolve(record, stage=Stage.ABANDONED, updated_at=now, upload_url=None, refusal=why)
 
 
 def settled(record: Record, now: datetime, *, posted: bool) -> Record:
     """Return the record after a person has said how an unknown outcome ended."""
     if posted:
-        known = Publication(publish_id=record.publish_id or "", status=PublishStatus.PUBLISH_COMPLETE)
-        return evolve(record, stage=Stage.COMPLETE, updated_at=now, last=known)
-    return ended(record, now)
+        word = PublishStatus.SEND_TO_USER_INBOX if record.wish.post.draft else PublishStatus.PUBLISH_COMPLETE
+        return told(record, now, Publication(publish_id=record.publish_id or "", status=word))
+    return ended(record, now, SAID_BY_A_PERSON)
 
 
 def upload_left(record: Record, now: datetime) -> float:

@@ -16,6 +16,7 @@ from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.given_up import refusal_of
 from tiktok_core.domain.journal import (
     MOST_INITS,
     MOST_LOST_INITS,
@@ -99,8 +100,8 @@ async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) ->
             refuse(InvalidPost, (*creator_problems(post, creator), *media_problems(facts, creator)))
     except NOT_OF_THE_POST:
         raise
-    except (ApiError, InvalidPost):
-        await save(context, hold, ended(hold.record, context.clock.now()))
+    except (ApiError, InvalidPost) as error:
+        await save(context, hold, ended(hold.record, context.clock.now(), refusal_of(error)))
         raise
     return await _init(context, hold)
 
@@ -117,8 +118,9 @@ async def after_lost_init(context: Context, hold: Hold) -> Progressed:
         record = await save(context, hold, unknown(record, context.clock.now()))
         raise outcome_unknown(record, "whoever sent it ended before an answer came")
     if _had_enough(record):
-        await save(context, hold, ended(record, context.clock.now()))
-        raise UnexpectedResponse("init", f"{record.lost_inits} of them went without an answer; nothing was posted")
+        error = UnexpectedResponse("init", f"{record.lost_inits} of them went without an answer; nothing was posted")
+        await save(context, hold, ended(record, context.clock.now(), refusal_of(error)))
+        raise error
     if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
         return Progressed(record=record, again_in=pause)
     return await _init(context, hold)
@@ -192,13 +194,13 @@ async def _without_answer(context: Context, hold: Hold, error: TikTokError) -> P
     now = context.clock.now()
     if isinstance(error, (ForeignUploadHost, UnexpectedRedirect)):
         # Something answered, and it was no post that could be uploaded to, or none at all.
-        await save(context, hold, ended(hold.record, now))
+        await save(context, hold, ended(hold.record, now, refusal_of(error)))
         raise error
     if hold.record.wish.is_pulled:
         record = await save(context, hold, unknown(hold.record, now))
         raise outcome_unknown(record, str(error).rstrip(".")) from error
     if _had_enough(hold.record):
-        await save(context, hold, ended(hold.record, now))
+        await save(context, hold, ended(hold.record, now, refusal_of(error)))
         raise error
     return Progressed(record=hold.record, again_in=AGAIN, trouble=error)
 
@@ -215,7 +217,7 @@ async def _refused(context: Context, hold: Hold, error: ApiError) -> Progressed:
         record = await save(context, hold, not_begun(record, now, plan))
         return Progressed(record=record, again_in=0.0, trouble=error)
     is_of_the_post = not isinstance(error, NOT_OF_THE_POST)
-    await save(context, hold, ended(record, now) if is_of_the_post else not_begun(record, now))
+    await save(context, hold, ended(record, now, refusal_of(error)) if is_of_the_post else not_begun(record, now))
     raise error
 
 

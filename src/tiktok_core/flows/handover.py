@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import evolve
 
+from tiktok_core.domain.given_up import refusal_of
 from tiktok_core.domain.journal import (
     MOST_INITS,
     Record,
@@ -175,7 +176,7 @@ async def _unknown(context: Context, hold: Hold) -> Progressed:
 
 async def _anew(context: Context, hold: Hold, error: UploadExpired) -> Progressed:
     if hold.record.inits >= MOST_INITS:
-        await save(context, hold, ended(hold.record, context.clock.now()))
+        await save(context, hold, ended(hold.record, context.clock.now(), refusal_of(error)))
         raise error
     record = await save(context, hold, anew(hold.record, context.clock.now()))
     return Progressed(record=record, again_in=0.0, trouble=error)

@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import define
 
+from tiktok_core.domain.given_up import NOT_WRITTEN_DOWN, refused_again
 from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import Operation, backoff, pause_before_retry
@@ -81,7 +82,7 @@ class Run:
                 await self._take_slot()
                 pause = await self._next()
                 if pause is None:
-                    return finished(self.record.shown)
+                    return finished(_not_refused(self.record).shown)
                 if self.record.stage is Stage.PROCESSING and not until_final:
                     return self.record.shown
                 self._check_patience(pause)
@@ -106,6 +107,7 @@ class Run:
         """
         async with self._owning():
             progressed = await self._step()
+            _not_refused(progressed.record)
         return Step(publication=progressed.record.shown, again_in=progressed.again_in)
 
     @asynccontextmanager
@@ -249,6 +251,13 @@ class Run:
             status=status,
             plan=record.plan,
         )
+
+
+def _not_refused(record: Record) -> Record:
+    """Return the record, unless its post was given up: whoever asks is told the same as whoever met the refusal."""
+    if record.stage is Stage.ABANDONED:
+        raise refused_again(record.refusal or NOT_WRITTEN_DOWN, record.publish_id)
+    return record
 
 
 def _found_again(context: Context, record: Record) -> Film:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 from attrs import asdict, evolve, fields
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.given_up import Refusal
 from tiktok_core.domain.journal import Record, Stage, Wish, leaving
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -26,7 +27,7 @@ VERSION: Final = 1
 """Of tokens."""
 RECORD_VERSION: Final = 2
 """Of the journal's records; the first is read, too."""
-SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": []}
+SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
 """What a record of the first version does not have."""
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
@@ -85,6 +86,7 @@ def dump_record(record: Record) -> bytes:
         "last_left": record.last_left,
         "handed_at": _dump_time(record.handed_at),
         "last": asdict(record.last) if record.last else None,
+        "refusal": asdict(record.refusal) if record.refusal else None,
     }
     return json.dumps(document, sort_keys=True).encode()
 
@@ -161,6 +163,7 @@ def _record(document: dict[str, Any]) -> Record:
         last_left=_value(document, "last_left", bool),
         handed_at=_time_or_none(document, "handed_at"),
         last=None if document["last"] is None else _built(Publication, document["last"]),
+        refusal=None if document["refusal"] is None else _built(Refusal, document["refusal"]),
     )
 
 

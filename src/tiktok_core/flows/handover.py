@@ -23,7 +23,7 @@ from tiktok_core.domain.journal import (
     upload_left,
 )
 from tiktok_core.domain.publishing import Publication, poll_pause
-from tiktok_core.errors import LeaseLost, TikTokError, UploadExpired
+from tiktok_core.errors import LeaseLost, SourceChanged, TikTokError, UploadExpired
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import PASSING, publish_status
 from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save, theirs
@@ -85,6 +85,10 @@ async def hand_over(
     except UploadExpired as error:
         # This chunk was refused: what can be there is what could be before.
         return await _expired(context, evolve(hold, record=await save(context, hold, record)), error)
+    except SourceChanged:
+        # Its last byte did not leave.
+        await save(context, hold, record)
+        raise
     if isinstance(result, Doubt):
         if not result.may_have_come:
             hold = evolve(hold, record=await save(context, hold, record))

@@ -218,12 +218,12 @@ class AsyncAccount:
             InvalidPost: every problem at once; nothing was posted.
             PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused it; nothing was posted.
             SignInRequired: the account's tokens are gone; nothing was posted.
-            UploadExpired, SourceChanged, UploadError: the bytes could not be handed over; nothing was posted.
-            OutcomeUnknown: the answer to a pull was lost; it may have been posted.
+            UploadExpired, SourceChanged: the bytes could not be handed over; nothing was posted.
+            OutcomeUnknown: the answer to a pull, or to the last bytes of a file, was lost; it may have been posted.
             PublishFailed: TikTok took it and gave it up.
             StillProcessing: it was handed over and has not ended yet.
-            TransportError, UnexpectedResponse: no answer, or one that makes no sense; `resume` with the error's key goes
-                on, and never makes a second post.
+            TransportError, UploadError, UnexpectedResponse: no answer, a refusal of bytes, or what makes no sense;
+                `resume` with the error's key goes on, and never makes a second post.
         """
         post = VideoPost(
             title=title,
@@ -318,6 +318,8 @@ class AsyncAccount:
         wait: bool = True,
     ) -> Publication:
         """Go on with a post of the journal, in this process or after another one ended; an ended one is just told.
+
+        One that was refused is refused again, with the same error; to try it anew, post it under the same key.
 
         Args:
             key: what the post is known by.

@@ -8,14 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import plan_chunks
+from tiktok_core.domain.given_up import SAID_BY_A_PERSON
 from tiktok_core.domain.journal import (
     Record,
     Stage,
     Wish,
+    anew,
     begun,
     ended,
     init_sent,
+    joined,
     learned_chunk,
+    leaving,
     moved,
     next_chunk,
     not_begun,
@@ -28,7 +32,7 @@ from tiktok_core.domain.journal import (
 )
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Publication, PublishStatus, Ticket
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
 from tiktok_core.domain.tokens import Secret
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -122,12 +126,45 @@ def test_a_begun_init_forgets_the_one_before() -> None:
     assert (again.inits, again.offset, again.publish_id, again.upload_url) == (2, 0, None, None)
 
 
+@given(st.integers(0, 69_999_999))
+def test_what_leaves_with_the_last_byte_may_complete_the_post(offset: int) -> None:
+    """From then on the post may be complete, whatever is counted, until another init."""
+    after = leaving(uploading(offset), LATER)
+    assert after.last_left == (next_chunk(after)[1] == PLAN.video_size - 1)
+    assert moved(after, LATER, 0).last_left == after.last_left
+    assert unknown(after, LATER).last_left == after.last_left
+    assert not init_sent(after, LATER, PLAN).last_left
+
+
 def test_an_init_that_began_nothing_is_planned_again() -> None:
     """With another cut, or the same."""
-    other = plan_chunks(70_000_000, 32_000_000)
-    assert not_begun(uploading(), LATER, other).plan == other
-    assert not_begun(uploading(), LATER).plan == PLAN
-    assert not_begun(uploading(), LATER).stage is Stage.PLANNED
+    other, sent = plan_chunks(70_000_000, 32_000_000), init_sent(init_sent(record(), NOW, PLAN), NOW, PLAN)
+    assert not_begun(sent, LATER, other).plan == other
+    assert not_begun(sent, LATER).plan == PLAN
+    assert not_begun(sent, LATER).stage is Stage.PLANNED
+    assert (not_begun(sent, LATER).inits, not_begun(sent, LATER).lost_inits) == (1, 1)
+    assert (anew(uploading(), LATER).inits, anew(uploading(), LATER).lost_inits) == (1, 0)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("is_its_own", [True, False])
+def test_a_late_answer_and_what_was_stored_meanwhile_are_both_kept(stage: Stage, is_its_own: bool) -> None:
+    """What is known of one init is never written over what is known of another, and no publish id is forgotten."""
+    sent = init_sent(record(PULL), NOW, None)
+    late = begun(sent, LATER, Ticket(publish_id="late"))
+    if is_its_own:
+        stored = settled(sent, NOW, posted=True) if stage is Stage.COMPLETE else evolve(sent, stage=stage)
+    else:
+        stored = evolve(begun(init_sent(sent, LATER, None), LATER, Ticket(publish_id="newer")), stage=stage)
+    kept = joined(stored, late)
+    assert {"late", stored.publish_id} <= {kept.publish_id, *kept.others, None}
+    assert joined(kept, late) == kept or kept == late
+    if is_its_own and stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
+        assert kept == late
+    else:
+        assert (kept.stage, kept.inits) == (stored.stage, stored.inits)
+        assert kept.publish_id == (stored.publish_id or "late")
+        assert kept.shown.publish_id == kept.publish_id
 
 
 def test_an_unknown_outcome_is_settled_either_way() -> None:
@@ -136,7 +173,19 @@ def test_an_unknown_outcome_is_settled_either_way() -> None:
     assert (lost.stage, lost.is_ended) == (Stage.UNKNOWN, False)
     assert settled(lost, LATER, posted=True).shown.status == PublishStatus.PUBLISH_COMPLETE
     assert settled(lost, LATER, posted=False).stage is Stage.ABANDONED
-    assert ended(uploading(), LATER).upload_url is None
+    assert ended(uploading(), LATER, SAID_BY_A_PERSON).upload_url is None
+    assert ended(uploading(), LATER, SAID_BY_A_PERSON).shown.status == NOT_POSTED
+    assert settled(lost, LATER, posted=False).shown.is_final
+
+
+@pytest.mark.parametrize("wish", [FILM, PHOTOS], ids=["film", "photos"])
+@pytest.mark.parametrize("draft", [False, True])
+def test_what_a_person_saw_is_told_as_tiktok_would(wish: Wish, draft: bool) -> None:
+    """A draft that was seen is in the inbox, anything else is published; no upload URL outlives that."""
+    lost = evolve(uploading(), wish=evolve(wish, post=evolve(wish.post, draft=draft)), stage=Stage.UNKNOWN)
+    done = settled(lost, LATER, posted=True)
+    assert (done.stage, done.upload_url) == (Stage.IN_INBOX if draft else Stage.COMPLETE, None)
+    assert done.shown.status == ("SEND_TO_USER_INBOX" if draft else "PUBLISH_COMPLETE")
 
 
 def test_an_upload_url_lives_an_hour_from_its_init() -> None:

@@ -21,6 +21,10 @@ def test_row_01_a_refused_connection_is_tried_again_and_told(bench: Any, operati
     if operation.where == "put":
         # Each step asks for the offset, too, until the account's budget of repetitions is spent.
         assert 6 <= sends - (operation.nth - 1) <= 18
+    elif operation.name.startswith("init"):
+        # Before another init the creator is asked again, and that question goes no further either.
+        assert (sends, bench.way.sent.count("creator_info")) == (1, 4)
+        assert bench.clock.naps == pytest.approx([0.5, 0.5, 1.0])
     else:
         assert sends == (2 if operation.name == "refresh" else 3)
         assert bench.clock.naps == pytest.approx([0.5, 1.0][: sends - 1])

@@ -3,6 +3,7 @@
 What belongs here: the client's whole work with real files. How a source tells a change is `tests/adapters/test_sources.py`'s.
 """
 
+import hashlib
 import os
 import socket
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tiktok_core import InvalidPost, SourceChanged
@@ -84,17 +85,62 @@ def test_row_36_a_file_that_changes_is_never_completed(bench: Any, film: Path, c
     assert bench.way.sent.count("put") == sent
 
 
+def overwrite(path: Path) -> None:
+    """Write other bytes of the same number over all of it."""
+    with path.open("r+b") as file:
+        file.write(HEAD + os.urandom(path.stat().st_size - len(HEAD)))
+
+
+SIZES = (1_000, 3_000_000, CHUNK + 1, 3 * CHUNK - 1, 3 * CHUNK)
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@given(
+    world=st.sampled_from(["blocking", "asynchronous"]),
+    size=st.sampled_from(SIZES),
+    change=st.sampled_from([grow, shrink, empty, replace, delete, overwrite]),
+    share=st.floats(0, 1),
+)
+def test_row_36_whenever_a_file_changes_the_bytes_of_two_are_never_posted(
+    open_bench: Any, tmp_path: Path, *, world: str, size: int, change: Callable[[Path], None], share: float
+) -> None:
+    """In the first, a middle, the last or the only chunk: what is posted is the file that was wished, or nothing is."""
+    path = tmp_path / f"{world}.mp4"
+    path.unlink(missing_ok=True)
+    path.write_bytes((HEAD + os.urandom(size))[:size])
+    wished, changed = hashlib.sha256(path.read_bytes()).hexdigest(), []
+
+    def watch(told: Any) -> None:
+        if told.stage == "uploading" and told.sent_bytes >= share * size and not changed:
+            changed.append(told.sent_bytes)
+            change(path)
+
+    with open_bench(world) as bench:
+        chunk = CHUNK if size >= 2 * CHUNK else None
+        post = lambda it: it.account.post_video(path, draft=True, chunk_size=chunk, key="wish", on_progress=watch)  # noqa: E731
+        end = bench.outcome(post)
+        whole = [one for one in bench.sim.posts if one.bytes_received == one.size]
+        assert [one.sha256 for one in whole] in ([], [wished])
+        assert isinstance(end, SourceChanged) == (not whole), end
+        # Every byte that was sent before is there; the last block leaves only after one more look.
+        assert bool(whole) == (not changed or changed[0] == size)
+        (record,) = bench.journal.records()
+        assert whole or not record.last_left
+
+
 @pytest.mark.parametrize("change", [replace, delete], ids=lambda change: change.__name__)
 def test_row_36_a_file_that_is_replaced_goes_on_as_it_was_opened_but_not_later(
     near: Any, film: Path, change: Any
 ) -> None:
     """Nobody else's bytes get in: either the open file's own are posted, or the post ends; going on later is refused."""
+    wished = hashlib.sha256(film.read_bytes()).hexdigest()
     near.sim.faults.add("put:2=status:403")
     near.way.when("put", lambda: change(film), nth=2)
-    near.outcome(lambda it: it.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish"))
-    whole = [post for post in near.sim.posts if post.bytes_received == post.size]
-    again = near.outcome(lambda it: it.account.resume("wish"))
-    assert isinstance(again, SourceChanged) or whole
+    end = near.outcome(lambda it: it.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish"))
+    assert isinstance(end, SourceChanged)
+    assert isinstance(near.outcome(lambda it: it.account.resume("wish")), SourceChanged)
+    assert {post.sha256 for post in near.sim.posts} <= {"", wished}
+    assert all(post.bytes_received < post.size for post in near.sim.posts)
 
 
 def test_row_36_a_file_is_told_from_another_with_the_same_ends(near: Any, film: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.transports.fake import ConnectionDropped
 from tiktok_core import (
     OutcomeUnknown,
     PublishFailed,
@@ -195,12 +196,83 @@ def test_row_11_a_last_chunk_in_doubt_is_not_begun_anew(bench: Any, then: str, e
         return Response(200, {}, json.dumps(document).encode())
 
     bench.sim.says("put", dead(bench, 403), nth=2)
-    bench.sim.says("status", silent, times=99)
+    bench.sim.says("status", silent, times=999)
     for _ in range(2):
         end = bench.outcome(lambda _: bench.post_film())
         assert type(end) is error
         assert end.key == "wish"
     assert bench.sim.count("video_init") == 1
+
+
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@given(
+    world=st.sampled_from(["blocking", "asynchronous"]),
+    answer=st.sampled_from([408, 500, 503, "lost", "truncated", "killed"]),
+    resent=st.sampled_from(["refuse", "forget", "expire"]),
+    late=st.tuples(st.sampled_from([0.0, 1.0, 8.0, 100.0, 2_000.0]), st.sampled_from(["stored", "chunks", "missing"])),
+    dies=st.booleans(),
+)
+def test_row_11_a_last_chunk_that_was_stored_is_not_posted_again(
+    open_bench: Any, *, world: str, answer: Any, resent: str, late: tuple[float, str], dies: bool
+) -> None:
+    """Its answer was lost, its upload forgotten, and the status is late: a count that is short is no reason to begin anew."""
+    lag, counts = late
+    with open_bench(world) as bench:
+        bench.sim.switches.flip({"status_lag_seconds": lag, "uploaded_bytes": counts, "processing_seconds": 20})
+        bench.sim.switches.finished_upload = "forget" if resent == "forget" else "refuse"
+
+        def stored(request: Request, handle: Handle) -> Response:
+            handle()
+            if resent == "expire":
+                dead(bench, 403)(request, handle)
+            if answer == "killed":
+                raise KeyboardInterrupt
+            if answer == "lost":
+                raise ConnectionDropped(sent=True)
+            return Response(200, {"content-length": "9"}) if answer == "truncated" else Response(answer)
+
+        bench.sim.says("put", stored, nth=2)
+        for _ in range(2):
+            try:
+                end = bench.outcome(lambda _: bench.post_film())
+            except KeyboardInterrupt:
+                end = None
+            bench.check_posts()
+            assert bench.sim.count("video_init") == 1
+            assert end is None or not isinstance(end, TikTokError) or isinstance(end, (OutcomeUnknown, StillProcessing))
+            bench.clock.advance(7_200 if dies else 60)
+        if lag < 900:
+            assert bench.outcome(lambda _: bench.post_film()).is_final
+
+
+def test_row_11_a_post_that_is_unknown_is_told_by_tiktok_in_the_end(near: Any) -> None:
+    """What nobody could say at the time, TikTok says later: it is asked again, and no person has to decide."""
+    near.sim.switches.flip({"status_lag_seconds": 1_000, "finished_upload": "forget"})
+    near.sim.says("put", lambda _, handle: (handle(), Response(503))[1], nth=2)
+    end = near.outcome(lambda _: near.post_film())
+    assert isinstance(end, OutcomeUnknown)
+    assert near.journal.records()[0].stage is Stage.UNKNOWN
+    near.clock.advance(200)
+    near.post_film()
+    assert near.sim.count("video_init") == 1
+
+
+def test_row_11_only_that_bytes_are_missing_lets_an_upload_in_doubt_begin_anew(near: Any) -> None:
+    """Killed while the last chunk left, and an hour later TikTok has given the post up: one fresh init, and one post."""
+
+    def killed(_request: Request, _handle: Handle) -> Response:
+        raise KeyboardInterrupt
+
+    near.sim.says("put", killed, nth=2)
+    with pytest.raises(KeyboardInterrupt):
+        near.post_film()
+    near.clock.advance(7_200)
+    end = near.outcome(lambda _: near.post_film())
+    assert isinstance(end, OutcomeUnknown)
+    assert near.sim.count("video_init") == 1
+    near.sim.switches.expired_upload = "fail"
+    near.post_film()
+    assert near.sim.count("video_init") == 2
 
 
 @pytest.mark.parametrize("reason", ["duration_check_failed", "spam_risk", "auth_removed"])

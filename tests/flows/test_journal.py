@@ -319,7 +319,7 @@ def test_a_file_is_found_again_from_another_folder(bench: Any, tmp_path: Any, mo
 def test_an_upload_url_that_died_overnight_is_replaced(bench: Any) -> None:
     """The hour is over and no completion is possible: a fresh init, and one post."""
     account = bench.signed_in()
-    kill_at(bench, "put", nth=2, answered=False)
+    kill_at(bench, "put", nth=1, answered=True)
     with pytest.raises(Killed):
         bench.run(account.post_video(FILM, privacy_level="SELF_ONLY", chunk_size=6_000_000, key="mine"))
     bench.clock.advance(timedelta(hours=12).total_seconds())

@@ -13,24 +13,31 @@ import pytest
 from tiktok_adapters import connect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_core.domain.pacing import Quota
 
 PROCESSES = 32
+RESUME = 'account.resume("mine")'
+POSTS = {
+    "a video": 'account.post_video(os.environ["FILM"], privacy_level="SELF_ONLY", key="mine")',
+    "photos": 'account.post_photos(["https://media.example.com/1.jpg"], privacy_level="SELF_ONLY", key="mine")',
+}
 # One interpreter imports everything once; its children share nothing but the files and what a fork copies.
-CROWD = f"""
+CROWD = """
 import os, sys
 from tiktok_adapters import connect
 import tiktok_adapters.stores.sqlite, tiktok_adapters.transports.urllib3, cattrs
 
 children = []
-for number in range({PROCESSES}):
+for number in range(int(os.environ["PROCESSES"])):
     child = os.fork()
     if child == 0:
         try:
             with connect() as tiktok:
-                done = tiktok.account().resume("mine")
-            line = f"{{done.publish_id}} {{done.status}}\\n"
+                account = tiktok.account()
+                done = eval(os.environ["DOES"])
+            line = f"{done.publish_id} {done.status}\\n"
         except BaseException as error:
-            line = f"{{type(error).__name__}} {{error}}\\n"
+            line = f"{type(error).__name__} {getattr(error, 'code', error)}\\n"
         os.write(1, line.encode())
         os._exit(0)
     children.append(child)
@@ -76,20 +83,57 @@ def test_one_of_many_processes_acts_and_all_see_the_same(
             on_progress=lambda told: _interrupt() if told.sent_bytes > 6_000_000 else None,
         )
     before = simulated.count("put")
+    ends = _crowd(settings, RESUME)
+    (post,) = simulated.posts
+    assert ends == {f"{post.publish_id} PUBLISH_COMPLETE": PROCESSES}
+    assert post.bytes_received == film.stat().st_size
+    assert simulated.count("video_init") == 1
+    assert simulated.count("put") - before == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the crowd is made by forking")
+@pytest.mark.parametrize("what", POSTS)
+def test_many_processes_that_post_the_same_at_once_make_one_post(
+    environ: tuple[SimulatedTikTok, dict[str, str]], tmp_path: Path, what: str
+) -> None:
+    """32 processes post under one key, from nothing: one init, one post, and all of them have its result."""
+    simulated, settings = environ
+    ends = _crowd({**settings, "FILM": str(_film(tmp_path))}, POSTS[what])
+    (post,) = simulated.posts
+    assert ends == {f"{post.publish_id} PUBLISH_COMPLETE": PROCESSES}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the crowd is made by forking")
+@pytest.mark.parametrize("what", POSTS)
+def test_many_processes_whose_post_is_refused_all_hear_of_it(
+    environ: tuple[SimulatedTikTok, dict[str, str]], tmp_path: Path, what: str
+) -> None:
+    """None takes the refusal of another for a success."""
+    simulated, settings = environ
+    simulated.creator.private = False
+    # Each that comes after a refusal tries anew, and more than these would wait for TikTok's minute.
+    ends = _crowd({**settings, "FILM": str(_film(tmp_path))}, POSTS[what], processes=Quota.INIT.value)
+    assert ends == {"PostingRefused unaudited_client_can_only_post_to_private_accounts": Quota.INIT.value}
+    assert not simulated.posts
+
+
+def _film(folder: Path) -> Path:
+    film = folder / "film.mp4"
+    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(100_000))
+    return film
+
+
+def _crowd(settings: dict[str, str], does: str, processes: int = PROCESSES) -> Counter[str]:
     crowd = subprocess.run(
         [sys.executable, "-W", "error", "-c", CROWD],
-        env={**os.environ, **settings},
+        env={**os.environ, **settings, "DOES": does, "PROCESSES": str(processes)},
         capture_output=True,
         text=True,
         timeout=100,
         check=True,
     )
-    ends = Counter(crowd.stdout.splitlines())
-    (post,) = simulated.posts
-    assert ends == {f"{post.publish_id} PUBLISH_COMPLETE": PROCESSES}, crowd.stderr
-    assert post.bytes_received == film.stat().st_size
-    assert simulated.count("video_init") == 1
-    assert simulated.count("put") - before == 2
+    assert not crowd.stderr
+    return Counter(crowd.stdout.splitlines())
 
 
 def _interrupt() -> None:

@@ -1,25 +1,33 @@
-"""Random schedules of faults, crashes and resumptions: whatever happens, one wish is at most one post, whole or not at all.
+"""Random schedules of two processes with one wish: whatever happens, it is at most one post, whole or not at all.
 
-The short form runs with the tests; `make prove-schedules` runs 10,000 for each world (`SCHEDULES` sets the number), and
-`docs/proofs.md` has the figures.
+Two clients live on one journal and take turns, between any two words with TikTok and at every save: they post, go on, take
+single steps, and die; faults and refusals come and go, the time passes, and a person settles what is unknown. In the end all
+is well again, and somebody goes on. The short form runs with the tests; `make prove-schedules` runs 10,000 for each world
+(`SCHEDULES` sets the number), and `docs/proofs.md` has the figures.
 """
 
-import asyncio
 import hashlib
-import inspect
 import os
+import random
+import threading
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Generator
+from datetime import datetime
 from typing import Any
 
 import pytest
-from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tiktok_adapters.clocks import ManualClock
-from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches, parse_fault
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -28,20 +36,24 @@ from tiktok_core import (
     ApiError,
     App,
     AsyncTikTok,
+    InvalidInput,
+    LeaseLost,
     OutcomeUnknown,
     PublishFailed,
     Request,
     Response,
+    SignInFailed,
     SignInRequired,
     Stage,
     StillProcessing,
     TikTok,
     TikTokError,
+    TimedOut,
     TransportError,
     UnexpectedResponse,
     UploadError,
 )
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.blocking import lift_tokens
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
@@ -51,31 +63,38 @@ FILMS = [
     for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)
 ]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
+PULLED = "https://media.example.com/clip.mp4"
 PHOTOS = ["https://media.example.com/1.jpg"]
+WISHES = [*range(len(FILMS)), "pull", "photos"]
 DOCUMENTED = (
     ApiError,
+    LeaseLost,
     OutcomeUnknown,
     PublishFailed,
+    SignInFailed,
     SignInRequired,
     StillProcessing,
     TransportError,
     UnexpectedResponse,
     UploadError,
 )
+LONGEST = 3_000.0
+"""Seconds that one call may wait in all."""
 NETWORK = ["unreachable", "drop-before", "drop-after", "truncate", "status:500", "status:503", "slow:45"]
 TOLD = ["code:internal_error", "code:rate_limit_exceeded", "code:access_token_invalid"]
+REFUSED = ["code:spam_risk", "code:scope_not_authorized", "code:something_new", "foreign-upload-host"]
 BYTES = ["drop-at:0", "drop-at:1", "drop-at:500", "drop-at:2600000", "drop-at:5242879", "expire", "status:408"]
+LIVES = ["fail:internal", "backwards", "never-ends", "word:NEW"]
 
 faults = st.one_of(
-    st.builds("creator_info:{}={}".format, st.integers(1, 3), st.sampled_from(NETWORK + TOLD)),
-    st.builds("init:{}={}".format, st.integers(1, 3), st.sampled_from([*NETWORK, *TOLD, "garbage"])),
-    st.builds(
-        "init:{}={}".format, st.just(1), st.sampled_from(["fail:internal", "backwards", "never-ends", "word:NEW"])
-    ),
+    st.builds("creator_info:{}={}".format, st.integers(1, 3), st.sampled_from([*NETWORK, *TOLD, REFUSED[0]])),
+    st.builds("init:{}={}".format, st.integers(1, 3), st.sampled_from([*NETWORK, *TOLD, *REFUSED, "garbage"])),
+    st.builds("init={}".format, st.sampled_from(LIVES)),
     st.builds("put:{}={}".format, st.integers(1, 4), st.sampled_from([*NETWORK, *BYTES, "status:416", "status:429"])),
     st.builds("status:{}={}".format, st.integers(1, 5), st.sampled_from(NETWORK + TOLD)),
     st.builds("token:{}={}".format, st.integers(1, 2), st.sampled_from(["unreachable", "status:503", "drop-before"])),
 )
+CALLS = st.sampled_from(["post", "post", "resume", "advance"])
 switches = st.builds(
     Switches,
     mb=st.sampled_from(["strict", "decimal", "binary"]),
@@ -84,6 +103,9 @@ switches = st.builds(
     repeat_chunk=st.sampled_from(["refuse", "accept"]),
     last_chunk_status=st.sampled_from([201, 200]),
     expired_upload=st.sampled_from(["stay", "fail"]),
+    finished_upload=st.sampled_from(["refuse", "forget"]),
+    status_lag_seconds=st.sampled_from([0.0, 0.0, 8.0, 100.0]),
+    uploaded_bytes=st.sampled_from(["stored", "stored", "chunks", "missing"]),
     lifetimes=st.sampled_from(["2026-11", "legacy"]),
     retry_after=st.booleans(),
     failure_data=st.sampled_from(["empty", "absent", "null"]),
@@ -91,170 +113,497 @@ switches = st.builds(
 )
 
 
+# --- Processes -------------------------------------------------------------------------------------------------------
+
+
 class Killed(BaseException):
     """Stands for the end of a process."""
 
 
-class Mortal:
-    """A way to TikTok that ends the process at a chosen request, before or after TikTok has dealt with it."""
+class Process:
+    """A client that goes on by turns, and may die at any of them. What its call waits for is counted.
 
-    def __init__(self, handle: Callable[[Request], Response], dies_at: int | None, *, answered: bool) -> None:
-        self._handle = handle
-        self._left = dies_at
-        self._answered = answered
+    In the asynchronous world a call is a coroutine that suspends at each turn; in the blocking one it has a thread, which
+    waits for its turn. Either way nothing runs but the one whose turn it is.
+    """
 
-    def __call__(self, request: Request) -> Response:
-        """Answer as TikTok does, or die."""
-        if self._left is not None:
-            self._left -= 1
-            if self._left == 0:
-                if self._answered:
-                    self._handle(request)
-                raise Killed
-        return self._handle(request)
+    def __init__(self, sim: SimulatedTikTok, clock: ManualClock, stores: tuple[Any, Any], entropy: Any) -> None:
+        self.dead = self.busy = False
+        self.end: Any = None
+        self.wakes_at: datetime | None = None
+        self.slept = 0.0
+        self.world_clock = clock
+        self.wire = FakeTransport(sim.handle, wait=clock.advance)
+        self.tokens, self.journal = stores
+        self.entropy = entropy
 
+    def now(self) -> datetime:
+        """Return the time."""
+        return self.world_clock.now()
 
-class Life:
-    """One process: a client that may die, over a journal that does not."""
+    def beyond(self, request: Request, since: datetime) -> bool:
+        """Return whether a request has taken longer than it may."""
+        limit = request.time_limit
+        return limit is not None and (self.now() - since).total_seconds() > limit
 
-    def __init__(self, world: str, clock: ManualClock, stores: tuple[Any, Any], way: Mortal) -> None:
-        tokens, journal = stores
-        transport = FakeTransport(way, wait=clock.advance)
-        mortal = _Forgetful(journal)
-        self._journal = mortal
-        self._runner = asyncio.Runner() if world == "asynchronous" else None
-        self.tiktok: Any
-        if self._runner:
-            self.tiktok = AsyncTikTok(
-                APP,
-                transport=lift_transport(transport),
-                tokens=lift_tokens(tokens),
-                journal=lift_journal(mortal),
-                clock=lift_clock(clock),
-                protect=AsyncioProtect(),
-            )
-        else:
-            self.tiktok = TikTok(
-                APP, transport=transport, tokens=tokens, journal=mortal, clock=clock, protect=MainThreadProtect()
-            )
+    def naps(self, seconds: float) -> None:
+        """Fall asleep: the next turn is when the time has come."""
+        if seconds > 0:
+            self.slept += seconds
+            assert self.slept < LONGEST, "a call waited too long"
+            self.wakes_at = datetime.fromtimestamp(self.now().timestamp() + seconds, tz=self.now().tzinfo)
 
-    def run(self, result: Any) -> Any:
-        """Return a result of either world."""
-        if not inspect.iscoroutine(result):
-            return result
-        assert self._runner
-        return self._runner.run(result)
+    def wakes(self) -> None:
+        """Let the time come for which it sleeps."""
+        if self.wakes_at is not None:
+            self.world_clock.advance(max(0.0, (self.wakes_at - self.now()).total_seconds()))
+            self.wakes_at = None
 
-    def end(self) -> None:
-        """End the process."""
-        self._journal.dead = True
-        if self._runner:
-            self._runner.close()
+    def ended(self, end: Any) -> None:
+        """Note how the call has ended."""
+        self.busy, self.end, self.slept, self.wakes_at = False, end, 0.0, None
+
+    # The journal: what a dead process would give back stays taken, and a save is a turn of its own.
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.journal, name)
 
 
-class _Forgetful:
-    """A journal whose leases are not given back by a process that has died."""
+class BlockingProcess(Process):
+    """One whose calls block."""
 
-    def __init__(self, journal: MemoryJournal) -> None:
-        self.dead = False
-        self._journal = journal
-        for name in ("load", "save", "replace", "records", "forget", "try_lease", "close"):
-            setattr(self, name, getattr(journal, name))
+    def __init__(self, *ports: Any) -> None:
+        super().__init__(*ports)
+        self.mine, self.others = threading.Semaphore(0), threading.Semaphore(0)
+        kept = _Ports(self)
+        self.tiktok = TikTok(
+            APP, transport=kept, tokens=self.tokens, journal=kept.journal, clock=kept, entropy=self.entropy
+        )
+
+    def turn(self) -> None:
+        """Let the others go on until it is our turn again."""
+        if self.dead:
+            raise Killed
+        self.others.release()
+        self.mine.acquire()
+        if self.dead:
+            raise Killed
+
+    def begin(self, ask: Callable[[Any], Any]) -> None:
+        """Begin a call; it does nothing before its first turn."""
+
+        def work() -> None:
+            self.mine.acquire()
+            try:
+                self.ended(ask(self.tiktok.account()))
+            except (TikTokError, AssertionError) as error:
+                self.ended(error)
+            except Killed:
+                self.ended(None)
+            self.others.release()
+
+        self.busy = True
+        threading.Thread(target=work, daemon=True).start()
+
+    def go(self) -> None:
+        """Take one turn."""
+        self.wakes()
+        self.mine.release()
+        self.others.acquire()
+
+    def die(self) -> None:
+        """End, wherever it is."""
+        self.dead = True
+        if self.busy:
+            self.go()
+
+
+class _Ports:
+    """Transport and clock of a blocking process, and its journal."""
+
+    def __init__(self, process: BlockingProcess) -> None:
+        self.process, self.journal, self.now = process, _Journal(process), process.now
+
+    def send(self, request: Request, /) -> Response:
+        since = self.process.now()
+        self.process.turn()
+        if self.process.beyond(request, since):
+            raise TimedOut(request.name, "it took too long to leave")
+        response = self.process.wire.send(request)
+        self.process.turn()
+        if self.process.beyond(request, since):
+            raise TimedOut(request.name, "its answer took too long")
+        return response
+
+    def sleep(self, seconds: float, /) -> None:
+        self.process.naps(seconds)
+        self.process.turn()
+
+    def close(self) -> None:
+        pass
+
+
+class _Journal:
+    """The journal as a blocking process sees it."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        for name in ("load", "replace", "records", "forget", "try_lease", "close"):
+            setattr(self, name, getattr(process.journal, name))
+
+    def save(self, record: Any, /, *, fence: int | None) -> None:
+        self.process.turn()  # type: ignore[attr-defined]
+        self.process.journal.save(record, fence=fence)
 
     def release(self, name: str, /, *, owner: str) -> None:
-        if not self.dead:
-            self._journal.release(name, owner=owner)
+        # A dead process gives nothing back.
+        if not self.process.dead:
+            self.process.journal.release(name, owner=owner)
 
 
-@pytest.mark.parametrize("world", ["blocking", "asynchronous"])
-@settings(
-    max_examples=SCHEDULES,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-)
-@given(
-    which=st.integers(-1, len(FILMS) - 1),
-    faults=st.lists(faults, max_size=6),
-    switches=switches,
-    lives=st.lists(st.tuples(st.integers(1, 14), st.booleans(), st.sampled_from([1, 30, 700, 4000])), max_size=3),
-)
-def test_a_wish_is_at_most_one_post(
-    world: str, which: int, faults: list[str], switches: Switches, lives: list[tuple[int, bool, int]]
-) -> None:
-    """Never two posts for one key, never a byte lost or doubled, no wait without end, no end without a word for it."""
-    clock = ManualClock()
-    sim = SimulatedTikTok(clock, evolve(switches), keep_bytes=False)
-    tokens, journal = MemoryTokenStore(), MemoryJournal()
-    with closing(sim):
-        client = TikTok(APP, transport=FakeTransport(sim.handle), tokens=tokens, journal=journal, clock=clock)
-        begun = client.authorization()
-        client.sign_in(begun, sim.authorize(begun.url))
-        for fault in faults:
-            sim.faults.add(parse_fault(fault))
-        sent: list[int] = []
-        ends: list[Any] = []
-        for number, (dies_at, answered, later) in enumerate([*lives, (None, False, 0), (None, False, 0)]):
-            life = Life(world, clock, (tokens, journal), Mortal(sim.handle, dies_at, answered=answered))
-            before = clock.slept
-            try:
-                ends.append(_posted(life, which, sent))
-            except Killed:
-                ends.append(None)
-            except TikTokError as error:
-                ends.append(error)
-            finally:
-                life.end()
-            assert clock.slept - before < 3_000, f"life {number} waited too long"
-            clock.advance(later)
-            if isinstance(ends[-1], (ApiError, UnexpectedResponse, UploadError)):
-                break
-        _check(sim, journal, which, ends[-1], sent)
+class _Turn:
+    """Suspends a coroutine until it is its turn again."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
 
 
-def _posted(life: Life, which: int, sent: list[int]) -> Any:
-    account = life.run(life.tiktok.account())
-    progress: list[int] = []
-    if which < 0:
-        return life.run(account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="wish"))
-    try:
-        return life.run(
-            account.post_video(
-                FILMS[which],
-                privacy_level="SELF_ONLY",
-                chunk_size=CHUNK if FILMS[which].size > CHUNK else None,
-                key="wish",
-                on_progress=lambda told: progress.append(told.sent_bytes),
-            )
+class AsyncProcess(Process):
+    """One whose calls are awaited."""
+
+    def __init__(self, *ports: Any) -> None:
+        super().__init__(*ports)
+        kept = _AsyncPorts(self)
+        self.tiktok = AsyncTikTok(
+            APP,
+            transport=kept,
+            tokens=lift_tokens(self.tokens),
+            journal=kept.journal,
+            clock=kept,
+            entropy=self.entropy,
         )
-    finally:
-        assert progress == sorted(progress)
-        assert all(number <= FILMS[which].size for number in progress)
-        sent.extend(progress)
+        self.call: Any = None
 
+    def begin(self, ask: Callable[[Any], Any]) -> None:
+        """Begin a call; it does nothing before its first turn."""
+
+        async def work() -> Any:
+            return await ask(await self.tiktok.account())
+
+        self.busy, self.call = True, work()
+
+    def go(self) -> None:
+        """Take one turn."""
+        self.wakes()
+        try:
+            self.call.send(None)
+        except StopIteration as done:
+            self.ended(done.value)
+        except (TikTokError, AssertionError) as error:
+            self.ended(error)
+
+    def die(self) -> None:
+        """End."""
+        self.dead = True
+        if self.busy:
+            self.call.close()
+            self.ended(None)
+
+
+class _AsyncPorts:
+    """Transport and clock of an asynchronous process, and its journal."""
+
+    def __init__(self, process: AsyncProcess) -> None:
+        self.process, self.journal, self.now = process, _AsyncJournal(process), process.now
+
+    async def send(self, request: Request, /) -> Response:
+        since = self.process.now()
+        await _Turn()
+        if self.process.beyond(request, since):
+            raise TimedOut(request.name, "it took too long to leave")
+        response = self.process.wire.send(request)
+        await _Turn()
+        if self.process.beyond(request, since):
+            raise TimedOut(request.name, "its answer took too long")
+        return response
+
+    async def sleep(self, seconds: float, /) -> None:
+        self.process.naps(seconds)
+        await _Turn()
+
+    async def close(self) -> None:
+        pass
+
+
+class _AsyncJournal:
+    """The journal as an asynchronous process sees it."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    def __getattr__(self, name: str) -> Any:
+        kept = getattr(self.process.journal, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return kept(*args, **kwargs)
+
+        return call
+
+    async def save(self, record: Any, /, *, fence: int | None) -> None:
+        await _Turn()
+        self.process.journal.save(record, fence=fence)
+
+    async def release(self, name: str, /, *, owner: str) -> None:
+        # A dead process gives nothing back.
+        if not self.process.dead:
+            self.process.journal.release(name, owner=owner)
+
+
+# --- Schedules -------------------------------------------------------------------------------------------------------
 
 ENDS: Counter[str] = Counter()
+TURNS = 4_000
+"""Turns in which anything has to end."""
 
 
-def _check(sim: SimulatedTikTok, journal: MemoryJournal, which: int, end: Any, sent: list[int]) -> None:
-    (record,) = journal.records() or (None,)
-    live = [post for post in sim.posts if which < 0 or post.bytes_received == post.size]
-    ENDS[type(end).__name__] += 1
-    assert len(live) <= 1, "two posts for one key"
-    for post in live:
-        if which >= 0:
-            assert post.sha256 == DIGESTS[which], "other bytes than the file's"
-    if isinstance(end, TikTokError):
-        assert isinstance(end, DOCUMENTED), f"an end without a word for it: {end!r}"
-        assert end.key == "wish"
-        if isinstance(end, PublishFailed):
-            # Its status may be told to go back for a moment, by a fault; what counts is that it was not published.
-            assert sim.post(end.publish_id).status in {"FAILED", "PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD"}
-    else:
-        assert live
-        assert end.publish_id == live[0].publish_id
-        assert end.key == "wish"
-    if record is not None and record.stage is Stage.ABANDONED:
-        assert not live, "said to have come to nothing, and posted"
-    if record is not None and record.publish_id and live and record.stage is not Stage.UNKNOWN:
-        assert record.publish_id == live[0].publish_id, "the journal follows another post"
+class Schedules(RuleBasedStateMachine):
+    """One wish, two processes, and whatever may happen to them."""
+
+    kind: type[Process]
+
+    @initialize(
+        wish=st.sampled_from(WISHES), draft=st.booleans(), switches=switches, faults=st.lists(faults, max_size=5)
+    )
+    def wished(self, wish: Any, draft: bool, switches: Switches, faults: list[str]) -> None:
+        """Begin: a wish, a TikTok that answers one way or the other, an account, and two processes."""
+        self.wish, self.draft = wish, draft
+        self.clock, self.entropy = ManualClock(), random.Random(0).randbytes
+        self.sim = SimulatedTikTok(self.clock, switches, keep_bytes=False)
+        self.stores = MemoryTokenStore(), MemoryJournal()
+        client = TikTok(
+            APP,
+            transport=FakeTransport(self.sim.handle),
+            tokens=self.stores[0],
+            journal=self.stores[1],
+            clock=self.clock,
+        )
+        self.signs_in = lambda: client.sign_in(begun := client.authorization(), self.sim.authorize(begun.url))
+        self.signs_in()
+        for fault in faults:
+            self.goes_wrong(fault)
+        self.processes = [self.born(), self.born()]
+        self.doing: list[Any] = [None, None]
+        self.was_seen = False
+
+    def born(self) -> Any:
+        """Return a new process."""
+        return self.kind(self.sim, self.clock, self.stores, self.entropy)
+
+    # What happens.
+
+    @rule(fault=faults)
+    def goes_wrong(self, fault: str) -> None:
+        """Let something go wrong at a request to come."""
+        self.sim.faults.add(parse_fault(fault))
+
+    @rule()
+    def changes_the_account(self) -> None:
+        """Let the account be public, so that TikTok refuses the post, or private again."""
+        self.sim.creator.private = not self.sim.creator.private
+
+    @rule(seconds=st.sampled_from([1, 12, 70, 700, 4_000]))
+    def passes(self, seconds: int) -> None:
+        """Let the time pass."""
+        self.clock.advance(seconds)
+
+    @rule(which=st.integers(0, 1), call=CALLS, turns=st.sampled_from([1, 2, 3, 5, 9, 30]))
+    def goes_on(self, which: int, call: str, turns: int) -> None:
+        """Let a process take turns of its call, or of another one."""
+        if not self.processes[which].busy:
+            self.begins(which, call)
+        for _ in range(turns):
+            if not self.processes[which].busy:
+                break
+            self.turns(which)
+
+    @rule(call=CALLS, turns=st.lists(st.sampled_from([1, 2, 3, 5]), min_size=2, max_size=8))
+    def both_go_on(self, call: str, turns: list[int]) -> None:
+        """Let both take turns by turns."""
+        for number, count in enumerate(turns):
+            self.goes_on(number % 2, call, count)
+
+    @rule(which=st.integers(0, 1))
+    def is_killed(self, which: int) -> None:
+        """Let a process die, and another one take its place."""
+        self.processes[which].die()
+        self.processes[which], self.doing[which] = self.born(), None
+
+    @precondition(lambda self: [one.stage for one in self.stores[1].records()] == [Stage.UNKNOWN])
+    @rule(which=st.integers(0, 1))
+    def is_settled(self, which: int) -> None:
+        """Let a person say how an unknown outcome ended."""
+        # A person looks: by then whatever was on its way has come, or never will.
+        if not self.processes[which].busy and not self.processes[1 - which].busy:
+            self.begins(which, f"settle {bool(self.live)}")
+
+    # What holds, at every moment.
+
+    @invariant()
+    def there_is_at_most_one_post(self) -> None:
+        """Hold that TikTok has one post at most, and that its bytes are the file's."""
+        if not hasattr(self, "sim"):
+            return
+        assert len(self.live) <= 1, "two posts for one key"
+        for post in self.live:
+            if isinstance(self.wish, int):
+                assert post.sha256 == DIGESTS[self.wish], "other bytes than the file's"
+
+    @invariant()
+    def no_offset_is_without_proof(self) -> None:
+        """Hold that the journal counts no byte that TikTok does not have."""
+        for record in self.stores[1].records() if hasattr(self, "sim") else ():
+            if record.publish_id and isinstance(self.wish, int) and record.stage in (Stage.UPLOADING, Stage.PROCESSING):
+                assert record.offset <= self.sim.post(record.publish_id).bytes_received, (
+                    "bytes that TikTok does not have"
+                )
+
+    @property
+    def live(self) -> list[Any]:
+        """The posts that TikTok has published, or will."""
+        is_file = isinstance(self.wish, int)
+        return [
+            one for one in self.sim.posts if one.status != "FAILED" and (not is_file or one.bytes_received == one.size)
+        ]
+
+    # How it is done, and how it ends.
+
+    def begins(self, which: int, call: str) -> None:
+        """Let a process begin a call."""
+        progress: list[int] = []
+        self.doing[which] = call, progress
+        self.processes[which].begin(lambda account: self.asked(account, call, progress))
+
+    def asked(self, account: Any, call: str, progress: list[int]) -> Any:
+        """Make a call."""
+        film = FILMS[self.wish] if isinstance(self.wish, int) else None
+        watch = lambda told: progress.append(told.sent_bytes)  # noqa: E731 - a callback
+        if call == "resume":
+            return account.resume("wish", film, on_progress=watch)
+        if call == "advance":
+            return account.advance("wish", film)
+        if call.startswith("settle"):
+            self.was_seen |= call == "settle True"
+            return account.settle("wish", posted=call == "settle True")
+        wish: dict[str, Any] = {"key": "wish", "draft": self.draft, "on_progress": watch}
+        wish["privacy_level"] = None if self.draft else "SELF_ONLY"
+        if self.wish == "photos":
+            return account.post_photos(PHOTOS, **wish)
+        size = CHUNK if film is not None and film.size > CHUNK else None
+        return account.post_video(film or PULLED, chunk_size=size, **wish)
+
+    def turns(self, which: int) -> None:
+        """Take one turn, and look at how the call ended if it did."""
+        process = self.processes[which]
+        process.go()
+        if process.busy:
+            return
+        call, progress = self.doing[which]
+        assert progress == sorted(progress)
+        assert all(number <= FILMS[self.wish].size for number in progress if isinstance(self.wish, int))
+        self.check(call, process.end)
+
+    def to_the_end(self, which: int, call: str) -> Any:
+        """Let a process make a call and take all its turns."""
+        self.begins(which, call)
+        for _ in range(TURNS):
+            if not self.processes[which].busy:
+                return self.processes[which].end
+            self.turns(which)
+        raise AssertionError("no end is in sight")
+
+    def check(self, call: str, end: Any) -> None:
+        """Hold what is promised of every end."""
+        ENDS[type(end).__name__] += 1
+        (record,) = self.stores[1].records() or (None,)
+        if isinstance(end, AssertionError):
+            raise end
+        if isinstance(end, InvalidInput) and not isinstance(end, DOCUMENTED):
+            # There is nothing to go on with, or to settle.
+            assert call != "post" or "settled as not posted" in str(end), end
+            assert not self.live or record is None or record.stage is not Stage.ABANDONED
+        elif isinstance(end, TikTokError):
+            assert isinstance(end, DOCUMENTED), f"an end without a word for it: {end!r}"
+            assert end.key == "wish" or call.startswith("settle")
+            if isinstance(end, PublishFailed):
+                # Its status may be told to go back for a moment, by a fault; what counts is that it was not published.
+                assert self.sim.post(end.publish_id).status in {"FAILED", "PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD"}
+        elif call in {"post", "resume"}:
+            assert end.is_final
+            assert end.status != "NOT_POSTED", "refused, and told as a success"
+            # What a person saw may have failed since.
+            assert self.live or self.was_seen, "told as posted, and is not"
+            assert end.publish_id in ("", *(one.publish_id for one in self.live))
+        if (
+            record is not None
+            and record.stage is Stage.ABANDONED
+            and not self.processes[0].busy
+            and not self.processes[1].busy
+        ):
+            assert not self.live, "said to have come to nothing, and posted"
+
+    def teardown(self) -> None:
+        """End."""
+        if not hasattr(self, "sim"):
+            return
+        try:
+            self.all_is_well()
+        finally:
+            for process in self.processes:
+                process.die()
+            self.sim.close()
+
+    def all_is_well(self) -> None:
+        """Let nothing go wrong any more, and somebody go on: there is one post, or a word for why there is none."""
+        self.sim.faults.clear()
+        self.sim.creator.private = True
+        self.is_killed(0)
+        while self.processes[1].busy:
+            self.turns(1)
+        self.clock.advance(4_000)
+        for _ in range(4):
+            end = self.to_the_end(0, "post")
+            (record,) = self.stores[1].records()
+            if isinstance(end, SignInRequired):
+                # A process died between a renewal and its record.
+                self.signs_in()
+            elif isinstance(end, OutcomeUnknown):
+                self.to_the_end(0, f"settle {bool(self.live)}")
+            elif record.stage is not Stage.ABANDONED:
+                break
+        self.there_is_at_most_one_post()
+        (record,) = self.stores[1].records()
+        if isinstance(end, TikTokError):
+            assert isinstance(end, (PublishFailed, StillProcessing)), end
+        else:
+            assert record.stage in (Stage.COMPLETE, Stage.IN_INBOX)
+        if record.publish_id and self.live:
+            assert record.publish_id == self.live[0].publish_id, "the journal follows another post"
+
+
+@pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])
+def test_a_wish_is_at_most_one_post(world: type[Process]) -> None:
+    """Never two posts for one key, never a byte lost or doubled, no wait without end, no end without a word for it."""
+
+    class Machine(Schedules):
+        kind = world
+
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=SCHEDULES,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.transports.fake import ConnectionDropped
 from tiktok_core.wire.http import FileSlice, Request
 
 MIB = 1 << 20
@@ -114,6 +115,48 @@ def test_expiry(play: Any, url: str) -> None:
     assert play.sim.posts[0].status == "PROCESSING_UPLOAD"
     play.sim.switches.expired_upload = "fail"
     assert (play.sim.posts[0].status, play.sim.posts[0].fail_reason) == ("FAILED", "internal")
+
+
+def test_a_status_that_lags_shows_what_was(play: Any, url: str) -> None:
+    """By a switch the status, its count with it, is that of some seconds ago; others count whole chunks, or nothing."""
+
+    def told() -> tuple[str, int | None]:
+        data = play.status(play.sim.posts[0].publish_id).data
+        return data["status"], data.get("uploaded_bytes")
+
+    play.sim.switches.flip({"status_lag_seconds": 5, "processing_seconds": 2})
+    play.put(url, 0, FIRST, SIZE)
+    assert told() == ("PROCESSING_UPLOAD", 0)
+    play.clock.advance(5)
+    assert told() == ("PROCESSING_UPLOAD", CHUNK)
+    play.put(url, CHUNK, LAST, SIZE)
+    play.clock.advance(4)
+    assert told() == ("PROCESSING_UPLOAD", CHUNK)
+    play.clock.advance(3)
+    assert told() == ("PUBLISH_COMPLETE", SIZE)
+    play.sim.switches.uploaded_bytes = "missing"
+    assert told() == ("PUBLISH_COMPLETE", None)
+
+
+def test_a_status_may_count_whole_chunks_only(play: Any, url: str) -> None:
+    """What was kept of a broken chunk is stored, and by a switch not counted."""
+    play.sim.switches.flip({"partial_bytes": "keep", "uploaded_bytes": "chunks"})
+    play.put(url, 0, FIRST, SIZE)
+    play.sim.faults.add("put=drop-at:1000")
+    with pytest.raises(ConnectionDropped):
+        play.put(url, CHUNK, LAST, SIZE)
+    (post,) = play.sim.posts
+    assert post.bytes_received == CHUNK + 1000
+    assert play.status(post.publish_id).data["uploaded_bytes"] == CHUNK
+
+
+def test_a_finished_upload_may_be_forgotten(play: Any, url: str) -> None:
+    """By a switch the host no longer knows an upload that has every byte."""
+    play.put(url, 0, FIRST, SIZE)
+    play.put(url, CHUNK, LAST, SIZE)
+    assert play.put(url, CHUNK, LAST, SIZE).status == 416
+    play.sim.switches.finished_upload = "forget"
+    assert play.put(url, CHUNK, LAST, SIZE).status == 404
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.given_up import KINDS, Refusal
 from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -34,14 +36,32 @@ WHOLE = Record(
     created_at=NOW,
     updated_at=NOW + timedelta(seconds=1),
     inits=1,
+    lost_inits=1,
     init_at=NOW,
     publish_id="canary-id",
+    others=("canary-other",),
     upload_url=Secret("https://upload.example.com/?upload_token=canary"),
     plan=ChunkPlan(20_000_000, 10_000_000, 2),
     offset=10_000_000,
+    last_left=True,
     handed_at=NOW,
     last=Publication(publish_id="canary-id", status="PROCESSING_UPLOAD", post_ids=(2**63 - 1,), uploaded_bytes=7),
+    refusal=Refusal(kind="InvalidPost", fields=("canary-field",), messages=("canary-message",)),
 )
+FIRST = (
+    '{"account": "canary-account", "app": "canary-app", "created_at": "2026-03-01T12:00:00.123456+00:00", '
+    '"handed_at": "2026-03-01T12:00:00.123456+00:00", "init_at": "2026-03-01T12:00:00.123456+00:00", "inits": 1, '
+    '"key": "canary-key", "last": {"downloaded_bytes": null, "fail_reason": "", "key": null, "post_ids": '
+    '[9223372036854775807], "publish_id": "canary-id", "status": "PROCESSING_UPLOAD", "uploaded_bytes": 7}, '
+    '"offset": 10000000, "plan": [20000000, 10000000, 2], "publish_id": "canary-id", "stage": "uploading", '
+    '"updated_at": "2026-03-01T12:00:01.123456+00:00", "upload_url": '
+    '"https://upload.example.com/?upload_token=canary", "version": 1, "wish": {"fingerprint": "canary-fingerprint", '
+    '"is_cut_chosen": true, "kind": "video", "media_type": "video/mp4", "plan": [20000000, 10000000, 2], "post": '
+    '{"brand_content_toggle": false, "brand_organic_toggle": false, "disable_comment": false, "disable_duet": '
+    'false, "disable_stitch": false, "draft": false, "is_aigc": false, "privacy_level": "SELF_ONLY", "title": '
+    '"canary-title", "video_cover_timestamp_ms": 5}, "video": "/canary/clip.mp4"}}'
+)
+"""`WHOLE` as the first version of this release wrote it."""
 PHOTOS = Record(
     key="k",
     app="a",
@@ -105,6 +125,18 @@ publications = st.builds(
     downloaded_bytes=st.none() | numbers,
     key=st.none() | texts,
 )
+refusals = st.lists(st.tuples(texts, texts), max_size=2).flatmap(
+    lambda problems: st.builds(
+        Refusal,
+        kind=st.sampled_from(sorted(KINDS)),
+        what=texts,
+        reason=texts,
+        status=st.none() | numbers,
+        log_id=texts,
+        fields=st.just(tuple(field for field, _ in problems)),
+        messages=st.just(tuple(message for _, message in problems)),
+    )
+)
 records = st.builds(
     Record,
     key=texts,
@@ -115,13 +147,17 @@ records = st.builds(
     created_at=moments,
     updated_at=moments,
     inits=numbers,
+    lost_inits=numbers,
     init_at=st.none() | moments,
     publish_id=st.none() | texts,
+    others=st.lists(texts, max_size=2).map(tuple),
     upload_url=st.none() | texts.map(Secret),
     plan=st.none() | plans,
     offset=numbers,
+    last_left=st.booleans(),
     handed_at=st.none() | moments,
     last=st.none() | publications,
+    refusal=st.none() | refusals,
 )
 leaves: st.SearchStrategy[object] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.just("canary"), st.just(["canary"]), st.just({})
@@ -244,6 +280,9 @@ def test_a_value_of_another_kind_is_refused_or_meant(path: tuple[str | int, ...]
         (("wish", "is_cut_chosen"), None),
         (("last", "post_ids"), ["canary"]),
         (("upload_url",), ["canary"]),
+        (("refusal", "kind"), "canary"),
+        (("refusal", "kind"), "SystemExit"),
+        (("refusal", "fields"), []),
     ],
 )
 def test_what_only_looks_right_is_refused(path: tuple[str, ...], value: object) -> None:
@@ -260,13 +299,31 @@ def test_photos_that_are_no_texts_are_refused() -> None:
     _refused(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("version", [0, 2, "canary", None, True, 1.0])
+@pytest.mark.parametrize("version", [0, 3, "canary", None, True, 1.0])
 def test_another_version_says_which(version: object) -> None:
     """A record of another release is told apart from damage."""
     document = json.loads(dump_record(WHOLE)) | {"version": version}
-    with pytest.raises(ValueError, match=r"version (0|2|unknown), this release reads version 1") as caught:
+    with pytest.raises(ValueError, match=r"version (0|3|unknown), this release reads version 2") as caught:
         load_record(json.dumps(document).encode())
     assert "canary" not in str(caught.value)
+
+
+def test_a_record_of_the_first_version_is_read() -> None:
+    """What an older release wrote is gone on with; what it did not write down is taken for the worse."""
+    record = load_record(FIRST.encode())
+    assert record == evolve(WHOLE, lost_inits=0, others=(), refusal=None)
+    early = load_record(FIRST.replace('"offset": 10000000', '"offset": 0').encode())
+    assert (early.offset, early.last_left) == (0, False)
+    lost = load_record(FIRST.replace('"stage": "uploading"', '"stage": "init sent"').encode())
+    assert (lost.inits, lost.lost_inits) == (1, 1)
+    ended = load_record(FIRST.replace('"stage": "uploading"', '"stage": "complete"').encode())
+    assert (ended.stage, ended.last_left) == (Stage.COMPLETE, False)
+
+
+@pytest.mark.parametrize("name", json.loads(dump_record(WHOLE)).keys() - json.loads(FIRST).keys())
+def test_a_first_version_with_later_fields_is_damage(name: str) -> None:
+    """No release wrote that."""
+    _refused(json.dumps({**json.loads(FIRST), name: json.loads(dump_record(WHOLE))[name]}).encode())
 
 
 def test_deep_nesting_and_endless_numbers_are_damage() -> None:

@@ -133,7 +133,7 @@ def show_post(done: Publication) -> None:
         say(f"Its key is {done.key}: the same command within 60 minutes does not post again, unless with --again.")
     ids = f", public as {', '.join(map(str, done.post_ids))}" if done.post_ids else ""
     reason = f" ({done.fail_reason})" if done.fail_reason else ""
-    show(post_document(done), f"{done.publish_id}: {done.status}{reason}{ids}")
+    show(post_document(done), f"{done.publish_id or done.key}: {done.status}{reason}{ids}")
 
 
 def account_document(tokens: Tokens) -> dict[str, Any]:

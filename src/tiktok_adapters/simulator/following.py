@@ -4,7 +4,7 @@ What belongs here: https://developers.tiktok.com/doc/content-posting-api-referen
 /doc/content-posting-api-media-transfer-guide. The life itself is in `tasks.py`.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tiktok_adapters.simulator.answers import Refused
@@ -20,7 +20,8 @@ __all__ = ["cancel", "finish", "status"]
 def status(world: World, call: Call) -> dict[str, Any]:
     """Answer `POST /v2/post/publish/status/fetch/`; a post that failed is a success of this call."""
     task = _own_task(world, call, "status")
-    return _spelled(task, task.state(world.now, world.switches), world.switches)
+    seen_at = world.now - timedelta(seconds=world.switches.status_lag_seconds)
+    return _spelled(task, task.state(seen_at, world.switches), world.switches, seen_at)
 
 
 def cancel(world: World, call: Call) -> None:
@@ -67,7 +68,7 @@ def _own_task(world: World, call: Call, operation: str) -> Task:
     return task
 
 
-def _spelled(task: Task, state: State, switches: Switches) -> dict[str, Any]:
+def _spelled(task: Task, state: State, switches: Switches, seen_at: datetime) -> dict[str, Any]:
     data: dict[str, Any] = {"status": state.status}
     if state.fail_reason:
         data["fail_reason"] = state.fail_reason
@@ -76,7 +77,9 @@ def _spelled(task: Task, state: State, switches: Switches) -> dict[str, Any]:
     if switches.status_ids != "missing":
         data["publicaly_available_post_id"] = _ids(state.post_ids, switches)
     if task.upload is not None:
-        data["uploaded_bytes"] = task.upload.offset
+        if switches.uploaded_bytes != "missing":
+            counted = task.upload.counted(seen_at)
+            data["uploaded_bytes"] = task.upload.whole(counted) if switches.uploaded_bytes == "chunks" else counted
     else:
         data["downloaded_bytes"] = state.downloaded_bytes
     return data

@@ -119,11 +119,14 @@ class Switches:
         partial_bytes: what arrived of a dropped PUT is discarded or kept.
         put_body: body of the answers to a PUT.
         expired_upload: a post whose upload URL died stays as it is, or fails with `internal`.
+        finished_upload: once every byte is there, the upload host refuses more by the range, or no longer knows the upload.
 
     Life of a post:
         processing_seconds, download_seconds, moderation_seconds: how long each takes.
         pull_bytes: what a pulled file is said to have.
         status_ids: the list of public ids holds numbers or strings, is a lone number, or is missing.
+        status_lag_seconds: the status shows a post, and how much of it is there, as it was so long ago.
+        uploaded_bytes: the status counts what is stored, or whole chunks only, or says nothing.
         failed_body: the status of a failed post has all fields, or just the status and the reason.
         publish_id_seconds: how long a `publish_id` can be asked about; None for ever.
         draft_seconds: how long a draft can be finished by the user; None for ever.
@@ -188,12 +191,15 @@ class Switches:
     partial_bytes: Literal["discard", "keep"] = _one_of("discard", "keep")
     put_body: str = field(default="", validator=instance_of(str))
     expired_upload: Literal["stay", "fail"] = _one_of("stay", "fail")
+    finished_upload: Literal["refuse", "forget"] = _one_of("refuse", "forget")
 
     processing_seconds: float = _seconds(2.0)
     download_seconds: float = _seconds(4.0)
     moderation_seconds: float = _seconds(30.0)
     pull_bytes: int = _number(5_000_000)
     status_ids: Literal["numbers", "strings", "scalar", "missing"] = _one_of("numbers", "strings", "scalar", "missing")
+    status_lag_seconds: float = _seconds(0.0)
+    uploaded_bytes: Literal["stored", "chunks", "missing"] = _one_of("stored", "chunks", "missing")
     failed_body: Literal["full", "short"] = _one_of("full", "short")
     publish_id_seconds: float | None = _seconds(None)
     draft_seconds: float | None = _seconds(None)

@@ -47,6 +47,7 @@ class Upload:
         size, chunk_size, count: the declared chunk plan.
         expires_at: when its URL dies.
         offset: bytes stored; the next PUT has to begin here.
+        history: when how many bytes were stored, oldest first; filled by whoever knows the time.
         last_range: first and last byte of the chunk stored last.
         completed_at: when the last byte was stored.
         media_type: as the last PUT declared it.
@@ -60,6 +61,7 @@ class Upload:
     count: int
     expires_at: datetime
     offset: int = 0
+    history: list[tuple[datetime, int]] = field(factory=list)
     last_range: tuple[int, int] | None = None
     completed_at: datetime | None = None
     media_type: str = "video/mp4"
@@ -75,6 +77,17 @@ class Upload:
         """Return the last offset of the chunk in which `first` lies."""
         index = min(first // self.chunk_size, self.count - 1)
         return self.size - 1 if index == self.count - 1 else (index + 1) * self.chunk_size - 1
+
+    def counted(self, at: datetime) -> int:
+        """Return how many bytes were stored by then; all that are, where nobody wrote down since when."""
+        later = [since for since, _ in self.history if since > at]
+        if not later:
+            return self.offset
+        return max((offset for since, offset in self.history if since <= at), default=0)
+
+    def whole(self, offset: int) -> int:
+        """Return how much of so many bytes is whole chunks."""
+        return offset if offset == self.size else offset // self.chunk_size * self.chunk_size
 
     def append(self, body: Body, limit: int | None = None, *, keep_partial: bool = False) -> int:
         """Store the body, cut at `limit` bytes, behind what is there, and return how many bytes came.

@@ -100,6 +100,8 @@ def _welcome(world: World, upload: Upload, call: Call, *, whole: bool = True) ->
     Raises:
         _Unwelcome: 400, 403, 416, or the status for a length that is not the declared one.
     """
+    if upload.completed_at is not None and world.switches.finished_upload == "forget":
+        raise _Unwelcome(404)
     if world.now >= upload.expires_at:
         raise _Unwelcome(403)
     found = _RANGE.fullmatch(call.headers.get("content-range", ""))
@@ -125,6 +127,7 @@ def _store(world: World, task: Task, upload: Upload, call: Call, length: int) ->
     first = upload.offset
     upload.append(call.request.body, length, keep_partial=world.switches.partial_bytes == "keep")
     upload.last_range, upload.media_type = (first, upload.offset - 1), call.media_type
+    upload.history.append((world.now, upload.offset))
     if upload.offset == upload.size:
         _cap_again(world, task)
         upload.completed_at = world.now

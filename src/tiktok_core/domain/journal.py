@@ -12,9 +12,10 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.given_up import SAID_BY_A_PERSON, Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Publication, PublishStatus, Ticket
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
 from tiktok_core.domain.tokens import Secret
 
 __all__ = [
@@ -24,10 +25,13 @@ __all__ = [
     "Record",
     "Stage",
     "Wish",
+    "anew",
     "begun",
     "ended",
     "init_sent",
+    "joined",
     "learned_chunk",
+    "leaving",
     "moved",
     "next_chunk",
     "not_begun",
@@ -47,7 +51,7 @@ MOST_INITS: Final = 3
 """Inits that are sent for a file before its post is given up: each may cost a place among the creator's five pending
 shares. Whoever asks for the same again after that begins anew."""
 MOST_LOST_INITS: Final = 2
-"""Inits after which a lost answer is no longer followed by another one."""
+"""Inits in a row without an answer after which no other one is sent."""
 
 
 class Stage(StrEnum):
@@ -116,14 +120,18 @@ class Record:
         stage: how far it has come.
         created_at: when it was wished (UTC).
         updated_at: when this was last true (UTC).
-        inits: how many inits may have reached TikTok.
+        inits: how many inits have begun a post, or may have.
+        lost_inits: how many of them went without an answer, the latest in a row.
         init_at: when the last of them left (UTC).
         publish_id: the post, once TikTok named it.
+        others: more posts of this wish that TikTok named, too late to be followed: each may be one too many.
         upload_url: where the bytes go; None before and after.
         plan: how the file is cut, as TikTok took it.
         offset: bytes that TikTok has proved to have.
+        last_left: whether the last byte may have reached TikTok, so that the post may be complete, whatever it counts.
         handed_at: when TikTok had all that it needs (UTC).
         last: what TikTok last told of the post.
+        refusal: why it was given up before anything was posted.
     """
 
     key: str
@@ -134,13 +142,17 @@ class Record:
     created_at: datetime
     updated_at: datetime
     inits: int = 0
+    lost_inits: int = 0
     init_at: datetime | None = None
     publish_id: str | None = None
+    others: tuple[str, ...] = ()
     upload_url: Secret | None = field(default=None, repr=False)
     plan: ChunkPlan | None = None
     offset: int = 0
+    last_left: bool = False
     handed_at: datetime | None = None
     last: Publication | None = None
+    refusal: Refusal | None = None
 
     @property
     def name(self) -> str:
@@ -156,6 +168,8 @@ class Record:
     def shown(self) -> Publication:
         """The post as its owner sees it."""
         status = PublishStatus.PROCESSING_DOWNLOAD if self.wish.is_pulled else PublishStatus.PROCESSING_UPLOAD
+        if self.stage is Stage.ABANDONED:
+            return Publication(publish_id=self.publish_id or "", status=NOT_POSTED, key=self.key)
         known = self.last or Publication(publish_id=self.publish_id or "", status=status)
         uploaded = known.uploaded_bytes if known.uploaded_bytes is not None or self.wish.is_pulled else self.offset
         return evolve(known, key=self.key, uploaded_bytes=uploaded)
@@ -173,11 +187,13 @@ def init_sent(record: Record, now: datetime, plan: ChunkPlan | None) -> Record:
         stage=Stage.INIT_SENT,
         updated_at=now,
         inits=record.inits + 1,
+        lost_inits=record.lost_inits + 1,
         init_at=now,
         plan=plan,
         publish_id=None,
         upload_url=None,
         offset=0,
+        last_left=False,
         handed_at=None,
         last=None,
     )
@@ -190,9 +206,34 @@ def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
         stage=Stage.PROCESSING if record.wish.is_pulled else Stage.UPLOADING,
         updated_at=now,
         handed_at=now if record.wish.is_pulled else None,
+        lost_inits=0,
         publish_id=ticket.publish_id,
         upload_url=ticket.upload_url,
     )
+
+
+def joined(stored: Record, late: Record) -> Record:
+    """Return what to store when an init is answered whose record was taken over meanwhile: neither fact is lost.
+
+    Args:
+        stored: the record as it is now.
+        late: the record as the answer would have made it.
+    """
+    is_its_own = stored.publish_id is None and (stored.inits, stored.init_at) == (late.inits, late.init_at)
+    if is_its_own and stored.stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
+        return late
+    if is_its_own:
+        last = evolve(stored.last, publish_id=late.publish_id or "") if stored.last else None
+        return evolve(stored, publish_id=late.publish_id, last=last)
+    if late.publish_id is None or late.publish_id in (stored.publish_id, *stored.others):
+        return stored
+    return evolve(stored, others=(*stored.others, late.publish_id))
+
+
+def leaving(record: Record, now: datetime) -> Record:
+    """Return the record to store before the next chunk leaves: once the last byte may be there, the post may be, too."""
+    is_last = record.plan is not None and next_chunk(record)[1] + 1 == record.plan.video_size
+    return evolve(record, updated_at=now, last_left=True) if is_last and not record.last_left else record
 
 
 def moved(record: Record, now: datetime, offset: int) -> Record:
@@ -205,14 +246,21 @@ def moved(record: Record, now: datetime, offset: int) -> Record:
 
 def not_begun(record: Record, now: datetime, plan: ChunkPlan | None = None) -> Record:
     """Return the record after an init that certainly began nothing; `plan` is how to cut the file at the next one."""
+    record = anew(record, now)
+    return evolve(record, inits=record.inits - 1, lost_inits=record.lost_inits - 1, plan=plan or record.plan)
+
+
+def anew(record: Record, now: datetime) -> Record:
+    """Return the record of a file whose upload has come to nothing, so that it needs another init."""
     return evolve(
         record,
         stage=Stage.PLANNED,
         updated_at=now,
-        plan=plan or record.plan,
         publish_id=None,
         upload_url=None,
         offset=0,
+        last_left=False,
+        handed_at=None,
     )
 
 
@@ -225,21 +273,21 @@ def told(record: Record, now: datetime, publication: Publication) -> Record:
 
 
 def unknown(record: Record, now: datetime) -> Record:
-    """Return the record of a post of which nobody can say whether it exists."""
-    return evolve(record, stage=Stage.UNKNOWN, updated_at=now)
+    """Return the record of a post of which nobody can say whether it exists; TikTok may, where it has named it."""
+    return evolve(record, stage=Stage.UNKNOWN, updated_at=now, upload_url=None, handed_at=now)
 
 
-def ended(record: Record, now: datetime) -> Record:
+def ended(record: Record, now: datetime, why: Refusal) -> Record:
     """Return the record of a wish that was given up before anything was published."""
-    return evolve(record, stage=Stage.ABANDONED, updated_at=now, upload_url=None)
+    return evolve(record, stage=Stage.ABANDONED, updated_at=now, upload_url=None, refusal=why)
 
 
 def settled(record: Record, now: datetime, *, posted: bool) -> Record:
     """Return the record after a person has said how an unknown outcome ended."""
     if posted:
-        known = Publication(publish_id=record.publish_id or "", status=PublishStatus.PUBLISH_COMPLETE)
-        return evolve(record, stage=Stage.COMPLETE, updated_at=now, last=known)
-    return ended(record, now)
+        word = PublishStatus.SEND_TO_USER_INBOX if record.wish.post.draft else PublishStatus.PUBLISH_COMPLETE
+        return told(record, now, Publication(publish_id=record.publish_id or "", status=word))
+    return ended(record, now, SAID_BY_A_PERSON)
 
 
 def upload_left(record: Record, now: datetime) -> float:

@@ -12,7 +12,17 @@ from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidInput, Problem
 
-__all__ = ["Progress", "Publication", "PublishStatus", "Step", "Ticket", "check_publish_id", "follow", "poll_pause"]
+__all__ = [
+    "NOT_POSTED",
+    "Progress",
+    "Publication",
+    "PublishStatus",
+    "Step",
+    "Ticket",
+    "check_publish_id",
+    "follow",
+    "poll_pause",
+]
 
 FIRST_WAIT: Final = 1.0
 WAIT_GROWTH: Final = 1.5
@@ -30,7 +40,14 @@ class PublishStatus(StrEnum):
     FAILED = "FAILED"
 
 
-FINAL: Final = (PublishStatus.SEND_TO_USER_INBOX, PublishStatus.PUBLISH_COMPLETE, PublishStatus.FAILED)
+NOT_POSTED: Final = "NOT_POSTED"
+"""Our own word for a post that was given up, or settled so by a person, before TikTok had published anything."""
+FINAL: Final = (
+    PublishStatus.SEND_TO_USER_INBOX,
+    PublishStatus.PUBLISH_COMPLETE,
+    PublishStatus.FAILED,
+    NOT_POSTED,
+)
 
 
 @frozen(kw_only=True)
@@ -52,7 +69,7 @@ class Publication:
 
     Attributes:
         publish_id: the post's id while it is being published.
-        status: one of `PublishStatus`, or a word that TikTok added later.
+        status: one of `PublishStatus`, a word that TikTok added later, or `NOT_POSTED` where nothing came of it.
         fail_reason: why it failed; empty otherwise.
         post_ids: ids of the public posts it became, as 64-bit numbers; private posts never get one, and a draft may
             become several.

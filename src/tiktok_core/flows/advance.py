@@ -6,13 +6,12 @@ Calling this twice, from two processes, is safe, and so is never calling it agai
 from collections.abc import Callable
 
 from tiktok_core.domain.journal import Record, Stage
-from tiktok_core.domain.publishing import follow, poll_pause
-from tiktok_core.errors import LeaseLost
+from tiktok_core.domain.publishing import follow
 from tiktok_core.flows.begin import after_lost_init, begin
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import publish_status
-from tiktok_core.flows.handover import hand_over
-from tiktok_core.flows.hold import LEASE_WAIT, Hold, Progressed, outcome_unknown, take
+from tiktok_core.flows.handover import hand_over, look_again
+from tiktok_core.flows.hold import Hold, Progressed, outcome_unknown, pause_until_told, take, theirs
 from tiktok_core.flows.learn import learn
 from tiktok_core.flows.upload import Film
 
@@ -45,11 +44,12 @@ async def advance(
     """
     hold = await take(context, record.name, owner)
     if hold is None:
-        current = await context.journal.load(record.name) or record
-        return Progressed(record=current, again_in=None if current.is_ended else LEASE_WAIT, is_ours=False)
+        return await theirs(context, record)
     record = hold.record
     if record.is_ended:
         return Progressed(record=record, again_in=None)
+    if record.stage is Stage.UNKNOWN and record.publish_id and record.plan:
+        return await look_again(context, hold)
     if record.stage is Stage.UNKNOWN:
         raise outcome_unknown(record, "an earlier run found no answer")
     if record.stage is Stage.PROCESSING:
@@ -64,10 +64,9 @@ async def advance(
 async def _poll(context: Context, hold: Hold) -> Progressed:
     record = hold.record
     publication = await publish_status(context, record.account, record.publish_id or "")
-    # An event may have told more while the question was under way.
+    # An event may have told more while the question was under way, or somebody else followed the post, if it took long.
     learned = await learn(context, record, lambda found: follow(found.last, publication))
     if learned is None:
-        raise LeaseLost(record.key)
-    record = learned
-    elapsed = (context.clock.now() - (record.handed_at or record.created_at)).total_seconds()
-    return Progressed(record=record, again_in=None if record.is_ended else poll_pause(elapsed))
+        return await theirs(context, record)
+    now = context.clock.now()
+    return Progressed(record=learned, again_in=None if learned.is_ended else pause_until_told(learned, now))

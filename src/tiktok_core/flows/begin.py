@@ -2,9 +2,13 @@
 
 The answer to the init decides what is known. Of a file nothing is posted without bytes, so a lost answer costs an init. A
 pull or photos publish by the init alone, so after a lost answer nobody knows, and a person has to say.
+
+A step sends one init. Whatever has to be waited for, a token, the quota, or the end of a rate limit, is waited for while
+none is under way: before it is written down that one leaves, or after it is written down that none was begun.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -12,14 +16,27 @@ from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.journal import MOST_LOST_INITS, Record, Stage, begun, ended, init_sent, not_begun, unknown
+from tiktok_core.domain.given_up import refusal_of
+from tiktok_core.domain.journal import (
+    MOST_INITS,
+    MOST_LOST_INITS,
+    Record,
+    Stage,
+    begun,
+    ended,
+    init_sent,
+    joined,
+    not_begun,
+    unknown,
+)
 from tiktok_core.domain.media import VideoFacts, media_problems
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, creator_problems
 from tiktok_core.domain.publishing import Ticket, poll_pause
-from tiktok_core.domain.retry import Operation
+from tiktok_core.domain.retry import Operation, Patience
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import (
+    AccessTokenInvalid,
     ApiError,
     ForeignUploadHost,
     Interrupted,
@@ -28,16 +45,15 @@ from tiktok_core.errors import (
     NotSent,
     RateLimited,
     ServerError,
-    SignInRequired,
     TikTokError,
     UnexpectedRedirect,
     UnexpectedResponse,
     refuse,
 )
-from tiktok_core.flows.access import authorized, pause_for_quota
-from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.access import authorized, pause_for_quota, refreshed, usable_tokens
+from tiktok_core.flows.exchange import Context, exchange, log
 from tiktok_core.flows.follow import PASSING
-from tiktok_core.flows.hold import AGAIN, Hold, Progressed, outcome_unknown, save
+from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, outcome_unknown, save, theirs
 from tiktok_core.flows.look import video_facts
 from tiktok_core.flows.upload import Film
 from tiktok_core.wire.http import Request
@@ -52,6 +68,8 @@ from tiktok_core.wire.publishing import (
 __all__ = ["after_lost_init", "begin"]
 
 PLAN_REFUSED: Final = ("chunk size is invalid", "chunk count is invalid")
+NOT_OF_THE_POST: Final = (*PASSING, AccessTokenInvalid)
+"""Refusals that say nothing of the post: it stays as it was planned."""
 
 
 async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) -> Progressed:
@@ -64,9 +82,9 @@ async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) ->
 
     Raises:
         SourceChanged: the file is out of reach; the post waits for it.
-        InvalidPost, PostingRefused, ScopeMissing, SignInRequired, ApiError: it may not be posted; nothing was.
+        InvalidPost, PostingRefused, ScopeMissing, ApiError: it may not be posted; nothing was.
         OutcomeUnknown: it may have been posted.
-        TransportError, RateLimited, ServerError: the creator could not be asked; it can be tried again.
+        TikTokError: the creator could not be asked, or the tokens are of no use; it can be tried again.
     """
     if (pause := await pause_for_quota(context, hold.record.account, Quota.INIT)) > 0:
         return Progressed(record=hold.record, again_in=pause)
@@ -80,10 +98,10 @@ async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) ->
                 context, hold.record.account, ask, read_creator_info, quota=Quota.CREATOR_INFO
             )
             refuse(InvalidPost, (*creator_problems(post, creator), *media_problems(facts, creator)))
-    except PASSING:
+    except NOT_OF_THE_POST:
         raise
-    except TikTokError:
-        await save(context, hold, ended(hold.record, context.clock.now()))
+    except (ApiError, InvalidPost) as error:
+        await save(context, hold, ended(hold.record, context.clock.now(), refusal_of(error)))
         raise
     return await _init(context, hold)
 
@@ -95,48 +113,72 @@ async def after_lost_init(context: Context, hold: Hold) -> Progressed:
         OutcomeUnknown: it may have been posted.
         UnexpectedResponse: several inits of a file went without an answer; nothing was posted.
     """
-    if hold.record.wish.is_pulled:
-        record = await save(context, hold, unknown(hold.record, context.clock.now()))
+    record = hold.record
+    if record.wish.is_pulled:
+        record = await save(context, hold, unknown(record, context.clock.now()))
         raise outcome_unknown(record, "whoever sent it ended before an answer came")
-    if hold.record.inits >= MOST_LOST_INITS:
-        await save(context, hold, ended(hold.record, context.clock.now()))
-        raise UnexpectedResponse("init", f"{hold.record.inits} of them went without an answer; nothing was posted")
-    if (pause := await pause_for_quota(context, hold.record.account, Quota.INIT)) > 0:
-        return Progressed(record=hold.record, again_in=pause)
+    if _had_enough(record):
+        error = UnexpectedResponse("init", f"{record.lost_inits} of them went without an answer; nothing was posted")
+        await save(context, hold, ended(record, context.clock.now(), refusal_of(error)))
+        raise error
+    if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
+        return Progressed(record=record, again_in=pause)
     return await _init(context, hold)
 
 
 async def _init(context: Context, hold: Hold) -> Progressed:
+    tokens = await usable_tokens(context, hold.record.account)
+    try:
+        return await context.protect(_sent_and_saved(context, hold, tokens.access_token))
+    except AccessTokenInvalid:
+        # It proves that nothing was begun, so even what publishes by itself may be asked for again.
+        tokens = await refreshed(context, hold.record.account, tokens)
+    return await context.protect(_sent_and_saved(context, hold, tokens.access_token))
+
+
+async def _sent_and_saved(context: Context, hold: Hold, token: Secret) -> Progressed:
+    """Send one init between two records: a cancelled caller loses neither a post that exists nor that none was begun."""
+    if not await keep(context, hold, timedelta(seconds=context.patience.deadline)):
+        return await theirs(context, hold.record)
     plan = hold.record.plan or hold.record.wish.plan
     record = await save(context, hold, init_sent(hold.record, context.clock.now(), plan))
     hold = evolve(hold, record=record)
+    operation = Operation.INIT_PULL if record.wish.is_pulled else Operation.INIT_UPLOAD
+    read = partial(read_ticket, endpoints=context.endpoints, uploads=not record.wish.is_pulled)
+    once = evolve(context, patience=Patience(retries=0, deadline=context.patience.deadline))
     try:
-        # The answer and its record belong together: a cancelled caller must not lose a post that exists.
-        record = await context.protect(_sent_and_saved(context, hold))
+        ticket = await exchange(once, _request(context, record, token), read, operation, account=record.account)
+    except (NotSent, RateLimited) as error:
+        record = await save(context, hold, not_begun(record, context.clock.now()))
+        wait = error.retry_after if isinstance(error, RateLimited) else 0.0
+        return Progressed(record=record, again_in=max(AGAIN, wait), trouble=error)
     except (Interrupted, ServerError, UnexpectedResponse) as error:
         return await _without_answer(context, hold, error)
-    except (NotSent, RateLimited, SignInRequired):
-        await save(context, hold, not_begun(record, context.clock.now()))
-        raise
     except ApiError as error:
         return await _refused(context, hold, error)
+    return await _answered(context, hold, ticket)
+
+
+async def _answered(context: Context, hold: Hold, ticket: Ticket) -> Progressed:
+    record = begun(hold.record, context.clock.now(), ticket)
+    try:
+        await save(context, hold, record)
+    except LeaseLost as error:
+        error.__dict__["publish_id"] = ticket.publish_id
+        if record.wish.is_pulled:
+            # It is being published, whoever holds the lease: that must be known.
+            await _keep_both(context, record)
+        raise
     return Progressed(record=record, again_in=poll_pause(0) if record.stage is Stage.PROCESSING else 0.0)
 
 
-async def _sent_and_saved(context: Context, hold: Hold) -> Record:
-    record = hold.record
-    operation = Operation.INIT_PULL if record.wish.is_pulled else Operation.INIT_UPLOAD
-    read = partial(read_ticket, endpoints=context.endpoints, uploads=not record.wish.is_pulled)
-    request = partial(_request, context, record)
-    ticket: Ticket = await authorized(context, record.account, request, read, operation=operation)
-    record = begun(record, context.clock.now(), ticket)
-    try:
-        return await save(context, hold, record)
-    except LeaseLost:
-        if record.wish.is_pulled:
-            # It is being published, whoever holds the lease: that must be known.
-            await context.journal.save(record, fence=None)
-        raise
+async def _keep_both(context: Context, record: Record) -> None:
+    stored = await context.journal.load(record.name) or record
+    kept = joined(stored, record)
+    if kept.publish_id != record.publish_id:
+        said = "Post %s was begun under the key %s, which stands for another by now: look at the account"
+        log.warning(said, record.publish_id, record.key)
+    await context.journal.save(kept, fence=None)
 
 
 def _request(context: Context, record: Record, token: Secret) -> Request:
@@ -152,26 +194,31 @@ async def _without_answer(context: Context, hold: Hold, error: TikTokError) -> P
     now = context.clock.now()
     if isinstance(error, (ForeignUploadHost, UnexpectedRedirect)):
         # Something answered, and it was no post that could be uploaded to, or none at all.
-        await save(context, hold, ended(hold.record, now))
+        await save(context, hold, ended(hold.record, now, refusal_of(error)))
         raise error
     if hold.record.wish.is_pulled:
         record = await save(context, hold, unknown(hold.record, now))
         raise outcome_unknown(record, str(error).rstrip(".")) from error
-    if hold.record.inits >= MOST_LOST_INITS:
-        await save(context, hold, ended(hold.record, now))
+    if _had_enough(hold.record):
+        await save(context, hold, ended(hold.record, now, refusal_of(error)))
         raise error
     return Progressed(record=hold.record, again_in=AGAIN, trouble=error)
+
+
+def _had_enough(record: Record) -> bool:
+    return record.lost_inits >= MOST_LOST_INITS or record.inits >= MOST_INITS
 
 
 async def _refused(context: Context, hold: Hold, error: ApiError) -> Progressed:
     record, now = hold.record, context.clock.now()
     plan = _next_plan(record) if any(word in error.message for word in PLAN_REFUSED) else None
-    if plan is None:
-        await save(context, hold, ended(record, now))
-        raise error
-    # Nothing was created, so another cut may be tried.
-    record = await save(context, hold, not_begun(record, now, plan))
-    return Progressed(record=record, again_in=0.0, trouble=error)
+    if plan is not None:
+        # Nothing was created, so another cut may be tried.
+        record = await save(context, hold, not_begun(record, now, plan))
+        return Progressed(record=record, again_in=0.0, trouble=error)
+    is_of_the_post = not isinstance(error, NOT_OF_THE_POST)
+    await save(context, hold, ended(record, now, refusal_of(error)) if is_of_the_post else not_begun(record, now))
+    raise error
 
 
 def _next_plan(record: Record) -> ChunkPlan | None:

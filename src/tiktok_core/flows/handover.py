@@ -7,31 +7,34 @@ from typing import Final
 
 from attrs import evolve
 
+from tiktok_core.domain.given_up import refusal_of
 from tiktok_core.domain.journal import (
     MOST_INITS,
     Record,
     Stage,
+    anew,
     ended,
+    leaving,
     moved,
     next_chunk,
-    not_begun,
     proved_offset,
     told,
     unknown,
     upload_left,
 )
 from tiktok_core.domain.publishing import Publication, poll_pause
-from tiktok_core.errors import TikTokError, UploadExpired
+from tiktok_core.errors import LeaseLost, SourceChanged, TikTokError, UploadExpired
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import PASSING, publish_status
-from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, outcome_unknown, save
+from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save, theirs
 from tiktok_core.flows.upload import Doubt, Film, send_next
 
-__all__ = ["hand_over"]
+__all__ = ["hand_over", "look_again"]
 
 SLOWEST: Final = 100_000
 """Bytes a second: a chunk that goes slower may outlive its lease, and what another holder sends then is refused by TikTok
 or by the fence."""
+HOUR_IS_OVER: Final = "its upload URL has lived for an hour"
 FOR_WANT_OF_BYTES: Final = ("", "internal")
 """Reasons that TikTok may give for a post whose upload URL died."""
 
@@ -61,23 +64,38 @@ async def hand_over(
         LeaseLost: somebody else has taken the post over.
     """
     record = hold.record
-    if upload_left(record, context.clock.now()) <= 0:
-        return await _expired(context, hold, UploadExpired(record.publish_id, "its upload URL has lived for an hour"))
-    if not is_certain:
-        progressed = await _ask(context, hold, None)
-        record = progressed.record
-        if record.stage is not Stage.UPLOADING:
-            return progressed
-        hold = evolve(hold, record=record)
-    first, last = next_chunk(record)
-    await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST))
     try:
-        result = await send_next(context, record, film(record), partial(on_sent, record))
+        if upload_left(record, context.clock.now()) <= 0:
+            return await _expired(context, hold, UploadExpired(record.publish_id, HOUR_IS_OVER))
+        progressed = Progressed(record=record, again_in=0.0) if is_certain else await _ask(context, hold, None)
+    except LeaseLost:
+        # Somebody took over while TikTok was asked; nothing was done here.
+        return await theirs(context, record)
+    record = progressed.record
+    if record.stage is not Stage.UPLOADING:
+        return progressed
+    hold = evolve(hold, record=record)
+    first, last = next_chunk(record)
+    source = film(record)
+    if not await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST)):
+        return await theirs(context, record)
+    hold = evolve(hold, record=await save(context, hold, leaving(record, context.clock.now())))
+    try:
+        result = await send_next(context, record, source, partial(on_sent, record))
     except UploadExpired as error:
-        return await _expired(context, hold, error)
+        # This chunk was refused: what can be there is what could be before.
+        return await _expired(context, evolve(hold, record=await save(context, hold, record)), error)
+    except SourceChanged:
+        # Its last byte did not leave.
+        await save(context, hold, record)
+        raise
     if isinstance(result, Doubt):
+        if not result.may_have_come:
+            hold = evolve(hold, record=await save(context, hold, record))
+        if upload_left(record, context.clock.now()) <= 0:
+            return await _expired(context, hold, UploadExpired(record.publish_id, HOUR_IS_OVER))
         return await _ask(context, hold, result)
-    record = await save(context, hold, moved(record, context.clock.now(), result))
+    record = await save(context, hold, moved(hold.record, context.clock.now(), result))
     return Progressed(record=record, again_in=poll_pause(0) if record.stage is Stage.PROCESSING else 0.0)
 
 
@@ -94,6 +112,9 @@ async def _ask(context: Context, hold: Hold, doubt: Doubt | None) -> Progressed:
         if publication.is_final:
             return await _ended(context, hold, publication)
         counted = publication.uploaded_bytes
+        if refused and record.last_left and said is not None and said + 1 >= _size(record) > (counted or 0):
+            # The upload host has it all, and the status does not know yet: to send it again is no use.
+            return await _unknown(context, hold)
         if counted is not None and not (refused and counted == record.offset):
             # By its name a count, so no border has to decide what it means.
             return await _at(context, hold, min(counted, _size(record)), trouble)
@@ -118,8 +139,20 @@ async def _ended(context: Context, hold: Hold, publication: Publication) -> Prog
     return Progressed(record=record, again_in=None)
 
 
+async def look_again(context: Context, hold: Hold) -> Progressed:
+    """Ask TikTok once more about a post that may have become complete just before its upload URL died."""
+    try:
+        return await _expired(context, hold, UploadExpired(hold.record.publish_id, "its upload URL has died"))
+    except LeaseLost:
+        return await theirs(context, hold.record)
+
+
 async def _expired(context: Context, hold: Hold, error: UploadExpired) -> Progressed:
-    """Go on with a fresh init, but only where the post cannot be complete: otherwise that would be a second one."""
+    """Go on with a fresh init, but only where the post cannot be complete: otherwise that would be a second one.
+
+    Once the last byte may be there, a count that is short proves nothing, for it may be late: TikTok has to say that it
+    gave the post up for want of bytes. Until then it is unknown, and asked about.
+    """
     record = hold.record
     try:
         publication = await publish_status(context, record.account, record.publish_id or "")
@@ -131,16 +164,25 @@ async def _expired(context: Context, hold: Hold, error: UploadExpired) -> Progre
     is_lost = publication.is_failed and publication.fail_reason in FOR_WANT_OF_BYTES and is_short
     if publication.is_final and not is_lost:
         return await _ended(context, hold, publication)
-    if not is_short:
-        if counted is not None:
-            return await _at(context, hold, _size(record), None)
-        # The last chunk may have been sent, and TikTok does not say whether it came.
-        record = await save(context, hold, unknown(record, context.clock.now()))
-        raise outcome_unknown(record, "its upload URL died while the last chunk was in doubt") from error
-    if record.inits >= MOST_INITS:
-        await save(context, hold, ended(record, context.clock.now()))
+    if counted is not None and not is_short:
+        return await _at(context, hold, _size(record), None)
+    if is_lost or (is_short and not record.last_left):
+        return await _anew(context, hold, error)
+    return await _unknown(context, hold)
+
+
+async def _unknown(context: Context, hold: Hold) -> Progressed:
+    record, now = hold.record, context.clock.now()
+    if record.stage is not Stage.UNKNOWN:
+        record = await save(context, hold, unknown(record, now))
+    return Progressed(record=record, again_in=pause_until_told(record, now))
+
+
+async def _anew(context: Context, hold: Hold, error: UploadExpired) -> Progressed:
+    if hold.record.inits >= MOST_INITS:
+        await save(context, hold, ended(hold.record, context.clock.now(), refusal_of(error)))
         raise error
-    record = await save(context, hold, not_begun(record, context.clock.now()))
+    record = await save(context, hold, anew(hold.record, context.clock.now()))
     return Progressed(record=record, again_in=0.0, trouble=error)
 
 

@@ -1,17 +1,31 @@
 """Holding a post: its record, and the lease under which it is written. Every step begins and ends here."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import frozen
 
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
-from tiktok_core.errors import LeaseLost, OutcomeUnknown, StoreError, TikTokError
+from tiktok_core.domain.publishing import poll_pause
+from tiktok_core.errors import OutcomeUnknown, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.ports import LONGEST_LEASE
 
-__all__ = ["AGAIN", "LEASE", "LEASE_WAIT", "Hold", "Progressed", "keep", "let_go", "outcome_unknown", "save", "take"]
+__all__ = [
+    "AGAIN",
+    "LEASE",
+    "LEASE_WAIT",
+    "Hold",
+    "Progressed",
+    "keep",
+    "let_go",
+    "outcome_unknown",
+    "pause_until_told",
+    "save",
+    "take",
+    "theirs",
+]
 
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 1.0
@@ -68,16 +82,17 @@ async def take(context: Context, name: str, owner: str) -> Hold | None:
     return Hold(record, owner, fence)
 
 
-async def keep(context: Context, hold: Hold, longer: timedelta) -> None:
-    """Make the lease last `longer` than usual, for a step that takes its time.
-
-    Raises:
-        LeaseLost: somebody else has taken it.
-    """
+async def keep(context: Context, hold: Hold, longer: timedelta) -> bool:
+    """Make the lease last `longer` than usual, for an act that takes its time; False when somebody else has taken it."""
     now = context.clock.now()
     until = now + min(LEASE + longer, LONGEST_LEASE)
-    if await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) != hold.fence:
-        raise LeaseLost(hold.record.key)
+    return await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) == hold.fence
+
+
+async def theirs(context: Context, record: Record) -> Progressed:
+    """Return what there is to tell while somebody else goes on with the post: nothing was done here."""
+    current = await context.journal.load(record.name) or record
+    return Progressed(record=current, again_in=None if current.is_ended else LEASE_WAIT, is_ours=False)
 
 
 async def let_go(context: Context, name: str, owner: str) -> None:
@@ -97,6 +112,11 @@ async def save(context: Context, hold: Hold, record: Record) -> Record:
     if record != hold.record:
         await context.journal.save(record, fence=hold.fence)
     return record
+
+
+def pause_until_told(record: Record, now: datetime) -> float:
+    """Return the seconds until TikTok is asked again how a post is doing that it has, or may have."""
+    return poll_pause((now - (record.handed_at or record.created_at)).total_seconds())
 
 
 def outcome_unknown(record: Record, cause: str) -> OutcomeUnknown:

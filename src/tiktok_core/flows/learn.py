@@ -11,7 +11,7 @@ from tiktok_core.flows.exchange import Context
 
 __all__ = ["journaled", "learn"]
 
-OWN: Final = frozenset({Stage.UPLOADING, Stage.PROCESSING, Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED})
+OWN: Final = frozenset({Stage.UPLOADING, Stage.UNKNOWN, Stage.PROCESSING, Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED})
 """Stages in which a post has a publish id that is still its own."""
 
 

@@ -6,12 +6,15 @@ from typing import Final
 
 from attrs import define
 
+from tiktok_core.domain.given_up import NOT_WRITTEN_DOWN, refused_again
 from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.publishing import Progress, Publication, Step
-from tiktok_core.domain.retry import backoff
+from tiktok_core.domain.retry import Operation, backoff, pause_before_retry
 from tiktok_core.errors import (
     InvalidPost,
     LeaseLost,
+    NotSent,
+    OutcomeUnknown,
     Problem,
     RateLimited,
     SourceChanged,
@@ -22,7 +25,7 @@ from tiktok_core.errors import (
 from tiktok_core.flows.advance import advance
 from tiktok_core.flows.exchange import Context
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
-from tiktok_core.flows.hold import Progressed, let_go
+from tiktok_core.flows.hold import LEASE, Progressed, let_go, outcome_unknown
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.flows.wish import open_film
@@ -60,6 +63,7 @@ class Run:
     _doubts: int = 0
     _misses: int = 0
     _followed: Watch | None = None
+    _troubled: Watch | None = None
     _opened: Film | None = None
     _has_slot: bool = False
 
@@ -78,15 +82,22 @@ class Run:
                 await self._take_slot()
                 pause = await self._next()
                 if pause is None:
-                    return finished(self.record.shown)
+                    return finished(_not_refused(self.record).shown)
                 if self.record.stage is Stage.PROCESSING and not until_final:
                     return self.record.shown
                 self._check_patience(pause)
                 if not self._is_uploading or pause > LONGEST_IN_SLOT:
                     self._leave_slot()
-                await self.context.clock.sleep(pause)
-                if self._followed is not None:
-                    self._followed.slept(pause)
+                await self._sleep(pause)
+
+    async def _sleep(self, pause: float) -> None:
+        if pause > LEASE.total_seconds():
+            # It would have run out: nobody acts by a lease that he slept over.
+            await let_go(self.context, self.record.name, self._owner)
+        await self.context.clock.sleep(pause)
+        for watch in (self._followed, self._troubled):
+            if watch is not None:
+                watch.slept(pause)
 
     async def one_step(self) -> Step:
         """Take one step.
@@ -96,6 +107,7 @@ class Run:
         """
         async with self._owning():
             progressed = await self._step()
+            _not_refused(progressed.record)
         return Step(publication=progressed.record.shown, again_in=progressed.again_in)
 
     @asynccontextmanager
@@ -149,6 +161,8 @@ class Run:
         self._tell_status(before)
         pause = progressed.again_in
         if progressed.trouble is None or pause is None:
+            if self._doubts:
+                self.context.budgets.earn(self.record.account, repeated=self._doubts)
             self._doubts = 0
             return pause
         return max(pause, self._doubted(progressed.trouble, is_further=self.record.offset > before.offset))
@@ -167,10 +181,28 @@ class Run:
 
     def _doubted(self, trouble: TikTokError, *, is_further: bool) -> float:
         self._doubts = 1 if is_further else self._doubts + 1
-        is_far = isinstance(trouble, RateLimited) and trouble.retry_after > self.context.patience.deadline
-        if is_far or self._doubts >= DOUBTS:
+        if self._doubts == 1 or self._troubled is None:
+            self._troubled = Watch(self.context.clock)
+        began_nothing = self.record.stage is Stage.PLANNED and isinstance(trouble, (NotSent, RateLimited))
+        pause = self._pause_before_init(trouble) if began_nothing else self._pause_in_doubt(trouble)
+        if pause is None or not self.context.budgets.spend(self.record.account):
             raise trouble
-        return self._pause_after(trouble, self._doubts)
+        return pause
+
+    def _pause_before_init(self, trouble: TikTokError) -> float | None:
+        patience, watch = self.context.patience, self._troubled or Watch(self.context.clock)
+        return pause_before_retry(
+            Operation.INIT_PULL if self.record.wish.is_pulled else Operation.INIT_UPLOAD,
+            trouble,
+            tried=self._doubts,
+            spent=watch.look(most=patience.deadline),
+            patience=patience,
+            jitter=self.context.jitter(),
+        )
+
+    def _pause_in_doubt(self, trouble: TikTokError) -> float | None:
+        is_far = isinstance(trouble, RateLimited) and trouble.retry_after > self.context.patience.deadline
+        return None if is_far or self._doubts >= DOUBTS else self._pause_after(trouble, self._doubts)
 
     def _missed(self, error: TikTokError) -> float:
         self._misses += 1
@@ -183,13 +215,15 @@ class Run:
         return max(pause, trouble.retry_after) if isinstance(trouble, RateLimited) else pause
 
     def _check_patience(self, pause: float) -> None:
-        if self.record.stage is not Stage.PROCESSING and self._is_ours:
+        if self.record.stage in UPLOADS and self._is_ours:
             return
         self._followed = self._followed or Watch(self.context.clock)
         if self._followed.look(most=self.context.patience.deadline) + pause > self.context.follow_for:
             raise self._still()
 
-    def _still(self, trouble: TikTokError | None = None) -> StillProcessing:
+    def _still(self, trouble: TikTokError | None = None) -> StillProcessing | OutcomeUnknown:
+        if self.record.stage is Stage.UNKNOWN:
+            return outcome_unknown(self.record, "its upload ended while its last bytes were in doubt")
         return still(self.record.shown, self._followed.seconds if self._followed else 0.0, trouble)
 
     # --- The file, and whoever watches -------------------------------------------------------------------------------
@@ -217,6 +251,13 @@ class Run:
             status=status,
             plan=record.plan,
         )
+
+
+def _not_refused(record: Record) -> Record:
+    """Return the record, unless its post was given up: whoever asks is told the same as whoever met the refusal."""
+    if record.stage is Stage.ABANDONED:
+        raise refused_again(record.refusal or NOT_WRITTEN_DOWN, record.publish_id)
+    return record
 
 
 def _found_again(context: Context, record: Record) -> Film:

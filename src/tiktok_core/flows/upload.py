@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.journal import Record, next_chunk, upload_left
@@ -61,11 +61,13 @@ class Doubt:
         error: why.
         said: how much TikTok has, as far as it said: a count or the last offset.
         refused: whether TikTok refused to go on at our offset.
+        may_have_come: whether its last byte may have reached TikTok.
     """
 
     error: TikTokError
     said: int | None = None
     refused: bool = False
+    may_have_come: bool = True
 
 
 async def send_next(context: Context, record: Record, film: Film, on_sent: Callable[[int], None]) -> int | Doubt:
@@ -87,7 +89,8 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
         raise UploadError(record.publish_id, "its upload URL is no longer known")
     chunk = next_chunk(record)
     check_film(film, record)
-    request = chunk_request(record.upload_url, film.source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
+    source = _Guarded(film, record)
+    request = chunk_request(record.upload_url, source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
     # As slow as the line, but what outlives its upload URL comes to nothing.
     request = evolve(request, time_limit=upload_left(record, context.clock.now()))
     try:
@@ -95,13 +98,40 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
     except SourceChanged as error:
         raise evolve(error, publish_id=record.publish_id) from None
     except (Interrupted, NotSent) as error:
-        return Doubt(error)
+        return Doubt(error, may_have_come=source.gave_all and not isinstance(error, NotSent))
     result = _read(answer, record, chunk[1])
-    if result != film.source.size:
-        # Looked at again: bytes that changed while they were read must not be completed by another chunk. Where nothing
-        # is left to send it is too late for that, and to say that nothing was posted would be untrue.
+    if not source.gave_all:
+        # Looked at again: bytes that changed while they were read must not be completed by another chunk.
         check_film(film, record)
-    return result
+    return evolve(result, may_have_come=source.gave_all) if isinstance(result, Doubt) else result
+
+
+@define
+class _Guarded:
+    """The source of a film that looks at it once more before it gives the last byte away.
+
+    By then every byte was read: what changed meanwhile would be completed by that one. Afterwards it is too late, and to
+    say that nothing was posted would be untrue.
+    """
+
+    _film: Film
+    _record: Record
+    gave_all: bool = False
+
+    @property
+    def size(self) -> int:
+        return self._film.source.size
+
+    @property
+    def fingerprint(self) -> str:
+        return self._film.source.fingerprint
+
+    def read(self, start: int, length: int, /) -> bytes:
+        block = self._film.source.read(start, length)
+        if block and start + len(block) >= self.size:
+            check_film(self._film, self._record)
+            self.gave_all = True
+        return block
 
 
 def check_film(film: Film, record: Record) -> None:

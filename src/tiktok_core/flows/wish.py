@@ -19,11 +19,12 @@ from tiktok_core.domain.posts import (
     photo_problems,
     video_problems,
 )
-from tiktok_core.errors import InvalidInput, InvalidPost, Problem, SignInRequired, StoreError, refuse
+from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError, refuse
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.hold import LEASE, LEASE_WAIT, let_go
 from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at_video, look_at_video_url
 from tiktok_core.flows.upload import Film
+from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import HasPath, Source
 
 __all__ = ["enter", "known", "open_film", "photo_wish", "usually_cut", "video_wish"]
@@ -172,6 +173,7 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
     Raises:
         SignInRequired: nobody has signed in with this account.
         InvalidPost: the key stands for another post.
+        LeaseLost: somebody else keeps the key, and has entered nothing under it.
     """
     if await context.tokens.load(account) is None:
         raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
@@ -190,23 +192,28 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
 
 
 async def _entered(context: Context, fresh: Record) -> Record:
-    owner = context.entropy(16).hex()
-    while True:
+    owner, watch, deadline = context.entropy(16).hex(), Watch(context.clock), context.patience.deadline
+    while watch.look(most=deadline) <= deadline:
         now = context.clock.now()
         fence = await context.journal.try_lease(fresh.name, owner=owner, now=now, until=now + LEASE)
-        if fence is not None:
-            break
+        try:
+            # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
+            record = await context.journal.load(fresh.name)
+            if record is not None and record.stage is not Stage.ABANDONED:
+                return record
+            if fence is not None:
+                await context.journal.save(fresh, fence=fence)
+                await _warn(context, fresh)
+                return fresh
+        except LeaseLost:
+            log.debug("The lease was slept through: %s is looked at again", fresh.key)
+        finally:
+            await let_go(context, fresh.name, owner)
         await context.clock.sleep(LEASE_WAIT)
-    try:
-        # Somebody else may have entered the same key between our look and our lease.
-        record = await context.journal.load(fresh.name)
-        if record is None or record.stage is Stage.ABANDONED:
-            await context.journal.save(fresh, fence=fence)
-            await _warn(context, fresh)
-            return fresh
-        return record
-    finally:
-        await let_go(context, fresh.name, owner)
+        watch.slept(LEASE_WAIT)
+    error = LeaseLost(fresh.key)
+    error.__dict__["key"] = fresh.key
+    raise error
 
 
 async def _warn(context: Context, fresh: Record) -> None:

@@ -4,15 +4,16 @@ A store of any kind can keep the bytes as they are; protecting them is the store
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin
 
-from attrs import asdict, fields
+from attrs import asdict, evolve, fields
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.given_up import Refusal
+from tiktok_core.domain.journal import Record, Stage, Wish, leaving
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
@@ -23,7 +24,12 @@ __all__ = ["OtherVersion", "dump_record", "dump_tokens", "load_record", "load_to
 T = TypeVar("T")
 
 VERSION: Final = 1
-DAMAGE: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
+"""Of tokens."""
+RECORD_VERSION: Final = 2
+"""Of the journal's records; the first is read, too."""
+SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
+"""What a record of the first version does not have."""
+DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
 class OtherVersion(ValueError):
@@ -54,13 +60,13 @@ def load_tokens(record: bytes) -> Tokens:
     Raises:
         ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
     """
-    return _loaded(record, _tokens)
+    return _loaded(record, {VERSION: _tokens})
 
 
 def dump_record(record: Record) -> bytes:
     """Return a record of the journal as UTF-8 JSON. The result is a secret while it has an upload URL."""
     document = {
-        "version": VERSION,
+        "version": RECORD_VERSION,
         "key": record.key,
         "app": record.app,
         "account": record.account,
@@ -77,13 +83,17 @@ def dump_record(record: Record) -> bytes:
         "created_at": record.created_at.isoformat(),
         "updated_at": record.updated_at.isoformat(),
         "inits": record.inits,
+        "lost_inits": record.lost_inits,
         "init_at": _dump_time(record.init_at),
         "publish_id": record.publish_id,
+        "others": list(record.others),
         "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
         "plan": _dump_plan(record.plan),
         "offset": record.offset,
+        "last_left": record.last_left,
         "handed_at": _dump_time(record.handed_at),
         "last": asdict(record.last) if record.last else None,
+        "refusal": asdict(record.refusal) if record.refusal else None,
     }
     return json.dumps(document, sort_keys=True).encode()
 
@@ -94,18 +104,19 @@ def load_record(record: bytes) -> Record:
     Raises:
         ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
     """
-    return _loaded(record, _record)
+    return _loaded(record, {1: _first_record, RECORD_VERSION: _record})
 
 
-def _loaded(record: bytes, read: Callable[[dict[str, Any]], T]) -> T:
+def _loaded(record: bytes, readers: Mapping[int, Callable[[dict[str, Any]], T]]) -> T:
     try:
         document: dict[str, Any] = json.loads(record)
         version = document["version"]
     except DAMAGE as error:
         raise _damaged(error) from None
-    found = version if type(version) is int else "unknown"
-    if found != VERSION:
-        raise OtherVersion(f"record of version {found}, this release reads version {VERSION}")
+    read = readers.get(version) if type(version) is int else None
+    if read is None:
+        found = version if type(version) is int else "unknown"
+        raise OtherVersion(f"record of version {found}, this release reads version {max(readers)}")
     try:
         return read(document)
     except DAMAGE as error:
@@ -130,6 +141,15 @@ def _tokens(document: dict[str, Any]) -> Tokens:
     )
 
 
+def _first_record(document: dict[str, Any]) -> Record:
+    if document.keys() & SINCE_FIRST.keys():
+        raise ValueError("a field of a later version")
+    record = _record({**document, **SINCE_FIRST})
+    # Nobody wrote down which inits were answered, nor whether the last byte had left: the worse is taken for true.
+    record = evolve(record, lost_inits=record.inits if record.stage is Stage.INIT_SENT else 0)
+    return leaving(record, record.updated_at) if record.stage is Stage.UPLOADING else record
+
+
 def _record(document: dict[str, Any]) -> Record:
     upload_url = _value(document, "upload_url", str | None)
     return Record(
@@ -141,13 +161,17 @@ def _record(document: dict[str, Any]) -> Record:
         created_at=_time(document, "created_at"),
         updated_at=_time(document, "updated_at"),
         inits=_value(document, "inits", int),
+        lost_inits=_value(document, "lost_inits", int),
         init_at=_time_or_none(document, "init_at"),
         publish_id=_value(document, "publish_id", str | None),
+        others=tuple(_value(document, "others", tuple[str, ...])),
         upload_url=None if upload_url is None else Secret(upload_url),
         plan=_plan(document["plan"]),
         offset=_value(document, "offset", int),
+        last_left=_value(document, "last_left", bool),
         handed_at=_time_or_none(document, "handed_at"),
         last=None if document["last"] is None else _built(Publication, document["last"]),
+        refusal=None if document["refusal"] is None else _built(Refusal, document["refusal"]),
     )
 
 

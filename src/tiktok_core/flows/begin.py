@@ -50,11 +50,12 @@ from tiktok_core.errors import (
     UnexpectedResponse,
     refuse,
 )
-from tiktok_core.flows.access import authorized, pause_for_quota, refreshed, usable_tokens
+from tiktok_core.flows.access import authorized, pause_for_quota, usable_tokens
 from tiktok_core.flows.exchange import Context, exchange, log
 from tiktok_core.flows.follow import PASSING
 from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, outcome_unknown, save, theirs
 from tiktok_core.flows.look import video_facts
+from tiktok_core.flows.renew import refreshed
 from tiktok_core.flows.upload import Film
 from tiktok_core.wire.http import Request
 from tiktok_core.wire.publishing import (

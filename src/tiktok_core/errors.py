@@ -368,7 +368,8 @@ class PublishFailed(TikTokError):
 class OutcomeUnknown(TikTokError):
     """The request that publishes left, and its answer was lost: the post may or may not exist.
 
-    It is never repeated by itself, because TikTok has no way to tell a repetition from a second post.
+    It is never repeated by itself, because TikTok has no way to tell a repetition from a second post. A person looks at the
+    account and says what is there: `settle(key, posted=...)`, or `tiktok resume KEY --settle posted|not-posted`.
 
     Attributes:
         what: what was being asked.
@@ -382,9 +383,10 @@ class OutcomeUnknown(TikTokError):
 
     def __str__(self) -> str:
         at = self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+        how = f" Its key is {self.key}: settle it as posted or as not posted, as you see it there." if self.key else ""
         return (
             f"{self.what} was sent at {at} and its answer was lost ({self.cause}); "
-            "it may have been posted: look at the account before posting again."
+            f"it may have been posted: look at the account before posting again.{how}"
         )
 
 

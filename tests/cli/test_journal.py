@@ -77,13 +77,30 @@ def test_an_unknown_outcome_is_settled(cli: Any, sim: SimulatedTikTok, word: str
     sim.faults.add(parse_fault("photo_init=drop-after"))
     command = ("post", "photo", PHOTO, *SELF, "--key", "mine")
     for _ in range(2):
-        assert cli(*command).exit_code == 6
+        lost = cli(*command)
+        assert lost.exit_code == 6
+        assert "tiktok resume mine --settle posted" in lost.stderr
+        assert "--settle not-posted" in lost.stderr
     assert "outcome unknown" in cli("uploads").stdout
     assert cli("resume").exit_code == 6
     settled = cli("resume", "mine", "--settle", word, "--json")
     assert settled.exit_code == 0
+    assert json.loads(settled.stdout)["status"] == ("PUBLISH_COMPLETE" if word == "posted" else "NOT_POSTED")
+    assert cli("resume", "mine").exit_code == (0 if word == "posted" else 2)
     assert cli(*command).exit_code == 0
     assert sim.count("photo_init") == inits
+
+
+def test_a_refused_post_is_refused_again(cli: Any, sim: SimulatedTikTok) -> None:
+    """Going on with what TikTok refused exits as the refusal did, with its code, and posts nothing."""
+    sim.creator.private = False
+    assert cli("post", "photo", PHOTO, *SELF, "--key", "mine").exit_code == 4
+    again = cli("resume", "mine", "--json")
+    assert again.exit_code == 4
+    error = json.loads(again.stdout)["error"]
+    assert (error["type"], error["code"]) == ("PostingRefused", "unaudited_client_can_only_post_to_private_accounts")
+    assert error["log_id"]
+    assert not sim.posts
 
 
 def test_one_post_that_fails_does_not_hold_up_the_others(cli: Any, sim: SimulatedTikTok, film: Path) -> None:

@@ -1,20 +1,25 @@
 """Limits that a client keeps by itself: TikTok's quotas, a budget of repetitions, and what it tells of a full day."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tiktok_adapters.simulator import parse_fault
+from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
-from tiktok_core import PrivacyLevel, ServerError, StoreError
+from tiktok_core import PrivacyLevel, RateLimited, ServerError, StoreError, UploadError
 from tiktok_core.blocking import lift_pacer
 from tiktok_core.domain.retry import BUDGET, EARNED
-from tiktok_core.flows.pace import Budgets
+from tiktok_core.flows.pace import Budgets, Quiet
 from tiktok_core.ports import AsyncPacer
 
+HEAD = b"\0\0\0\x18ftypisom"
 VIDEO_URL = "https://media.example.com/clip.mp4"
 
 
@@ -53,6 +58,79 @@ def test_a_pacer_that_fails_costs_no_call(bench: Any, caplog: pytest.LogCaptureF
     account = with_pacer(bench.signed_in(), Broken())
     assert bench.run(account.creator_info()).privacy_level_options
     assert "disk is full" in caplog.text
+
+
+@pytest.mark.parametrize("quota", ["creator_info", "status"])
+def test_waiting_for_a_quota_is_told(bench: Any, quota: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Each quota is kept, TikTok is never asked once too often, and the log says for how long nothing is asked."""
+    account = bench.signed_in()
+    done = bench.run(account.post_video(VIDEO_URL, draft=True))
+    bench.clock.advance(60)
+    asked, limit = bench.sim.count(quota), {"creator_info": 20, "status": 30}[quota]
+    ask = account.creator_info if quota == "creator_info" else partial(account.publish_status, done.publish_id)
+    before = bench.clock.slept
+    for _ in range(limit):
+        bench.run(ask())
+    assert bench.clock.slept == before
+    bench.run(ask())
+    assert bench.sim.count(quota) == asked + limit + 1
+    assert 59 <= bench.clock.slept - before <= 61
+    (said,) = [record for record in caplog.records if "of these calls a minute" in record.getMessage()]
+    assert said.pause == pytest.approx(bench.clock.slept - before)
+
+
+@pytest.mark.parametrize("deadline", [5.0, 59.0, 61.0])
+def test_a_quota_is_not_waited_for_beyond_the_deadline(bench: Any, deadline: float) -> None:
+    """A call has one deadline for all its waits: where the quota's is longer, TikTok is asked, and its word counts."""
+    account = bench.signed_in().with_options(deadline=deadline, retries=0)
+    for _ in range(20):
+        bench.run(account.creator_info())
+    before = bench.clock.now()
+    if deadline > 60:
+        assert bench.run(account.creator_info()).privacy_level_options
+    else:
+        with pytest.raises(RateLimited):
+            bench.run(account.creator_info())
+    assert (bench.clock.now() - before).total_seconds() <= deadline
+    assert bench.clock.slept == (60.0 if deadline > 60 else 0.0)
+
+
+def test_a_refusal_by_the_minute_teaches_the_pacer(bench: Any) -> None:
+    """TikTok says that a quota is used up, whoever used it: until its time has come no call of it is made, nor counted."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("creator_info=code:rate_limit_exceeded"))
+    with pytest.raises(RateLimited):
+        bench.run(account.with_options(retries=0).creator_info())
+    bench.clock.advance(20)
+    before = bench.clock.slept
+    bench.run(account.creator_info())
+    assert bench.clock.slept - before == 40.0
+    assert bench.sim.count("creator_info") == 2
+    bench.run(account.creator_info())
+    assert bench.clock.slept - before == 40.0
+
+
+@given(st.floats(0, 86_400), st.floats(-86_400, 86_400))
+def test_quiet_lasts_a_minute_at_most(seconds: float, later: float) -> None:
+    """Whatever TikTok asks for, and whatever the clock does meanwhile."""
+    quiet, now = Quiet(), datetime(2026, 3, 1, tzinfo=UTC)
+    quiet.ask("a", now, seconds)
+    assert 0 <= quiet.pause("a", now + timedelta(seconds=later)) <= 60
+    assert quiet.pause("a", now) == pytest.approx(min(seconds, 60), abs=1e-5)
+    assert quiet.pause("b", now) == 0
+
+
+def test_chunks_in_doubt_are_paid_from_the_budget(bench: Any) -> None:
+    """An upload host that answers nothing is met with the first sending of each post once the budget is spent."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("putx9999=status:503"))
+    before, posts = len(bench.sim.log), 30
+    for number in range(posts):
+        bench.clock.advance(60)
+        with pytest.raises(UploadError):
+            bench.run(account.post_video(BytesSource(HEAD + bytes([number])), privacy_level=PrivacyLevel.SELF_ONLY))
+    # Any answer of TikTok's, be it of trouble, brings a tenth of a repetition.
+    assert bench.sim.count("put") <= posts + BUDGET + EARNED * (len(bench.sim.log) - before)
 
 
 def test_an_outage_is_not_met_with_a_multiple_of_the_calls(bench: Any) -> None:

@@ -64,7 +64,7 @@ STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (StillProcessing, 6),
 )
 """The first class that fits counts."""
-GOES_ON: Final = (StillProcessing, OutcomeUnknown, TransportError, UploadError)
+GOES_ON: Final = (StillProcessing, TransportError, UploadError)
 """Ends after which the journal has something to go on with."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
 
@@ -187,6 +187,8 @@ def _sentence(error: BaseException) -> str:
         return f"{error.format_message().rstrip('.')}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, OutcomeUnknown) and (key := error.key):
+        return f"{error} 'tiktok resume {key} --settle posted' says that it is there, '--settle not-posted' that it is not."
     if isinstance(error, GOES_ON) and (key := getattr(error, "key", None)):
         return f"{error} Its key is {key}; 'tiktok resume {key}' goes on with it."
     if _is_unexpected(error):

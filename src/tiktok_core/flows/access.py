@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from attrs import evolve
+
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh
 from tiktok_core.errors import AccessTokenInvalid, SignInRequired, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, exchange, log
 from tiktok_core.flows.renew import refreshed, stored
+from tiktok_core.flows.watch import Watch
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["authorized", "pause_for_quota", "usable_tokens"]
@@ -35,20 +38,36 @@ async def authorized(
     """
     tokens = await usable_tokens(context, account)
     if quota is not None:
-        while (pause := await pause_for_quota(context, account, quota)) > 0:
-            await context.clock.sleep(pause)
+        context = await _paced(context, account, quota)
     try:
-        return await exchange(context, build(tokens.access_token), read, operation, account=account)
+        return await exchange(context, build(tokens.access_token), read, operation, account=account, quota=quota)
     except AccessTokenInvalid:
         tokens = await refreshed(context, account, tokens)
-    return await exchange(context, build(tokens.access_token), read, operation, account=account)
+    return await exchange(context, build(tokens.access_token), read, operation, account=account, quota=quota)
+
+
+async def _paced(context: Context, account: str, quota: Quota) -> Context:
+    """Wait until the quota allows a call, and return the context with what is left of its deadline.
+
+    Where the deadline does not allow the wait, the call is made all the same, and TikTok says what it makes of it.
+    """
+    watch, deadline = Watch(context.clock), context.patience.deadline
+    while 0 < (pause := await pause_for_quota(context, account, quota)) <= deadline - watch.seconds:
+        await context.clock.sleep(pause)
+        watch.slept(pause)
+    if watch.seconds == 0:
+        return context
+    left = max(deadline - watch.seconds, min(context.timeout, deadline))
+    return evolve(context, patience=evolve(context.patience, deadline=left))
 
 
 async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
     """Return the seconds to wait before one more call, and say so; when none, the call counts as made."""
     name = f"{context.app.client_key}\n{account}\n{quota.name}"
     try:
-        pause = await context.pacer.pause(name, limit=quota.value, now=context.clock.now())
+        # A quota that TikTok says is used up, whoever used it, is not asked for.
+        pause = context.quiet.pause(f"{account}\n{quota.name}", context.clock.now())
+        pause = pause or await context.pacer.pause(name, limit=quota.value, now=context.clock.now())
     except StoreError as error:
         # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.
         log.warning("The quota is not kept: %s", error)

@@ -148,7 +148,9 @@ async def _sent_and_saved(context: Context, hold: Hold, token: Secret) -> Progre
     read = partial(read_ticket, endpoints=context.endpoints, uploads=not record.wish.is_pulled)
     once = evolve(context, patience=Patience(retries=0, deadline=context.patience.deadline))
     try:
-        ticket = await exchange(once, _request(context, record, token), read, operation, account=record.account)
+        ticket = await exchange(
+            once, _request(context, record, token), read, operation, account=record.account, quota=Quota.INIT
+        )
     except (NotSent, RateLimited) as error:
         record = await save(context, hold, not_begun(record, context.clock.now()))
         wait = error.retry_after if isinstance(error, RateLimited) else 0.0

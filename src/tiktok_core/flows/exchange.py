@@ -7,10 +7,11 @@ from typing import Final, TypeVar
 from attrs import evolve, field, frozen
 
 from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
 from tiktok_core.domain.tokens import Unsaved
-from tiktok_core.errors import TikTokError
-from tiktok_core.flows.pace import Budgets
+from tiktok_core.errors import RateLimited, TikTokError
+from tiktok_core.flows.pace import Budgets, Quiet
 from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import (
     AsyncClock,
@@ -59,6 +60,7 @@ class Context:
         patience: how long to try a call.
         pacer: keeps to TikTok's quotas.
         budgets: how many repetitions each account has left.
+        quiet: until when TikTok has asked for no more calls.
         slots: bounds how many uploads run at once; None lets all of them.
         probe: looks into videos; None where nobody does.
         follow_for: seconds to follow a post before saying that it is still processing.
@@ -78,6 +80,7 @@ class Context:
     pacer: AsyncPacer = field(repr=False)
     unsaved: set[Unsaved] = field(factory=set, repr=False)
     budgets: Budgets = field(factory=Budgets, repr=False)
+    quiet: Quiet = field(factory=Quiet, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
     probe: AsyncProbe | None = field(default=None, repr=False)
     open_destination: OpenDestination | None = field(default=None, repr=False)
@@ -95,10 +98,12 @@ async def exchange(
     operation: Operation,
     *,
     account: str = "",
+    quota: Quota | None = None,
 ) -> T:
     """Send a request and return what `read` makes of the answer; repeat it where that can do no harm.
 
-    Repetitions are paid from the budget of `account`: once it is spent, the first error is the last.
+    Repetitions are paid from the budget of `account`: once it is spent, the first error is the last. That `quota` is used
+    up is remembered for all its calls.
 
     Raises:
         TransportError: no answer.
@@ -117,6 +122,8 @@ async def exchange(
                 log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
             result = read(request, response)
         except TikTokError as error:
+            if quota is not None and isinstance(error, RateLimited):
+                context.quiet.ask(f"{account}\n{quota.name}", context.clock.now(), error.retry_after)
             spent = watch.look(most=limit or deadline)
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, patience=context.patience, jitter=context.jitter()

@@ -5,14 +5,14 @@ What belongs here: what one client remembers of its own calls. A pacer that seve
 
 from collections import deque
 from collections.abc import MutableMapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from tiktok_core.domain.pacing import pause_for
+from tiktok_core.domain.pacing import MINUTE, pause_for
 from tiktok_core.domain.retry import BUDGET, earned
 
-__all__ = ["Budgets", "OwnPacer"]
+__all__ = ["Budgets", "OwnPacer", "Quiet"]
 
 
 @frozen
@@ -35,6 +35,25 @@ class OwnPacer:
     async def close(self) -> None:
         """Forget everything."""
         self._calls.clear()
+
+
+@frozen
+class Quiet:
+    """Until when TikTok has asked for quiet, whatever our own count says: others may use up the same quota.
+
+    A minute at most, for that is how TikTok counts; what is told beyond it is told again by the next call.
+    """
+
+    _until: MutableMapping[str, datetime] = field(factory=dict, repr=False)
+
+    def ask(self, name: str, now: datetime, seconds: float) -> None:
+        """Note that no call shall be made under this name for so long."""
+        self._until[name] = now + min(timedelta(seconds=seconds), MINUTE)
+
+    def pause(self, name: str, now: datetime) -> float:
+        """Return the seconds to wait; none where the clock has gone back since."""
+        left = self._until.get(name, now) - now
+        return left.total_seconds() if timedelta(0) < left <= MINUTE else 0.0
 
 
 @frozen

@@ -79,6 +79,21 @@ def test_row_09_ranges_that_never_fit_are_told(bench: Any, said: int | None) -> 
     kept(bench)
 
 
+def test_row_09_a_host_that_forgets_is_not_fed_for_ever(bench: Any) -> None:
+    """Each chunk is acknowledged and lost again: what comes back is no progress, so the loop is bounded."""
+
+    def forgets(request: Request, _handle: Handle) -> Response:
+        first = next(value for name, value in request.headers.items() if name.lower() == "content-range")
+        return Response(206 if first.startswith("bytes 0-") else 416)
+
+    bench.sim.says("put", forgets, times=9_999)
+    end = bench.outcome(lambda _: bench.post_film())
+    assert type(end) is UploadError
+    assert bench.way.sent.count("put") == 12
+    assert bench.clock.slept < 60
+    kept(bench)
+
+
 def kept(bench: Any) -> None:
     """Assert that the journal keeps the post, and that it can be gone on with once TikTok makes sense."""
     (record,) = bench.journal.records()

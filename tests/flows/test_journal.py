@@ -1,6 +1,7 @@
 """The journal: one post for one key, whatever ends half-way, and whoever goes on."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -237,6 +238,29 @@ def test_the_next_cut_is_tried_when_tiktok_refuses_one_and_is_remembered(bench: 
     assert len(refused) == 1
     chosen = bench.run(bench.tiktok.check_video(big, VideoPost(privacy_level="SELF_ONLY"), chunk_size=6_000_000))
     assert chosen.plan.chunk_size == 6_000_000
+
+
+@pytest.mark.parametrize("said", ["The chunk size is invalid", "The total chunk count is invalid"])
+def test_the_cuts_that_are_tried_are_bounded(bench: Any, said: str) -> None:
+    """Where TikTok takes none, each legal cut was tried once, and its last refusal is told; nothing counts as begun."""
+    account = bench.signed_in()
+    tried: list[int] = []
+    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
+    original = inner._port._handle
+
+    def picky(request: Request) -> Response:
+        if "video/init" not in request.url:
+            response: Response = original(request)
+            return response
+        tried.append(json.loads(bytes(request.body))["source_info"]["chunk_size"])
+        error = {"code": "invalid_params", "message": said, "log_id": "L"}
+        return Response(400, {}, json.dumps({"data": {}, "error": error}).encode())
+
+    inner._port._handle = picky
+    with pytest.raises(ApiError, match=said):
+        bench.run(account.post_video(BytesSource(b"\0\0\0\x18ftyp" + bytes(70_000_001)), draft=True))
+    assert tried == [10_000_000, 32_000_000, 5_242_880, 35_000_004]
+    assert bench.journal.records()[0].inits == 1
 
 
 def test_a_chosen_chunk_size_is_not_replaced(bench: Any) -> None:

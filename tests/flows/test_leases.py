@@ -216,6 +216,24 @@ def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: fl
     assert len(bench.sim.posts) == 1
 
 
+def test_a_chunk_on_its_way_is_not_taken_over(bench: Any) -> None:
+    """A chunk may take as long as its bytes would on a slow line: meanwhile nobody else goes on with the post."""
+    account, steps = bench.signed_in(), []
+    film = BytesSource(b"\0\0\0\x18ftyp" + bytes(5_300_000))
+
+    def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
+        bench.clock.advance(50)
+        steps.append(other(bench).advance("wish", film))
+        return handle(request)
+
+    sent = scripted(bench, "/video/", lambda request, handle: handle(request))
+    scripted(bench, "upload", slow)
+    assert bench.run(account.post_video(film, draft=True, key="wish")).is_final
+    assert [step.again_in for step in steps] == [1.0]
+    assert bench.sim.count("put") == 1
+    assert sent == []
+
+
 def _settled_and_posted(account: Any, wish: str) -> None:
     account.settle("wish", posted=False)
     WISHES[wish](account)

@@ -1,5 +1,7 @@
 """Limits that a client keeps by itself: TikTok's quotas, a budget of repetitions, and what it tells of a full day."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from tiktok_core.blocking import lift_pacer
 from tiktok_core.domain.retry import BUDGET, EARNED
 from tiktok_core.flows.pace import Budgets, Quiet
 from tiktok_core.ports import AsyncPacer
+from tiktok_core.version import __version__
 
 HEAD = b"\0\0\0\x18ftypisom"
 VIDEO_URL = "https://media.example.com/clip.mp4"
@@ -191,3 +194,53 @@ def test_more_posts_than_a_creator_is_given_are_told_of(bench: Any, caplog: pyte
     bench.clock.advance(timedelta(days=1).total_seconds())
     bench.run(account.post_video(VIDEO_URL, privacy_level=PrivacyLevel.SELF_ONLY))
     assert "of 24 hours" not in caplog.text
+
+
+# --- What a call may take ----------------------------------------------------------------------------------------------
+
+
+def sent_by(bench: Any) -> list[Any]:
+    """Return the requests that leave from now on."""
+    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport._port
+    handle, sent = bench.sim.handle, []
+    transport._handle = lambda request: (sent.append(request), handle(request))[1]
+    return sent
+
+
+def test_options_reach_every_request_of_a_call(bench: Any) -> None:
+    """Each wait and the whole of each request are bounded as chosen; a chunk may take as long as its line does."""
+    account = bench.signed_in().with_options(timeout=3.5, deadline=17.0)
+    sent = sent_by(bench)
+    bench.run(account.post_video(BytesSource(HEAD + bytes(1_000)), privacy_level=PrivacyLevel.SELF_ONLY))
+    assert {request.timeout for request in sent} == {3.5}
+    limits = {request.method: request.time_limit for request in sent}
+    assert limits.pop("PUT") > 3_500
+    assert all(0 < limit <= 17.0 for limit in limits.values())
+
+
+def test_a_call_is_not_repeated_beyond_its_deadline(bench: Any) -> None:
+    """Its repetitions and their waits end in time, however many would be left."""
+    account = bench.signed_in().with_options(deadline=5.0, retries=99)
+    bench.sim.faults.add(parse_fault("user_infox99=status:503"))
+    before = bench.clock.now()
+    with pytest.raises(ServerError):
+        bench.run(account.user_info())
+    assert (bench.clock.now() - before).total_seconds() <= 5.0
+
+
+def test_every_request_says_who_asks(bench: Any) -> None:
+    """To the API and to the upload host alike: this library, in its version, and neither HTTP library."""
+    account, sent = bench.signed_in(), sent_by(bench)
+    bench.run(account.post_video(BytesSource(HEAD + bytes(1_000)), privacy_level=PrivacyLevel.SELF_ONLY))
+    assert {request.headers["User-Agent"] for request in sent} == {f"tiktok-open/{__version__}"}
+    assert {request.method for request in sent} == {"POST", "PUT"}
+
+
+def test_the_library_prints_nothing_by_itself() -> None:
+    """Whoever embeds it decides where its log goes: without that, not even a warning reaches the terminal."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import logging, tiktok_core.flows.exchange as e; e.log.warning('x')"],
+        capture_output=True,
+        check=True,
+    )
+    assert (said.stdout, said.stderr) == (b"", b"")

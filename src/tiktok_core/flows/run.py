@@ -61,6 +61,7 @@ class Run:
     _is_ours: bool = True
     _is_certain: bool = False
     _doubts: int = 0
+    _proved: int = 0
     _misses: int = 0
     _followed: Watch | None = None
     _troubled: Watch | None = None
@@ -160,12 +161,20 @@ class Run:
         self._is_certain = progressed.is_ours and progressed.trouble is None
         self._tell_status(before)
         pause = progressed.again_in
-        if progressed.trouble is None or pause is None:
-            if self._doubts:
-                self.context.budgets.earn(self.record.account, repeated=self._doubts)
+        is_another = self.record.stage is not Stage.UPLOADING or self.record.publish_id != before.publish_id
+        is_further = self._is_further(is_another=is_another)
+        if progressed.trouble is not None and pause is not None:
+            return max(pause, self._doubted(progressed.trouble, is_further=is_further))
+        if self._doubts and (is_further or is_another):
+            self.context.budgets.earn(self.record.account, repeated=self._doubts)
             self._doubts = 0
-            return pause
-        return max(pause, self._doubted(progressed.trouble, is_further=self.record.offset > before.offset))
+        return pause
+
+    def _is_further(self, *, is_another: bool) -> bool:
+        """Whether more of the upload is there than ever was: a chunk that is there once more brings it no further."""
+        known = 0 if is_another else self._proved
+        self._proved = max(known, self.record.offset)
+        return self._proved > known
 
     async def _step(self) -> Progressed:
         return await advance(

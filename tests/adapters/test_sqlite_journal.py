@@ -133,7 +133,7 @@ def _scribbled(path: Path) -> None:
 
 
 def _bad_document(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version": 1', b'"version": x'))
+    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": x'))
 
 
 def _another_type(path: Path) -> None:
@@ -145,7 +145,7 @@ def _empty_document(path: Path) -> None:
 
 
 def _newer_document(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version": 1', b'"version": 2'))
+    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": 3'))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh
 from tiktok_core.errors import AccessTokenInvalid, SignInRequired, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, exchange, log
+from tiktok_core.flows.pace import quota_name
 from tiktok_core.flows.renew import refreshed, stored
 from tiktok_core.flows.watch import Watch
 from tiktok_core.wire.http import Request, Response
@@ -63,10 +64,10 @@ async def _paced(context: Context, account: str, quota: Quota) -> Context:
 
 async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
     """Return the seconds to wait before one more call, and say so; when none, the call counts as made."""
-    name = f"{context.app.client_key}\n{account}\n{quota.name}"
+    own, name = quota_name(account, quota), f"{context.app.client_key}\n{quota_name(account, quota)}"
     try:
         # A quota that TikTok says is used up, whoever used it, is not asked for.
-        pause = context.quiet.pause(f"{account}\n{quota.name}", context.clock.now())
+        pause = context.quiet.pause(own, context.clock.now())
         pause = pause or await context.pacer.pause(name, limit=quota.value, now=context.clock.now())
     except StoreError as error:
         # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.

@@ -11,7 +11,7 @@ from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
 from tiktok_core.domain.tokens import Unsaved
 from tiktok_core.errors import RateLimited, TikTokError
-from tiktok_core.flows.pace import Budgets, Quiet
+from tiktok_core.flows.pace import Budgets, Quiet, quota_name
 from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import (
     AsyncClock,
@@ -122,8 +122,9 @@ async def exchange(
                 log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
             result = read(request, response)
         except TikTokError as error:
-            if quota is not None and isinstance(error, RateLimited):
-                context.quiet.ask(f"{account}\n{quota.name}", context.clock.now(), error.retry_after)
+            used_up = quota if isinstance(error, RateLimited) else None
+            if used_up is not None and isinstance(error, RateLimited):
+                context.quiet.ask(quota_name(account, used_up), context.clock.now(), error.retry_after)
             spent = watch.look(most=limit or deadline)
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, patience=context.patience, jitter=context.jitter()
@@ -137,6 +138,8 @@ async def exchange(
             return result
         await context.clock.sleep(pause)
         watch.slept(pause)
+        if used_up is not None:
+            context.quiet.over(quota_name(account, used_up))
 
 
 def _time_limit(request: Request, operation: Operation, left: float) -> float | None:

@@ -9,10 +9,15 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from tiktok_core.domain.pacing import MINUTE, pause_for
+from tiktok_core.domain.pacing import MINUTE, Quota, pause_for
 from tiktok_core.domain.retry import BUDGET, earned
 
-__all__ = ["Budgets", "OwnPacer", "Quiet"]
+__all__ = ["Budgets", "OwnPacer", "Quiet", "quota_name"]
+
+
+def quota_name(account: str, quota: Quota) -> str:
+    """Return what an account's quota is known by within a client."""
+    return f"{account}\n{quota.name}"
 
 
 @frozen
@@ -49,6 +54,10 @@ class Quiet:
     def ask(self, name: str, now: datetime, seconds: float) -> None:
         """Note that no call shall be made under this name for so long."""
         self._until[name] = now + min(timedelta(seconds=seconds), MINUTE)
+
+    def over(self, name: str) -> None:
+        """Note that somebody has waited it out."""
+        self._until.pop(name, None)
 
     def pause(self, name: str, now: datetime) -> float:
         """Return the seconds to wait; none where the clock has gone back since."""

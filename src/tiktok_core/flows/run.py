@@ -8,6 +8,7 @@ from attrs import define
 
 from tiktok_core.domain.given_up import NOT_WRITTEN_DOWN, refused_again
 from tiktok_core.domain.journal import Record, Stage
+from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import Operation, backoff, pause_before_retry
 from tiktok_core.errors import (
@@ -23,9 +24,10 @@ from tiktok_core.errors import (
     TikTokError,
 )
 from tiktok_core.flows.advance import advance
-from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
 from tiktok_core.flows.hold import LEASE, Progressed, let_go, outcome_unknown
+from tiktok_core.flows.pace import quota_name
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.flows.wish import open_film
@@ -60,6 +62,7 @@ class Run:
     _furthest: int = 0
     _is_ours: bool = True
     _is_certain: bool = False
+    _is_limited: bool = False
     _doubts: int = 0
     _proved: int = 0
     _misses: int = 0
@@ -96,6 +99,9 @@ class Run:
             # It would have run out: nobody acts by a lease that he slept over.
             await let_go(self.context, self.record.name, self._owner)
         await self.context.clock.sleep(pause)
+        if self._is_limited:
+            self._is_limited = False
+            self.context.quiet.over(quota_name(self.record.account, Quota.INIT))
         for watch in (self._followed, self._troubled):
             if watch is not None:
                 watch.slept(pause)
@@ -196,6 +202,9 @@ class Run:
         pause = self._pause_before_init(trouble) if began_nothing else self._pause_in_doubt(trouble)
         if pause is None or not self.context.budgets.spend(self.record.account):
             raise trouble
+        said = "Post %s: %s; again in %.1f s"
+        log.warning(said, self.record.key, type(trouble).__name__, pause, extra={"pause": pause})
+        self._is_limited = began_nothing and isinstance(trouble, RateLimited)
         return pause
 
     def _pause_before_init(self, trouble: TikTokError) -> float | None:

@@ -21,7 +21,7 @@ __all__ = ["Target", "body_blocks", "hide_queries", "joined_headers", "ready", "
 
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 NOT_SENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Windows has none.
-UNSENT: Final = 256 * 1024
+UNSENT: Final = 128 * 1024
 """Bytes that the operating system keeps at most before they leave. It would take megabytes on a slow line, which leave
 while we wait for an answer already."""
 QUERY: Final = re.compile(r"\?[^\s\"'<>()]+")

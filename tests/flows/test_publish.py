@@ -42,6 +42,7 @@ from tiktok_core import (
     UploadExpired,
 )
 from tiktok_core.flows.pace import OwnPacer
+from tiktok_core.wire.http import FileSlice, FillsBuffers
 
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
 SELF_ONLY = PrivacyLevel.SELF_ONLY
@@ -494,3 +495,40 @@ def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
     with pytest.raises(InvalidPost, match="'EVERYBODY' is none of"):
         bench.run(post(media, privacy_level="EVERYBODY"))
     assert sent == ["NEW_LEVEL"]
+
+
+class Filling(BytesSource):
+    """Bytes that can be read into memory which is there already."""
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        """Fill the buffer."""
+        part = self.read(start, len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+
+@pytest.mark.parametrize("kind", [BytesSource, Filling])
+def test_a_source_is_asked_as_it_can_be(kind: type[BytesSource]) -> None:
+    """A transport may read into memory of its own where the source allows it; the last look at the file is no obstacle."""
+    clock, seen = ManualClock(), []
+    sim = SimulatedTikTok(clock)
+    fake = FakeTransport(sim.handle, wait=clock.advance)
+
+    class Watched:
+        def send(self, request: Request, /) -> Response:
+            if isinstance(request.body, FileSlice):
+                blocks = request.body.blocks_in(memoryview(bytearray(100)))
+                assert b"".join(map(bytes, blocks)) == CLIP
+                seen.append(isinstance(request.body.source, FillsBuffers))
+            return fake.send(request)
+
+        def close(self) -> None:
+            fake.close()
+
+    app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
+    with TikTok(app, transport=Watched(), tokens=MemoryTokenStore(), journal=MemoryJournal(), clock=clock) as tiktok:
+        begun = tiktok.authorization()
+        account = tiktok.sign_in(begun, sim.authorize(begun.url))
+        assert account.post_video(kind(CLIP), privacy_level=SELF_ONLY).is_final
+    sim.close()
+    assert seen == [kind is Filling]

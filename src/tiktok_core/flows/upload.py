@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from attrs import define, evolve, frozen
 
@@ -23,7 +23,7 @@ from tiktok_core.errors import (
     UploadExpired,
 )
 from tiktok_core.flows.exchange import Context, exchange
-from tiktok_core.ports import Source
+from tiktok_core.ports import FillsBuffers, Source
 from tiktok_core.wire.publishing import ChunkAnswer, chunk_request, read_chunk_answer
 
 __all__ = ["Doubt", "Film", "check_film", "send_next"]
@@ -89,7 +89,7 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
         raise UploadError(record.publish_id, "its upload URL is no longer known")
     chunk = next_chunk(record)
     check_film(film, record)
-    source = _Guarded(film, record)
+    source = _guarded(film, record)
     request = chunk_request(record.upload_url, source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
     # As slow as the line, but what outlives its upload URL comes to nothing.
     request = evolve(request, time_limit=upload_left(record, context.clock.now()))
@@ -128,10 +128,27 @@ class _Guarded:
 
     def read(self, start: int, length: int, /) -> bytes:
         block = self._film.source.read(start, length)
-        if block and start + len(block) >= self.size:
+        self._given(start, len(block))
+        return block
+
+    def _given(self, start: int, length: int) -> None:
+        if length and start + length >= self.size:
             check_film(self._film, self._record)
             self.gave_all = True
-        return block
+
+
+@define
+class _GuardedBuffers(_Guarded):
+    """The same for a source that fills buffers, which costs less than new memory for each block."""
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        got = cast(FillsBuffers, self._film.source).read_into(start, buffer)
+        self._given(start, got)
+        return got
+
+
+def _guarded(film: Film, record: Record) -> _Guarded:
+    return (_GuardedBuffers if isinstance(film.source, FillsBuffers) else _Guarded)(film, record)
 
 
 def check_film(film: Film, record: Record) -> None:

@@ -8,8 +8,8 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias
 from weakref import WeakSet
@@ -333,21 +333,15 @@ class _Exchange:
         return bytes(body)
 
     def _sink(self, head: Response) -> Sink | None:
-        try:
+        with self._not_the_network():
             return None if self._request.sink is None else self._request.sink(head)
-        except Exception as error:
-            self._ours = error
-            raise
 
     async def _poured(self, content: aiohttp.StreamReader, sink: Sink) -> bytes:
         self._move()
         while block := await content.read(BLOCK):
-            try:
+            with self._not_the_network():
                 # In a thread: a slow disk would hold up every other task.
                 await asyncio.to_thread(sink.write, block)
-            except Exception as error:
-                self._ours = error
-                raise
             self._move()
         return b""
 
@@ -361,17 +355,19 @@ class _Exchange:
         return self._loop.run_in_executor(None, self._next_block)
 
     def _next_block(self) -> bytes | memoryview:
-        # What fails here is not the network's fault, and is kept apart.
-        try:
+        with self._not_the_network():
             return next(self._blocks)
-        except Exception as error:
-            self._ours = error
-            raise
 
     def _report(self) -> None:
-        try:
-            if self._request.on_sent is not None:
+        if self._request.on_sent is not None:
+            with self._not_the_network():
                 self._request.on_sent(self._sent)
+
+    @contextmanager
+    def _not_the_network(self) -> Iterator[None]:
+        # A source, a sink or a callback may raise what a socket raises; the caller shall see it as it is.
+        try:
+            yield
         except Exception as error:
             self._ours = error
             raise

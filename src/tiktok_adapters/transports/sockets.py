@@ -123,7 +123,6 @@ class TlsSocket(PatientSocket):
     """
 
     def __init__(self, inner: socket.socket, waits: Waits, context: ssl.SSLContext, host: str) -> None:
-        inner.setblocking(False)
         tls = context.wrap_socket(inner, server_hostname=host, do_handshake_on_connect=False)
         super().__init__(tls, waits)
         self._early = b""

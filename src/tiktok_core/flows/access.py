@@ -64,7 +64,8 @@ async def _paced(context: Context, account: str, quota: Quota) -> Context:
 
 async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
     """Return the seconds to wait before one more call, and say so; when none, the call counts as made."""
-    own, name = quota_name(account, quota), f"{context.app.client_key}\n{quota_name(account, quota)}"
+    own = quota_name(account, quota)
+    name = f"{context.app.client_key}\n{own}"
     try:
         # A quota that TikTok says is used up, whoever used it, is not asked for.
         pause = context.quiet.pause(own, context.clock.now())

@@ -182,20 +182,25 @@ class Yielding:
         return run
 
 
+def yielding_client(transport: FakeTransport, store: MemoryTokenStore, clock: ManualClock) -> AsyncTikTok:
+    """Return a client that others get their turn beside, at each call of its transport and token store."""
+    return AsyncTikTok(
+        APP,
+        transport=Yielding(transport),
+        tokens=Yielding(store),
+        journal=lift_journal(MemoryJournal()),
+        clock=lift_clock(clock),
+        protect=AsyncioProtect(),
+    )
+
+
 def test_row_17_a_renewal_that_is_cancelled_anywhere_is_whole() -> None:
     """Cancelled at each step in turn: TikTok has not rotated, or the new pair is stored; and nobody waits for a lease."""
 
     async def cancelled_after(steps: int) -> bool:
         clock, store = ManualClock(), MemoryTokenStore()
         with contextlib.closing(SimulatedTikTok(clock)) as sim:
-            tiktok = AsyncTikTok(
-                APP,
-                transport=Yielding(FakeTransport(sim.handle)),
-                tokens=Yielding(store),
-                journal=lift_journal(MemoryJournal()),
-                clock=lift_clock(clock),
-                protect=AsyncioProtect(),
-            )
+            tiktok = yielding_client(FakeTransport(sim.handle), store, clock)
             begun = tiktok.authorization()
             account = await tiktok.sign_in(begun, sim.authorize(begun.url))
             task = asyncio.create_task(account.refresh())
@@ -221,14 +226,7 @@ def test_row_17_a_sign_in_that_is_cancelled_anywhere_is_whole() -> None:
     async def cancelled_after(steps: int) -> bool:
         clock, store = ManualClock(), MemoryTokenStore()
         with contextlib.closing(SimulatedTikTok(clock)) as sim:
-            tiktok = AsyncTikTok(
-                APP,
-                transport=Yielding(FakeTransport(sim.handle)),
-                tokens=Yielding(store),
-                journal=lift_journal(MemoryJournal()),
-                clock=lift_clock(clock),
-                protect=AsyncioProtect(),
-            )
+            tiktok = yielding_client(FakeTransport(sim.handle), store, clock)
             begun = tiktok.authorization()
             task = asyncio.create_task(tiktok.sign_in(begun, sim.authorize(begun.url)))
             for _ in range(steps):
@@ -581,14 +579,7 @@ def test_row_45_two_accounts_never_meet(plan: list[tuple[str, str]]) -> None:
     async def story() -> None:
         clock, store = ManualClock(), MemoryTokenStore()
         with contextlib.closing(SimulatedTikTok(clock, creators=[Creator(), SECOND])) as sim:
-            tiktok = AsyncTikTok(
-                APP,
-                transport=Yielding(FakeTransport(sim.handle, wait=clock.advance)),
-                tokens=Yielding(store),
-                journal=lift_journal(MemoryJournal()),
-                clock=lift_clock(clock),
-                protect=AsyncioProtect(),
-            )
+            tiktok = yielding_client(FakeTransport(sim.handle, wait=clock.advance), store, clock)
             accounts = {}
             for who, username in (("one", "maker_one"), ("two", "maker_two")):
                 begun = tiktok.authorization()

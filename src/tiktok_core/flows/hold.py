@@ -10,7 +10,7 @@ from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.domain.publishing import poll_pause
 from tiktok_core.errors import OutcomeUnknown, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, log
-from tiktok_core.ports import LONGEST_LEASE
+from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, AsyncTokenStore
 
 __all__ = [
     "AGAIN",
@@ -95,10 +95,10 @@ async def theirs(context: Context, record: Record) -> Progressed:
     return Progressed(record=current, again_in=None if current.is_ended else LEASE_WAIT, is_ours=False)
 
 
-async def let_go(context: Context, name: str, owner: str) -> None:
-    """Give a lease back. That it cannot be is no reason to hide how the post did: it runs out by itself."""
+async def let_go(leases: AsyncJournal | AsyncTokenStore, name: str, owner: str) -> None:
+    """Give a lease back. That it cannot be is no reason to hide how the work under it did: it runs out by itself."""
     try:
-        await context.journal.release(name, owner=owner)
+        await leases.release(name, owner=owner)
     except StoreError as error:
         log.warning("A lease is left to run out: %s", error)
 

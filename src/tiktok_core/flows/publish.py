@@ -136,4 +136,4 @@ async def settle(context: Context, account: str, key: str, *, posted: bool) -> P
             raise InvalidInput((Problem("key", said),))
         return (await save(context, hold, settled(hold.record, context.clock.now(), posted=posted))).shown
     finally:
-        await let_go(context, record.name, owner)
+        await let_go(context.journal, record.name, owner)

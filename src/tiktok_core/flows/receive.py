@@ -33,7 +33,7 @@ async def _of_an_upload(context: Context, record: Record, event: PostEvent) -> P
     try:
         known = await learn(context, record, lambda found: _known(found, event))
     finally:
-        await let_go(context, record.name, owner)
+        await let_go(context.journal, record.name, owner)
     return None if known is None else known.shown
 
 

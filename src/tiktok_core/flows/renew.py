@@ -18,6 +18,7 @@ from tiktok_core.domain.retry import Operation, Patience
 from tiktok_core.domain.tokens import Tokens, Unsaved, is_newer, renewed
 from tiktok_core.errors import GrantRejected, SignInRequired, StoreError
 from tiktok_core.flows.exchange import Context, exchange, log
+from tiktok_core.flows.hold import let_go
 from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import LONGEST_LEASE
 from tiktok_core.wire.oauth import read_tokens, refresh_request
@@ -81,7 +82,7 @@ async def leased(context: Context, account: str) -> AsyncIterator[None]:
             await context.clock.sleep(LEASE_WAIT)
         yield
     finally:
-        await _let_go(context, account, owner)
+        await let_go(context.tokens, account, owner)
 
 
 async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> Tokens:
@@ -159,20 +160,12 @@ async def _renewed_under_lease(context: Context, account: str, owner: str, seen:
         tokens = await stored(context, account)
         return tokens if is_newer(tokens, seen) else await renewed_and_saved(context, account, tokens)
     finally:
-        await _let_go(context, account, owner)
+        await let_go(context.tokens, account, owner)
 
 
 async def _took(context: Context, account: str, owner: str, lease: timedelta) -> bool:
     now = context.clock.now()
     return await context.tokens.try_lease(account, owner=owner, now=now, until=now + lease)
-
-
-async def _let_go(context: Context, account: str, owner: str) -> None:
-    # That it cannot be given back is no reason to hide how the renewal did: it runs out by itself.
-    try:
-        await context.tokens.release(account, owner=owner)
-    except StoreError as error:
-        log.warning("A lease is left to run out: %s", error)
 
 
 async def _saved(context: Context, held: Unsaved) -> Tokens:

@@ -97,7 +97,7 @@ class Run:
     async def _sleep(self, pause: float) -> None:
         if pause > LEASE.total_seconds():
             # It would have run out: nobody acts by a lease that he slept over.
-            await let_go(self.context, self.record.name, self._owner)
+            await let_go(self.context.journal, self.record.name, self._owner)
         await self.context.clock.sleep(pause)
         if self._is_limited:
             self._is_limited = False
@@ -129,7 +129,7 @@ class Run:
             raise
         finally:
             self._leave_slot()
-            await let_go(self.context, self.record.name, self._owner)
+            await let_go(self.context.journal, self.record.name, self._owner)
 
     # --- Many at once ------------------------------------------------------------------------------------------------
 

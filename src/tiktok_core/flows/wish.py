@@ -208,7 +208,7 @@ async def _entered(context: Context, fresh: Record) -> Record:
         except LeaseLost:
             log.debug("The lease was slept through: %s is looked at again", fresh.key)
         finally:
-            await let_go(context, fresh.name, owner)
+            await let_go(context.journal, fresh.name, owner)
         await context.clock.sleep(LEASE_WAIT)
         watch.slept(LEASE_WAIT)
     error = LeaseLost(fresh.key)

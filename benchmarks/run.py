@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from attrs import frozen
 from ground import HERE, MIB, fill, place, turns, worker
+from network import alone, congestion_control
 from report import Row, Samples, compared, spread, table, write
 
 __all__: list[str] = []
@@ -256,6 +257,7 @@ PARTS: Final[dict[str, Callable[[Options], Iterator[Row]]]] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure everything, print the table and write the file."""
     asked = parsed(arguments)
+    alone()
     skipped = {} if shutil.which("curl") else {CURL: "there is no curl on this machine"}
     with tempfile.TemporaryDirectory() as folder:
         options = Options(
@@ -266,6 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "upload_mib": asked.size,
         "many": asked.many,
         "rounds": asked.rounds,
+        "congestion_control": congestion_control(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "skipped": skipped,

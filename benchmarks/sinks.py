@@ -11,14 +11,28 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Protocol
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 __all__: list[str] = []
 
 BUFFER: Final = 1 << 20
 LONGEST_HEAD: Final = 16 * 1024
 ANSWER_LENGTH: Final = 400
+CIPHER: Final = "TLS_AES_256_GCM_SHA384"
+"""What OpenSSL chooses on both sides unless told otherwise."""
+HEADER: Final = 5
+AROUND: Final = HEADER + 1 + 16
+"""Bytes of a record that are not content: header, type, tag."""
+NONCE: Final = 12
+APPLICATION_DATA: Final = 23
+RANDOM: Final = slice(11, 43)
+"""Where in its first flight a client says which of the logged keys are its own."""
+
 CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CONTENT_RANGE: Final = re.compile(rb"\r\ncontent-range: *bytes \d+-(\d+)/(\d+)", re.IGNORECASE)
 
@@ -27,7 +41,7 @@ class Line(Protocol):
     """What is read from and written to."""
 
     def recv_into(self, buffer: memoryview, size: int = 0, /) -> int:
-        """Receive at most `size` bytes, or as many as fit."""
+        """Receive at most `size` bytes, or as many as fit; 0 at the end."""
         ...
 
     def sendall(self, data: bytes, /) -> None:
@@ -36,43 +50,94 @@ class Line(Protocol):
 
 
 class TlsLine:
-    """TLS in memory: many records come with one system call, so that the sink has time to spare."""
+    """TLS 1.3 whose bodies are counted and not decrypted: whatever a sink spends, it takes from what is measured.
+
+    OpenSSL makes the handshake and encrypts the answers. What comes after that is taken apart here (RFC 8446 section
+    5.2): a record's length tells how much it holds, and only where somebody looks at it, it is decrypted.
+    """
 
     def __init__(self, inner: socket.socket, context: ssl.SSLContext) -> None:
         self._inner = inner
-        self._arrived = memoryview(bytearray(BUFFER // 2))
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._done(self._tls.do_handshake)
+        incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(incoming, self._outgoing, server_side=True)
+        self._cipher, self._nonce = self._handshake(incoming, Path(context.keylog_filename))
+        self._records = 0
+        self._plain = b""
+        self._arrived = memoryview(bytearray(BUFFER))
+        self._at, self._filled = 0, incoming.pending
+        self._arrived[: self._filled] = incoming.read()
 
     def recv_into(self, buffer: memoryview, size: int = 0, /) -> int:
-        """Receive at most `size` bytes, or as many as fit."""
-        try:
-            return int(self._done(self._tls.read, size or len(buffer), buffer))
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            return 0
+        """Receive at most `size` bytes, or as many as fit; 0 at the end."""
+        if not self._plain and (record := self._record()):
+            nonce = (self._nonce ^ self._records).to_bytes(NONCE, "big")
+            whole = self._cipher.decrypt(nonce, bytes(record[HEADER:]), bytes(record[:HEADER])).rstrip(b"\0")
+            self._plain = whole[:-1] if whole[-1] == APPLICATION_DATA else b""
+            self._next(record)
+        taken = min(size or len(buffer), len(self._plain))
+        buffer[:taken], self._plain = self._plain[:taken], self._plain[taken:]
+        return taken
+
+    def skip(self, size: int) -> int:
+        """Return how many bytes of at most `size` were let pass, in whole records."""
+        skipped = 0
+        while skipped < size and not self._plain and (record := self._record()):
+            if len(record) - AROUND > size - skipped:
+                break
+            skipped += len(record) - AROUND
+            self._next(record)
+        return skipped
 
     def sendall(self, data: bytes, /) -> None:
         """Send all of it."""
-        self._done(self._tls.write, data)
+        self._tls.write(data)
+        self._inner.sendall(self._outgoing.read())
 
-    def _done(self, act: Callable[..., Any], *arguments: object) -> Any:
+    def _record(self) -> memoryview:
+        """Return the next record, still encrypted; an empty one at the end."""
+        while True:
+            rest = self._arrived[self._at : self._filled]
+            if len(rest) >= HEADER and len(rest) >= (length := HEADER + (rest[3] << 8 | rest[4])):
+                return rest[:length]
+            self._arrived[: len(rest)] = rest
+            got = self._inner.recv_into(self._arrived[len(rest) :])
+            self._at, self._filled = 0, len(rest) + got
+            if not got:
+                return self._arrived[:0]
+
+    def _next(self, record: memoryview) -> None:
+        self._at += len(record)
+        self._records += 1
+
+    def _handshake(self, incoming: ssl.MemoryBIO, keys: Path) -> tuple[AESGCM, int]:
+        """Shake hands; return what decrypts, and what a record's number is mixed into."""
+        hello = b""
         while True:
             try:
-                result = act(*arguments)
+                self._tls.do_handshake()
             except ssl.SSLWantReadError:
-                self._flush()
-                if got := self._inner.recv_into(self._arrived):
-                    self._incoming.write(self._arrived[:got])
-                else:
-                    self._incoming.write_eof()
+                self._inner.sendall(self._outgoing.read())
+                arrived = self._inner.recv(BUFFER)
+                if not arrived:
+                    raise ConnectionError("it hung up during the handshake") from None
+                hello = hello or arrived
+                incoming.write(arrived)
             else:
-                self._flush()
-                return result
+                break
+        self._inner.sendall(self._outgoing.read())
+        if (self._tls.cipher() or "?")[0] != CIPHER:
+            raise ConnectionError(f"this sink decrypts {CIPHER} only")
+        logged = f"CLIENT_TRAFFIC_SECRET_0 {hello[RANDOM].hex()} "
+        secret = bytes.fromhex(
+            next(line for line in keys.read_text().splitlines() if line.startswith(logged))[len(logged) :]
+        )
+        return AESGCM(derived(secret, b"key", 32)), int.from_bytes(derived(secret, b"iv", NONCE), "big")
 
-    def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._inner.sendall(self._outgoing.read())
+
+def derived(secret: bytes, label: bytes, length: int) -> bytes:
+    """Return what RFC 8446 section 7.1 calls HKDF-Expand-Label, without a context."""
+    label = b"tls13 " + label
+    return HKDFExpand(SHA384(), length, length.to_bytes(2, "big") + bytes([len(label)]) + label + b"\0").derive(secret)
 
 
 # --- Answers ---------------------------------------------------------------------------------------------------------
@@ -149,8 +214,9 @@ def converse(connection: Line, answers: dict[bytes, bytes]) -> None:
         left = (int(found[1]) if found else 0) - early
         if left < 0:
             raise ValueError("more came than the head had promised")
+        skip = getattr(connection, "skip", None)
         while left:
-            got = connection.recv_into(buffer, min(left, BUFFER))
+            got = (skip(left) if skip else 0) or connection.recv_into(buffer, min(left, BUFFER))
             if not got:
                 raise ConnectionError("the body broke off")
             left -= got
@@ -196,7 +262,9 @@ def main(certificate: str = "") -> None:
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
+        context.keylog_filename = f"{certificate}.keys"
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         port = listener.getsockname()[1]
         answers = documents(f"{'https' if certificate else 'http'}://127.0.0.1:{port}")
         print(port, flush=True)

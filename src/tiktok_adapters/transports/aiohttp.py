@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias
 from weakref import WeakSet
@@ -29,6 +30,7 @@ from tiktok_adapters.transports.common import (
     wire_headers,
 )
 from tiktok_adapters.transports.proxies import Proxy
+from tiktok_adapters.transports.reading import AHEAD, Ahead, Block
 from tiktok_adapters.transports.tls import chosen_context, default_context, tls_fault
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
@@ -43,7 +45,11 @@ LONGEST_LINE: Final = 65536
 """Bytes of one line of an answer's head; what http.client allows too."""
 
 PIECE: Final = 64 * 1024
-"""Bytes that are sent in one wait. A slow line that takes a piece or two within the time-out is making headway."""
+LARGE_PIECE: Final = 256 * 1024
+"""Bytes that are sent in one wait: a few where the line is slow, because it has to take them within the time-out, and many
+where it is quick, because each wait costs."""
+PROMPT: Final = 1 / 16
+"""Of the time-out: a piece that left within it may be followed by one of twice the size."""
 
 TURNS: Final = 100
 """Turns of the event loop that are waited for connections to close; it takes a handful."""
@@ -208,8 +214,8 @@ class _Exchange:
         self._target = target
         self._proxy = proxy
         self._tls = tls
-        self._blocks = body_blocks(request, ahead=1)
         self._sent = 0
+        self._piece = PIECE
         self._connected = False
         self._ours: Exception | None = None
         self._line: asyncio.Transport | None = None
@@ -260,30 +266,40 @@ class _Exchange:
             # limit of nothing for one that is always reached.)
             self._line.set_write_buffer_limits(high=0 if self._tls is None else 1, low=0)
         if isinstance(self._request.body, bytes):
-            for block in self._blocks:
+            for block in body_blocks(self._request):
                 await self._send(writer, block)
             return
-        coming = self._coming()
-        while self._sent + len(block := await coming) < self._request.content_length:
-            coming = self._coming()
+        ahead = Ahead(body_blocks(self._request, ahead=AHEAD))
+        try:
+            while self._sent < self._request.content_length:
+                await self._send(writer, await self._next(ahead))
+        finally:
+            ahead.stop()
+
+    async def _next(self, ahead: Ahead) -> Block:
+        ahead.ask()
+        with self._not_the_network():
             try:
-                await self._send(writer, block)
-            except BaseException:
-                if not coming.cancel():
-                    coming.exception()  # Nobody else will ask for it.
-                raise
-        await self._send(writer, block)
+                block = ahead.take(wait=False)
+            except Empty:
+                block = await self._loop.run_in_executor(None, ahead.take)
+        if block is None:
+            raise RuntimeError("a source that ended early has not said so")
+        return block
 
     async def _send(self, writer: StreamWriter, block: bytes | memoryview) -> None:
-        view = memoryview(block)
-        for start in range(0, len(view), PIECE):
-            piece = view[start : start + PIECE]
+        rest = memoryview(block)
+        while rest:
+            piece, rest = rest[: self._piece], rest[self._piece :]
+            began = self._loop.time()
             self._sent += len(piece)
             await writer.write(piece, drain=False)
             # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
             if self._sent < self._request.content_length:
                 await writer.drain()
             self._move()
+            is_prompt = self._moved - began < PROMPT * self._request.timeout
+            self._piece = min(2 * self._piece, LARGE_PIECE) if is_prompt else PIECE
         self._report()
 
     async def only_once(
@@ -350,13 +366,6 @@ class _Exchange:
         if self._proxy is not None and self._target.scheme == "http":
             headers |= self._proxy.headers
         return headers
-
-    def _coming(self) -> "asyncio.Future[bytes | memoryview]":
-        return self._loop.run_in_executor(None, self._next_block)
-
-    def _next_block(self) -> bytes | memoryview:
-        with self._not_the_network():
-            return next(self._blocks)
 
     def _report(self) -> None:
         if self._request.on_sent is not None:

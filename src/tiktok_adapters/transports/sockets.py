@@ -9,8 +9,8 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 SHORTEST: Final = 0.001
 """Seconds; a time-out of zero would mean "do not wait at all" to a socket."""
 
+CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)  # Linux has it.
 READ_BUFFER: Final = 64 * 1024
 EARLY: Final = 16 * 1024
 """Bytes that are taken in when the other side speaks before it was asked to."""
@@ -78,6 +79,18 @@ class PatientSocket:
                 except BlockingIOError:
                     self._wait(wait_for_write)
 
+    @contextmanager
+    def in_full_packets(self) -> Iterator[None]:
+        """Let what is sent within this leave in full packets, where the system can: under TLS each record would be one."""
+        if CORK is not None:
+            self._inner.setsockopt(socket.IPPROTO_TCP, CORK, 1)
+        try:
+            yield
+        finally:
+            if CORK is not None:
+                with suppress(OSError):
+                    self._inner.setsockopt(socket.IPPROTO_TCP, CORK, 0)
+
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
         """Receive what comes next, within one wait; 0 at the end."""
         while True:
@@ -125,6 +138,7 @@ class TlsSocket(PatientSocket):
     def __init__(self, inner: socket.socket, waits: Waits, context: ssl.SSLContext, host: str) -> None:
         tls = context.wrap_socket(inner, server_hostname=host, do_handshake_on_connect=False)
         super().__init__(tls, waits)
+        self._inner: ssl.SSLSocket = tls
         self._early = b""
         try:
             self._done(tls.do_handshake)
@@ -155,6 +169,8 @@ class TlsSocket(PatientSocket):
         """
         if self._early:
             return False
+        if super().is_quiet() and not self._inner.pending():
+            return True  # To ask TLS would cost an exception each time.
         try:
             self._early = self._inner.recv(EARLY)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):

@@ -8,8 +8,8 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http.client import HTTPException, RemoteDisconnected
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, cast
@@ -22,10 +22,11 @@ from urllib3.util import SKIP_HEADER
 from tiktok_adapters.transports.common import Target, body_blocks, hide_queries, joined_headers, target_of, wire_headers
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.proxies import Proxy
+from tiktok_adapters.transports.reading import AHEAD, Ahead, Block
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
-from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, FillsBuffers, Request, Response, Sink
 
 __all__ = ["Urllib3Transport"]
 
@@ -234,11 +235,12 @@ class _Exchange:
             headers["User-Agent"] = SKIP_HEADER
         if proxy is not None:
             headers |= proxy.headers
+        blocks = self._blocks()
         try:
             self._connection.request(
                 self._request.method,
                 self._target.path if proxy is None else self._target.url,
-                body=cast(Iterator[bytes], self._blocks()) if self._request.content_length else None,
+                body=cast(Iterator[bytes], blocks) if self._request.content_length else None,
                 headers=headers,
                 preload_content=False,
                 decode_content=False,
@@ -251,17 +253,25 @@ class _Exchange:
             # It may have hung up after its answer, which can still be read.
             if self._ours is not None:
                 raise
+        finally:
+            blocks.close()
 
-    def _blocks(self) -> Iterator[bytes | memoryview]:
-        blocks = body_blocks(self._request)
-        while (block := self._next(blocks)) is not None:
-            if not self._line.is_quiet():
-                return  # It has answered already, or is gone: the rest of the body is for nobody.
-            yield block
-            self._sent += len(block)
-            self._report()
+    def _blocks(self) -> Generator[Block, None, None]:
+        with self._line.in_full_packets(), self._body() as blocks:
+            while (block := self._next(blocks)) is not None:
+                if not self._line.is_quiet():
+                    return  # It has answered already, or is gone: the rest of the body is for nobody.
+                yield block
+                self._sent += len(block)
+                self._report()
 
-    def _next(self, blocks: Iterator[bytes | memoryview]) -> bytes | memoryview | None:
+    def _body(self) -> AbstractContextManager[Iterator[Block]]:
+        body = self._request.body
+        if isinstance(body, FileSlice) and isinstance(body.source, FillsBuffers) and body.length > BLOCK:
+            return Ahead(body_blocks(self._request, ahead=AHEAD))
+        return nullcontext(body_blocks(self._request))
+
+    def _next(self, blocks: Iterator[Block]) -> Block | None:
         with self._not_the_network():
             return next(blocks, None)
 

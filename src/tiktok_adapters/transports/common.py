@@ -93,19 +93,14 @@ def wire_headers(request: Request) -> dict[str, str]:
     return headers
 
 
-def body_blocks(request: Request, *, ahead: int = 0) -> Iterator[bytes | memoryview]:
-    """Return the body in blocks, of which only these are in memory where it comes from a source.
-
-    Args:
-        request: whose body.
-        ahead: how many more blocks may be asked for while one is still being sent.
+def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
+    """Return the body in blocks, of which only one is in memory where it comes from a source.
 
     Raises:
         SourceChanged: while it is read, when the source ends early.
     """
     if isinstance(request.body, FileSlice):
-        size = min(BLOCK, request.body.length)
-        return request.body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + ahead)))
+        return request.body.blocks_in(memoryview(bytearray(min(BLOCK, request.body.length))))
     view = memoryview(request.body)
     return (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
 

@@ -6,16 +6,50 @@ than reading the next one, so the line never waits for a disk that is as quick a
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Final, TypeAlias
 
-__all__ = ["Ahead", "Block"]
+from tiktok_core.wire.http import BLOCK, FileSlice, FillsBuffers
+
+__all__ = ["Ahead", "Block", "Reading"]
 
 Block: TypeAlias = bytes | memoryview
 
 AHEAD: Final = 1
 """Blocks that are read while one is sent."""
+FEW: Final = 4
+SMALL: Final = BLOCK // 2
+"""Bytes of a block, where more than these few bodies are read ahead at once. Large ones make a single upload quicker; many
+of them would only take more memory, and keep an event loop from its other tasks for longer."""
+
+
+class Reading:
+    """The bodies that one transport reads ahead at a time. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def pays_for(self, body: FileSlice) -> bool:
+        """Whether one more thread makes a sender quicker that need not have one."""
+        # Many senders keep all processors busy. And a source that does more than fill memory may mind the thread.
+        return self._count < FEW and body.length > BLOCK and isinstance(body.source, FillsBuffers)
+
+    @contextmanager
+    def ahead(self, body: FileSlice) -> Iterator["Ahead"]:
+        """Give the blocks of a body, each of them until the next but one is asked for."""
+        with self._lock:
+            self._count += 1
+            size = BLOCK if self._count <= FEW else SMALL
+        size = min(size, body.length)
+        ahead = Ahead(body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + AHEAD))))
+        try:
+            yield ahead
+        finally:
+            ahead.stop()
+            with self._lock:
+                self._count -= 1
 
 
 class Ahead:
@@ -57,16 +91,14 @@ class Ahead:
         self._over = True
         self._wanted.put(None)
 
-    def __enter__(self) -> Iterator[Block]:
-        """Return the blocks, each asked for by itself."""
-        return iter(self._next, None)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        # Whoever gave the source may close it from now on.
+    def join(self) -> None:
+        """Stop, and wait until nothing is read any more: whoever gave the source may close it from then on."""
         self.stop()
         self._thread.join()
+
+    def __iter__(self) -> Iterator[Block]:
+        """Return the blocks, each asked for by itself."""
+        return iter(self._next, None)
 
     def _next(self) -> Block | None:
         self.ask()

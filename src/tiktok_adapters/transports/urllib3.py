@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from http.client import HTTPException, RemoteDisconnected
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, cast
@@ -22,11 +22,11 @@ from urllib3.util import SKIP_HEADER
 from tiktok_adapters.transports.common import Target, body_blocks, hide_queries, joined_headers, target_of, wire_headers
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_adapters.transports.reading import AHEAD, Ahead, Block
+from tiktok_adapters.transports.reading import Block, Reading
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
-from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, FillsBuffers, Request, Response, Sink
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response, Sink
 
 __all__ = ["Urllib3Transport"]
 
@@ -74,6 +74,7 @@ class Urllib3Transport:
         self._proxy = Proxy.parsed(proxy) if isinstance(proxy, str) else proxy
         self._tls = chosen_context(ca_file, ssl_context)
         self._lock = threading.Lock()
+        self._reading = Reading()
         self._idle: dict[Origin, list[HTTPConnection]] = {}
         self._closed = False
         self._pid = os.getpid()
@@ -93,7 +94,7 @@ class Urllib3Transport:
         origin = target.scheme, target.host, target.port
         proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
         connection = self._connection(request, origin, proxy)
-        exchange = _Exchange(request, target, connection)
+        exchange = _Exchange(request, target, connection, self._reading)
         try:
             response = exchange.answer(proxy if target.scheme == "http" else None)
             if exchange.may_go_on and not request.fresh_connection:
@@ -179,8 +180,9 @@ class Urllib3Transport:
 class _Exchange:
     """One request on one connection, and its answer."""
 
-    def __init__(self, request: Request, target: Target, connection: HTTPConnection) -> None:
+    def __init__(self, request: Request, target: Target, connection: HTTPConnection, reading: Reading) -> None:
         self._request = request
+        self._reading = reading
         self._target = target
         self._connection = connection
         self._line = _socket(connection)
@@ -265,11 +267,17 @@ class _Exchange:
                 self._sent += len(block)
                 self._report()
 
-    def _body(self) -> AbstractContextManager[Iterator[Block]]:
+    @contextmanager
+    def _body(self) -> Iterator[Iterator[Block]]:
         body = self._request.body
-        if isinstance(body, FileSlice) and isinstance(body.source, FillsBuffers) and body.length > BLOCK:
-            return Ahead(body_blocks(self._request, ahead=AHEAD))
-        return nullcontext(body_blocks(self._request))
+        if not isinstance(body, FileSlice) or not self._reading.pays_for(body):
+            yield body_blocks(self._request)
+            return
+        with self._reading.ahead(body) as ahead:
+            try:
+                yield iter(ahead)
+            finally:
+                ahead.join()
 
     def _next(self, blocks: Iterator[Block]) -> Block | None:
         with self._not_the_network():

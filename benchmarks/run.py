@@ -38,6 +38,7 @@ OURS: Final = {"TikTok": "ours-urllib3", "AsyncTikTok": "ours-aiohttp"}
 UPLOADS: Final = {
     CURL: ("curl.py",),
     **{name: ("uploads.py", word) for name, word in OURS.items()},
+    "a socket": ("uploads.py", "bare-socket"),
     "urllib3": ("uploads.py", "bare-urllib3"),
     "aiohttp": ("uploads.py", "bare-aiohttp"),
     "requests": ("uploads.py", "requests"),

@@ -17,6 +17,7 @@ from typing import IO, Any, Final, cast
 from meter import Meter
 
 from tiktok_core import plan_chunks
+from tiktok_core.wire.http import FileSlice
 
 __all__: list[str] = []
 
@@ -132,6 +133,34 @@ async def ours_asynchronous(url: str, certificate: str, small: Path, large: Path
         return meter.read()
 
 
+def bare_socket(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Send as one PUT over a socket, read ahead and in full packets: what ours could reach with nothing around it."""
+    import socket
+
+    from tiktok_adapters.sources import FileSource
+    from tiktok_adapters.transports.reading import Reading
+    from tiktok_adapters.transports.sockets import CORK
+
+    host, port = url.rpartition("/")[2].split(":")
+    with socket.create_connection((host, int(port))) as plain:
+        context = ssl.create_default_context(cafile=certificate) if certificate else None
+        line = plain if context is None else context.wrap_socket(plain, server_hostname=host)
+
+        def send(path: Path) -> None:
+            with FileSource(path) as film, Reading().ahead(FileSlice(film, 0, film.size)) as ahead:
+                line.sendall(f"PUT /video/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: {film.size}\r\n\r\n".encode())
+                if CORK is not None:
+                    line.setsockopt(socket.IPPROTO_TCP, CORK, 1)
+                for block in ahead:
+                    line.sendall(block)
+                if CORK is not None:
+                    line.setsockopt(socket.IPPROTO_TCP, CORK, 0)
+                check(int(line.recv(1024).split()[1]))
+                ahead.join()
+
+        return measured(send, small, large)
+
+
 # --- The bare libraries ----------------------------------------------------------------------------------------------
 
 
@@ -221,6 +250,7 @@ def seed(url: str, certificate: str, small: Path, large: Path) -> Cost:
 VARIANTS: Final[dict[str, Callable[[str, str, Path, Path], Any]]] = {
     "ours-urllib3": ours_blocking,
     "ours-aiohttp": ours_asynchronous,
+    "bare-socket": bare_socket,
     "bare-urllib3": bare_urllib3,
     "bare-aiohttp": bare_aiohttp,
     "requests": bare_requests,

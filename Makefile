@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench fmt clean
+.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -77,6 +77,9 @@ $(VENV)/bench: benchmarks/requirements.txt $(VENV)/dev
 
 bench: $(VENV)/bench  ## measure; figures in the documents come from here
 	@$(BIN)/python benchmarks/run.py
+
+profile: $(VENV)/bench  ## say where the time of uploads and calls goes
+	@$(BIN)/python benchmarks/profiles.py
 
 fmt: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .

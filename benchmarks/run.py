@@ -160,11 +160,12 @@ def calls(options: Options) -> Iterator[Row]:
 def many(options: Options) -> Iterator[Row]:
     """Yield a row for each number of uploads in flight, over TLS: throughput over that of 16, which is usual."""
     film = fill(options.folder / "film.mp4", MANY_SIZE)
-    usual, few, fifth = "16", options.many // 5, options.many // 5
-    settings = {
-        "AsyncTikTok": {**{count: ("asynchronous", few, count) for count in ("4", "8", usual, "32", "64")}},
-        "TikTok, 50 threads": {**{count: ("blocking", fifth, count) for count in ("2", "4", usual, "50")}},
+    usual, few = "16", options.many // 5
+    settings: dict[str, dict[str, tuple[str, int, str]]] = {
+        "AsyncTikTok": {count: ("asynchronous", few, count) for count in ("4", "8", usual, "32", "64")},
+        "TikTok, 50 threads": {count: ("blocking", few, count) for count in ("2", "4", usual, "50")},
     }
+    settings["AsyncTikTok"][f"{usual} of {options.many:,}"] = ("asynchronous", options.many, usual)
     with place(options.folder, tls=True) as at:
         for client, choices in settings.items():
             samples: dict[str, list[dict[str, float]]] = defaultdict(list)
@@ -172,8 +173,6 @@ def many(options: Options) -> Iterator[Row]:
                 samples[count].append(posted(at.url, at.authority, film, *choices[count]))
             for count, found in samples.items():
                 yield many_row(f"{few} uploads of 20 MB", f"{client}, {count} in flight", found, samples[usual])
-        found = [posted(at.url, at.authority, film, "asynchronous", options.many, usual) for _ in range(options.rounds)]
-        yield many_row(f"{options.many} uploads of 20 MB", f"AsyncTikTok, {usual} in flight", found, None)
 
 
 def posted(url: str, authority: str, film: Path, world: str, uploads: int, in_flight: str) -> dict[str, float]:
@@ -185,7 +184,7 @@ def posted(url: str, authority: str, film: Path, world: str, uploads: int, in_fl
 
 
 def many_row(
-    part: str, variant: str, found: Sequence[Mapping[str, float]], usual: Sequence[Mapping[str, float]] | None
+    part: str, variant: str, found: Sequence[Mapping[str, float]], usual: Sequence[Mapping[str, float]]
 ) -> Row:
     """Return the row of many uploads."""
     return Row(
@@ -193,8 +192,8 @@ def many_row(
         variant=variant,
         unit="MB/s",
         figure=spread(one["rate"] for one in found),
-        reference=None if usual is None else "16 in flight",
-        ratio=None if usual is None else spread(a["rate"] / b["rate"] for a, b in zip(found, usual, strict=True)),
+        reference="16 in flight",
+        ratio=spread(a["rate"] / b["rate"] for a, b in zip(found, usual, strict=True)),
         memory_mib=spread(one["memory"] / MIB for one in found),
         lag_ms=spread(one["lag"] * 1e3 for one in found) if "lag" in found[0] else None,
     )

@@ -17,7 +17,7 @@ from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.reading import FEW, SMALL, Ahead, Reading
 from tiktok_adapters.transports.sockets import CORK, PatientSocket, Waits
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core.errors import Interrupted, SourceChanged
+from tiktok_core.errors import Interrupted, SourceChanged, TimedOut
 from tiktok_core.wire.http import BLOCK, FileSlice, Request
 
 READERS = "tiktok-reader"
@@ -215,8 +215,9 @@ def test_a_source_that_does_not_fill_buffers_is_asked_where_it_is_sent(server: B
     assert set(asked_in) == {threading.current_thread().name}
 
 
-def test_an_upload_lets_other_tasks_have_their_turn(server: BehaviourServer) -> None:
-    """However quick line and disk are, the loop turns once a block."""
+def test_an_upload_lets_other_tasks_have_their_turn(server: BehaviourServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However quick line and disk are, the loop turns whenever it was held for long: here, once a block."""
+    monkeypatch.setattr("tiktok_adapters.transports.aiohttp.HOLD", 0.0)
     source = Numbered(size=32 * BLOCK)
     turns = 0
 
@@ -237,6 +238,24 @@ def test_an_upload_lets_other_tasks_have_their_turn(server: BehaviourServer) -> 
 
     assert asyncio.run(upload()) == 200
     assert turns >= 32
+    assert gone()
+
+
+def test_a_disk_that_stands_still_is_told_from_one_that_fails(server: BehaviourServer) -> None:
+    """What a source raises is for the caller; that it was cut off while it read is a time-out like any other."""
+    source = Numbered()
+    source.go_on.clear()
+
+    async def upload() -> None:
+        async with AiohttpTransport() as http:
+            body = FileSlice(source, 0, source.size)
+            try:
+                await http.send(Request(method="PUT", url=f"{server.base_url}/", body=body, timeout=0.05))
+            finally:
+                source.go_on.set()  # The thread that reads is waited for when the loop ends.
+
+    with pytest.raises(TimedOut):
+        asyncio.run(upload())
     assert gone()
 
 

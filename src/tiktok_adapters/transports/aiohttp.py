@@ -8,8 +8,8 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias
@@ -21,6 +21,7 @@ from aiohttp.http import StreamWriter
 from yarl import URL
 
 from tiktok_adapters.transports.common import (
+    Guests,
     Target,
     body_blocks,
     hide_queries,
@@ -50,6 +51,9 @@ LARGE_PIECE: Final = 256 * 1024
 where it is quick, because each wait costs."""
 PROMPT: Final = 1 / 16
 """Of the time-out: a piece that left within it may be followed by one of twice the size."""
+
+HOLD: Final = 0.005
+"""Seconds that all uploads together keep the event loop to themselves, where neither disk nor line makes them wait."""
 
 TURNS: Final = 100
 """Turns of the event loop that are waited for connections to close; it takes a handful."""
@@ -221,10 +225,10 @@ class _Exchange:
         self._sent = 0
         self._piece = PIECE
         self._connected = False
-        self._ours: Exception | None = None
+        self._guests = Guests()
         self._line: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._moved = self._loop.time()
+        self._moved = self._turn = self._loop.time()
         self._end = None if request.time_limit is None else self._moved + request.time_limit
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -279,15 +283,22 @@ class _Exchange:
 
     async def _next(self, ahead: Ahead) -> Block:
         ahead.ask()
-        with self._not_the_network():
+        with self._guests:
             try:
                 block = ahead.take(wait=False)
-                await asyncio.sleep(0)  # A quick disk and a quick line would let nobody else have a turn.
             except Empty:
                 block = await self._loop.run_in_executor(None, ahead.take)
+            else:
+                await self._let_others()
         if block is None:
             raise RuntimeError("a source that ended early has not said so")
         return block
+
+    async def _let_others(self) -> None:
+        """Let other tasks have their turn, if they have not had one for long."""
+        if self._loop.time() - self._turn > HOLD / self._reading.count:
+            await asyncio.sleep(0)
+            self._turn = self._loop.time()
 
     async def _send(self, writer: StreamWriter, block: bytes | memoryview) -> None:
         rest = memoryview(block)
@@ -355,13 +366,13 @@ class _Exchange:
     def _sink(self, head: Response) -> Sink | None:
         if self._request.sink is None:
             return None
-        with self._not_the_network():
+        with self._guests:
             return self._request.sink(head)
 
     async def _poured(self, content: aiohttp.StreamReader, sink: Sink) -> bytes:
         self._move()
         while block := await content.read(BLOCK):
-            with self._not_the_network():
+            with self._guests:
                 # In a thread: a slow disk would hold up every other task.
                 await asyncio.to_thread(sink.write, block)
             self._move()
@@ -375,22 +386,13 @@ class _Exchange:
 
     def _report(self) -> None:
         if self._request.on_sent is not None:
-            with self._not_the_network():
+            with self._guests:
                 self._request.on_sent(self._sent)
-
-    @contextmanager
-    def _not_the_network(self) -> Iterator[None]:
-        # A source, a sink or a callback may raise what a socket raises; the caller shall see it as it is.
-        try:
-            yield
-        except Exception as error:
-            self._ours = error
-            raise
 
     def _translated(self, foreign: Exception) -> Exception:
         """Return our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
-        if self._ours is not None:  # A source, a sink or a callback raised it, and it passes for trouble on the line.
-            return self._ours
+        if self._guests.error is not None:  # It only passes for trouble on the line.
+            return self._guests.error
         if not self._connected:
             return NotSent(self._request.name, self._obstacle(foreign))
         error = TimedOut if isinstance(foreign, TimeoutError) else Interrupted

@@ -25,23 +25,27 @@ of them would only take more memory, and keep an event loop from its other tasks
 
 
 class Reading:
-    """The bodies that one transport reads ahead at a time. Threads may share it."""
+    """The bodies that one transport reads ahead at a time. Threads may share it.
+
+    Attributes:
+        count: how many there are now.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._count = 0
+        self.count = 0
 
     def pays_for(self, body: FileSlice) -> bool:
         """Whether one more thread makes a sender quicker that need not have one."""
         # Many senders keep all processors busy. And a source that does more than fill memory may mind the thread.
-        return self._count < FEW and body.length > BLOCK and isinstance(body.source, FillsBuffers)
+        return self.count < FEW and body.length > BLOCK and isinstance(body.source, FillsBuffers)
 
     @contextmanager
     def ahead(self, body: FileSlice) -> Iterator["Ahead"]:
         """Give the blocks of a body, each of them until the next but one is asked for."""
         with self._lock:
-            self._count += 1
-            size = BLOCK if self._count <= FEW else SMALL
+            self.count += 1
+            size = BLOCK if self.count <= FEW else SMALL
         size = min(size, body.length)
         ahead = Ahead(body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + AHEAD))))
         try:
@@ -49,7 +53,7 @@ class Reading:
         finally:
             ahead.stop()
             with self._lock:
-                self._count -= 1
+                self.count -= 1
 
 
 class Ahead:

@@ -149,9 +149,13 @@ class TlsSocket(PatientSocket):
     def sendall(self, data: "ReadableBuffer", /) -> None:
         """Encrypt and send all of `data`; each wait is for some of it to leave."""
         with memoryview(data) as view:
-            rest = view
-            while rest:  # One record of TLS at a time.
-                rest = rest[self._done(self._inner.send, rest) :]
+            rest, send = view, self._inner.send
+            while rest:
+                try:
+                    while rest:  # One record of TLS at a time: what is done for each is done for each 16 KiB.
+                        rest = rest[send(rest) :]
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    rest = rest[self._done(send, rest) :]
 
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
         """Receive and decrypt what comes next; 0 at the end, whether or not the other side said that it is one."""

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, RemoteDisconnected
@@ -19,7 +20,15 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 from urllib3.util import SKIP_HEADER
 
-from tiktok_adapters.transports.common import Target, body_blocks, hide_queries, joined_headers, target_of, wire_headers
+from tiktok_adapters.transports.common import (
+    Guests,
+    Target,
+    body_blocks,
+    hide_queries,
+    joined_headers,
+    target_of,
+    wire_headers,
+)
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Block, Reading
@@ -34,6 +43,8 @@ Origin: TypeAlias = tuple[str, str, int]
 
 IDLE: Final = 100
 """Idle connections that are kept for each origin."""
+LOOK: Final = 0.05
+"""Seconds after which it is looked again, between two blocks, whether there is an answer already."""
 
 # What urllib3, http.client and the socket raise once something has left, and what it means; the first that fits counts.
 TALKING: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -134,24 +145,21 @@ class Urllib3Transport:
     # --- Connections -------------------------------------------------------------------------------------------------
 
     def _connection(self, request: Request, origin: Origin, proxy: Proxy | None) -> HTTPConnection:
+        waits = Waits(request.timeout, request.time_limit)
+        while (connection := self._idle_one(request, origin)) is not None:
+            # Asked outside of the lock: whoever asks the system lets other threads run, and each would stop at the lock.
+            if _socket(connection).is_quiet():
+                _socket(connection).waits = waits
+                return connection
+            connection.close()  # The server has hung up, or said something that nobody asked for.
+        return self._new_connection(request, origin, proxy, waits)
+
+    def _idle_one(self, request: Request, origin: Origin) -> HTTPConnection | None:
         with self._lock:
             if self._closed:
                 raise NotSent(request.name, "the transport is closed")
-            connection = None if request.fresh_connection else self._idle_one(origin)
-        waits = Waits(request.timeout, request.time_limit)
-        if connection is None:
-            return self._new_connection(request, origin, proxy, waits)
-        _socket(connection).waits = waits
-        return connection
-
-    def _idle_one(self, origin: Origin) -> HTTPConnection | None:
-        idle = self._idle.get(origin, [])
-        while idle:
-            connection = idle.pop()
-            if _socket(connection).is_quiet():
-                return connection
-            connection.close()  # The server has hung up, or said something that nobody asked for.
-        return None
+            idle = self._idle.get(origin)
+            return idle.pop() if idle and not request.fresh_connection else None
 
     def _new_connection(self, request: Request, origin: Origin, proxy: Proxy | None, waits: Waits) -> HTTPConnection:
         scheme, host, port = origin
@@ -189,7 +197,7 @@ class _Exchange:
         self._response: HTTPResponse | None = None
         self._sent = 0
         self._ended = False
-        self._ours: BaseException | None = None
+        self._guests = Guests()
 
     @property
     def may_go_on(self) -> bool:
@@ -221,13 +229,13 @@ class _Exchange:
     def _sink(self, head: Response) -> Sink | None:
         if self._request.sink is None:
             return None
-        with self._not_the_network():
+        with self._guests:
             return self._request.sink(head)
 
     def _pour(self, response: HTTPResponse, sink: Sink) -> None:
         # To its end, as in `_read`.
         while block := response.read(BLOCK, decode_content=False):
-            with self._not_the_network():
+            with self._guests:
                 sink.write(block)
         self._ended = True
 
@@ -249,20 +257,23 @@ class _Exchange:
             )
         except TimeoutError:
             # A server that has said no may have stopped reading: then its answer is waiting.
-            if self._ours is not None or self._line.is_quiet():
+            if self._guests.error is not None or self._line.is_quiet():
                 raise
         except OSError:
             # It may have hung up after its answer, which can still be read.
-            if self._ours is not None:
+            if self._guests.error is not None:
                 raise
         finally:
             blocks.close()
 
     def _blocks(self) -> Generator[Block, None, None]:
+        look = 0.0
         with self._line.in_full_packets(), self._body() as blocks:
             while (block := self._next(blocks)) is not None:
-                if not self._line.is_quiet():
-                    return  # It has answered already, or is gone: the rest of the body is for nobody.
+                if (now := time.monotonic()) >= look:
+                    if not self._line.is_quiet():
+                        return  # It has answered already, or is gone: the rest of the body is for nobody.
+                    look = now + LOOK
                 yield block
                 self._sent += len(block)
                 self._report()
@@ -280,22 +291,13 @@ class _Exchange:
                 ahead.join()
 
     def _next(self, blocks: Iterator[Block]) -> Block | None:
-        with self._not_the_network():
+        with self._guests:
             return next(blocks, None)
 
     def _report(self) -> None:
         if self._request.on_sent is not None:
-            with self._not_the_network():
+            with self._guests:
                 self._request.on_sent(self._sent)
-
-    @contextmanager
-    def _not_the_network(self) -> Iterator[None]:
-        # A source, a sink or a callback may raise what a socket raises; the caller shall see it as it is.
-        try:
-            yield
-        except BaseException as error:
-            self._ours = error
-            raise
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
@@ -303,8 +305,8 @@ class _Exchange:
         try:
             yield
         except tuple(kind for kind, _ in TALKING) as foreign:
-            if self._ours is not None:
-                raise self._ours from None
+            if self._guests.error is not None:
+                raise self._guests.error from None
             error = TimedOut if isinstance(foreign, LATE) else Interrupted
             raise error(
                 self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind))

@@ -68,8 +68,8 @@ async def pause_for_quota(context: Context, account: str, quota: Quota) -> float
     name = f"{context.app.client_key}\n{own}"
     try:
         # A quota that TikTok says is used up, whoever used it, is not asked for.
-        pause = context.quiet.pause(own, context.clock.now())
-        pause = pause or await context.pacer.pause(name, limit=quota.value, now=context.clock.now())
+        now = context.clock.now()
+        pause = context.quiet.pause(own, now) or await context.pacer.pause(name, limit=quota.value, now=now)
     except StoreError as error:
         # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.
         log.warning("The quota is not kept: %s", error)

@@ -7,6 +7,7 @@ type.
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -114,7 +115,7 @@ def read_json(request: Request, response: Response) -> Mapping[str, Any]:
     try:
         if len(response.body) > MAX_RESPONSE:
             raise ValueError(f"longer than {MAX_RESPONSE:,} bytes")
-        document = DECODER.decode(response.body.decode("utf-8-sig"))
+        document = DECODER.decode(response.body.removeprefix(BOM_UTF8).decode())
         if not isinstance(document, dict):
             raise TypeError("no JSON object")
     except (ValueError, TypeError, RecursionError) as error:
@@ -133,16 +134,15 @@ def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
     error = document.get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         raise unreadable(request, response, "it has no error.code", log_id_of(document))
-    code = error["code"]
+    code, data = error["code"], document.get("data")
+    if code == "ok" and response.status < 400 and (data is None or isinstance(data, dict)):
+        return data or {}
     log_id = log_id_of(error, document, response.headers)
     if code != "ok":
         raise _api_error(code, str(error.get("message") or ""), log_id, _as_told(response, error))
     if response.status >= 400:
         raise unreadable(request, response, "error.code is ok, the HTTP status is not", log_id)
-    data = document.get("data")
-    if data is not None and not isinstance(data, dict):
-        raise unexpected(request, response, "data is no object", log_id)
-    return data or {}
+    raise unexpected(request, response, "data is no object", log_id)
 
 
 def structured(cls: type[T], request: Request, response: Response, data: Mapping[str, Any], **known: object) -> T:

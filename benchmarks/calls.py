@@ -148,6 +148,20 @@ async def ours_asynchronous(url: str, certificate: str) -> AsyncIterator[AskLate
 
 
 @asynccontextmanager
+async def our_transport(url: str, certificate: str) -> AsyncIterator[AskLater]:
+    """Ask with the transport of the asynchronous client and nothing above it."""
+    from tiktok_adapters.transports.aiohttp import AiohttpTransport
+
+    request = creator_info_request(Endpoints(api_url=url), ACCESS_TOKEN)
+    async with AiohttpTransport(ca_file=certificate or None) as http:
+
+        async def ask() -> object:
+            return json.loads((await http.send(request)).body)
+
+        yield ask
+
+
+@asynccontextmanager
 async def bare_aiohttp(url: str, certificate: str) -> AsyncIterator[AskLater]:
     """Ask with a session of aiohttp's."""
     import aiohttp
@@ -192,7 +206,11 @@ BLOCKING: Final = {
     "httpx": bare_httpx,
     "seed": seed,
 }
-ASYNCHRONOUS: Final = {"ours-aiohttp": ours_asynchronous, "bare-aiohttp": bare_aiohttp}
+ASYNCHRONOUS: Final = {
+    "ours-aiohttp": ours_asynchronous,
+    "transport-aiohttp": our_transport,
+    "bare-aiohttp": bare_aiohttp,
+}
 
 
 def main(variant: str, url: str, certificate: str, at_once: str) -> None:

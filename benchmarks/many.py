@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -35,7 +36,7 @@ def names(uploads: int) -> list[str]:
 
 def served(published: list[str]) -> float:
     """Return the accounts all of whose uploads came through."""
-    return len({name for name in published if published.count(name) == EACH})
+    return sum(count == EACH for count in Counter(published).values())
 
 
 def blocking(url: str, certificate: str, path: Path, uploads: int, in_flight: int) -> dict[str, float]:

@@ -80,7 +80,7 @@ def upload(variant: str, url: str, certificate: str, small: Path, large: Path) -
             profile.disable()
             return super().read()
 
-    uploads.Meter = Watched  # type: ignore[misc] - the variants look it up there
+    uploads.Meter = Watched  # type: ignore[attr-defined]  # the variants look it up there
     cost: Any = uploads.VARIANTS[variant](url, certificate, small, large)
     if asyncio.iscoroutine(cost):
         asyncio.run(cost)
@@ -117,7 +117,7 @@ def shares(profile: cProfile.Profile) -> dict[str, float]:
     """Return each group's share of the time; what C does for Python counts for the one that asked for it."""
     found: dict[str, float] = defaultdict(float)
     entries: Mapping[Function, tuple[int, int, float, float, Mapping[Function, tuple[int, int, float, float]]]]
-    entries = pstats.Stats(profile).stats  # type: ignore[attr-defined] - it is public, and the stubs lack it
+    entries = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # it is public, and the stubs lack it
     for function, (_, _, own, _, callers) in entries.items():
         told = group(function)
         if told is not None or not callers:

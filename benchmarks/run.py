@@ -39,6 +39,7 @@ UPLOADS: Final = {
     CURL: ("curl.py",),
     **{name: ("uploads.py", word) for name, word in OURS.items()},
     "a socket": ("uploads.py", "bare-socket"),
+    "asyncio's streams": ("uploads.py", "bare-streams"),
     "urllib3": ("uploads.py", "bare-urllib3"),
     "aiohttp": ("uploads.py", "bare-aiohttp"),
     "requests": ("uploads.py", "requests"),
@@ -56,6 +57,7 @@ CALLS: Final = {
     "tiktok-api-client": ("seed", "urllib3"),
     "aiohttp": ("bare-aiohttp", "aiohttp"),
     "AsyncTikTok": ("ours-aiohttp", "aiohttp"),
+    "AiohttpTransport": ("transport-aiohttp", "aiohttp"),
 }
 
 EMPTY: Final = "an empty interpreter"

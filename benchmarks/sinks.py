@@ -28,6 +28,8 @@ CIPHER: Final = "TLS_AES_256_GCM_SHA384"
 HEADER: Final = 5
 AROUND: Final = HEADER + 1 + 16
 """Bytes of a record that are not content: header, type, tag."""
+LONGEST_RECORD: Final = 1 << 14
+"""Bytes of content."""
 NONCE: Final = 12
 APPLICATION_DATA: Final = 23
 RANDOM: Final = slice(11, 43)
@@ -44,9 +46,26 @@ class Line(Protocol):
         """Receive at most `size` bytes, or as many as fit; 0 at the end."""
         ...
 
+    def skip(self, size: int) -> int:
+        """Let some of the next `size` bytes pass, and return how many; 0 at the end."""
+        ...
+
     def sendall(self, data: bytes, /) -> None:
         """Send all of it."""
         ...
+
+
+class PlainLine:
+    """A socket whose bodies are received into memory that stays."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self.recv_into = inner.recv_into
+        self.sendall = inner.sendall
+        self._passed = memoryview(bytearray(BUFFER))
+
+    def skip(self, size: int) -> int:
+        """Let some of the next `size` bytes pass, and return how many; 0 at the end."""
+        return self.recv_into(self._passed, min(size, BUFFER))
 
 
 class TlsLine:
@@ -63,6 +82,7 @@ class TlsLine:
         self._cipher, self._nonce = self._handshake(incoming, Path(context.keylog_filename))
         self._records = 0
         self._plain = b""
+        self._passed = memoryview(bytearray(LONGEST_RECORD))
         self._arrived = memoryview(bytearray(BUFFER))
         self._at, self._filled = 0, incoming.pending
         self._arrived[: self._filled] = incoming.read()
@@ -79,14 +99,14 @@ class TlsLine:
         return taken
 
     def skip(self, size: int) -> int:
-        """Return how many bytes of at most `size` were let pass, in whole records."""
+        """Let some of the next `size` bytes pass, in whole records if possible, and return how many; 0 at the end."""
         skipped = 0
         while skipped < size and not self._plain and (record := self._record()):
             if len(record) - AROUND > size - skipped:
                 break
             skipped += len(record) - AROUND
             self._next(record)
-        return skipped
+        return skipped or self.recv_into(self._passed, min(size, len(self._passed)))
 
     def sendall(self, data: bytes, /) -> None:
         """Send all of it."""
@@ -207,17 +227,15 @@ def _creator_info_json(padding: int) -> bytes:
 
 def converse(connection: Line, answers: dict[bytes, bytes]) -> None:
     """Read one request after the other and answer each, until the other side hangs up."""
-    buffer = memoryview(bytearray(BUFFER))
+    buffer = memoryview(bytearray(LONGEST_HEAD))
     while (request := read_head(connection, buffer)) is not None:
         head, early = request
         found = CONTENT_LENGTH.search(head)
         left = (int(found[1]) if found else 0) - early
         if left < 0:
             raise ValueError("more came than the head had promised")
-        skip = getattr(connection, "skip", None)
         while left:
-            got = (skip(left) if skip else 0) or connection.recv_into(buffer, min(left, BUFFER))
-            if not got:
+            if not (got := connection.skip(left)):
                 raise ConnectionError("the body broke off")
             left -= got
         path = head.partition(b" ")[2].partition(b" ")[0]
@@ -229,7 +247,7 @@ def read_head(connection: Line, buffer: memoryview) -> tuple[bytes, int] | None:
     """Return the head and how many bytes of the body came along; None at the end of the stream."""
     filled = 0
     while filled < LONGEST_HEAD:
-        got = connection.recv_into(buffer[filled:LONGEST_HEAD])
+        got = connection.recv_into(buffer[filled:])
         if not got:
             return None
         filled += got
@@ -244,7 +262,7 @@ def serve(inner: socket.socket, context: ssl.SSLContext | None, answers: dict[by
     with inner:
         inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            converse(inner if context is None else TlsLine(inner, context), answers)
+            converse(PlainLine(inner) if context is None else TlsLine(inner, context), answers)
         except OSError as error:  # Clients are ended as they are, and what they leave is no news.
             print(f"sink: {error!r}", file=sys.stderr)
 

@@ -133,8 +133,17 @@ async def ours_asynchronous(url: str, certificate: str, small: Path, large: Path
         return meter.read()
 
 
+# --- The same means with nothing around them: what ours could reach ----------------------------------------------------
+
+
+def put_head(host: str, chunk: tuple[int, int], size: int) -> bytes:
+    """Return the head of the request that sends a chunk."""
+    said = "".join(f"{name}: {value}\r\n" for name, value in headers(chunk, size).items())
+    return f"PUT /video/ HTTP/1.1\r\nHost: {host}\r\n{said}\r\n".encode()
+
+
 def bare_socket(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Send as one PUT over a socket, read ahead and in full packets: what ours could reach with nothing around it."""
+    """Send over a socket, read ahead and in full packets."""
     import socket
 
     from tiktok_adapters.sources import FileSource
@@ -142,23 +151,60 @@ def bare_socket(url: str, certificate: str, small: Path, large: Path) -> Cost:
     from tiktok_adapters.transports.sockets import CORK
 
     host, port = url.rpartition("/")[2].split(":")
+    reading = Reading()
     with socket.create_connection((host, int(port))) as plain:
         context = ssl.create_default_context(cafile=certificate) if certificate else None
         line = plain if context is None else context.wrap_socket(plain, server_hostname=host)
 
+        def cork(on: int) -> None:
+            if CORK is not None:
+                line.setsockopt(socket.IPPROTO_TCP, CORK, on)
+
         def send(path: Path) -> None:
-            with FileSource(path) as film, Reading().ahead(FileSlice(film, 0, film.size)) as ahead:
-                line.sendall(f"PUT /video/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: {film.size}\r\n\r\n".encode())
-                if CORK is not None:
-                    line.setsockopt(socket.IPPROTO_TCP, CORK, 1)
-                for block in ahead:
-                    line.sendall(block)
-                if CORK is not None:
-                    line.setsockopt(socket.IPPROTO_TCP, CORK, 0)
-                check(int(line.recv(1024).split()[1]))
-                ahead.join()
+            with FileSource(path) as film:
+                for first, last in ranges(film.size):
+                    with reading.ahead(FileSlice(film, first, last - first + 1)) as ahead:
+                        line.sendall(put_head(host, (first, last), film.size))
+                        cork(1)
+                        for block in ahead:
+                            line.sendall(block)
+                        cork(0)
+                        check(int(line.recv(1024).split()[1]))
+                        ahead.join()
 
         return measured(send, small, large)
+
+
+async def bare_streams(url: str, certificate: str, small: Path, large: Path) -> Cost:
+    """Send over asyncio's streams, read ahead and in pieces."""
+    from tiktok_adapters.sources import FileSource
+    from tiktok_adapters.transports.reading import Reading
+
+    host, port = url.rpartition("/")[2].split(":")
+    context = ssl.create_default_context(cafile=certificate) if certificate else None
+    answers, line = await asyncio.open_connection(host, int(port), ssl=context)
+    # What was written has left, or is encrypted, before its memory is read into again.
+    line.transport.set_write_buffer_limits(high=0 if context is None else 1, low=0)
+    reading = Reading()
+
+    async def send(path: Path) -> None:
+        with FileSource(path) as film:
+            for first, last in ranges(film.size):
+                with reading.ahead(FileSlice(film, first, last - first + 1)) as ahead:
+                    line.write(put_head(host, (first, last), film.size))
+                    for block in ahead:
+                        for start in range(0, len(block), BLOCK):
+                            line.write(block[start : start + BLOCK])
+                            await line.drain()
+                    check(int((await answers.read(1024)).split()[1]))
+
+    try:
+        await send(small)
+        meter = Meter()
+        await send(large)
+        return meter.read()
+    finally:
+        line.close()
 
 
 # --- The bare libraries ----------------------------------------------------------------------------------------------
@@ -251,6 +297,7 @@ VARIANTS: Final[dict[str, Callable[[str, str, Path, Path], Any]]] = {
     "ours-urllib3": ours_blocking,
     "ours-aiohttp": ours_asynchronous,
     "bare-socket": bare_socket,
+    "bare-streams": bare_streams,
     "bare-urllib3": bare_urllib3,
     "bare-aiohttp": bare_aiohttp,
     "requests": bare_requests,

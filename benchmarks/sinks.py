@@ -11,6 +11,7 @@ import socket
 import ssl
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -32,6 +33,8 @@ LONGEST_RECORD: Final = 1 << 14
 """Bytes of content."""
 NONCE: Final = 12
 APPLICATION_DATA: Final = 23
+KEY: Final = "CLIENT_TRAFFIC_SECRET_0"
+"""What a line of the log begins with that tells how a client encrypts its requests."""
 RANDOM: Final = slice(11, 43)
 """Where in its first flight a client says which of the logged keys are its own."""
 
@@ -55,6 +58,9 @@ class Line(Protocol):
         ...
 
 
+Speak = Callable[[socket.socket], Line]
+
+
 class PlainLine:
     """A socket whose bodies are received into memory that stays."""
 
@@ -68,6 +74,26 @@ class PlainLine:
         return self.recv_into(self._passed, min(size, BUFFER))
 
 
+class Keys:
+    """The keys that OpenSSL writes down, each line of them read once. Threads may share it."""
+
+    def __init__(self, path: str) -> None:
+        Path(path).touch()
+        self._lines = open(path, encoding="ascii")  # noqa: SIM115, PTH123 - read on for as long as the sink lives
+        self._lock = threading.Lock()
+        self._secrets: dict[str, str] = {}
+
+    def of(self, random: bytes) -> bytes:
+        """Return the secret of what a client sends, by the random bytes that it began with."""
+        with self._lock:
+            for line in self._lines:
+                label, *rest = line.split()
+                if label == KEY:
+                    client, secret = rest
+                    self._secrets[client] = secret
+            return bytes.fromhex(self._secrets.pop(random.hex()))
+
+
 class TlsLine:
     """TLS 1.3 whose bodies are counted and not decrypted: whatever a sink spends, it takes from what is measured.
 
@@ -75,11 +101,11 @@ class TlsLine:
     5.2): a record's length tells how much it holds, and only where somebody looks at it, it is decrypted.
     """
 
-    def __init__(self, inner: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(self, inner: socket.socket, context: ssl.SSLContext, keys: Keys) -> None:
         self._inner = inner
         incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(incoming, self._outgoing, server_side=True)
-        self._cipher, self._nonce = self._handshake(incoming, Path(context.keylog_filename))
+        self._cipher, self._nonce = self._handshake(incoming, keys)
         self._records = 0
         self._plain = b""
         self._passed = memoryview(bytearray(LONGEST_RECORD))
@@ -129,7 +155,7 @@ class TlsLine:
         self._at += len(record)
         self._records += 1
 
-    def _handshake(self, incoming: ssl.MemoryBIO, keys: Path) -> tuple[AESGCM, int]:
+    def _handshake(self, incoming: ssl.MemoryBIO, keys: Keys) -> tuple[AESGCM, int]:
         """Shake hands; return what decrypts, and what a record's number is mixed into."""
         hello = b""
         while True:
@@ -147,10 +173,7 @@ class TlsLine:
         self._inner.sendall(self._outgoing.read())
         if (self._tls.cipher() or "?")[0] != CIPHER:
             raise ConnectionError(f"this sink decrypts {CIPHER} only")
-        logged = f"CLIENT_TRAFFIC_SECRET_0 {hello[RANDOM].hex()} "
-        secret = bytes.fromhex(
-            next(line for line in keys.read_text().splitlines() if line.startswith(logged))[len(logged) :]
-        )
+        secret = keys.of(hello[RANDOM])
         return AESGCM(derived(secret, b"key", 32)), int.from_bytes(derived(secret, b"iv", NONCE), "big")
 
 
@@ -257,36 +280,41 @@ def read_head(connection: Line, buffer: memoryview) -> tuple[bytes, int] | None:
     raise ValueError("the head is too long")
 
 
-def serve(inner: socket.socket, context: ssl.SSLContext | None, answers: dict[bytes, bytes]) -> None:
+def serve(inner: socket.socket, speak: Speak, answers: dict[bytes, bytes]) -> None:
     """Serve one connection to its end."""
     with inner:
         inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            converse(PlainLine(inner) if context is None else TlsLine(inner, context), answers)
+            converse(speak(inner), answers)
         except OSError as error:  # Clients are ended as they are, and what they leave is no news.
             print(f"sink: {error!r}", file=sys.stderr)
 
 
-def accept(listener: socket.socket, context: ssl.SSLContext | None, answers: dict[bytes, bytes]) -> None:
+def accept(listener: socket.socket, speak: Speak, answers: dict[bytes, bytes]) -> None:
     """Take connections for ever, each in a thread of its own."""
     while True:
         inner, _ = listener.accept()
-        threading.Thread(target=serve, args=(inner, context, answers), daemon=True).start()
+        threading.Thread(target=serve, args=(inner, speak, answers), daemon=True).start()
+
+
+def speaking_tls(certificate: str) -> Speak:
+    """Return what speaks TLS with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.keylog_filename = f"{certificate}.keys"
+    keys = Keys(context.keylog_filename)
+    return lambda inner: TlsLine(inner, context, keys)
 
 
 def main(certificate: str = "") -> None:
     """Serve until standard input ends."""
-    context = None
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        context.keylog_filename = f"{certificate}.keys"
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         port = listener.getsockname()[1]
-        answers = documents(f"{'https' if certificate else 'http'}://127.0.0.1:{port}")
+        scheme, speak = ("https", speaking_tls(certificate)) if certificate else ("http", PlainLine)
+        answers = documents(f"{scheme}://127.0.0.1:{port}")
         print(port, flush=True)
-        threading.Thread(target=accept, args=(listener, context, answers), daemon=True).start()
+        threading.Thread(target=accept, args=(listener, speak, answers), daemon=True).start()
         sys.stdin.read()
 
 

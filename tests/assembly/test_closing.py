@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
-from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
-from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.simulator import SimulatedTikTok
 
 Place = tuple[SimulatedTikTok, dict[str, str]]
 
@@ -23,18 +23,8 @@ Place = tuple[SimulatedTikTok, dict[str, str]]
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """Serve a TikTok where somebody has signed in and whose next answer about tokens is slow."""
-    with contextlib.closing(SimulatedTikTok(seed=None)) as sim, SandboxServer(sim).run_in_thread() as server:
-        environ = {
-            "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
-            "TIKTOK_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
-            "TIKTOK_REDIRECT_URI": "https://app.example.com/callback/",
-            "TIKTOK_API_URL": server.url,
-            "TIKTOK_AUTH_URL": f"{server.url}/v2/auth/authorize/",
-            "TIKTOK_HOME": str(tmp_path / "home"),
-        }
-        with connect(environ=environ) as tiktok:
-            begun = tiktok.authorization()
-            tiktok.sign_in(begun, sim.authorize(begun.url))
+    sim = SimulatedTikTok(seed=None)
+    with signed_in(sim, tmp_path / "home") as environ:
         sim.faults.add("token=slow:0.6")
         yield sim, environ
 

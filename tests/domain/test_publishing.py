@@ -7,6 +7,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fail_reasons import FAIL_REASONS
 from tiktok_core.domain.library import USER_FIELDS, user_fields
 from tiktok_core.domain.publishing import Publication, PublishStatus, check_publish_id, follow, poll_pause
 from tiktok_core.domain.refusals import REFUSALS, explain
@@ -121,24 +122,6 @@ def test_every_explanation_says_what_can_be_done(code: str) -> None:
     assert str(found).startswith(found.meaning)
     assert found.advice in str(found)
     assert ("Try again" in str(found)) == found.retry_helps
-
-
-# Reasons of failed posts, and whether the documents say that the same request may be repeated.
-FAIL_REASONS = {
-    "file_format_check_failed": False,
-    "duration_check_failed": False,
-    "frame_rate_check_failed": False,
-    "picture_size_check_failed": False,
-    "internal": True,
-    "video_pull_failed": True,
-    "photo_pull_failed": True,
-    "publish_cancelled": False,
-    "auth_removed": False,
-    "spam_risk_too_many_posts": True,
-    "spam_risk_user_banned_from_posting": False,
-    "spam_risk_text": False,
-    "spam_risk": False,
-}
 
 
 @pytest.mark.parametrize(("reason", "again"), FAIL_REASONS.items())

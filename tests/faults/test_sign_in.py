@@ -48,6 +48,7 @@ from tiktok_core import (
     UnexpectedResponse,
 )
 from tiktok_core.blocking import lift_clock, lift_journal
+from yielding import Yielding
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
@@ -162,24 +163,6 @@ def test_row_16_without_rotation_the_second_try_brings_tokens(bench: Any, lost: 
 
 
 # --- 17: somebody interrupts a renewal --------------------------------------------------------------------------------
-
-
-class Yielding:
-    """A port in memory at which other tasks, and a cancellation, get their turn before and after every call."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._inner, name)
-
-        async def run(*args: Any, **options: Any) -> Any:
-            await asyncio.sleep(0)
-            result = call(*args, **options)
-            await asyncio.sleep(0)
-            return result
-
-        return run
 
 
 def yielding_client(transport: FakeTransport, store: MemoryTokenStore, clock: ManualClock) -> AsyncTikTok:

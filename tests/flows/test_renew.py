@@ -22,6 +22,7 @@ from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, Interrupted, Response, Secret, SignInRequired, StoreError, TikTok, Tokens
 from tiktok_core.blocking import lift_clock, lift_journal
+from yielding import Yielding
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 
@@ -157,24 +158,6 @@ def test_many_threads_renew_once_though_the_access_token_stays(bench: Any) -> No
         thread.join()
     assert asked == [first.refresh_token.reveal()]
     assert {tokens.refresh_token for tokens in seen} == {Secret("rft.1")}
-
-
-class Yielding:
-    """A port in memory at which other tasks get their turn before and after every call."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._inner, name)
-
-        async def run(*args: Any, **options: Any) -> Any:
-            await asyncio.sleep(0)
-            result = call(*args, **options)
-            await asyncio.sleep(0)
-            return result
-
-        return run
 
 
 WHAT = st.sampled_from(["refresh", "call", "sign in", "lose the answer", "let the lease run out"])

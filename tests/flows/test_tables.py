@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from fail_reasons import FAIL_REASONS
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, PublishFailed, ServerError, SignInFailed, SignInRequired, TikTokError, errors
@@ -121,24 +122,6 @@ WORDS: Final = {
 }
 """Each word of OAuth's. Source: /doc/oauth-error-handling."""
 
-REASONS: Final = {
-    "file_format_check_failed": False,
-    "duration_check_failed": False,
-    "frame_rate_check_failed": False,
-    "picture_size_check_failed": False,
-    "internal": True,
-    "video_pull_failed": True,
-    "photo_pull_failed": True,
-    "publish_cancelled": False,
-    "auth_removed": False,
-    "spam_risk_too_many_posts": True,
-    "spam_risk_user_banned_from_posting": False,
-    "spam_risk_text": False,
-    "spam_risk": False,
-}
-"""Each reason of a failed post, and whether the same may be asked for again, now or later. Source:
-/doc/content-posting-api-reference-get-video-status."""
-
 
 @pytest.fixture
 def account(bench: Any) -> Any:
@@ -217,7 +200,7 @@ def test_each_word_of_oauth_raises_its_class(bench: Any, grant: str, word: str) 
     assert error.explanation is not None
 
 
-@pytest.mark.parametrize("reason", [*REASONS, "brand_new"])
+@pytest.mark.parametrize("reason", [*FAIL_REASONS, "brand_new"])
 @pytest.mark.parametrize("kind", MEDIA)
 def test_each_reason_of_a_failure_is_told(bench: Any, account: Any, kind: str, reason: str) -> None:
     """As TikTok spells it, with what to do; a reason that TikTok added is passed on, and is no reason to try again."""
@@ -227,6 +210,6 @@ def test_each_reason_of_a_failure_is_told(bench: Any, account: Any, kind: str, r
         bench.run(post(MEDIA[kind], privacy_level="SELF_ONLY"))
     assert caught.value.reason == reason
     explanation = caught.value.explanation
-    assert (explanation is None) == (reason not in REASONS)
-    assert explanation is None or explanation.retry_helps == REASONS[reason]
+    assert (explanation is None) == (reason not in FAIL_REASONS)
+    assert explanation is None or explanation.retry_helps == FAIL_REASONS[reason]
     assert len(bench.sim.posts) == 1

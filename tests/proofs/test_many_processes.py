@@ -5,14 +5,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from signed_in import signed_in
 from tiktok_adapters import connect
-from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
-from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core.domain.pacing import Quota
 
 PROCESSES = 32
@@ -51,18 +50,7 @@ def environ(tmp_path: Path) -> Iterator[tuple[SimulatedTikTok, dict[str, str]]]:
     """Give a sandbox with an account that is signed in, and the settings that lead to it."""
     simulated = SimulatedTikTok()
     simulated.switches.processing_seconds = 1.0
-    with closing(simulated), SandboxServer(simulated).run_in_thread() as sandbox:
-        settings = {
-            "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
-            "TIKTOK_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
-            "TIKTOK_REDIRECT_URI": "https://app.example.com/callback/",
-            "TIKTOK_API_URL": sandbox.url,
-            "TIKTOK_AUTH_URL": f"{sandbox.url}/v2/auth/authorize/",
-            "TIKTOK_HOME": str(tmp_path / "home"),
-        }
-        with connect(environ=settings) as tiktok:
-            authorization = tiktok.authorization()
-            tiktok.sign_in(authorization, simulated.authorize(authorization.url))
+    with signed_in(simulated, tmp_path / "home") as settings:
         yield simulated, settings
 
 

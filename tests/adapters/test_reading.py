@@ -129,7 +129,7 @@ def test_what_is_not_there_yet_need_not_be_waited_for() -> None:
     with Reading().ahead(FileSlice(source, 0, source.size)) as ahead:
         ahead.ask()
         with pytest.raises(Empty):
-            ahead.take(wait=False)
+            ahead.take(within=0)
         source.go_on.set()
         assert ahead.take() is not None
     assert gone()

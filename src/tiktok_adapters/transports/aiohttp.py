@@ -55,6 +55,9 @@ PROMPT: Final = 1 / 16
 HOLD: Final = 0.005
 """Seconds that all uploads together keep the event loop to themselves, where neither disk nor line makes them wait."""
 
+MOMENT: Final = 0.0003
+"""Seconds that the event loop waits for a block: what is in memory is there by then, and sleeping until then takes longer."""
+
 TURNS: Final = 100
 """Turns of the event loop that are waited for connections to close; it takes a handful."""
 
@@ -285,7 +288,7 @@ class _Exchange:
         ahead.ask()
         with self._guests:
             try:
-                block = ahead.take(wait=False)
+                block = ahead.take(within=MOMENT)
             except Empty:
                 block = await self._loop.run_in_executor(None, ahead.take)
             else:

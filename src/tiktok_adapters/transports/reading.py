@@ -78,14 +78,17 @@ class Ahead:
         """Say that a block is to come: once before each is taken. The memory of the one before may be read into."""
         self._wanted.put(None)
 
-    def take(self, *, wait: bool = True) -> Block | None:
+    def take(self, *, within: float | None = None) -> Block | None:
         """Return the next block; None at the end.
 
+        Args:
+            within: seconds to wait for it; None for as long as it takes.
+
         Raises:
-            Empty: it is not there yet, and was not to be waited for.
+            Empty: it is not there by then.
             Exception: whatever the source raised.
         """
-        block = self._read.get(block=wait)
+        block = self._read.get(timeout=within)
         if isinstance(block, BaseException):
             raise block
         return block

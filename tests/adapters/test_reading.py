@@ -217,7 +217,7 @@ def test_a_source_that_does_not_fill_buffers_is_asked_where_it_is_sent(server: B
 
 def test_an_upload_lets_other_tasks_have_their_turn(server: BehaviourServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """However quick line and disk are, the loop turns whenever it was held for long: here, once a block."""
-    monkeypatch.setattr("tiktok_adapters.transports.aiohttp.HOLD", 0.0)
+    monkeypatch.setattr("tiktok_adapters.transports.aiohttp_exchange.HOLD", 0.0)
     source = Numbered(size=32 * BLOCK)
     turns = 0
 

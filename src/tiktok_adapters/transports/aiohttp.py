@@ -1,90 +1,37 @@
 """The asynchronous transport, over aiohttp.
 
-What belongs here: sending one request over a session, and telling "not sent" from "interrupted". aiohttp sends some
-requests again by itself; a middleware turns each failure into ours before it can.
+What belongs here: sessions, connections and TLS, which event loop they belong to, and their end. What happens to one request
+is the business of `aiohttp_exchange`.
 """
 
 import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import Final, NoReturn, Self
 from weakref import WeakSet
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import StreamWriter
-from yarl import URL
 
-from tiktok_adapters.transports.common import (
-    Guests,
-    Target,
-    body_blocks,
-    hide_queries,
-    joined_headers,
-    ready,
-    target_of,
-    wire_headers,
-)
+from tiktok_adapters.transports.aiohttp_exchange import Exchange, ToldRequest
+from tiktok_adapters.transports.common import hide_queries, ready, target_of
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_adapters.transports.reading import Ahead, Block, Reading
-from tiktok_adapters.transports.tls import chosen_context, default_context, tls_fault
-from tiktok_core.errors import Interrupted, NotSent, TimedOut
-from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
+from tiktok_adapters.transports.reading import Reading
+from tiktok_adapters.transports.tls import chosen_context, default_context
+from tiktok_core.errors import NotSent
+from tiktok_core.wire.http import Request, Response
 
 __all__ = ["AiohttpTransport"]
-
-Foreign: TypeAlias = tuple[tuple[type[Exception], str], ...]
 
 LOGGERS: Final = ("aiohttp.client", "aiohttp.internal")
 NO_HEADERS_OF_ITS_OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 LONGEST_LINE: Final = 65536
 """Bytes of one line of an answer's head; what http.client allows too."""
 
-PIECE: Final = 64 * 1024
-LARGE_PIECE: Final = 256 * 1024
-"""Bytes that are sent in one wait: a few where the line is slow, because it has to take them within the time-out, and many
-where it is quick, because each wait costs."""
-PROMPT: Final = 1 / 16
-"""Of the time-out: a piece that left within it may be followed by one of twice the size."""
-
-HOLD: Final = 0.005
-"""Seconds that all uploads together keep the event loop to themselves, where neither disk nor line makes them wait."""
-
-MOMENT: Final = 0.0003
-"""Seconds that the event loop waits for a block: what is in memory is there by then, and sleeping until then takes longer."""
-
 TURNS: Final = 100
 """Turns of the event loop that are waited for connections to close; it takes a handful."""
-
-# What aiohttp raises before anything has left, and what it means; the first that fits counts.
-CONNECTING: Final[Foreign] = (
-    (TimeoutError, "no connection came about in time"),
-    (aiohttp.ClientConnectorDNSError, "the host's name was not found"),
-    (aiohttp.ClientProxyConnectionError, "the proxy refused the connection or is out of reach"),
-    (aiohttp.InvalidURL, "the URL is not a complete http or https URL"),
-    (aiohttp.ClientConnectorError, "the host refused the connection or is out of reach"),
-    (aiohttp.ClientResponseError, "the proxy did not answer in HTTP"),
-    (aiohttp.ClientConnectionError, "the proxy hung up before there was a tunnel"),
-    (aiohttp.ClientError, "the connection could not be set up"),
-    (OSError, "the connection could not be set up"),
-)
-HANDSHAKE: Final = (ssl.SSLError, ConnectionResetError, ConnectionAbortedError)
-"""What lies beneath a connector's error when there was a connection, and TLS failed on it."""
-
-# What aiohttp raises once something has left, and what it means; the first that fits counts.
-TALKING: Final[Foreign] = (
-    (TimeoutError, "no answer came in time"),
-    (aiohttp.ServerDisconnectedError, "the connection was closed before a whole answer had come"),
-    (aiohttp.ClientResponseError, "the answer is not HTTP"),
-    (aiohttp.ClientPayloadError, "the answer broke off"),
-    (aiohttp.ClientError, "the connection was lost"),
-    (OSError, "the connection was lost"),
-)
 
 
 class AiohttpTransport:
@@ -135,7 +82,7 @@ class AiohttpTransport:
         target = target_of(request)
         tls = self._tls_context() if target.scheme == "https" else None
         proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
-        exchange = _Exchange(request, target, proxy, tls, self._reading)
+        exchange = Exchange(request, target, proxy, tls, self._reading)
         return await exchange.answer(self._session(fresh=request.fresh_connection))
 
     async def close(self) -> None:
@@ -209,230 +156,6 @@ class AiohttpTransport:
                 max_line_size=LONGEST_LINE,
                 max_field_size=LONGEST_LINE,
                 skip_auto_headers=NO_HEADERS_OF_ITS_OWN,
-                request_class=_ToldRequest,
+                request_class=ToldRequest,
             )
         return self._sessions[fresh]
-
-
-class _Exchange:
-    """One request on its way, and its answer."""
-
-    def __init__(
-        self, request: Request, target: Target, proxy: Proxy | None, tls: ssl.SSLContext | None, reading: Reading
-    ) -> None:
-        self._request = request
-        self._reading = reading
-        self._target = target
-        self._proxy = proxy
-        self._tls = tls
-        self._sent = 0
-        self._piece = PIECE
-        self._connected = False
-        self._guests = Guests()
-        self._line: asyncio.Transport | None = None
-        self._loop = asyncio.get_running_loop()
-        self._moved = self._turn = self._loop.time()
-        self._end = None if request.time_limit is None else self._moved + request.time_limit
-        self._alarm: asyncio.TimerHandle | None = None
-
-    async def answer(self, session: aiohttp.ClientSession) -> Response:
-        """Send the request and read the answer."""
-        try:
-            async with asyncio.timeout(None) as patience:
-                self._watch(patience)
-                return await self._answer(session)
-        except (aiohttp.ClientError, OSError) as foreign:  # TimeoutError is an OSError.
-            raise self._translated(foreign) from None
-        finally:
-            if self._alarm is not None:
-                self._alarm.cancel()
-            if self._line is not None:
-                # aiohttp closes it, which waits until the other side has read what is in the buffer: perhaps for ever.
-                self._line.abort()
-
-    def _watch(self, patience: asyncio.Timeout) -> None:
-        """Look whether anything has moved within the time-out; if so, look again later."""
-        end = self._moved + self._request.timeout
-        end = end if self._end is None else min(end, self._end)
-        if self._loop.time() < end:
-            self._alarm = self._loop.call_at(end, self._watch, patience)
-        else:
-            patience.reschedule(end)
-
-    def _move(self) -> None:
-        self._moved = self._loop.time()
-
-    def connected(self) -> None:
-        """Note that there is a connection: from now on something may have left."""
-        self._connected = True
-        self._move()
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send the body, one block after the other, while a thread reads the next one: a slow disk holds up no task."""
-        if not isinstance(writer, StreamWriter):
-            raise TypeError("aiohttp writes in another way than it used to")
-        if writer.transport is not None:
-            self._line = writer.transport
-            # What was written has left, or is encrypted: its memory is about to be read into again. (TLS would take a
-            # limit of nothing for one that is always reached.)
-            self._line.set_write_buffer_limits(high=0 if self._tls is None else 1, low=0)
-        if isinstance(self._request.body, bytes):
-            for block in body_blocks(self._request):
-                await self._send(writer, block)
-            return
-        with self._reading.ahead(self._request.body) as ahead:
-            while self._sent < self._request.content_length:
-                await self._send(writer, await self._next(ahead))
-
-    async def _next(self, ahead: Ahead) -> Block:
-        ahead.ask()
-        with self._guests:
-            try:
-                block = ahead.take(within=MOMENT)
-            except Empty:
-                block = await self._loop.run_in_executor(None, ahead.take)
-            else:
-                await self._let_others()
-        if block is None:
-            raise RuntimeError("a source that ended early has not said so")
-        return block
-
-    async def _let_others(self) -> None:
-        """Let other tasks have their turn, if they have not had one for long."""
-        if self._loop.time() - self._turn > HOLD / self._reading.count:
-            await asyncio.sleep(0)
-            self._turn = self._loop.time()
-
-    async def _send(self, writer: StreamWriter, block: bytes | memoryview) -> None:
-        rest = memoryview(block)
-        while rest:
-            piece, rest = rest[: self._piece], rest[self._piece :]
-            began = self._loop.time()
-            self._sent += len(piece)
-            await writer.write(piece, drain=False)
-            # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
-            if self._sent < self._request.content_length:
-                await writer.drain()
-            self._move()
-            is_prompt = self._moved - began < PROMPT * self._request.timeout
-            self._piece = min(2 * self._piece, LARGE_PIECE) if is_prompt else PIECE
-        self._report()
-
-    async def only_once(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """Send; aiohttp sends again after some of its own errors, so none of them reaches it."""
-        if isinstance(request, _ToldRequest):
-            request.on_connection = self.connected
-        try:
-            return await handler(request)
-        except (aiohttp.ClientError, OSError) as foreign:
-            raise self._translated(foreign) from None
-
-    async def _answer(self, session: aiohttp.ClientSession) -> Response:
-        response = await session.request(
-            self._request.method,
-            URL(self._target.url, encoded=True),
-            data=_Body(self) if self._request.content_length else None,
-            headers=self._headers(),
-            allow_redirects=False,
-            ssl=True if self._tls is None else self._tls,
-            middlewares=(self.only_once,),
-            proxy=None if self._proxy is None else self._proxy.url,
-            proxy_headers=None if self._proxy is None else self._proxy.headers,
-        )
-        head = Response(response.status, joined_headers(response.headers.items()))
-        try:
-            sink = self._sink(head)
-            body = await self._read(response.content) if sink is None else await self._poured(response.content, sink)
-        finally:
-            # An answer that was read whole has given its connection back already, unless the body is still on its way.
-            response.close()
-        if self._sent == self._request.content_length and len(body) <= MAX_RESPONSE:
-            self._line = None  # All was sent and all was read: it may serve others by now.
-        return Response(head.status, head.headers, body)
-
-    async def _read(self, content: aiohttp.StreamReader) -> bytes:
-        if content.is_eof():  # All of it came with the head, as small answers do.
-            return content.read_nowait(MAX_RESPONSE + 1)
-        body = bytearray()
-        while len(body) <= MAX_RESPONSE:
-            self._move()
-            block = await content.read(MAX_RESPONSE + 1 - len(body))
-            if not block:
-                break
-            body += block
-            if content.at_eof():
-                break
-        return bytes(body)
-
-    def _sink(self, head: Response) -> Sink | None:
-        if self._request.sink is None:
-            return None
-        with self._guests:
-            return self._request.sink(head)
-
-    async def _poured(self, content: aiohttp.StreamReader, sink: Sink) -> bytes:
-        self._move()
-        while block := await content.read(BLOCK):
-            with self._guests:
-                # In a thread: a slow disk would hold up every other task.
-                await asyncio.to_thread(sink.write, block)
-            self._move()
-        return b""
-
-    def _headers(self) -> dict[str, str]:
-        headers = wire_headers(self._request)
-        if self._proxy is not None and self._target.scheme == "http":
-            headers |= self._proxy.headers
-        return headers
-
-    def _report(self) -> None:
-        if self._request.on_sent is not None:
-            with self._guests:
-                self._request.on_sent(self._sent)
-
-    def _translated(self, foreign: Exception) -> Exception:
-        """Return our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
-        if self._guests.error is not None:  # It only passes for trouble on the line.
-            return self._guests.error
-        if not self._connected:
-            return NotSent(self._request.name, self._obstacle(foreign))
-        error = TimedOut if isinstance(foreign, TimeoutError) else Interrupted
-        return error(self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind)))
-
-    def _obstacle(self, foreign: Exception) -> str:
-        """Return why no connection came about."""
-        if isinstance(foreign, aiohttp.ClientHttpProxyError):
-            return Proxy.refusal(foreign.status)
-        if isinstance(foreign, aiohttp.ClientConnectorError) and isinstance(foreign.os_error, HANDSHAKE):
-            return tls_fault(foreign.os_error)
-        return next(reason for kind, reason in CONNECTING if isinstance(foreign, kind))
-
-
-class _Body(aiohttp.Payload):
-    """The body as aiohttp takes it: a payload of our own, because only a payload gets to see the connection."""
-
-    def __init__(self, exchange: _Exchange) -> None:
-        super().__init__(None)
-        self._exchange = exchange
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send the body."""
-        await self._exchange.write(writer)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - aiohttp's signature
-        """Refuse: a body is never text."""
-        raise TypeError("a body is not decoded")
-
-
-class _ToldRequest(aiohttp.ClientRequest):
-    """A request that tells when there is a connection for it."""
-
-    on_connection: Callable[[], None] | None = None
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Send it on that connection."""
-        if self.on_connection is not None:
-            self.on_connection()
-        return await super().send(conn)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
-from tiktok_adapters.transports.reading import FEW, SMALL, Ahead, Reading
+from tiktok_adapters.transports.reading import FEW, SMALL, Ahead, NotYet, Reading
 from tiktok_adapters.transports.sockets import CORK, PatientSocket, Waits
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core.errors import Interrupted, SourceChanged, TimedOut
@@ -128,7 +128,7 @@ def test_what_is_not_there_yet_need_not_be_waited_for() -> None:
     source.go_on.clear()
     with Reading().ahead(FileSlice(source, 0, source.size)) as ahead:
         ahead.ask()
-        with pytest.raises(Empty):
+        with pytest.raises(NotYet):
             ahead.take(within=0)
         source.go_on.set()
         assert ahead.take() is not None
@@ -256,6 +256,28 @@ def test_a_disk_that_stands_still_is_told_from_one_that_fails(server: BehaviourS
 
     with pytest.raises(TimedOut):
         asyncio.run(upload())
+    assert gone()
+
+
+def test_a_source_may_raise_whatever_it_likes(server: BehaviourServer) -> None:
+    """Also what a queue of its own raises: that is no sign of a block that is still to come. Its cause comes along."""
+
+    @define(eq=False)
+    class Drained(Numbered):
+        def read_into(self, start: int, buffer: memoryview, /) -> int:
+            raise Empty from OSError("why")
+
+    body = FileSlice(Drained(), 0, 4 * BLOCK)
+    request = Request(method="PUT", url=f"{server.base_url}/", body=body)
+
+    async def upload() -> None:
+        async with AiohttpTransport() as http:
+            await http.send(request)
+
+    for send in (lambda: asyncio.run(upload()), lambda: Urllib3Transport().send(request)):
+        with pytest.raises(Empty) as caught:
+            send()
+        assert isinstance(caught.value.__cause__, OSError)
     assert gone()
 
 

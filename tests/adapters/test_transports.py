@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,20 @@ def test_an_early_refusal_is_reported(server: BehaviourServer, talk: Talk) -> No
     assert isinstance(outcome, Response)
     assert (outcome.status, outcome.body) == (403, b"too early")
     assert server.seen[0].header("content-length") == str(4 * GIB)
+
+
+@both
+@pytest.mark.parametrize("limit", [None, 10.0])
+def test_a_refusal_in_the_midst_of_a_body_is_heard_at_once(
+    server: BehaviourServer, talk: Talk, limit: float | None
+) -> None:
+    """A server that has said no and reads no more is not waited for, however quick the line was until then."""
+    body = FileSlice(Zeros(), 0, 4 * GIB)
+    url, began = f"{server.base_url}/early-midway", time.monotonic()
+    for outcome in talk([Request(method="PUT", url=url, body=body, timeout=10, time_limit=limit)] * 3):
+        assert isinstance(outcome, Response)
+        assert (outcome.status, outcome.body) == (403, b"too early")
+    assert time.monotonic() - began < 8
 
 
 @both

@@ -7,7 +7,6 @@ some requests again by itself; a middleware turns each failure into ours before 
 import asyncio
 import ssl
 from collections.abc import Callable
-from queue import Empty
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -17,7 +16,7 @@ from yarl import URL
 
 from tiktok_adapters.transports.common import Guests, Target, body_blocks, joined_headers, wire_headers
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_adapters.transports.reading import Ahead, Block, Reading
+from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading
 from tiktok_adapters.transports.tls import tls_fault
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
@@ -37,7 +36,8 @@ HOLD: Final = 0.005
 """Seconds that all uploads together keep the event loop to themselves, where neither disk nor line makes them wait."""
 
 MOMENT: Final = 0.0003
-"""Seconds that the event loop waits for a block: what is in memory is there by then, and sleeping until then takes longer."""
+"""Seconds that the event loop waits for the block of a single upload: what is in memory is there by then, and sleeping until
+then takes longer. Of several, others can go on meanwhile."""
 
 # What aiohttp raises before anything has left, and what it means; the first that fits counts.
 CONNECTING: Final[Foreign] = (
@@ -93,7 +93,8 @@ class Exchange:
                 self._watch(patience)
                 return await self._answer(session)
         except (aiohttp.ClientError, OSError) as foreign:  # TimeoutError is an OSError.
-            raise self._translated(foreign) from None
+            error = self._translated(foreign)
+            raise error from error.__cause__
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -139,8 +140,8 @@ class Exchange:
         ahead.ask()
         with self._guests:
             try:
-                block = ahead.take(within=MOMENT)
-            except Empty:
+                block = ahead.take(within=MOMENT if self._reading.count == 1 else 0.0)
+            except NotYet:
                 block = await self._loop.run_in_executor(None, ahead.take)
             else:
                 await self._let_others()
@@ -178,7 +179,8 @@ class Exchange:
         try:
             return await handler(request)
         except (aiohttp.ClientError, OSError) as foreign:
-            raise self._translated(foreign) from None
+            error = self._translated(foreign)
+            raise error from error.__cause__
 
     async def _answer(self, session: aiohttp.ClientSession) -> Response:
         response = await session.request(

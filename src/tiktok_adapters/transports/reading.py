@@ -7,12 +7,12 @@ than reading the next one, so the line never waits for a disk that is as quick a
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
 from tiktok_core.wire.http import BLOCK, FileSlice, FillsBuffers
 
-__all__ = ["Ahead", "Block", "Reading"]
+__all__ = ["Ahead", "Block", "NotYet", "Reading"]
 
 Block: TypeAlias = bytes | memoryview
 
@@ -22,6 +22,10 @@ FEW: Final = 4
 SMALL: Final = BLOCK // 2
 """Bytes of a block, where more than these few bodies are read ahead at once. Large ones make a single upload quicker; many
 of them would only take more memory, and keep an event loop from its other tasks for longer."""
+
+
+class NotYet(Exception):
+    """The block was not read in time. A class of its own, because a source may raise any other."""
 
 
 class Reading:
@@ -85,10 +89,13 @@ class Ahead:
             within: seconds to wait for it; None for as long as it takes.
 
         Raises:
-            Empty: it is not there by then.
+            NotYet: it is not there by then.
             Exception: whatever the source raised.
         """
-        block = self._read.get(timeout=within)
+        try:
+            block = self._read.get(timeout=within)
+        except Empty:
+            raise NotYet from None
         if isinstance(block, BaseException):
             raise block
         return block

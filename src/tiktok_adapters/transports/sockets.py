@@ -6,15 +6,18 @@ block leaves slowly, so an uplink that is slow but works would fail.
 """
 
 import io
+import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from urllib3.util import wait_for_read, wait_for_write
+from urllib3.util.wait import wait_for_socket
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -30,6 +33,14 @@ CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)  # Linux has it.
 READ_BUFFER: Final = 64 * 1024
 EARLY: Final = 16 * 1024
 """Bytes that are taken in when the other side speaks before it was asked to."""
+
+wait_for_either: Final[Callable[..., bool]] = partial(wait_for_socket, read=True, write=True)
+BLOCKED: Final = (BlockingIOError, ssl.SSLWantWriteError)
+INTERIM: Final = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\b")
+"""What an answer begins with that another one follows (RFC 9110 section 15.2); after 101 it would no longer be HTTP."""
+INTERIM_HEADS: Final = re.compile(rb"(?:HTTP/1\.\d 1(?!01)\d\d\b[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n)*")
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n"
+STATUS: Final = len(b"HTTP/1.1 200")
 
 
 class Waits:
@@ -70,14 +81,30 @@ class PatientSocket:
         self.waits = waits
 
     def sendall(self, data: "ReadableBuffer", /) -> None:
-        """Send all of `data`; each wait is for some of it to leave."""
+        """Send all of `data`; each wait is for some of it to leave.
+
+        Raises:
+            ConnectionAbortedError: the other side has answered, or hung up, and takes no more.
+            TimeoutError: nothing left in time.
+        """
         with memoryview(data) as view:
-            rest = view
+            rest, send, has_waited = view, self._inner.send, False
+            until: Callable[..., bool] = wait_for_either
             while rest:
                 try:
-                    rest = rest[self._inner.send(rest) :]
-                except BlockingIOError:
-                    self._wait(wait_for_write)
+                    while rest:  # Under TLS one record at a time: what is done for each is done for each 16 KiB.
+                        rest = rest[send(rest) :]
+                        has_waited = False
+                except BLOCKED:
+                    if has_waited and until is wait_for_either:  # It was not for more to leave that the wait has ended.
+                        heard = self._heard()
+                        if _is_final(heard):
+                            raise ConnectionAbortedError("it takes no more") from None
+                        until = wait_for_either if heard is None else wait_for_write
+                    self._wait(until)
+                    has_waited = True
+                except ssl.SSLWantReadError:
+                    self._wait(wait_for_read)
 
     @contextmanager
     def in_full_packets(self) -> Iterator[None]:
@@ -100,6 +127,24 @@ class PatientSocket:
 
     def is_quiet(self) -> bool:
         """Return whether the other side has neither said anything that was not read yet, nor hung up."""
+        return self._heard() is None
+
+    def has_answered(self) -> bool:
+        """Return whether the other side has begun to answer for good, or hung up. What is only an interim answer is none."""
+        return _is_final(self._heard())
+
+    def _heard(self) -> bytes | None:
+        """Return what was said already, which is read again later; nothing at all where it hung up, None while it is quiet."""
+        if self._is_silent():
+            return None
+        try:
+            return self._inner.recv(EARLY, socket.MSG_PEEK)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _is_silent(self) -> bool:
         return not wait_for_read(self._inner, timeout=0.0)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -146,17 +191,6 @@ class TlsSocket(PatientSocket):
             tls.close()
             raise
 
-    def sendall(self, data: "ReadableBuffer", /) -> None:
-        """Encrypt and send all of `data`; each wait is for some of it to leave."""
-        with memoryview(data) as view:
-            rest, send = view, self._inner.send
-            while rest:
-                try:
-                    while rest:  # One record of TLS at a time: what is done for each is done for each 16 KiB.
-                        rest = rest[send(rest) :]
-                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                    rest = rest[self._done(send, rest) :]
-
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
         """Receive and decrypt what comes next; 0 at the end, whether or not the other side said that it is one."""
         if not self._early:
@@ -166,22 +200,17 @@ class TlsSocket(PatientSocket):
             view[:taken], self._early = self._early[:taken], self._early[taken:]
             return taken
 
-    def is_quiet(self) -> bool:
-        """Return whether the other side has neither said anything nor hung up.
-
-        Not every byte that waits was said: servers send tickets for a next session, unasked.
-        """
-        if self._early:
-            return False
-        if super().is_quiet() and not self._inner.pending():
-            return True  # To ask TLS would cost an exception each time.
-        try:
-            self._early = self._inner.recv(EARLY)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return True
-        except OSError:
-            return False
-        return False  # It spoke, or it said good-bye.
+    def _heard(self) -> bytes | None:
+        # Not every byte that waits was said: servers send tickets for a next session, unasked.
+        if len(self._early) < EARLY and (self._inner.pending() or not self._is_silent()):
+            try:
+                self._early += self._inner.recv(EARLY)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return self._early or None
+            except OSError:
+                return self._early
+            return self._early
+        return self._early or None  # To ask TLS would cost an exception each time.
 
     def _done(self, act: Callable[..., T], *arguments: object) -> T:
         """Let TLS do something; it says by an error what it waits for."""
@@ -194,14 +223,31 @@ class TlsSocket(PatientSocket):
                 self._wait(wait_for_write)
 
 
+def _is_final(heard: bytes | None) -> bool:
+    if not heard:
+        return heard is not None
+    rest = INTERIM_HEADS.sub(b"", heard, count=1)
+    return len(rest) >= STATUS and not INTERIM.match(rest)
+
+
 class _Lines(io.BufferedReader):
+    """The lines of one answer's head, for http.client."""
+
+    _is_status = True
+    _is_interim = False
+
     def readline(self, size: int | None = -1, /) -> bytes:
         # http.client takes the end of the stream for the end of the head: an answer that was cut there would pass for
         # a whole one.
         line = super().readline(size)
         if not line.endswith(b"\n") and len(line) != size:
             raise RemoteDisconnected("the stream ended within a line")
-        return line
+        if self._is_status:
+            self._is_interim = INTERIM.match(line) is not None
+        # Once an interim head has ended, the next one begins.
+        self._is_status = self._is_interim and line in (b"\r\n", b"\n")
+        # http.client passes over 100 and takes any other interim answer for the one that was waited for.
+        return CONTINUE if self._is_interim and INTERIM.match(line) else line
 
 
 class _Reader(io.RawIOBase):

@@ -202,7 +202,10 @@ class _Exchange:
     @property
     def may_go_on(self) -> bool:
         """Whether the connection is ready for another request: all was sent, all was read, and it is still open."""
-        return self._ended and self._sent == self._request.content_length and not self._connection.is_closed
+        is_final = self._response is not None and self._response.status >= 200
+        return (
+            is_final and self._ended and self._sent == self._request.content_length and not self._connection.is_closed
+        )
 
     def answer(self, proxy: Proxy | None) -> Response:
         """Send the request and read the answer."""
@@ -257,7 +260,7 @@ class _Exchange:
             )
         except TimeoutError:
             # A server that has said no may have stopped reading: then its answer is waiting.
-            if self._guests.error is not None or self._line.is_quiet():
+            if self._guests.error is not None or not self._line.has_answered():
                 raise
         except OSError:
             # It may have hung up after its answer, which can still be read.
@@ -271,7 +274,7 @@ class _Exchange:
         with self._line.in_full_packets(), self._body() as blocks:
             while (block := self._next(blocks)) is not None:
                 if (now := time.monotonic()) >= look:
-                    if not self._line.is_quiet():
+                    if self._line.has_answered():
                         return  # It has answered already, or is gone: the rest of the body is for nobody.
                     look = now + LOOK
                 yield block
@@ -306,7 +309,7 @@ class _Exchange:
             yield
         except tuple(kind for kind, _ in TALKING) as foreign:
             if self._guests.error is not None:
-                raise self._guests.error from None
+                raise self._guests.error from self._guests.error.__cause__
             error = TimedOut if isinstance(foreign, LATE) else Interrupted
             raise error(
                 self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind))

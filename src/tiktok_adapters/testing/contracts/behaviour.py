@@ -219,6 +219,10 @@ class _Conversation:
             self.server.stopping.wait(pause)
         seen.body = b"".join(blocks)
 
+    def read_some(self, size: int) -> None:
+        """Read the beginning of the body, and let the rest be."""
+        self._reader.read(size)
+
     def say(self, data: bytes) -> None:
         """Send bytes as they are."""
         self.connection.sendall(data)
@@ -359,6 +363,21 @@ def _early_open(talk: _Conversation, _seen: Seen) -> bool:
     return False
 
 
+def _early_midway(talk: _Conversation, _seen: Seen) -> bool:
+    talk.read_some(3 << 20)
+    return _early_open(talk, _seen)
+
+
+def _interim(talk: _Conversation, seen: Seen) -> bool:
+    talk.say(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+    talk.server.stopping.wait(STEP)
+    talk.read_body(seen)
+    talk.say(b"HTTP/1.1 102 Processing\r\n\r\n")
+    talk.server.stopping.wait(STEP)
+    talk.answer(_Answer(body=b"the real one"), method=seen.method)
+    return True
+
+
 def _second_dropped(talk: _Conversation, seen: Seen) -> bool:
     talk.read_body(seen)
     if talk.requests > 1:
@@ -391,6 +410,8 @@ FAULTS: Final[dict[str, Fault]] = {
     "/slow-line": _slow_line,
     "/early": _early,
     "/early-open": _early_open,
+    "/early-midway": _early_midway,
+    "/interim": _interim,
     "/second-dropped": _second_dropped,
     "/hang-up": _hang_up,
 }

@@ -152,6 +152,20 @@ class WireContract(TransportContract):
 
     # --- One send is one request -------------------------------------------------------------------------------------
 
+    @pytest.mark.parametrize("body", [b"", DATA[:BLOCK], MUCH], ids=["none", "one block", "many blocks"])
+    def test_an_interim_answer_is_not_the_answer(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, body: Body
+    ) -> None:
+        """Hints and the like (1xx) are passed over, before the body as after it; the next request gets its own answer."""
+        interim = Request(method="PUT", url=f"{place.base_url}/interim", body=body, timeout=5)
+        for _ in range(2):
+            response = run(http.send(interim))
+            assert (response.status, response.body) == (200, b"the real one")
+        assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
+        assert {seen.connection for seen in place.seen} == {0}
+        sent = b"".join(body.blocks()) if isinstance(body, FileSlice) else body
+        assert [seen.body == sent for seen in place.seen[:2]] == [True, True]
+
     @pytest.mark.parametrize(("method", "body"), SENDS.values(), ids=SENDS)
     def test_a_request_on_a_dropped_connection_is_not_repeated(
         self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
@@ -302,7 +316,7 @@ class WireContract(TransportContract):
         assert time.monotonic() - began > 2
         assert narrow_place.seen[0].body == b"".join(VARIED.blocks())
 
-    @pytest.mark.parametrize("path", ["/early", "/early-open"])
+    @pytest.mark.parametrize("path", ["/early", "/early-open", "/early-midway"])
     def test_an_answer_before_the_body_has_left_ends_the_wait(
         self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
     ) -> None:

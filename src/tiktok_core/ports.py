@@ -55,7 +55,7 @@ class HasPath(Protocol):
 
 
 class Transport(Protocol):
-    """Send one HTTP request, once. Any status is an answer.
+    """Send one HTTP request, once. Any status is an answer, but for 1xx: what comes after it is.
 
     It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through.
     """

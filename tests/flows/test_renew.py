@@ -200,9 +200,8 @@ class Race:
                 await self.sign_in(who)
         else:
             found = await self.programs[who].account(account)
-            with suppress(
-                SignInRequired, Interrupted
-            ):  # The second comes where two answers were lost, one after the other.
+            # Interrupted: two answers were lost, one after the other.
+            with suppress(SignInRequired, Interrupted):
                 await (found.refresh() if what == "refresh" else found.creator_info())
 
     async def asked(self, account: str) -> int:

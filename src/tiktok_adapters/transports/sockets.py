@@ -91,10 +91,9 @@ class PatientSocket:
             rest, send, has_waited = view, self._inner.send, False
             until: Callable[..., bool] = wait_for_either
             while rest:
-                try:
-                    while rest:  # Under TLS one record at a time: what is done for each is done for each 16 KiB.
-                        rest = rest[send(rest) :]
-                        has_waited = False
+                try:  # Under TLS one record leaves at a time: what is done for each is done for each 16 KiB.
+                    rest = rest[send(rest) :]
+                    has_waited = False
                 except BLOCKED:
                     if has_waited and until is wait_for_either:  # It was not for more to leave that the wait has ended.
                         heard = self._heard()

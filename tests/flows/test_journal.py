@@ -25,6 +25,7 @@ from tiktok_core import (
     SourceChanged,
     Stage,
     StillProcessing,
+    TikTokError,
     UnexpectedResponse,
     UploadExpired,
     VideoPost,
@@ -161,6 +162,16 @@ def test_a_pull_that_was_sent_before_the_process_ended_is_unknown(bench: Any, an
             bench.run(account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="mine"))
         assert raised.value.key == "mine"
     assert bench.sim.count("photo_init") == answered
+
+
+@pytest.mark.parametrize("draft", [False, True])
+def test_every_error_of_a_call_that_posts_can_be_asked_for_the_post(bench: Any, draft: bool) -> None:
+    """Before the post has a key both are None; once TikTok has refused it, its key is known and no publish id is."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("photo_init=code:unaudited_client_can_only_post_to_private_accounts@403"))
+    with pytest.raises(TikTokError) as raised:
+        bench.run(account.post_photos(PHOTOS, key="mine", draft=draft))
+    assert (raised.value.key, raised.value.publish_id) == ("mine" if draft else None, None)
 
 
 @pytest.mark.parametrize(("posted_indeed", "inits"), [(True, 1), (False, 2)])

@@ -29,6 +29,7 @@ from tiktok_core import (
     Record,
     Step,
     TikTok,
+    TikTokError,
     Tokens,
     UserInfo,
     Video,
@@ -176,6 +177,15 @@ def values() -> None:
     for first, last in plan_chunks(70_000_000).ranges():
         assert_type(first, int)
         assert_type(last, int)
+
+
+def failures(account: Account) -> None:
+    """Ask any error of the library which post it is about."""
+    try:
+        account.post_video("clip.mp4", draft=True)
+    except TikTokError as error:
+        assert_type(error.key, str | None)
+        assert_type(error.publish_id, str | None)
 
 
 def misuse(account: Account) -> None:

@@ -189,7 +189,7 @@ def _sentence(error: BaseException) -> str:
         return error.format_message()
     if isinstance(error, OutcomeUnknown) and (key := error.key):
         return f"{error} 'tiktok resume {key} --settle posted' says that it is there, '--settle not-posted' that it is not."
-    if isinstance(error, GOES_ON) and (key := getattr(error, "key", None)):
+    if isinstance(error, GOES_ON) and (key := error.key):
         return f"{error} Its key is {key}; 'tiktok resume {key}' goes on with it."
     if _is_unexpected(error):
         return f"something unexpected went wrong ({type(error).__name__}); TIKTOK_LOG=DEBUG shows where"

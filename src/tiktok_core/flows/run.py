@@ -124,8 +124,7 @@ class Run:
         try:
             yield
         except TikTokError as error:
-            error.__dict__["key"] = self.record.key
-            error.__dict__.setdefault("publish_id", self.record.publish_id)
+            error.name_post(self.record.key, self.record.publish_id)
             raise
         finally:
             self._leave_slot()

@@ -30,11 +30,8 @@ from tiktok_core import (
     Endpoints,
     InvalidInput,
     PublishFailed,
-    Request,
-    Response,
     Secret,
     SignInRequired,
-    StateMismatch,
     TimedOut,
     Tokens,
     TransportError,
@@ -45,7 +42,8 @@ from tiktok_core import TikTok as Client
 from tiktok_core.domain.app import check_scopes
 from tiktok_core.domain.pkce import challenge_of, encoding_for, make_state, make_verifier, same_state
 from tiktok_core.domain.tokens import parse_scope
-from tiktok_core.ports import Clock, Transport
+from tiktok_core.errors import StateMismatch
+from tiktok_core.ports import Clock, Request, Response, Transport
 from tiktok_core.wire.oauth import authorization_url
 
 __all__ = ["HTTPError", "TikTok", "TimeoutError"]

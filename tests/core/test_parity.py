@@ -4,10 +4,11 @@ import ast
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, get_type_hints
 
 import pytest
 
+import tiktok_core.blocking
 from tiktok_core import Account, AsyncAccount, AsyncTikTok, TikTok
 
 API = Path(__file__).parents[1] / "typing" / "api.py"
@@ -40,6 +41,23 @@ def test_each_member_is_the_same_on_both_faces(name: str, asynchronous: type, pl
     assert one.__doc__
     assert one.__doc__ == other.__doc__
     assert not inspect.iscoroutinefunction(inspect.unwrap(other, stop=lambda f: f is other))
+
+
+@pytest.mark.parametrize(("cls", "name"), [(cls, name) for _, cls in PAIRS for name in public(cls)])
+def test_the_blocking_face_says_what_the_blocking_face_returns(cls: type, name: str) -> None:
+    """Neither `help` nor the documents promise an asynchronous face where a blocking one comes back."""
+    member = public(cls)[name]
+    if isinstance(member, property):
+        return
+    returned = get_type_hints(member, vars(tiktok_core.blocking))["return"]
+    assert inspect.signature(member, eval_str=True, globals=vars(tiktok_core.blocking)).return_annotation in {
+        returned,
+        None,
+    }
+    assert "Async" not in str(returned)
+    faces = {"with_options": Self, "videos": tiktok_core.Videos, "account": Account}
+    faces |= dict.fromkeys(("sign_in", "sign_in_with_code", "sign_in_by_qr_code"), Account)
+    assert faces.get(name, returned) is returned
 
 
 def parameters(method: Callable[..., Any]) -> list[tuple[str, Any, Any]]:

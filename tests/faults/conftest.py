@@ -31,13 +31,12 @@ from tiktok_core import (
     AsyncTikTok,
     Endpoints,
     OutcomeUnknown,
-    Request,
-    Response,
     SignInRequired,
     TikTok,
     TikTokError,
 )
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880

@@ -15,8 +15,6 @@ from tiktok_core import (
     OutcomeUnknown,
     PublishFailed,
     RateLimited,
-    Request,
-    Response,
     Stage,
     StillProcessing,
     TikTokError,
@@ -24,6 +22,7 @@ from tiktok_core import (
     UploadError,
     UploadExpired,
 )
+from tiktok_core.ports import Request, Response
 
 CHUNK = 5_242_880
 SIZE = 2 * CHUNK + 77 + 8

@@ -16,7 +16,7 @@ from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, Secret, TikTok
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
 
 T = TypeVar("T")
 

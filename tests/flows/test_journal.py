@@ -15,13 +15,10 @@ from tiktok_core import (
     ApiError,
     InvalidInput,
     InvalidPost,
-    LeaseLost,
     NotSent,
     OutcomeUnknown,
     PublishFailed,
     PublishStatus,
-    Request,
-    Response,
     SourceChanged,
     Stage,
     StillProcessing,
@@ -30,6 +27,8 @@ from tiktok_core import (
     UploadExpired,
     VideoPost,
 )
+from tiktok_core.errors import LeaseLost
+from tiktok_core.ports import Request, Response
 
 DATA = hashlib.shake_128(b"a film").digest(12_000_001)
 FILM = BytesSource(b"\0\0\0\x18ftyp" + DATA)

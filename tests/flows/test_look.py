@@ -20,14 +20,13 @@ from tiktok_core import (
     CreatorInfo,
     InvalidPost,
     PhotoPost,
-    Request,
-    Response,
     SourceChanged,
     Stage,
     VideoFacts,
     VideoPost,
 )
-from tiktok_core.blocking import lift_probe, lift_transport
+from tiktok_core.lifting import lift_probe, lift_transport
+from tiktok_core.ports import Request, Response
 
 MEDIA = Path(__file__).parents[1] / "media"
 SELF_ONLY = {"privacy_level": "SELF_ONLY"}

@@ -13,10 +13,6 @@ from tiktok_core import (
     ChunkPlan,
     ClientToken,
     CreatorInfo,
-    DataArchive,
-    DataCategory,
-    DataRequest,
-    Event,
     Explanation,
     ExportForm,
     FoundPost,
@@ -40,6 +36,8 @@ from tiktok_core import (
     explain,
     plan_chunks,
 )
+from tiktok_core.events import Event
+from tiktok_core.portability import DataArchive, DataCategory, DataRequest
 
 
 def shown(progress: Progress) -> None:

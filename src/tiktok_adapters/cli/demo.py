@@ -33,11 +33,11 @@ from tiktok_core import (
     PrivacyLevel,
     Publication,
     SignInFailed,
-    Source,
     TikTok,
     TikTokError,
     plan_chunks,
 )
+from tiktok_core.ports import Source
 
 if TYPE_CHECKING:
     from tiktok_adapters.simulator import SimulatedTikTok

@@ -27,10 +27,10 @@ from tiktok_core import (
     TikTokError,
     Tokens,
     TransportError,
-    UnexpectedRedirect,
     UploadError,
-    WebhookRejected,
 )
+from tiktok_core.errors import UnexpectedRedirect
+from tiktok_core.events import WebhookRejected
 
 __all__ = [
     "DERIVED",

@@ -17,7 +17,7 @@ from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import Account, App, AsyncAccount, AsyncTikTok, TikTok
-from tiktok_core.blocking import drive, lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.lifting import drive, lift_clock, lift_journal, lift_tokens, lift_transport
 
 __all__ = ["AsyncFake", "Fake", "Sandbox", "make_async_fake", "make_fake", "serve_sandbox"]
 

@@ -11,34 +11,36 @@ from hypothesis import strategies as st
 
 from tiktok_core import (
     App,
-    AuthorizationRemoved,
     ChunkPlan,
     CreatorInfo,
-    DownloadReady,
-    DraftDelivered,
-    Event,
     PhotoPost,
-    Ping,
-    PostComplete,
-    PostFailed,
-    PostNoLongerPublic,
-    PostPublic,
     PrivacyLevel,
     Publication,
     PublishStatus,
     Scope,
     Secret,
     Tokens,
-    UnknownEvent,
     UserInfo,
     Video,
-    VideoKitEvent,
     VideoPost,
     plan_chunks,
 )
 from tiktok_core.domain.chunks import LARGEST_VIDEO
 from tiktok_core.domain.events import REMOVAL_REASONS
 from tiktok_core.domain.library import CAPTION_SHOWN, USER_FIELDS
+from tiktok_core.events import (
+    AuthorizationRemoved,
+    DownloadReady,
+    DraftDelivered,
+    Event,
+    Ping,
+    PostComplete,
+    PostFailed,
+    PostNoLongerPublic,
+    PostPublic,
+    UnknownEvent,
+    VideoKitEvent,
+)
 
 __all__ = [
     "apps",

@@ -32,6 +32,7 @@ from tiktok_core.errors import InvalidInput, Problem, StaleWebhook, WebhookRejec
 __all__ = ["SIGNATURE_HEADER", "TOLERANCE", "verify_webhook"]
 
 SIGNATURE_HEADER: Final = "TikTok-Signature"
+"""The header of a webhook that `verify_webhook` is given as `signature`."""
 TOLERANCE: Final = 300.0
 """Seconds; TikTok leaves it to the receiver."""
 LONGEST: Final = 1 << 20

@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import assert_type
 
 from tiktok_adapters import connect, connect_async
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
     Account,
     App,
@@ -37,7 +40,9 @@ from tiktok_core import (
     plan_chunks,
 )
 from tiktok_core.events import Event
+from tiktok_core.lifting import lift_clock
 from tiktok_core.portability import DataArchive, DataCategory, DataRequest
+from tiktok_core.ports import Response
 
 
 def shown(progress: Progress) -> None:
@@ -175,6 +180,17 @@ def values() -> None:
     for first, last in plan_chunks(70_000_000).ranges():
         assert_type(first, int)
         assert_type(last, int)
+
+
+def ports_by_name() -> None:
+    """Change one adapter of a client of either world, and leave the others as usual."""
+    clock = ManualClock()
+    assert_type(connect(clock=clock, probe=False, store="keyring"), TikTok)
+    assert_type(connect(transport=FakeTransport(lambda request: Response(200)), tokens=MemoryTokenStore()), TikTok)
+    assert_type(connect_async(clock=lift_clock(clock), entropy=bytes), AsyncTikTok)
+    connect(clok=clock)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    connect(clock=MemoryTokenStore())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    connect_async(transport=FakeTransport(lambda request: Response(200)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def failures(account: Account) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from attrs import frozen
 
-from tiktok_adapters.assembly.home import JournalOnDemand, PacerOnDemand, TokensOnDemand, journal_file, pacer_file
+from tiktok_adapters.assembly.home import home_journal, home_pacer, home_tokens
 from tiktok_adapters.assembly.settings import Settings
 from tiktok_core import App
 from tiktok_core.ports import (
@@ -116,10 +116,10 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
         given,
         {
             "transport": _urllib3,
-            "tokens": lambda: TokensOnDemand(chosen.settings, chosen.app),
-            "journal": lambda: JournalOnDemand(journal_file(chosen.settings.home)),
+            "tokens": lambda: home_tokens(chosen.settings, chosen.app),
+            "journal": lambda: home_journal(chosen.settings.home),
             "clock": SystemClock,
-            "pacer": lambda: PacerOnDemand(pacer_file(chosen.settings.home)),
+            "pacer": lambda: home_pacer(chosen.settings.home),
             "slots": lambda: ThreadUploadSlots(chosen.uploads),
             "probe": _probe,
             "protect": MainThreadProtect,
@@ -144,10 +144,10 @@ def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, An
         given,
         {
             "transport": _aiohttp,
-            "tokens": lambda: ThreadedTokenStore(TokensOnDemand(chosen.settings, chosen.app)),
-            "journal": lambda: ThreadedJournal(JournalOnDemand(journal_file(chosen.settings.home))),
+            "tokens": lambda: ThreadedTokenStore(home_tokens(chosen.settings, chosen.app)),
+            "journal": lambda: ThreadedJournal(home_journal(chosen.settings.home)),
             "clock": AsyncioClock,
-            "pacer": lambda: ThreadedPacer(PacerOnDemand(pacer_file(chosen.settings.home))),
+            "pacer": lambda: ThreadedPacer(home_pacer(chosen.settings.home)),
             "slots": lambda: AsyncioUploadSlots(chosen.uploads),
             "probe": _threaded_probe,
             "protect": AsyncioProtect,

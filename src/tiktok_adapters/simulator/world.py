@@ -16,7 +16,7 @@ from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.quotas import Quotas
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Task
 
 __all__ = ["Chance", "Code", "DataCopy", "Now", "QrCode", "Token", "World"]

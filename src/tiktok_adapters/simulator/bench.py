@@ -26,7 +26,7 @@ from tiktok_adapters.simulator.calls import Call, TooLarge
 from tiktok_adapters.simulator.control import LogEntry, control, is_control
 from tiktok_adapters.simulator.faults import Fault, Faults
 from tiktok_adapters.simulator.mishaps import after, before
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Post, Task
 from tiktok_adapters.simulator.webhooks import Delivery, due
 from tiktok_adapters.simulator.world import Chance, Now, World

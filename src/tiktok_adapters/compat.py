@@ -288,7 +288,7 @@ class TikTok:
         Args:
             source: `FILE_UPLOAD` or `PULL_FROM_URL`.
             upload_type: `POST_VIDEO_FILE`, `POST_VIDEO_URL`, or for the inbox `UPLOAD_VIDEO_FILE`, `UPLOAD_VIDEO_URL`.
-            title: caption, up to 2,200 UTF-16 units; a draft takes none.
+            title: caption; a draft takes none.
             privacy_level: one of the creator's options; a draft takes none.
             disable_duet: no duets.
             disable_comment: no comments.
@@ -347,9 +347,9 @@ class TikTok:
 
         Args:
             post_mode: `DIRECT_POST`, or for the inbox `MEDIA_UPLOAD`.
-            title: up to 90 UTF-16 units.
+            title: the text above the description.
             privacy_level: one of the creator's options; a draft takes none.
-            description: up to 4,000 UTF-16 units.
+            description: the text below the title; tags and mentions go here.
             disable_comment: no comments.
             auto_add_music: lets TikTok add music.
             photo_cover_index: the cover, counted from 1.

@@ -4,6 +4,8 @@ Each method is a line or two over a flow; `blocking` shows the same without `awa
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import indent
+from typing import TypeVar
 
 from attrs import evolve
 
@@ -22,6 +24,21 @@ from tiktok_core.flows.library import AsyncVideos
 from tiktok_core.ports import Destination, HasPath, Source
 
 __all__ = ["AsyncAccount"]
+
+
+M = TypeVar("M", bound=Callable[..., object])
+
+
+def _with_settings_of(post: type) -> Callable[[M], M]:
+    """Let the documentation of a method describe the settings of a post in the words of the post itself."""
+
+    def documented(method: M) -> M:
+        _, _, attributes = (post.__doc__ or "").partition("Attributes:\n")
+        lines = [line[8:] for line in attributes.rstrip().splitlines()]
+        method.__doc__ = (method.__doc__ or "").replace("{settings}", indent("\n".join(lines), " " * 12).lstrip())
+        return method
+
+    return documented
 
 
 class AsyncAccount:
@@ -173,7 +190,8 @@ class AsyncAccount:
         """
         return await follow.cancel(self._context, self._open_id, publish_id)
 
-    async def post_video(
+    @_with_settings_of(VideoPost)
+    async def post_video(  # noqa: D417 - the settings of a post are described once, at the post
         self,
         video: str | HasPath | Source,
         *,
@@ -196,16 +214,7 @@ class AsyncAccount:
 
         Args:
             video: a file's name, a source, or an https URL that TikTok pulls.
-            title: caption, up to 2,200 UTF-16 units.
-            privacy_level: one of the creator's options; required unless `draft`.
-            disable_comment: no comments.
-            disable_duet: no duets.
-            disable_stitch: no stitches.
-            video_cover_timestamp_ms: the frame to show as cover, in ms.
-            brand_content_toggle: a paid partnership with a third party.
-            brand_organic_toggle: promotes the creator's own business.
-            is_aigc: made by AI, to be labelled so.
-            draft: to the creator's inbox, to be finished in the app; TikTok takes no other setting then.
+            {settings}
             chunk_size: bytes of a chunk; planned unless given.
             key: names this wish: the same key never makes a second post, and answers with the first one. A random one
                 unless given; it stands in the result and in every error.
@@ -248,7 +257,8 @@ class AsyncAccount:
             until_final=wait,
         )
 
-    async def post_photos(
+    @_with_settings_of(PhotoPost)
+    async def post_photos(  # noqa: D417 - the settings of a post are described once, at the post
         self,
         photo_images: Sequence[str],
         *,
@@ -269,17 +279,7 @@ class AsyncAccount:
         """Post photos that TikTok pulls, and follow the post to its end.
 
         Args:
-            photo_images: 1 to 35 https URLs under a domain or prefix that the app verified.
-            title: up to 90 UTF-16 units.
-            description: up to 4,000 UTF-16 units.
-            privacy_level: one of the creator's options; required unless `draft`.
-            photo_cover_index: the cover, counted from 0.
-            disable_comment: no comments.
-            auto_add_music: lets TikTok add music.
-            brand_content_toggle: a paid partnership with a third party.
-            brand_organic_toggle: promotes the creator's own business.
-            is_aigc: made by AI, to be labelled so.
-            draft: to the creator's inbox, to be finished in the app.
+            {settings}
             key: names this wish, as for `post_video`.
             on_progress: told of each status.
             wait: follow the post to its end; otherwise return once TikTok took it.

@@ -2,14 +2,16 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
+import attrs
 import pytest
 
 import tiktok_core.blocking
-from tiktok_core import Account, AsyncAccount, AsyncTikTok, TikTok
+from tiktok_core import Account, AsyncAccount, AsyncTikTok, PhotoPost, TikTok, VideoPost
 
 API = Path(__file__).parents[1] / "typing" / "api.py"
 PAIRS = [(AsyncTikTok, TikTok), (AsyncAccount, Account)]
@@ -86,3 +88,15 @@ def test_a_type_checker_sees_every_member(function: str, classes: tuple[type, ..
     (body,) = (node for node in ast.parse(API.read_text()).body if getattr(node, "name", "") == function)
     used = {node.attr for node in ast.walk(body) if isinstance(node, ast.Attribute)}
     assert {name for cls in classes for name in public(cls)} <= used
+
+
+@pytest.mark.parametrize("face", [Account, AsyncAccount])
+@pytest.mark.parametrize(("name", "post"), [("post_video", VideoPost), ("post_photos", PhotoPost)])
+def test_the_settings_of_a_post_are_described_where_it_is_posted(name: str, post: type, face: type) -> None:
+    """`help(account.post_video)` has each setting in the words of the post itself, limits included."""
+    method = getattr(face, name)
+    words = re.findall(r"^        ((\w+): .*)$", f"{post.__doc__}", re.MULTILINE)
+    assert {setting for _, setting in words} == {field.name for field in attrs.fields(post)}
+    assert [line for line, _ in words if f"            {line}\n" not in method.__doc__] == []
+    assert {setting for _, setting in words} <= inspect.signature(method).parameters.keys()
+    assert "{" not in method.__doc__ + f"{post.__doc__}"

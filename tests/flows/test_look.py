@@ -25,6 +25,7 @@ from tiktok_core import (
     VideoFacts,
     VideoPost,
 )
+from tiktok_core.domain.posts import PHOTO_TITLE
 from tiktok_core.lifting import lift_probe, lift_transport
 from tiktok_core.ports import Request, Response
 
@@ -253,7 +254,7 @@ def test_pictures_may_be_sources_and_paths(bench: Any, pictures: Path) -> None:
 
 def test_every_problem_of_a_carousel_comes_at_once(bench: Any, pictures: Path) -> None:
     """Settings, a missing file, a wrong picture, and files that do not match the photos: all in one error."""
-    post = evolve(photos("1.jpg", "2.jpg"), title="x" * 91)
+    post = evolve(photos("1.jpg", "2.jpg"), title="x" * (PHOTO_TITLE + 1))
     files = [pictures / "none.jpg", pictures / "square.png", pictures / "good.jpg"]
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(post, files=files, creator=CreatorInfo(privacy_level_options=("X",))))

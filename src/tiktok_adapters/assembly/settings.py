@@ -270,7 +270,7 @@ TABLE: Final[Mapping[str, Setting]] = {
     found.name: found.metadata["setting"] for found in fields(Settings) if "setting" in found.metadata
 }
 """Each setting by its name."""
-Settings.__doc__ = f"{Settings.__doc__}".rstrip() + "".join(
+Settings.__doc__ = (Settings.__doc__ or "").rstrip() + "".join(
     f"\n        {name}: {row.doc}." for name, row in TABLE.items()
 )
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.clocks import SystemClock
-from tiktok_adapters.media import usual_probe
+from tiktok_adapters.probes import usual_probe
 from tiktok_adapters.protect import MainThreadProtect
 from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from tiktok_core.domain.chunks import plan_chunks as plan_chunks
     from tiktok_core.domain.creator import CreatorInfo as CreatorInfo
     from tiktok_core.domain.creator import PrivacyLevel as PrivacyLevel
+    from tiktok_core.domain.display import FoundPost as FoundPost
+    from tiktok_core.domain.display import UserInfo as UserInfo
+    from tiktok_core.domain.display import Video as Video
+    from tiktok_core.domain.display import VideoPage as VideoPage
     from tiktok_core.domain.export import ExportForm as ExportForm
     from tiktok_core.domain.journal import Record as Record
     from tiktok_core.domain.journal import Stage as Stage
     from tiktok_core.domain.journal import Wish as Wish
-    from tiktok_core.domain.library import FoundPost as FoundPost
-    from tiktok_core.domain.library import UserInfo as UserInfo
-    from tiktok_core.domain.library import Video as Video
-    from tiktok_core.domain.library import VideoPage as VideoPage
     from tiktok_core.domain.media import VideoFacts as VideoFacts
     from tiktok_core.domain.posts import PhotoPost as PhotoPost
     from tiktok_core.domain.posts import VideoPost as VideoPost
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from tiktok_core.errors import UnexpectedResponse as UnexpectedResponse
     from tiktok_core.errors import UploadError as UploadError
     from tiktok_core.errors import UploadExpired as UploadExpired
-    from tiktok_core.flows.library import AsyncVideos as AsyncVideos
+    from tiktok_core.flows.display import AsyncVideos as AsyncVideos
 
 _MODULES: Final = {
     "DEFAULT_SCOPES": "domain.app",
@@ -89,7 +89,7 @@ _MODULES: Final = {
     "AppKind": "domain.app",
     "AsyncAccount": "account",
     "AsyncTikTok": "client",
-    "AsyncVideos": "flows.library",
+    "AsyncVideos": "flows.display",
     "Authorization": "domain.sign_in",
     "ChallengeEncoding": "domain.app",
     "ChunkPlan": "domain.chunks",
@@ -98,7 +98,7 @@ _MODULES: Final = {
     "Endpoints": "domain.app",
     "Explanation": "errors",
     "ExportForm": "domain.export",
-    "FoundPost": "domain.library",
+    "FoundPost": "domain.display",
     "Interrupted": "errors",
     "InvalidInput": "errors",
     "InvalidPost": "errors",
@@ -137,10 +137,10 @@ _MODULES: Final = {
     "UnexpectedResponse": "errors",
     "UploadError": "errors",
     "UploadExpired": "errors",
-    "UserInfo": "domain.library",
-    "Video": "domain.library",
+    "UserInfo": "domain.display",
+    "Video": "domain.display",
     "VideoFacts": "domain.media",
-    "VideoPage": "domain.library",
+    "VideoPage": "domain.display",
     "VideoPost": "domain.posts",
     "Videos": "blocking",
     "Wish": "domain.journal",

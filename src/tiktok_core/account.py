@@ -10,17 +10,17 @@ from typing import TypeVar
 from attrs import evolve
 
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.display import FoundPost, UserInfo, Video, VideoPage
 from tiktok_core.domain.journal import Record
-from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
 from tiktok_core.domain.portability import DataArchive, DataFormat, DataRequest
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows import find, follow, library, portability, publish, sign_in
+from tiktok_core.flows import display, find, follow, portability, publish, sign_in
 from tiktok_core.flows.access import usable_tokens
+from tiktok_core.flows.display import AsyncVideos
 from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.library import AsyncVideos
 from tiktok_core.ports import Destination, HasPath, Source
 
 __all__ = ["AsyncAccount"]
@@ -101,7 +101,7 @@ class AsyncAccount:
             InvalidInput: a field that does not exist.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
-        return await library.user_info(self._context, self._open_id, fields)
+        return await display.user_info(self._context, self._open_id, fields)
 
     def videos(self, cursor: int | None = None, *, fields: Iterable[str] | None = None) -> AsyncVideos:
         """Return the public videos, the newest first, asked for page by page as they are needed.
@@ -136,7 +136,7 @@ class AsyncAccount:
             InvalidInput: a field that does not exist, or a count or cursor that TikTok would refuse.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
-        return await library.video_page(self._context, self._open_id, cursor, count, fields)
+        return await display.video_page(self._context, self._open_id, cursor, count, fields)
 
     async def query_videos(self, video_ids: Sequence[str], *, fields: Iterable[str] | None = None) -> tuple[Video, ...]:
         """Ask for these videos, twenty at a time; those that are not the account's own, or not public, are left out.
@@ -151,7 +151,7 @@ class AsyncAccount:
             InvalidInput: what is no id, or a field that does not exist.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
-        return await library.query_videos(self._context, self._open_id, video_ids, fields)
+        return await display.query_videos(self._context, self._open_id, video_ids, fields)
 
     async def find_post(self, post: str, *, wait: bool = False) -> tuple[FoundPost, ...]:
         """Return what a post has become in public: nothing while it is not, one, or several of a draft.

@@ -12,8 +12,8 @@ from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
 from tiktok_core.account import AsyncAccount
 from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
-from tiktok_core.domain.library import Video
-from tiktok_core.flows.library import AsyncVideos
+from tiktok_core.domain.display import Video
+from tiktok_core.flows.display import AsyncVideos
 from tiktok_core.lifting import (
     drive,
     lift_clock,

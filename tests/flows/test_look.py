@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve
 
-from tiktok_adapters.media import MediaInfoProbe, ThreadedProbe
+from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
 from tiktok_adapters.transports.urllib3 import Urllib3Transport

@@ -12,7 +12,7 @@ from tiktok_adapters.simulator.webhooks import signed
 from tiktok_adapters.testing import strategies as draw
 from tiktok_core import App, ChunkPlan, CreatorInfo, Publication, Tokens, Video
 from tiktok_core.domain.chunks import LARGEST_VIDEO, size_problem
-from tiktok_core.domain.library import user_fields
+from tiktok_core.domain.display import user_fields
 from tiktok_core.domain.posts import creator_problems, photo_problems, video_problems
 from tiktok_core.domain.publishing import check_publish_id
 from tiktok_core.events import verify_webhook

@@ -184,13 +184,13 @@ def _aiohttp() -> Any:
 
 
 def _probe() -> Any:
-    from tiktok_adapters.media import usual_probe  # noqa: PLC0415
+    from tiktok_adapters.probes import usual_probe  # noqa: PLC0415
 
     return usual_probe()
 
 
 def _threaded_probe() -> Any:
-    from tiktok_adapters.media import ThreadedProbe, usual_probe  # noqa: PLC0415
+    from tiktok_adapters.probes import ThreadedProbe, usual_probe  # noqa: PLC0415
 
     found = usual_probe()
     return None if found is None else ThreadedProbe(found)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from tiktok_adapters.simulator import consent, following, library, oauth, portability, publishing, qr, uploads
+from tiktok_adapters.simulator import consent, display, following, oauth, portability, publishing, qr, uploads
 from tiktok_adapters.simulator.answers import (
     OAuthRefused,
     Refused,
@@ -44,9 +44,9 @@ _OAUTH: Final[Mapping[str, tuple[str, Callable[[World, Call], Response]]]] = {
     "/v2/oauth/check_qrcode/": ("check_qrcode", qr.check_qrcode),
 }
 _API: Final[Mapping[str, tuple[str, str, _Operation]]] = {
-    "/v2/user/info/": ("GET", "user_info", library.user_info),
-    "/v2/video/list/": ("POST", "video_list", library.video_list),
-    "/v2/video/query/": ("POST", "video_query", library.video_query),
+    "/v2/user/info/": ("GET", "user_info", display.user_info),
+    "/v2/video/list/": ("POST", "video_list", display.video_list),
+    "/v2/video/query/": ("POST", "video_query", display.video_query),
     "/v2/post/publish/creator_info/query/": ("POST", "creator_info", publishing.creator_info),
     "/v2/post/publish/video/init/": ("POST", "video_init", publishing.video_init),
     "/v2/post/publish/inbox/video/init/": ("POST", "inbox_init", publishing.inbox_init),

@@ -26,8 +26,8 @@ from tiktok_core import (
     plan_chunks,
 )
 from tiktok_core.domain.chunks import LARGEST_VIDEO
+from tiktok_core.domain.display import CAPTION_SHOWN, USER_FIELDS
 from tiktok_core.domain.events import REMOVAL_REASONS
-from tiktok_core.domain.library import CAPTION_SHOWN, USER_FIELDS
 from tiktok_core.domain.posts import MOST_PHOTOS, PHOTO_DESCRIPTION, PHOTO_TITLE, VIDEO_TITLE
 from tiktok_core.events import (
     AuthorizationRemoved,

@@ -1,7 +1,7 @@
 """Every error that this library raises, on one page: by whose fault it is, and what can be done now.
 
 What belongs here: error classes and the two small values that they carry (`Problem`, `Explanation`). Nothing else,
-so that every other room may import this one. Data stands in positional fields, because such errors survive a pickle.
+so that every other module may import this one. Data stands in positional fields, because such errors survive a pickle.
 No error holds a token, a secret or a signed URL.
 """
 

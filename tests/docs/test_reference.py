@@ -61,15 +61,15 @@ def documented() -> list[tuple[str, Any, ModuleType]]:
 DOCUMENTED: Final = documented()
 
 
-@pytest.mark.parametrize("room", PUBLIC)
-def test_every_public_name_is_in_the_reference(room: str) -> None:
-    """Whatever may be imported from a public room has its entry, there or where it is defined."""
-    module = importlib.import_module(room)
+@pytest.mark.parametrize("public", PUBLIC)
+def test_every_public_name_is_in_the_reference(public: str) -> None:
+    """Whatever may be imported from a public module has its entry, there or where it is defined."""
+    module = importlib.import_module(public)
     for name in getattr(module, "__all__", []):
         value = getattr(module, name)
         places = [place for known, what, place in DOCUMENTED if known == name and what is value]
-        assert places, f"{room}.{name} is not in the reference"
-        assert any(is_described(name, value, place) for place in places), f"{room}.{name} has no words of its own"
+        assert places, f"{public}.{name} is not in the reference"
+        assert any(is_described(name, value, place) for place in places), f"{public}.{name} has no words of its own"
 
 
 def is_described(name: str, value: Any, place: ModuleType) -> bool:
@@ -81,7 +81,7 @@ def is_described(name: str, value: Any, place: ModuleType) -> bool:
 
 def test_the_reference_lists_public_names_only() -> None:
     """Each entry is a name that a program may import: of a public module, or of a module of adapters, where all are."""
-    public = {f"{room}.{name}" for room in PUBLIC for name in importlib.import_module(room).__all__}
+    public = {f"{module}.{name}" for module in PUBLIC for name in importlib.import_module(module).__all__}
     for page in sorted(REFERENCE.glob("*.md")):
         for kind, target in DIRECTIVE.findall(page.read_text()):
             if kind == "module" or target.startswith("tiktok_adapters."):

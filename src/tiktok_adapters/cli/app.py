@@ -53,14 +53,14 @@ class LazyGroup(click.Group):
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None
-        room = importlib.import_module(f"tiktok_adapters.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(room, cmd_name)
+        module = importlib.import_module(f"tiktok_adapters.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the table; no command is imported for it."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_room, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
 
     def main(
         self,

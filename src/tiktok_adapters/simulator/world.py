@@ -1,4 +1,4 @@
-"""The state that all rooms of the simulated TikTok share: apps, creators, codes, tokens, posts, clock, chance.
+"""The state that all modules of the simulated TikTok share: apps, creators, codes, tokens, posts, clock, chance.
 
 What belongs here: looking things up and writing them down, with the checks that every signed-in call begins with.
 """

@@ -140,10 +140,12 @@ class Basin:
         self.kept = b""
 
     def begin(self) -> "Basin":
+        """Begin from the front."""
         self.kept = b""
         return self
 
     def write(self, block: bytes, /) -> None:
+        """Take a block."""
         self.kept += block
 
     def keep(self) -> None:
@@ -178,6 +180,7 @@ class Bench:
     kept: dict[str, Any] = field(factory=dict)
 
     def handle(self, request: Request) -> Response:
+        """Answer as TikTok would, or spoil that."""
         response = self.sim.handle(request)
         place = "PUT" if request.method == "PUT" else request.url.partition("?")[0]
         if self.spoil is not None and place.endswith(self.path):
@@ -186,9 +189,11 @@ class Bench:
         return response
 
     def run(self, result: Any) -> Any:
+        """Return a blocking method's result, or await an asynchronous one's."""
         return self.runner.run(result) if inspect.iscoroutine(result) else result
 
     def post(self, **options: Any) -> Any:
+        """Post a clip and follow it."""
         options = {"key": "wish", "privacy_level": "PUBLIC_TO_EVERYONE", **options}
         return self.run(self.account.post_video(options.pop("video", CLIP), **options))
 
@@ -308,7 +313,7 @@ def check_can_be_kept(value: Any) -> None:
     elif has(type(value)) and not _secret(value):
         json.dumps(asdict(value), default=str, allow_nan=False).encode()
     if not _secret(value) and has(type(value)):
-        copy = pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+        copy = pickle.loads(pickle.dumps(value))
         assert repr(copy) == repr(value)
 
 

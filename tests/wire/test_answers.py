@@ -188,7 +188,7 @@ def test_what_is_no_post_id_is_refused(ids: str) -> None:
     body = f'{{"data":{{"status":"FAILED","publicaly_available_post_id":{ids}}},"error":{{"code":"ok"}}}}'
     if ids == "{}":
         body = body.replace("{}}", '{"a":1}}')
-    with pytest.raises(UnexpectedResponse, match="fields of Publication|limit of floats"):
+    with pytest.raises(UnexpectedResponse, match=r"fields of Publication|limit of floats"):
         read_publication(REQUEST, Response(200, {}, body.encode()), "p")
 
 

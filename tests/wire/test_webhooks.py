@@ -285,3 +285,16 @@ def test_the_errors_show_no_secret_and_nothing_of_the_body() -> None:
             verify_webhook(APP, body, header, now=NOW)
         assert SECRET not in str(raised.value)
         assert "canary" not in repr(raised.value)
+
+
+@pytest.mark.parametrize("signature", [b"t=1,s=0", 7, ["t=1"]])
+def test_a_signature_that_is_no_text_is_named(signature: Any) -> None:
+    """The caller's slip is a `TypeError` with a sentence, as it is for a body that is no bytes."""
+    with pytest.raises(TypeError, match="text of the header"):
+        verify_webhook(APP, BODY, signature, now=NOW)
+
+
+@pytest.mark.parametrize("create_time", [10**400, -(10**400), 1e300, -1e300, 10**12 * 9_999])
+def test_a_time_out_of_range_is_the_signatures(create_time: Any) -> None:
+    """What is no time that a calendar has is not guessed at."""
+    assert received("tiktok.ping", {}, create_time=create_time).created_at == NOW

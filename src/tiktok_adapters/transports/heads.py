@@ -15,6 +15,8 @@ __all__ = ["MOST_FIELDS", "check_head"]
 
 MOST_FIELDS: Final = 100
 """Fields of one head, or of one trailer."""
+LONGEST_FIELD: Final = 65_536
+"""Characters of one field's name and value; http.client and aiohttp read no longer line."""
 LENGTH: Final = re.compile(r"[0-9]{1,18}")
 CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 VERSIONS: Final = ((1, 0), (1, 1))
@@ -46,6 +48,8 @@ def _problem(version: tuple[int, int], status: int, reason: str, fields: list[tu
         return "its status line is not one of HTTP/1.0 or HTTP/1.1"
     if len(fields) > MOST_FIELDS:
         return f"its head has more than {MOST_FIELDS} fields"
+    if any(len(name) + len(value) > LONGEST_FIELD for name, value in fields):
+        return f"its head has a field of more than {LONGEST_FIELD:,} characters"
     if CONTROL.search(reason) or any(CONTROL.search(value) for _, value in fields):
         return "its head holds a control character"
     lengths = [value.strip(" \t") for name, value in fields if name == "content-length"]

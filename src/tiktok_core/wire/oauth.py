@@ -54,8 +54,8 @@ CHECK_QR_CODE_PATH: Final = "/v2/oauth/check_qrcode/"
 TICKET: Final = "client_ticket=tobefilled"
 """What stands in the address of a QR code where our own ticket has to be."""
 TIKTOKS_TROUBLE: Final = ("server_error", "temporarily_unavailable")
-SHORTEST_ACCESS: Final = 7_200
-SHORTEST_REFRESH: Final = 15_552_000
+SHORTEST_ACCESS: Final = Seconds(7_200)
+SHORTEST_REFRESH: Final = Seconds(15_552_000)
 
 
 def authorization_url(
@@ -245,8 +245,8 @@ class _TokenAnswer:
     open_id: str = ""
     scope: str = ""
     # Bounded later: to refuse an answer for its figures would lose the only copy of the tokens in it.
-    expires_in: Seconds = Seconds(SHORTEST_ACCESS)
-    refresh_expires_in: Seconds = Seconds(SHORTEST_REFRESH)
+    expires_in: Seconds = SHORTEST_ACCESS
+    refresh_expires_in: Seconds = SHORTEST_REFRESH
 
     @property
     def tokens(self) -> tuple[str, str]:

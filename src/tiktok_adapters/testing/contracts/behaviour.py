@@ -455,7 +455,7 @@ REFUSED: Final[dict[str, bytes]] = {
     "chunk-without-end": OK + CHUNKED + b"\r\n2\r\nokXX" + END,
     "chunk-too-large": OK + CHUNKED + b"\r\n" + b"f" * 20 + b"\r\nok\r\n" + END,
     "trailer-without-colon": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\nnothing\r\n\r\n",
-    "trailer-10000": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\n" + b"X-A: a\r\n" * 10_000 + b"\r\n",
+    "trailer-20000": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\n" + b"X-A: a\r\n" * 20_000 + b"\r\n",
     "trailer-cut": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\nX-A: a\r\n",
     "no-line-at-all": b"a" * 1_000_000,
     "zeros": bytes(100),

@@ -7,6 +7,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -144,6 +145,11 @@ class TestHttpx(WireContract):
     def transport(self) -> HttpxTransport:
         """Return the transport under contract."""
         return HttpxTransport()
+
+    @pytest.mark.xfail(strict=True, reason="httpcore keeps what comes behind an answer, and takes it for the next one")
+    def test_what_comes_behind_an_answer_belongs_to_no_request(self, http: Any, place: Any, run: Any) -> None:
+        """The one promise that cannot be kept over httpx without its private parts."""
+        super().test_what_comes_behind_an_answer_belongs_to_no_request(http, place, run)
 
 
 class TestHttpxAtTikTok(TikTokContract):

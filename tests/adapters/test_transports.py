@@ -338,7 +338,7 @@ def test_an_answer_with_a_broken_header_leaks_no_query_to_the_log(talk: Talk, ca
 
     def broken(connection: socket.socket) -> None:
         _head(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno colon here\r\n\r\nok")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n goes on: from nowhere\r\nContent-Length: 2\r\n\r\nok")
 
     with _raw_server(broken) as url:
         (outcome,) = talk([Request(method="GET", url=f"{url}/v?upload_token={SECRET}")])

@@ -325,7 +325,7 @@ class AsyncTikTok:
             WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
             StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
             InvalidInput: the tolerance is no length of time.
-            TypeError: the body is not bytes.
+            TypeError: the body is not bytes, or the signature not a text.
         """
         now = received_at or self._context.clock.now()
         return verify_webhook(self._context.app, body, signature, now=now, tolerance=tolerance)

@@ -395,10 +395,8 @@ class JournalContract(Contract):
         for stage in (first, second):
             run(kept.save(evolve(RECORD, stage=stage), fence=None))
             assert run(kept.remove(NAME)) is True
-        assert (
-            run(kept.trace(NAME)).end
-            == lasting(trace_of(evolve(RECORD, stage=first)), trace_of(evolve(RECORD, stage=second))).end
-        )
+        more = (Stage.ABANDONED, Stage.FAILED, Stage.IN_INBOX, Stage.COMPLETE)
+        assert run(kept.trace(NAME)).end == max(first, second, key=more.index)
 
     @pytest.mark.parametrize("off", [timedelta(days=-20_000), timedelta(days=100), timedelta(days=36_500)])
     def test_one_look_at_a_wrong_clock_forgets_nothing(self, kept: AnyJournal, run: Run, off: timedelta) -> None:

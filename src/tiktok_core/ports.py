@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
-from tiktok_core.domain.forgetting import Trace, forgetting, lasting, trace_of
+from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, trace_of
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
@@ -41,6 +41,7 @@ __all__ = [
     "UploadSlots",
     "forgetting",
     "lasting",
+    "name_digest",
     "trace_of",
 ]
 

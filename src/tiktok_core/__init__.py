@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         VideoKitEvent,
     )
     from tiktok_core.domain.export import ExportForm
+    from tiktok_core.domain.forgetting import Unreadable
     from tiktok_core.domain.journal import Record, Stage, Wish
     from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
     from tiktok_core.domain.media import VideoFacts
@@ -162,6 +163,7 @@ __all__ = [
     "UnexpectedRedirect",
     "UnexpectedResponse",
     "UnknownEvent",
+    "Unreadable",
     "UploadError",
     "UploadExpired",
     "UserInfo",
@@ -199,6 +201,7 @@ _ROOMS = (
     "domain.library",
     "domain.portability",
     "domain.journal",
+    "domain.forgetting",
     "wire.webhooks",
     "account",
     "client",

@@ -6,7 +6,7 @@
 
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
 from tiktok_core.account import AsyncAccount
 from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
+from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.library import Video
 from tiktok_core.domain.media import VideoFacts
@@ -117,7 +118,11 @@ class _LiftedTokenStore:
 
 class _LiftedJournal:
     def __init__(self, port: Journal) -> None:
-        _refuse_coroutines(port, "load", "save", "replace", "records", "forget", "try_lease", "release", "close")
+        _refuse_coroutines(
+            port,
+            *("load", "save", "replace", "records", "unreadable", "forget", "remove", "trace"),
+            *("try_lease", "release", "close"),
+        )
         self._port = port
 
     async def load(self, name: str, /) -> Record | None:
@@ -132,8 +137,17 @@ class _LiftedJournal:
     async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         return self._port.records(under, since=since)
 
-    async def forget(self, before: datetime, /) -> None:
-        self._port.forget(before)
+    async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        return self._port.unreadable(under)
+
+    async def forget(self, now: datetime, /, *, keep: timedelta) -> None:
+        self._port.forget(now, keep=keep)
+
+    async def remove(self, name: str, /) -> bool:
+        return self._port.remove(name)
+
+    async def trace(self, name: str, /) -> Trace | None:
+        return self._port.trace(name)
 
     async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
         return self._port.try_lease(name, owner=owner, now=now, until=until)
@@ -338,6 +352,8 @@ class Account(Mirror[AsyncAccount]):
     advance = blocking(AsyncAccount.advance)
     posts = blocking(AsyncAccount.posts)
     unfinished = blocking(AsyncAccount.unfinished)
+    unreadable = blocking(AsyncAccount.unreadable)
+    forget = blocking(AsyncAccount.forget)
     settle = blocking(AsyncAccount.settle)
     publish_status = blocking(AsyncAccount.publish_status)
     wait = blocking(AsyncAccount.wait)

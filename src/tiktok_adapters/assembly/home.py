@@ -9,7 +9,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from contextlib import closing, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -20,6 +20,7 @@ from tiktok_core import (
     StoreError,
     Tokens,
 )
+from tiktok_core.domain.forgetting import Trace
 from tiktok_core.ports import Journal, Pacer, TokenStore
 
 __all__ = ["JournalOnDemand", "PacerOnDemand", "TokensOnDemand", "journal_file", "pacer_file", "prepare", "token_file"]
@@ -205,10 +206,22 @@ class JournalOnDemand(_OnDemand[Journal]):
         """As `Journal.records`."""
         return self._opened().records(under, since=since) if self._exists() else ()
 
-    def forget(self, before: datetime, /) -> None:
+    def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        """As `Journal.unreadable`."""
+        return self._opened().unreadable(under) if self._exists() else ()
+
+    def forget(self, now: datetime, /, *, keep: timedelta) -> None:
         """As `Journal.forget`."""
         if self._exists():
-            self._opened().forget(before)
+            self._opened().forget(now, keep=keep)
+
+    def remove(self, name: str, /) -> bool:
+        """As `Journal.remove`."""
+        return self._opened().remove(name) if self._exists() else False
+
+    def trace(self, name: str, /) -> Trace | None:
+        """As `Journal.trace`."""
+        return self._opened().trace(name) if self._exists() else None
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
         """As `Journal.try_lease`."""

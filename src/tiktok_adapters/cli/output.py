@@ -34,6 +34,7 @@ from tiktok_core import (
 
 __all__ = [
     "DERIVED",
+    "UNEXPECTED",
     "account_document",
     "document",
     "error_document",

@@ -26,7 +26,7 @@ SECRETS = re.compile(
     r"|canary-of-[a-z-]+"  # client secrets that tests make up
     r"|(?<![A-Za-z0-9_=-])[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"  # keys of an encrypted store
 )
-PAGES = re.compile(r"\S*\bauthorize/?\?\S*")
+PAGES = re.compile(r"(?<!\S)\S*\bauthorize/?\?\S*")
 """Addresses that a person has to open, or a phone to scan: they carry the state, or the ticket, and are shown on purpose."""
 WORDS = re.compile(r"[A-Za-z0-9_-]{32,}")
 remembered: set[str] = set()

@@ -7,12 +7,15 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 
 from tiktok_adapters.testing.contracts.tiktok import TikTokContract
 from tiktok_adapters.testing.contracts.wire import WireContract
+from tiktok_adapters.transports.common import joined_headers
+from tiktok_adapters.transports.heads import check_head
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response
 
@@ -84,13 +87,13 @@ class _Exchange:
             extensions={"timeout": httpx.Timeout(self._request.timeout).as_dict(), "target": self._target(url)},
         )
         response = await pool.handle_async_request(sent)
-        headers: dict[str, str] = {}
-        for raw, value in response.headers.raw:
-            key = raw.decode("latin-1").lower()
-            headers[key] = ", ".join(filter(None, (headers.get(key), value.decode("utf-8", "replace"))))
+        fields = [(raw.decode("latin-1"), value.decode("utf-8", "replace")) for raw, value in response.headers.raw]
+        headers = joined_headers(fields)
         head = Response(response.status_code, headers)
         body = bytearray()
         try:
+            version = {"HTTP/1.0": (1, 0), "HTTP/1.1": (1, 1)}.get(response.http_version, (0, 0))
+            check_head(self._request, version, response.status_code, response.reason_phrase, fields)
             sink = self._request.sink(head) if self._request.sink else None
             async for block in response.aiter_raw(BLOCK):
                 if sink is not None:
@@ -142,6 +145,11 @@ class TestHttpx(WireContract):
     def transport(self) -> HttpxTransport:
         """Return the transport under contract."""
         return HttpxTransport()
+
+    @pytest.mark.xfail(strict=True, reason="httpcore keeps what comes behind an answer, and takes it for the next one")
+    def test_what_comes_behind_an_answer_belongs_to_no_request(self, http: Any, place: Any, run: Any) -> None:
+        """The one promise that cannot be kept over httpx without its private parts."""
+        super().test_what_comes_behind_an_answer_belongs_to_no_request(http, place, run)
 
 
 class TestHttpxAtTikTok(TikTokContract):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tiktok_core.domain.display import Video as Video
     from tiktok_core.domain.display import VideoPage as VideoPage
     from tiktok_core.domain.export import ExportForm as ExportForm
+    from tiktok_core.domain.forgetting import Unreadable as Unreadable
     from tiktok_core.domain.journal import Record as Record
     from tiktok_core.domain.journal import Stage as Stage
     from tiktok_core.domain.journal import Wish as Wish
@@ -135,6 +136,7 @@ _MODULES: Final = {
     "Tokens": "domain.tokens",
     "TransportError": "errors",
     "UnexpectedResponse": "errors",
+    "Unreadable": "domain.forgetting",
     "UploadError": "errors",
     "UploadExpired": "errors",
     "UserInfo": "domain.display",

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.display import FoundPost, UserInfo, Video, VideoPage
+from tiktok_core.domain.forgetting import Unreadable
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.portability import DataArchive, DataFormat, DataRequest
 from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -216,8 +217,9 @@ class AsyncAccount:
             video: a file's name, a source, or an https URL that TikTok pulls.
             {settings}
             chunk_size: bytes of a chunk; planned unless given.
-            key: names this wish: the same key never makes a second post, and answers with the first one. A random one
-                unless given; it stands in the result and in every error.
+            key: names this wish: the same key never makes a second post, and answers with the first one. Of a post that
+                ended 90 days ago the journal keeps how it ended and its publish id alone, so whether the same is wished
+                is not compared any more. A random key unless given; it stands in the result and in every error.
             on_progress: told of bytes sent and of each status.
             wait: follow the post to its end; otherwise return once it is handed over.
 
@@ -319,7 +321,8 @@ class AsyncAccount:
     ) -> Publication:
         """Go on with a post of the journal, in this process or after another one ended; an ended one is just told.
 
-        One that was refused is refused again, with the same error; to try it anew, post it under the same key.
+        One that was refused is refused again, with the same error; to try it anew, post it under the same key. Of a post
+        whose details the journal has forgotten, its status and publish id are told.
 
         Args:
             key: what the post is known by.
@@ -346,6 +349,8 @@ class AsyncAccount:
     async def posts(self) -> tuple[Record, ...]:
         """Return the journal of this account: posts under way and those of the last 90 days, the oldest first.
 
+        Records that cannot be read are left out; see `unreadable`.
+
         Raises:
             StoreError: the journal cannot be read.
         """
@@ -354,10 +359,35 @@ class AsyncAccount:
     async def unfinished(self) -> tuple[Record, ...]:
         """Return this account's posts that have not ended, the oldest first.
 
+        Records that cannot be read are left out; see `unreadable`.
+
         Raises:
             StoreError: the journal cannot be read.
         """
         return await publish.unfinished(self._context, self._open_id)
+
+    async def unreadable(self) -> tuple[Unreadable, ...]:
+        """Return which of this account's records cannot be read, because they are damaged or of another release.
+
+        They cost no other post anything. To use the key of one raises the same `StoreError`; `forget` removes one.
+
+        Raises:
+            StoreError: the journal itself cannot be read.
+        """
+        return await publish.unreadable(self._context, self._open_id)
+
+    async def forget(self, key: str) -> None:
+        """Remove a post's record from the journal now: one that cannot be read, or whose post has ended.
+
+        That the key was used stays known for good, so it never makes another post: unless it is known that nothing was
+        posted, as the record of a refused post says. Nothing happens where the record is gone already.
+
+        Raises:
+            InvalidInput: the journal of this account has no such post, or the post has not ended.
+            LeaseLost: another process is at work on it.
+            StoreError: the journal cannot be written.
+        """
+        await publish.forget(self._context, self._open_id, key)
 
     async def settle(self, key: str, *, posted: bool) -> Publication:
         """Write down how a post ended whose outcome was unknown, as a person found out by looking at the account.

@@ -160,6 +160,8 @@ class Account(Mirror[AsyncAccount]):
     advance = blocking(AsyncAccount.advance)
     posts = blocking(AsyncAccount.posts)
     unfinished = blocking(AsyncAccount.unfinished)
+    unreadable = blocking(AsyncAccount.unreadable)
+    forget = blocking(AsyncAccount.forget)
     settle = blocking(AsyncAccount.settle)
     publish_status = blocking(AsyncAccount.publish_status)
     wait = blocking(AsyncAccount.wait)

@@ -281,7 +281,6 @@ class AsyncTikTok:
 
         Raises:
             InvalidPost: every problem at once.
-            StoreError: the journal cannot be read.
         """
         wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)
         return await usually_cut(self._context, wish)
@@ -325,7 +324,7 @@ class AsyncTikTok:
             WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
             StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
             InvalidInput: the tolerance is no length of time.
-            TypeError: the body is not bytes.
+            TypeError: the body is not bytes, or the signature not a text.
         """
         now = received_at or self._context.clock.now()
         return verify_webhook(self._context.app, body, signature, now=now, tolerance=tolerance)
@@ -334,7 +333,8 @@ class AsyncTikTok:
         """Let the journal know what an event tells of a post, so that whoever follows the post need not ask any longer.
 
         Returns:
-            The post as it is known now; None where the event is about none of the journal's posts.
+            The post as it is known now; None where the event is about none of the journal's posts, or about one whose
+            details the journal has forgotten or cannot read.
 
         Raises:
             StoreError: the journal cannot be read or written.
@@ -364,10 +364,14 @@ class AsyncTikTok:
         await self._context.tokens.delete(open_id)
 
     async def accounts(self) -> tuple[Tokens, ...]:
-        """Return the tokens of all accounts that are signed in, as they are stored."""
-        store = self._context.tokens
-        found = [await store.load(open_id) for open_id in await store.accounts()]
-        return tuple(tokens for tokens in found if tokens is not None)
+        """Return the tokens of all accounts that are signed in, as they are stored.
+
+        Those that cannot be read cost the other accounts nothing: they are left out, and a warning in the log names them.
+
+        Raises:
+            StoreError: the store cannot be read, or there are tokens and none of them can be read.
+        """
+        return await sign_in.all_tokens(self._context)
 
     async def close(self) -> None:
         """Close the transport, the token store, the journal and the pacer, once what they protect is finished.

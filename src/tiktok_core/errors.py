@@ -406,17 +406,20 @@ class StillProcessing(TikTokError):
         status: the last word that TikTok said.
         waited: seconds.
         trouble: what ended the waiting early, in one clause; empty when it was our patience.
+        fail_reason: the reason that TikTok gave beside a status that is not final; empty where it gave none.
     """
 
     publish_id: str
     status: str
     waited: float
     trouble: str = ""
+    fail_reason: str = ""
 
     def __str__(self) -> str:
         trouble = f" (and can no longer be followed: {self.trouble.rstrip('.')})" if self.trouble else ""
+        reason = f", for which TikTok gives {self.fail_reason} as its reason," if self.fail_reason else ""
         return (
-            f"Post {self.publish_id} is still {self.status} after {self.waited:.0f} s{trouble}; "
+            f"Post {self.publish_id} is still {self.status}{reason} after {self.waited:.0f} s{trouble}; "
             "TikTok goes on by itself: ask its status later, and do not post again."
         )
 

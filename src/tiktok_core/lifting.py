@@ -5,10 +5,11 @@ asynchronous client may be given a lifted adapter that never blocks for long: th
 """
 
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
+from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
@@ -104,7 +105,11 @@ class _LiftedTokenStore:
 
 class _LiftedJournal:
     def __init__(self, port: Journal) -> None:
-        _refuse_coroutines(port, "load", "save", "replace", "records", "forget", "try_lease", "release", "close")
+        _refuse_coroutines(
+            port,
+            *("load", "save", "replace", "records", "unreadable", "forget", "remove", "trace"),
+            *("try_lease", "release", "close"),
+        )
         self._port = port
 
     async def load(self, name: str, /) -> Record | None:
@@ -119,8 +124,17 @@ class _LiftedJournal:
     async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         return self._port.records(under, since=since)
 
-    async def forget(self, before: datetime, /) -> None:
-        self._port.forget(before)
+    async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        return self._port.unreadable(under)
+
+    async def forget(self, now: datetime, /, *, keep: timedelta) -> None:
+        self._port.forget(now, keep=keep)
+
+    async def remove(self, name: str, /) -> bool:
+        return self._port.remove(name)
+
+    async def trace(self, name: str, /) -> Trace | None:
+        return self._port.trace(name)
 
     async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
         return self._port.try_lease(name, owner=owner, now=now, until=until)

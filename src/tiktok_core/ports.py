@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
+from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, trace_of
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
@@ -56,12 +57,17 @@ __all__ = [
     "Sink",
     "Source",
     "TokenStore",
+    "Trace",
     "Transport",
     "UploadSlots",
     "dump_record",
     "dump_tokens",
+    "forgetting",
+    "lasting",
     "load_record",
     "load_tokens",
+    "name_digest",
+    "trace_of",
 ]
 
 T = TypeVar("T")
@@ -163,7 +169,7 @@ class Journal(Protocol):
     """
 
     def load(self, name: str, /) -> Record | None:
-        """Return the record, or None."""
+        """Return the record, or None. One that cannot be read is a `StoreError` that names its key and account."""
         ...
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
@@ -187,7 +193,7 @@ class Journal(Protocol):
         ...
 
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose name begins with `under`, the oldest wish first.
+        """Return the records whose name begins with `under`, the oldest wish first; what cannot be read is left out.
 
         Args:
             under: all of them unless given.
@@ -195,8 +201,36 @@ class Journal(Protocol):
         """
         ...
 
-    def forget(self, before: datetime, /) -> None:
-        """Remove the records that have ended and were last true before that time."""
+    def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        """Return the names, beginning with `under`, of the records that `records` leaves out, sorted.
+
+        A record is unreadable when it is damaged, or when another release wrote it. `load` of its name is a `StoreError`.
+        """
+        ...
+
+    def forget(self, now: datetime, /, *, keep: timedelta) -> None:
+        """Take note of the time, and once a day remove the records whose end lies `keep` back. Called before each post.
+
+        The rule is the function `forgetting(seen, now, keep)` of this module, where `seen` is the time that the journal
+        remembers, for all that share it. Where it returns None, this call writes nothing, so most calls only read one
+        time. Otherwise the journal remembers the rule's `seen`, and removes each record that can be read, has ended, and
+        was last true before the rule's `before`. In the same act it keeps the record's trace (`trace_of`), for good; of two
+        traces of one name `lasting` says which one stays.
+        """
+        ...
+
+    def remove(self, name: str, /) -> bool:
+        """Remove this record now and keep its trace, in one act; a record that can be read and has not ended stays.
+
+        The trace of a record that cannot be read has no end and no publish id. Return whether a record was removed.
+        """
+        ...
+
+    def trace(self, name: str, /) -> Trace | None:
+        """Return what remains of the record of this name that was removed; None where none was.
+
+        A trace stays when a record is saved under its name again. Whoever finds a record asks for no trace.
+        """
         ...
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
@@ -378,8 +412,20 @@ class AsyncJournal(Protocol):
         """As `Journal.records`."""
         ...
 
-    async def forget(self, before: datetime, /) -> None:
+    async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        """As `Journal.unreadable`."""
+        ...
+
+    async def forget(self, now: datetime, /, *, keep: timedelta) -> None:
         """As `Journal.forget`."""
+        ...
+
+    async def remove(self, name: str, /) -> bool:
+        """As `Journal.remove`."""
+        ...
+
+    async def trace(self, name: str, /) -> Trace | None:
+        """As `Journal.trace`."""
         ...
 
     async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:

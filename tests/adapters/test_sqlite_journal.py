@@ -15,6 +15,8 @@ from attrs import evolve
 
 from tiktok_adapters.stores.memory import MemoryJournal
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
+from tiktok_adapters.testing.contracts.journal_model import forget_before
+from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.tokens import Secret
@@ -92,7 +94,7 @@ def test_a_forgotten_record_is_overwritten(path: Path) -> None:
     with closing(SqliteJournal(path)) as journal:
         journal.save(evolve(RECORD, stage=Stage.FAILED), fence=None)
         assert b"canary" in path.read_bytes()
-        journal.forget(LATER)
+        forget_before(journal, lambda done: done, LATER)
         assert b"canary" not in path.read_bytes()
 
 
@@ -151,7 +153,9 @@ def _newer_document(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [_other_version, _cut, _scribbled, _bad_document, _another_type, _empty_document, _newer_document]
 )
-@pytest.mark.parametrize("call", [lambda journal: journal.load(NAME), lambda journal: journal.records()])
+@pytest.mark.parametrize(
+    "call", [lambda journal: journal.load(NAME), lambda journal: journal.replace(RECORD, seen=RECORD)]
+)
 def test_a_damaged_journal_is_refused_and_kept(
     path: Path, damage: Callable[[Path], object], call: Callable[[SqliteJournal], object]
 ) -> None:
@@ -167,16 +171,58 @@ def test_a_damaged_journal_is_refused_and_kept(
     assert caught.value.__cause__ is None
 
 
-def test_one_damaged_record_is_not_left_out(path: Path) -> None:
-    """Listing never hides a post, and the others can still be loaded by name."""
+def test_one_damaged_record_costs_no_other(path: Path) -> None:
+    """The others are listed and loaded; the damaged one is named beside them, also where its name is damaged, and removed."""
     other = evolve(RECORD, key="other")
     with closing(SqliteJournal(path)) as journal:
         journal.save(RECORD, fence=None)
         journal.save(other, fence=None)
         _run(path, "UPDATE records SET record = x'7b7d' WHERE CAST(name AS TEXT) LIKE '%key'")
-        with pytest.raises(StoreError, match="damaged record"):
-            journal.records()
+        assert journal.records() == (other,)
+        assert journal.unreadable() == journal.unreadable("app\nme\n") == (NAME,)
         assert journal.load(other.name) == other
+        _run(path, "UPDATE records SET name = CAST(name || x'ff' AS BLOB) WHERE record = x'7b7d'")
+        (name,) = journal.unreadable("app\nme\n")
+        assert name == f"{NAME}\udcff"
+        before = journal.trace(name)
+        assert journal.remove(name) is True
+        assert (before, journal.unreadable(), journal.records()) == (None, (), (other,))
+        assert journal.trace(name) == Trace(digest=name_digest(name), end=None)
+
+
+def test_a_damaged_trace_still_keeps_its_key_used(path: Path) -> None:
+    """Whatever its row holds: there was a post, and nobody knows what became of it."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.save(evolve(RECORD, stage=Stage.COMPLETE, upload_url=None), fence=None)
+        journal.remove(NAME)
+        for value in ("x'7b'", "5", "'text'"):
+            _run(path, f"UPDATE traces SET trace = {value}")
+            assert journal.trace(NAME) == Trace(digest=name_digest(NAME), end=None)
+
+
+@pytest.mark.parametrize("value", ["'canary'", "x'ff00'", "-9e18", "9e18", "1e300"])
+def test_a_damaged_time_is_a_time_or_none(path: Path, value: str) -> None:
+    """Whatever the remembered time holds, the journal goes on, and forgets again when the right time was seen for a day."""
+    with closing(SqliteJournal(path)) as journal:
+        journal.forget(NOW, keep=timedelta(0))
+        _run(path, f"UPDATE seen SET at = {value}")
+        journal.save(evolve(RECORD, stage=Stage.COMPLETE, upload_url=None), fence=None)
+        for days in (0, 1, 2):
+            journal.forget(LATER + timedelta(days=days), keep=timedelta(0))
+        assert journal.records() == ()
+
+
+def test_a_look_at_the_clock_writes_nothing_on_most_posts(path: Path) -> None:
+    """It takes no write lock and reads no record: within a day of the latest time only that time is read."""
+    with closing(SqliteJournal(path, busy_wait=0.05)) as journal, closing(sqlite3.connect(path)) as other:
+        journal.forget(NOW, keep=timedelta(0))
+        other.execute("BEGIN IMMEDIATE")
+        before = path.read_bytes()
+        journal.forget(NOW + timedelta(hours=23), keep=timedelta(0))
+        assert path.read_bytes() == before
+        with pytest.raises(StoreError, match="locked"):
+            journal.forget(NOW + timedelta(hours=24), keep=timedelta(0))
+        other.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize("column", ["owner", "until", "machine", "pid", "started"])
@@ -224,7 +270,7 @@ def test_a_locked_file_is_waited_for_and_not_for_ever(path: Path) -> None:
             journal.records,
             lambda: journal.save(RECORD, fence=None),
             lambda: journal.try_lease(NAME, owner="a", now=NOW, until=LATER),
-            lambda: journal.forget(LATER),
+            lambda: journal.forget(LATER, keep=timedelta(0)),
         ):
             with pytest.raises(StoreError, match="locked"):
                 call()

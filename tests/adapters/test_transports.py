@@ -338,7 +338,7 @@ def test_an_answer_with_a_broken_header_leaks_no_query_to_the_log(talk: Talk, ca
 
     def broken(connection: socket.socket) -> None:
         _head(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno colon here\r\n\r\nok")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n goes on: from nowhere\r\nContent-Length: 2\r\n\r\nok")
 
     with _raw_server(broken) as url:
         (outcome,) = talk([Request(method="GET", url=f"{url}/v?upload_token={SECRET}")])
@@ -357,3 +357,20 @@ def test_authorities_that_cannot_be_read_are_found_out_at_once(
     for path in (tmp_path / "missing.pem", tmp_path / "empty.pem"):
         with pytest.raises(OSError, match=r"."):
             kind(ca_file=str(path))
+
+
+@both
+@pytest.mark.parametrize("path", ["/interim-drip", "/trickle-head"])
+def test_the_head_of_an_answer_is_waited_for_once(server: BehaviourServer, talk: Talk, path: str) -> None:
+    """Neither interim answers nor single bytes of a head are headway: `timeout` ends them, also where nothing else does."""
+    request = Request(method="POST", url=server.base_url + path, body=b"x", timeout=0.2)
+    assert [type(outcome) for outcome in talk([request])] == [TimedOut]
+
+
+@both
+@pytest.mark.parametrize("path", ["/odd/204-with-length", "/odd/length-negative", "/two-answers"])
+def test_a_connection_whose_answer_was_odd_is_not_used_again(server: BehaviourServer, talk: Talk, path: str) -> None:
+    """What may still come on it belongs to no request."""
+    requests = [Request(method="GET", url=server.base_url + each) for each in (path, "/echo")]
+    talk(requests)
+    assert [seen.connection for seen in server.seen] == [0, 1]

@@ -2,9 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,7 @@ def test_a_killed_upload_is_listed_and_gone_on_with(
     done = cli("resume", "--json")
     assert done.exit_code == 0, done.output
     assert [one["status"] for one in json.loads(done.stdout)["posts"]] == ["PUBLISH_COMPLETE"]
-    assert json.loads(cli("uploads", "--json").stdout) == {"posts": []}
+    assert json.loads(cli("uploads", "--json").stdout) == {"posts": [], "unreadable": []}
     assert [post.bytes_received for post in sim.posts] == [film.stat().st_size]
 
 
@@ -113,6 +115,49 @@ def test_one_post_that_fails_does_not_hold_up_the_others(cli: Any, sim: Simulate
     done = cli("resume", "--json")
     assert done.exit_code == 4
     assert [one["status"] for one in json.loads(done.stdout)["posts"]] == ["FAILED", "PUBLISH_COMPLETE"]
+
+
+@pytest.mark.parametrize(("version", "code"), [("3", "version"), ("x", "damaged")])
+def test_one_record_that_cannot_be_read_is_named_and_can_be_forgotten(
+    cli: Any, sim: SimulatedTikTok, film: Path, *, environ: dict[str, str], signed_in: str, version: str, code: str
+) -> None:
+    """It is listed with its account and with what to do, costs no other post, and goes only when it is named."""
+    derived = ("post", "video", str(film), *SELF, "--json")
+    key = json.loads(cli(*derived).stdout)["key"]
+    path = Path(environ["TIKTOK_HOME"], "journal.db")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        replaced = "CAST(replace(CAST(record AS TEXT), '\"version\": 2', '\"version\": ' || ?) AS BLOB)"
+        connection.execute(f"UPDATE records SET record = {replaced}", (version,))
+    assert cli("post", "photo", PHOTO, *SELF, "--key", "other").exit_code == 0
+    (lost,) = json.loads(cli("uploads", "--json").stdout)["unreadable"]
+    assert (lost["key"], lost["open_id"], lost["code"]) == (key, signed_in, code)
+    assert f"{key}: cannot be read" in cli("uploads").stdout
+    # What was wished cannot be compared, so the same command does not make a second post by itself.
+    for command in (derived, ("resume", key, "--json")):
+        refused = cli(*command)
+        assert (refused.exit_code, json.loads(refused.stdout)["error"]["code"]) == (1, code)
+        assert "'tiktok uploads --forget' with this key" in refused.stderr
+    resumed = cli("resume", "--json")
+    assert (resumed.exit_code, json.loads(resumed.stdout)) == (1, {"posts": [], "unreadable": [lost]})
+    assert key in resumed.stderr
+    assert cli("uploads", "--forget", "nothing").exit_code == 2
+    assert cli("uploads", "--forget", key).exit_code == 0
+    assert json.loads(cli("uploads", "--json").stdout) == {"posts": [], "unreadable": []}
+    assert cli("post", "video", str(film), *SELF, "--key", key).exit_code == 2
+    assert len(sim.posts) == 2
+
+
+def test_a_post_that_has_not_ended_is_not_forgotten(cli: Any, sim: SimulatedTikTok) -> None:
+    """`uploads --forget` refuses what can be read and goes on, and forgets what has ended."""
+    sim.switches.download_seconds = 3_600
+    command = ("post", "photo", PHOTO, *SELF, "--key", "mine")
+    assert cli(*command, "--no-wait").exit_code == 0
+    assert "has not ended" in cli("uploads", "--forget", "mine").stderr
+    assert cli("post", "photo", PHOTO, *SELF, "--key", "failed", "--no-wait").exit_code == 0
+    assert [post["key"] for post in json.loads(cli("uploads", "--json").stdout)["posts"]] == ["mine", "failed"]
+    sim.creator.private = False
+    assert cli("post", "photo", PHOTO, *SELF, "--key", "refused").exit_code == 4
+    assert cli("uploads", "--forget", "refused", "--json").exit_code == 0
 
 
 @pytest.mark.parametrize(

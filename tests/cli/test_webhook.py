@@ -1,6 +1,8 @@
 """`webhook verify`: what came is checked byte for byte, and shown."""
 
+import io
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 from tiktok_adapters.cli.app import tiktok
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_adapters.simulator.webhooks import Delivery, signed
+from tiktok_core.wire.webhooks import LONGEST
 
 
 @pytest.fixture
@@ -50,6 +53,35 @@ def test_a_forged_webhook_is_refused(cli: Any, delivery: Any, tmp_path: Path) ->
     assert refused.exit_code == 4
     assert json.loads(refused.stdout)["error"]["type"] == "WebhookRejected"
     assert "not TikTok's" in refused.stderr
+
+
+class Endless(io.RawIOBase):
+    """A stream of zeros without end, of which somebody has taken `taken` bytes."""
+
+    taken = 0
+
+    def readable(self) -> bool:
+        """Say that it is to be read from."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Give zeros; more than four times of what may count means that there is no limit."""
+        self.taken += len(buffer)
+        assert self.taken <= 4 * LONGEST
+        return len(buffer)
+
+
+def test_no_more_is_read_than_may_count(cli: Any, environ: dict[str, str], tmp_path: Path) -> None:
+    """A file of any size, and standard input without end, is one sentence and the exit status of a refusal."""
+    body = tmp_path / "body.json"
+    body.touch()
+    os.truncate(body, 1 << 36)
+    command = ["webhook", "verify", "--signature", f"t=1,s={'0' * 64}"]
+    refused = cli(*command, str(body))
+    piped = CliRunner().invoke(tiktok, command, env=environ, input=io.BufferedReader(Endless()))
+    for result in (refused, piped):
+        assert result.exit_code == 4
+        assert result.stderr.count("its body is longer than 1,048,576 bytes") == 1
 
 
 def signed_at(sim: SimulatedTikTok, content: object, *, ago: timedelta = timedelta(0)) -> Delivery:

@@ -32,6 +32,7 @@ VALUES: dict[str, object] = {
     "since": datetime(2026, 11, 22, 12, 30, tzinfo=UTC),
     "cause": "connection reset",
     "waited": 900.0,
+    "fail_reason": "internal",
     "trouble": "signed out",
     "store": "token store",
     "kind": "locked",

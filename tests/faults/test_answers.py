@@ -74,6 +74,65 @@ def test_row_29_the_log_id_of_a_senseless_answer_is_told(bench: Any) -> None:
     assert LOG_ID in str(bench.outcome(lambda it: it.account.creator_info()))
 
 
+OLD_SHAPE = b'{"message": "error", "data": {"error_code": 10002, "description": "The parameters are wrong: %s"}}'
+TOKEN = "act.canary-of-a-token"
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("ask", ["refresh", "creator_info"])
+def test_tiktoks_words_in_an_answer_of_its_older_shape_are_kept(near: Any, ask: str, status: int) -> None:
+    """They are often all that says what is wrong; what looks like a token in them is not shown."""
+    body = OLD_SHAPE % TOKEN.encode()
+    for where in ("token", "creator_info"):
+        near.sim.says(where, Response(status, {}, body), times=9)
+    end = near.outcome(lambda it: getattr(it.account, ask)())
+    assert isinstance(end, (UnexpectedResponse, ApiError)), end
+    assert "error, 10002, The parameters are wrong" in str(end)
+    assert TOKEN not in str(end)
+
+
+def test_a_token_in_an_answer_of_the_older_shape_is_never_shown(near: Any) -> None:
+    """Only the fields for words are looked at."""
+    body = json.dumps(
+        {"message": {"access_token": "canary"}, "data": {"access_token": "canary", "description": ["canary"]}}
+    )
+    near.sim.says("token", Response(200, {}, body.encode()), times=9)
+    end = near.outcome(lambda it: it.account.refresh())
+    assert isinstance(end, UnexpectedResponse)
+    assert "canary" not in str(end)
+
+
+def test_a_reason_beside_a_status_that_is_not_final_is_told(near: Any) -> None:
+    """TikTok gave a `fail_reason` and no end: whoever waited is told both."""
+    body = ok({"status": "PROCESSING_UPLOAD", "fail_reason": "spam_risk"})
+    near.sim.says("status", Response(200, {}, body), times=99)
+    end = near.outcome(lambda it: it.account.with_options(patience=30).post_video(it.film, draft=True, key="wish"))
+    assert isinstance(end, StillProcessing)
+    assert (end.status, end.fail_reason) == ("PROCESSING_UPLOAD", "spam_risk")
+    assert "spam_risk" in str(end)
+
+
+@pytest.mark.parametrize("publish_id", ["\ud800", "a b", "x" * 65, "\u0000", "\n", "\u00fc"])
+def test_a_publish_id_that_cannot_be_asked_about_is_none(near: Any, publish_id: str) -> None:
+    """It could not be stored or asked about: the init of a pull is in doubt then, and is not begun again."""
+    body = ok({"publish_id": publish_id})
+    near.sim.says("video_init", Response(200, {}, body), times=9)
+    url = "https://media.example.com/clip.mp4"
+    end = near.outcome(lambda it: it.account.post_video(url, privacy_level="SELF_ONLY", key="wish", wait=False))
+    assert isinstance(end, OutcomeUnknown)
+    assert near.way.sent.count("video_init") == 1
+
+
+def test_an_answer_has_no_say_in_our_own_key(near: Any) -> None:
+    """`key` is the journal's word; a field of TikTok's with that name changes nothing."""
+    done = near.run(near.account.post_video(near.film, draft=True, key="wish"))
+    near.sim.says(
+        "status", Response(200, {}, ok({"status": "PUBLISH_COMPLETE", "key": "another", "uploaded_bytes": -1}))
+    )
+    found = near.run(near.account.publish_status(done.publish_id))
+    assert (found.key, found.uploaded_bytes) == (None, None)
+
+
 # --- Row 30: content encodings -------------------------------------------------------------------------------------------
 
 

@@ -384,11 +384,16 @@ def test_row_22_a_record_that_cannot_be_read_is_told_and_kept(path: Path, damage
 
 
 def test_row_22_a_name_that_cannot_be_read_is_told(path: Path) -> None:
-    """A list that leaves somebody out would be a lie."""
+    """It is listed, escaped; by that name its tokens are refused, and can be forgotten."""
     saved(path)
     run(path, "UPDATE tokens SET account = x'ff'")
-    with closing(SqliteTokenStore(path)) as store, pytest.raises(StoreError, match="damaged name"):
-        store.accounts()
+    with closing(SqliteTokenStore(path)) as store:
+        store.save("you", NEWER)
+        assert store.accounts() == ("you", "\udcff")
+        with pytest.raises(StoreError, match="damaged name"):
+            store.load("\udcff")
+        store.delete("\udcff")
+        assert store.accounts() == ("you",)
 
 
 def test_row_22_a_file_cut_anywhere_is_told_or_whole(path: Path) -> None:

@@ -12,7 +12,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,31 +131,32 @@ class Process:
         self.end: Any = None
         self.wakes_at: datetime | None = None
         self.slept = 0.0
-        self.world_clock = clock
+        self.world_clock, self.off = clock, timedelta(0)
         self.wire = FakeTransport(sim.handle, wait=clock.advance)
         self.tokens, self.journal = stores
         self.entropy = entropy
 
     def now(self) -> datetime:
-        """Return the time."""
-        return self.world_clock.now()
+        """Return what its clock shows, which may be off."""
+        shown: datetime = self.world_clock.now() + self.off
+        return shown
 
     def beyond(self, request: Request, since: datetime) -> bool:
         """Return whether a request has taken longer than it may."""
         limit = request.time_limit
-        return limit is not None and (self.now() - since).total_seconds() > limit
+        return limit is not None and (self.world_clock.now() - since).total_seconds() > limit
 
     def naps(self, seconds: float) -> None:
         """Fall asleep: the next turn is when the time has come."""
         if seconds > 0:
             self.slept += seconds
             assert self.slept < LONGEST, "a call waited too long"
-            self.wakes_at = datetime.fromtimestamp(self.now().timestamp() + seconds, tz=self.now().tzinfo)
+            self.wakes_at = self.world_clock.now() + timedelta(seconds=seconds)
 
     def wakes(self) -> None:
         """Let the time come for which it sleeps."""
         if self.wakes_at is not None:
-            self.world_clock.advance(max(0.0, (self.wakes_at - self.now()).total_seconds()))
+            self.world_clock.advance(max(0.0, (self.wakes_at - self.world_clock.now()).total_seconds()))
             self.wakes_at = None
 
     def ended(self, end: Any) -> None:
@@ -224,7 +225,7 @@ class _Ports:
         self.process, self.journal, self.now = process, _Journal(process), process.now
 
     def send(self, request: Request, /) -> Response:
-        since = self.process.now()
+        since = self.process.world_clock.now()
         self.process.turn()
         if self.process.beyond(request, since):
             raise TimedOut(request.name, "it took too long to leave")
@@ -247,7 +248,7 @@ class _Journal:
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        for name in ("load", "replace", "records", "forget", "try_lease", "close"):
+        for name in ("load", "replace", "records", "unreadable", "forget", "remove", "trace", "try_lease", "close"):
             setattr(self, name, getattr(process.journal, name))
 
     def save(self, record: Any, /, *, fence: int | None) -> None:
@@ -316,7 +317,7 @@ class _AsyncPorts:
         self.process, self.journal, self.now = process, _AsyncJournal(process), process.now
 
     async def send(self, request: Request, /) -> Response:
-        since = self.process.now()
+        since = self.process.world_clock.now()
         await _Turn()
         if self.process.beyond(request, since):
             raise TimedOut(request.name, "it took too long to leave")
@@ -591,6 +592,71 @@ class Schedules(RuleBasedStateMachine):
             assert record.stage in (Stage.COMPLETE, Stage.IN_INBOX)
         if record.publish_id and self.live:
             assert record.publish_id == self.live[0].publish_id, "the journal follows another post"
+
+
+class WrongClocks(Schedules):
+    """The same, where the clock of either process is set ahead or back, by years, at any moment."""
+
+    @rule(which=st.integers(0, 1), days=st.sampled_from([0, 1, 100, 365, 3_650, -1, -365, -3_650]))
+    def is_set(self, which: int, days: int) -> None:
+        """Let the clock of a process show another time than TikTok's."""
+        self.processes[which].off = timedelta(days=days)
+
+    @rule(which=st.integers(0, 1), ahead=st.lists(st.sampled_from([0, 100, 365, 3_650]), min_size=1, max_size=3))
+    def asks_again_and_again(self, which: int, ahead: list[int]) -> None:
+        """Let a process ask to the end, and once more at each of some times: each call takes note of the time."""
+        while self.processes[which].busy:
+            self.turns(which)
+        for days in ahead:
+            self.processes[which].off = timedelta(days=days)
+            self.to_the_end(which, "post")
+
+    def check(self, call: str, end: Any) -> None:
+        """Hold what is promised of every end; and that only what the journal has forgotten may lack its reason."""
+        if "why was not written down" not in str(end):
+            super().check(call, end)
+
+    def all_is_well(self) -> None:
+        """Set the clocks right and let nothing go wrong any more: asked again, the key tells of the one post there is."""
+        self.sim.faults.clear()
+        self.sim.creator.private = True
+        self.is_killed(0)
+        self.processes[1].off = timedelta(0)
+        while self.processes[1].busy:
+            self.turns(1)
+        self.clock.advance(4_000)
+        for _ in range(6):
+            end = self.to_the_end(0, "post")
+            if isinstance(end, SignInRequired):
+                self.signs_in()
+            elif isinstance(end, OutcomeUnknown):
+                self.to_the_end(0, f"settle {bool(self.live)}")
+            elif isinstance(end, PublishFailed | StillProcessing) or not isinstance(end, TikTokError):
+                break
+        self.there_is_at_most_one_post()
+        if isinstance(end, TikTokError):
+            assert isinstance(end, (PublishFailed, StillProcessing)), end
+        elif self.live:
+            assert end.publish_id in ("", self.live[0].publish_id)
+
+
+@pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])
+def test_whatever_a_clock_says_at_times_an_explicit_key_posts_once(world: type[Process]) -> None:
+    """Years ahead or back, at any step, in either of two processes: one post for the key, ever, and nobody waits for ever."""
+
+    class Machine(WrongClocks):
+        kind = world
+
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=max(1, SCHEDULES // 5),
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
 
 
 @pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])

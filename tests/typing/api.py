@@ -30,6 +30,7 @@ from tiktok_core import (
     TikTok,
     TikTokError,
     Tokens,
+    Unreadable,
     UserInfo,
     Video,
     VideoFacts,
@@ -102,6 +103,8 @@ def blocking_face() -> None:
         assert_type(account.advance("order-17"), Step)
         assert_type(account.posts(), tuple[Record, ...])
         assert_type(account.unfinished(), tuple[Record, ...])
+        assert_type(account.unreadable(), tuple[Unreadable, ...])
+        account.forget("key")
         assert_type(account.settle("order-17", posted=True), Publication)
         assert_type(account.publish_status("v_pub"), Publication)
         assert_type(account.cancel("v_pub"), Publication)
@@ -154,6 +157,8 @@ async def asynchronous_face() -> None:
         assert_type(await account.advance("order-17", "clip.mp4"), Step)
         assert_type(await account.posts(), tuple[Record, ...])
         assert_type(await account.unfinished(), tuple[Record, ...])
+        assert_type(await account.unreadable(), tuple[Unreadable, ...])
+        await account.forget("key")
         assert_type(await account.settle("order-17", posted=False), Publication)
         assert_type(await account.publish_status("v_pub"), Publication)
         assert_type(await account.cancel("v_pub"), Publication)

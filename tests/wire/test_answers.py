@@ -175,7 +175,7 @@ def test_post_ids_are_read_in_every_form_seen(ids: object, found: tuple[int, ...
     assert read_publication(REQUEST, ok(data), "p").post_ids == found
 
 
-@given(st.lists(st.integers(1, 2**64)))
+@given(st.lists(st.integers(1, 2**64 - 1)))
 def test_post_ids_keep_all_their_digits(ids: list[int]) -> None:
     """Every 64-bit id comes out as it went in."""
     data = {"status": "PUBLISH_COMPLETE", "publicaly_available_post_id": ids}
@@ -188,7 +188,7 @@ def test_what_is_no_post_id_is_refused(ids: str) -> None:
     body = f'{{"data":{{"status":"FAILED","publicaly_available_post_id":{ids}}},"error":{{"code":"ok"}}}}'
     if ids == "{}":
         body = body.replace("{}}", '{"a":1}}')
-    with pytest.raises(UnexpectedResponse, match="fields of Publication"):
+    with pytest.raises(UnexpectedResponse, match=r"fields of Publication|limit of floats"):
         read_publication(REQUEST, Response(200, {}, body.encode()), "p")
 
 

@@ -19,7 +19,6 @@ from tiktok_core.errors import (
     SignInFailed,
     UnexpectedResponse,
 )
-from tiktok_core.wire.envelope import plain
 from tiktok_core.wire.http import Request, Response
 from tiktok_core.wire.oauth import (
     callback_of,
@@ -29,6 +28,7 @@ from tiktok_core.wire.oauth import (
     read_revoked,
     read_tokens,
 )
+from tiktok_core.wire.reading import plain
 
 REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/oauth/token/")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

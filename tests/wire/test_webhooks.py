@@ -106,7 +106,7 @@ def test_what_is_not_documented_is_kept(name: str, content: dict[str, Any]) -> N
     assert (event.name, event.content) == (name, content)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8), st.sampled_from(["event", "create_time", "user_openid", "content"]))  # fmt: skip
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8), st.sampled_from(["event", "create_time", "user_openid", "content"]))  # fmt: skip
 def test_no_value_in_the_envelope_upsets_the_reader(value: Any, field: str) -> None:
     """Whatever TikTok may write, it becomes an event with a key."""
     document = {**json.loads(spelled("post.publish.complete", POST)), field: value}
@@ -286,3 +286,16 @@ def test_the_errors_show_no_secret_and_nothing_of_the_body() -> None:
             verify_webhook(APP, body, header, now=NOW)
         assert SECRET not in str(raised.value)
         assert "canary" not in repr(raised.value)
+
+
+@pytest.mark.parametrize("signature", [b"t=1,s=0", 7, ["t=1"]])
+def test_a_signature_that_is_no_text_is_named(signature: Any) -> None:
+    """The caller's slip is a `TypeError` with a sentence, as it is for a body that is no bytes."""
+    with pytest.raises(TypeError, match="text of the header"):
+        verify_webhook(APP, BODY, signature, now=NOW)
+
+
+@pytest.mark.parametrize("create_time", [10**400, -(10**400), 1e300, -1e300, 10**12 * 9_999])
+def test_a_time_out_of_range_is_the_signatures(create_time: Any) -> None:
+    """What is no time that a calendar has is not guessed at."""
+    assert received("tiktok.ping", {}, create_time=create_time).created_at == NOW

@@ -4,15 +4,16 @@ What belongs here: what the command line makes of the journal. Its rules are the
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import click
 
 from tiktok_adapters.cli.common import common, say, settings, signed_in
-from tiktok_adapters.cli.output import DERIVED, post_document, report, show, show_post
+from tiktok_adapters.cli.output import DERIVED, UNEXPECTED, post_document, report, show, show_post
 from tiktok_adapters.cli.progress import display
-from tiktok_core import Account, Record, Stage, TikTokError
+from tiktok_core import Account, Record, Stage, TikTokError, Unreadable
 
 __all__ = ["chosen_key", "resume", "uploads"]
 
@@ -21,16 +22,28 @@ SAME: Final = timedelta(minutes=60)
 
 
 @click.command(short_help="List the posts that have not ended.")
+@click.option(
+    "--forget", metavar="KEY", help="Forget this post: its record cannot be read, or it has ended. Its key stays used."
+)
 @common
-def uploads() -> None:
+def uploads(forget: str | None) -> None:
     """List the posts that have not ended: under way, interrupted, or of unknown outcome.
 
     Example: tiktok uploads --json
     """
     with signed_in(settings()) as account:
-        found = account.unfinished()
+        if forget is not None:
+            account.forget(forget)
+            said = (
+                f"{forget} is forgotten here; TikTok was not told, and what may have been posted under it stays there"
+            )
+            show({"key": forget}, said)
+            return
+        found, unreadable = account.unfinished(), account.unreadable()
     lines = [f"{one.key}: {one.stage}{_where(one)}, since {one.created_at:%Y-%m-%d %H:%M} UTC" for one in found]
-    show({"posts": [post_document(one.shown) for one in found]}, *(lines or ["Every post has ended."]))
+    lines += [f"{one.key}: cannot be read, so whether it has ended is not known. {one.reason}" for one in unreadable]
+    document = {"posts": [post_document(one.shown) for one in found], "unreadable": _unreadable_documents(unreadable)}
+    show(document, *(lines or ["Every post has ended."]))
 
 
 @click.command(short_help="Go on with a post that has not ended.")
@@ -62,6 +75,9 @@ def resume(key: str | None, settle: str | None, no_wait: bool) -> int | None:
 def _all(account: Account, *, until_final: bool) -> int:
     """Go on with every post; one that fails does not hold up the others. The worst exit status is the command's."""
     documents, lines, worst = [], [], 0
+    for lost in (unreadable := account.unreadable()):
+        worst = UNEXPECTED
+        say(f"tiktok: {lost.reason}")
     for record in account.unfinished():
         try:
             with display() as on_progress:
@@ -71,8 +87,13 @@ def _all(account: Account, *, until_final: bool) -> int:
             done = next((one.shown for one in account.posts() if one.key == record.key), record.shown)
         documents.append(post_document(done))
         lines.append(f"{record.key}: {done.status}")
-    show({"posts": documents}, *(lines or ["Every post has ended."]))
+    document = {"posts": documents, "unreadable": _unreadable_documents(unreadable)}
+    show(document, *(lines or ["Every post that can be read has ended." if unreadable else "Every post has ended."]))
     return worst
+
+
+def _unreadable_documents(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
+    return [{"key": one.key, "open_id": one.account, "code": one.kind, "message": one.reason} for one in found]
 
 
 def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, again: bool) -> str | None:
@@ -92,6 +113,10 @@ def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, agai
             if record.stage is not Stage.ABANDONED:
                 say(f"The same was asked for already: going on with post {record.key}; --again makes another one.")
             return record.key
+    for lost in account.unreadable():
+        if lost.key.startswith(derived):
+            # It may be this very post: using its key tells why it cannot be read.
+            return lost.key
     return f"{derived}-{now:%Y%m%dT%H%M%S}"
 
 

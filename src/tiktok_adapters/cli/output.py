@@ -34,6 +34,7 @@ from tiktok_core.events import WebhookRejected
 
 __all__ = [
     "DERIVED",
+    "UNEXPECTED",
     "account_document",
     "document",
     "error_document",

@@ -15,6 +15,7 @@ from attrs import fields
 from tiktok_adapters.cli.common import common, say, settings
 from tiktok_adapters.cli.output import error_document, report, show
 from tiktok_core.events import Event, StaleWebhook, UnknownEvent, verify_webhook
+from tiktok_core.wire.webhooks import LONGEST
 
 __all__ = ["webhook"]
 
@@ -44,7 +45,7 @@ def verify(file: Path | None, signature: str, tolerance: float) -> int:
     Example: tiktok webhook verify --signature t=1790000001,s=... body.json
     """
     app = settings().app(without=("redirect_uri",))
-    body = sys.stdin.buffer.read() if file is None else file.read_bytes()
+    body = _body(file)
     try:
         event = verify_webhook(app, body, signature, now=datetime.now(UTC), tolerance=tolerance)
     except StaleWebhook as late:
@@ -54,6 +55,14 @@ def verify(file: Path | None, signature: str, tolerance: float) -> int:
         return status
     show(_document(event), _line(event))
     return 0
+
+
+def _body(file: Path | None) -> bytes:
+    # One byte more than may count: by it the check knows that there is more, and no more has to fit into memory.
+    if file is None:
+        return sys.stdin.buffer.read(LONGEST + 1)
+    with file.open("rb") as opened:
+        return opened.read(LONGEST + 1)
 
 
 def _document(event: Event) -> dict[str, Any]:

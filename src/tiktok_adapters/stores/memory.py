@@ -8,11 +8,12 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from attrs import evolve, frozen
 
+from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, trace_of
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import LeaseLost, StoreError
@@ -122,7 +123,7 @@ class _Lease:
 
 
 class MemoryJournal(_Memory):
-    """Records and leases in two dictionaries. Threads may share it; processes cannot.
+    """Records, traces and leases in dictionaries. Threads may share it; processes cannot.
 
     Every method but `close` raises `StoreError` once the journal is closed.
     """
@@ -130,6 +131,8 @@ class MemoryJournal(_Memory):
     def __init__(self) -> None:
         super().__init__("Journal")
         self._records: dict[str, Record] = {}
+        self._traces: dict[str, Trace] = {}
+        self._seen: datetime | None = None
         self._leases: dict[str, _Lease] = {}
         # One count for all posts: so the number of a forgotten one need not be kept, and is never given again.
         self._numbers = itertools.count(1)
@@ -173,20 +176,48 @@ class MemoryJournal(_Memory):
             ]
         return tuple(sorted(found, key=lambda record: (record.created_at, record.name)))
 
-    def forget(self, before: datetime, /) -> None:
-        """Remove the records that have ended and were last true before that time.
+    def unreadable(self, under: str = "", /) -> tuple[str, ...]:  # noqa: ARG002 - what is in memory can be read
+        """Return the names of the records that cannot be read: none in memory."""
+        with self._open():
+            return ()
+
+    def forget(self, now: datetime, /, *, keep: timedelta) -> None:
+        """Take note of the time, and once a day remove the records whose end lies `keep` back; their traces stay.
 
         Leases that ran out by then go too where no record is left: their late holders are refused.
         """
         with self._open():
-            self._records = {
-                name: record
-                for name, record in self._records.items()
-                if not record.is_ended or record.updated_at >= before
-            }
+            due = forgetting(self._seen, now, keep)
+            if due is None:
+                return
+            self._seen = due.seen
+            if due.before is None:
+                return
+            for record in list(self._records.values()):
+                if record.is_ended and record.updated_at < due.before:
+                    self._remove(record)
             self._leases = {
-                name: lease for name, lease in self._leases.items() if name in self._records or lease.until > before
+                name: lease for name, lease in self._leases.items() if name in self._records or lease.until > due.before
             }
+
+    def remove(self, name: str, /) -> bool:
+        """Remove this record and keep its trace; one that has not ended stays."""
+        with self._open():
+            record = self._records.get(name)
+            if record is None or not record.is_ended:
+                return False
+            self._remove(record)
+            return True
+
+    def trace(self, name: str, /) -> Trace | None:
+        """Return what remains of the record of this name that was removed, or None."""
+        with self._open():
+            return self._traces.get(name_digest(name))
+
+    def _remove(self, record: Record) -> None:
+        trace = trace_of(record)
+        self._traces[trace.digest] = lasting(self._traces.get(trace.digest), trace)
+        del self._records[record.name]
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
         """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`.
@@ -215,4 +246,5 @@ class MemoryJournal(_Memory):
         with self._lock:
             self._closed = True
             self._records.clear()
+            self._traces.clear()
             self._leases.clear()

@@ -6,12 +6,12 @@ What belongs here: one class for each port that a file keeps. Which store is ope
 import os
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from tiktok_core import Record, StoreError, Tokens
-from tiktok_core.ports import Journal, Pacer, TokenStore
+from tiktok_core.ports import Journal, Pacer, TokenStore, Trace
 
 __all__ = ["JournalOnDemand", "PacerOnDemand", "TokensOnDemand"]
 
@@ -127,10 +127,22 @@ class JournalOnDemand(_OnDemand[Journal]):
         """As `Journal.records`."""
         return self._opened().records(under, since=since) if self._exists() else ()
 
-    def forget(self, before: datetime, /) -> None:
+    def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        """As `Journal.unreadable`."""
+        return self._opened().unreadable(under) if self._exists() else ()
+
+    def forget(self, now: datetime, /, *, keep: timedelta) -> None:
         """As `Journal.forget`."""
         if self._exists():
-            self._opened().forget(before)
+            self._opened().forget(now, keep=keep)
+
+    def remove(self, name: str, /) -> bool:
+        """As `Journal.remove`."""
+        return self._opened().remove(name) if self._exists() else False
+
+    def trace(self, name: str, /) -> Trace | None:
+        """As `Journal.trace`."""
+        return self._opened().trace(name) if self._exists() else None
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
         """As `Journal.try_lease`."""

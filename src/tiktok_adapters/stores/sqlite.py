@@ -4,18 +4,27 @@ What belongs here: how tokens and records lie in such a file; the file itself is
 """
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from attrs import evolve
 
-from tiktok_adapters.stores.sqlite_file import Layout, microseconds, name_bytes
+from tiktok_adapters.stores.sqlite_file import Layout, microseconds, moment, name_bytes, name_text, names_lying
 from tiktok_adapters.stores.sqlite_leases import LEASES, LeasedFile
+from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, name_parts, trace_of
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import HasPath
-from tiktok_core.wire.records import dump_record, dump_tokens, load_record, load_tokens
+from tiktok_core.wire.records import (
+    OtherVersion,
+    dump_record,
+    dump_tokens,
+    dump_trace,
+    load_record,
+    load_tokens,
+    load_trace,
+)
 
 __all__ = ["SqliteJournal", "SqliteTokenStore"]
 
@@ -52,8 +61,22 @@ JOURNAL: Final = Layout(
         """,
         LEASES,
     ),
+    # Releases before these tables remove records by a plain DELETE, and share the file. So a trigger keeps what any release
+    # removes, until `forget` makes a trace of it. INSERT OR REPLACE, by which records are saved, fires no such trigger.
+    additions={
+        "traces": "CREATE TABLE traces (digest BLOB PRIMARY KEY, trace BLOB NOT NULL) WITHOUT ROWID",
+        "seen": "CREATE TABLE seen (at INTEGER NOT NULL)",
+        "removed": "CREATE TABLE removed (number INTEGER PRIMARY KEY, name BLOB NOT NULL, record BLOB NOT NULL)",
+        "removed_by_name": "CREATE INDEX removed_by_name ON removed (name)",
+        "keep_removed": """
+        CREATE TRIGGER keep_removed AFTER DELETE ON records
+        BEGIN INSERT INTO removed (name, record) VALUES (OLD.name, OLD.record); END
+        """,
+    },
 )
 KEPT: Final = "it is kept, and 'tiktok logout --forget' with this name forgets it"
+DAMAGED: Final = "it is kept, and 'tiktok uploads --forget' with this key removes it"
+NEWER: Final = f"another release wrote it: upgrade to that one; {DAMAGED}"
 LARGEST: Final = 8 * 1024 * 1024
 """Bytes of an account's tokens: more than any answer of TikTok's can hold."""
 # The casts, here and below: a damaged file may hold anything, and SQLite quotes a text that it cannot decode.
@@ -69,11 +92,23 @@ INSERT OR REPLACE INTO records (name, created, updated, ended, record)
 VALUES (:name, :created, :updated, :ended, :record)
 """
 LIST_RECORDS: Final = """
-SELECT CAST(record AS BLOB) FROM records
+SELECT CAST(name AS BLOB), CAST(record AS BLOB) FROM records
 WHERE name >= :first AND name < :beyond AND updated >= :since ORDER BY created, name
 """
 NEWEST_NUMBER: Final = "SELECT number FROM leases WHERE name = ?"
-FORGET_RECORDS: Final = "DELETE FROM records WHERE ended AND updated < :before"
+OLD_RECORDS: Final = """
+SELECT name, CAST(record AS BLOB) FROM records
+WHERE ended AND updated < :before AND (:after IS NULL OR name > :after) ORDER BY name LIMIT 500
+"""
+REMOVE_RECORD: Final = "DELETE FROM records WHERE name = ?"
+REMOVED: Final = """
+SELECT number, CAST(name AS BLOB), CAST(record AS BLOB) FROM removed WHERE number > ? ORDER BY number LIMIT 500
+"""
+REMOVED_UNDER: Final = "SELECT CAST(record AS BLOB) FROM removed WHERE name = ? ORDER BY number"
+END_REMOVED: Final = "DELETE FROM removed WHERE number = ?"
+END_REMOVED_UNDER: Final = "DELETE FROM removed WHERE name = ?"
+LOAD_TRACE: Final = "SELECT CAST(trace AS BLOB) FROM traces WHERE digest = ?"
+SAVE_TRACE: Final = "INSERT OR REPLACE INTO traces (digest, trace) VALUES (?, ?)"
 FORGET_LEASES: Final = "DELETE FROM leases WHERE until <= :before AND name NOT IN (SELECT name FROM records)"
 
 
@@ -123,24 +158,29 @@ class SqliteTokenStore(LeasedFile):
 
     def delete(self, account: str, /, *, seen: int | None = None) -> None:
         """Forget the account's tokens, where they are those `seen`, and overwrite them."""
-        self._write(DELETE_TOKENS, {"account": name_bytes(account), "seen": seen})
+
+        def delete(connection: sqlite3.Connection) -> None:
+            for lying in names_lying(account):
+                connection.execute(DELETE_TOKENS, {"account": lying, "seen": seen})
+
+        self._save(delete)
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""
         with self._reading() as connection:
             rows = connection.execute("SELECT CAST(account AS BLOB) FROM tokens").fetchall()
-        try:
-            return tuple(sorted(row[0].decode("utf-8", "surrogatepass") for row in rows))
-        except UnicodeDecodeError:
-            raise self._error("damaged name of an account", "damaged") from None
+        return tuple(sorted(name_text(row[0]) for row in rows))
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
         """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
         return self._take(account, owner=owner, now=now, until=until) is not None
 
     def _lying(self, connection: sqlite3.Connection, account: str) -> Tokens | None:
-        row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
+        name, *escaped = names_lying(account)
+        row = connection.execute(LOAD_TOKENS, (LARGEST, name)).fetchone()
         if row is None:
+            if any(connection.execute(LOAD_TOKENS, (LARGEST, lying)).fetchone() for lying in escaped):
+                raise self._error(f"account {account!r}: damaged name: {KEPT}", "damaged")
             return None
         generation, record = row
         if record is None:
@@ -177,7 +217,7 @@ class SqliteJournal(LeasedFile):
         """Return the record, or None."""
         with self._reading() as connection:
             row = connection.execute(LOAD_RECORD, (name_bytes(name),)).fetchone()
-        return None if row is None else self._read(row[0])
+        return None if row is None else self._read(name, row[0])
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
         """Keep the record under its name, durably and as a whole, in place of what was there.
@@ -205,7 +245,7 @@ class SqliteJournal(LeasedFile):
 
         def replace(connection: sqlite3.Connection) -> bool:
             row = connection.execute(LOAD_RECORD, (values["name"],)).fetchone()
-            if row is None or self._read(row[0]) != seen:
+            if row is None or self._read(record.name, row[0]) != seen:
                 return False
             connection.execute(SAVE_RECORD, values)
             return True
@@ -215,8 +255,16 @@ class SqliteJournal(LeasedFile):
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
         """Return the records whose name begins with `under` and that were last true since then, the oldest wish first.
 
-        One of them that cannot be read is a `StoreError`.
+        Those that cannot be read are left out: `unreadable` names them.
         """
+        found = (_readable(record) for _, record in self._listed(under, since))
+        return tuple(record for record in found if record is not None)
+
+    def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        """Return the names, beginning with `under`, of the records that cannot be read, sorted."""
+        return tuple(sorted(name_text(name) for name, record in self._listed(under, None) if _readable(record) is None))
+
+    def _listed(self, under: str, since: datetime | None) -> list[tuple[bytes, bytes]]:
         # A byte that no UTF-8 has stands behind every name that begins so.
         first = name_bytes(under)
         values = {
@@ -225,17 +273,43 @@ class SqliteJournal(LeasedFile):
             "since": -(2**63) if since is None else microseconds(since),
         }
         with self._reading() as connection:
-            rows = connection.execute(LIST_RECORDS, values).fetchall()
-        return tuple(self._read(row[0]) for row in rows)
+            return connection.execute(LIST_RECORDS, values).fetchall()
 
-    def forget(self, before: datetime, /) -> None:
-        """Remove and overwrite the records that have ended and were last true before that time.
+    def forget(self, now: datetime, /, *, keep: timedelta) -> None:
+        """Take note of the time, and once a day remove and overwrite the records whose end lies `keep` back.
 
-        Leases that ran out by then go too where no record is left: their late holders are refused.
+        Their traces stay. Leases that ran out by then go too where no record is left: their late holders are refused.
         """
+        with self._reading() as connection:
+            # Most looks need no more than this, and lock nobody out.
+            if forgetting(_seen(connection), now, keep) is None:
+                return
         with self._writing() as connection:
-            connection.execute(FORGET_RECORDS, {"before": microseconds(before)})
-            connection.execute(FORGET_LEASES, {"before": microseconds(before)})
+            due = forgetting(_seen(connection), now, keep)
+            if due is None:
+                return  # Another process was faster.
+            connection.execute("DELETE FROM seen")
+            connection.execute("INSERT INTO seen (at) VALUES (?)", (microseconds(due.seen),))
+            if due.before is None:
+                return
+            before = microseconds(due.before)
+            _remove_ended(connection, before)
+            _trace_removed(connection)
+            connection.execute(FORGET_LEASES, {"before": before})
+
+    def remove(self, name: str, /) -> bool:
+        """Remove and overwrite this record, and keep its trace; one that can be read and has not ended stays."""
+        return self._save(lambda connection: any(_removed(connection, name, lying) for lying in names_lying(name)))
+
+    def trace(self, name: str, /) -> Trace | None:
+        """Return what remains of the record of this name that was removed, or None."""
+        with self._reading() as connection:
+            found = _trace(connection, name)
+            # What another release has removed since the latest `forget` here.
+            for lying in names_lying(name):
+                for (record,) in connection.execute(REMOVED_UNDER, (lying,)):
+                    found = lasting(found, _trace_of(name, record))
+        return found
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
         """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`.
@@ -254,8 +328,81 @@ class SqliteJournal(LeasedFile):
             "record": document if record.upload_url is None else self._wipeable(document),
         }
 
-    def _read(self, row: Any) -> Record:
+    def _read(self, name: str, row: Any) -> Record:
         try:
             return load_record(row)
         except ValueError as error:
-            raise self._unreadable(str(error), error) from None
+            advice = NEWER if isinstance(error, OtherVersion) else DAMAGED
+            _, account, key = name_parts(name)
+            raise self._unreadable(f"post {key!r} of account {account!r}: {error}: {advice}", error) from None
+
+
+def _readable(record: bytes) -> Record | None:
+    try:
+        return load_record(record)
+    except ValueError:
+        return None
+
+
+def _seen(connection: sqlite3.Connection) -> datetime | None:
+    row = connection.execute("SELECT max(CAST(at AS INTEGER)) FROM seen").fetchone()
+    try:
+        return None if row[0] is None else moment(row[0])
+    except OverflowError:  # A damaged file may hold anything.
+        return None
+
+
+def _trace(connection: sqlite3.Connection, name: str) -> Trace | None:
+    row = connection.execute(LOAD_TRACE, (bytes.fromhex(name_digest(name)),)).fetchone()
+    if row is None:
+        return None
+    try:
+        return load_trace(row[0])
+    except ValueError:
+        # There was a post, and what the trace said of it cannot be read.
+        return Trace(digest=name_digest(name), end=None)
+
+
+def _trace_of(name: str, record: bytes) -> Trace:
+    known = _readable(record)
+    return (
+        Trace(digest=name_digest(name), end=None)
+        if known is None
+        else evolve(trace_of(known), digest=name_digest(name))
+    )
+
+
+def _leave(connection: sqlite3.Connection, name: str, trace: Trace) -> None:
+    kept = dump_trace(lasting(_trace(connection, name), trace))
+    connection.execute(SAVE_TRACE, (bytes.fromhex(trace.digest), kept))
+
+
+def _remove_ended(connection: sqlite3.Connection, before: int) -> None:
+    after = None
+    while rows := connection.execute(OLD_RECORDS, {"before": before, "after": after}).fetchall():
+        # What another release wrote is left for it to forget, and its details with it.
+        connection.executemany(REMOVE_RECORD, [(name,) for name, record in rows if _readable(record) is not None])
+        after = rows[-1][0]
+
+
+def _trace_removed(connection: sqlite3.Connection) -> None:
+    after = -1
+    while rows := connection.execute(REMOVED, (after,)).fetchall():
+        for number, name, record in rows:
+            # A newer release, which removed it, can read it, and makes a better trace of it.
+            if _readable(record) is not None:
+                _leave(connection, name_text(name), _trace_of(name_text(name), record))
+                connection.execute(END_REMOVED, (number,))
+        after = rows[-1][0]
+
+
+def _removed(connection: sqlite3.Connection, name: str, lying: bytes) -> bool:
+    row = connection.execute(LOAD_RECORD, (lying,)).fetchone()
+    known = None if row is None else _readable(row[0])
+    if row is None or (known is not None and not known.is_ended):
+        return False
+    connection.execute(REMOVE_RECORD, (lying,))
+    for (record,) in connection.execute(REMOVED_UNDER, (lying,)).fetchall():
+        _leave(connection, name, _trace_of(name, record))
+    connection.execute(END_REMOVED_UNDER, (lying,))
+    return True

@@ -25,7 +25,7 @@ from tiktok_core.errors import StoreError, StoreTrouble
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import OtherVersion
 
-__all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes"]
+__all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes", "name_text", "names_lying"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -60,6 +60,8 @@ class Layout:
         version: of the tables.
         tables: the statements that make them.
         upgrades: for an older version, the statements that make this one of it.
+        additions: what came later without another version, because releases that do not know it lose nothing by it: the
+            name of each table, index or trigger, and the statement that makes it.
         is_durable: whether what is written has to outlive a power cut.
     """
 
@@ -68,6 +70,7 @@ class Layout:
     version: int
     tables: tuple[str, ...]
     upgrades: Mapping[int, tuple[str, ...]] = field(factory=dict)
+    additions: Mapping[str, str] = field(factory=dict)
     is_durable: bool = True
 
 
@@ -218,6 +221,7 @@ class SqliteFile:
                 with closing(sqlite3.connect(made, isolation_level=None)) as connection, _transaction(connection):
                     for statement in (
                         *self._layout.tables,
+                        *self._layout.additions.values(),
                         f"PRAGMA application_id = {self._layout.application_id}",
                         f"PRAGMA user_version = {self._layout.version}",
                     ):
@@ -262,6 +266,15 @@ class SqliteFile:
             self._page_size = _pragma(connection, "page_size")
             if version != self._layout.version:
                 self._upgrade(connection)
+            if self._lacking(connection):
+                with _transaction(connection):
+                    # Asked once more: another process may have been faster.
+                    for statement in self._lacking(connection):
+                        connection.execute(statement)
+
+    def _lacking(self, connection: sqlite3.Connection) -> list[str]:
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        return [statement for name, statement in self._layout.additions.items() if name not in there]
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         with _transaction(connection):
@@ -274,6 +287,24 @@ class SqliteFile:
 def name_bytes(name: str) -> bytes:
     """Return how a name lies in a file: SQLite's own text ends at a NUL and cannot hold a lone surrogate."""
     return name.encode("utf-8", "surrogatepass")
+
+
+def name_text(lying: bytes) -> str:
+    """Return the name that lies in a file. The bytes of a damaged one that are no text are escaped."""
+    try:
+        return lying.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return lying.decode("utf-8", "surrogateescape")
+
+
+def names_lying(name: str) -> tuple[bytes, ...]:
+    """Return the bytes as which a name may lie in a file: first as it is written, then as damage that `name_text` escaped."""
+    written = name_bytes(name)
+    try:
+        escaped = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return (written,)
+    return (written,) if escaped == written else (written, escaped)
 
 
 def microseconds(moment: datetime) -> int:

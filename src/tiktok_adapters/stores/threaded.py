@@ -4,8 +4,9 @@ What belongs here: moving calls to a thread, and nothing that knows what they do
 """
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.ports import Journal, Pacer, TokenStore
@@ -90,9 +91,21 @@ class ThreadedJournal:
         """Return the records whose name begins with `under` and that were last true since then, the oldest wish first."""
         return await asyncio.to_thread(self._journal.records, under, since=since)
 
-    async def forget(self, before: datetime, /) -> None:
-        """Remove the records that have ended and were last true before that time."""
-        await asyncio.to_thread(self._journal.forget, before)
+    async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
+        """Return the names, beginning with `under`, of the records that cannot be read, sorted."""
+        return await asyncio.to_thread(self._journal.unreadable, under)
+
+    async def forget(self, now: datetime, /, *, keep: timedelta) -> None:
+        """Take note of the time, and once a day remove the records whose end lies `keep` back; their traces stay."""
+        await asyncio.to_thread(self._journal.forget, now, keep=keep)
+
+    async def remove(self, name: str, /) -> bool:
+        """Remove this record and keep its trace; a record that can be read and has not ended stays."""
+        return await asyncio.to_thread(self._journal.remove, name)
+
+    async def trace(self, name: str, /) -> Trace | None:
+        """Return what remains of the record of this name that was removed, or None."""
+        return await asyncio.to_thread(self._journal.trace, name)
 
     async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
         """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`."""

@@ -15,6 +15,7 @@ from aiohttp.http import StreamWriter
 from yarl import URL
 
 from tiktok_adapters.transports.common import Guests, Target, body_blocks, joined_headers, wire_headers
+from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading
 from tiktok_adapters.transports.tls import tls_fault
@@ -194,8 +195,11 @@ class Exchange:
             proxy=None if self._proxy is None else self._proxy.url,
             proxy_headers=None if self._proxy is None else self._proxy.headers,
         )
-        head = Response(response.status, joined_headers(response.headers.items()))
+        fields = [(name, _text(value)) for name, value in response.headers.items()]
+        head = Response(response.status, joined_headers(fields))
         try:
+            version = response.version or (0, 0)
+            check_head(self._request, (version[0], version[1]), response.status, response.reason or "", fields)
             sink = self._sink(head)
             body = await self._read(response.content) if sink is None else await self._poured(response.content, sink)
         finally:
@@ -261,6 +265,11 @@ class Exchange:
         if isinstance(foreign, aiohttp.ClientConnectorError) and isinstance(foreign.os_error, HANDSHAKE):
             return tls_fault(foreign.os_error)
         return next(reason for kind, reason in CONNECTING if isinstance(foreign, kind))
+
+
+def _text(value: str) -> str:
+    # aiohttp spells bytes that are no UTF-8 as lone surrogates, which no log and no store takes.
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Body(aiohttp.Payload):

@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import RemoteDisconnected
+from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from urllib3.util import wait_for_read, wait_for_write
 from urllib3.util.wait import wait_for_socket
+
+from tiktok_adapters.transports.heads import MOST_FIELDS
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -41,6 +43,11 @@ INTERIM: Final = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\b")
 INTERIM_HEADS: Final = re.compile(rb"(?:HTTP/1\.\d 1(?!01)\d\d\b[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n)*")
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n"
 STATUS: Final = len(b"HTTP/1.1 200")
+# The lines of an answer (RFC 9112). A field that was folded goes on in a line that begins with a blank.
+TEXT: Final = rb"[^\x00-\x08\x0a-\x1f\x7f]*\r?\n"
+STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] [1-9]\d\d(?: " + TEXT + rb"|\r?\n)")
+FIELD_LINE: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:|[ \t])" + TEXT + rb"|\r?\n")
+SIZE_LINE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;" + TEXT + rb"|\r\n)")
 
 
 class Waits:
@@ -54,6 +61,15 @@ class Waits:
     def __init__(self, each: float, limit: float | None) -> None:
         self._each = max(each, SHORTEST)
         self._end = None if limit is None else time.monotonic() + limit
+        self._head_end: float | None = None
+
+    def begin_head(self) -> None:
+        """Let all waits from now on together take no longer than one: interim answers and single bytes are no headway."""
+        self._head_end = time.monotonic() + self._each
+
+    def end_head(self) -> None:
+        """Let each wait have its own time again."""
+        self._head_end = None
 
     def next(self) -> float:
         """Return the seconds for the next wait.
@@ -61,9 +77,10 @@ class Waits:
         Raises:
             TimeoutError: the limit is used up.
         """
-        if self._end is None:
+        ends = [end for end in (self._end, self._head_end) if end is not None]
+        if not ends:
             return self._each
-        left = self._end - time.monotonic()
+        left = min(ends) - time.monotonic()
         if left <= 0:
             raise TimeoutError("the time limit is used up")
         return min(self._each, max(left, SHORTEST))
@@ -73,12 +90,17 @@ class PatientSocket:
     """A connected socket that is waited for by ourselves: a time-out of its own costs two more system calls each time.
 
     It has what http.client and urllib3 use of a socket.
+
+    Attributes:
+        waits: how long the next wait may take.
+        left_over: whether more than the last answer came along with it, which belongs to no request.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits) -> None:
         inner.setblocking(False)
         self._inner = inner
         self.waits = waits
+        self.left_over = False
 
     def sendall(self, data: "ReadableBuffer", /) -> None:
         """Send all of `data`; each wait is for some of it to leave.
@@ -148,7 +170,7 @@ class PatientSocket:
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return a reader; the socket stays open until both are closed, as with any socket."""
-        return _Lines(_Reader(self, self._inner.makefile("rb", buffering=0)), READ_BUFFER)
+        return _Lines(_Reader(self, self._inner.makefile("rb", buffering=0)))
 
     def settimeout(self, _seconds: float | None, /) -> None:
         """Do nothing: the waits decide."""
@@ -230,35 +252,79 @@ def _is_final(heard: bytes | None) -> bool:
 
 
 class _Lines(io.BufferedReader):
-    """The lines of one answer's head, for http.client."""
+    """The lines of one answer, for http.client, which takes some that HTTP does not allow and would cut it short or long."""
 
-    _is_status = True
-    _is_interim = False
+    def __init__(self, reader: "_Reader") -> None:
+        super().__init__(reader, READ_BUFFER)
+        self._reader = reader
+        self._part = STATUS_LINE
+        self._fields = 0
+        self._is_interim = False
+        self._left = 0  # Bytes of the chunk that are to come.
+        self._is_ended = True  # Whether the end of the chunk has come, too.
 
     def readline(self, size: int | None = -1, /) -> bytes:
         # http.client takes the end of the stream for the end of the head: an answer that was cut there would pass for
         # a whole one.
         line = super().readline(size)
-        if not line.endswith(b"\n") and len(line) != size:
+        if not line.endswith(b"\n"):
+            if len(line) == size:
+                raise LineTooLong("line of an answer")
             raise RemoteDisconnected("the stream ended within a line")
-        if self._is_status:
+        if not self._part.fullmatch(line):
+            raise BadStatusLine("a line of the answer is none of HTTP's")
+        if self._part is STATUS_LINE:
             self._is_interim = INTERIM.match(line) is not None
-        # Once an interim head has ended, the next one begins.
-        self._is_status = self._is_interim and line in (b"\r\n", b"\n")
-        # http.client passes over 100 and takes any other interim answer for the one that was waited for.
-        return CONTINUE if self._is_interim and INTERIM.match(line) else line
+            self._part, self._fields = FIELD_LINE, 0
+            # http.client passes over 100 and takes any other interim answer for the one that was waited for.
+            return CONTINUE if self._is_interim else line
+        if self._part is SIZE_LINE:
+            self._left = int(line.partition(b";")[0], 16)
+            self._is_ended = False
+            if not self._left:
+                self._part, self._fields = FIELD_LINE, 0  # The trailer.
+        elif line in (b"\r\n", b"\n"):
+            # Once an interim head has ended, the next one begins.
+            self._part = STATUS_LINE if self._is_interim else SIZE_LINE
+        else:
+            self._fields += 1
+            if self._fields > MOST_FIELDS:
+                raise BadStatusLine("too many fields")
+        return line
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if self._left:
+            self._left -= len(data)
+        elif not self._is_ended:
+            # http.client throws away what stands behind a chunk without a look.
+            if data != b"\r\n":
+                raise BadStatusLine("a chunk does not end where it should")
+            self._is_ended = True
+        return data
+
+    def close(self) -> None:
+        if not self.closed:
+            self._reader.end()
+            self._reader.patient.left_over = bool(self.peek(1))
+        super().close()
 
 
 class _Reader(io.RawIOBase):
     def __init__(self, patient: PatientSocket, raw: io.RawIOBase) -> None:
-        self._patient = patient
+        self.patient = patient
+        self._is_over = False
         self._raw = raw  # Never read from; the socket counts it, and stays open while it is.
 
     def readable(self) -> bool:
         return True
 
+    def end(self) -> None:
+        """Give nothing more, without waiting for it."""
+        self._is_over = True
+
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        return self._patient.receive_into(buffer)
+        return 0 if self._is_over else self.patient.receive_into(buffer)
 
     def close(self) -> None:
         self._raw.close()

@@ -30,6 +30,7 @@ from tiktok_adapters.transports.common import (
     wire_headers,
 )
 from tiktok_adapters.transports.dialling import dial
+from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Block, Reading
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
@@ -211,17 +212,27 @@ class _Exchange:
         """Send the request and read the answer."""
         with self._talking():
             self._send(proxy)
+            self._line.waits.begin_head()
             response = self._response = self._connection.getresponse()
+            self._line.waits.end_head()
             headers = joined_headers((name, _text(value)) for name, value in response.headers.items())
+            version = divmod(response.version, 10)
+            check_head(self._request, version, response.status, response.reason or "", response.headers.items())
             head = Response(response.status, headers)
             if (sink := self._sink(head)) is not None:
                 self._pour(response, sink)
+                self._check_end()
                 return head
             body = _read(response)
             self._ended = len(body) <= MAX_RESPONSE
             if not self._ended:
                 self.abandon()
+            self._check_end()
             return Response(response.status, headers, body)
+
+    def _check_end(self) -> None:
+        if self._ended and self._line.left_over:
+            raise Interrupted(self._request.name, "the answer is not HTTP: more came than it announced")
 
     def abandon(self) -> None:
         """Close the connection, and what is left of an answer."""

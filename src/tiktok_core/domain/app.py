@@ -20,7 +20,8 @@ __all__ = ["DEFAULT_SCOPES", "App", "AppKind", "ChallengeEncoding", "Endpoints",
 
 REDIRECT_LENGTH: Final = 512
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1")
-UPLOAD_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+tiktokapis\.com(?::443)?", re.IGNORECASE)
+# A label of a name has 63 characters at most, and readers of names raise on longer ones.
+UPLOAD_HOST: Final = re.compile(r"(?=.{1,253}$)(?:[a-z0-9-]{1,63}\.)+tiktokapis\.com(?::443)?", re.IGNORECASE)
 # Readers of URLs disagree on `[::1].example` and `example[v1.x]`, so nothing but these two forms is taken for a host.
 HOST_AND_PORT: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]+)?", re.IGNORECASE)
 PORT: Final = re.compile(r"[1-9][0-9]{0,4}")

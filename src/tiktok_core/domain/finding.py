@@ -5,6 +5,7 @@ Sources: developers.tiktok.com/doc/tiktok-api-v2-video-list, /doc/content-postin
 
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote
 
 from tiktok_core.domain.creator import PrivacyLevel
 from tiktok_core.domain.display import CAPTION_SHOWN, FoundPost, Video
@@ -30,7 +31,7 @@ def found_post(post_id: str, video: Video | None, *, handle: str, photos: bool, 
         photos: whether it is made of photos.
         is_certain: whether TikTok named it as this post.
     """
-    canonical = f"{SITE}/@{handle}/{'photo' if photos else 'video'}/{post_id}" if handle else None
+    canonical = f"{SITE}/@{quote(handle, safe='')}/{'photo' if photos else 'video'}/{post_id}" if handle else None
     return FoundPost(
         id=post_id,
         share_url=(video and video.share_url) or canonical,

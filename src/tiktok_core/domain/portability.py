@@ -20,6 +20,7 @@ __all__ = [
     "DataSelection",
     "DataStatus",
     "check_request_id",
+    "is_request_id",
     "select_data",
 ]
 
@@ -131,13 +132,18 @@ def select_data(categories: Iterable[str], data_format: str) -> DataSelection:
     return DataSelection(categories=tuple(str(word) for word in chosen), data_format=str(data_format))
 
 
+def is_request_id(request_id: object) -> bool:
+    """Whether a request can be known by this: a positive 64-bit number."""
+    return isinstance(request_id, int) and not isinstance(request_id, bool) and 0 < request_id <= LARGEST_ID
+
+
 def check_request_id(request_id: object) -> None:
     """Check what a request is known by, before TikTok is asked about it.
 
     Raises:
         InvalidInput: it is no positive 64-bit number.
     """
-    if isinstance(request_id, bool) or not isinstance(request_id, int) or not 0 < request_id <= LARGEST_ID:
+    if not is_request_id(request_id):
         raise InvalidInput((Problem("request_id", f"is a positive 64-bit number, not {request_id!r}"),))
 
 

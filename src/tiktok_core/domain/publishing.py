@@ -21,6 +21,7 @@ __all__ = [
     "Ticket",
     "check_publish_id",
     "follow",
+    "is_publish_id",
     "poll_pause",
 ]
 
@@ -160,16 +161,18 @@ def poll_pause(elapsed: float) -> float:
     return LONGEST_WAIT if elapsed < 0 else min(FIRST_WAIT + elapsed * (WAIT_GROWTH - 1), LONGEST_WAIT)
 
 
+def is_publish_id(text: str) -> bool:
+    """Whether a text can be a publish id: TikTok's are opaque, at most 64 characters, printable ASCII without blanks."""
+    return text.isascii() and text.isprintable() and 0 < len(text) <= LONGEST_ID and " " not in text
+
+
 def check_publish_id(publish_id: str) -> None:
-    """Refuse what cannot be a publish id: TikTok's are opaque, at most 64 characters, printable.
+    """Refuse what cannot be a publish id.
 
     Raises:
         InvalidInput: it is none.
     """
-    if (
-        not (publish_id.isascii() and publish_id.isprintable() and 0 < len(publish_id) <= LONGEST_ID)
-        or " " in publish_id
-    ):
+    if not is_publish_id(publish_id):
         raise InvalidInput(
             (Problem("publish_id", f"is 1 to {LONGEST_ID} characters without blanks, as TikTok gave it"),)
         )

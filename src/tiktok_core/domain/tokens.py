@@ -156,7 +156,8 @@ def parse_scope(text: str) -> tuple[str, ...]:
 
 def lifetime_end(now: datetime, seconds: float) -> datetime:
     """Return when a life of `seconds` from `now` ends; absurd lengths are cut to ten years."""
-    return now + min(timedelta(seconds=max(0, min(seconds, LONGEST_LIFE.total_seconds()))), LONGEST_LIFE)
+    # Not a number is greater than nothing, so that it is no time at all.
+    return now + min(timedelta(seconds=min(seconds, LONGEST_LIFE.total_seconds()) if seconds > 0 else 0), LONGEST_LIFE)
 
 
 def needs_refresh(tokens: Tokens, now: datetime) -> bool:

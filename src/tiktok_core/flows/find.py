@@ -122,7 +122,12 @@ class _Search:
         if self.record is not None:
             return await journal.load(self.record.name) or self.record
         mine = record_name(self.context.app.client_key, self.account, "")
-        return await journal.load(mine + self.name) or await journaled(self.context, self.account, self.name)
+        found = await journal.load(mine + self.name) or await journaled(self.context, self.account, self.name)
+        trace = await journal.trace(mine + self.name) if found is None else None
+        if trace is not None:
+            # Of a key whose record is gone, TikTok can still be asked for the publish id.
+            self.name = trace.publish_id or ""
+        return found
 
     async def _asked(self, known: Publication | None) -> Publication | None:
         """Ask how the post is doing, and write it down; what was known stands where there is no answer."""

@@ -96,4 +96,5 @@ def finished(publication: Publication) -> Publication:
 
 def still(known: Publication, waited: float, trouble: TikTokError | None = None) -> StillProcessing:
     """Return the error for a post that goes on after our patience, or the way to it, has ended."""
-    return StillProcessing(known.publish_id, known.status, waited, "" if trouble is None else str(trouble))
+    said = "" if trouble is None else str(trouble)
+    return StillProcessing(known.publish_id, known.status, waited, said, known.fail_reason)

@@ -16,6 +16,7 @@ __all__ = [
     "AGAIN",
     "LEASE",
     "LEASE_WAIT",
+    "Gone",
     "Hold",
     "Progressed",
     "keep",
@@ -32,6 +33,10 @@ LEASE_WAIT: Final = 1.0
 """Seconds before somebody else's lease is looked at again."""
 AGAIN: Final = 0.5
 """Seconds before a step with trouble is taken again, at least."""
+
+
+class Gone(LookupError):
+    """The journal has no record of this post, or has removed it since it was last looked at."""
 
 
 @frozen
@@ -70,7 +75,7 @@ async def take(context: Context, name: str, owner: str) -> Hold | None:
     """Take or renew the lease, and read the record under it; None while somebody else holds it.
 
     Raises:
-        LookupError: the journal has no such post.
+        Gone: the journal has no record of this post.
     """
     now = context.clock.now()
     fence = await context.journal.try_lease(name, owner=owner, now=now, until=now + LEASE)
@@ -78,7 +83,7 @@ async def take(context: Context, name: str, owner: str) -> Hold | None:
         return None
     record = await context.journal.load(name)
     if record is None:
-        raise LookupError("the journal has no such post")
+        raise Gone("the journal has no such post")
     return Hold(record, owner, fence)
 
 

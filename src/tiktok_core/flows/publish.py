@@ -5,25 +5,47 @@ A post is a loop over `advance`; so is going on with one after a crash, in anoth
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.forgetting import Trace, Unreadable, name_parts
+from tiktok_core.domain.given_up import NOT_WRITTEN_DOWN, refused_again
 from tiktok_core.domain.journal import Record, Stage, record_name, settled
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
-from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
+from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, StoreError, TikTokError
 from tiktok_core.flows.access import authorized
-from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.hold import let_go, save, take
+from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.follow import finished
+from tiktok_core.flows.hold import LEASE, Gone, let_go, save, take
 from tiktok_core.flows.run import OnProgress, Run
-from tiktok_core.flows.wish import enter, known, open_film, photo_wish, video_wish
+from tiktok_core.flows.upload import Film
+from tiktok_core.flows.wish import enter, known, no_post, open_film, photo_wish, video_wish
 from tiktok_core.ports import HasPath, Source
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
-__all__ = ["creator_info", "one_step", "post_photos", "post_video", "posts", "resume", "settle", "unfinished"]
+__all__ = [
+    "creator_info",
+    "forget",
+    "one_step",
+    "post_photos",
+    "post_video",
+    "posts",
+    "resume",
+    "settle",
+    "unfinished",
+    "unreadable",
+]
 
 T = TypeVar("T")
+
+NOT_OF_THE_RECORD: Final = ("locked", "full", "closed")
+"""Troubles of a whole store, which say nothing of the record that was asked for."""
+END_NOT_KNOWN: Final = (
+    "had a record that could not be read and was removed, so whether it was posted is not known: look at the account, and "
+    "take another key if it is not there"
+)
 
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:
@@ -69,11 +91,11 @@ async def post_video(
     wish, film = await _wished(
         context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
     )
-    record = await enter(context, account, wish, key)
+    found = await enter(context, account, wish, key)
     # A file that was opened here is closed until its turn comes: many posts may wait for theirs.
     given = film if film is not None and film.source is video else None
     del film
-    return await Run(context, record, given, on_progress).to_its_end(until_final=until_final)
+    return await _to_its_end(context, found, key, given, on_progress, until_final=until_final, error=InvalidPost)
 
 
 async def post_photos(
@@ -87,8 +109,8 @@ async def post_photos(
 ) -> Publication:
     """Post photos that TikTok pulls from URLs."""
     wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
-    record = await enter(context, account, wish, key)
-    return await Run(context, record, None, on_progress).to_its_end(until_final=until_final)
+    found = await enter(context, account, wish, key)
+    return await _to_its_end(context, found, key, None, on_progress, until_final=until_final, error=InvalidPost)
 
 
 async def resume(
@@ -101,16 +123,44 @@ async def resume(
     until_final: bool,
 ) -> Publication:
     """Go on with a post of the journal; one that has ended is told as it ended."""
-    record = await known(context, account, key)
+    found = await known(context, account, key)
     film = None if video is None else open_film(context, video, None)
-    return await Run(context, record, film, on_progress).to_its_end(until_final=until_final)
+    return await _to_its_end(context, found, key, film, on_progress, until_final=until_final, error=InvalidInput)
 
 
 async def one_step(context: Context, account: str, key: str, video: str | HasPath | Source | None) -> Step:
     """Take one step of a post of the journal, and say when to come again."""
-    record = await known(context, account, key)
+    found = await known(context, account, key)
     film = None if video is None else open_film(context, video, None)
-    return await Run(context, record, film, None).one_step()
+    while isinstance(found, Record):
+        try:
+            return await Run(context, found, film, None).one_step()
+        except Gone:
+            found = await known(context, account, key)
+    return Step(publication=_remembered(found, key, InvalidInput), again_in=None)
+
+
+async def _to_its_end(
+    context: Context,
+    found: Record | Trace,
+    key: str | None,
+    film: Film | None,
+    on_progress: OnProgress | None,
+    *,
+    until_final: bool,
+    error: type[InvalidInput],
+) -> Publication:
+    while isinstance(found, Record):
+        try:
+            return await Run(context, found, film, on_progress).to_its_end(until_final=until_final)
+        except Gone:
+            # It has ended meanwhile, and a process whose clock is ahead, or a person, has removed its record.
+            key, found = found.key, await known(context, found.account, found.key)
+    try:
+        return finished(_remembered(found, key or "", error))
+    except TikTokError as refusal:
+        refusal.__dict__.update(key=key, publish_id=found.publish_id)
+        raise
 
 
 async def posts(context: Context, account: str) -> tuple[Record, ...]:
@@ -123,17 +173,65 @@ async def unfinished(context: Context, account: str) -> tuple[Record, ...]:
     return tuple(record for record in await posts(context, account) if not record.is_ended)
 
 
-async def settle(context: Context, account: str, key: str, *, posted: bool) -> Publication:
-    """Write down what a person found out about a post whose outcome was unknown."""
-    record = await known(context, account, key)
-    owner = context.entropy(16).hex()
-    hold = await take(context, record.name, owner)
-    if hold is None:
+async def unreadable(context: Context, account: str) -> tuple[Unreadable, ...]:
+    """Return the account's records that this release cannot read, each with the reason."""
+    found = []
+    for name in await context.journal.unreadable(record_name(context.app.client_key, account, "")):
+        try:
+            await context.journal.load(name)
+        except StoreError as error:
+            if error.kind in NOT_OF_THE_RECORD:
+                raise
+            found.append(Unreadable(key=name_parts(name)[2], account=account, kind=error.kind, reason=str(error)))
+    return tuple(found)
+
+
+async def forget(context: Context, account: str, key: str) -> None:
+    """Remove a record that cannot be read, or has ended; its trace stays."""
+    name, owner, now = record_name(context.app.client_key, account, key), context.entropy(16).hex(), context.clock.now()
+    if await context.journal.try_lease(name, owner=owner, now=now, until=now + LEASE) is None:
         raise LeaseLost(key)
     try:
+        if await context.journal.remove(name):
+            return
+        found = await known(context, account, key)
+    finally:
+        await let_go(context.journal, name, owner)
+    if isinstance(found, Record):
+        raise InvalidInput((Problem("key", f"{key!r} is {found.stage}: a post that has not ended is not forgotten"),))
+
+
+async def settle(context: Context, account: str, key: str, *, posted: bool) -> Publication:
+    """Write down what a person found out about a post whose outcome was unknown."""
+    found = await known(context, account, key)
+    if isinstance(found, Trace):
+        said = f"is {found.end}; only an unknown outcome can be settled" if found.end else END_NOT_KNOWN
+        raise InvalidInput((Problem("key", said),))
+    owner = context.entropy(16).hex()
+    try:
+        hold = await take(context, found.name, owner)
+        if hold is None:
+            raise LeaseLost(key)
         if hold.record.stage is not Stage.UNKNOWN:
             said = f"is {hold.record.stage}; only an unknown outcome can be settled"
             raise InvalidInput((Problem("key", said),))
         return (await save(context, hold, settled(hold.record, context.clock.now(), posted=posted))).shown
+    except Gone:
+        raise no_post(key) from None
     finally:
-        await let_go(context.journal, record.name, owner)
+        await let_go(context.journal, found.name, owner)
+
+
+def _remembered(trace: Trace, key: str, error: type[InvalidInput]) -> Publication:
+    """Return a post of which the journal has kept the trace alone.
+
+    Raises:
+        InvalidInput: its end is not known, or nothing was posted and why is not known.
+    """
+    if trace.end is None:
+        raise error((Problem("key", END_NOT_KNOWN),))
+    if trace.end is Stage.ABANDONED:
+        raise refused_again(NOT_WRITTEN_DOWN, trace.publish_id)
+    said = "The journal keeps of post %s only that it is %s: its details are forgotten, and nothing more is posted"
+    log.warning(said, key, trace.end)
+    return trace.shown(key)

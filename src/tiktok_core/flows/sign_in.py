@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
+from typing import Final
 
 from attrs import evolve
 
@@ -17,9 +18,10 @@ from tiktok_core.errors import (
     InvalidSettings,
     Problem,
     SignInRequired,
+    StoreError,
     UnexpectedResponse,
 )
-from tiktok_core.flows.exchange import Context, exchange
+from tiktok_core.flows.exchange import Context, exchange, log
 from tiktok_core.flows.renew import leased, persistently, refreshed, renewed_and_saved
 from tiktok_core.wire.oauth import (
     authorization_url,
@@ -32,7 +34,20 @@ from tiktok_core.wire.oauth import (
     revoke_request,
 )
 
-__all__ = ["begin", "client_token", "complete", "complete_with_code", "only_account", "renew", "revoke", "spend"]
+__all__ = [
+    "all_tokens",
+    "begin",
+    "client_token",
+    "complete",
+    "complete_with_code",
+    "only_account",
+    "renew",
+    "revoke",
+    "spend",
+]
+
+OF_ONE_ACCOUNT: Final = ("damaged", "version", "key")
+"""Troubles of a store that may be those of one account alone."""
 
 
 def begin(
@@ -153,6 +168,30 @@ async def revoke(context: Context, account: str) -> None:
 async def _revoked(context: Context, tokens: Tokens) -> None:
     request = revoke_request(context.app, context.endpoints, tokens.access_token)
     await exchange(context, request, read_revoked, Operation.REVOKE)
+
+
+async def all_tokens(context: Context) -> tuple[Tokens, ...]:
+    """Return the tokens of all accounts; what cannot be read is warned of, and costs the other accounts nothing.
+
+    Raises:
+        StoreError: the store cannot be read, or there are tokens and none of them can be read.
+    """
+    found: list[Tokens] = []
+    unread: list[StoreError] = []
+    for account in await context.tokens.accounts():
+        try:
+            tokens = await context.tokens.load(account)
+        except StoreError as error:
+            if error.kind not in OF_ONE_ACCOUNT:
+                raise
+            unread.append(error)
+        else:
+            found.extend([] if tokens is None else [tokens])
+    if unread and not found:
+        raise unread[0]
+    for trouble in unread:
+        log.warning("%s", trouble)
+    return tuple(found)
 
 
 async def only_account(context: Context) -> str:

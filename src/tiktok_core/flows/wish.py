@@ -7,6 +7,7 @@ from attrs import evolve
 
 from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans, plan_chunks, size_problem
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.journal import KEEP, Record, Stage, Wish, learned_chunk, record_name
 from tiktok_core.domain.media import HEAD_LENGTH, is_url, media_type, ownership_problems, url_problems
 from tiktok_core.domain.pacing import DAY, quota_warning
@@ -27,7 +28,7 @@ from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import HasPath, Source
 
-__all__ = ["enter", "known", "open_film", "photo_wish", "usually_cut", "video_wish"]
+__all__ = ["enter", "known", "no_post", "open_film", "photo_wish", "usually_cut", "video_wish"]
 
 LONGEST_KEY: Final = 200
 
@@ -162,13 +163,22 @@ async def usually_cut(context: Context, wish: Wish) -> Wish:
     """Return the wish with its file cut as planned or, if nobody chose a size, as TikTok has wanted it of late."""
     if wish.plan is None or wish.is_cut_chosen or wish.plan.total_chunk_count == 1:
         return wish
-    learned = learned_chunk(await context.journal.records(f"{context.app.client_key}\n"))
+    try:
+        learned = learned_chunk(await context.journal.records(f"{context.app.client_key}\n"))
+    except StoreError as error:
+        # What was learned saves a refused init, and is worth no post.
+        log.warning(
+            "The usual chunk size is taken, because the journal does not say what TikTok took before: %s", error
+        )
+        return wish
     plan = next((plan for plan in fallback_plans(wish.plan) if plan.chunk_size == learned), wish.plan)
     return evolve(wish, plan=plan)
 
 
-async def enter(context: Context, account: str, wish: Wish, key: str | None) -> Record:
+async def enter(context: Context, account: str, wish: Wish, key: str | None) -> Record | Trace:
     """Return the record of the key: the one that the journal has, or a new one under a random key.
+
+    Where the journal has removed the record of the key, and the post may exist, its trace is returned: nothing is begun.
 
     Raises:
         SignInRequired: nobody has signed in with this account.
@@ -178,29 +188,38 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
     if await context.tokens.load(account) is None:
         raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
     now = context.clock.now()
-    await context.journal.forget(now - KEEP)
+    await context.journal.forget(now, keep=KEEP)
     key = _checked(key) if key is not None else context.entropy(12).hex()
-    record = await context.journal.load(record_name(context.app.client_key, account, key))
-    if record is None or record.stage is Stage.ABANDONED:
+    found = await _looked_up(context, record_name(context.app.client_key, account, key))
+    if found is None:
         wish = await usually_cut(context, wish)
         app = context.app.client_key
         fresh = Record(key=key, app=app, account=account, wish=wish, created_at=now, updated_at=now, plan=wish.plan)
-        record = await _entered(context, fresh)
-    if not record.wish.is_same(wish):
+        found = await _entered(context, fresh)
+    if isinstance(found, Record) and not found.wish.is_same(wish):
         raise InvalidPost((Problem("key", f"{key!r} stands for another post; take another key for this one"),))
-    return record
+    return found
 
 
-async def _entered(context: Context, fresh: Record) -> Record:
+async def _looked_up(context: Context, name: str) -> Record | Trace | None:
+    """Return what keeps a post from being begun under this name; None where nothing does."""
+    record = await context.journal.load(name)
+    # In this order: a record that is removed leaves its trace in the same act.
+    found = await context.journal.trace(name) if record is None else record
+    end = found.end if isinstance(found, Trace) else found and found.stage
+    return None if end is Stage.ABANDONED else found
+
+
+async def _entered(context: Context, fresh: Record) -> Record | Trace:
     owner, watch, deadline = context.entropy(16).hex(), Watch(context.clock), context.patience.deadline
     while watch.look(most=deadline) <= deadline:
         now = context.clock.now()
         fence = await context.journal.try_lease(fresh.name, owner=owner, now=now, until=now + LEASE)
         try:
             # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
-            record = await context.journal.load(fresh.name)
-            if record is not None and record.stage is not Stage.ABANDONED:
-                return record
+            found = await _looked_up(context, fresh.name)
+            if found is not None:
+                return found
             if fence is not None:
                 await context.journal.save(fresh, fence=fence)
                 await _warn(context, fresh)
@@ -238,13 +257,19 @@ def _checked(key: str) -> str:
     return key
 
 
-async def known(context: Context, account: str, key: str) -> Record:
-    """Return the record of a key.
+async def known(context: Context, account: str, key: str) -> Record | Trace:
+    """Return the record of a key, or what remains of it.
 
     Raises:
         InvalidInput: the journal of this account has no such post.
     """
-    record = await context.journal.load(record_name(context.app.client_key, account, key))
-    if record is None:
-        raise InvalidInput((Problem("key", f"the journal of this account has no post {key!r}"),))
-    return record
+    name = record_name(context.app.client_key, account, key)
+    found = await context.journal.load(name) or await context.journal.trace(name)
+    if found is None:
+        raise no_post(key)
+    return found
+
+
+def no_post(key: str) -> InvalidInput:
+    """Return the error for a key that the journal does not know."""
+    return InvalidInput((Problem("key", f"the journal of this account has no post {key!r}"),))

@@ -11,6 +11,7 @@ from tiktok_core.domain.display import UserInfo, Video, VideoPage
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.wire.envelope import api_request, open_envelope, structured, unexpected
 from tiktok_core.wire.http import Request, Response
+from tiktok_core.wire.reading import whole_number
 
 __all__ = [
     "read_user_info",
@@ -56,11 +57,13 @@ def read_videos(request: Request, response: Response) -> VideoPage:
     listed, cursor = data.get("videos"), data.get("cursor")
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise unexpected(request, response, "it has no data.videos")
-    more = data.get("has_more") is True and isinstance(cursor, int) and not isinstance(cursor, bool)
-    videos = tuple(structured(Video, request, response, _with_text_id(one)) for one in listed)
-    return VideoPage(videos=videos, cursor=cursor if more else None)
+    videos = tuple(structured(Video, request, response, one) for one in listed)
+    return VideoPage(videos=videos, cursor=_next(cursor) if data.get("has_more") is True else None)
 
 
-def _with_text_id(video: dict[str, Any]) -> dict[str, Any]:
-    # A number in some answers of other calls; as a text no reader can round it.
-    return {**video, "id": str(video["id"])} if isinstance(video.get("id"), int) else video
+def _next(cursor: object) -> int | None:
+    """Return where the next page begins; None where that cannot be asked for."""
+    try:
+        return whole_number(cursor, least=0)
+    except ValueError:
+        return None

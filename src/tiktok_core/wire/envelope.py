@@ -7,12 +7,11 @@ type.
 
 import json
 import re
-from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from math import isfinite
-from typing import Any, Final, NoReturn, TypeVar, get_args
+from typing import Any, Final, NewType, TypeVar, get_args
 
 import attrs
 
@@ -31,14 +30,17 @@ from tiktok_core.errors import (
 )
 from tiktok_core.version import __version__
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
+from tiktok_core.wire.reading import Unreadable, json_value, plain, whole_number, word
 
 __all__ = [
     "USER_AGENT",
+    "Seconds",
     "api_request",
     "log_id_of",
     "open_envelope",
     "read_json",
     "retry_after",
+    "said_besides",
     "structured",
     "unexpected",
     "unreadable",
@@ -46,22 +48,23 @@ __all__ = [
 
 T = TypeVar("T")
 
+Seconds = NewType("Seconds", int)
+"""A length of time of any size, in which a fraction is dropped: whoever uses it bounds it."""
+
 USER_AGENT: Final = f"tiktok-open/{__version__}"
 JSON_TYPE: Final = "application/json; charset=UTF-8"
 EXCERPT: Final = 200
-LONGEST_MESSAGE: Final = 500
+ENDLESS: Final = 10**640
+SAYS: Final = "; TikTok says: "
 TOKEN_LIKE: Final = re.compile(r"\b(?:act|rft|clt)\.\S*|[\w.~*!%+=-]{24,}")
 LONGEST_RETRY_AFTER: Final = 86_400.0
 A_MINUTE: Final = 60.0
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-IMF_FIXDATE: Final = re.compile(rf"[A-Z][a-z]{{2}}, (\d\d) ({'|'.join(MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) GMT")
+IMF_FIXDATE: Final = re.compile(
+    rf"[A-Z][a-z]{{2}}, (\d\d) ({'|'.join(MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII
+)
+SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 
-
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
-
-
-DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
 
 CLASSES: Final[dict[str, type[ApiError]]] = {
     "access_token_invalid": AccessTokenInvalid,
@@ -113,14 +116,9 @@ def read_json(request: Request, response: Response) -> Mapping[str, Any]:
     if 300 <= response.status < 400:
         raise UnexpectedRedirect(request.name, "it sends elsewhere, and no redirect is ever followed", response.status)
     try:
-        if len(response.body) > MAX_RESPONSE:
-            raise ValueError(f"longer than {MAX_RESPONSE:,} bytes")
-        document = DECODER.decode(response.body.removeprefix(BOM_UTF8).decode())
-        if not isinstance(document, dict):
-            raise TypeError("no JSON object")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise unreadable(request, response, f"{_why(error)}: {_excerpt(response.body)}") from None
-    return document
+        return _object(response.body)
+    except Unreadable as error:
+        raise unreadable(request, response, f"{error}: {_excerpt(response.body)}") from None
 
 
 def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
@@ -133,13 +131,13 @@ def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
     document = read_json(request, response)
     error = document.get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
-        raise unreadable(request, response, "it has no error.code", log_id_of(document))
+        raise unreadable(request, response, "it has no error.code", log_id_of(document), said_besides(document))
     code, data = error["code"], document.get("data")
     if code == "ok" and response.status < 400 and (data is None or isinstance(data, dict)):
         return data or {}
     log_id = log_id_of(error, document, response.headers)
     if code != "ok":
-        raise _api_error(code, str(error.get("message") or ""), log_id, _as_told(response, error))
+        raise _api_error(code, word(error.get("message")), log_id, _as_told(response, error))
     if response.status >= 400:
         raise unreadable(request, response, "error.code is ok, the HTTP status is not", log_id)
     raise unexpected(request, response, "data is no object", log_id)
@@ -166,34 +164,56 @@ def unexpected(request: Request, response: Response, reason: str, log_id: str = 
 
 def _log_id_within(body: bytes) -> str:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = _object(body)
+    except Unreadable:
         return ""
-    error = document.get("error") if isinstance(document, dict) else None
+    error = document.get("error")
     return log_id_of(error, document) if isinstance(error, dict) else ""
 
 
+def _object(body: bytes) -> dict[str, Any]:
+    if len(body) > MAX_RESPONSE:
+        raise Unreadable(f"longer than {MAX_RESPONSE:,} bytes")
+    document = json_value(body)
+    if not isinstance(document, dict):
+        raise Unreadable("no JSON object")
+    return document
+
+
+def said_besides(document: Mapping[str, Any]) -> str:
+    """Return TikTok's words in an answer of its older shape, as a clause to be added; empty where it has none.
+
+    That shape is `{"message": ..., "data": {"error_code": ..., "description": ...}}`. No other field is looked at, and what
+    looks like a token is left out.
+    """
+    data = document.get("data")
+    inner = data if isinstance(data, dict) else {}
+    found = (document.get("message"), inner.get("error_code"), inner.get("description"))
+    words = ", ".join(filter(None, (plain(TOKEN_LIKE.sub("***", word(one))) for one in found)))
+    return SAYS + words if words else ""
+
+
 def unreadable(
-    request: Request, response: Response, reason: str, log_id: str = ""
+    request: Request, response: Response, reason: str, log_id: str = "", said: str = ""
 ) -> RateLimited | ServerError | UnexpectedResponse:
-    """Return the error for an answer without TikTok's own: HTTP 408, 429 and 5xx speak for themselves."""
+    """Return the error for an answer without TikTok's own: HTTP 408, 429 and 5xx speak for themselves.
+
+    Args:
+        request: what was asked.
+        response: the answer.
+        reason: one clause: what was expected.
+        log_id: TikTok's id of the exchange, where one was found.
+        said: what TikTok said all the same, as `said_besides` returns it.
+    """
     log_id = log_id or log_id_of(response.headers)
     if response.status == 429:
         code = "rate_limit_exceeded"
-        return RateLimited(code, "", log_id, 429, explain(code), retry_after(response.headers))
+        words = said.removeprefix(SAYS)
+        return RateLimited(code, words, log_id, 429, explain(code), retry_after(response.headers))
     if _is_trouble(response.status):
-        return ServerError(
-            f"http_{response.status}", "TikTok's own error did not come with it", log_id, response.status
-        )
-    return unexpected(request, response, reason, log_id)
-
-
-def plain(text: str) -> str:
-    """Return TikTok's words fit for one line of a message: cut, and without control characters or lone surrogates."""
-    return "".join(
-        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for letter in text[:LONGEST_MESSAGE]
-    ).strip()
+        message = f"TikTok's own error did not come with it{said}"
+        return ServerError(f"http_{response.status}", message, log_id, response.status)
+    return unexpected(request, response, reason + said, log_id)
 
 
 def _api_error(code: str, message: str, log_id: str, response: Response) -> ApiError:
@@ -226,7 +246,9 @@ def retry_after(headers: Mapping[str, str]) -> float:
     value = headers.get("retry-after", "").strip()
     try:
         seconds = (
-            float(value) if value[:1].isdigit() else (_date(value) - _date(headers.get("date", ""))).total_seconds()
+            float(value)
+            if SECONDS.fullmatch(value)
+            else (_date(value) - _date(headers.get("date", ""))).total_seconds()
         )
     except ValueError:
         return A_MINUTE
@@ -248,15 +270,7 @@ def log_id_of(*holders: Mapping[str, Any]) -> str:
     """Return TikTok's id of the exchange from the first holder (error, document, headers) that has one."""
     # The documents' tables spell it `logid`, the answers `log_id`; the header is what proxies of TikTok's add.
     found = (holder.get(name) for holder in holders for name in ("log_id", "logid", "x-tt-logid"))
-    return next((str(one) for one in found if one), "")
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
-        return "it is no JSON"
-    return str(error)
+    return next(filter(None, (plain(word(one)) for one in found)), "")
 
 
 def _excerpt(body: bytes) -> str:
@@ -275,6 +289,7 @@ def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
 
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(int, _as_int)
+    converter.register_structure_hook(Seconds, _as_seconds)
     converter.register_structure_hook(str, _as_text)
     converter.register_structure_hook(bool, _as_bool)
 
@@ -299,9 +314,12 @@ def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
 
 
 def _as_int(value: Any, _: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise TypeError("no integer")
-    return int(value)
+    return whole_number(value)
+
+
+def _as_seconds(value: Any, _: object) -> int:
+    # A whole number has been bounded to 640 digits, a float to what is finite.
+    return whole_number(int(value) if isinstance(value, float) else value, least=-ENDLESS, most=ENDLESS)
 
 
 def _is_tuple(cls: Any) -> bool:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Final, Protocol, TypeAlias, runtime_checkable
-from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
@@ -142,10 +141,11 @@ class Sink(Protocol):
 
 
 def redacted(url: str) -> str:
-    """Return the URL without its query, fragment and user: those may carry secrets."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    """Return the URL without its query, fragment and user: those may carry secrets. It takes any text."""
+    # By hand: `urlsplit` raises on some texts, and this is what errors and logs show.
+    scheme, _, rest = re.split(r"[?#]", url, maxsplit=1)[0].rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _no_control_characters(_request: object, attribute: "Attribute[str]", value: str) -> None:

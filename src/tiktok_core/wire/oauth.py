@@ -18,8 +18,18 @@ from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.sign_in import Callback, failed
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, lifetime_end, parse_scope
 from tiktok_core.errors import InvalidInput, Problem, ServerError
-from tiktok_core.wire.envelope import log_id_of, open_envelope, plain, read_json, structured, unexpected, unreadable
+from tiktok_core.wire.envelope import (
+    Seconds,
+    log_id_of,
+    open_envelope,
+    read_json,
+    said_besides,
+    structured,
+    unexpected,
+    unreadable,
+)
 from tiktok_core.wire.http import Request, Response
+from tiktok_core.wire.reading import plain, word
 
 __all__ = [
     "authorization_url",
@@ -44,8 +54,8 @@ CHECK_QR_CODE_PATH: Final = "/v2/oauth/check_qrcode/"
 TICKET: Final = "client_ticket=tobefilled"
 """What stands in the address of a QR code where our own ticket has to be."""
 TIKTOKS_TROUBLE: Final = ("server_error", "temporarily_unavailable")
-SHORTEST_ACCESS: Final = 7_200
-SHORTEST_REFRESH: Final = 15_552_000
+SHORTEST_ACCESS: Final = Seconds(7_200)
+SHORTEST_REFRESH: Final = Seconds(15_552_000)
 
 
 def authorization_url(
@@ -234,8 +244,9 @@ class _TokenAnswer:
     refresh_token: str = ""
     open_id: str = ""
     scope: str = ""
-    expires_in: int = SHORTEST_ACCESS
-    refresh_expires_in: int = SHORTEST_REFRESH
+    # Bounded later: to refuse an answer for its figures would lose the only copy of the tokens in it.
+    expires_in: Seconds = SHORTEST_ACCESS
+    refresh_expires_in: Seconds = SHORTEST_REFRESH
 
     @property
     def tokens(self) -> tuple[str, str]:
@@ -260,7 +271,10 @@ def _token_answer(request: Request, response: Response) -> _TokenAnswer:
     document = _accepted(request, response)
     answer = structured(_TokenAnswer, request, response, document)
     if not answer.access_token:
-        raise unexpected(request, response, "it has neither access_token nor error", log_id_of(document))
+        reason = f"it has neither access_token nor error{said_besides(document)}"
+        raise unexpected(request, response, reason, log_id_of(document))
+    if not answer.open_id.isprintable():
+        raise unexpected(request, response, "its open_id holds a control character", log_id_of(document))
     if not all(token.isascii() and token.isprintable() and " " not in token for token in answer.tokens):
         raise unexpected(request, response, "a token holds characters that cannot be sent", log_id_of(document))
     return answer
@@ -288,7 +302,7 @@ def _accepted(request: Request, response: Response) -> Mapping[str, Any]:
     document = read_json(request, response)
     error = document.get("error")
     if isinstance(error, str) and error:
-        description = plain(str(document.get("error_description") or ""))
+        description = plain(word(document.get("error_description")))
         log_id = log_id_of(document, response.headers)
         if error in TIKTOKS_TROUBLE:
             raise ServerError(error, description, log_id, response.status, explain(error))
@@ -296,5 +310,5 @@ def _accepted(request: Request, response: Response) -> Mapping[str, Any]:
     if isinstance(error, dict):
         open_envelope(request, response)
     if response.status >= 400:
-        raise unreadable(request, response, "it has no OAuth error", log_id_of(document))
+        raise unreadable(request, response, "it has no OAuth error", log_id_of(document), said_besides(document))
     return document

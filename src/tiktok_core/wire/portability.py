@@ -11,11 +11,12 @@ from typing import Final, Self
 from attrs import define, evolve, field, frozen
 
 from tiktok_core.domain.app import Endpoints
-from tiktok_core.domain.portability import DataRequest, DataSelection
+from tiktok_core.domain.portability import DataRequest, DataSelection, is_request_id
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import Interrupted
 from tiktok_core.wire.envelope import api_request, open_envelope, structured, unexpected
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response, Sink
+from tiktok_core.wire.reading import plain
 
 __all__ = [
     "ArchiveReader",
@@ -44,8 +45,14 @@ def add_data_request(endpoints: Endpoints, access_token: Secret, selection: Data
 
 
 def read_request_id(request: Request, response: Response) -> int:
-    """Return what the new request is known by."""
-    return structured(_Added, request, response, open_envelope(request, response)).request_id
+    """Return what the new request is known by.
+
+    Raises:
+        UnexpectedResponse: it has no request_id that can be asked about.
+    """
+    return _asked_about(
+        request, response, structured(_Added, request, response, open_envelope(request, response)).request_id
+    )
 
 
 def check_data_request(endpoints: Endpoints, access_token: Secret, request_id: int) -> Request:
@@ -55,8 +62,14 @@ def check_data_request(endpoints: Endpoints, access_token: Secret, request_id: i
 
 
 def read_data_request(request: Request, response: Response) -> DataRequest:
-    """Return how a request is doing."""
-    return structured(DataRequest, request, response, open_envelope(request, response))
+    """Return how a request is doing.
+
+    Raises:
+        UnexpectedResponse: a field is missing or of another type, or its request_id cannot be one.
+    """
+    read = structured(DataRequest, request, response, open_envelope(request, response))
+    _asked_about(request, response, read.request_id)
+    return evolve(read, status=plain(read.status))
 
 
 def cancel_data_request(endpoints: Endpoints, access_token: Secret, request_id: int) -> Request:
@@ -70,6 +83,12 @@ def download_request(
     """Return the call that downloads an archive, whose bytes go where `sink` says."""
     request = api_request(endpoints, "POST", "/v2/user/data/download/", access_token, {"request_id": request_id})
     return evolve(request, headers={**request.headers, "Accept": "application/zip, application/json"}, sink=sink)
+
+
+def _asked_about(request: Request, response: Response, request_id: int) -> int:
+    if not is_request_id(request_id):
+        raise unexpected(request, response, "its request_id is no positive number")
+    return request_id
 
 
 @frozen

@@ -8,18 +8,19 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from tiktok_core.domain.app import Endpoints
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Publication, Ticket
+from tiktok_core.domain.publishing import Publication, Ticket, is_publish_id
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import ForeignUploadHost
 from tiktok_core.wire.envelope import api_request, open_envelope, retry_after, structured, unexpected
 from tiktok_core.wire.http import FileSlice, Request, Response, Source
+from tiktok_core.wire.reading import plain
 
 __all__ = [
     "ChunkAnswer",
@@ -41,7 +42,7 @@ INBOX_VIDEO: Final = "/v2/post/publish/inbox/video/init/"
 PHOTOS: Final = "/v2/post/publish/content/init/"
 STATUS: Final = "/v2/post/publish/status/fetch/"
 CANCEL: Final = "/v2/post/publish/cancel/"
-CONTENT_RANGE: Final = re.compile(r"bytes\s+(?:0-)?(\d{1,15})/(?:\d{1,15}|\*)", re.IGNORECASE)
+CONTENT_RANGE: Final = re.compile(r"bytes\s+(?:0-)?(\d{1,15})/(?:\d{1,15}|\*)", re.IGNORECASE | re.ASCII)
 
 
 def cancel_request(endpoints: Endpoints, access_token: Secret, publish_id: str) -> Request:
@@ -95,11 +96,12 @@ def read_ticket(request: Request, response: Response, endpoints: Endpoints, *, u
 
     Raises:
         ForeignUploadHost: the upload URL is none of TikTok's; nothing may be sent there.
-        UnexpectedResponse: no publish id, or no upload URL where `uploads` needs one.
+        UnexpectedResponse: no publish id that can be one, or no upload URL where `uploads` needs one.
     """
     answer = structured(_TicketAnswer, request, response, open_envelope(request, response))
-    if not answer.publish_id:
-        raise unexpected(request, response, "the publish_id is empty")
+    if not is_publish_id(answer.publish_id):
+        # It could neither be asked about nor be kept.
+        raise unexpected(request, response, "its publish_id is none")
     if not uploads:
         return Ticket(publish_id=answer.publish_id)
     if not answer.upload_url:
@@ -168,7 +170,16 @@ def status_request(endpoints: Endpoints, access_token: Secret, publish_id: str) 
 def read_publication(request: Request, response: Response, publish_id: str) -> Publication:
     """Return the state of a post; every field but the status may be missing."""
     data = open_envelope(request, response)
-    return structured(Publication, request, response, data, publish_id=publish_id, post_ids=_post_ids(data))
+    # Our own name for the post, which no answer of TikTok's has a say in.
+    ours = {"publish_id": publish_id, "post_ids": _post_ids(data), "key": None}
+    read = structured(Publication, request, response, data, **ours)
+    return evolve(
+        read,
+        status=plain(read.status),
+        fail_reason=plain(read.fail_reason),
+        uploaded_bytes=_count(read.uploaded_bytes),
+        downloaded_bytes=_count(read.downloaded_bytes),
+    )
 
 
 def _video_info(post: VideoPost) -> dict[str, Any]:
@@ -190,6 +201,10 @@ def _photo_info(post: PhotoPost) -> dict[str, Any]:
             "brand_organic_toggle": post.brand_organic_toggle,
         }
     return info
+
+
+def _count(said: int | None) -> int | None:
+    return None if said is None or said < 0 else said
 
 
 def _post_ids(data: Mapping[str, Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""How we spell what stores keep: tokens, and the journal's records, each as one JSON document with a version.
+"""How we spell what stores keep: tokens, and the journal's records and traces, each as one JSON document with a version.
 
 A store of any kind can keep the bytes as they are; protecting them is the store's work.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 from attrs import asdict, evolve, fields
 
 from tiktok_core.domain.chunks import ChunkPlan
+from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.given_up import Refusal
 from tiktok_core.domain.journal import Record, Stage, Wish, leaving
 from tiktok_core.domain.media import MediaType
@@ -19,7 +20,7 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.tokens import Secret, Tokens
 
-__all__ = ["OtherVersion", "dump_record", "dump_tokens", "load_record", "load_tokens"]
+__all__ = ["OtherVersion", "dump_record", "dump_tokens", "dump_trace", "load_record", "load_tokens", "load_trace"]
 
 T = TypeVar("T")
 
@@ -27,6 +28,8 @@ VERSION: Final = 1
 """Of tokens."""
 RECORD_VERSION: Final = 2
 """Of the journal's records; the first is read, too."""
+TRACE_VERSION: Final = 1
+"""Of the journal's traces."""
 SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
 """What a record of the first version does not have."""
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
@@ -107,6 +110,20 @@ def load_record(record: bytes) -> Record:
     return _loaded(record, {1: _first_record, RECORD_VERSION: _record})
 
 
+def dump_trace(trace: Trace) -> bytes:
+    """Return a trace of the journal as UTF-8 JSON."""
+    return json.dumps({"version": TRACE_VERSION, **asdict(trace)}, sort_keys=True).encode()
+
+
+def load_trace(record: bytes) -> Trace:
+    """Return a trace of the journal.
+
+    Raises:
+        ValueError: it is damaged, or of another version (`OtherVersion`).
+    """
+    return _loaded(record, {TRACE_VERSION: _trace})
+
+
 def _loaded(record: bytes, readers: Mapping[int, Callable[[dict[str, Any]], T]]) -> T:
     try:
         document: dict[str, Any] = json.loads(record)
@@ -172,6 +189,16 @@ def _record(document: dict[str, Any]) -> Record:
         handed_at=_time_or_none(document, "handed_at"),
         last=None if document["last"] is None else _built(Publication, document["last"]),
         refusal=None if document["refusal"] is None else _built(Refusal, document["refusal"]),
+    )
+
+
+def _trace(document: dict[str, Any]) -> Trace:
+    end = document["end"]
+    return Trace(
+        digest=_text(document, "digest"),
+        end=None if end is None else Stage(end),
+        publish_id=_value(document, "publish_id", str | None),
+        fail_reason=_text(document, "fail_reason"),
     )
 
 

@@ -6,7 +6,6 @@ them is read.
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -28,14 +27,16 @@ from tiktok_core.domain.events import (
     VideoKitEvent,
 )
 from tiktok_core.errors import InvalidInput, Problem, StaleWebhook, WebhookRejected
+from tiktok_core.wire.reading import Unreadable, json_value, plain, whole_number, word
 
-__all__ = ["SIGNATURE_HEADER", "TOLERANCE", "verify_webhook"]
+__all__ = ["LONGEST", "SIGNATURE_HEADER", "TOLERANCE", "verify_webhook"]
 
 SIGNATURE_HEADER: Final = "TikTok-Signature"
 """The header of a webhook that `verify_webhook` is given as `signature`."""
 TOLERANCE: Final = 300.0
 """Seconds; TikTok leaves it to the receiver."""
 LONGEST: Final = 1 << 20
+"""Bytes of the longest body that is believed. Who reads a body needs to read one byte more, and no further."""
 SIGNATURE: Final = re.compile(r"t=(?P<time>[0-9]{1,11}),s=(?P<signature>[0-9a-f]{64})", re.ASCII)
 MILLISECONDS: Final = 10**11
 """Times above are milliseconds: the portal's test event has them."""
@@ -58,13 +59,15 @@ def verify_webhook(
         WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
         StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
         InvalidInput: the tolerance is no length of time.
-        TypeError: the body is not bytes.
+        TypeError: the body is not bytes, or the signature not a text.
     """
     if not 0 <= tolerance < inf:
         # Not a number fails every comparison, and would let everything pass.
         raise InvalidInput((Problem("tolerance", f"is a number of seconds, not {tolerance}"),))
     if not isinstance(body, bytes):
         raise TypeError("the body has to be the bytes that came: decoding and encoding may change them")
+    if signature is not None and not isinstance(signature, str):
+        raise TypeError("the signature has to be the text of the header: decode it as Latin-1 where it came as bytes")
     if len(body) > LONGEST:
         raise WebhookRejected(f"its body is longer than {LONGEST:,} bytes")
     seconds, signed = _parts(signature)
@@ -113,15 +116,15 @@ def _event(app: App, body: bytes, signed_at: datetime) -> Event:
     try:
         if isinstance(content, dict):
             return EVENTS[name](envelope, content)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError):
         pass
     return UnknownEvent(**envelope)
 
 
 def _object(text: bytes) -> dict[str, Any] | None:
     try:
-        document = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError):
+        document = json_value(text)
+    except Unreadable:
         return None
     return document if isinstance(document, dict) else None
 
@@ -131,38 +134,33 @@ def _content(said: Any) -> Any:
     if said is None:
         return {}
     try:
-        return json.loads(said) if isinstance(said, str) else said
-    except (ValueError, RecursionError):
+        return json_value(said) if isinstance(said, str) else said
+    except Unreadable:
         return said
 
 
 def _moment(number: object) -> datetime | None:
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         return None
-    seconds = number / 1000 if abs(number) >= MILLISECONDS else number
     try:
-        return datetime.fromtimestamp(seconds, UTC)
+        return datetime.fromtimestamp(number / 1000 if abs(number) >= MILLISECONDS else number, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else "" if value is None or isinstance(value, bool) else str(value)
+    return plain(value if isinstance(value, str) else "" if value is None or isinstance(value, bool) else str(value))
 
 
 def _number(content: Mapping[str, Any], name: str) -> int:
     """Return an id: a 64-bit number, which may come as one or as a text."""
-    value = content[name]
-    if isinstance(value, (bool, float)):
-        raise TypeError(name)
-    return int(value)
+    return whole_number(content[name])
 
 
 def _word(content: Mapping[str, Any], name: str) -> str:
-    value = content[name]
-    if not isinstance(value, (str, int)) or isinstance(value, bool) or value == "":
-        raise TypeError(name)
-    return str(value)
+    if not (text := word(content[name])):
+        raise ValueError(name)
+    return text
 
 
 def _post(content: Mapping[str, Any]) -> dict[str, Any]:

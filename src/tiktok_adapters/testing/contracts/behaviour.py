@@ -19,7 +19,7 @@ from attrs import define, frozen
 
 from tiktok_core.wire.http import FileSlice, Request, Response
 
-__all__ = ["BehaviourServer", "MemoryPlace", "Place", "Seen"]
+__all__ = ["REFUSED", "TAKEN", "BehaviourServer", "MemoryPlace", "Place", "Seen"]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -392,6 +392,88 @@ def _hang_up(talk: _Conversation, seen: Seen) -> bool:
     return False
 
 
+def _drips_interim(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen)
+    while not talk.server.stopping.wait(STEP):
+        talk.say(b"HTTP/1.1 102 Processing\r\n\r\n")
+    return False
+
+
+def _says_two(talk: _Conversation, seen: Seen) -> bool:
+    talk.read_body(seen)
+    talk.say(OK + LENGTH + b"\r\nok" + OK + b"Content-Length: 4\r\n\r\nevil")
+    return True
+
+
+OK: Final = b"HTTP/1.1 200 OK\r\n"
+LENGTH: Final = b"Content-Length: 2\r\n"
+CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
+CHUNKS: Final = b"\r\n2\r\nok\r\n0\r\n\r\n"
+END: Final = b"0\r\n\r\n"
+REFUSED: Final[dict[str, bytes]] = {
+    "length-negative": OK + b"Content-Length: -5\r\n\r\nhello",
+    "length-with-plus": OK + b"Content-Length: +2\r\n\r\nok",
+    "length-with-underscore": OK + b"Content-Length: 0_2\r\n\r\nok",
+    "length-in-hexadecimal": OK + b"Content-Length: 0x2\r\n\r\nok",
+    "length-empty": OK + b"Content-Length: \r\n\r\nok",
+    "length-with-fraction": OK + b"Content-Length: 2.0\r\n\r\nok",
+    "length-of-30-digits": OK + b"Content-Length: " + b"9" * 30 + b"\r\n\r\nok",
+    "length-of-5000-digits": OK + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\nok",
+    "lengths-that-differ": OK + LENGTH + b"Content-Length: 3\r\n\r\nok",
+    "length-and-chunked": OK + LENGTH + CHUNKED + CHUNKS,
+    "coding-unknown": OK + b"Transfer-Encoding: gzip, chunked\r\n" + CHUNKS,
+    "coding-like-chunked": OK + b"Transfer-Encoding: xchunked\r\n" + CHUNKS,
+    "204-with-length": b"HTTP/1.1 204 No\r\n" + LENGTH + b"\r\nok",
+    "204-chunked": b"HTTP/1.1 204 No\r\n" + CHUNKED + CHUNKS,
+    "value-with-nul": OK + b"X-A: a\0b\r\n" + LENGTH + b"\r\nok",
+    "value-with-cr": OK + b"X-A: a\rX-B: b\r\n" + LENGTH + b"\r\nok",
+    "value-with-escape": OK + b"X-A: a\x1bb\r\n" + LENGTH + b"\r\nok",
+    "name-with-nul": OK + b"X\0A: a\r\n" + LENGTH + b"\r\nok",
+    "name-with-blank": OK + b"X A: a\r\n" + LENGTH + b"\r\nok",
+    "name-empty": OK + b": a\r\n" + LENGTH + b"\r\nok",
+    "field-without-colon": OK + b"nothing\r\n" + LENGTH + b"\r\nok",
+    "field-too-long": OK + b"X-A: " + b"a" * 100_000 + b"\r\n" + LENGTH + b"\r\nok",
+    "fields-120": OK + b"X-A: a\r\n" * 120 + LENGTH + b"\r\nok",
+    "fields-10000": OK + b"X-A: a\r\n" * 10_000 + LENGTH + b"\r\nok",
+    "status-of-4-digits": b"HTTP/1.1 1000 OK\r\n" + LENGTH + b"\r\nok",
+    "status-below-100": b"HTTP/1.1 099 OK\r\n" + LENGTH + b"\r\nok",
+    "status-negative": b"HTTP/1.1 -200 OK\r\n" + LENGTH + b"\r\nok",
+    "status-in-other-digits": "HTTP/1.1 \u0662\u0660\u0660 OK\r\n".encode() + LENGTH + b"\r\nok",
+    "status-missing": b"HTTP/1.1\r\n" + LENGTH + b"\r\nok",
+    "status-behind-a-tab": b"HTTP/1.1\t200 OK\r\n" + LENGTH + b"\r\nok",
+    "version-0.9": b"HTTP/0.9 200 OK\r\n" + LENGTH + b"\r\nok",
+    "version-1.9": b"HTTP/1.9 200 OK\r\n" + LENGTH + b"\r\nok",
+    "version-2.0": b"HTTP/2.0 200 OK\r\n" + LENGTH + b"\r\nok",
+    "version-in-small-letters": b"http/1.1 200 OK\r\n" + LENGTH + b"\r\nok",
+    "reason-with-nul": b"HTTP/1.1 200 O\0K\r\n" + LENGTH + b"\r\nok",
+    "interim-alone": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "chunk-negative": OK + CHUNKED + b"\r\n-2\r\nok\r\n" + END,
+    "chunk-with-plus": OK + CHUNKED + b"\r\n+2\r\nok\r\n" + END,
+    "chunk-with-0x": OK + CHUNKED + b"\r\n0x2\r\nok\r\n" + END,
+    "chunk-with-underscore": OK + CHUNKED + b"\r\n0_2\r\nok\r\n" + END,
+    "chunk-without-size": OK + CHUNKED + b"\r\n\r\nok\r\n" + END,
+    "chunk-without-end": OK + CHUNKED + b"\r\n2\r\nokXX" + END,
+    "chunk-too-large": OK + CHUNKED + b"\r\n" + b"f" * 20 + b"\r\nok\r\n" + END,
+    "trailer-without-colon": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\nnothing\r\n\r\n",
+    "trailer-20000": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\n" + b"X-A: a\r\n" * 20_000 + b"\r\n",
+    "trailer-cut": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\nX-A: a\r\n",
+    "no-line-at-all": b"a" * 1_000_000,
+    "zeros": bytes(100),
+}
+"""Answers that are not HTTP, or that leave open where they end: what a transport may not take for an answer."""
+TAKEN: Final[dict[str, bytes]] = {
+    "no-reason": b"HTTP/1.1 200\r\n" + LENGTH + b"\r\nok",
+    "version-1.0": b"HTTP/1.0 200 OK\r\n" + LENGTH + b"\r\nok",
+    "90-fields": OK + b"X-A: a\r\n" * 90 + LENGTH + b"\r\nok",
+    "field-of-60-kilobytes": OK + b"X-A: " + b"a" * 60_000 + b"\r\n" + LENGTH + b"\r\nok",
+    "no-length": OK + b"\r\nok",
+    "many-interim-answers": b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + OK + LENGTH + b"\r\nok",
+    "chunk-extension": OK + CHUNKED + b"\r\n2;a=b\r\nok\r\n" + END,
+    "chunked-in-capitals": OK + b"Transfer-Encoding: Chunked\r\n" + CHUNKS,
+    "trailer": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\nX-T: a\r\n\r\n",
+    "value-in-latin-1": OK + b"X-A: a\xffb\r\n" + LENGTH + b"\r\nok",
+}
+"""Answers that HTTP allows, though few servers give them; each says `ok`."""
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n"
 FAULTS: Final[dict[str, Fault]] = {
     "/reset-after-head": _reset_after_head,
@@ -414,4 +496,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "/interim": _interim,
     "/second-dropped": _second_dropped,
     "/hang-up": _hang_up,
+    "/interim-drip": _drips_interim,
+    "/two-answers": _says_two,
+    **{f"/odd/{name}": _says(answer) for name, answer in {**REFUSED, **TAKEN}.items()},
 }

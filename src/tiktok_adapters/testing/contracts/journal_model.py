@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import define, evolve
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tiktok_adapters.testing.contracts import Run
 from tiktok_core.domain.journal import Record, Stage, Wish
@@ -18,9 +18,13 @@ from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import AsyncJournal, Journal
 
-__all__ = ["JournalMachine"]
+__all__ = ["JournalMachine", "forget_before"]
 
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY: Final = timedelta(days=1)
+NO_TIME: Final = timedelta(0)
+SAYS_MORE: Final = (Stage.ABANDONED, Stage.FAILED, Stage.IN_INBOX, Stage.COMPLETE)
 KEYS = st.sampled_from(["key-1", "key-2"])
 OWNERS = st.sampled_from(["a", "b"])
 SECONDS = st.integers(0, 4)
@@ -28,6 +32,12 @@ FENCES = st.sampled_from(["none", "newest", "older", "another's"])
 URLS = st.none() | st.text(max_size=20).map(Secret)
 
 _examples = itertools.count()
+
+
+def forget_before(journal: Journal | AsyncJournal, run: Run, before: datetime) -> None:
+    """Let a journal look at a clock until it has forgotten what ended before a time, whatever it has seen until now."""
+    for now in (LONG_AGO, before, before + DAY):
+        run(journal.forget(now, keep=NO_TIME))
 
 
 @define
@@ -57,6 +67,13 @@ class JournalMachine(RuleBasedStateMachine):
         self.records: dict[str, Record] = {}
         self.leases: dict[str, _Lease] = {}
         self.given: dict[str, list[int]] = {}
+        self.traces: dict[str, tuple[Stage, str | None]] = {}
+        self.seen = LONG_AGO
+
+    @initialize()
+    def sees_a_time_long_ago(self) -> None:
+        """Begin with a time that is known to have been seen: earlier examples may have shown any."""
+        self.run(self.journal.forget(LONG_AGO, keep=NO_TIME))
 
     @rule(seconds=SECONDS)
     def wait(self, seconds: int) -> None:
@@ -91,7 +108,14 @@ class JournalMachine(RuleBasedStateMachine):
     def save(self, key: str, fence: str, stage: Stage, age: int, url: Secret | None) -> None:
         """Save under a fence that holds, or one that does not."""
         born = START + timedelta(seconds=age)
-        record = evolve(self.named(key), stage=stage, created_at=born, updated_at=self.now, upload_url=url)
+        record = evolve(
+            self.named(key),
+            stage=stage,
+            created_at=born,
+            updated_at=self.now,
+            upload_url=url,
+            publish_id=f"post-{age}" if age else None,
+        )
         number = self.fence(key, fence)
         held = self.leases.get(key)
         if self.saved(record, number):
@@ -115,18 +139,51 @@ class JournalMachine(RuleBasedStateMachine):
     def forget(self, ago: int) -> None:
         """Forget what ended before a time; a lease that had run out by then may be forgotten with it."""
         before = self.now - timedelta(seconds=ago)
-        self.run(self.journal.forget(before))
-        self.records = {
-            key: record for key, record in self.records.items() if not record.is_ended or record.updated_at >= before
-        }
+        forget_before(self.journal, self.run, before)
+        self.seen = before + DAY
+        self.forgotten(before)
+
+    @rule(hours=st.integers(-100, 100), keep=SECONDS)
+    def look(self, hours: int, keep: int) -> None:
+        """Look at a clock that may be wrong: what it says counts for nothing before another look bears it out."""
+        now = self.now + timedelta(hours=hours)
+        self.run(self.journal.forget(now, keep=timedelta(seconds=keep)))
+        if now >= self.seen + DAY:
+            self.forgotten(self.seen - timedelta(seconds=keep))
+        if now >= self.seen + DAY or now < self.seen:
+            self.seen = now
+
+    @rule(key=KEYS)
+    def remove(self, key: str) -> None:
+        """Remove what has ended, or what has not."""
+        there = self.records.get(key)
+        may_go = there is not None and there.is_ended
+        assert self.run(self.journal.remove(self.named(key).name)) is may_go
+        if may_go:
+            self.leave(key)
+
+    def forgotten(self, before: datetime) -> None:
+        """Let the model forget."""
+        for key, record in list(self.records.items()):
+            if record.is_ended and record.updated_at < before:
+                self.leave(key)
         for key, lease in self.leases.items():
             lease.may_be_forgotten |= key not in self.records and lease.until <= before
+
+    def leave(self, key: str) -> None:
+        """Let the model keep the trace of a record, and not the record."""
+        record = self.records.pop(key)
+        older = self.traces.get(key)
+        if older is None or SAYS_MORE.index(record.stage) > SAYS_MORE.index(older[0]):
+            self.traces[key] = record.stage, record.publish_id
 
     @invariant()
     def it_has_what_the_model_has(self) -> None:
         """Compare all records, one by one and together."""
         for key in ("key-1", "key-2"):
             assert self.run(self.journal.load(self.named(key).name)) == self.records.get(key)
+            trace = self.run(self.journal.trace(self.named(key).name))
+            assert (trace and (trace.end, trace.publish_id)) == self.traces.get(key)
         listed = [record for record in self.run(self.journal.records()) if record.account == self.account]
         assert {record.key: record for record in listed} == self.records
         assert len(listed) == len(self.records)

@@ -4,6 +4,7 @@ What belongs here: promises that hold for every journal, and for every journal t
 """
 
 import asyncio
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tiktok_adapters.testing.contracts import Contract, Run
-from tiktok_adapters.testing.contracts.journal_model import JournalMachine
+from tiktok_adapters.testing.contracts.journal_model import JournalMachine, forget_before
 from tiktok_adapters.testing.contracts.stores import JUMPS, ODD_NAMES
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.journal import ENDS, Record, Stage, Wish
@@ -26,7 +27,7 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost, StoreError
-from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal
+from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal, trace_of
 
 __all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
 
@@ -335,7 +336,7 @@ class JournalContract(Contract):
         """An unfinished post is never forgotten, however old it is."""
         record = evolve(RECORD, stage=stage)
         run(kept.save(record, fence=None))
-        run(kept.forget(NOW + timedelta(days=10_000)))
+        forget_before(kept, run, NOW + timedelta(days=10_000))
         assert (run(kept.load(NAME)) is None) == record.is_ended
         assert run(kept.records()) == (() if record.is_ended else (record,))
 
@@ -345,14 +346,14 @@ class JournalContract(Contract):
         new = evolve(OTHER, stage=Stage.FAILED, created_at=NOW - timedelta(days=400), updated_at=NOW)
         for record in (old, new):
             run(kept.save(record, fence=None))
-        run(kept.forget(NOW))
+        forget_before(kept, run, NOW)
         assert run(kept.records()) == (new,)
 
     def test_forgetting_leaves_a_lease_that_is_alive(self, kept: AnyJournal, run: Run) -> None:
         """Who holds a lease goes on under its number, whatever is forgotten meanwhile."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + TICK))
         run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=number))
-        run(kept.forget(LATER))
+        forget_before(kept, run, LATER)
         assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
         run(kept.save(RECORD, fence=number))
         assert run(kept.load(NAME)) == RECORD
@@ -362,12 +363,69 @@ class JournalContract(Contract):
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=old))
         run(kept.release(NAME, owner="a"))
-        run(kept.forget(MUCH_LATER))
+        forget_before(kept, run, MUCH_LATER)
         new = run(kept.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + TICK))
         assert new > old
         with pytest.raises(LeaseLost):
             run(kept.save(RECORD, fence=old))
         assert run(kept.load(NAME)) is None
+
+    def test_what_is_forgotten_leaves_its_trace_for_good(self, kept: AnyJournal, run: Run) -> None:
+        """A digest of its name, how it ended, its publish id, and why it failed, through all later forgetting; no name."""
+        failed = evolve(
+            RECORD, stage=Stage.FAILED, last=Publication(publish_id="p", status="FAILED", fail_reason="internal")
+        )
+        run(kept.save(failed, fence=None))
+        assert run(kept.trace(NAME)) is None
+        for _ in range(2):
+            forget_before(kept, run, MUCH_LATER + timedelta(days=10_000))
+            assert run(kept.load(NAME)) is None
+            trace = run(kept.trace(NAME))
+            assert trace == trace_of(failed)
+            assert (trace.digest, trace.end) == (hashlib.sha256(NAME.encode()).hexdigest(), Stage.FAILED)
+            assert (trace.publish_id, trace.fail_reason) == (RECORD.publish_id, "internal")
+        assert run(kept.trace(OTHER.name)) is None
+
+    @pytest.mark.parametrize("first", ENDS)
+    @pytest.mark.parametrize("second", ENDS)
+    def test_of_two_traces_the_one_that_speaks_of_a_post_stays(
+        self, kept: AnyJournal, run: Run, first: Stage, second: Stage
+    ) -> None:
+        """A key that was posted once stays posted, whatever is saved and forgotten under it afterwards."""
+        for stage in (first, second):
+            run(kept.save(evolve(RECORD, stage=stage), fence=None))
+            assert run(kept.remove(NAME)) is True
+        more = (Stage.ABANDONED, Stage.FAILED, Stage.IN_INBOX, Stage.COMPLETE)
+        assert run(kept.trace(NAME)).end == max(first, second, key=more.index)
+
+    @pytest.mark.parametrize("off", [timedelta(days=-20_000), timedelta(days=100), timedelta(days=36_500)])
+    def test_one_look_at_a_wrong_clock_forgets_nothing(self, kept: AnyJournal, run: Run, off: timedelta) -> None:
+        """Nor do many looks within a day; the journal remembers the times that it has seen, and the clock is set right."""
+        ended, keep = evolve(RECORD, stage=Stage.COMPLETE), timedelta(days=90)
+        run(kept.save(ended, fence=None))
+        for now in (NOW, NOW + off, NOW + off + timedelta(hours=23), NOW, NOW + timedelta(days=30)):
+            run(kept.forget(now, keep=keep))
+            assert run(kept.records()) == (ended,)
+        # The right time is believed again as soon as it has been seen for a day.
+        run(kept.forget(NOW + timedelta(days=100), keep=keep))
+        run(kept.forget(NOW + timedelta(days=101), keep=keep))
+        assert run(kept.records()) == ()
+
+    @pytest.mark.parametrize("stage", Stage)
+    def test_only_what_has_ended_is_removed(self, kept: AnyJournal, run: Run, stage: Stage) -> None:
+        """A record that can be read and has not ended stays; what is not there is not removed."""
+        record = evolve(RECORD, stage=stage)
+        run(kept.save(record, fence=None))
+        assert run(kept.remove(NAME)) is record.is_ended
+        assert run(kept.records()) == (() if record.is_ended else (record,))
+        assert (run(kept.trace(NAME)) is None) != record.is_ended
+        assert run(kept.remove(OTHER.name)) is False
+
+    def test_what_can_be_read_is_not_listed_as_unreadable(self, kept: AnyJournal, run: Run) -> None:
+        """Every record that this release saves can be read by it."""
+        run(kept.save(RECORD, fence=None))
+        run(kept.save(evolve(OTHER, stage=Stage.FAILED), fence=None))
+        assert run(kept.unreadable()) == ()
 
     # --- All of it ---------------------------------------------------------------------------------------------------
 
@@ -402,7 +460,10 @@ class JournalContract(Contract):
             lambda: kept.replace(RECORD, seen=RECORD),
             lambda: kept.try_lease(NAME, owner="a", now=NOW, until=LATER),
             lambda: kept.release(NAME, owner="a"),
-            lambda: kept.forget(NOW),
+            lambda: kept.forget(NOW, keep=timedelta(0)),
+            kept.unreadable,
+            lambda: kept.remove(NAME),
+            lambda: kept.trace(NAME),
         ):
             with pytest.raises(StoreError):
                 run(call())
@@ -457,7 +518,7 @@ class DurableJournalContract(JournalContract):
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.release(NAME, owner="a"))
         if forgotten:
-            run(kept.forget(MUCH_LATER))
+            forget_before(kept, run, MUCH_LATER)
         run(kept.close())
         again = open_journal()
         assert run(again.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + TICK)) > old
@@ -470,7 +531,7 @@ class DurableJournalContract(JournalContract):
         ended = evolve(RECORD, stage=Stage.COMPLETE)
         run(other.save(ended, fence=None))
         assert run(kept.records()) == (ended,)
-        run(kept.forget(MUCH_LATER))
+        forget_before(kept, run, MUCH_LATER)
         assert run(other.records()) == ()
 
     def test_another_one_respects_lease_and_fence(self, kept: AnyJournal, other: AnyJournal, run: Run) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts import Run
-from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
+from tiktok_adapters.testing.contracts.behaviour import REFUSED, TAKEN, BehaviourServer
 from tiktok_adapters.testing.contracts.transports import DATA, SECRET, AnyTransport, Basin, TransportContract
 from tiktok_core.errors import Interrupted, NotSent, TimedOut, TransportError
 from tiktok_core.wire.http import BLOCK, Body, FileSlice, Request
@@ -222,6 +222,49 @@ class WireContract(TransportContract):
         """A server that slams the door may have seen something: nobody can know."""
         with BehaviourServer(slam=True) as slammer, pytest.raises((Interrupted, NotSent)):
             run(http.send(Request(method="PUT", url=f"{slammer.base_url}/echo", body=b"video")))
+
+    # --- Odd answers -------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("name", REFUSED)
+    def test_what_is_not_http_is_no_answer(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, name: str
+    ) -> None:
+        """An answer that HTTP does not allow, or that leaves open where it ends, is `Interrupted` by every transport."""
+        with pytest.raises(Interrupted) as caught:
+            run(http.send(Request(method="POST", url=f"{place.base_url}/odd/{name}", body=b"x", timeout=5)))
+        self.check_is_ours(caught.value)
+        assert len(place.seen) == 1
+        assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
+
+    @pytest.mark.parametrize("name", TAKEN)
+    def test_what_http_allows_is_an_answer(
+        self, http: AnyTransport, place: BehaviourServer, run: Run, name: str
+    ) -> None:
+        """Few servers answer so, and every transport reads it; each header can be written as UTF-8."""
+        response = run(http.send(Request(method="POST", url=f"{place.base_url}/odd/{name}", body=b"x", timeout=5)))
+        assert (response.status, response.body) == (200, b"ok")
+        assert all((header + value).encode() for header, value in response.headers.items())
+
+    def test_interim_answers_without_end_end_with_the_time_limit(
+        self, http: AnyTransport, place: BehaviourServer, run: Run
+    ) -> None:
+        """A server that says again and again that it is at work cannot hold a caller beyond `time_limit`."""
+        url = f"{place.base_url}/interim-drip"
+        with pytest.raises(TimedOut):
+            run(http.send(Request(method="POST", url=url, body=b"x", time_limit=2 * PATIENCE)))
+
+    def test_what_comes_behind_an_answer_belongs_to_no_request(
+        self, http: AnyTransport, place: BehaviourServer, run: Run
+    ) -> None:
+        """A second answer that no request has asked for is never taken for the answer to the next one."""
+        for _ in range(2):
+            try:
+                response = run(http.send(Request(method="GET", url=f"{place.base_url}/two-answers")))
+            except Interrupted:
+                pass
+            else:
+                assert response.body == b"ok"
+            assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
 
     # --- Long answers ------------------------------------------------------------------------------------------------
 

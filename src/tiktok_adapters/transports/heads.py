@@ -1,0 +1,63 @@
+"""What the head of an answer has to be before its body is read: one judge for every transport.
+
+What belongs here: rules of RFC 9112 on which HTTP libraries differ. Where a body ends decides where the next answer on the
+same connection begins, so an answer whose head leaves that open is refused, and its connection is closed.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from tiktok_core.errors import Interrupted
+from tiktok_core.wire.http import Request
+
+__all__ = ["MOST_FIELDS", "check_head"]
+
+MOST_FIELDS: Final = 100
+"""Fields of one head, or of one trailer."""
+LONGEST_FIELD: Final = 65_536
+"""Characters of one field's name and value; http.client and aiohttp read no longer line."""
+LENGTH: Final = re.compile(r"[0-9]{1,18}")
+CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+VERSIONS: Final = ((1, 0), (1, 1))
+
+
+def check_head(
+    request: Request, version: tuple[int, int], status: int, reason: str, fields: Iterable[tuple[str, str]]
+) -> None:
+    """Refuse a head that HTTP/1.1 does not allow, or that does not say for certain where the body ends.
+
+    Args:
+        request: what is answered.
+        version: of HTTP, as the status line has it.
+        status: of the answer that ends the exchange, so no interim one but 101.
+        reason: the words behind the status.
+        fields: the names and values of the head, each repeated one by itself.
+
+    Raises:
+        Interrupted: the head is refused. What the server did with the request is not known.
+    """
+    found = [(name.lower(), value) for name, value in fields]
+    problem = _problem(version, status, reason, found)
+    if problem:
+        raise Interrupted(request.name, f"the answer is not HTTP: {problem}")
+
+
+def _problem(version: tuple[int, int], status: int, reason: str, fields: list[tuple[str, str]]) -> str:
+    if version not in VERSIONS or not 100 <= status <= 999:
+        return "its status line is not one of HTTP/1.0 or HTTP/1.1"
+    if len(fields) > MOST_FIELDS:
+        return f"its head has more than {MOST_FIELDS} fields"
+    if any(len(name) + len(value) > LONGEST_FIELD for name, value in fields):
+        return f"its head has a field of more than {LONGEST_FIELD:,} characters"
+    if CONTROL.search(reason) or any(CONTROL.search(value) for _, value in fields):
+        return "its head holds a control character"
+    lengths = [value.strip(" \t") for name, value in fields if name == "content-length"]
+    codings = [value.strip(" \t").lower() for name, value in fields if name == "transfer-encoding"]
+    if len(lengths) > 1 or not all(map(LENGTH.fullmatch, lengths)):
+        return "its Content-Length is not one number"
+    if codings and (codings != ["chunked"] or lengths):
+        return "its Transfer-Encoding is not chunked alone, or a Content-Length stands beside it"
+    if status == 204 and (codings or lengths not in ([], ["0"])):
+        return "it says that it has no content, and announces some"
+    return ""

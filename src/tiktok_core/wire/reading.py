@@ -1,0 +1,123 @@
+"""The one reader of what came from outside: JSON documents, whole numbers, words.
+
+What belongs here: turning foreign bytes into values that every later step can show, pickle, store and count with. A
+document that cannot become such a value is refused here, with one reason, so that no later step meets it.
+"""
+
+import json
+import re
+from codecs import BOM_UTF8
+from math import isfinite
+from typing import Any, Final, NoReturn
+
+__all__ = ["Unreadable", "json_value", "plain", "whole_number", "word"]
+
+DEEPEST: Final = 64
+"""Levels of lists and objects within one another. TikTok uses five; Python can show and pickle many more than this."""
+LONGEST_NUMBER: Final = 640
+"""Digits of a number: as many as Python shows under each of its settings (`sys.set_int_max_str_digits`)."""
+LEAST: Final = -(2**63)
+MOST: Final = 2**64 - 1
+LONGEST_WORDS: Final = 500
+WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
+SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class Unreadable(ValueError):
+    """The text is not a JSON document that can be worked with; the message is one clause and quotes nothing of it."""
+
+
+def json_value(text: bytes | str) -> Any:
+    """Return the value of a JSON text. A lone surrogate in it becomes U+FFFD, because no store can write it.
+
+    Raises:
+        Unreadable: it is no JSON (NaN, Infinity and numbers that are too large for a float are none), it is nested in more
+            than 64 levels, or a number has more than 640 digits.
+    """
+    try:
+        said = text.removeprefix(BOM_UTF8).decode() if isinstance(text, bytes) else text
+        value = DECODER.decode(said)
+    except Unreadable:
+        raise
+    except ValueError:
+        raise Unreadable("it is no JSON") from None
+    except RecursionError:
+        raise Unreadable("it is nested too deeply") from None
+    if said.count("[") + said.count("{") > DEEPEST:
+        _check_depth(value)
+    return _without_surrogates(value) if SURROGATE.search(said) else value
+
+
+def whole_number(value: object, *, least: int = LEAST, most: int = MOST) -> int:
+    """Return a whole number that came as one, or as a text of ASCII digits. A float may have been rounded, and is none.
+
+    Args:
+        value: what came.
+        least: the smallest that is taken; that of 64 bits with a sign unless given.
+        most: the largest; that of 64 bits without a sign unless given.
+
+    Raises:
+        ValueError: it is no whole number, or out of these bounds.
+    """
+    if isinstance(value, str) and WHOLE.fullmatch(value.strip()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError("no whole number within its bounds")
+    return value
+
+
+def word(value: object) -> str:
+    """Return what was said as a text: a text as it is, a whole number in digits, and nothing for any other value."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def plain(text: str) -> str:
+    """Return TikTok's words fit for one line of a message: cut, and without control characters or lone surrogates."""
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text[:LONGEST_WORDS]
+    ).strip()
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise Unreadable(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise Unreadable("a number in it is beyond the limit of floats")
+    return number
+
+
+def _short(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise Unreadable(f"a number in it is beyond the limit of {LONGEST_NUMBER} digits")
+    return int(digits)
+
+
+DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_short)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for one in level if isinstance(one, (dict, list)) for inner in _members(one)]
+    if any(isinstance(one, (dict, list)) for one in level):
+        raise Unreadable("it is nested too deeply")
+
+
+def _members(one: dict[str, Any] | list[Any]) -> Any:
+    return one.values() if isinstance(one, dict) else one
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(one) for one in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(one) for name, one in value.items()}
+    return value

@@ -152,13 +152,12 @@ class _Watched:
 
 
 def _as_received(request: Request, response: Response) -> Response:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    claimed = headers.get("content-length", "")
-    head = Response(response.status, headers)
+    head = Response(response.status, {name.lower(): value for name, value in response.headers.items()})
+    claimed = head.headers.get("content-length", "")
     sink = None if request.sink is None else request.sink(head)
     if sink is not None:
         for start in range(0, len(response.body), BLOCK):
             sink.write(response.body[start : start + BLOCK])
     if claimed.isdecimal() and len(response.body) < int(claimed) and request.method != "HEAD":
         raise Interrupted(request.name, f"the answer ended after {len(response.body)} of its {claimed} bytes")
-    return head if sink is not None else Response(response.status, headers, response.body[: MAX_RESPONSE + 1])
+    return head if sink is not None else evolve(head, body=response.body[: MAX_RESPONSE + 1])

@@ -14,6 +14,7 @@ from tiktok_adapters.stores.sqlite_leases import LEASES, LeasedFile
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import LeaseLost
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import dump_record, dump_tokens, load_record, load_tokens
 
@@ -107,8 +108,8 @@ class SqliteTokenStore(LeasedFile):
 
         A record that cannot be read is not replaced by a new sign-in. What was `seen` could be read.
         """
-        document = self._wipeable(dump_tokens(tokens))
-        if len(document) > LARGEST:
+        document = Hidden(self._wipeable(dump_tokens(tokens)))
+        if len(document.reveal()) > LARGEST:
             raise self._error("the tokens are too large to keep", "full")
 
         def replace(connection: sqlite3.Connection) -> int | None:
@@ -117,7 +118,7 @@ class SqliteTokenStore(LeasedFile):
                 self._lying(connection, account)
             elif connection.execute(SEEN_TOKENS, (name_bytes(account), seen)).fetchone() is None:
                 return None
-            return connection.execute(SAVE_TOKENS, (name_bytes(account), document)).lastrowid
+            return connection.execute(SAVE_TOKENS, (name_bytes(account), document.reveal())).lastrowid
 
         return self._save(replace)
 
@@ -139,11 +140,11 @@ class SqliteTokenStore(LeasedFile):
         return self._take(account, owner=owner, now=now, until=until) is not None
 
     def _lying(self, connection: sqlite3.Connection, account: str) -> Tokens | None:
-        row = connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone()
-        if row is None:
+        row = Hidden(connection.execute(LOAD_TOKENS, (LARGEST, name_bytes(account))).fetchone())
+        if row.reveal() is None:
             return None
-        generation, record = row
-        if record is None:
+        generation, record = row.reveal()[0], Hidden(row.reveal()[1])
+        if record.reveal() is None:
             raise self._error(f"account {account!r}: damaged record (too large): {KEPT}", "damaged")
         try:
             return evolve(load_tokens(record), generation=generation)
@@ -176,8 +177,8 @@ class SqliteJournal(LeasedFile):
     def load(self, name: str, /) -> Record | None:
         """Return the record, or None."""
         with self._reading() as connection:
-            row = connection.execute(LOAD_RECORD, (name_bytes(name),)).fetchone()
-        return None if row is None else self._read(row[0])
+            row = Hidden(connection.execute(LOAD_RECORD, (name_bytes(name),)).fetchone())
+        return None if row.reveal() is None else self._read(row)
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
         """Keep the record under its name, durably and as a whole, in place of what was there.
@@ -193,9 +194,11 @@ class SqliteJournal(LeasedFile):
 
         def save(connection: sqlite3.Connection) -> None:
             # Compared and written in one transaction: nobody takes the lease in between.
-            if fence is not None and connection.execute(NEWEST_NUMBER, (values["name"],)).fetchone() != (fence,):
+            if fence is not None and connection.execute(NEWEST_NUMBER, (name_bytes(record.name),)).fetchone() != (
+                fence,
+            ):
                 raise LeaseLost(record.key)
-            connection.execute(SAVE_RECORD, values)
+            connection.execute(SAVE_RECORD, values.reveal())
 
         self._save(save)
 
@@ -204,10 +207,10 @@ class SqliteJournal(LeasedFile):
         values = self._values(record)
 
         def replace(connection: sqlite3.Connection) -> bool:
-            row = connection.execute(LOAD_RECORD, (values["name"],)).fetchone()
-            if row is None or self._read(row[0]) != seen:
+            row = Hidden(connection.execute(LOAD_RECORD, (name_bytes(record.name),)).fetchone())
+            if row.reveal() is None or self._read(row) != seen:
                 return False
-            connection.execute(SAVE_RECORD, values)
+            connection.execute(SAVE_RECORD, values.reveal())
             return True
 
         return self._save(replace)
@@ -225,8 +228,8 @@ class SqliteJournal(LeasedFile):
             "since": -(2**63) if since is None else microseconds(since),
         }
         with self._reading() as connection:
-            rows = connection.execute(LIST_RECORDS, values).fetchall()
-        return tuple(self._read(row[0]) for row in rows)
+            rows = [Hidden(row) for row in connection.execute(LIST_RECORDS, values).fetchall()]
+        return tuple(map(self._read, rows))
 
     def forget(self, before: datetime, /) -> None:
         """Remove and overwrite the records that have ended and were last true before that time.
@@ -244,18 +247,22 @@ class SqliteJournal(LeasedFile):
         """
         return self._take(name, owner=owner, now=now, until=until)
 
-    def _values(self, record: Record) -> dict[str, Any]:
-        document = dump_record(record)
-        return {
-            "name": name_bytes(record.name),
-            "created": microseconds(record.created_at),
-            "updated": microseconds(record.updated_at),
-            "ended": record.is_ended,
-            "record": document if record.upload_url is None else self._wipeable(document),
-        }
+    def _values(self, record: Record) -> Hidden[dict[str, Any]]:
+        document = Hidden(dump_record(record))
+        if record.upload_url is not None:
+            document = Hidden(self._wipeable(document.reveal()))
+        return Hidden(
+            {
+                "name": name_bytes(record.name),
+                "created": microseconds(record.created_at),
+                "updated": microseconds(record.updated_at),
+                "ended": record.is_ended,
+                "record": document.reveal(),
+            }
+        )
 
-    def _read(self, row: Any) -> Record:
+    def _read(self, row: Hidden[Any]) -> Record:
         try:
-            return load_record(row)
+            return load_record(Hidden(row.reveal()[0]))
         except ValueError as error:
             raise self._unreadable(str(error), error) from None

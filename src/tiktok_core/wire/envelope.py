@@ -10,7 +10,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeVar, get_args
 
@@ -39,6 +39,7 @@ __all__ = [
     "open_envelope",
     "read_json",
     "retry_after",
+    "secret_fields",
     "structured",
     "unexpected",
     "unreadable",
@@ -61,7 +62,27 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
 
 
-DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+SECRET_FIELDS: Final = frozenset(
+    {"access_token", "refresh_token", "token", "upload_url", "redirect_uri", "scan_qrcode_url"}
+)
+"""What holds a secret in an answer. It is covered while the answer is parsed: nothing that reads the answer sees it bare."""
+
+
+def secret_fields(*names: str) -> json.JSONDecoder:
+    """Return a decoder that covers these fields, wherever in the document they stand, and each of `SECRET_FIELDS`."""
+    return json.JSONDecoder(
+        parse_constant=_no_constant, object_hook=partial(_covered, names=SECRET_FIELDS.union(names))
+    )
+
+
+def _covered(found: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    for name in names & found.keys():
+        if isinstance(found[name], str):
+            found[name] = Secret(found[name])
+    return found
+
+
+DECODER: Final = secret_fields()
 
 CLASSES: Final[dict[str, type[ApiError]]] = {
     "access_token_invalid": AccessTokenInvalid,
@@ -102,8 +123,8 @@ def api_request(
     )
 
 
-def read_json(request: Request, response: Response) -> Mapping[str, Any]:
-    """Return the JSON object of an answer.
+def read_json(request: Request, response: Response, decoder: json.JSONDecoder = DECODER) -> Mapping[str, Any]:
+    """Return the JSON object of an answer; what it holds in `SECRET_FIELDS` is a `Secret`.
 
     Raises:
         UnexpectedRedirect: the answer sends elsewhere.
@@ -115,8 +136,9 @@ def read_json(request: Request, response: Response) -> Mapping[str, Any]:
     try:
         if len(response.body) > MAX_RESPONSE:
             raise ValueError(f"longer than {MAX_RESPONSE:,} bytes")
-        document = DECODER.decode(response.body.removeprefix(BOM_UTF8).decode())
+        document = decoder.decode(response.body.removeprefix(BOM_UTF8).decode())
         if not isinstance(document, dict):
+            del document
             raise TypeError("no JSON object")
     except (ValueError, TypeError, RecursionError) as error:
         raise unreadable(request, response, f"{_why(error)}: {_excerpt(response.body)}") from None
@@ -277,6 +299,7 @@ def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
     converter.register_structure_hook(int, _as_int)
     converter.register_structure_hook(str, _as_text)
     converter.register_structure_hook(bool, _as_bool)
+    converter.register_structure_hook(Secret, _as_secret)
 
     def tuples(cls: Any) -> Callable[[Any, object], tuple[Any, ...]]:
         kind = get_args(cls)[0]
@@ -320,6 +343,10 @@ def _as_text(value: Any, _: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise TypeError("no text")
+
+
+def _as_secret(value: Any, kind: object) -> Secret:
+    return value if isinstance(value, Secret) else Secret(_as_text(value, kind))
 
 
 def _as_bool(value: Any, _: object) -> bool:

@@ -109,15 +109,16 @@ class TikTok:
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        secret = Secret(client_secret)
+        del client_secret  # A crash report would show it.
+        self.state = state
+        del state
         with _as_documented():
-            secret = Secret(client_secret)
-            del client_secret  # A crash report would show it.
             self._app = App(client_key, secret, redirect_uri)
             self._endpoints = endpoints or load_settings({}, os.environ).endpoints()
             self.scopes = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
         self.client_key, self.redirect_uri, self.timeout = client_key, redirect_uri, timeout
         self.code_verifier = make_verifier(secrets.token_bytes)
-        self.state = state
         self._store, self._clock = MemoryTokenStore(), clock or SystemClock()
         self._name = UNNAMED
         self._heard = _Heard(transport or _usual_transport())

@@ -12,7 +12,6 @@ import base64
 import functools
 import sys
 import threading
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -134,21 +133,14 @@ def chain(error: BaseException) -> Iterator[TracebackType]:
 def shown(error: BaseException, secrets: Iterable[str]) -> list[str]:
     """Return where a crash report of this exception would show a secret in a frame of ours."""
     looked_for = spellings(secrets)
-    found = [
-        leak
-        for entry in chain(error)
-        if is_ours(entry.tb_frame.f_code.co_filename)
-        for leak in leaks(entry.tb_frame, looked_for)
-    ]
-    report = traceback.TracebackException.from_exception(error, capture_locals=True)
-    for frame in report.stack:
-        if is_ours(frame.filename):
-            found += [
-                f"{frame.filename}:{frame.lineno} {frame.name}: {name}"
-                for name, text in (frame.locals or {}).items()
-                if any(spelling in text for spelling in looked_for)
-            ]
-    return sorted(set(found))
+    return sorted(
+        {
+            leak
+            for entry in chain(error)
+            if is_ours(entry.tb_frame.f_code.co_filename)
+            for leak in leaks(entry.tb_frame, looked_for)
+        }
+    )
 
 
 HARMLESS = (str, bytes, bytearray, dict, list, set, frozenset, tuple, memoryview, int)
@@ -225,7 +217,7 @@ class Watch:
         else:
             return
         code = frame.f_code
-        if not is_ours(code.co_filename) or code.co_filename == HIDDEN:
+        if not is_ours(code.co_filename) or code.co_filename == HIDDEN or code.co_name == "<module>":
             return
         # A loop comes by the same place many times.
         place = (code, frame.f_lasti)

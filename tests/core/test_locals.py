@@ -575,9 +575,9 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
             monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", agree)
             tiktok("login")
             tiktok("post", "video", str(film), "--draft")
-            sim.faults.add(parse_fault("userx9=status:500".replace("user", "user_info")))
+            sim.faults.add(parse_fault("user_infox9=status:500"))
             tiktok("whoami")
-            environ["TIKTOK_STORE_KEY"] = key + "spoilt"
+            environ["TIKTOK_STORE_KEY"] = f"{key}{key}"
             tiktok("accounts")
             environ["TIKTOK_STORE_KEY"] = key
             tiktok("logout")

@@ -90,7 +90,7 @@ def _object(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
     elif isinstance(value, BaseException):
         yield from texts(value.args, depth - 1, seen)
     kind = type(value)
-    if kind.__name__ in COVERS or not all(map(_is_taken_apart, kind.__mro__)):
+    if kind.__name__ in COVERS or not kind.__module__.startswith(OURS) or not all(map(_is_taken_apart, kind.__mro__)):
         return  # `repr` is all that it shows.
     names = {name for base in kind.__mro__ for name in getattr(base, "__slots__", ()) if isinstance(name, str)}
     for name in {*names, *getattr(value, "__dict__", {})} - {"__weakref__"}:

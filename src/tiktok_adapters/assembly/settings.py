@@ -191,7 +191,9 @@ class Settings:
         return Problem(problem.field, f"{problem.message} (it comes from {origin})") if origin else problem
 
 
-def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    options: Mapping[str, str | None], environ: Mapping[str, str] | Hidden[Mapping[str, str] | None]
+) -> Settings:
     """Return the settings: an option wins over the environment, which wins over `config.toml` in the home folder.
 
     Args:
@@ -201,7 +203,7 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
     Raises:
         InvalidSettings: the home folder, the file, the store or the level of the log makes no sense.
     """
-    lying, around = Hidden(options), Hidden(environ)
+    lying, around = Hidden(options), Hidden((environ.reveal() if isinstance(environ, Hidden) else environ) or {})
     del options, environ  # A crash report would show them.
     chosen = _covered(lying)
     variables = _covered(Hidden({name: around.reveal().get(variable) for name, variable in VARIABLES.items()}))

@@ -165,4 +165,4 @@ def _as_received(request: Request, response: Response) -> Response:
             sink.write(response.body[start : start + BLOCK])
     if claimed.isdecimal() and len(response.body) < int(claimed) and request.method != "HEAD":
         raise Interrupted(request.name, f"the answer ended after {len(response.body)} of its {claimed} bytes")
-    return head if sink is not None else evolve(head, body=response.body[: MAX_RESPONSE + 1])
+    return head if sink is not None else Response(head.status, head.headers, response.body[: MAX_RESPONSE + 1])

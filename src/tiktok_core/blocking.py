@@ -270,7 +270,9 @@ def blocking(
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return drive(method(self._face, *args, **kwargs))
+        work = method(self._face, *args, **kwargs)
+        del args, kwargs  # An answer of TikTok's page may be among them, and a crash report would show it.
+        return drive(work)
 
     return run
 
@@ -282,7 +284,9 @@ def blocking_as(
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return face(drive(method(self._face, *args, **kwargs)))
+        work = method(self._face, *args, **kwargs)
+        del args, kwargs  # As above.
+        return face(drive(work))
 
     return run
 

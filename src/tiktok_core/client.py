@@ -20,7 +20,7 @@ from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.qr import QrCheck, QrCode
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.sign_in import Authorization
-from tiktok_core.domain.tokens import ClientToken, Tokens
+from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.exchange import Context
@@ -155,7 +155,7 @@ class AsyncTikTok:
         """
         return sign_in.begin(self._context, scopes, redirect_uri, challenge_encoding, always_ask=always_ask)
 
-    async def sign_in(self, authorization: Authorization, callback: str) -> AsyncAccount:
+    async def sign_in(self, authorization: Authorization, callback: str | Secret) -> AsyncAccount:
         """Finish a sign-in with the URL (or query) that the browser was sent back to, and keep the tokens.
 
         Who has signed in need not be whom you expected: compare the account's `open_id`. What was granted may be less than
@@ -170,10 +170,12 @@ class AsyncTikTok:
             SignInFailed: the sign-in was begun more than ten minutes ago, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
-        tokens = await sign_in.complete(self._context, authorization, callback)
+        answer = Secret(callback)
+        del callback  # A crash report would show it.
+        tokens = await sign_in.complete(self._context, authorization, answer)
         return AsyncAccount(self._context, tokens.open_id)
 
-    async def sign_in_with_code(self, authorization: Authorization, code: str) -> AsyncAccount:
+    async def sign_in_with_code(self, authorization: Authorization, code: str | Secret) -> AsyncAccount:
         """Finish a sign-in with a code alone, which a person brought by hand; as it is, or as an address spells it.
 
         A code alone carries no state, so PKCE alone ties it to this sign-in. That is enough where TikTok checks the
@@ -187,7 +189,9 @@ class AsyncTikTok:
             SignInFailed: no challenge was sent, the sign-in is too old, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
-        tokens = await sign_in.complete_with_code(self._context, authorization, code)
+        alone = Secret(code)
+        del code  # A crash report would show it.
+        tokens = await sign_in.complete_with_code(self._context, authorization, alone)
         return AsyncAccount(self._context, tokens.open_id)
 
     async def qr_code(self, scopes: Iterable[str] | None = None) -> QrCode:

@@ -5,6 +5,7 @@ some requests again by itself; a middleware turns each failure into ours before 
 """
 
 import asyncio
+import io
 import ssl
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -20,6 +21,7 @@ from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading
 from tiktok_adapters.transports.tls import tls_fault
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.hidden import Hidden
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
 
 __all__ = ["Exchange", "ToldRequest"]
@@ -184,44 +186,52 @@ class Exchange:
             raise error from error.__cause__
 
     async def _answer(self, session: aiohttp.ClientSession) -> Response:
-        response = await session.request(
-            self._request.method,
-            URL(self._target.url, encoded=True),
-            data=_Body(self) if self._request.content_length else None,
-            headers=self._headers(),
-            allow_redirects=False,
-            ssl=True if self._tls is None else self._tls,
-            middlewares=(self.only_once,),
-            proxy=None if self._proxy is None else self._proxy.url,
-            proxy_headers=None if self._proxy is None else self._proxy.headers,
+        # Its `repr` shows the URL and the headers.
+        response = Hidden(
+            await session.request(
+                self._request.method,
+                URL(self._target.url, encoded=True),
+                data=_Body(self) if self._request.content_length else None,
+                headers=self._headers(),
+                allow_redirects=False,
+                ssl=True if self._tls is None else self._tls,
+                middlewares=(self.only_once,),
+                proxy=None if self._proxy is None else self._proxy.url,
+                proxy_headers=None if self._proxy is None else self._proxy.headers,
+            )
         )
-        fields = [(name, _text(value)) for name, value in response.headers.items()]
-        head = Response(response.status, joined_headers(fields))
+        content, version = response.reveal().content, response.reveal().version or (0, 0)
+        fields = Hidden([(name, _text(value)) for name, value in response.reveal().headers.items()])
+        answer = Response(response.reveal().status, joined_headers(fields.reveal()))
         try:
-            version = response.version or (0, 0)
-            check_head(self._request, (version[0], version[1]), response.status, response.reason or "", fields)
-            sink = self._sink(head)
-            body = await self._read(response.content) if sink is None else await self._poured(response.content, sink)
+            check_head(
+                self._request,
+                (version[0], version[1]),
+                answer.status,
+                response.reveal().reason or "",
+                fields.reveal(),
+            )
+            sink = self._sink(answer)
+            if sink is None:
+                answer = Response(answer.status, answer.headers, await self._read(content))
+            else:
+                await self._pour(content, sink)
         finally:
             # An answer that was read whole has given its connection back already, unless the body is still on its way.
-            response.close()
-        if self._sent == self._request.content_length and len(body) <= MAX_RESPONSE:
+            response.reveal().close()
+        if self._sent == self._request.content_length and len(answer.body) <= MAX_RESPONSE:
             self._line = None  # All was sent and all was read: it may serve others by now.
-        return Response(head.status, head.headers, body)
+        return answer
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
         if content.is_eof():  # All of it came with the head, as small answers do.
             return content.read_nowait(MAX_RESPONSE + 1)
-        body = bytearray()
-        while len(body) <= MAX_RESPONSE:
+        body = io.BytesIO()  # Which does not show what it holds.
+        while body.tell() <= MAX_RESPONSE:
             self._move()
-            block = await content.read(MAX_RESPONSE + 1 - len(body))
-            if not block:
+            if not body.write(await content.read(MAX_RESPONSE + 1 - body.tell())) or content.at_eof():
                 break
-            body += block
-            if content.at_eof():
-                break
-        return bytes(body)
+        return body.getvalue()
 
     def _sink(self, head: Response) -> Sink | None:
         if self._request.sink is None:
@@ -229,20 +239,18 @@ class Exchange:
         with self._guests:
             return self._request.sink(head)
 
-    async def _poured(self, content: aiohttp.StreamReader, sink: Sink) -> bytes:
+    async def _pour(self, content: aiohttp.StreamReader, sink: Sink) -> None:
         self._move()
         while block := await content.read(BLOCK):
             with self._guests:
                 # In a thread: a slow disk would hold up every other task.
                 await asyncio.to_thread(sink.write, block)
             self._move()
-        return b""
 
     def _headers(self) -> dict[str, str]:
-        headers = wire_headers(self._request)
-        if self._proxy is not None and self._target.scheme == "http":
-            headers |= self._proxy.headers
-        return headers
+        told = self._proxy if self._target.scheme == "http" else None
+        # In one expression: no variable holds what may be a secret.
+        return {**wire_headers(self._request), **({} if told is None else told.headers)}
 
     def _report(self) -> None:
         if self._request.on_sent is not None:

@@ -4,6 +4,7 @@ What belongs here: sending one request over a socket, and telling "not sent" fro
 left out on purpose: it sends again, writes whole URLs to its log, and hides on which side of the first byte it failed.
 """
 
+import io
 import os
 import socket
 import ssl
@@ -215,20 +216,21 @@ class _Exchange:
             self._line.waits.begin_head()
             response = self._response = self._connection.getresponse()
             self._line.waits.end_head()
-            headers = joined_headers((name, _text(value)) for name, value in response.headers.items())
+            head = Response(
+                response.status, joined_headers((name, _text(value)) for name, value in response.headers.items())
+            )
             version = divmod(response.version, 10)
-            check_head(self._request, version, response.status, response.reason or "", response.headers.items())
-            head = Response(response.status, headers)
+            check_head(self._request, version, head.status, response.reason or "", response.headers.items())
             if (sink := self._sink(head)) is not None:
                 self._pour(response, sink)
                 self._check_end()
                 return head
-            body = _read(response)
-            self._ended = len(body) <= MAX_RESPONSE
+            answer = Response(head.status, head.headers, _read(response))
+            self._ended = len(answer.body) <= MAX_RESPONSE
             if not self._ended:
                 self.abandon()
             self._check_end()
-            return Response(response.status, headers, body)
+            return answer
 
     def _check_end(self) -> None:
         if self._ended and self._line.left_over:
@@ -254,18 +256,13 @@ class _Exchange:
         self._ended = True
 
     def _send(self, proxy: Proxy | None) -> None:
-        headers = {name: _spelled(value) for name, value in wire_headers(self._request).items()}
-        if not any(name.lower() == "user-agent" for name in headers):
-            headers["User-Agent"] = SKIP_HEADER
-        if proxy is not None:
-            headers |= proxy.headers
         blocks = self._blocks()
         try:
             self._connection.request(
                 self._request.method,
                 self._target.path if proxy is None else self._target.url,
                 body=cast(Iterator[bytes], blocks) if self._request.content_length else None,
-                headers=headers,
+                headers=self._headers(proxy),
                 preload_content=False,
                 decode_content=False,
             )
@@ -279,6 +276,15 @@ class _Exchange:
                 raise
         finally:
             blocks.close()
+
+    def _headers(self, proxy: Proxy | None) -> dict[str, str]:
+        names = {name.lower() for name in self._request.headers}
+        # In one expression: no variable holds what may be a secret.
+        return {
+            **_spelled(wire_headers(self._request)),
+            **({} if "user-agent" in names else {"User-Agent": SKIP_HEADER}),
+            **({} if proxy is None else proxy.headers),
+        }
 
     def _blocks(self) -> Generator[Block, None, None]:
         look = 0.0
@@ -294,8 +300,9 @@ class _Exchange:
 
     @contextmanager
     def _body(self) -> Iterator[Iterator[Block]]:
-        body = self._request.body
-        if not isinstance(body, FileSlice) or not self._reading.pays_for(body):
+        # The bytes of a form hold secrets: no variable does.
+        body = self._request.body if isinstance(self._request.body, FileSlice) else None
+        if body is None or not self._reading.pays_for(body):
             yield body_blocks(self._request)
             return
         with self._reading.ahead(body) as ahead:
@@ -329,21 +336,24 @@ class _Exchange:
 
 def _read(response: HTTPResponse) -> bytes:
     # One call may give less than was asked for. Where no length was promised, only an empty one has checked the end.
-    body = bytearray()
-    while len(body) <= MAX_RESPONSE and (block := response.read(MAX_RESPONSE + 1 - len(body), decode_content=False)):
-        body += block
+    body = io.BytesIO()  # Which does not show what it holds.
+    while body.tell() <= MAX_RESPONSE and body.write(
+        response.read(MAX_RESPONSE + 1 - body.tell(), decode_content=False)
+    ):
         if response.length_remaining == 0:
             break
-    return bytes(body)
+    return body.getvalue()
 
 
 def _socket(connection: HTTPConnection) -> PatientSocket:
     return cast(PatientSocket, connection.sock)
 
 
-def _spelled(value: str) -> str:
+def _spelled(headers: dict[str, str]) -> dict[str, str]:
     # http.client writes Latin-1; this makes it write UTF-8, which is what the other libraries do.
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("latin-1")
+    if all(map(str.isascii, headers.values())):
+        return headers
+    return {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
 
 
 def _text(value: str) -> str:

@@ -13,6 +13,7 @@ from tiktok_core.domain.tokens import Unsaved
 from tiktok_core.errors import RateLimited, TikTokError
 from tiktok_core.flows.pace import Budgets, Quiet, quota_name
 from tiktok_core.flows.watch import Watch
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import (
     AsyncClock,
     AsyncJournal,
@@ -109,7 +110,7 @@ async def exchange(
         TransportError: no answer.
         ApiError, SignInFailed, UnexpectedResponse: as `read` finds.
     """
-    headers = {"User-Agent": USER_AGENT, **request.headers}
+    headers = Hidden({"User-Agent": USER_AGENT, **request.headers})
     watch, tried, deadline = Watch(context.clock), 0, context.patience.deadline
     while True:
         tried += 1

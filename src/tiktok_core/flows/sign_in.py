@@ -68,35 +68,34 @@ def begin(
     uri = app.redirect_uri if redirect_uri is None else redirect_uri
     if not app.accepts_redirect(uri):
         raise InvalidSettings((Problem("redirect_uri", f"{uri} is not the app's {app.redirect_uri} with a port"),))
-    verifier, state = make_verifier(context.entropy), make_state(context.entropy)
-    challenge = challenge_of(verifier, encoding or app.challenge)
-    url = authorization_url(
-        app,
-        context.endpoints,
+    verifier, state = Secret(make_verifier(context.entropy)), Secret(make_state(context.entropy))
+    challenge = challenge_of(verifier.reveal(), encoding or app.challenge)
+    return Authorization(
+        url=authorization_url(
+            app,
+            context.endpoints,
+            redirect_uri=uri,
+            scopes=wanted,
+            state=state,
+            challenge=challenge,
+            always_ask=always_ask,
+        ),
         redirect_uri=uri,
         scopes=wanted,
         state=state,
-        challenge=challenge,
-        always_ask=always_ask,
-    )
-    return Authorization(
-        url=url,
-        redirect_uri=uri,
-        scopes=wanted,
-        state=Secret(state),
-        code_verifier=Secret(verifier) if challenge else None,
+        code_verifier=verifier if challenge else None,
         begun_at=context.clock.now(),
     )
 
 
-async def complete(context: Context, authorization: Authorization, callback: str) -> Tokens:
+async def complete(context: Context, authorization: Authorization, callback: Secret) -> Tokens:
     """Check the answer, spend its code, and keep the tokens."""
     code = granted_code(authorization, callback_of(callback))
     check_age(authorization.begun_at, context.clock.now())
     return await spend(context, code, authorization.redirect_uri, authorization.code_verifier)
 
 
-async def complete_with_code(context: Context, authorization: Authorization, code: str) -> Tokens:
+async def complete_with_code(context: Context, authorization: Authorization, code: Secret) -> Tokens:
     """Spend a code that came alone, tied to this sign-in by PKCE, and keep the tokens."""
     granted = granted_code_alone(authorization, code)
     check_age(authorization.begun_at, context.clock.now())

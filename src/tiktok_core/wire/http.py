@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from tiktok_core.errors import SourceChanged
+from tiktok_core.hidden import Hidden
 
 __all__ = [
     "BLOCK",
@@ -139,30 +140,71 @@ class Sink(Protocol):
         ...
 
 
-def redacted(url: str) -> str:
+def redacted(url: str | Hidden[str]) -> str:
     """Return the URL without its query, fragment and user: those may carry secrets. It takes any text."""
     # By hand: `urlsplit` raises on some texts, and this is what errors and logs show.
-    scheme, _, rest = re.split(r"[?#]", url, maxsplit=1)[0].rpartition("://")
-    host, slash, path = rest.partition("/")
+    bare = re.split(r"[?#]", url.reveal() if isinstance(url, Hidden) else url, maxsplit=1)[0]
+    scheme, separator, _ = bare.rpartition("://")
+    host, slash, path = bare[len(scheme) + len(separator) :].partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def _no_control_characters(_request: object, attribute: "Attribute[str]", value: str) -> None:
+class _Url(Hidden[str]):
+    """The URL of a request, which was looked at."""
+
+    __slots__ = ()
+
+
+class _Headers(Hidden[Mapping[str, str]]):
+    """The headers of a request, which were looked at."""
+
+    __slots__ = ()
+
+
+def _checked_url(url: str | Hidden[str]) -> Hidden[str]:
+    if isinstance(url, _Url):  # A request is copied at every call.
+        return url
+    found = _Url(url.reveal() if isinstance(url, Hidden) else url)
+    del url
     # A line break in a URL or header would let one value smuggle in another request.
-    if BLANK_OR_CONTROL.search(value):
-        raise ValueError(f"{attribute.name} holds a blank or a control character")
+    if BLANK_OR_CONTROL.search(found.reveal()):
+        raise ValueError("url holds a blank or a control character")
+    return found
 
 
-def _clean_headers(_request: object, _attribute: "Attribute[Mapping[str, str]]", value: Mapping[str, str]) -> None:
-    # One look at all of them: a request is made, and copied, at every call.
-    if CONTROL.search("".join((*value, *value.values()))) or not "".join(value).isascii():
-        name = next(name for name, content in value.items() if CONTROL.search(name + content) or not name.isascii())
+def _checked_headers(headers: Mapping[str, str] | Hidden[Mapping[str, str]]) -> Hidden[Mapping[str, str]]:
+    if isinstance(headers, _Headers):
+        return headers
+    found = _Headers(headers.reveal() if isinstance(headers, Hidden) else headers)
+    del headers
+    # One look at all of them: a request is made at every call.
+    if CONTROL.search("".join((*found.reveal(), *found.reveal().values()))) or not "".join(found.reveal()).isascii():
+        name = next(
+            name for name in found.reveal() if CONTROL.search(name + found.reveal()[name]) or not name.isascii()
+        )
         raise ValueError(f"header {name!r} holds a control character")
+    return found
+
+
+def _hidden_body(body: Body | Hidden[Body]) -> Hidden[Body]:
+    return body if isinstance(body, Hidden) else Hidden(body)
+
+
+def _hidden_bytes(body: bytes | Hidden[bytes]) -> Hidden[bytes]:
+    return body if isinstance(body, Hidden) else Hidden(body)
+
+
+def _hidden_headers(headers: Mapping[str, str] | Hidden[Mapping[str, str]]) -> Hidden[Mapping[str, str]]:
+    return headers if isinstance(headers, Hidden) else Hidden(headers)
 
 
 @frozen(kw_only=True)
 class Request:
     """One HTTP request, to be sent exactly once.
+
+    URL, headers and body may hold secrets. Each is covered while the request holds it, so that no crash report shows it, and
+    is an ordinary string, mapping or bytes as soon as an adapter reads the attribute. An adapter that reads them within the
+    expression that gives them to its HTTP library, and not into a variable, keeps them out of crash reports, too.
 
     Attributes:
         method: upper case.
@@ -181,14 +223,29 @@ class Request:
     """
 
     method: str
-    url: str = field(repr=redacted, validator=_no_control_characters)
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False, validator=_clean_headers)
-    body: Body = field(default=b"", repr=False)
+    _url: Hidden[str] = field(converter=_checked_url)
+    _headers: Hidden[Mapping[str, str]] = field(factory=dict[str, str], converter=_checked_headers)
+    _body: Hidden[Body] = field(default=b"", converter=_hidden_body)
     timeout: float = 30.0
     time_limit: float | None = None
-    on_sent: Callable[[int], None] | None = field(default=None, repr=False)
+    on_sent: Callable[[int], None] | None = None
     fresh_connection: bool = False
-    sink: "Callable[[Response], Sink | None] | None" = field(default=None, repr=False)
+    sink: "Callable[[Response], Sink | None] | None" = None
+
+    @property
+    def url(self) -> str:
+        """Absolute, with its query; never shown."""
+        return self._url.reveal()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers but Content-Length, which the transport derives from the body and always sends."""
+        return self._headers.reveal()
+
+    @property
+    def body(self) -> Body:
+        """Bytes, or a slice of a source that the transport reads in blocks."""
+        return self._body.reveal()
 
     @property
     def content_length(self) -> int:
@@ -198,12 +255,20 @@ class Request:
     @property
     def name(self) -> str:
         """Method and URL without its query: fit for messages and logs."""
-        return f"{self.method} {redacted(self.url)}"
+        return f"{self.method} {redacted(self._url)}"
+
+    def __repr__(self) -> str:
+        return (
+            f"Request(method={self.method!r}, url={redacted(self._url)}, timeout={self.timeout!r}, "
+            f"time_limit={self.time_limit!r}, fresh_connection={self.fresh_connection!r})"
+        )
 
 
 @frozen
 class Response:
     """An answer, whatever its status.
+
+    Headers and body may hold secrets, and are covered as those of a `Request` are.
 
     Attributes:
         status: HTTP status.
@@ -212,5 +277,15 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
-    body: bytes = field(default=b"", repr=False)
+    _headers: Hidden[Mapping[str, str]] = field(factory=dict[str, str], converter=_hidden_headers, repr=False)
+    _body: Hidden[bytes] = field(default=b"", converter=_hidden_bytes, repr=False)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; the values of a repeated one are joined by ", "."""
+        return self._headers.reveal()
+
+    @property
+    def body(self) -> bytes:
+        """At most `MAX_RESPONSE` + 1 bytes, not decoded; empty where it went to a sink."""
+        return self._body.reveal()

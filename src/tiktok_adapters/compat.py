@@ -109,15 +109,16 @@ class TikTok:
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        secret = Secret(client_secret)
+        del client_secret  # A crash report would show it.
+        self.state = state
+        del state
         with _as_documented():
-            secret = Secret(client_secret)
-            del client_secret  # A crash report would show it.
             self._app = App(client_key, secret, redirect_uri)
             self._endpoints = endpoints or load_settings({}, os.environ).endpoints()
             self.scopes = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
         self.client_key, self.redirect_uri, self.timeout = client_key, redirect_uri, timeout
         self.code_verifier = make_verifier(secrets.token_bytes)
-        self.state = state
         self._store, self._clock = MemoryTokenStore(), clock or SystemClock()
         self._name = UNNAMED
         self._heard = _Heard(transport or _usual_transport())
@@ -215,7 +216,7 @@ class TikTok:
             SignInRequired: there is no refresh token, or TikTok no longer takes it.
             SignInFailed, TimeoutError, HTTPError: TikTok did not renew it.
         """
-        given = _given(refresh_token)
+        given = None if refresh_token is None else Secret(refresh_token)
         del refresh_token  # A crash report would show it.
         with _as_documented():
             if given is None:
@@ -233,7 +234,7 @@ class TikTok:
             SignInRequired: there is no access token.
             TimeoutError, HTTPError: TikTok did not end it; the tokens are kept.
         """
-        given = _given(access_token)
+        given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
         with _as_documented():
             self._signed_in(given).revoke()
@@ -293,7 +294,7 @@ class TikTok:
             SignInRequired: there is no access token, or it can no longer be renewed.
             TimeoutError, HTTPError: TikTok refused, or could not be asked.
         """
-        given = _given(access_token)
+        given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
         with _as_documented():
             self._signed_in(given).creator_info()
@@ -346,7 +347,7 @@ class TikTok:
         if not video:
             raise ValueError(f"{named} must be provided when source is {source}")
         is_draft = upload_type.startswith("UPLOAD_")
-        given = _given(access_token)
+        given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
         with _as_documented():
             self._signed_in(given).post_video(
@@ -402,7 +403,7 @@ class TikTok:
         if not 1 <= photo_cover_index <= max(1, len(photo_images)):
             raise ValueError("photo_cover_index must be between 1 and the number of images provided")
         is_draft = post_mode == "MEDIA_UPLOAD"
-        given = _given(access_token)
+        given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
         with _as_documented():
             self._signed_in(given).post_photos(
@@ -426,7 +427,7 @@ class TikTok:
             SignInRequired: there is no access token, or it can no longer be renewed.
             TimeoutError, HTTPError: TikTok refused, or could not be asked.
         """
-        given = _given(access_token)
+        given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
         with _as_documented():
             self._signed_in(given).publish_status(publish_id)
@@ -461,10 +462,11 @@ class TikTok:
     def _keep_in_place(self, known: Hidden[Mapping[str, Any]]) -> None:
         self._store.delete(self._name)
         self._name = str(known.reveal().get("open_id") or UNNAMED)
-        self._keep(
-            self._name,
-            {name: Secret(_worded(value)) if name in TOKENS else value for name, value in known.reveal().items()},
-        )
+        covered: dict[str, Any] = {}
+        for name in known.reveal():
+            is_covered = name not in TOKENS or isinstance(known.reveal()[name], Secret)
+            covered[name] = known.reveal()[name] if is_covered else Secret(str(known.reveal()[name] or ""))
+        self._keep(self._name, covered)
 
     def _keep(self, name: str, known: Mapping[str, Any]) -> None:
         now = self._clock.now()
@@ -513,14 +515,6 @@ def _usual_transport() -> Transport:
     from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - not where another one is given
 
     return Urllib3Transport()
-
-
-def _given(token: str | None) -> Secret | None:
-    return None if token is None else Secret(token)
-
-
-def _worded(token: object) -> str | Secret:
-    return token if isinstance(token, Secret) else str(token or "")
 
 
 def _spelled(state: Hidden[Any]) -> str:

@@ -21,6 +21,7 @@ from tiktok_adapters.assembly.home import (
 )
 from tiktok_adapters.assembly.settings import LOG_LEVELS, Settings, load_settings
 from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 
 __all__ = ["LOG_LEVELS", "Settings", "connect", "connect_async", "load_settings", "prepare", "token_file"]
@@ -58,7 +59,9 @@ def connect(
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
     """
-    found, where, settings = _chosen(app, home, environ, endpoints, store)
+    around = Hidden(environ)
+    del environ  # A crash report would show it.
+    found, where, settings = _chosen(app, home, around, endpoints, store)
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
     from tiktok_adapters.media import usual_probe  # noqa: PLC0415
@@ -116,7 +119,9 @@ def connect_async(
         InvalidSettings: everything that is missing or wrong, at once.
         ImportError: aiohttp is not installed.
     """
-    found, where, settings = _chosen(app, home, environ, endpoints, store)
+    around = Hidden(environ)
+    del environ  # A crash report would show it.
+    found, where, settings = _chosen(app, home, around, endpoints, store)
     try:
         from tiktok_adapters.transports.aiohttp import AiohttpTransport  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -154,12 +159,12 @@ def connect_async(
 def _chosen(
     app: App | None,
     home: str | HasPath | None,
-    environ: Mapping[str, str] | None,
+    around: Hidden[Mapping[str, str] | None],
     endpoints: Endpoints | None,
     store: str | None,
 ) -> tuple[App, Endpoints, Settings]:
     options = {"home": None if home is None else os.fspath(home), "store": store}
-    settings = load_settings(options, os.environ if environ is None else environ)
+    settings = load_settings(options, Hidden(os.environ) if around.reveal() is None else around)
     if app is not None:
         settings.store_keys()
         return app, endpoints or settings.endpoints(), settings

@@ -21,6 +21,7 @@ from tiktok_core import (
     Problem,
     Secret,
 )
+from tiktok_core.hidden import Hidden
 
 __all__ = ["LOG_LEVELS", "Settings", "load_settings"]
 
@@ -190,7 +191,9 @@ class Settings:
         return Problem(problem.field, f"{problem.message} (it comes from {origin})") if origin else problem
 
 
-def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    options: Mapping[str, str | None], environ: Mapping[str, str] | Hidden[Mapping[str, str] | None]
+) -> Settings:
     """Return the settings: an option wins over the environment, which wins over `config.toml` in the home folder.
 
     Args:
@@ -200,11 +203,10 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
     Raises:
         InvalidSettings: the home folder, the file, the store or the level of the log makes no sense.
     """
-    chosen, variables = (
-        _covered(options),
-        _covered({name: environ.get(variable) for name, variable in VARIABLES.items()}),
-    )
+    lying, around = Hidden(options), Hidden((environ.reveal() if isinstance(environ, Hidden) else environ) or {})
     del options, environ  # A crash report would show them.
+    chosen = _covered(lying)
+    variables = _covered(Hidden({name: around.reveal().get(variable) for name, variable in VARIABLES.items()}))
     home, home_origin = _home(chosen, variables)
     written = _written(home / CONFIG)
     values: dict[str, Any] = {}
@@ -229,11 +231,13 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
     return Settings(home=home, origins=origins, **values)
 
 
-def _covered(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was given, its secrets covered."""
-    return {
-        name: Secret(given[name]) if name in SECRETS and isinstance(given[name], str) else given[name] for name in given
-    }
+def _covered(given: Hidden[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what was given, its secrets covered, and what is no setting: it may be a secret whose name is misspelt."""
+    covered: dict[str, Any] = {}
+    for name in given.reveal():
+        is_secret = (name in SECRETS or name not in VARIABLES) and isinstance(given.reveal()[name], str)
+        covered[name] = Secret(given.reveal()[name]) if is_secret else given.reveal()[name]
+    return covered
 
 
 def _home(options: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[Path, str]:
@@ -265,7 +269,7 @@ def _written(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise _unreadable(path, "it is not UTF-8") from None
     try:
-        document = _covered(tomllib.loads(text.reveal()))
+        document = _covered(Hidden(tomllib.loads(text.reveal())))
     except tomllib.TOMLDecodeError as error:
         # The message names a place and never quotes the line, which may hold the secret.
         raise _unreadable(path, f"it is not TOML: {error}") from None

@@ -13,7 +13,6 @@ from typing import Final, TypeAlias
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
-from attrs import evolve
 from yarl import URL
 
 from tiktok_adapters.transports.common import Guests, Target, body_blocks, joined_headers, wire_headers
@@ -205,7 +204,7 @@ class Exchange:
         try:
             sink = self._sink(answer)
             if sink is None:
-                answer = evolve(answer, body=await self._read(content))
+                answer = Response(answer.status, answer.headers, await self._read(content))
             else:
                 await self._pour(content, sink)
         finally:

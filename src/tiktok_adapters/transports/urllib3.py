@@ -16,7 +16,6 @@ from http.client import HTTPException, RemoteDisconnected
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, cast
 
-from attrs import evolve
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import HTTPResponse
@@ -220,7 +219,7 @@ class _Exchange:
             if (sink := self._sink(head)) is not None:
                 self._pour(response, sink)
                 return head
-            answer = evolve(head, body=_read(response))
+            answer = Response(head.status, head.headers, _read(response))
             self._ended = len(answer.body) <= MAX_RESPONSE
             if not self._ended:
                 self.abandon()

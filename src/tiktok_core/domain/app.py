@@ -21,6 +21,7 @@ __all__ = ["DEFAULT_SCOPES", "App", "AppKind", "ChallengeEncoding", "Endpoints",
 
 REDIRECT_LENGTH: Final = 512
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1")
+BLANK_OR_CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
 UNSENDABLE: Final = re.compile(r"[\x00-\x20\x7f\\]")
 UPLOAD_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+tiktokapis\.com(?::443)?", re.IGNORECASE)
 # Readers of URLs disagree on `[::1].example` and `example[v1.x]`, so nothing but these two forms is taken for a host.
@@ -232,10 +233,10 @@ def _app_problems(app: App) -> Iterator[Problem]:
     for one in app.verified_urls:
         if (message := property_problem(one)) is not None:
             yield Problem("verified_urls", message)
-    for name, value in (("client_key", app.client_key), ("client_secret", app.client_secret.reveal())):
+    for name, value in (("client_key", Secret(app.client_key)), ("client_secret", app.client_secret)):
         if not value:
             yield Problem(name, "is missing: copy it from the app's page in TikTok's developer portal")
-        elif not value.isascii() or any(character <= " " or character == "\x7f" for character in value):
+        elif not value.reveal().isascii() or BLANK_OR_CONTROL.search(value.reveal()):
             yield Problem(name, "holds a blank, a control character or one outside ASCII")
     if not app.redirect_uri:
         yield Problem("redirect_uri", "is missing: give it exactly as registered in TikTok's developer portal")

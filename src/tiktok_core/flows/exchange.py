@@ -110,13 +110,15 @@ async def exchange(
         TransportError: no answer.
         ApiError, SignInFailed, UnexpectedResponse: as `read` finds.
     """
-    request = evolve(request, headers=Hidden({"User-Agent": USER_AGENT, **request.headers}))
+    headers = Hidden({"User-Agent": USER_AGENT, **request.headers})
     watch, tried, deadline = Watch(context.clock), 0, context.patience.deadline
     while True:
         tried += 1
         limit = _time_limit(request, operation, deadline - watch.seconds)
         try:
-            response = await context.transport.send(evolve(request, timeout=context.timeout, time_limit=limit))
+            response = await context.transport.send(
+                evolve(request, headers=headers, timeout=context.timeout, time_limit=limit)
+            )
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
             result = read(request, response)

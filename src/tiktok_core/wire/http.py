@@ -143,7 +143,10 @@ class Sink(Protocol):
 
 def redacted(url: str | Hidden[str]) -> str:
     """Return the URL without its query, fragment and user: those may carry secrets."""
-    parts = Hidden(urlsplit(url.reveal() if isinstance(url, Hidden) else url))
+    try:
+        parts = Hidden(urlsplit(url.reveal() if isinstance(url, Hidden) else url))
+    except ValueError:
+        return "a URL that is none"
     return f"{parts.reveal().scheme}://{parts.reveal().netloc.rpartition('@')[2]}{parts.reveal().path}"
 
 

@@ -37,6 +37,7 @@ VALUES: dict[str, object] = {
     "kind": "locked",
     "post": "key-1",
     "event": WHY,
+    "fail_reason": "internal",
 }
 CLASSES = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, TikTokError)]
 classes = pytest.mark.parametrize("error_class", CLASSES)

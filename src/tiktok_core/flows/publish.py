@@ -15,7 +15,8 @@ from tiktok_core.domain.publishing import Publication, Step
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.hold import let_go, save, take
+from tiktok_core.flows.hold import save, take
+from tiktok_core.flows.leases import given_back
 from tiktok_core.flows.run import OnProgress, Run
 from tiktok_core.flows.wish import enter, known, open_film, photo_wish, video_wish
 from tiktok_core.ports import HasPath, Source
@@ -127,13 +128,11 @@ async def settle(context: Context, account: str, key: str, *, posted: bool) -> P
     """Write down what a person found out about a post whose outcome was unknown."""
     record = await known(context, account, key)
     owner = context.entropy(16).hex()
-    hold = await take(context, record.name, owner)
-    if hold is None:
-        raise LeaseLost(key)
-    try:
+    async with given_back(context, context.journal, record.name, owner):
+        hold = await take(context, record.name, owner)
+        if hold is None:
+            raise LeaseLost(key)
         if hold.record.stage is not Stage.UNKNOWN:
             said = f"is {hold.record.stage}; only an unknown outcome can be settled"
             raise InvalidInput((Problem("key", said),))
         return (await save(context, hold, settled(hold.record, context.clock.now(), posted=posted))).shown
-    finally:
-        await let_go(context.journal, record.name, owner)

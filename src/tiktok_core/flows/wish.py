@@ -21,7 +21,8 @@ from tiktok_core.domain.posts import (
 )
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError, refuse
 from tiktok_core.flows.exchange import Context, log
-from tiktok_core.flows.hold import LEASE, LEASE_WAIT, let_go
+from tiktok_core.flows.hold import LEASE, LEASE_WAIT
+from tiktok_core.flows.leases import given_back, try_lease
 from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at_video, look_at_video_url
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
@@ -194,21 +195,19 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
 async def _entered(context: Context, fresh: Record) -> Record:
     owner, watch, deadline = context.entropy(16).hex(), Watch(context.clock), context.patience.deadline
     while watch.look(most=deadline) <= deadline:
-        now = context.clock.now()
-        fence = await context.journal.try_lease(fresh.name, owner=owner, now=now, until=now + LEASE)
-        try:
-            # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
-            record = await context.journal.load(fresh.name)
-            if record is not None and record.stage is not Stage.ABANDONED:
-                return record
-            if fence is not None:
-                await context.journal.save(fresh, fence=fence)
-                await _warn(context, fresh)
-                return fresh
-        except LeaseLost:
-            log.debug("The lease was slept through: %s is looked at again", fresh.key)
-        finally:
-            await let_go(context.journal, fresh.name, owner)
+        async with given_back(context, context.journal, fresh.name, owner):
+            fence = await try_lease(context, context.journal, fresh.name, owner, LEASE)
+            try:
+                # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
+                record = await context.journal.load(fresh.name)
+                if record is not None and record.stage is not Stage.ABANDONED:
+                    return record
+                if fence is not None:
+                    await context.journal.save(fresh, fence=fence)
+                    await _warn(context, fresh)
+                    return fresh
+            except LeaseLost:
+                log.debug("The lease was slept through: %s is looked at again", fresh.key)
         await context.clock.sleep(LEASE_WAIT)
         watch.slept(LEASE_WAIT)
     error = LeaseLost(fresh.key)

@@ -133,11 +133,11 @@ class Lane:
             if future.done() and not future.cancelled():
                 future.exception()  # Looked at also where the caller was cancelled at the moment of the answer.
 
-    def call_blocking(self, work: Callable[[], T], *, within: float, late: BaseException) -> T:
+    def call_blocking(self, work: Callable[[], T], *, within: float, late: BaseException, always: bool = True) -> T:
         """Make the call in a thread, and wait here for what it returns, but no longer than `within` seconds."""
         answer: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
         waits = [True]
-        self._put(_job(work, lambda result, error: answer.put((result, error)), lambda: bool(waits)))
+        self._put(_job(work, lambda result, error: answer.put((result, error)), lambda: always or bool(waits)))
         try:
             result, error = answer.get(timeout=within)
         except Empty:

@@ -59,6 +59,7 @@ def connect(
         InvalidSettings: everything that is missing or wrong, at once.
     """
     found, where, settings = _chosen(app, home, environ, endpoints, store)
+    from tiktok_adapters.background import ThreadBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
     from tiktok_adapters.media import usual_probe  # noqa: PLC0415
@@ -77,6 +78,7 @@ def connect(
         slots=ThreadUploadSlots(uploads),
         probe=usual_probe() if probe else None,
         protect=MainThreadProtect(),
+        background=ThreadBackground(),
         open_source=open_source,
         open_destination=open_destination,
         endpoints=where,
@@ -123,6 +125,7 @@ def connect_async(
         if (error.name or "").partition(".")[0] != "aiohttp":
             raise
         raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
+    from tiktok_adapters.background import AsyncioBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
     from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
     from tiktok_adapters.media import ThreadedProbe, usual_probe  # noqa: PLC0415
@@ -142,6 +145,7 @@ def connect_async(
         slots=AsyncioUploadSlots(uploads),
         probe=None if found_probe is None else ThreadedProbe(found_probe),
         protect=AsyncioProtect(),
+        background=AsyncioBackground(),
         open_source=open_source,
         open_destination=open_destination,
         endpoints=where,

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from tiktok_core.errors import StoreError
 from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.surely import surely
 from tiktok_core.ports import LONGEST_LEASE
 
 __all__ = ["give_back", "given_back", "try_lease"]
@@ -53,21 +54,11 @@ async def give_back(context: Context, leases: _Leases[object], name: str, owner:
     Where the store cannot, that is only logged: the error of the work under the lease matters more, and the lease runs out
     by itself.
     """
-    is_over = False
 
     async def released() -> None:
-        nonlocal is_over
         try:
             await leases.release(name, owner=owner)
         except StoreError as error:
             log.warning("A lease is left to run out: %s", error)
-        is_over = True
 
-    try:
-        await context.protect(released())
-    except StoreError:
-        log.debug("The client is being closed while it has a lease to give back")
-    finally:
-        # The interruption came before the work was under protection, there is no protection, or it takes no more work.
-        if not is_over:
-            await released()
+    await surely(context, released)

@@ -103,14 +103,14 @@ async def resume(
 ) -> Publication:
     """Go on with a post of the journal; one that has ended is told as it ended."""
     record = await known(context, account, key)
-    film = None if video is None else open_film(context, video, None)
+    film = None if video is None else await open_film(context, video, None)
     return await Run(context, record, film, on_progress).to_its_end(until_final=until_final)
 
 
 async def one_step(context: Context, account: str, key: str, video: str | HasPath | Source | None) -> Step:
     """Take one step of a post of the journal, and say when to come again."""
     record = await known(context, account, key)
-    film = None if video is None else open_film(context, video, None)
+    film = None if video is None else await open_film(context, video, None)
     return await Run(context, record, film, None).one_step()
 
 

@@ -247,8 +247,8 @@ class Run:
 
     # --- The file, and whoever watches -------------------------------------------------------------------------------
 
-    def _film_of(self, record: Record) -> Film:
-        self._opened = self.film or self._opened or _found_again(self.context, record)
+    async def _film_of(self, record: Record) -> Film:
+        self._opened = self.film or self._opened or await _found_again(self.context, record)
         return self._opened
 
     def _tell_sent(self, record: Record, sent: int) -> None:
@@ -279,11 +279,11 @@ def _not_refused(record: Record) -> Record:
     return record
 
 
-def _found_again(context: Context, record: Record) -> Film:
+async def _found_again(context: Context, record: Record) -> Film:
     if record.wish.video is None:
         raise InvalidPost((Problem("video", "was a source without a name; give it again to go on"),))
     try:
-        return open_film(context, record.wish.video, None)
+        return await open_film(context, record.wish.video, None)
     except InvalidPost as error:
         # There was a file, so that there is none now is a change and no slip of whoever asks.
         raise SourceChanged(record.publish_id, str(error)) from error

@@ -9,6 +9,7 @@ so calls that hang stop everything else. The threads here are daemons, which no 
 import asyncio
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,13 +17,15 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "taken"]
 
 T = TypeVar("T")
 
 NAME: Final = "tiktok-call"
 IDLE: Final = 5.0
 """Seconds after which a thread ends that has nothing to do."""
+LOOK: Final = 0.5
+"""Seconds after which a wait looks whether a signal has come."""
 
 
 class _Crew:
@@ -70,6 +73,23 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def taken(queue: "SimpleQueue[T]", within: float) -> T:
+    """Return what comes next in a queue, and let Ctrl-C end the wait.
+
+    Raises:
+        Empty: nothing has come within so many seconds.
+    """
+    end = time.monotonic() + within
+    while True:
+        # A signal that comes at the moment at which a wait begins is not seen before its end: so no wait is long.
+        left = end - time.monotonic()
+        try:
+            return queue.get(timeout=max(0.0, min(left, LOOK)))
+        except Empty:
+            if left <= LOOK:
+                raise
 
 
 class Lane:
@@ -139,7 +159,7 @@ class Lane:
         waits = [True]
         self._put(_job(work, lambda result, error: answer.put((result, error)), lambda: always or bool(waits)))
         try:
-            result, error = answer.get(timeout=within)
+            result, error = taken(answer, within)
         except Empty:
             raise late from None
         finally:

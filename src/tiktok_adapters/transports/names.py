@@ -52,5 +52,4 @@ def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[Resol
             flags=NUMERIC,
         )
         for kind, _, protocol, _, address in found
-        if kind in (socket.AF_INET, socket.AF_INET6)
     ]

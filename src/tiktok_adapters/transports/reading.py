@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
+from tiktok_adapters.threads import taken
 from tiktok_core.errors import SourceChanged
 from tiktok_core.wire.http import BLOCK, FileSlice
 
@@ -107,7 +108,7 @@ class Ahead:
             Exception: whatever the source raised.
         """
         try:
-            block = self._read.get(timeout=within)
+            block = self._read.get() if within is None else taken(self._read, within)
         except Empty:
             raise NotYet from None
         if isinstance(block, BaseException):

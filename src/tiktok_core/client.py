@@ -88,7 +88,7 @@ class AsyncTikTok:
         open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         deadline: seconds for a call with all its repetitions.
         retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
@@ -296,6 +296,7 @@ class AsyncTikTok:
 
         Raises:
             InvalidPost: every problem at once.
+            SourceChanged: the file does not answer in time, or can no longer be read.
             StoreError: the journal cannot be read.
         """
         wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)

@@ -45,7 +45,7 @@ def connect(
         home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
         environ: read in place of the process's environment.
         endpoints: where TikTok is; read from the settings unless given.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         patience: seconds to follow a post before saying that it is still processing.
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
         probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size
@@ -107,7 +107,7 @@ def connect_async(
         home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
         environ: read in place of the process's environment.
         endpoints: where TikTok is; read from the settings unless given.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         patience: seconds to follow a post before saying that it is still processing.
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
         probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size

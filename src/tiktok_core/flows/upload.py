@@ -121,7 +121,8 @@ class _Guarded:
 
     @property
     def size(self) -> int:
-        return self._film.source.size
+        # As it was when the film was opened: asking the source might wait for a disk.
+        return self._film.plan.video_size
 
     @property
     def fingerprint(self) -> str:

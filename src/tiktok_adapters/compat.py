@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, Self, cast
 from urllib.parse import urlencode, urlsplit
 
 from tiktok_adapters.assembly import load_settings
+from tiktok_adapters.background import ThreadBackground
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.media import usual_probe
 from tiktok_adapters.protect import MainThreadProtect
@@ -129,6 +130,7 @@ class TikTok:
             journal=MemoryJournal(),
             clock=self._clock,
             protect=MainThreadProtect(),
+            background=ThreadBackground(),
             probe=usual_probe(),
             open_source=open_source,
             endpoints=self._endpoints,

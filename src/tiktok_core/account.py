@@ -48,7 +48,7 @@ class AsyncAccount:
         """Return the same account with other options for its calls; what is not given stays as it is.
 
         Args:
-            timeout: seconds for each single wait of a request.
+            timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
             deadline: seconds for a call with all its repetitions.
             retries: how often a call is repeated where that can do no harm.
             patience: seconds to follow a post before saying that it is still processing.

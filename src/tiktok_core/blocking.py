@@ -21,6 +21,7 @@ from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.flows.library import AsyncVideos
 from tiktok_core.ports import (
+    Background,
     Clock,
     HasPath,
     Journal,
@@ -39,6 +40,7 @@ __all__ = [
     "Account",
     "TikTok",
     "drive",
+    "lift_background",
     "lift_clock",
     "lift_journal",
     "lift_pacer",
@@ -204,6 +206,17 @@ class _LiftedClock:
         self._port.sleep(seconds)
 
 
+class _LiftedBackground:
+    def __init__(self, port: Background) -> None:
+        _refuse_coroutines(port, "__call__")
+        self._port = port
+
+    async def __call__(
+        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
+    ) -> T:
+        return self._port(work, within=within, late=late, is_movable=is_movable, is_needed=is_needed)
+
+
 class _LiftedProtect:
     def __init__(self, port: Protect) -> None:
         _refuse_coroutines(port, "__call__", "close")
@@ -249,6 +262,11 @@ def lift_probe(port: Probe) -> _LiftedProbe:
 def lift_clock(port: Clock) -> _LiftedClock:
     """Show a blocking clock as an asynchronous one that never suspends."""
     return _LiftedClock(port)
+
+
+def lift_background(port: Background) -> _LiftedBackground:
+    """Show a blocking background as an asynchronous one that never suspends."""
+    return _LiftedBackground(port)
 
 
 def lift_protect(port: Protect) -> _LiftedProtect:
@@ -386,11 +404,12 @@ class TikTok(Mirror[AsyncTikTok]):
         slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
         probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
         protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
+        background: reads files, and gives up a disk that hangs; without it such a disk holds the call for ever.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         deadline: seconds for a call with all its repetitions.
         retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
@@ -412,6 +431,7 @@ class TikTok(Mirror[AsyncTikTok]):
         slots: UploadSlots | None = None,
         probe: Probe | None = None,
         protect: Protect | None = None,
+        background: Background | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         open_destination: OpenDestination | None = None,
         endpoints: Endpoints | None = None,
@@ -433,6 +453,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 slots=None if slots is None else lift_slots(slots),
                 probe=None if probe is None else lift_probe(probe),
                 protect=None if protect is None else lift_protect(protect),
+                background=None if background is None else lift_background(background),
                 open_source=open_source,
                 open_destination=open_destination,
                 endpoints=endpoints,

@@ -4,7 +4,7 @@ The plain names block; the `Async` ones are the same, awaited. Each port is as s
 that an adapter has to keep are tests: `tiktok_adapters.testing.contracts`.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
@@ -16,6 +16,7 @@ from tiktok_core.wire.http import FillsBuffers, Request, Response, Sink, Source
 
 __all__ = [
     "LONGEST_LEASE",
+    "AsyncBackground",
     "AsyncClock",
     "AsyncJournal",
     "AsyncPacer",
@@ -24,6 +25,7 @@ __all__ = [
     "AsyncTokenStore",
     "AsyncTransport",
     "AsyncUploadSlots",
+    "Background",
     "Clock",
     "Destination",
     "FillsBuffers",
@@ -300,6 +302,25 @@ class OpenDestination(Protocol):
         ...
 
 
+class Background(Protocol):
+    """Make a call that waits for a disk. Where that one hangs, the caller goes on after a while."""
+
+    def __call__(
+        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
+    ) -> T:
+        """Make the call and return what it returns.
+
+        Args:
+            work: the call; it raises what it likes. One that has begun goes on until it ends, though nothing waits for it.
+            within: seconds to wait for its end.
+            late: what is raised where it has not ended by then.
+            is_movable: whether the call may be made on another thread. Otherwise it is made on the caller's, where it can
+                hang for ever.
+            is_needed: whether the call is made even if nothing waits for it any more when its turn comes.
+        """
+        ...
+
+
 class Clock(Protocol):
     """Tell the time and wait."""
 
@@ -445,6 +466,16 @@ class AsyncProbe(Protocol):
 
     async def facts(self, source: Source, /) -> VideoFacts:
         """As `Probe.facts`."""
+        ...
+
+
+class AsyncBackground(Protocol):
+    """As `Background`, awaited: while the call waits for its disk, the event loop goes on."""
+
+    async def __call__(
+        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
+    ) -> T:
+        """As `Background.__call__`; every call may be made on another thread, and a cancelled one still ends."""
         ...
 
 

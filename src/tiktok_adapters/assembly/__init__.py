@@ -46,7 +46,7 @@ def connect(
         home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
         environ: read in place of the process's environment.
         endpoints: where TikTok is; read from the settings unless given.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         patience: seconds to follow a post before saying that it is still processing.
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
         probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size
@@ -62,6 +62,7 @@ def connect(
     around = Hidden(environ)
     del environ  # A crash report would show it.
     found, where, settings = _chosen(app, home, around, endpoints, store)
+    from tiktok_adapters.background import ThreadBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
     from tiktok_adapters.media import usual_probe  # noqa: PLC0415
@@ -80,6 +81,7 @@ def connect(
         slots=ThreadUploadSlots(uploads),
         probe=usual_probe() if probe else None,
         protect=MainThreadProtect(),
+        background=ThreadBackground(),
         open_source=open_source,
         open_destination=open_destination,
         endpoints=where,
@@ -108,7 +110,7 @@ def connect_async(
         home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
         environ: read in place of the process's environment.
         endpoints: where TikTok is; read from the settings unless given.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         patience: seconds to follow a post before saying that it is still processing.
         uploads: how many uploads run at once; further ones wait before they begin, the accounts by turns.
         probe: look into each video before it is posted, where the extra `media` is installed: its codec, frame rate, size
@@ -128,6 +130,7 @@ def connect_async(
         if (error.name or "").partition(".")[0] != "aiohttp":
             raise
         raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
+    from tiktok_adapters.background import AsyncioBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
     from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
     from tiktok_adapters.media import ThreadedProbe, usual_probe  # noqa: PLC0415
@@ -147,6 +150,7 @@ def connect_async(
         slots=AsyncioUploadSlots(uploads),
         probe=None if found_probe is None else ThreadedProbe(found_probe),
         protect=AsyncioProtect(),
+        background=AsyncioBackground(),
         open_source=open_source,
         open_destination=open_destination,
         endpoints=where,

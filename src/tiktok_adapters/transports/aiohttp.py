@@ -17,6 +17,7 @@ import aiohttp
 
 from tiktok_adapters.transports.aiohttp_exchange import Exchange, ToldRequest
 from tiktok_adapters.transports.common import hide_queries, ready, target_of
+from tiktok_adapters.transports.names import ThreadResolver
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Reading
 from tiktok_adapters.transports.tls import chosen_context, default_context
@@ -64,6 +65,7 @@ class AiohttpTransport:
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._reading = Reading()
+        self._names = ThreadResolver()
         self._closed = False
         self._pid = os.getpid()
 
@@ -148,7 +150,11 @@ class AiohttpTransport:
             self._sessions[fresh] = aiohttp.ClientSession(
                 # Its own cache would go on with a place that the name has left.
                 connector=aiohttp.TCPConnector(
-                    limit=0, force_close=fresh, socket_factory=self._socket, use_dns_cache=False
+                    limit=0,
+                    force_close=fresh,
+                    socket_factory=self._socket,
+                    resolver=self._names,
+                    use_dns_cache=False,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),

@@ -7,7 +7,9 @@ some requests again by itself; a middleware turns each failure into ours before 
 import asyncio
 import io
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -15,12 +17,13 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
 from yarl import URL
 
+from tiktok_adapters.threads import Lane
 from tiktok_adapters.transports.common import Guests, Target, body_blocks, joined_headers, wire_headers
 from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading
+from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading, hung
 from tiktok_adapters.transports.tls import tls_fault
-from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.errors import Interrupted, NotSent, StoreError, TikTokError, TimedOut
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
 
@@ -88,6 +91,7 @@ class Exchange:
         self._moved = self._turn = self._loop.time()
         self._end = None if request.time_limit is None else self._moved + request.time_limit
         self._alarm: asyncio.TimerHandle | None = None
+        self._late: TikTokError | None = None
 
     async def answer(self, session: aiohttp.ClientSession) -> Response:
         """Send the request and read the answer."""
@@ -111,8 +115,22 @@ class Exchange:
         end = end if self._end is None else min(end, self._end)
         if self._loop.time() < end:
             self._alarm = self._loop.call_at(end, self._watch, patience)
-        else:
-            patience.reschedule(end)
+            return
+        if self._late is not None and self._loop.time() >= self._moved + self._request.timeout:
+            # The line was not what stood still.
+            self._guests.error = self._late
+        patience.reschedule(end)
+
+    @contextmanager
+    def _waiting(self, late: TikTokError) -> Iterator[None]:
+        """Wait for a source or a sink, which is what `late` says if it hangs until the time-out is over."""
+        self._move()
+        self._late = late
+        try:
+            yield
+        finally:
+            self._late = None
+            self._move()
 
     def _move(self) -> None:
         self._moved = self._loop.time()
@@ -145,12 +163,29 @@ class Exchange:
             try:
                 block = ahead.take(within=MOMENT if self._reading.count == 1 else 0.0)
             except NotYet:
-                block = await self._loop.run_in_executor(None, ahead.take)
+                with self._waiting(hung(self._request.timeout)):
+                    block = await self._come(ahead)
             else:
                 await self._let_others()
         if block is None:
             raise RuntimeError("a source that ended early has not said so")
         return block
+
+    async def _come(self, ahead: Ahead) -> Block | None:
+        """Wait for a block without a thread that waits for it."""
+        there = asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # The loop was closed meanwhile.
+                self._loop.call_soon_threadsafe(there.set)
+
+        with ahead.told(tell):
+            while True:
+                there.clear()
+                try:
+                    return ahead.take(within=0.0)
+                except NotYet:
+                    await there.wait()
 
     async def _let_others(self) -> None:
         """Let other tasks have their turn, if they have not had one for long."""
@@ -241,10 +276,12 @@ class Exchange:
 
     async def _pour(self, content: aiohttp.StreamReader, sink: Sink) -> None:
         self._move()
+        lane = Lane()
         while block := await content.read(BLOCK):
-            with self._guests:
+            reason = f"it took no bytes within {self._request.timeout:g} s; see whether its disk hangs"
+            with self._guests, self._waiting(StoreError("Destination", reason)):
                 # In a thread: a slow disk would hold up every other task.
-                await asyncio.to_thread(sink.write, block)
+                await lane.call(partial(sink.write, block))
             self._move()
 
     def _headers(self) -> dict[str, str]:

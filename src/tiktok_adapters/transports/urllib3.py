@@ -33,11 +33,11 @@ from tiktok_adapters.transports.common import (
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_adapters.transports.reading import Block, Reading
+from tiktok_adapters.transports.reading import AHEAD, LEAVE, Block, Reading
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
-from tiktok_core.errors import Interrupted, NotSent, TimedOut
-from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response, Sink
+from tiktok_core.errors import Interrupted, NotSent, SourceChanged, TimedOut
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, FillsBuffers, Request, Response, Sink
 
 __all__ = ["Urllib3Transport"]
 
@@ -302,14 +302,21 @@ class _Exchange:
     def _body(self) -> Iterator[Iterator[Block]]:
         # The bytes of a form hold secrets: no variable does.
         body = self._request.body if isinstance(self._request.body, FileSlice) else None
-        if body is None or not self._reading.pays_for(body):
+        # A source that does more than fill memory may mind another thread: it is read on this one, where it may hang.
+        if body is None or not isinstance(body.source, FillsBuffers):
             yield body_blocks(self._request)
             return
-        with self._reading.ahead(body) as ahead:
+        with self._reading.ahead(body, by=AHEAD if self._reading.pays_for(body) else 0) as ahead:
+            patience = self._request.timeout
             try:
-                yield iter(ahead)
+                yield ahead.blocks(patience)
+            except BaseException as error:
+                # A source that hangs was waited for already. Ctrl-C waits for none that may hang.
+                if isinstance(error, SourceChanged) or not isinstance(error, (Exception, GeneratorExit)):
+                    patience = LEAVE
+                raise
             finally:
-                ahead.join()
+                ahead.join(patience)
 
     def _next(self, blocks: Iterator[Block]) -> Block | None:
         with self._guests:

@@ -7,7 +7,7 @@ A step sends one init. Whatever has to be waited for, a token, the quota, or the
 none is under way: before it is written down that one leaves, or after it is written down that none was begun.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -73,7 +73,7 @@ NOT_OF_THE_POST: Final = (*PASSING, AccessTokenInvalid)
 """Refusals that say nothing of the post: it stays as it was planned."""
 
 
-async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) -> Progressed:
+async def begin(context: Context, hold: Hold, film: Callable[[Record], Awaitable[Film]]) -> Progressed:
     """Check the post against the creator as they are now, and send the init; or tell when the quota allows one.
 
     Args:
@@ -91,7 +91,7 @@ async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) ->
         return Progressed(record=hold.record, again_in=pause)
     post = hold.record.wish.post
     looks = context.probe is not None and not post.draft and not hold.record.wish.is_pulled
-    facts = await video_facts(context, film(hold.record).source) if looks else VideoFacts()
+    facts = await video_facts(context, (await film(hold.record)).source) if looks else VideoFacts()
     try:
         if not post.draft:
             ask = partial(creator_info_request, context.endpoints)

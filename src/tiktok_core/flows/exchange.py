@@ -15,6 +15,7 @@ from tiktok_core.flows.pace import Budgets, Quiet, quota_name
 from tiktok_core.flows.watch import Watch
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import (
+    AsyncBackground,
     AsyncClock,
     AsyncJournal,
     AsyncPacer,
@@ -64,6 +65,7 @@ class Context:
         quiet: until when TikTok has asked for no more calls.
         slots: bounds how many uploads run at once; None lets all of them.
         probe: looks into videos; None where nobody does.
+        background: makes calls that wait for a disk.
         follow_for: seconds to follow a post before saying that it is still processing.
     """
 
@@ -84,6 +86,7 @@ class Context:
     quiet: Quiet = field(factory=Quiet, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
     probe: AsyncProbe | None = field(default=None, repr=False)
+    background: AsyncBackground = field(repr=False)
     open_destination: OpenDestination | None = field(default=None, repr=False)
     follow_for: float
 

@@ -1,6 +1,6 @@
 """Handing over a file, one chunk a step. After any doubt TikTok is asked how much it has, and its word wins over ours."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -42,7 +42,7 @@ FOR_WANT_OF_BYTES: Final = ("", "internal")
 async def hand_over(
     context: Context,
     hold: Hold,
-    film: Callable[[Record], Film],
+    film: Callable[[Record], Awaitable[Film]],
     on_sent: Callable[[Record, int], None],
     *,
     is_certain: bool,
@@ -76,7 +76,7 @@ async def hand_over(
         return progressed
     hold = evolve(hold, record=record)
     first, last = next_chunk(record)
-    source = film(record)
+    source = await film(record)
     if not await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST)):
         return await theirs(context, record)
     hold = evolve(hold, record=await save(context, hold, leaving(record, context.clock.now())))

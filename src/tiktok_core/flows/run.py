@@ -26,7 +26,8 @@ from tiktok_core.errors import (
 from tiktok_core.flows.advance import advance
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
-from tiktok_core.flows.hold import LEASE, Progressed, let_go, outcome_unknown
+from tiktok_core.flows.hold import LEASE, Progressed, outcome_unknown
+from tiktok_core.flows.leases import give_back, given_back
 from tiktok_core.flows.pace import quota_name
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
@@ -97,7 +98,7 @@ class Run:
     async def _sleep(self, pause: float) -> None:
         if pause > LEASE.total_seconds():
             # It would have run out: nobody acts by a lease that he slept over.
-            await let_go(self.context.journal, self.record.name, self._owner)
+            await give_back(self.context, self.context.journal, self.record.name, self._owner)
         await self.context.clock.sleep(pause)
         if self._is_limited:
             self._is_limited = False
@@ -121,15 +122,15 @@ class Run:
     async def _owning(self) -> AsyncIterator[None]:
         """Take steps under one name, sign the errors that end them, and give the lease back."""
         self._owner = self.context.entropy(16).hex()
-        try:
-            yield
-        except TikTokError as error:
-            error.__dict__["key"] = self.record.key
-            error.__dict__.setdefault("publish_id", self.record.publish_id)
-            raise
-        finally:
-            self._leave_slot()
-            await let_go(self.context.journal, self.record.name, self._owner)
+        async with given_back(self.context, self.context.journal, self.record.name, self._owner):
+            try:
+                yield
+            except TikTokError as error:
+                error.__dict__["key"] = self.record.key
+                error.__dict__.setdefault("publish_id", self.record.publish_id)
+                raise
+            finally:
+                self._leave_slot()
 
     # --- Many at once ------------------------------------------------------------------------------------------------
 
@@ -246,8 +247,8 @@ class Run:
 
     # --- The file, and whoever watches -------------------------------------------------------------------------------
 
-    def _film_of(self, record: Record) -> Film:
-        self._opened = self.film or self._opened or _found_again(self.context, record)
+    async def _film_of(self, record: Record) -> Film:
+        self._opened = self.film or self._opened or await _found_again(self.context, record)
         return self._opened
 
     def _tell_sent(self, record: Record, sent: int) -> None:
@@ -278,11 +279,11 @@ def _not_refused(record: Record) -> Record:
     return record
 
 
-def _found_again(context: Context, record: Record) -> Film:
+async def _found_again(context: Context, record: Record) -> Film:
     if record.wish.video is None:
         raise InvalidPost((Problem("video", "was a source without a name; give it again to go on"),))
     try:
-        return open_film(context, record.wish.video, None)
+        return await open_film(context, record.wish.video, None)
     except InvalidPost as error:
         # There was a file, so that there is none now is a change and no slip of whoever asks.
         raise SourceChanged(record.publish_id, str(error)) from error

@@ -22,6 +22,7 @@ from tiktok_core.errors import (
     UploadError,
     UploadExpired,
 )
+from tiktok_core.flows.disks import look
 from tiktok_core.flows.exchange import Context, exchange
 from tiktok_core.ports import FillsBuffers, Source
 from tiktok_core.wire.publishing import ChunkAnswer, chunk_request, read_chunk_answer
@@ -88,7 +89,7 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
     if record.upload_url is None:
         raise UploadError(record.publish_id, "its upload URL is no longer known")
     chunk = next_chunk(record)
-    check_film(film, record)
+    await look(context, film.source, partial(check_film, film, record), record.publish_id)
     source = _guarded(film, record)
     request = chunk_request(record.upload_url, source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
     # As slow as the line, but what outlives its upload URL comes to nothing.
@@ -102,7 +103,7 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
     result = _read(answer, record, chunk[1])
     if not source.gave_all:
         # Looked at again: bytes that changed while they were read must not be completed by another chunk.
-        check_film(film, record)
+        await look(context, film.source, partial(check_film, film, record), record.publish_id)
     return evolve(result, may_have_come=source.gave_all) if isinstance(result, Doubt) else result
 
 
@@ -120,7 +121,8 @@ class _Guarded:
 
     @property
     def size(self) -> int:
-        return self._film.source.size
+        # As it was when the film was opened: asking the source might wait for a disk.
+        return self._film.plan.video_size
 
     @property
     def fingerprint(self) -> str:

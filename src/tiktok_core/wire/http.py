@@ -69,7 +69,7 @@ class FillsBuffers(Protocol):
 
     A large block of new memory costs more than the reading itself. A source without it is sent all the same. A transport
     may call it on a thread of its own, so that the next block is there when this one has left; never twice at a time for one
-    request, and no more once `send` has raised or returned on the blocking one.
+    request, and no more once `send` has raised or returned on the blocking one, unless it hangs for longer than the time-out.
     """
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:

@@ -209,7 +209,8 @@ class AsyncAccount:
             chunk_size: bytes of a chunk; planned unless given.
             key: names this wish: the same key never makes a second post, and answers with the first one. A random one
                 unless given; it stands in the result and in every error.
-            on_progress: told of bytes sent and of each status.
+            on_progress: told of bytes sent and of each status. What it raises ends the call, and reaches the caller as it is
+                (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
             wait: follow the post to its end; otherwise return once it is handed over.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video (6 a minute).
@@ -281,7 +282,8 @@ class AsyncAccount:
             is_aigc: made by AI, to be labelled so.
             draft: to the creator's inbox, to be finished in the app.
             key: names this wish, as for `post_video`.
-            on_progress: told of each status.
+            on_progress: told of each status. What it raises ends the call, and reaches the caller as it is
+                (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
             wait: follow the post to its end; otherwise return once TikTok took it.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-photo-post (6 a minute).
@@ -324,7 +326,8 @@ class AsyncAccount:
         Args:
             key: what the post is known by.
             video: the file again, where it was a source without a name, or has moved.
-            on_progress: told of bytes sent and of each status.
+            on_progress: told of bytes sent and of each status. What it raises ends the call, and reaches the caller as it is
+                (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
             wait: follow the post to its end; otherwise return once it is handed over.
 
         Raises:

@@ -73,12 +73,21 @@ class PatientSocket:
     """A connected socket that is waited for by ourselves: a time-out of its own costs two more system calls each time.
 
     It has what http.client and urllib3 use of a socket.
+
+    Attributes:
+        waits: how long the next waits may take.
+        is_untouched: whether nothing of the present request was given to it to send.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits) -> None:
         inner.setblocking(False)
         self._inner = inner
+        self.begin(waits)
+
+    def begin(self, waits: Waits) -> None:
+        """Begin another request."""
         self.waits = waits
+        self.is_untouched = True
 
     def sendall(self, data: "ReadableBuffer", /) -> None:
         """Send all of `data`; each wait is for some of it to leave.
@@ -87,6 +96,7 @@ class PatientSocket:
             ConnectionAbortedError: the other side has answered, or hung up, and takes no more.
             TimeoutError: nothing left in time.
         """
+        self.is_untouched = False
         with memoryview(data) as view:
             rest, send, has_waited = view, self._inner.send, False
             until: Callable[..., bool] = wait_for_either

@@ -1,5 +1,6 @@
 """Holding a post: its record, and the lease under which it is written. Every step begins and ends here."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,7 +9,7 @@ from attrs import frozen
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.domain.publishing import poll_pause
-from tiktok_core.errors import OutcomeUnknown, StoreError, TikTokError
+from tiktok_core.errors import LeaseLost, OutcomeUnknown, StoreError, TikTokError
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, AsyncTokenStore
 
@@ -24,6 +25,7 @@ __all__ = [
     "pause_until_told",
     "save",
     "take",
+    "take_back",
     "theirs",
 ]
 
@@ -96,11 +98,13 @@ async def theirs(context: Context, record: Record) -> Progressed:
 
 
 async def let_go(leases: AsyncJournal | AsyncTokenStore, name: str, owner: str) -> None:
-    """Give a lease back. That it cannot be is no reason to hide how the work under it did: it runs out by itself."""
+    """Release a lease. A failure is only logged: the lease expires by itself, and how the work ended matters more."""
     try:
         await leases.release(name, owner=owner)
     except StoreError as error:
         log.warning("A lease is left to run out: %s", error)
+    except Exception as error:  # noqa: BLE001 - a store that breaks its contract must not hide how the work ended
+        log.warning("A lease is left to run out: the store raised %s", type(error).__name__)
 
 
 async def save(context: Context, hold: Hold, record: Record) -> Record:
@@ -112,6 +116,21 @@ async def save(context: Context, hold: Hold, record: Record) -> Record:
     if record != hold.record:
         await context.journal.save(record, fence=hold.fence)
     return record
+
+
+async def take_back(context: Context, hold: Hold, record: Record) -> None:
+    """Store what was true before an act that certainly has not happened, although the journal may say that it might have.
+
+    The error that kept the act from happening is on its way to the caller, and matters more than whether this succeeds:
+    a failure is only logged.
+    """
+    try:
+        await context.journal.save(record, fence=hold.fence)
+    except LeaseLost:
+        return  # Another owner has the post now, and has read or replaced the record.
+    except Exception as error:  # noqa: BLE001 - the first error matters more than a second one
+        with suppress(Exception):
+            log.warning("Post %s: that nothing was sent could not be stored: %s", record.key, type(error).__name__)
 
 
 def pause_until_told(record: Record, now: datetime) -> float:

@@ -26,6 +26,7 @@ from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import HasPath, Source
+from tiktok_core.wire.http import read_from
 
 __all__ = ["enter", "known", "open_film", "photo_wish", "usually_cut", "video_wish"]
 
@@ -140,7 +141,7 @@ def open_film(context: Context, video: str | HasPath | Source, chunk_size: int |
         source=source,
         name=name,
         fingerprint=source.fingerprint,
-        media_type=media_type(source.read(0, min(source.size, HEAD_LENGTH)), name),
+        media_type=media_type(read_from(source, 0, min(source.size, HEAD_LENGTH)), name),
         plan=plan_chunks(source.size, chunk_size),
     )
 

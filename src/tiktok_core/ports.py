@@ -65,7 +65,13 @@ class HasPath(Protocol):
 class Transport(Protocol):
     """Send one HTTP request, once. Any status is an answer, but for 1xx: what comes after it is.
 
-    It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through.
+    It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through: a
+    request ends with an answer or with one of the errors below, whatever went wrong. Used from a second event loop or a
+    forked child it works, or raises `NotSent` with a sentence that says what to do; a child never writes into its parent's
+    connections.
+
+    What the caller's own code raises meanwhile (`on_sent`, a source, a sink) leaves `send` as that very object; nothing more
+    of the request leaves then, and the connection serves no other. `tiktok_core.wire.guests.Guests` does that for any library.
     """
 
     def send(self, request: Request, /) -> Response:
@@ -74,7 +80,8 @@ class Transport(Protocol):
         Raises:
             NotSent: nothing left this machine; repeating is safe.
             Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
-            SourceChanged: the body's source ended early; what was sent is incomplete.
+            SourceChanged: the body's source ended early, or hangs; what was sent is incomplete.
+            StoreError: the sink took no bytes in time.
         """
         ...
 

@@ -7,7 +7,7 @@ some requests again by itself; a middleware turns each failure into ours before 
 import asyncio
 import io
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final, TypeAlias
@@ -18,13 +18,14 @@ from aiohttp.http import StreamWriter
 from yarl import URL
 
 from tiktok_adapters.threads import Lane
-from tiktok_adapters.transports.common import Guests, Target, body_blocks, joined_headers, wire_headers
+from tiktok_adapters.transports.common import Target, body_blocks, joined_headers, unforeseen, wire_headers
 from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading, hung
 from tiktok_adapters.transports.tls import tls_fault
-from tiktok_core.errors import Interrupted, NotSent, StoreError, TikTokError, TimedOut
+from tiktok_core.errors import Interrupted, NotSent, SourceChanged, StoreError, TikTokError, TimedOut
 from tiktok_core.hidden import Hidden
+from tiktok_core.wire.guests import GuestFailed
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
 
 __all__ = ["Exchange", "ToldRequest"]
@@ -62,7 +63,6 @@ HANDSHAKE: Final = (ssl.SSLError, ConnectionResetError, ConnectionAbortedError)
 
 # What aiohttp raises once something has left, and what it means; the first that fits counts.
 TALKING: Final[Foreign] = (
-    (TimeoutError, "no answer came in time"),
     (aiohttp.ServerDisconnectedError, "the connection was closed before a whole answer had come"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),
     (aiohttp.ClientPayloadError, "the answer broke off"),
@@ -85,7 +85,8 @@ class Exchange:
         self._sent = 0
         self._piece = PIECE
         self._connected = False
-        self._guests = Guests()
+        self._left = False
+        self._failed: GuestFailed | TikTokError | None = None
         self._line: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._moved = self._turn = self._loop.time()
@@ -99,7 +100,7 @@ class Exchange:
             async with asyncio.timeout(None) as patience:
                 self._watch(patience)
                 return await self._answer(session)
-        except (aiohttp.ClientError, OSError) as foreign:  # TimeoutError is an OSError.
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
             error = self._translated(foreign)
             raise error from error.__cause__
         finally:
@@ -118,7 +119,7 @@ class Exchange:
             return
         if self._late is not None and self._loop.time() >= self._moved + self._request.timeout:
             # The line was not what stood still.
-            self._guests.error = self._late
+            self._failed = self._late
         patience.reschedule(end)
 
     @contextmanager
@@ -136,12 +137,25 @@ class Exchange:
         self._moved = self._loop.time()
 
     def connected(self) -> None:
-        """Note that there is a connection: from now on something may have left."""
+        """Note that there is a connection: without a body the request leaves at once, with one its first block begins it."""
         self._connected = True
+        self._left = not self._request.content_length
         self._move()
+
+    def refused(self) -> None:
+        """Note that aiohttp could not spell the request, or found the connection closed, before anything left."""
+        self._left = False
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body, one block after the other, while a thread reads the next one: a slow disk holds up no task."""
+        try:
+            await self._write(writer)
+        except (GuestFailed, SourceChanged) as error:
+            # aiohttp hands on another error than this one.
+            self._failed = error
+            raise
+
+    async def _write(self, writer: AbstractStreamWriter) -> None:
         if not isinstance(writer, StreamWriter):
             raise TypeError("aiohttp writes in another way than it used to")
         if writer.transport is not None:
@@ -159,14 +173,13 @@ class Exchange:
 
     async def _next(self, ahead: Ahead) -> Block:
         ahead.ask()
-        with self._guests:
-            try:
-                block = ahead.take(within=MOMENT if self._reading.count == 1 else 0.0)
-            except NotYet:
-                with self._waiting(hung(self._request.timeout)):
-                    block = await self._come(ahead)
-            else:
-                await self._let_others()
+        try:
+            block = ahead.take(within=MOMENT if self._reading.count == 1 else 0.0)
+        except NotYet:
+            with self._waiting(hung(self._request.timeout)):
+                block = await self._come(ahead)
+        else:
+            await self._let_others()
         if block is None:
             raise RuntimeError("a source that ended early has not said so")
         return block
@@ -199,6 +212,7 @@ class Exchange:
             piece, rest = rest[: self._piece], rest[self._piece :]
             began = self._loop.time()
             self._sent += len(piece)
+            self._left = True
             await writer.write(piece, drain=False)
             # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
             if self._sent < self._request.content_length:
@@ -213,10 +227,10 @@ class Exchange:
     ) -> aiohttp.ClientResponse:
         """Send; aiohttp sends again after some of its own errors, so none of them reaches it."""
         if isinstance(request, ToldRequest):
-            request.on_connection = self.connected
+            request.exchange = self
         try:
             return await handler(request)
-        except (aiohttp.ClientError, OSError) as foreign:
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
             error = self._translated(foreign)
             raise error from error.__cause__
 
@@ -269,17 +283,14 @@ class Exchange:
         return body.getvalue()
 
     def _sink(self, head: Response) -> Sink | None:
-        if self._request.sink is None:
-            return None
-        with self._guests:
-            return self._request.sink(head)
+        return None if self._request.sink is None else self._request.sink(head)
 
     async def _pour(self, content: aiohttp.StreamReader, sink: Sink) -> None:
         self._move()
         lane = Lane()
         while block := await content.read(BLOCK):
             reason = f"it took no bytes within {self._request.timeout:g} s; see whether its disk hangs"
-            with self._guests, self._waiting(StoreError("Destination", reason)):
+            with self._waiting(StoreError("Destination", reason)):
                 # In a thread: a slow disk would hold up every other task.
                 await lane.call(partial(sink.write, block))
             self._move()
@@ -291,17 +302,21 @@ class Exchange:
 
     def _report(self) -> None:
         if self._request.on_sent is not None:
-            with self._guests:
-                self._request.on_sent(self._sent)
+            self._request.on_sent(self._sent)
 
     def _translated(self, foreign: Exception) -> Exception:
         """Return our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
-        if self._guests.error is not None:  # It only passes for trouble on the line.
-            return self._guests.error
+        if isinstance(foreign, (TikTokError, GuestFailed)):
+            return foreign
+        if self._failed is not None:
+            return self._failed
         if not self._connected:
             return NotSent(self._request.name, self._obstacle(foreign))
-        error = TimedOut if isinstance(foreign, TimeoutError) else Interrupted
-        return error(self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind)))
+        if isinstance(foreign, TimeoutError):
+            return TimedOut(self._request.name, "no answer came in time")
+        error = Interrupted if self._left else NotSent
+        reasons = (reason for kind, reason in TALKING if isinstance(foreign, kind))
+        return error(self._request.name, next(reasons, unforeseen(foreign)))
 
     def _obstacle(self, foreign: Exception) -> str:
         """Return why no connection came about."""
@@ -309,7 +324,7 @@ class Exchange:
             return Proxy.refusal(foreign.status)
         if isinstance(foreign, aiohttp.ClientConnectorError) and isinstance(foreign.os_error, HANDSHAKE):
             return tls_fault(foreign.os_error)
-        return next(reason for kind, reason in CONNECTING if isinstance(foreign, kind))
+        return next((reason for kind, reason in CONNECTING if isinstance(foreign, kind)), unforeseen(foreign))
 
 
 def _text(value: str) -> str:
@@ -334,12 +349,17 @@ class _Body(aiohttp.Payload):
 
 
 class ToldRequest(aiohttp.ClientRequest):
-    """A request that tells when there is a connection for it."""
+    """A request that tells its exchange when there is a connection for it."""
 
-    on_connection: Callable[[], None] | None = None
+    exchange: Exchange | None = None
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Send it on that connection."""
-        if self.on_connection is not None:
-            self.on_connection()
-        return await super().send(conn)
+        if self.exchange is None:
+            return await super().send(conn)
+        self.exchange.connected()
+        try:
+            return await super().send(conn)
+        except (ValueError, aiohttp.ClientConnectionResetError):
+            self.exchange.refused()
+            raise

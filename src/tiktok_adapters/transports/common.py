@@ -9,17 +9,25 @@ import socket
 import string
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from types import TracebackType
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from attrs import define, frozen
+from attrs import frozen
 
 from tiktok_core.errors import NotSent
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.http import BLOCK, FileSlice, Request
 
-__all__ = ["Guests", "Target", "body_blocks", "hide_queries", "joined_headers", "ready", "target_of", "wire_headers"]
+__all__ = [
+    "Target",
+    "body_blocks",
+    "hide_queries",
+    "joined_headers",
+    "ready",
+    "target_of",
+    "unforeseen",
+    "wire_headers",
+]
 
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 NOT_SENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Windows has none.
@@ -56,28 +64,6 @@ class Target:
     def url(self) -> str:
         """All of it, in ASCII; what is ASCII already stays as it is spelled, because it may be signed."""
         return self._url.reveal()
-
-
-@define
-class Guests:
-    """Whatever is called in between and is not the network: a source, a sink, a callback.
-
-    They may raise what a socket raises, and the caller shall see it as it is.
-
-    Attributes:
-        error: what the last of them raised; None while none has. That they were cut off is nothing of theirs.
-    """
-
-    error: Exception | None = None
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception):
-            self.error = error
 
 
 def target_of(request: Request) -> Target:
@@ -139,6 +125,11 @@ def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
         return request.body.blocks_in(memoryview(bytearray(min(BLOCK, request.body.length))))
     view = memoryview(request.body)
     return (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
+
+
+def unforeseen(error: Exception) -> str:
+    """Return why a request failed with an error that no table knows; what the error says may quote a secret."""
+    return f"the HTTP library failed with {type(error).__name__}"
 
 
 def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -93,15 +93,21 @@ class PatientSocket:
     It has what http.client and urllib3 use of a socket.
 
     Attributes:
-        waits: how long the next wait may take.
+        waits: how long the next waits may take.
         left_over: whether more than the last answer came along with it, which belongs to no request.
+        is_untouched: whether nothing of the present request was given to it to send.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits) -> None:
         inner.setblocking(False)
         self._inner = inner
+        self.begin(waits)
+
+    def begin(self, waits: Waits) -> None:
+        """Begin another request."""
         self.waits = waits
         self.left_over = False
+        self.is_untouched = True
 
     def sendall(self, data: "ReadableBuffer", /) -> None:
         """Send all of `data`; each wait is for some of it to leave.
@@ -110,6 +116,7 @@ class PatientSocket:
             ConnectionAbortedError: the other side has answered, or hung up, and takes no more.
             TimeoutError: nothing left in time.
         """
+        self.is_untouched = False
         with memoryview(data) as view:
             del data  # A view does not show what it looks at.
             rest, send, has_waited = view, self._inner.send, False

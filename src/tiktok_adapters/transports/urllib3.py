@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, RemoteDisconnected
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, cast
@@ -22,12 +22,12 @@ from urllib3.response import HTTPResponse
 from urllib3.util import SKIP_HEADER
 
 from tiktok_adapters.transports.common import (
-    Guests,
     Target,
     body_blocks,
     hide_queries,
     joined_headers,
     target_of,
+    unforeseen,
     wire_headers,
 )
 from tiktok_adapters.transports.dialling import dial
@@ -37,6 +37,7 @@ from tiktok_adapters.transports.reading import AHEAD, LEAVE, Block, Reading
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import Interrupted, NotSent, SourceChanged, TimedOut
+from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, FillsBuffers, Request, Response, Sink
 
 __all__ = ["Urllib3Transport"]
@@ -99,14 +100,26 @@ class Urllib3Transport:
             NotSent: nothing left this machine; repeating is safe.
             Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
             SourceChanged: the body's source ended early; what was sent is incomplete.
-            RuntimeError: the transport was made by another process, before a fork.
         """
+        guests = Guests()
+        with suppress(GuestFailed):
+            return self._sent(guests.watched(request))
+        raise guests.take()
+
+    def _sent(self, request: Request) -> Response:
         if os.getpid() != self._pid:
-            raise RuntimeError("this transport belongs to another process: make a new one after the fork")
-        target = target_of(request)
-        origin = target.scheme, target.host, target.port
-        proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
-        connection = self._connection(request, origin, proxy)
+            # The connections are the parent's: two processes on one of them would read each other's answers.
+            said = "this transport belongs to another process: make a new client (or transport) after the fork"
+            raise NotSent(request.name, said)
+        try:
+            target = target_of(request)
+            origin = target.scheme, target.host, target.port
+            proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
+            connection = self._connection(request, origin, proxy)
+        except NotSent:
+            raise
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+            raise NotSent(request.name, unforeseen(foreign)) from None
         exchange = _Exchange(request, target, connection, self._reading)
         try:
             response = exchange.answer(proxy if target.scheme == "http" else None)
@@ -151,7 +164,7 @@ class Urllib3Transport:
         while (connection := self._idle_one(request, origin)) is not None:
             # Asked outside of the lock: whoever asks the system lets other threads run, and each would stop at the lock.
             if _socket(connection).is_quiet():
-                _socket(connection).waits = waits
+                _socket(connection).begin(waits)
                 return connection
             connection.close()  # The server has hung up, or said something that nobody asked for.
         return self._new_connection(request, origin, proxy, waits)
@@ -199,7 +212,6 @@ class _Exchange:
         self._response: HTTPResponse | None = None
         self._sent = 0
         self._ended = False
-        self._guests = Guests()
 
     @property
     def may_go_on(self) -> bool:
@@ -243,16 +255,12 @@ class _Exchange:
             self._response.close()
 
     def _sink(self, head: Response) -> Sink | None:
-        if self._request.sink is None:
-            return None
-        with self._guests:
-            return self._request.sink(head)
+        return None if self._request.sink is None else self._request.sink(head)
 
     def _pour(self, response: HTTPResponse, sink: Sink) -> None:
         # To its end, as in `_read`.
         while block := response.read(BLOCK, decode_content=False):
-            with self._guests:
-                sink.write(block)
+            sink.write(block)
         self._ended = True
 
     def _send(self, proxy: Proxy | None) -> None:
@@ -268,12 +276,10 @@ class _Exchange:
             )
         except TimeoutError:
             # A server that has said no may have stopped reading: then its answer is waiting.
-            if self._guests.error is not None or not self._line.has_answered():
+            if not self._line.has_answered():
                 raise
         except OSError:
-            # It may have hung up after its answer, which can still be read.
-            if self._guests.error is not None:
-                raise
+            pass  # It may have hung up after its answer, which can still be read.
         finally:
             blocks.close()
 
@@ -289,7 +295,7 @@ class _Exchange:
     def _blocks(self) -> Generator[Block, None, None]:
         look = 0.0
         with self._line.in_full_packets(), self._body() as blocks:
-            while (block := self._next(blocks)) is not None:
+            for block in blocks:
                 if (now := time.monotonic()) >= look:
                     if self._line.has_answered():
                         return  # It has answered already, or is gone: the rest of the body is for nobody.
@@ -318,27 +324,24 @@ class _Exchange:
             finally:
                 ahead.join(patience)
 
-    def _next(self, blocks: Iterator[Block]) -> Block | None:
-        with self._guests:
-            return next(blocks, None)
-
     def _report(self) -> None:
         if self._request.on_sent is not None:
-            with self._guests:
-                self._request.on_sent(self._sent)
+            self._request.on_sent(self._sent)
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
         """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
         try:
             yield
-        except tuple(kind for kind, _ in TALKING) as foreign:
-            if self._guests.error is not None:
-                raise self._guests.error from self._guests.error.__cause__
+        except (GuestFailed, SourceChanged):
+            raise
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+            name = self._request.name
+            if self._line.is_untouched:
+                raise NotSent(name, unforeseen(foreign)) from None
             error = TimedOut if isinstance(foreign, LATE) else Interrupted
-            raise error(
-                self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind))
-            ) from None
+            reasons = (reason for kind, reason in TALKING if isinstance(foreign, kind))
+            raise error(name, next(reasons, unforeseen(foreign))) from None
 
 
 def _read(response: HTTPResponse) -> bytes:

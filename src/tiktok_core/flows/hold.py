@@ -1,5 +1,6 @@
 """Holding a post: its record, and the lease under which it is written. Every step begins and ends here."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,8 +9,8 @@ from attrs import frozen
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.domain.publishing import poll_pause
-from tiktok_core.errors import OutcomeUnknown, TikTokError
-from tiktok_core.flows.exchange import Context
+from tiktok_core.errors import LeaseLost, OutcomeUnknown, TikTokError
+from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.leases import try_lease
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "pause_until_told",
     "save",
     "take",
+    "take_back",
     "theirs",
 ]
 
@@ -107,6 +109,21 @@ async def save(context: Context, hold: Hold, record: Record) -> Record:
     if record != hold.record:
         await context.journal.save(record, fence=hold.fence)
     return record
+
+
+async def take_back(context: Context, hold: Hold, record: Record) -> None:
+    """Store what was true before an act that certainly has not happened, although the journal may say that it might have.
+
+    The error that kept the act from happening is on its way to the caller, and matters more than whether this succeeds:
+    a failure is only logged.
+    """
+    try:
+        await context.journal.save(record, fence=hold.fence)
+    except LeaseLost:
+        return  # Another owner has the post now, and has read or replaced the record.
+    except Exception as error:  # noqa: BLE001 - the first error matters more than a second one
+        with suppress(Exception):
+            log.warning("Post %s: that nothing was sent could not be stored: %s", record.key, type(error).__name__)
 
 
 def pause_until_told(record: Record, now: datetime) -> float:

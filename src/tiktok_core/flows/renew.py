@@ -17,7 +17,7 @@ from attrs import evolve
 from tiktok_core.domain.retry import Operation, Patience
 from tiktok_core.domain.tokens import Tokens, Unsaved, is_newer, renewed
 from tiktok_core.errors import GrantRejected, SignInRequired, StoreError
-from tiktok_core.flows.exchange import Context, exchange, log
+from tiktok_core.flows.exchange import Context, Dispatch, exchange, log
 from tiktok_core.flows.leases import given_back, try_lease
 from tiktok_core.flows.watch import Watch
 from tiktok_core.wire.oauth import read_tokens, refresh_request
@@ -95,8 +95,9 @@ async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> T
     request = refresh_request(context.app, context.endpoints, tokens.refresh_token)
     read = partial(read_tokens, now=context.clock.now())
     request = evolve(request, time_limit=REFRESH_LIMIT / 2)
+    dispatch = Dispatch()
     try:
-        answer = await exchange(_hasty(context), request, read, Operation.REFRESH, account=account)
+        answer = await exchange(_hasty(context), request, read, Operation.REFRESH, account=account, dispatch=dispatch)
     except GrantRejected as error:
         return await _refused(context, account, tokens, error)
     if tokens.open_id and answer.open_id not in ("", tokens.open_id):
@@ -105,6 +106,8 @@ async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> T
     # From here on the only copy of them is ours.
     context.unsaved.add(held)
     fresh = await persistently(context, partial(_saved, context, held))
+    if dispatch.error is not None:
+        raise dispatch.error
     if fresh.needs_sign_in_soon(context.clock.now()):
         end = fresh.refresh_expires_at
         log.warning("The sign-in of %s ends on %s: a person has to sign in again before", account, f"{end:%Y-%m-%d}")

@@ -1,8 +1,8 @@
 """A run: steps of one post, by one owner, until it has ended, patience has, or trouble is all that comes."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeVar
 
 from attrs import define
 
@@ -24,7 +24,7 @@ from tiktok_core.errors import (
     TikTokError,
 )
 from tiktok_core.flows.advance import advance
-from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.exchange import Context, Raised, log
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
 from tiktok_core.flows.hold import LEASE, Progressed, outcome_unknown
 from tiktok_core.flows.leases import give_back, given_back
@@ -35,6 +35,7 @@ from tiktok_core.flows.wish import open_film
 
 __all__ = ["OnProgress", "Run"]
 
+T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 
 UPLOADS: Final = (Stage.PLANNED, Stage.INIT_SENT, Stage.UPLOADING)
@@ -82,18 +83,20 @@ class Run:
         """
         # What was just planned is begun here: nobody else can have sent any of it.
         self._is_certain = self.record.stage is Stage.PLANNED
-        async with self._owning():
-            while True:
-                await self._take_slot()
-                pause = await self._next()
-                if pause is None:
-                    return finished(_not_refused(self.record).shown)
-                if self.record.stage is Stage.PROCESSING and not until_final:
-                    return self.record.shown
-                self._check_patience(pause)
-                if not self._is_uploading or pause > LONGEST_IN_SLOT:
-                    self._leave_slot()
-                await self._sleep(pause)
+        return await self._owning(partial(self._to_its_end, until_final=until_final))
+
+    async def _to_its_end(self, *, until_final: bool) -> Publication:
+        while True:
+            await self._take_slot()
+            pause = await self._next()
+            if pause is None:
+                return finished(_not_refused(self.record).shown)
+            if self.record.stage is Stage.PROCESSING and not until_final:
+                return self.record.shown
+            self._check_patience(pause)
+            if not self._is_uploading or pause > LONGEST_IN_SLOT:
+                self._leave_slot()
+            await self._sleep(pause)
 
     async def _sleep(self, pause: float) -> None:
         if pause > LEASE.total_seconds():
@@ -113,24 +116,36 @@ class Run:
         Raises:
             TikTokError: as the step ended; it carries the key.
         """
-        async with self._owning():
-            progressed = await self._step()
-            _not_refused(progressed.record)
+        return await self._owning(self._one_step)
+
+    async def _one_step(self) -> Step:
+        progressed = await self._step()
+        _not_refused(progressed.record)
         return Step(publication=progressed.record.shown, again_in=progressed.again_in)
 
-    @asynccontextmanager
-    async def _owning(self) -> AsyncIterator[None]:
-        """Take steps under one name, sign the errors that end them, and give the lease back."""
+    async def _owning(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Take steps under one name, sign the errors that end them, and give the lease back.
+
+        What the caller's own code raised on the way leaves as it is.
+        """
         self._owner = self.context.entropy(16).hex()
-        async with given_back(self.context, self.context.journal, self.record.name, self._owner):
-            try:
-                yield
-            except TikTokError as error:
-                error.__dict__["key"] = self.record.key
-                error.__dict__.setdefault("publish_id", self.record.publish_id)
-                raise
-            finally:
-                self._leave_slot()
+        try:
+            async with given_back(self.context, self.context.journal, self.record.name, self._owner):
+                try:
+                    return await work()
+                except TikTokError as error:
+                    error.__dict__["key"] = self.record.key
+                    error.__dict__.setdefault("publish_id", self.record.publish_id)
+                    raise
+                finally:
+                    self._leave_slot()
+        except Raised as carried:
+            raised = carried.error
+        try:
+            # Outside of the `except`, which would change its context. (`StopIteration` no coroutine can raise: PEP 479.)
+            raise raised
+        finally:
+            del raised  # Its traceback holds this frame, and this frame an open file.
 
     # --- Many at once ------------------------------------------------------------------------------------------------
 
@@ -259,7 +274,10 @@ class Run:
     def _tell_status(self, before: Record) -> None:
         if self.on_progress and self.record.last is not None and self.record.last != before.last:
             self._furthest = max(self._furthest, self.record.offset)
-            self.on_progress(self._progress(self.record, self.record.last.status))
+            try:
+                self.on_progress(self._progress(self.record, self.record.last.status))
+            except BaseException as error:  # noqa: BLE001 - it is raised again by `_owning`
+                raise Raised(error) from None
 
     def _progress(self, record: Record, status: str) -> Progress:
         return Progress(

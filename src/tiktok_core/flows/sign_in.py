@@ -21,7 +21,7 @@ from tiktok_core.errors import (
     StoreError,
     UnexpectedResponse,
 )
-from tiktok_core.flows.exchange import Context, exchange, log
+from tiktok_core.flows.exchange import Context, Dispatch, exchange, log
 from tiktok_core.flows.renew import leased, persistently, refreshed, renewed_and_saved
 from tiktok_core.wire.oauth import (
     authorization_url,
@@ -110,12 +110,15 @@ async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier
     request = code_request(context.app, context.endpoints, code, redirect_uri=redirect_uri, code_verifier=code_verifier)
 
     async def spent() -> Tokens:
-        read = partial(read_tokens, now=context.clock.now())
-        tokens = await exchange(context, evolve(request, fresh_connection=True), read, Operation.SPEND_CODE)
+        read, dispatch = partial(read_tokens, now=context.clock.now()), Dispatch()
+        fresh = evolve(request, fresh_connection=True)
+        tokens = await exchange(context, fresh, read, Operation.SPEND_CODE, dispatch=dispatch)
         if not tokens.open_id:
             raise UnexpectedResponse(request.name, "it names no open_id")
         # A person's sign-in takes the place of whatever is there; a renewal that is under way is refused.
         generation = await persistently(context, partial(context.tokens.save, tokens.open_id, tokens))
+        if dispatch.error is not None:
+            raise dispatch.error
         return evolve(tokens, generation=generation or 0)
 
     return await context.protect(spent())

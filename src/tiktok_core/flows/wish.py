@@ -30,6 +30,7 @@ from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import HasPath, Source
+from tiktok_core.wire.http import read_from
 
 __all__ = ["enter", "known", "no_post", "open_film", "photo_wish", "usually_cut", "video_wish"]
 
@@ -148,7 +149,7 @@ def _film(source: Source, name: str | None, chunk_size: int | None) -> Film:
         source=source,
         name=name,
         fingerprint=source.fingerprint,
-        media_type=media_type(source.read(0, min(source.size, HEAD_LENGTH)), name),
+        media_type=media_type(read_from(source, 0, min(source.size, HEAD_LENGTH)), name),
         plan=plan_chunks(source.size, chunk_size),
     )
 

@@ -6,6 +6,7 @@ What belongs here: what every transport and the simulator must agree on, and no 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
+from operator import index
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
@@ -23,6 +24,8 @@ __all__ = [
     "Response",
     "Sink",
     "Source",
+    "read_from",
+    "read_from_into",
     "redacted",
 ]
 
@@ -57,6 +60,8 @@ class Source(Protocol):
     def read(self, start: int, length: int, /) -> bytes:
         """Return the `length` bytes from `start`, or fewer where the source has ended.
 
+        What comes beyond `length` is cut off; what is no bytes (`None`, text) ends the request with `SourceChanged`.
+
         Raises:
             SourceChanged: the source is gone or can no longer be read.
         """
@@ -81,6 +86,43 @@ class FillsBuffers(Protocol):
         ...
 
 
+def read_from(source: Source, start: int, length: int) -> bytes:
+    """Read from a source that anybody may have written: at most `length` bytes, and memory that nobody writes to again.
+
+    Bytes that were not asked for are cut off: on the line they would stand where the next request begins.
+
+    Raises:
+        SourceChanged: the source is gone, or what it gave are no bytes.
+    """
+    block: object = source.read(start, length)
+    if type(block) is bytes:
+        return block if len(block) <= length else block[:length]
+    try:
+        # A source may give the same buffer each time, with other bytes in it.
+        return bytes(memoryview(block))[:length]  # type: ignore[arg-type]
+    except TypeError:
+        said = f"the source's read() returned {type(block).__name__}, and has to return bytes"
+    raise SourceChanged(None, said)
+
+
+def read_from_into(source: FillsBuffers, start: int, buffer: memoryview) -> int:
+    """Let a source that anybody may have written fill a buffer, and return how many bytes it gave.
+
+    Raises:
+        SourceChanged: the source is gone, or what it returned is no number of bytes in the buffer.
+    """
+    got: object = source.read_into(start, buffer)
+    try:
+        count = index(got)  # type: ignore[arg-type]
+    except TypeError:
+        raise SourceChanged(
+            None, f"the source's read_into() returned {type(got).__name__}, and has to return int"
+        ) from None
+    if not 0 <= count <= len(buffer):
+        raise SourceChanged(None, f"the source's read_into() says {count} bytes of a buffer that holds {len(buffer)}")
+    return count
+
+
 @frozen
 class FileSlice:
     """`length` bytes of a source, from `start`: a body that can be sent again, because it is a value."""
@@ -97,7 +139,7 @@ class FileSlice:
         """
         position, end = self.start, self.start + self.length
         while position < end:
-            block = self.source.read(position, min(size, end - position))
+            block = read_from(self.source, position, min(size, end - position))
             if not block:
                 raise self._ended(position)
             yield block
@@ -118,7 +160,7 @@ class FileSlice:
         turns = cycle(buffers)
         while position < end:
             part = next(turns)[: end - position]
-            got = self.source.read_into(position, part)
+            got = read_from_into(self.source, position, part)
             if not got:
                 raise self._ended(position)
             yield part[:got]
@@ -213,7 +255,8 @@ class Request:
         body: bytes, or a slice of a source that the transport reads in blocks.
         timeout: seconds for each single wait: for the connection, for more bytes to leave, for the next ones to come.
         time_limit: seconds for all of it together; None for no limit.
-        on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop.
+        on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop. What it raises
+            ends the request, and reaches whoever sent it as it is.
         fresh_connection: send on a new connection, so that a dropped idle one cannot make the outcome doubtful.
         sink: called with the head of the answer (its body is still empty), before its body is read: returns where that goes,
             however long it is, or None to keep it as usual. Called anew at each send; `write` may come on another thread.

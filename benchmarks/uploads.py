@@ -166,11 +166,11 @@ def bare_socket(url: str, certificate: str, small: Path, large: Path) -> Cost:
                     with reading.ahead(FileSlice(film, first, last - first + 1)) as ahead:
                         line.sendall(put_head(host, (first, last), film.size))
                         cork(1)
-                        for block in ahead:
+                        for block in ahead.blocks(30):
                             line.sendall(block)
                         cork(0)
                         check(int(line.recv(1024).split()[1]))
-                        ahead.join()
+                        ahead.join(30)
 
         return measured(send, small, large)
 
@@ -192,7 +192,7 @@ async def bare_streams(url: str, certificate: str, small: Path, large: Path) -> 
             for first, last in ranges(film.size):
                 with reading.ahead(FileSlice(film, first, last - first + 1)) as ahead:
                     line.write(put_head(host, (first, last), film.size))
-                    for block in ahead:
+                    for block in ahead.blocks(30):
                         for start in range(0, len(block), BLOCK):
                             line.write(block[start : start + BLOCK])
                             await line.drain()

@@ -4,9 +4,11 @@ What belongs here: an adapter as an embedder would write it, and its bindings. I
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -17,6 +19,7 @@ from tiktok_adapters.testing.contracts.wire import WireContract
 from tiktok_adapters.transports.common import joined_headers
 from tiktok_adapters.transports.heads import check_head
 from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response
 
 NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -33,9 +36,22 @@ class HttpxTransport:
     def __init__(self) -> None:
         self._pool = self._new_pool()
         self._closed = False
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
 
     async def send(self, request: Request, /) -> Response:
         """As the port says."""
+        guests = Guests()
+        with suppress(GuestFailed):
+            response = await self._sent(guests.watched(request))
+            if guests.error is None:
+                return response
+        raise guests.take()
+
+    async def _sent(self, request: Request) -> Response:
+        here = os.getpid(), asyncio.get_running_loop()
+        self._home = self._home or here
+        if self._home != here:
+            raise NotSent(request.name, "the transport belongs to another process or event loop: make one for each")
         if self._closed:
             raise NotSent(request.name, "the transport is closed")
         exchange = _Exchange(request)
@@ -56,7 +72,6 @@ class HttpxTransport:
 class _Exchange:
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._ours: BaseException | None = None
 
     async def answer(self, pool: httpx.AsyncHTTPTransport) -> Response:
         name = self._request.name
@@ -68,8 +83,6 @@ class _Exchange:
         except NOTHING_LEFT:
             raise NotSent(name, "no connection came about") from None
         except (httpx.TimeoutException, TimeoutError):
-            if self._ours is not None:
-                raise self._ours from None
             raise TimedOut(name, "no answer came in time") from None
         except httpx.TransportError:
             raise Interrupted(name, "the exchange broke off") from None
@@ -126,16 +139,12 @@ class _Exchange:
             if isinstance(body, FileSlice)
             else (body[start : start + BLOCK] for start in range(0, len(body), BLOCK))
         )
-        try:
-            for block in blocks:
-                for start in range(0, len(block), PIECE):  # Its time-out is for all of a piece to leave.
-                    yield block[start : start + PIECE]
-                sent += len(block)
-                if self._request.on_sent is not None:
-                    self._request.on_sent(sent)
-        except Exception as error:
-            self._ours = error
-            raise
+        for block in blocks:
+            for start in range(0, len(block), PIECE):  # Its time-out is for all of a piece to leave.
+                yield block[start : start + PIECE]
+            sent += len(block)
+            if self._request.on_sent is not None:
+                self._request.on_sent(sent)
 
 
 class TestHttpx(WireContract):

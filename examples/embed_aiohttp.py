@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tiktok_adapters.background import AsyncioBackground
 from tiktok_adapters.clocks import AsyncioClock
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
@@ -28,6 +29,7 @@ async def main() -> None:
             journal=ThreadedJournal(MemoryJournal()),
             clock=AsyncioClock(),
             protect=AsyncioProtect(),
+            background=AsyncioBackground(),
             endpoints=endpoints,
         ) as tiktok:
             authorization = tiktok.authorization()

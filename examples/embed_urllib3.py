@@ -7,6 +7,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from tiktok_adapters.background import ThreadBackground
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.protect import MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
@@ -34,6 +35,7 @@ def main() -> None:
             journal=SqliteJournal(Path(home) / "journal.db"),
             clock=SystemClock(),
             protect=MainThreadProtect(),
+            background=ThreadBackground(),
             open_source=open_source,
             # Leave this out to talk to TikTok.
             endpoints=Endpoints(api_url=sandbox.url, auth_url=f"{sandbox.url}/v2/auth/authorize/"),

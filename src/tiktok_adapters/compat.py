@@ -12,10 +12,11 @@ from builtins import TimeoutError as TimeoutError  # noqa: PLC0414 - documented 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn, Self, cast
 from urllib.parse import urlencode, urlsplit
 
 from tiktok_adapters.assembly import load_settings
+from tiktok_adapters.background import ThreadBackground
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.probes import usual_probe
 from tiktok_adapters.protect import MainThreadProtect
@@ -43,6 +44,7 @@ from tiktok_core.domain.app import check_scopes
 from tiktok_core.domain.pkce import challenge_of, encoding_for, make_state, make_verifier, same_state
 from tiktok_core.domain.tokens import parse_scope
 from tiktok_core.errors import StateMismatch
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import Clock, Request, Response, Transport
 from tiktok_core.wire.oauth import authorization_url
 
@@ -53,6 +55,7 @@ SOURCES: Final = {
     "PULL_FROM_URL": ("POST_VIDEO_URL", "UPLOAD_VIDEO_URL"),
 }
 POST_MODES: Final = ("DIRECT_POST", "MEDIA_UPLOAD")
+TOKENS: Final = ("access_token", "refresh_token")
 UNNAMED: Final = "unnamed"
 """What tokens from outside are kept under while nobody said whose they are."""
 GIVEN: Final = "given"
@@ -105,13 +108,16 @@ class TikTok:
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
+        secret = Secret(client_secret)
+        del client_secret  # A crash report would show it.
+        self.state = state
+        del state
         with _as_documented():
-            self._app = App(client_key, client_secret, redirect_uri)
+            self._app = App(client_key, secret, redirect_uri)
             self._endpoints = endpoints or load_settings({}, os.environ).endpoints()
             self.scopes = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
         self.client_key, self.redirect_uri, self.timeout = client_key, redirect_uri, timeout
         self.code_verifier = make_verifier(secrets.token_bytes)
-        self.state = state
         self._store, self._clock = MemoryTokenStore(), clock or SystemClock()
         self._name = UNNAMED
         self._heard = _Heard(transport or _usual_transport())
@@ -122,6 +128,7 @@ class TikTok:
             journal=MemoryJournal(),
             clock=self._clock,
             protect=MainThreadProtect(),
+            background=ThreadBackground(),
             probe=usual_probe(),
             open_source=open_source,
             endpoints=self._endpoints,
@@ -131,14 +138,25 @@ class TikTok:
     # --- Signing in --------------------------------------------------------------------------------------------------
 
     @property
+    def code_verifier(self) -> str:
+        """Proves that the code is spent by who asked for it; may be set to the one that was kept."""
+        return self._verifier.reveal()
+
+    @code_verifier.setter
+    def code_verifier(self, verifier: str) -> None:
+        self._verifier = Secret(verifier)
+
+    @property
     def state(self) -> str | Mapping[str, Any]:
         """What comes back with the answer of TikTok's page, as it was given; empty where it is a random one."""
-        return self._state
+        return self._state.reveal()
 
     @state.setter
     def state(self, state: str | Mapping[str, Any]) -> None:
-        self._sent_state = _spelled(state) or make_state(secrets.token_bytes)
-        self._state = state
+        given = Hidden(state)
+        del state  # A crash report would show it.
+        self._sent_state = Secret(_spelled(given) or make_state(secrets.token_bytes))
+        self._state = given
 
     def get_authorization_url(self) -> str:
         """Return the page to open in the person's browser.
@@ -172,17 +190,20 @@ class TikTok:
             SignInFailed: TikTok did not take the code.
             TimeoutError, HTTPError: TikTok could not be asked.
         """
-        if state is not None and not same_state(self._sent_state, _spelled(state)):
+        brought, received = Secret(code), Hidden(state)
+        del code, state  # A crash report would show them.
+        if received.reveal() is not None and not same_state(self._sent_state.reveal(), _spelled(received)):
             raise StateMismatch("state_mismatch", "the answer does not belong to this sign-in; start it again")
         begun = Authorization(
             url="",
             redirect_uri=self.redirect_uri,
             scopes=self.scopes,
-            state=Secret(self._sent_state),
-            code_verifier=Secret(self.code_verifier),
+            state=self._sent_state,
+            code_verifier=self._verifier,
         )
         with _as_documented():
-            self._name = self._client.sign_in(begun, urlencode({"code": code, "state": self._sent_state})).open_id
+            callback = Secret(urlencode({"code": brought.reveal(), "state": self._sent_state.reveal()}))
+            self._name = self._client.sign_in(begun, callback).open_id
         return self._heard.latest("/v2/oauth/token/")
 
     def refresh_access_token(self, refresh_token: str | None = None) -> dict[str, Any]:
@@ -195,13 +216,15 @@ class TikTok:
             SignInRequired: there is no refresh token, or TikTok no longer takes it.
             SignInFailed, TimeoutError, HTTPError: TikTok did not renew it.
         """
+        given = None if refresh_token is None else Secret(refresh_token)
+        del refresh_token  # A crash report would show it.
         with _as_documented():
-            if refresh_token is None:
+            if given is None:
                 self._signed_in(None).refresh()
             else:
-                self._keep(GIVEN, {"refresh_token": refresh_token})
+                self._keep(GIVEN, {"refresh_token": given})
                 self._client.account(GIVEN).refresh()
-                self.token_data = self._heard.latest("/v2/oauth/token/")
+                self._keep_in_place(Hidden(self._heard.latest("/v2/oauth/token/")))
         return self._heard.latest("/v2/oauth/token/")
 
     def revoke_access_token(self, access_token: str | None = None) -> dict[str, Any]:
@@ -211,8 +234,10 @@ class TikTok:
             SignInRequired: there is no access token.
             TimeoutError, HTTPError: TikTok did not end it; the tokens are kept.
         """
+        given = None if access_token is None else Secret(access_token)
+        del access_token  # A crash report would show it.
         with _as_documented():
-            self._signed_in(access_token).revoke()
+            self._signed_in(given).revoke()
         return self._heard.latest("/v2/oauth/revoke/")
 
     @property
@@ -234,9 +259,9 @@ class TikTok:
 
     @token_data.setter
     def token_data(self, known: Mapping[str, Any]) -> None:
-        self._store.delete(self._name)
-        self._name = str(known.get("open_id") or UNNAMED)
-        self._keep(self._name, known)
+        covered = Hidden(known)
+        del known  # A crash report would show it.
+        self._keep_in_place(covered)
 
     @property
     def access_token(self) -> str | None:
@@ -245,7 +270,9 @@ class TikTok:
 
     @access_token.setter
     def access_token(self, token: str) -> None:
-        self.token_data = {**self.token_data, "access_token": token}
+        given = Secret(token)
+        del token  # A crash report would show it.
+        self._keep_in_place(Hidden({**self.token_data, "access_token": given}))
 
     @property
     def refresh_token(self) -> str | None:
@@ -254,7 +281,9 @@ class TikTok:
 
     @refresh_token.setter
     def refresh_token(self, token: str) -> None:
-        self.token_data = {**self.token_data, "refresh_token": token}
+        given = Secret(token)
+        del token  # A crash report would show it.
+        self._keep_in_place(Hidden({**self.token_data, "refresh_token": given}))
 
     # --- Posting -----------------------------------------------------------------------------------------------------
 
@@ -265,8 +294,10 @@ class TikTok:
             SignInRequired: there is no access token, or it can no longer be renewed.
             TimeoutError, HTTPError: TikTok refused, or could not be asked.
         """
+        given = None if access_token is None else Secret(access_token)
+        del access_token  # A crash report would show it.
         with _as_documented():
-            self._signed_in(access_token).creator_info()
+            self._signed_in(given).creator_info()
         return self._heard.latest("/v2/post/publish/creator_info/query/")
 
     def create_video(
@@ -316,8 +347,10 @@ class TikTok:
         if not video:
             raise ValueError(f"{named} must be provided when source is {source}")
         is_draft = upload_type.startswith("UPLOAD_")
+        given = None if access_token is None else Secret(access_token)
+        del access_token  # A crash report would show it.
         with _as_documented():
-            self._signed_in(access_token).post_video(
+            self._signed_in(given).post_video(
                 video,
                 title="" if is_draft else title,
                 privacy_level=None if is_draft else privacy_level,
@@ -370,8 +403,10 @@ class TikTok:
         if not 1 <= photo_cover_index <= max(1, len(photo_images)):
             raise ValueError("photo_cover_index must be between 1 and the number of images provided")
         is_draft = post_mode == "MEDIA_UPLOAD"
+        given = None if access_token is None else Secret(access_token)
+        del access_token  # A crash report would show it.
         with _as_documented():
-            self._signed_in(access_token).post_photos(
+            self._signed_in(given).post_photos(
                 tuple(photo_images),
                 title=title,
                 description=description,
@@ -392,8 +427,10 @@ class TikTok:
             SignInRequired: there is no access token, or it can no longer be renewed.
             TimeoutError, HTTPError: TikTok refused, or could not be asked.
         """
+        given = None if access_token is None else Secret(access_token)
+        del access_token  # A crash report would show it.
         with _as_documented():
-            self._signed_in(access_token).publish_status(publish_id)
+            self._signed_in(given).publish_status(publish_id)
         return self._heard.latest("/v2/post/publish/status/fetch/")
 
     # --- What is kept ------------------------------------------------------------------------------------------------
@@ -414,13 +451,22 @@ class TikTok:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a client is not pickled: make one where it is needed")
 
-    def _signed_in(self, access_token: str | None) -> Account:
+    def _signed_in(self, access_token: Secret | None) -> Account:
         if access_token is not None:
             self._keep(GIVEN, {"access_token": access_token})
             return self._client.account(GIVEN)
         if self._store.load(self._name) is None:
             raise SignInRequired(None, "there are no tokens: call exchange_code_for_token, or set token_data")
         return self._client.account(self._name)
+
+    def _keep_in_place(self, known: Hidden[Mapping[str, Any]]) -> None:
+        self._store.delete(self._name)
+        self._name = str(known.reveal().get("open_id") or UNNAMED)
+        covered: dict[str, Any] = {}
+        for name in known.reveal():
+            is_covered = name not in TOKENS or isinstance(known.reveal()[name], Secret)
+            covered[name] = known.reveal()[name] if is_covered else Secret(str(known.reveal()[name] or ""))
+        self._keep(self._name, covered)
 
     def _keep(self, name: str, known: Mapping[str, Any]) -> None:
         now = self._clock.now()
@@ -431,8 +477,8 @@ class TikTok:
 
         tokens = Tokens(
             open_id=str(known.get("open_id") or ""),
-            access_token=Secret(str(known.get("access_token") or "")),
-            refresh_token=Secret(str(known.get("refresh_token") or "")),
+            access_token=known.get("access_token") or Secret(""),
+            refresh_token=known.get("refresh_token") or Secret(""),
             scope=parse_scope(str(known.get("scope") or "")),
             issued_at=now,
             # Without an access token there is only one to be renewed.
@@ -447,11 +493,11 @@ class _Heard:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._answers: dict[str, bytes] = {}
+        self._answers: dict[str, Hidden[bytes]] = {}
 
     def send(self, request: Request, /) -> Response:
         response = self._transport.send(request)
-        self._answers[urlsplit(request.url).path] = response.body
+        self._answers[urlsplit(request.url).path] = Hidden(response.body)
         return response
 
     def close(self) -> None:
@@ -459,9 +505,10 @@ class _Heard:
         self._transport.close()
 
     def latest(self, path: str) -> dict[str, Any]:
-        body = self._answers.get(path, b"").strip()
-        document: dict[str, Any] = json.loads(body) if body else {}
-        return document
+        body = self._answers.get(path)
+        if body is None or not body.reveal().strip():
+            return {}
+        return cast(dict[str, Any], json.loads(body.reveal()))
 
 
 def _usual_transport() -> Transport:
@@ -470,11 +517,11 @@ def _usual_transport() -> Transport:
     return Urllib3Transport()
 
 
-def _spelled(state: str | Mapping[str, Any]) -> str:
-    if isinstance(state, str):
-        return state
+def _spelled(state: Hidden[Any]) -> str:
+    if isinstance(state.reveal(), str):
+        return str(state.reveal())
     try:
-        return json.dumps(dict(state), separators=(",", ":"))
+        return json.dumps(dict(state.reveal()), separators=(",", ":"))
     except TypeError as error:
         raise ValueError(f"state is sent as JSON: {error}") from error
 

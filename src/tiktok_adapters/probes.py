@@ -4,14 +4,15 @@ What belongs here: the adapters of the `Probe` and `AsyncProbe` ports. They know
 can read, and None where they cannot.
 """
 
-import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from math import isfinite
 from typing import Any, Final
 
+from tiktok_adapters.threads import Lane
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.ports import Probe, Source
 
@@ -21,6 +22,8 @@ ENOUGH: Final = 16 * 1024**2
 """Bytes after which no more of a file is read: an index of hours fits, and no file can keep the probe busy."""
 LOOKS: Final = 4
 """Looks at once."""
+AT_ONCE: Final = 16
+"""Looks that are asked for at once; further ones wait for their turn."""
 CODECS: Final = {"AVC": "H.264", "HEVC": "H.265"}
 """MediaInfo's names for what TikTok's documents call otherwise."""
 
@@ -80,14 +83,24 @@ class ThreadedProbe:
 
     Args:
         probe: a blocking probe that threads may share.
+        time_limit: seconds for a look, after which nothing is known of the video.
     """
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, *, time_limit: float = 10.0) -> None:
         self._probe = probe
+        self._time_limit = time_limit
+        self._lane = Lane(AT_ONCE)
 
     async def facts(self, source: Source, /) -> VideoFacts:
         """As `Probe.facts`."""
-        return await asyncio.to_thread(self._probe.facts, source)
+        late = TimeoutError()
+        try:
+            work = partial(self._probe.facts, source)
+            return await self._lane.call(work, within=self._time_limit, late=late, always=False)
+        except TimeoutError as error:
+            if error is not late:
+                raise
+            return VideoFacts()
 
 
 class _Reader:

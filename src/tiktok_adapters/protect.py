@@ -8,9 +8,12 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
+
+from attrs import define, field
 
 from tiktok_core.errors import StoreError
 
@@ -20,9 +23,11 @@ T = TypeVar("T")
 
 
 class MainThreadProtect:
-    """Hold Ctrl-C back while the work runs, and deliver it afterwards.
+    """Hold signals back while the work runs, and deliver them afterwards: Ctrl-C, and all others that Python handles.
 
-    Python delivers the interrupt signal on the main thread only, so on any other thread the work just runs.
+    A handler of Python's may raise at any point of the work: that of Ctrl-C does, and so does a worker's time limit that is
+    set by `signal.alarm`. Python runs them on the main thread only, so on any other thread the work just runs. Work inside
+    of other work is part of that.
     """
 
     def __init__(self) -> None:
@@ -39,12 +44,14 @@ class MainThreadProtect:
             StoreError: this protection is closed.
             KeyboardInterrupt: after the work, if the interrupt came meanwhile (or whatever its handler does).
         """
+        if threading.get_ident() in self._unfinished.copy().values():
+            return _drive(work)
         end = threading.Event()
         try:
             self._unfinished[end] = threading.get_ident()
             if self._closed:
                 _refuse(work)
-            with _interrupt_held():
+            with _signals_held():
                 return _drive(work)
         finally:
             work.close()  # Does nothing unless the signal came before the work had begun.
@@ -54,12 +61,12 @@ class MainThreadProtect:
     def close(self) -> None:
         """Wait until the work of all other threads is finished, and take no more; a second call does nothing.
 
-        Ctrl-C is held back meanwhile, too.
+        Signals are held back meanwhile, too.
         """
         self._closed = True
         if os.getpid() != self._pid:
             return  # A forked child has none of those threads.
-        with _interrupt_held():
+        with _signals_held():
             for end, thread in self._unfinished.copy().items():
                 if thread != threading.get_ident():
                     end.wait()
@@ -85,6 +92,8 @@ class AsyncioProtect:
             StoreError: this protection is closed.
             CancelledError: after the work, if the caller was cancelled meanwhile; an error of the work is its cause.
         """
+        if asyncio.current_task() in self._unfinished:
+            return await work  # Work inside of other work is part of that, and no cancellation reaches it.
         if self._closed:
             _refuse(work)
         task = asyncio.create_task(work)
@@ -121,21 +130,52 @@ async def _finished(tasks: set[asyncio.Task[Any]], of: asyncio.Task[Any] | None 
 
 
 @contextmanager
-def _interrupt_held() -> Iterator[None]:
-    """Hold Ctrl-C back on the main thread, and deliver it afterwards; it reaches no other thread."""
-    is_main = threading.current_thread() is threading.main_thread()
-    previous = signal.getsignal(signal.SIGINT) if is_main else None
-    if previous is None:  # Also where it was set by something that is not Python: it could not be put back.
+def _signals_held() -> Iterator[None]:
+    """Hold signals back on the main thread, and deliver them afterwards; Python handles them on no other thread.
+
+    Only those are held that a function of Python's handles: nothing else can raise, and the handler of another one could not
+    always be put back.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[int] = []
+    found = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    hold = _Hold({number: handler for number, handler in found.items() if callable(handler)})
     try:
-        signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+        for number in hold.handlers:
+            signal.signal(number, hold)
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-        if held:
-            signal.raise_signal(signal.SIGINT)
+        hold.is_over = True
+        try:
+            for number, handler in hold.handlers.items():
+                signal.signal(number, handler)
+        finally:
+            hold.deliver()
+
+
+@define(eq=False)
+class _Hold:
+    """A handler that keeps signals for others. One that is still in place when the hold is over passes them on at once."""
+
+    handlers: dict[int, Callable[[int, FrameType | None], Any]]
+    is_over: bool = False
+    held: dict[int, FrameType | None] = field(factory=dict)
+
+    def __call__(self, number: int, frame: FrameType | None) -> Any:
+        if self.is_over:
+            return self.handlers[number](number, frame)
+        self.held[number] = frame
+        return None
+
+    def deliver(self) -> None:
+        """Call the handlers as they would have been called. Where one raises, the others are called all the same."""
+        if self.held:
+            number, frame = self.held.popitem()
+            try:
+                self.handlers[number](number, frame)
+            finally:
+                self.deliver()
 
 
 def _refuse(work: Coroutine[Any, Any, Any]) -> NoReturn:

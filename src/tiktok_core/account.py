@@ -65,7 +65,7 @@ class AsyncAccount:
         """Return the same account with other options for its calls; what is not given stays as it is.
 
         Args:
-            timeout: seconds for each single wait of a request.
+            timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
             deadline: seconds for a call with all its repetitions.
             retries: how often a call is repeated where that can do no harm.
             patience: seconds to follow a post before saying that it is still processing.
@@ -218,9 +218,10 @@ class AsyncAccount:
             {settings}
             chunk_size: bytes of a chunk; planned unless given.
             key: names this wish: the same key never makes a second post, and answers with the first one. Of a post that
-                ended 90 days ago the journal keeps how it ended and its publish id alone, so whether the same is wished
-                is not compared any more. A random key unless given; it stands in the result and in every error.
-            on_progress: told of bytes sent and of each status.
+                ended 90 days ago the journal keeps only how it ended and its publish id, so the wishes are no longer
+                compared. A random key unless given; it stands in the result and in every error.
+            on_progress: called with the bytes sent and with each status. What it raises ends the call, and reaches the caller
+                as it is (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
             wait: follow the post to its end; otherwise return once it is handed over.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video (6 a minute).
@@ -283,7 +284,8 @@ class AsyncAccount:
         Args:
             {settings}
             key: names this wish, as for `post_video`.
-            on_progress: told of each status.
+            on_progress: told of each status. What it raises ends the call, and reaches the caller as it is
+                (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
             wait: follow the post to its end; otherwise return once TikTok took it.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-photo-post (6 a minute).
@@ -327,7 +329,8 @@ class AsyncAccount:
         Args:
             key: what the post is known by.
             video: the file again, where it was a source without a name, or has moved.
-            on_progress: told of bytes sent and of each status.
+            on_progress: told of bytes sent and of each status. What it raises ends the call, and reaches the caller as it is
+                (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
             wait: follow the post to its end; otherwise return once it is handed over.
 
         Raises:

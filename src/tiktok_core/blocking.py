@@ -16,6 +16,7 @@ from tiktok_core.domain.display import Video
 from tiktok_core.flows.display import AsyncVideos
 from tiktok_core.lifting import (
     drive,
+    lift_background,
     lift_clock,
     lift_journal,
     lift_pacer,
@@ -26,6 +27,7 @@ from tiktok_core.lifting import (
     lift_transport,
 )
 from tiktok_core.ports import (
+    Background,
     Clock,
     HasPath,
     Journal,
@@ -62,7 +64,9 @@ def blocking(
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return drive(method(self._face, *args, **kwargs))
+        work = method(self._face, *args, **kwargs)
+        del args, kwargs  # An answer of TikTok's page may be among them, and a crash report would show it.
+        return drive(work)
 
     return run
 
@@ -74,7 +78,9 @@ def blocking_as(
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return face(drive(method(self._face, *args, **kwargs)))
+        work = method(self._face, *args, **kwargs)
+        del args, kwargs  # As above.
+        return face(drive(work))
 
     return _returning(face, run)
 
@@ -190,11 +196,12 @@ class TikTok(Mirror[AsyncTikTok]):
         slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
         probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
         protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
+        background: reads files, and gives up a disk that hangs; without it such a disk holds the call for ever.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         deadline: seconds for a call with all its repetitions.
         retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
@@ -216,6 +223,7 @@ class TikTok(Mirror[AsyncTikTok]):
         slots: UploadSlots | None = None,
         probe: Probe | None = None,
         protect: Protect | None = None,
+        background: Background | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         open_destination: OpenDestination | None = None,
         endpoints: Endpoints | None = None,
@@ -237,6 +245,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 slots=None if slots is None else lift_slots(slots),
                 probe=None if probe is None else lift_probe(probe),
                 protect=None if protect is None else lift_protect(protect),
+                background=None if background is None else lift_background(background),
                 open_source=open_source,
                 open_destination=open_destination,
                 endpoints=endpoints,

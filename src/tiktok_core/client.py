@@ -20,7 +20,7 @@ from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.qr import QrCheck, QrCode
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.sign_in import Authorization
-from tiktok_core.domain.tokens import ClientToken, Tokens
+from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.exchange import Context
@@ -29,6 +29,7 @@ from tiktok_core.flows.receive import receive
 from tiktok_core.flows.renew import save_what_is_held
 from tiktok_core.flows.wish import photo_wish, usually_cut, video_wish
 from tiktok_core.ports import (
+    AsyncBackground,
     AsyncClock,
     AsyncJournal,
     AsyncPacer,
@@ -58,6 +59,16 @@ class _Unprotected:
         pass
 
 
+class _AtOnce:
+    """Calls made where they are asked for: for embedders whose sources and destinations wait for nothing."""
+
+    async def __call__(
+        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
+    ) -> T:
+        del within, late, is_movable, is_needed
+        return work()
+
+
 class AsyncTikTok:
     """An app at TikTok, with every port an adapter of your choice.
 
@@ -71,11 +82,13 @@ class AsyncTikTok:
         slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
         probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
         protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
+        background: reads files where that holds up no other task, and gives up a disk that hangs; without it they are read in
+            the event loop.
         open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
         open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
         endpoints: where TikTok is, unless it is the real one.
         entropy: returns that many unpredictable bytes.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         deadline: seconds for a call with all its repetitions.
         retries: how often a call is repeated where that can do no harm.
         patience: seconds to follow a post before saying that it is still processing.
@@ -97,6 +110,7 @@ class AsyncTikTok:
         slots: AsyncUploadSlots | None = None,
         probe: AsyncProbe | None = None,
         protect: AsyncProtect | None = None,
+        background: AsyncBackground | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
         open_destination: OpenDestination | None = None,
         endpoints: Endpoints | None = None,
@@ -115,6 +129,7 @@ class AsyncTikTok:
             journal=journal,
             clock=clock,
             protect=protect or _Unprotected(),
+            background=background or _AtOnce(),
             entropy=entropy,
             open_source=open_source,
             open_destination=open_destination,
@@ -155,7 +170,7 @@ class AsyncTikTok:
         """
         return sign_in.begin(self._context, scopes, redirect_uri, challenge_encoding, always_ask=always_ask)
 
-    async def sign_in(self, authorization: Authorization, callback: str) -> AsyncAccount:
+    async def sign_in(self, authorization: Authorization, callback: str | Secret) -> AsyncAccount:
         """Finish a sign-in with the URL (or query) that the browser was sent back to, and keep the tokens.
 
         Who has signed in need not be whom you expected: compare the account's `open_id`. What was granted may be less than
@@ -170,10 +185,12 @@ class AsyncTikTok:
             SignInFailed: the sign-in was begun more than ten minutes ago, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
-        tokens = await sign_in.complete(self._context, authorization, callback)
+        answer = Secret(callback)
+        del callback  # A crash report would show it.
+        tokens = await sign_in.complete(self._context, authorization, answer)
         return AsyncAccount(self._context, tokens.open_id)
 
-    async def sign_in_with_code(self, authorization: Authorization, code: str) -> AsyncAccount:
+    async def sign_in_with_code(self, authorization: Authorization, code: str | Secret) -> AsyncAccount:
         """Finish a sign-in with a code alone, which a person brought by hand; as it is, or as an address spells it.
 
         A code alone carries no state, so PKCE alone ties it to this sign-in. That is enough where TikTok checks the
@@ -187,7 +204,9 @@ class AsyncTikTok:
             SignInFailed: no challenge was sent, the sign-in is too old, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
-        tokens = await sign_in.complete_with_code(self._context, authorization, code)
+        alone = Secret(code)
+        del code  # A crash report would show it.
+        tokens = await sign_in.complete_with_code(self._context, authorization, alone)
         return AsyncAccount(self._context, tokens.open_id)
 
     async def qr_code(self, scopes: Iterable[str] | None = None) -> QrCode:
@@ -281,6 +300,7 @@ class AsyncTikTok:
 
         Raises:
             InvalidPost: every problem at once.
+            SourceChanged: the file does not answer in time, or can no longer be read.
         """
         wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)
         return await usually_cut(self._context, wish)

@@ -4,7 +4,7 @@ What belongs here: one `lift_*` for each port of `ports`, and `drive`, which run
 asynchronous client may be given a lifted adapter that never blocks for long: the event loop waits while it works.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.ports import (
+    Background,
     Clock,
     Journal,
     Pacer,
@@ -29,6 +30,7 @@ from tiktok_core.ports import (
 
 __all__ = [
     "drive",
+    "lift_background",
     "lift_clock",
     "lift_journal",
     "lift_pacer",
@@ -191,6 +193,17 @@ class _LiftedClock:
         self._port.sleep(seconds)
 
 
+class _LiftedBackground:
+    def __init__(self, port: Background) -> None:
+        _refuse_coroutines(port, "__call__")
+        self._port = port
+
+    async def __call__(
+        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
+    ) -> T:
+        return self._port(work, within=within, late=late, is_movable=is_movable, is_needed=is_needed)
+
+
 class _LiftedProtect:
     def __init__(self, port: Protect) -> None:
         _refuse_coroutines(port, "__call__", "close")
@@ -236,6 +249,11 @@ def lift_probe(port: Probe) -> _LiftedProbe:
 def lift_clock(port: Clock) -> _LiftedClock:
     """Show a blocking clock as an asynchronous one that never suspends."""
     return _LiftedClock(port)
+
+
+def lift_background(port: Background) -> _LiftedBackground:
+    """Show a blocking background as an asynchronous one that never suspends."""
+    return _LiftedBackground(port)
 
 
 def lift_protect(port: Protect) -> _LiftedProtect:

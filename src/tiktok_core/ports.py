@@ -7,7 +7,7 @@ This module also hands on the other names that the author of an adapter needs: r
 transport, and the bytes as which a store keeps tokens (`dump_tokens`, `load_tokens`) and records (`dump_record`, `load_record`).
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
@@ -32,6 +32,7 @@ __all__ = [
     "BLOCK",
     "LONGEST_LEASE",
     "MAX_RESPONSE",
+    "AsyncBackground",
     "AsyncClock",
     "AsyncJournal",
     "AsyncPacer",
@@ -40,6 +41,7 @@ __all__ = [
     "AsyncTokenStore",
     "AsyncTransport",
     "AsyncUploadSlots",
+    "Background",
     "Body",
     "Clock",
     "Destination",
@@ -88,7 +90,13 @@ class HasPath(Protocol):
 class Transport(Protocol):
     """Send one HTTP request, once. Any status is an answer, but for 1xx: what comes after it is.
 
-    It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through.
+    It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through: a
+    request ends with an answer or with one of the errors below, whatever went wrong. Used from a second event loop or a
+    forked child it works, or raises `NotSent` with a sentence that says what to do; a child never writes into its parent's
+    connections.
+
+    What the caller's own code raises meanwhile (`on_sent`, a source, a sink) leaves `send` as that very object; nothing more
+    of the request leaves then, and the connection serves no other. `tiktok_core.wire.guests.Guests` does that for any library.
     """
 
     def send(self, request: Request, /) -> Response:
@@ -97,7 +105,8 @@ class Transport(Protocol):
         Raises:
             NotSent: nothing left this machine; repeating is safe.
             Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
-            SourceChanged: the body's source ended early; what was sent is incomplete.
+            SourceChanged: the body's source ended early, or hangs; what was sent is incomplete.
+            StoreError: the sink took no bytes in time.
         """
         ...
 
@@ -325,6 +334,25 @@ class OpenDestination(Protocol):
         ...
 
 
+class Background(Protocol):
+    """Make a call that waits for a disk. Where that one hangs, the caller goes on after a while."""
+
+    def __call__(
+        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
+    ) -> T:
+        """Make the call and return what it returns.
+
+        Args:
+            work: the call; it raises what it likes. One that has begun goes on until it ends, though nothing waits for it.
+            within: seconds to wait for its end.
+            late: what is raised where it has not ended by then.
+            is_movable: whether the call may be made on another thread. Otherwise it is made on the caller's, where it can
+                hang for ever.
+            is_needed: whether the call is made even if nothing waits for it any more when its turn comes.
+        """
+        ...
+
+
 class Clock(Protocol):
     """Tell the time and wait."""
 
@@ -470,6 +498,16 @@ class AsyncProbe(Protocol):
 
     async def facts(self, source: Source, /) -> VideoFacts:
         """As `Probe.facts`."""
+        ...
+
+
+class AsyncBackground(Protocol):
+    """As `Background`, awaited: while the call waits for its disk, the event loop goes on."""
+
+    async def __call__(
+        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
+    ) -> T:
+        """As `Background.__call__`; every call may be made on another thread, and a cancelled one still ends."""
         ...
 
 

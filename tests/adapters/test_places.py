@@ -28,6 +28,7 @@ both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 BLOCKING = """
 import os, sys
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
+from tiktok_core.errors import NotSent
 from tiktok_core.wire.http import Request
 
 request = Request(method="GET", url=sys.argv[1] + "/status/200")
@@ -36,8 +37,8 @@ print(http.send(request).status, flush=True)
 if (child := os.fork()) == 0:
     try:
         http.send(request)
-    except RuntimeError as error:
-        print(error, flush=True)
+    except NotSent as error:
+        print(error.reason, flush=True)
     http.close()
     with Urllib3Transport() as own:
         print(own.send(request).status, flush=True)
@@ -49,6 +50,7 @@ http.close()
 ASYNCHRONOUS = """
 import asyncio, os, sys
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
+from tiktok_core.errors import NotSent
 from tiktok_core.wire.http import Request
 
 request = Request(method="GET", url=sys.argv[1] + "/status/200")
@@ -56,8 +58,8 @@ request = Request(method="GET", url=sys.argv[1] + "/status/200")
 async def in_child(inherited):
     try:
         await inherited.send(request)
-    except RuntimeError as error:
-        print(error, flush=True)
+    except NotSent as error:
+        print(error.reason, flush=True)
     await inherited.close()
     async with AiohttpTransport() as own:
         print((await own.send(request)).status, flush=True)
@@ -89,7 +91,7 @@ def test_a_forked_child_makes_its_own(server: BehaviourServer, program: str) -> 
     command = [sys.executable, "-W", "error", "-c", program, server.base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    said = "this transport belongs to another process: make a new one after the fork"
+    said = "this transport belongs to another process: make a new client (or transport) after the fork"
     assert done.stdout.splitlines() == ["200", said, "200", "200"]
     # The parent goes on over the connection that it had.
     assert [seen.connection for seen in server.seen] == [0, 1, 0]
@@ -101,9 +103,11 @@ def test_another_event_loop_is_refused(server: BehaviourServer) -> None:
     http = AiohttpTransport()
     with asyncio.Runner() as runner:
         runner.run(http.send(request))
-        for call in (lambda: http.send(request), http.close):
-            with pytest.raises(RuntimeError, match="belongs to another event loop: make one for each loop"):
-                _run_elsewhere(call)
+        said = r"belongs to another event loop: make a client \(or transport\) for each loop"
+        with pytest.raises(NotSent, match=said):
+            _run_elsewhere(lambda: http.send(request))
+        with pytest.raises(RuntimeError, match=said):
+            _run_elsewhere(http.close)
         runner.run(http.close())
     assert len(server.seen) == 1
 
@@ -118,14 +122,14 @@ def test_an_event_loop_that_has_ended_is_another_one(server: BehaviourServer) ->
         await http.close()
 
     asyncio.run(first())
-    with pytest.raises(RuntimeError, match="another event loop"):
+    with pytest.raises(NotSent, match="another event loop"):
         asyncio.run(_sent(http, request))
 
 
 def test_without_an_event_loop_it_is_refused() -> None:
     """Nothing is begun where nobody could go on with it."""
     sending = AiohttpTransport().send(Request(method="GET", url="http://127.0.0.1:9/"))
-    with pytest.raises(RuntimeError, match="no running event loop"):
+    with pytest.raises(NotSent, match="no running event loop"):
         sending.send(None)
 
 

@@ -51,6 +51,91 @@ def test_an_interrupt_waits_for_the_work() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+class TimeIsUp(BaseException):
+    """What a worker's time limit raises."""
+
+
+@pytest.mark.parametrize("name", ["SIGALRM", "SIGTERM", "SIGUSR1"])
+def test_any_signal_that_a_function_handles_waits_for_the_work(name: str) -> None:
+    """Its handler may raise at any point, as that of Ctrl-C does; it is called after the work, with the frame of its time."""
+    number, done, frames = getattr(signal, name, None), list[str](), list[object]()
+    if number is None:
+        pytest.skip("this system has no such signal")
+
+    def handler(_number: int, frame: object) -> None:
+        frames.append(frame)
+        raise TimeIsUp
+
+    async def work() -> None:
+        signal.raise_signal(number)
+        done.append("saved")
+
+    before = signal.signal(number, handler)
+    try:
+        with pytest.raises(TimeIsUp):
+            MainThreadProtect()(work())
+        assert signal.getsignal(number) is handler
+    finally:
+        signal.signal(number, before)
+    assert done == ["saved"]
+    assert frames != [None]
+
+
+def test_of_several_signals_each_is_delivered() -> None:
+    """Also where the first handler raises; and every handler is in its place again."""
+    heard: list[int] = []
+
+    def handler(number: int, _frame: object) -> None:
+        heard.append(number)
+        raise TimeIsUp
+
+    async def work() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, handler), signal.signal(signal.SIGINT, handler)
+    try:
+        with pytest.raises(TimeIsUp):
+            MainThreadProtect()(work())
+        assert sorted(heard) == sorted([signal.SIGTERM, signal.SIGINT])
+        assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+
+
+def test_work_inside_of_other_work_is_done_though_the_client_closes_meanwhile() -> None:
+    """What is waited for may need protection itself: it is part of the work that was begun in time. In both worlds."""
+    blocking, done = MainThreadProtect(), list[str]()
+
+    async def outer() -> None:
+        blocking.close()
+        assert blocking(_value("inner")) == "inner"
+        done.append("blocking")
+
+    blocking(outer())
+
+    async def main() -> None:
+        protect, begun, go = AsyncioProtect(), asyncio.Event(), asyncio.Event()
+
+        async def waits() -> None:
+            begun.set()
+            await go.wait()
+            assert await protect(_value("inner")) == "inner"
+            done.append("asynchronous")
+
+        working = asyncio.create_task(protect(waits()))
+        await begun.wait()
+        closing = asyncio.create_task(_closed(protect.close()))
+        await asyncio.sleep(0)
+        go.set()
+        await closing
+        await working
+
+    asyncio.run(main())
+    assert done == ["blocking", "asynchronous"]
+
+
 def test_an_interrupt_reaches_the_handler_that_was_there() -> None:
     """A program with its own handler gets its signal there, once."""
     heard: list[int] = []

@@ -100,8 +100,8 @@ def test_all_bytes_come_in_order(data: bytes, size: int, start: int) -> None:
     start = min(start, len(data) - 1)
     body = FileSlice(Short(), start, len(data) - start)
     ahead = Ahead(body.blocks_in(memoryview(bytearray(size)), memoryview(bytearray(size))))
-    assert b"".join(bytes(block) for block in ahead) == data[start:]
-    ahead.join()
+    assert b"".join(bytes(block) for block in ahead.blocks(10)) == data[start:]
+    ahead.join(10)
     assert not readers()
 
 
@@ -139,7 +139,7 @@ def test_what_the_source_raises_comes_where_its_block_would() -> None:
     """After the blocks before it, and once."""
     source = Numbered(fails_at=2 * BLOCK)
     with Reading().ahead(FileSlice(source, 0, source.size)) as ahead:
-        blocks = iter(ahead)
+        blocks = ahead.blocks(10)
         assert [next(blocks)[0], next(blocks)[0]] == [0, 1]
         with pytest.raises(SourceChanged):
             next(blocks)
@@ -165,7 +165,7 @@ def test_many_at_once_have_smaller_blocks() -> None:
     opened = [reading.ahead(body) for _ in range(FEW + 1)]
     entered = [one.__enter__() for one in opened]
     assert not reading.pays_for(body)
-    sizes = [len(next(iter(ahead))) for ahead in entered]
+    sizes = [len(next(ahead.blocks(10))) for ahead in entered]
     assert sizes == [BLOCK] * FEW + [SMALL]
     for one in opened:
         one.__exit__(None, None, None)
@@ -241,21 +241,38 @@ def test_an_upload_lets_other_tasks_have_their_turn(server: BehaviourServer, mon
     assert gone()
 
 
-def test_a_disk_that_stands_still_is_told_from_one_that_fails(server: BehaviourServer) -> None:
-    """What a source raises is for the caller; that it was cut off while it read is a time-out like any other."""
+@pytest.mark.parametrize("blocks", [1, 8])
+def test_a_source_that_hangs_ends_its_request_after_the_time_out(server: BehaviourServer, blocks: int) -> None:
+    """Whichever way it is read: one sentence says that the source hung, and nothing waits for it any longer."""
     source = Numbered()
     source.go_on.clear()
+    body = FileSlice(source, 0, blocks * BLOCK)
+    request = Request(method="PUT", url=f"{server.base_url}/", body=body, timeout=0.05)
 
     async def upload() -> None:
         async with AiohttpTransport() as http:
-            body = FileSlice(source, 0, source.size)
-            try:
-                await http.send(Request(method="PUT", url=f"{server.base_url}/", body=body, timeout=0.05))
-            finally:
-                source.go_on.set()  # The thread that reads is waited for when the loop ends.
+            await http.send(request)
 
-    with pytest.raises(TimedOut):
-        asyncio.run(upload())
+    for send in (lambda: asyncio.run(upload()), lambda: Urllib3Transport().send(request)):
+        with pytest.raises(SourceChanged, match=r"gave no bytes within 0\.05 s"):
+            send()
+    source.go_on.set()
+    assert gone()
+
+
+def test_a_slow_line_is_not_taken_for_a_source_that_hangs(server: BehaviourServer) -> None:
+    """A server that stops reading is a time-out, in either world: the source had given what was asked for."""
+    source = Numbered(size=64 * BLOCK)
+    body = FileSlice(source, 0, source.size)
+    request = Request(method="PUT", url=f"{server.base_url}/stalled", body=body, timeout=0.2)
+
+    async def upload() -> None:
+        async with AiohttpTransport() as http:
+            await http.send(request)
+
+    for send in (lambda: asyncio.run(upload()), lambda: Urllib3Transport().send(request)):
+        with pytest.raises(TimedOut):
+            send()
     assert gone()
 
 

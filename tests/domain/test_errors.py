@@ -32,12 +32,12 @@ VALUES: dict[str, object] = {
     "since": datetime(2026, 11, 22, 12, 30, tzinfo=UTC),
     "cause": "connection reset",
     "waited": 900.0,
-    "fail_reason": "internal",
     "trouble": "signed out",
     "store": "token store",
     "kind": "locked",
     "post": "key-1",
     "event": WHY,
+    "fail_reason": "internal",
 }
 CLASSES = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, TikTokError)]
 classes = pytest.mark.parametrize("error_class", CLASSES)

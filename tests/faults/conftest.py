@@ -229,10 +229,10 @@ class ScriptedTikTok(SimulatedTikTok):
 
     def _said(self, says: Says, request: Request) -> Response:
         with self.lock:
-            logged = len(self._log)
+            logged = len(self.log)
             response = says(request, lambda: SimulatedTikTok.handle(self, request))
-            if len(self._log) == logged:
-                self._log.append(
+            if len(self.log) == logged:
+                self._router.log.append(
                     LogEntry(request.method, urlsplit(request.url).path, word_of(request), response.status, "")
                 )
             return response

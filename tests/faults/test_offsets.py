@@ -22,7 +22,7 @@ from tiktok_core import (
     UploadError,
     UploadExpired,
 )
-from tiktok_core.ports import Request, Response
+from tiktok_core.ports import FileSlice, Request, Response
 
 CHUNK = 5_242_880
 SIZE = 2 * CHUNK + 77 + 8
@@ -274,7 +274,9 @@ def test_row_11_a_post_that_is_unknown_is_told_by_tiktok_in_the_end(near: Any) -
 def test_row_11_only_that_bytes_are_missing_lets_an_upload_in_doubt_begin_anew(near: Any) -> None:
     """Killed while the last chunk left, and an hour later TikTok has given the post up: one fresh init, and one post."""
 
-    def killed(_request: Request, _handle: Handle) -> Response:
+    def killed(request: Request, _handle: Handle) -> Response:
+        assert isinstance(request.body, FileSlice)
+        assert list(request.body.blocks())
         raise KeyboardInterrupt
 
     near.sim.says("put", killed, nth=2)

@@ -169,8 +169,9 @@ def test_row_42_a_client_in_a_forked_child_is_refused(
     through(bench)
     # The stores would say so first.
     monkeypatch.setattr(bench.way.inner, "_pid", -1)
-    with pytest.raises(RuntimeError, match="belongs to another process: make a new one after the fork"):
-        bench.outcome(operation.ask)
+    end = bench.outcome(operation.ask)
+    assert isinstance(end, TikTokError)
+    assert "belongs to another process: make a new client (or transport) after the fork" in str(end)
     assert set(bench.sim.arrived) <= {"other"}  # the page, where the person is
 
 
@@ -182,7 +183,9 @@ def test_row_42_a_client_in_another_event_loop_is_refused(bench: Any) -> None:
     with ThreadPoolExecutor(1) as pool:
         elsewhere = pool.submit(_called, bench.account.creator_info)
         if bench.world == "asynchronous":
-            with pytest.raises(RuntimeError, match="belongs to another event loop: make one for each loop"):
+            with pytest.raises(
+                NotSent, match=r"belongs to another event loop: make a client \(or transport\) for each"
+            ):
                 elsewhere.result()
             assert len(bench.sim.arrived) == already
         else:

@@ -14,6 +14,7 @@ from tiktok_adapters.assembly.home import prepare, token_file
 from tiktok_adapters.assembly.ports import AsyncPorts, Chosen, Ports, asynchronous_ports, blocking_ports
 from tiktok_adapters.assembly.settings import LOG_LEVELS, Settings, load_settings
 from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 
 __all__ = [
@@ -48,7 +49,7 @@ def connect(
         home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
         environ: read in place of the process's environment.
         endpoints: where TikTok is; read from the settings unless given.
-        timeout: seconds for each single wait of a request.
+        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
         patience: seconds to follow a post before saying that it is still processing.
         uploads: how many uploads run at once in the usual `slots`; further ones wait before they begin, the accounts by turns.
         store: where the usual `tokens` are kept; read from the settings unless given, and otherwise `sqlite`.
@@ -62,7 +63,9 @@ def connect(
         InvalidSettings: everything that is missing or wrong, at once.
         TypeError: no port has such a name.
     """
-    chosen, where = _chosen(app, home, environ, endpoints, store, uploads=uploads, has_tokens="tokens" in ports)
+    around = Hidden(environ)
+    del environ  # A crash report would show it.
+    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, has_tokens="tokens" in ports)
     return TikTok(
         chosen.app,
         endpoints=where,
@@ -94,7 +97,9 @@ def connect_async(
         TypeError: no port has such a name.
         ImportError: aiohttp is not installed, and no transport was given.
     """
-    chosen, where = _chosen(app, home, environ, endpoints, store, uploads=uploads, has_tokens="tokens" in ports)
+    around = Hidden(environ)
+    del environ  # A crash report would show it.
+    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, has_tokens="tokens" in ports)
     return AsyncTikTok(
         chosen.app,
         endpoints=where,
@@ -108,7 +113,7 @@ def connect_async(
 def _chosen(
     app: App | None,
     home: str | HasPath | None,
-    environ: Mapping[str, str] | None,
+    around: Hidden[Mapping[str, str] | None],
     endpoints: Endpoints | None,
     store: str | None,
     *,
@@ -116,7 +121,7 @@ def _chosen(
     has_tokens: bool,
 ) -> tuple[Chosen, Endpoints]:
     options = {"home": None if home is None else os.fspath(home), "store": store}
-    settings = load_settings(options, os.environ if environ is None else environ)
+    settings = load_settings(options, Hidden(os.environ) if around.reveal() is None else around)
     if has_tokens:
         settings = evolve(settings, store="sqlite")  # It needs nothing, so that nothing is found to be missing.
     if app is not None:

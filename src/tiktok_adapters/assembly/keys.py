@@ -46,15 +46,15 @@ def store_keys(key: Secret, file: str, home: Path) -> tuple[Secret, ...]:
     """
     from tiktok_adapters.stores.encrypted import check_keys  # noqa: PLC0415 - for this store only
 
-    text = key.reveal() or (_read(Path(file).expanduser(), home) if file else "")
-    if not (found := tuple(Secret(one) for one in text.replace(",", " ").split())):
+    text = key or (_read(Path(file).expanduser(), home) if file else key)
+    if not (found := tuple(map(Secret, text.reveal().replace(",", " ").split()))):
         where = f"{file} holds none" if file else f"set {KEY_VARIABLE}, or {KEY_FILE_VARIABLE} to a file outside {home}"
         raise _problem("store_key", f"is missing: {where}")
     check_keys(found)
     return found
 
 
-def _read(path: Path, home: Path) -> str:
+def _read(path: Path, home: Path) -> Secret:
     if path.resolve().is_relative_to(home.resolve()):
         raise _problem(
             "store_key_file", f"{path} lies beside the tokens, and whoever gets those would get it: move it elsewhere"
@@ -68,7 +68,7 @@ def _read(path: Path, home: Path) -> str:
                 raise _problem("store_key_file", f"{path} is not a regular file")
             if hasattr(os, "geteuid"):
                 _check_rights(path, found)
-            return file.read(LONGEST)
+            return Secret(file.read(LONGEST))
     except OSError as error:
         raise _problem("store_key_file", f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
     except ValueError:

@@ -13,6 +13,7 @@ from tiktok_adapters.assembly.home import home_journal, home_pacer, home_tokens
 from tiktok_adapters.assembly.settings import Settings
 from tiktok_core import App
 from tiktok_core.ports import (
+    AsyncBackground,
     AsyncClock,
     AsyncJournal,
     AsyncPacer,
@@ -21,6 +22,7 @@ from tiktok_core.ports import (
     AsyncTokenStore,
     AsyncTransport,
     AsyncUploadSlots,
+    Background,
     Clock,
     HasPath,
     Journal,
@@ -55,6 +57,7 @@ class Ports(_BothWorlds, total=False):
         slots: bounds how many uploads run at once; `uploads` of this client.
         probe: looks into each video before it is posted; with the extra `media`, where it is installed. False for none.
         protect: finishes a renewal that is interrupted; holds Ctrl-C back in the main thread.
+        background: reads files, and gives up a disk that hangs; in threads.
         open_source: opens a named file for `post_video`; from the disk.
         open_destination: says where a named file of `download_data` is kept; on the disk.
         entropy: returns that many unpredictable bytes; from the operating system.
@@ -68,6 +71,7 @@ class Ports(_BothWorlds, total=False):
     slots: UploadSlots
     probe: Probe | bool
     protect: Protect
+    background: Background
 
 
 class AsyncPorts(_BothWorlds, total=False):
@@ -84,6 +88,7 @@ class AsyncPorts(_BothWorlds, total=False):
     slots: AsyncUploadSlots
     probe: AsyncProbe | bool
     protect: AsyncProtect
+    background: AsyncBackground
 
 
 @frozen
@@ -107,6 +112,7 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TypeError: no port has such a name.
     """
+    from tiktok_adapters.background import ThreadBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
     from tiktok_adapters.slots import ThreadUploadSlots  # noqa: PLC0415
@@ -123,6 +129,7 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
             "slots": lambda: ThreadUploadSlots(chosen.uploads),
             "probe": _probe,
             "protect": MainThreadProtect,
+            "background": ThreadBackground,
         },
     )
 
@@ -134,6 +141,7 @@ def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, An
         TypeError: no port has such a name.
         ImportError: the usual transport is needed, and aiohttp is not installed.
     """
+    from tiktok_adapters.background import AsyncioBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
     from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
     from tiktok_adapters.slots import AsyncioUploadSlots  # noqa: PLC0415
@@ -151,6 +159,7 @@ def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, An
             "slots": lambda: AsyncioUploadSlots(chosen.uploads),
             "probe": _threaded_probe,
             "protect": AsyncioProtect,
+            "background": AsyncioBackground,
         },
     )
 

@@ -21,6 +21,7 @@ from tiktok_core import (
     Problem,
     Secret,
 )
+from tiktok_core.hidden import Hidden
 
 __all__ = ["LOG_LEVELS", "Settings", "load_settings"]
 
@@ -226,10 +227,10 @@ class Settings:
         problems = [problem for problem in self._missing() if problem.field not in without]
         given = {
             "client_key": self.client_key,
-            "client_secret": self.client_secret.reveal(),
+            "client_secret": self.client_secret,
             "redirect_uri": self.redirect_uri,
         }
-        whole = {name: value or TABLE[name].passable for name, value in given.items()}
+        whole: dict[str, Any] = {name: value or TABLE[name].passable for name, value in given.items()}
         # What stands in must not meet the rules of a kind that was chosen for the real one.
         chosen = (kind or self.kind) if self.redirect_uri else None
         verified = self.verified_urls.replace(",", " ").split()
@@ -275,7 +276,9 @@ Settings.__doc__ = (Settings.__doc__ or "").rstrip() + "".join(
 )
 
 
-def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    options: Mapping[str, str | None], environ: Mapping[str, str] | Hidden[Mapping[str, str] | None]
+) -> Settings:
     """Return the settings: an option wins over the environment, which wins over `config.toml` in the home folder.
 
     Args:
@@ -285,7 +288,11 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
     Raises:
         InvalidSettings: the home folder, the file, the store or the level of the log makes no sense.
     """
-    home, home_origin = _home(options, environ)
+    lying, around = Hidden(options), Hidden((environ.reveal() if isinstance(environ, Hidden) else environ) or {})
+    del options, environ  # A crash report would show them.
+    chosen = _covered(lying)
+    variables = _covered(Hidden({name: around.reveal().get(row.variable) for name, row in TABLE.items()}))
+    home, home_origin = _home(chosen, variables)
     written = _written(home / CONFIG)
     values: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -294,8 +301,8 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
         if name == "home":
             continue
         for value, origin in (
-            (options.get(name), f"the option --{name.replace('_', '-')}"),
-            (environ.get(row.variable), row.variable),
+            (chosen.get(name), f"the option --{name.replace('_', '-')}"),
+            (variables.get(name), row.variable),
             (written.get(name), str(home / CONFIG)),
         ):
             if value:
@@ -309,8 +316,17 @@ def load_settings(options: Mapping[str, str | None], environ: Mapping[str, str])
     return Settings(home=home, origins=origins, **values)
 
 
-def _home(options: Mapping[str, str | None], environ: Mapping[str, str]) -> tuple[Path, str]:
-    for value, origin in ((options.get("home"), "the option --home"), (environ.get("TIKTOK_HOME"), "TIKTOK_HOME")):
+def _covered(given: Hidden[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what was given, its secrets covered, and what is no setting: it may be a secret whose name is misspelt."""
+    covered: dict[str, Any] = {}
+    for name in given.reveal():
+        is_secret = (name not in TABLE or TABLE[name].read is Secret) and isinstance(given.reveal()[name], str)
+        covered[name] = Secret(given.reveal()[name]) if is_secret else given.reveal()[name]
+    return covered
+
+
+def _home(options: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[Path, str]:
+    for value, origin in ((options.get("home"), "the option --home"), (variables.get("home"), "TIKTOK_HOME")):
         if not value:
             continue
         if "\0" in value:
@@ -327,10 +343,10 @@ def _at_home(path: Path) -> Path:
         raise InvalidSettings((Problem("home", message),)) from None
 
 
-def _written(path: Path) -> dict[str, str]:
-    """Return what the file says; an absent file says nothing."""
+def _written(path: Path) -> dict[str, Any]:
+    """Return what the file says, its secrets covered; an absent file says nothing."""
     try:
-        text = path.read_text("utf-8")
+        text = Secret(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -338,7 +354,7 @@ def _written(path: Path) -> dict[str, str]:
     except UnicodeDecodeError:
         raise _unreadable(path, "it is not UTF-8") from None
     try:
-        document = tomllib.loads(text)
+        document = _covered(Hidden(tomllib.loads(text.reveal())))
     except tomllib.TOMLDecodeError as error:
         # The message names a place and never quotes the line, which may hold the secret.
         raise _unreadable(path, f"it is not TOML: {error}") from None
@@ -351,7 +367,7 @@ def _written(path: Path) -> dict[str, str]:
         if name not in known
         else Problem(name, f"must be a text in quotes, in {path}")
         for name, value in document.items()
-        if name not in known or not isinstance(value, str)
+        if name not in known or not isinstance(value, (str, Secret))
     ]
     if problems:
         raise InvalidSettings(tuple(problems))

@@ -32,6 +32,7 @@ from tiktok_core import (
     InvalidInput,
     PrivacyLevel,
     Publication,
+    Secret,
     SignInFailed,
     TikTok,
     TikTokError,
@@ -137,8 +138,8 @@ def _sign_in(story: _Story, tiktok: TikTok) -> Account:
     with LoopbackListener(tiktok.app.redirect_uri) as listener:
         authorization = tiktok.authorization(redirect_uri=listener.redirect_uri)
         listener.start(accepts_state(authorization), answers)
-        with _person(authorization.url, answers):
-            callback = answers.wait(ANSWER_WITHIN)
+        with _person(Secret(authorization.url), answers):
+            callback = Secret(answers.wait(ANSWER_WITHIN))
         account = tiktok.sign_in(authorization, callback)
         story.tell("Sign in with PKCE", f"the answer came to {listener.redirect_uri} and was exchanged for tokens")
     tokens = account.tokens()
@@ -148,7 +149,7 @@ def _sign_in(story: _Story, tiktok: TikTok) -> Account:
 
 
 @contextmanager
-def _person(page: str, answers: Answers) -> Iterator[None]:
+def _person(page: Secret, answers: Answers) -> Iterator[None]:
     """Let somebody consent meanwhile, and say what kept them from it if anything did."""
     from tiktok_adapters.cli.person import consent  # noqa: PLC0415 - brings the simulator
 

@@ -28,6 +28,7 @@ from tiktok_core import (
     ChallengeEncoding,
     QrCode,
     QrStatus,
+    Secret,
     TikTok,
     TikTokError,
     Tokens,
@@ -90,7 +91,7 @@ def _answered(
     *,
     switch: bool,
     no_browser: bool,
-) -> tuple[Authorization, str]:
+) -> tuple[Authorization, Secret]:
     answers = Answers()
     with ExitStack() as stack:
         listener = _listener(tiktok.app)
@@ -102,7 +103,7 @@ def _answered(
         if listener is not None:
             listener.start(accepts, answers)
         say("Open this page in a browser and agree:")
-        _print_alone(authorization.url)
+        _print_alone(Secret(authorization.url))
         if not no_browser:
             open_browser(authorization.url)
         if no_browser or listener is None:
@@ -116,10 +117,10 @@ def _answered(
                 refused=lambda: say(f"That is not the answer to this sign-in: it is {what}. Still waiting."),
                 is_only_way=listener is None,
             )
-        return authorization, answers.wait()
+        return authorization, Secret(answers.wait())
 
 
-def _spent(tiktok: TikTok, authorization: Authorization, answer: str) -> Account:
+def _spent(tiktok: TikTok, authorization: Authorization, answer: Secret) -> Account:
     if bare_code(answer) is None:
         return tiktok.sign_in(authorization, answer)
     say("A code alone carries no state: only PKCE, which TikTok checks, ties it to this sign-in.")
@@ -155,7 +156,7 @@ def _by_qr_code(tiktok: TikTok, scopes: Sequence[str]) -> Account:
             )
         say("Scan this with the TikTok app, or open the address below it on the phone, and agree there:")
         click.echo(picture, err=choices().json)
-        _print_alone(code.url)
+        _print_alone(Secret(code.url))
 
     return tiktok.sign_in_by_qr_code(show_code, scopes, on_status=_tell_status)
 
@@ -167,9 +168,9 @@ def _tell_status(status: str) -> None:
         say("This QR code has ended; here is another one.")
 
 
-def _print_alone(url: str) -> None:
+def _print_alone(url: Secret) -> None:
     # Alone on its line, unwrapped and at once, so that people and programs can copy it.
-    click.echo(url, err=choices().json)
+    click.echo(url.reveal(), err=choices().json)
 
 
 def _tell_apart(open_id: str, wanted: str | None, before: Sequence[str]) -> None:

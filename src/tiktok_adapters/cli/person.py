@@ -7,36 +7,45 @@ import http.client
 from urllib.parse import urljoin, urlsplit
 
 from tiktok_adapters.simulator.consent import ConsentForm
+from tiktok_core import Secret
+from tiktok_core.hidden import Hidden
 
 __all__ = ["consent"]
 
 
-def consent(page: str) -> int:
+def consent(page: str | Secret) -> int:
     """Consent to everything that the authorization page asks for; return the status of the redirect's own page.
 
     Raises:
         RuntimeError: the page is not on this machine, refuses the request, or leads nowhere.
     """
-    _status, _where, text = _ask("GET", page)
-    form = ConsentForm(text)
-    if not form.accounts:
-        raise RuntimeError(f"the authorization page refuses {form.parameter or 'the request'}")
-    target = urlsplit(page)._replace(query="").geturl()
-    status, where, _text = _ask("POST", target, form.answered(None, None, allow=True))
+    asked = Secret(page)
+    del page  # It holds the state, and a crash report would show it.
+    form = Hidden(ConsentForm(_ask("GET", asked)[2].reveal()))
+    if not form.reveal().accounts:
+        raise RuntimeError(f"the authorization page refuses {form.reveal().parameter or 'the request'}")
+    target = asked.reveal().partition("?")[0]
+    status, where, _text = _ask("POST", Secret(target), Hidden(form.reveal().answered(None, None, allow=True)))
     if status != http.client.FOUND:
         raise RuntimeError(f"the authorization page answered {status} in place of a redirect")
-    return _ask("GET", urljoin(target, where))[0]
+    return _ask("GET", Secret(urljoin(target, where.reveal())))[0]
 
 
-def _ask(method: str, url: str, body: bytes | None = None) -> tuple[int, str, str]:
-    parts = urlsplit(url)
-    if parts.scheme != "http" or parts.hostname != "127.0.0.1":
+def _ask(method: str, url: Secret, body: Hidden[bytes] | None = None) -> tuple[int, Secret, Secret]:
+    parts = Hidden(urlsplit(url.reveal()))
+    if parts.reveal().scheme != "http" or parts.reveal().hostname != "127.0.0.1":
         raise RuntimeError("the demo asks nobody but this machine")
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.reveal().port, timeout=10)
     try:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
-        connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body, headers)
+        connection.request(
+            method,
+            parts.reveal()._replace(scheme="", netloc="").geturl(),
+            None if body is None else body.reveal(),
+            headers,
+        )
         answer = connection.getresponse()
-        return answer.status, answer.getheader("Location", ""), answer.read().decode("utf-8", "replace")
+        where = Secret(answer.getheader("Location", ""))
+        return answer.status, where, Secret(answer.read().decode("utf-8", "replace"))
     finally:
         connection.close()

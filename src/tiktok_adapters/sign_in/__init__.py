@@ -10,6 +10,7 @@ from typing import Final
 
 from tiktok_core.domain.pkce import same_state
 from tiktok_core.domain.sign_in import Authorization
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidInput, SignInFailed
 from tiktok_core.wire.oauth import callback_of
 
@@ -23,18 +24,18 @@ class Answers:
     """The first answer that belongs to a sign-in, whoever brings it: the listener or the person who pastes it."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Secret | None] = queue.SimpleQueue()
 
-    def put(self, callback: str) -> None:
+    def put(self, callback: str | Secret) -> None:
         """Hand over an answer; the first one counts."""
-        self._queue.put(callback)
+        self._queue.put(Secret(callback))
 
     def give_up(self) -> None:
         """Say that no answer can come any more."""
         self._queue.put(None)
 
     def wait(self, seconds: float = LIFETIME) -> str:
-        """Return the first answer.
+        """Return the first answer, which holds a code.
 
         Raises:
             SignInFailed: none came in time, or none can come.
@@ -46,7 +47,7 @@ class Answers:
             raise SignInFailed("no_answer", message) from None
         if callback is None:
             raise SignInFailed("no_answer", "the input ended before the answer of TikTok's page was pasted")
-        return callback
+        return callback.reveal()
 
 
 def accepts_state(authorization: Authorization) -> Callable[[str], bool]:
@@ -54,13 +55,15 @@ def accepts_state(authorization: Authorization) -> Callable[[str], bool]:
     return lambda state: same_state(authorization.state.reveal(), state)
 
 
-def belongs(callback: str, accepts: Callable[[str], bool]) -> bool:
+def belongs(callback: str | Secret, accepts: Callable[[str], bool]) -> bool:
     """Whether a callback URL is an answer at all, and to the sign-in whose states `accepts` knows.
 
     An `error` needs the state as well: anyone can forge one.
     """
+    brought = Secret(callback)
+    del callback  # A crash report would show it.
     try:
-        answer = callback_of(callback)
+        answer = callback_of(brought)
     except (InvalidInput, ValueError):
         return False
     return bool(answer.state) and accepts(answer.state) and bool(answer.code or answer.error)

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import threading
 
+from tiktok_core.domain.tokens import Secret
+
 __all__ = ["open_browser"]
 
 
-def open_browser(url: str) -> bool:
+def open_browser(url: str | Secret) -> bool:
     """Ask the system to show `url`; return whether it could be asked. Whether a window opened is not known."""
+    page = Secret(url)
+    del url  # It holds the state, and a crash report would show it.
     try:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter; the URL is one argument and meets no shell
-            [sys.executable, "-I", "-m", "webbrowser", "-t", url],
+            [sys.executable, "-I", "-m", "webbrowser", "-t", page.reveal()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -18,13 +18,16 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import frozen
 
 from tiktok_adapters.sign_in import Answers, belongs
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidSettings, Problem
+from tiktok_core.hidden import Hidden
 from tiktok_core.wire.oauth import callback_of
 
 __all__ = ["LoopbackListener", "unlistenable"]
 
 ADDRESS: Final = "127.0.0.1"
 NAMES: Final = ("127.0.0.1", "localhost")
+NOTHING: Final = Secret("")
 LIMIT: Final = 8192
 """Bytes of a request that are read."""
 READ_TIMEOUT: Final = 5.0
@@ -131,7 +134,7 @@ class _Answer:
     status: HTTPStatus
     title: str
     text: str
-    callback: str = ""
+    callback: Secret = NOTHING
 
     def spelled(self) -> bytes:
         body = PAGE.format(title=escape(self.title), text=escape(self.text)).encode("utf-8", "replace")
@@ -159,23 +162,23 @@ class _Reader:
         self._is_answered = False
         self.read_timeout = read_timeout
 
-    def judge(self, head: bytes) -> _Answer:
+    def judge(self, head: Hidden[bytes]) -> _Answer:
         """Return what to answer to a request's head."""
-        request, *lines = head.decode("latin-1").split("\r\n")
-        words = request.split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        request, *lines = map(Secret, head.reveal().decode("latin-1").split("\r\n"))
+        words = [Secret(word) for word in request.reveal().split(" ")]
+        if len(words) != 3 or not words[2].reveal().startswith("HTTP/1."):
             return _refused("That was not an HTTP request.")
         method, target, _version = words
-        hosts = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("host:")]
+        hosts = [line.reveal().partition(":")[2].strip() for line in lines if line.reveal().lower().startswith("host:")]
         # A page of another site can point its own name at this machine; then it names that host here.
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return _refused("This address is asked for under another name.")
-        path, _mark, query = target.partition("?")
+        path = target.reveal().partition("?")[0]
         if path != self._path:
             return _Answer(HTTPStatus.NOT_FOUND, "Nothing here", "The sign-in waits at another address.")
-        if method != "GET":
+        if method.reveal() != "GET":
             return _Answer(HTTPStatus.METHOD_NOT_ALLOWED, "Not like this", "Only GET is answered here.")
-        callback = f"{self._origin}{path}?{query}"
+        callback = Secret(f"{self._origin}{path}?{target.reveal().partition('?')[2]}")
         if not belongs(callback, self._accepts):
             return _refused("This is not the answer to the sign-in that is under way. The sign-in still waits.")
         return self._taken(callback)
@@ -185,7 +188,7 @@ class _Reader:
         if answer.callback:
             self._answers.put(answer.callback)
 
-    def _taken(self, callback: str) -> _Answer:
+    def _taken(self, callback: Secret) -> _Answer:
         with self._lock:
             if self._is_answered:
                 return _refused("The sign-in has had its answer.")
@@ -228,23 +231,23 @@ class _Connection(socketserver.BaseRequestHandler):
         finally:
             reader.deliver(answer)
 
-    def _head(self, seconds: float) -> bytes | None:
-        """Return the request's head; nothing where it is too long, None where it never came as a whole."""
+    def _head(self, seconds: float) -> Hidden[bytes] | None:
+        """Return the request's head, which may hold a code; nothing where it is too long, None where it never came as a whole."""
         # One limit for all of it: a byte every now and then must not keep the connection open.
         end = time.monotonic() + seconds
-        got = b""
-        while b"\r\n\r\n" not in got:
-            if len(got) >= LIMIT:
-                return b""
+        got = Hidden(b"")
+        while b"\r\n\r\n" not in got.reveal():
+            if len(got.reveal()) >= LIMIT:
+                return Hidden(b"")
             self.request.settimeout(max(0.001, end - time.monotonic()))
             try:
-                block = self.request.recv(LIMIT - len(got))
+                more = Hidden(self.request.recv(LIMIT - len(got.reveal())))
             except OSError:
                 return None
-            if not block or time.monotonic() > end:
+            if not more or time.monotonic() > end:
                 return None
-            got += block
-        return got.partition(b"\r\n\r\n")[0]
+            got = Hidden(got.reveal() + more.reveal())
+        return Hidden(got.reveal().partition(b"\r\n\r\n")[0])
 
 
 def _refused(text: str) -> _Answer:

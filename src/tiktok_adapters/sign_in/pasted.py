@@ -11,6 +11,8 @@ from typing import Final
 
 from tiktok_adapters.sign_in import Answers, belongs
 from tiktok_core.domain.sign_in import bare_code
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.hidden import Hidden
 
 __all__ = ["read_pasted"]
 
@@ -50,23 +52,27 @@ def read_pasted(
     threading.Thread(target=read, name="tiktok-pasted", daemon=True).start()
 
 
-def _lines() -> Iterator[str]:
+def _lines() -> Iterator[Secret]:
     try:
         descriptor = sys.stdin.fileno()
     except (OSError, ValueError, AttributeError):  # Not a file, closed, or none at all.
-        yield from (line.strip() for line in sys.stdin or ())
+        yield from (Secret(line) for line in map(str.strip, sys.stdin or ()))
         return
     # By the descriptor: a thread that is still inside `sys.stdin.readline` at the end would crash the interpreter.
-    rest = b""
+    rest = Hidden(b"")
     while block := _read(descriptor):
-        *lines, rest = (rest + block).split(b"\n")
-        yield from (line.decode("utf-8", "replace").strip() for line in lines)
-        rest = rest if len(rest) <= LONGEST else b""
-    yield rest.decode("utf-8", "replace").strip()
+        *lines, rest = map(Hidden, (rest.reveal() + block.reveal()).split(b"\n"))
+        yield from map(_text, lines)
+        rest = rest if len(rest.reveal()) <= LONGEST else Hidden(b"")
+    yield _text(rest)
 
 
-def _read(descriptor: int) -> bytes:
+def _text(line: Hidden[bytes]) -> Secret:
+    return Secret(line.reveal().decode("utf-8", "replace").strip())
+
+
+def _read(descriptor: int) -> Hidden[bytes]:
     try:
-        return os.read(descriptor, BLOCK)
+        return Hidden(os.read(descriptor, BLOCK))
     except OSError:
-        return b""
+        return Hidden(b"")

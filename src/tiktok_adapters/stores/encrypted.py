@@ -15,6 +15,7 @@ from attrs import evolve
 from tiktok_core.blocking import Mirror, blocking
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import InvalidSettings, Problem, StoreError, StoreTrouble
+from tiktok_core.hidden import Hidden
 from tiktok_core.lifting import drive, lift_clock, lift_tokens
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
 from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
@@ -24,6 +25,7 @@ __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 MARK: Final = "fernet1:"
 """Tells what is encrypted, and how, from tokens as they are."""
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
+DIGEST: Final = hashlib.sha256().digest_size
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 0.05
 
@@ -62,7 +64,9 @@ class AsyncEncryptedTokenStore:
 
     def __init__(self, inner: AsyncTokenStore, keys: Iterable[str | Secret]) -> None:
         self._inner = inner
-        self._box = _Box(tuple(Secret(key) for key in keys))
+        covered = tuple(map(Secret, keys))
+        del keys  # A crash report would show them.
+        self._box = _Box(covered)
 
     async def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
@@ -151,7 +155,9 @@ class EncryptedTokenStore(Mirror[AsyncEncryptedTokenStore]):
     """
 
     def __init__(self, inner: TokenStore, keys: Iterable[str | Secret]) -> None:
-        super().__init__(AsyncEncryptedTokenStore(lift_tokens(inner), keys))
+        covered = tuple(map(Secret, keys))
+        del keys  # A crash report would show them.
+        super().__init__(AsyncEncryptedTokenStore(lift_tokens(inner), covered))
         self._inner = inner
 
     load = blocking(AsyncEncryptedTokenStore.load)
@@ -190,8 +196,8 @@ class _Box:
 
     def sealed(self, account: str, tokens: Tokens) -> Tokens:
         """Return what to keep in place of the tokens."""
-        token = self._newest.encrypt(_digest(account) + dump_tokens(tokens)).decode()
-        return evolve(tokens, access_token=Secret(f"{MARK}{token}"), refresh_token=Secret(""))
+        sealed = Secret(MARK + self._newest.encrypt(_digest(account) + dump_tokens(tokens)).decode())
+        return evolve(tokens, access_token=sealed, refresh_token=Secret(""))
 
     def opened(self, account: str, kept: Tokens) -> Tokens:
         """Return the tokens.
@@ -199,21 +205,20 @@ class _Box:
         Raises:
             StoreError: they are not encrypted, not with these keys, another account's, or damaged.
         """
-        if not (token := kept.access_token.reveal()).startswith(MARK):
+        if not kept.access_token.reveal().startswith(MARK):
             raise _error(account, "they are not encrypted, or by another release: nothing was changed", "version")
         try:
-            content = self._all.decrypt(token.removeprefix(MARK))
+            content = Hidden(self._all.decrypt(kept.access_token.reveal().removeprefix(MARK)))
         except self._refused:
             raise _error(
                 account,
                 "no key opens them: give the key with which they were encrypted; nothing was overwritten",
                 "key",
             ) from None
-        digest = _digest("")
-        if content[: len(digest)] != _digest(account):
+        if not content.reveal().startswith(_digest(account)):
             raise _error(account, "they are those of another account: somebody has exchanged them", "damaged")
         try:
-            return evolve(load_tokens(content[len(digest) :]), generation=kept.generation)
+            return evolve(load_tokens(Hidden(content.reveal()[DIGEST:])), generation=kept.generation)
         except ValueError as error:
             raise _error(account, str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
 

@@ -21,6 +21,7 @@ from attrs import evolve
 
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import StoreError, StoreTrouble
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import TokenStore
 from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
@@ -92,12 +93,12 @@ class KeyringTokenStore:
     def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
         name = _name(account)
-        kept = self._ask(lambda keychain: keychain.get_password(self._service, name))
+        kept = self._ask(lambda keychain: _entry(keychain, self._service, name))
         if kept is None:
             return None
         generation, document = _parted(kept)
         try:
-            return evolve(load_tokens(document.encode("utf-8", "surrogatepass")), generation=generation)
+            return evolve(load_tokens(document), generation=generation)
         except ValueError as error:
             kind: StoreTrouble = "version" if isinstance(error, OtherVersion) else "damaged"
             said = f"account {account!r}: {error}: it is kept, and 'tiktok logout --forget' with this name forgets it"
@@ -108,8 +109,8 @@ class KeyringTokenStore:
 
         An entry that cannot be read is not replaced by anything.
         """
-        name, document = _name(account), dump_tokens(tokens).decode()
-        if (length := len(document) + NUMBER) > LARGEST:
+        name, document = _name(account), Secret(dump_tokens(tokens).decode())
+        if (length := len(document.reveal()) + NUMBER) > LARGEST:
             said = f"the tokens take {length} characters of at most {LARGEST}: choose another store"
             raise self._error(said, "full")
 
@@ -124,15 +125,15 @@ class KeyringTokenStore:
         generation = self._beside.save(account, known, seen=over)
         if generation is None:
             return None
-        entry = f"{generation} {document}"
+        entry = Secret(f"{generation} {document.reveal()}")
 
         def keep(keychain: Keychain) -> bool:
             latest = self._beside.load(account)
             if latest is None or latest.generation != generation:
                 return True  # Somebody has replaced them in the meantime.
-            keychain.set_password(self._service, name, entry)
+            keychain.set_password(self._service, name, entry.reveal())
             # There are keychains that keep nothing, or cut what they keep.
-            return keychain.get_password(self._service, name) == entry
+            return _entry(keychain, self._service, name) == entry
 
         if not self._ask(keep):
             raise self._error("the keychain did not keep what it was given: choose another store")
@@ -145,7 +146,7 @@ class KeyringTokenStore:
         beside = None if seen is None else self._beside.load(account)
 
         def remove(keychain: Keychain) -> bool:
-            entry = keychain.get_password(self._service, name)
+            entry = _entry(keychain, self._service, name)
             if seen is not None and (entry is None or _parted(entry)[0] != seen):
                 return False
             if entry is not None:
@@ -182,7 +183,7 @@ class KeyringTokenStore:
 
     def _has_entry(self, account: str) -> bool:
         name = _name(account)
-        return self._ask(lambda keychain: keychain.get_password(self._service, name)) is not None
+        return self._ask(lambda keychain: _entry(keychain, self._service, name)) is not None
 
     def _ask(self, question: Callable[[Keychain], T]) -> T:
         try:
@@ -199,10 +200,16 @@ def _name(account: str) -> str:
     return hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _parted(entry: str) -> tuple[int, str]:
+def _entry(keychain: Keychain, service: str, name: str) -> Secret | None:
+    found = Hidden(keychain.get_password(service, name))
+    return None if found.reveal() is None else Secret(found.reveal() or "")
+
+
+def _parted(entry: Secret) -> tuple[int, Hidden[bytes]]:
     """Return an entry's generation and its document; the first release wrote the document alone."""
-    numbered = NUMBERED.match(entry)
-    return (int(numbered[1]), entry[numbered.end() :]) if numbered else (0, entry)
+    numbered = NUMBERED.match(entry.reveal())
+    generation, beginning = (int(numbered[1]), numbered.end()) if numbered else (0, 0)
+    return generation, Hidden(entry.reveal()[beginning:].encode("utf-8", "surrogatepass"))
 
 
 class _Trouble(Exception):

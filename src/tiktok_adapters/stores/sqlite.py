@@ -15,6 +15,7 @@ from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_diges
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import LeaseLost
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import (
     OtherVersion,
@@ -142,8 +143,8 @@ class SqliteTokenStore(LeasedFile):
 
         A record that cannot be read is not replaced by a new sign-in. What was `seen` could be read.
         """
-        document = self._wipeable(dump_tokens(tokens))
-        if len(document) > LARGEST:
+        document = Hidden(self._wipeable(dump_tokens(tokens)))
+        if len(document.reveal()) > LARGEST:
             raise self._error("the tokens are too large to keep", "full")
 
         def replace(connection: sqlite3.Connection) -> int | None:
@@ -152,7 +153,7 @@ class SqliteTokenStore(LeasedFile):
                 self._lying(connection, account)
             elif connection.execute(SEEN_TOKENS, (name_bytes(account), seen)).fetchone() is None:
                 return None
-            return connection.execute(SAVE_TOKENS, (name_bytes(account), document)).lastrowid
+            return connection.execute(SAVE_TOKENS, (name_bytes(account), document.reveal())).lastrowid
 
         return self._save(replace)
 
@@ -177,13 +178,13 @@ class SqliteTokenStore(LeasedFile):
 
     def _lying(self, connection: sqlite3.Connection, account: str) -> Tokens | None:
         name, *escaped = names_lying(account)
-        row = connection.execute(LOAD_TOKENS, (LARGEST, name)).fetchone()
-        if row is None:
-            if any(connection.execute(LOAD_TOKENS, (LARGEST, lying)).fetchone() for lying in escaped):
+        rows = _rows(connection, LOAD_TOKENS, (LARGEST, name))
+        if not rows:
+            if any(_rows(connection, LOAD_TOKENS, (LARGEST, lying)) for lying in escaped):
                 raise self._error(f"account {account!r}: damaged name: {KEPT}", "damaged")
             return None
-        generation, record = row
-        if record is None:
+        ((generation, record),) = rows
+        if record.reveal() is None:
             raise self._error(f"account {account!r}: damaged record (too large): {KEPT}", "damaged")
         try:
             return evolve(load_tokens(record), generation=generation)
@@ -216,8 +217,8 @@ class SqliteJournal(LeasedFile):
     def load(self, name: str, /) -> Record | None:
         """Return the record, or None."""
         with self._reading() as connection:
-            row = connection.execute(LOAD_RECORD, (name_bytes(name),)).fetchone()
-        return None if row is None else self._read(name, row[0])
+            rows = _rows(connection, LOAD_RECORD, (name_bytes(name),))
+        return self._read(name, rows[0][0]) if rows else None
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
         """Keep the record under its name, durably and as a whole, in place of what was there.
@@ -233,9 +234,11 @@ class SqliteJournal(LeasedFile):
 
         def save(connection: sqlite3.Connection) -> None:
             # Compared and written in one transaction: nobody takes the lease in between.
-            if fence is not None and connection.execute(NEWEST_NUMBER, (values["name"],)).fetchone() != (fence,):
+            if fence is not None and connection.execute(NEWEST_NUMBER, (name_bytes(record.name),)).fetchone() != (
+                fence,
+            ):
                 raise LeaseLost(record.key)
-            connection.execute(SAVE_RECORD, values)
+            connection.execute(SAVE_RECORD, values.reveal())
 
         self._save(save)
 
@@ -244,10 +247,10 @@ class SqliteJournal(LeasedFile):
         values = self._values(record)
 
         def replace(connection: sqlite3.Connection) -> bool:
-            row = connection.execute(LOAD_RECORD, (values["name"],)).fetchone()
-            if row is None or self._read(record.name, row[0]) != seen:
+            rows = _rows(connection, LOAD_RECORD, (name_bytes(record.name),))
+            if not rows or self._read(record.name, rows[0][0]) != seen:
                 return False
-            connection.execute(SAVE_RECORD, values)
+            connection.execute(SAVE_RECORD, values.reveal())
             return True
 
         return self._save(replace)
@@ -264,7 +267,7 @@ class SqliteJournal(LeasedFile):
         """Return the names, beginning with `under`, of the records that cannot be read, sorted."""
         return tuple(sorted(name_text(name) for name, record in self._listed(under, None) if _readable(record) is None))
 
-    def _listed(self, under: str, since: datetime | None) -> list[tuple[bytes, bytes]]:
+    def _listed(self, under: str, since: datetime | None) -> list[tuple[Any, ...]]:
         # A byte that no UTF-8 has stands behind every name that begins so.
         first = name_bytes(under)
         values = {
@@ -273,7 +276,7 @@ class SqliteJournal(LeasedFile):
             "since": -(2**63) if since is None else microseconds(since),
         }
         with self._reading() as connection:
-            return connection.execute(LIST_RECORDS, values).fetchall()
+            return _rows(connection, LIST_RECORDS, values)
 
     def forget(self, now: datetime, /, *, keep: timedelta) -> None:
         """Take note of the time, and once a day remove and overwrite the records whose end lies `keep` back.
@@ -307,7 +310,7 @@ class SqliteJournal(LeasedFile):
             found = _trace(connection, name)
             # What another release has removed since the latest `forget` here.
             for lying in names_lying(name):
-                for (record,) in connection.execute(REMOVED_UNDER, (lying,)):
+                for (record,) in _rows(connection, REMOVED_UNDER, (lying,)):
                     found = lasting(found, _trace_of(name, record))
         return found
 
@@ -318,26 +321,35 @@ class SqliteJournal(LeasedFile):
         """
         return self._take(name, owner=owner, now=now, until=until)
 
-    def _values(self, record: Record) -> dict[str, Any]:
-        document = dump_record(record)
-        return {
-            "name": name_bytes(record.name),
-            "created": microseconds(record.created_at),
-            "updated": microseconds(record.updated_at),
-            "ended": record.is_ended,
-            "record": document if record.upload_url is None else self._wipeable(document),
-        }
+    def _values(self, record: Record) -> Hidden[dict[str, Any]]:
+        document = Hidden(dump_record(record))
+        if record.upload_url is not None:
+            document = Hidden(self._wipeable(document.reveal()))
+        return Hidden(
+            {
+                "name": name_bytes(record.name),
+                "created": microseconds(record.created_at),
+                "updated": microseconds(record.updated_at),
+                "ended": record.is_ended,
+                "record": document.reveal(),
+            }
+        )
 
-    def _read(self, name: str, row: Any) -> Record:
+    def _read(self, name: str, record: Hidden[bytes]) -> Record:
         try:
-            return load_record(row)
+            return load_record(record)
         except ValueError as error:
             advice = NEWER if isinstance(error, OtherVersion) else DAMAGED
             _, account, key = name_parts(name)
             raise self._unreadable(f"post {key!r} of account {account!r}: {error}: {advice}", error) from None
 
 
-def _readable(record: bytes) -> Record | None:
+def _rows(connection: sqlite3.Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:
+    """Return the rows that a statement finds, with their last column covered: it is the one that holds secrets."""
+    return [(*row[:-1], Hidden(row[-1])) for row in connection.execute(statement, values).fetchall()]
+
+
+def _readable(record: Hidden[bytes]) -> Record | None:
     try:
         return load_record(record)
     except ValueError:
@@ -363,7 +375,7 @@ def _trace(connection: sqlite3.Connection, name: str) -> Trace | None:
         return Trace(digest=name_digest(name), end=None)
 
 
-def _trace_of(name: str, record: bytes) -> Trace:
+def _trace_of(name: str, record: Hidden[bytes]) -> Trace:
     known = _readable(record)
     return (
         Trace(digest=name_digest(name), end=None)
@@ -379,7 +391,7 @@ def _leave(connection: sqlite3.Connection, name: str, trace: Trace) -> None:
 
 def _remove_ended(connection: sqlite3.Connection, before: int) -> None:
     after = None
-    while rows := connection.execute(OLD_RECORDS, {"before": before, "after": after}).fetchall():
+    while rows := _rows(connection, OLD_RECORDS, {"before": before, "after": after}):
         # What another release wrote is left for it to forget, and its details with it.
         connection.executemany(REMOVE_RECORD, [(name,) for name, record in rows if _readable(record) is not None])
         after = rows[-1][0]
@@ -387,7 +399,7 @@ def _remove_ended(connection: sqlite3.Connection, before: int) -> None:
 
 def _trace_removed(connection: sqlite3.Connection) -> None:
     after = -1
-    while rows := connection.execute(REMOVED, (after,)).fetchall():
+    while rows := _rows(connection, REMOVED, (after,)):
         for number, name, record in rows:
             # A newer release, which removed it, can read it, and makes a better trace of it.
             if _readable(record) is not None:
@@ -397,12 +409,12 @@ def _trace_removed(connection: sqlite3.Connection) -> None:
 
 
 def _removed(connection: sqlite3.Connection, name: str, lying: bytes) -> bool:
-    row = connection.execute(LOAD_RECORD, (lying,)).fetchone()
-    known = None if row is None else _readable(row[0])
-    if row is None or (known is not None and not known.is_ended):
+    rows = _rows(connection, LOAD_RECORD, (lying,))
+    known = _readable(rows[0][0]) if rows else None
+    if not rows or (known is not None and not known.is_ended):
         return False
     connection.execute(REMOVE_RECORD, (lying,))
-    for (record,) in connection.execute(REMOVED_UNDER, (lying,)).fetchall():
+    for (record,) in _rows(connection, REMOVED_UNDER, (lying,)):
         _leave(connection, name, _trace_of(name, record))
     connection.execute(END_REMOVED_UNDER, (lying,))
     return True

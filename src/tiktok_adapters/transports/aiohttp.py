@@ -16,11 +16,13 @@ from weakref import WeakSet
 import aiohttp
 
 from tiktok_adapters.transports.aiohttp_exchange import Exchange, ToldRequest
-from tiktok_adapters.transports.common import hide_queries, ready, target_of
+from tiktok_adapters.transports.common import hide_queries, ready, target_of, unforeseen
+from tiktok_adapters.transports.names import ThreadResolver
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Reading
 from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import NotSent
+from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["AiohttpTransport"]
@@ -64,6 +66,7 @@ class AiohttpTransport:
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._reading = Reading()
+        self._names = ThreadResolver()
         self._closed = False
         self._pid = os.getpid()
 
@@ -74,16 +77,28 @@ class AiohttpTransport:
             NotSent: nothing left this machine; repeating is safe.
             Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
             SourceChanged: the body's source ended early; what was sent is incomplete.
-            RuntimeError: the transport was first used in another event loop, or made by another process.
         """
-        self._check_place()
-        if self._closed:
-            raise NotSent(request.name, "the transport is closed")
-        target = target_of(request)
-        tls = self._tls_context() if target.scheme == "https" else None
-        proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
-        exchange = Exchange(request, target, proxy, tls, self._reading)
-        return await exchange.answer(self._session(fresh=request.fresh_connection))
+        guests = Guests()
+        with suppress(GuestFailed):
+            response = await self._sent(guests.watched(request))
+            if guests.error is None:
+                return response
+        raise guests.take()
+
+    async def _sent(self, request: Request) -> Response:
+        if (obstacle := self._misplaced() or ("the transport is closed" if self._closed else None)) is not None:
+            raise NotSent(request.name, obstacle)
+        try:
+            target = target_of(request)
+            tls = self._tls_context() if target.scheme == "https" else None
+            proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
+            exchange = Exchange(request, target, proxy, tls, self._reading)
+            session = self._session(fresh=request.fresh_connection)
+        except NotSent:
+            raise
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+            raise NotSent(request.name, unforeseen(foreign)) from None
+        return await exchange.answer(session)
 
     async def close(self) -> None:
         """Close all connections; a second call does nothing, and so does one in a forked child.
@@ -93,7 +108,8 @@ class AiohttpTransport:
         """
         if os.getpid() != self._pid:
             return  # To close them here would make the parent's event loop deaf to them.
-        self._check_place()
+        if (obstacle := self._misplaced()) is not None:
+            raise RuntimeError(obstacle)
         self._closed = True
         while self._sessions:
             _, session = self._sessions.popitem()
@@ -128,14 +144,19 @@ class AiohttpTransport:
         ready(made)
         return made
 
-    def _check_place(self) -> None:
+    def _misplaced(self) -> str | None:
+        """Return why it cannot be used here; None where it can. Where it is first used, it belongs."""
         if os.getpid() != self._pid:
-            raise RuntimeError("this transport belongs to another process: make a new one after the fork")
-        loop = asyncio.get_running_loop()
+            return "this transport belongs to another process: make a new client (or transport) after the fork"
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return "there is no running event loop to await it in"
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
-            raise RuntimeError("this transport belongs to another event loop: make one for each loop")
+            return "this transport belongs to another event loop: make a client (or transport) for each loop"
+        return None
 
     def _tls_context(self) -> ssl.SSLContext:
         # Loading the authorities takes longer than a whole call, so it is done once, and only where TLS is used.
@@ -148,7 +169,11 @@ class AiohttpTransport:
             self._sessions[fresh] = aiohttp.ClientSession(
                 # Its own cache would go on with a place that the name has left.
                 connector=aiohttp.TCPConnector(
-                    limit=0, force_close=fresh, socket_factory=self._socket, use_dns_cache=False
+                    limit=0,
+                    force_close=fresh,
+                    socket_factory=self._socket,
+                    resolver=self._names,
+                    use_dns_cache=False,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),

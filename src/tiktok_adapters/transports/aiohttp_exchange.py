@@ -5,8 +5,11 @@ some requests again by itself; a middleware turns each failure into ours before 
 """
 
 import asyncio
+import io
 import ssl
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -14,12 +17,15 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
 from yarl import URL
 
-from tiktok_adapters.transports.common import Guests, Target, body_blocks, joined_headers, wire_headers
+from tiktok_adapters.threads import Lane
+from tiktok_adapters.transports.common import Target, body_blocks, joined_headers, unforeseen, wire_headers
 from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading
+from tiktok_adapters.transports.reading import Ahead, Block, NotYet, Reading, hung
 from tiktok_adapters.transports.tls import tls_fault
-from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.errors import Interrupted, NotSent, SourceChanged, StoreError, TikTokError, TimedOut
+from tiktok_core.hidden import Hidden
+from tiktok_core.wire.guests import GuestFailed
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
 
 __all__ = ["Exchange", "ToldRequest"]
@@ -57,7 +63,6 @@ HANDSHAKE: Final = (ssl.SSLError, ConnectionResetError, ConnectionAbortedError)
 
 # What aiohttp raises once something has left, and what it means; the first that fits counts.
 TALKING: Final[Foreign] = (
-    (TimeoutError, "no answer came in time"),
     (aiohttp.ServerDisconnectedError, "the connection was closed before a whole answer had come"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),
     (aiohttp.ClientPayloadError, "the answer broke off"),
@@ -80,12 +85,14 @@ class Exchange:
         self._sent = 0
         self._piece = PIECE
         self._connected = False
-        self._guests = Guests()
+        self._left = False
+        self._failed: GuestFailed | TikTokError | None = None
         self._line: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._moved = self._turn = self._loop.time()
         self._end = None if request.time_limit is None else self._moved + request.time_limit
         self._alarm: asyncio.TimerHandle | None = None
+        self._late: TikTokError | None = None
 
     async def answer(self, session: aiohttp.ClientSession) -> Response:
         """Send the request and read the answer."""
@@ -93,7 +100,7 @@ class Exchange:
             async with asyncio.timeout(None) as patience:
                 self._watch(patience)
                 return await self._answer(session)
-        except (aiohttp.ClientError, OSError) as foreign:  # TimeoutError is an OSError.
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
             error = self._translated(foreign)
             raise error from error.__cause__
         finally:
@@ -109,19 +116,46 @@ class Exchange:
         end = end if self._end is None else min(end, self._end)
         if self._loop.time() < end:
             self._alarm = self._loop.call_at(end, self._watch, patience)
-        else:
-            patience.reschedule(end)
+            return
+        if self._late is not None and self._loop.time() >= self._moved + self._request.timeout:
+            # The line was not what stood still.
+            self._failed = self._late
+        patience.reschedule(end)
+
+    @contextmanager
+    def _waiting(self, late: TikTokError) -> Iterator[None]:
+        """Wait for a source or a sink, which is what `late` says if it hangs until the time-out is over."""
+        self._move()
+        self._late = late
+        try:
+            yield
+        finally:
+            self._late = None
+            self._move()
 
     def _move(self) -> None:
         self._moved = self._loop.time()
 
     def connected(self) -> None:
-        """Note that there is a connection: from now on something may have left."""
+        """Note that there is a connection: without a body the request leaves at once, with one its first block begins it."""
         self._connected = True
+        self._left = not self._request.content_length
         self._move()
+
+    def refused(self) -> None:
+        """Note that aiohttp could not spell the request, or found the connection closed, before anything left."""
+        self._left = False
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send the body, one block after the other, while a thread reads the next one: a slow disk holds up no task."""
+        try:
+            await self._write(writer)
+        except (GuestFailed, SourceChanged) as error:
+            # aiohttp hands on another error than this one.
+            self._failed = error
+            raise
+
+    async def _write(self, writer: AbstractStreamWriter) -> None:
         if not isinstance(writer, StreamWriter):
             raise TypeError("aiohttp writes in another way than it used to")
         if writer.transport is not None:
@@ -139,16 +173,32 @@ class Exchange:
 
     async def _next(self, ahead: Ahead) -> Block:
         ahead.ask()
-        with self._guests:
-            try:
-                block = ahead.take(within=MOMENT if self._reading.count == 1 else 0.0)
-            except NotYet:
-                block = await self._loop.run_in_executor(None, ahead.take)
-            else:
-                await self._let_others()
+        try:
+            block = ahead.take(within=MOMENT if self._reading.count == 1 else 0.0)
+        except NotYet:
+            with self._waiting(hung(self._request.timeout)):
+                block = await self._come(ahead)
+        else:
+            await self._let_others()
         if block is None:
             raise RuntimeError("a source that ended early has not said so")
         return block
+
+    async def _come(self, ahead: Ahead) -> Block | None:
+        """Wait for a block without a thread that waits for it."""
+        there = asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # The loop was closed meanwhile.
+                self._loop.call_soon_threadsafe(there.set)
+
+        with ahead.told(tell):
+            while True:
+                there.clear()
+                try:
+                    return ahead.take(within=0.0)
+                except NotYet:
+                    await there.wait()
 
     async def _let_others(self) -> None:
         """Let other tasks have their turn, if they have not had one for long."""
@@ -162,6 +212,7 @@ class Exchange:
             piece, rest = rest[: self._piece], rest[self._piece :]
             began = self._loop.time()
             self._sent += len(piece)
+            self._left = True
             await writer.write(piece, drain=False)
             # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
             if self._sent < self._request.content_length:
@@ -176,87 +227,96 @@ class Exchange:
     ) -> aiohttp.ClientResponse:
         """Send; aiohttp sends again after some of its own errors, so none of them reaches it."""
         if isinstance(request, ToldRequest):
-            request.on_connection = self.connected
+            request.exchange = self
         try:
             return await handler(request)
-        except (aiohttp.ClientError, OSError) as foreign:
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
             error = self._translated(foreign)
             raise error from error.__cause__
 
     async def _answer(self, session: aiohttp.ClientSession) -> Response:
-        response = await session.request(
-            self._request.method,
-            URL(self._target.url, encoded=True),
-            data=_Body(self) if self._request.content_length else None,
-            headers=self._headers(),
-            allow_redirects=False,
-            ssl=True if self._tls is None else self._tls,
-            middlewares=(self.only_once,),
-            proxy=None if self._proxy is None else self._proxy.url,
-            proxy_headers=None if self._proxy is None else self._proxy.headers,
+        # Its `repr` shows the URL and the headers.
+        response = Hidden(
+            await session.request(
+                self._request.method,
+                URL(self._target.url, encoded=True),
+                data=_Body(self) if self._request.content_length else None,
+                headers=self._headers(),
+                allow_redirects=False,
+                ssl=True if self._tls is None else self._tls,
+                middlewares=(self.only_once,),
+                proxy=None if self._proxy is None else self._proxy.url,
+                proxy_headers=None if self._proxy is None else self._proxy.headers,
+            )
         )
-        fields = [(name, _text(value)) for name, value in response.headers.items()]
-        head = Response(response.status, joined_headers(fields))
+        content, version = response.reveal().content, response.reveal().version or (0, 0)
+        fields = Hidden([(name, _text(value)) for name, value in response.reveal().headers.items()])
+        answer = Response(response.reveal().status, joined_headers(fields.reveal()))
         try:
-            version = response.version or (0, 0)
-            check_head(self._request, (version[0], version[1]), response.status, response.reason or "", fields)
-            sink = self._sink(head)
-            body = await self._read(response.content) if sink is None else await self._poured(response.content, sink)
+            check_head(
+                self._request,
+                (version[0], version[1]),
+                answer.status,
+                response.reveal().reason or "",
+                fields.reveal(),
+            )
+            sink = self._sink(answer)
+            if sink is None:
+                answer = Response(answer.status, answer.headers, await self._read(content))
+            else:
+                await self._pour(content, sink)
         finally:
             # An answer that was read whole has given its connection back already, unless the body is still on its way.
-            response.close()
-        if self._sent == self._request.content_length and len(body) <= MAX_RESPONSE:
+            response.reveal().close()
+        if self._sent == self._request.content_length and len(answer.body) <= MAX_RESPONSE:
             self._line = None  # All was sent and all was read: it may serve others by now.
-        return Response(head.status, head.headers, body)
+        return answer
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
         if content.is_eof():  # All of it came with the head, as small answers do.
             return content.read_nowait(MAX_RESPONSE + 1)
-        body = bytearray()
-        while len(body) <= MAX_RESPONSE:
+        body = io.BytesIO()  # Which does not show what it holds.
+        while body.tell() <= MAX_RESPONSE:
             self._move()
-            block = await content.read(MAX_RESPONSE + 1 - len(body))
-            if not block:
+            if not body.write(await content.read(MAX_RESPONSE + 1 - body.tell())) or content.at_eof():
                 break
-            body += block
-            if content.at_eof():
-                break
-        return bytes(body)
+        return body.getvalue()
 
     def _sink(self, head: Response) -> Sink | None:
-        if self._request.sink is None:
-            return None
-        with self._guests:
-            return self._request.sink(head)
+        return None if self._request.sink is None else self._request.sink(head)
 
-    async def _poured(self, content: aiohttp.StreamReader, sink: Sink) -> bytes:
+    async def _pour(self, content: aiohttp.StreamReader, sink: Sink) -> None:
         self._move()
+        lane = Lane()
         while block := await content.read(BLOCK):
-            with self._guests:
+            reason = f"it took no bytes within {self._request.timeout:g} s; see whether its disk hangs"
+            with self._waiting(StoreError("Destination", reason)):
                 # In a thread: a slow disk would hold up every other task.
-                await asyncio.to_thread(sink.write, block)
+                await lane.call(partial(sink.write, block))
             self._move()
-        return b""
 
     def _headers(self) -> dict[str, str]:
-        headers = wire_headers(self._request)
-        if self._proxy is not None and self._target.scheme == "http":
-            headers |= self._proxy.headers
-        return headers
+        told = self._proxy if self._target.scheme == "http" else None
+        # In one expression: no variable holds what may be a secret.
+        return {**wire_headers(self._request), **({} if told is None else told.headers)}
 
     def _report(self) -> None:
         if self._request.on_sent is not None:
-            with self._guests:
-                self._request.on_sent(self._sent)
+            self._request.on_sent(self._sent)
 
     def _translated(self, foreign: Exception) -> Exception:
         """Return our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
-        if self._guests.error is not None:  # It only passes for trouble on the line.
-            return self._guests.error
+        if isinstance(foreign, (TikTokError, GuestFailed)):
+            return foreign
+        if self._failed is not None:
+            return self._failed
         if not self._connected:
             return NotSent(self._request.name, self._obstacle(foreign))
-        error = TimedOut if isinstance(foreign, TimeoutError) else Interrupted
-        return error(self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind)))
+        if isinstance(foreign, TimeoutError):
+            return TimedOut(self._request.name, "no answer came in time")
+        error = Interrupted if self._left else NotSent
+        reasons = (reason for kind, reason in TALKING if isinstance(foreign, kind))
+        return error(self._request.name, next(reasons, unforeseen(foreign)))
 
     def _obstacle(self, foreign: Exception) -> str:
         """Return why no connection came about."""
@@ -264,7 +324,7 @@ class Exchange:
             return Proxy.refusal(foreign.status)
         if isinstance(foreign, aiohttp.ClientConnectorError) and isinstance(foreign.os_error, HANDSHAKE):
             return tls_fault(foreign.os_error)
-        return next(reason for kind, reason in CONNECTING if isinstance(foreign, kind))
+        return next((reason for kind, reason in CONNECTING if isinstance(foreign, kind)), unforeseen(foreign))
 
 
 def _text(value: str) -> str:
@@ -289,12 +349,17 @@ class _Body(aiohttp.Payload):
 
 
 class ToldRequest(aiohttp.ClientRequest):
-    """A request that tells when there is a connection for it."""
+    """A request that tells its exchange when there is a connection for it."""
 
-    on_connection: Callable[[], None] | None = None
+    exchange: Exchange | None = None
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Send it on that connection."""
-        if self.on_connection is not None:
-            self.on_connection()
-        return await super().send(conn)
+        if self.exchange is None:
+            return await super().send(conn)
+        self.exchange.connected()
+        try:
+            return await super().send(conn)
+        except (ValueError, aiohttp.ClientConnectionResetError):
+            self.exchange.refused()
+            raise

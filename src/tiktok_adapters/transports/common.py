@@ -9,16 +9,25 @@ import socket
 import string
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from types import TracebackType
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from attrs import define, frozen
+from attrs import frozen
 
 from tiktok_core.errors import NotSent
+from tiktok_core.hidden import Hidden
 from tiktok_core.wire.http import BLOCK, FileSlice, Request
 
-__all__ = ["Guests", "Target", "body_blocks", "hide_queries", "joined_headers", "ready", "target_of", "wire_headers"]
+__all__ = [
+    "Target",
+    "body_blocks",
+    "hide_queries",
+    "joined_headers",
+    "ready",
+    "target_of",
+    "unforeseen",
+    "wire_headers",
+]
 
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 NOT_SENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Windows has none.
@@ -43,30 +52,18 @@ class Target:
     scheme: str
     host: str
     port: int
-    path: str
-    url: str
+    _path: Hidden[str]
+    _url: Hidden[str]
 
+    @property
+    def path(self) -> str:
+        """The path with the query, which may be a secret."""
+        return self._path.reveal()
 
-@define
-class Guests:
-    """Whatever is called in between and is not the network: a source, a sink, a callback.
-
-    They may raise what a socket raises, and the caller shall see it as it is.
-
-    Attributes:
-        error: what the last of them raised; None while none has. That they were cut off is nothing of theirs.
-    """
-
-    error: Exception | None = None
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if isinstance(error, Exception):
-            self.error = error
+    @property
+    def url(self) -> str:
+        """All of it, in ASCII; what is ASCII already stays as it is spelled, because it may be signed."""
+        return self._url.reveal()
 
 
 def target_of(request: Request) -> Target:
@@ -77,29 +74,29 @@ def target_of(request: Request) -> Target:
     """
     try:
         # A query may be a secret, which is not kept.
-        return _target(request.url) if "?" in request.url else _known_target(request.url)
+        return _target(Hidden(request.url)) if "?" in request.url else _known_target(Hidden(request.url))
     except ValueError as problem:
         raise NotSent(request.name, str(problem)) from None
 
 
-def _target(url: str) -> Target:
-    parts = urlsplit(url if url.isascii() else quote(url, safe=string.punctuation))
+def _target(url: Hidden[str]) -> Target:
+    parts = Hidden(urlsplit(url.reveal() if url.reveal().isascii() else quote(url.reveal(), safe=string.punctuation)))
+    scheme, host = parts.reveal().scheme, parts.reveal().hostname
     try:
-        port = parts.port
+        port = parts.reveal().port
     except ValueError:
         port = 0
-    host = parts.hostname
-    if parts.scheme not in {"http", "https"} or not host or port == 0:
+    if scheme not in {"http", "https"} or not host or port == 0:
         raise ValueError("the URL is not a complete http or https URL")
-    if parts.username is not None:
+    if parts.reveal().username is not None:
         raise ValueError("the URL carries a user name")
-    parts = parts._replace(path=parts.path or "/", fragment="")
+    parts = Hidden(parts.reveal()._replace(path=parts.reveal().path or "/", fragment=""))
     return Target(
-        scheme=parts.scheme,
+        scheme=scheme,
         host=host,
-        port=port or (443 if parts.scheme == "https" else 80),
-        path=parts._replace(scheme="", netloc="").geturl(),
-        url=parts.geturl(),
+        port=port or (443 if scheme == "https" else 80),
+        path=Hidden(parts.reveal()._replace(scheme="", netloc="").geturl()),
+        url=Hidden(parts.reveal().geturl()),
     )
 
 
@@ -108,12 +105,14 @@ _known_target: Final = lru_cache(maxsize=64)(_target)
 
 def wire_headers(request: Request) -> dict[str, str]:
     """Return the headers to send: the request's own, with the body's length, and no compression asked for."""
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
-    if not any(name.lower() == "accept-encoding" for name in headers):
-        headers["Accept-Encoding"] = "identity"
-    if request.content_length or request.method not in BODYLESS:
-        headers["Content-Length"] = str(request.content_length)
-    return headers
+    names = [name for name in request.headers if name.lower() != "content-length"]
+    has_body = request.content_length or request.method not in BODYLESS
+    # By their names, and in one expression: no variable holds what may be a secret.
+    return {
+        **{name: request.headers[name] for name in names},
+        **({} if any(name.lower() == "accept-encoding" for name in names) else {"Accept-Encoding": "identity"}),
+        **({"Content-Length": str(request.content_length)} if has_body else {}),
+    }
 
 
 def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
@@ -126,6 +125,11 @@ def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
         return request.body.blocks_in(memoryview(bytearray(min(BLOCK, request.body.length))))
     view = memoryview(request.body)
     return (view[start : start + BLOCK] for start in range(0, len(view), BLOCK))
+
+
+def unforeseen(error: Exception) -> str:
+    """Return why a request failed with an error that no table knows; what the error says may quote a secret."""
+    return f"the HTTP library failed with {type(error).__name__}"
 
 
 def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -127,10 +127,8 @@ def _connected(inner: socket.socket, address: Any, timeout: float) -> socket.soc
 
 def _tunnel(name: str, host: str, port: int, plain: PatientSocket, proxy: Proxy) -> None:
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    headers = {"Host": target, **proxy.headers}
-    lines = [f"CONNECT {target} HTTP/1.1", *(f"{header}: {value}" for header, value in headers.items()), "", ""]
     with _told(name, TUNNELLING):
-        plain.sendall("\r\n".join(lines).encode("latin-1"))
+        plain.sendall(_connect(target, proxy))
         with plain.makefile("rb") as reader:
             version, _, rest = reader.readline(LONGEST_LINE).partition(b" ")
             status = rest[:3].decode("latin-1")
@@ -139,6 +137,12 @@ def _tunnel(name: str, host: str, port: int, plain: PatientSocket, proxy: Proxy)
             parse_headers(reader)
     if not status.startswith("2"):
         raise NotSent(name, proxy.refusal(int(status)))
+
+
+def _connect(target: str, proxy: Proxy) -> bytes:
+    # In one expression: no variable holds the proxy's password.
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    return "\r\n".join([*lines, *map(": ".join, proxy.headers.items()), "", ""]).encode("latin-1")
 
 
 @contextmanager

@@ -37,8 +37,8 @@ def check_head(
     Raises:
         Interrupted: the head is refused. What the server did with the request is not known.
     """
-    found = [(name.lower(), value) for name, value in fields]
-    problem = _problem(version, status, reason, found)
+    problem = _problem(version, status, reason, [(name.lower(), value) for name, value in fields])
+    del fields  # A crash report would show them.
     if problem:
         raise Interrupted(request.name, f"the answer is not HTTP: {problem}")
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from attrs import field, frozen
 
 from tiktok_core.errors import InvalidSettings, Problem
+from tiktok_core.hidden import Hidden
 
 __all__ = ["Proxy"]
 
@@ -20,6 +21,10 @@ VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 HERE: Final = ("localhost", "127.0.0.0/8", "::1")
 """What is on this machine; no proxy elsewhere could reach it."""
+
+
+def _hidden(headers: dict[str, str] | Hidden[dict[str, str]]) -> Hidden[dict[str, str]]:
+    return headers if isinstance(headers, Hidden) else Hidden(headers)
 
 
 @frozen
@@ -36,8 +41,13 @@ class Proxy:
 
     host: str
     port: int
-    headers: dict[str, str] = field(repr=False)
+    _headers: Hidden[dict[str, str]] = field(converter=_hidden, repr=False)
     exceptions: tuple[str, ...] = ()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What to send to it, which is a secret."""
+        return self._headers.reveal()
 
     @property
     def url(self) -> str:

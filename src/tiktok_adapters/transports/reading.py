@@ -5,14 +5,16 @@ than reading the next one, so the line never waits for a disk that is as quick a
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
-from tiktok_core.wire.http import BLOCK, FileSlice, FillsBuffers
+from tiktok_adapters.threads import taken
+from tiktok_core.errors import SourceChanged
+from tiktok_core.wire.http import BLOCK, FileSlice
 
-__all__ = ["Ahead", "Block", "NotYet", "Reading"]
+__all__ = ["AHEAD", "LEAVE", "Ahead", "Block", "NotYet", "Reading", "hung"]
 
 Block: TypeAlias = bytes | memoryview
 
@@ -22,6 +24,17 @@ FEW: Final = 4
 SMALL: Final = BLOCK // 2
 """Bytes of a block, where more than these few bodies are read ahead at once. Large ones make a single upload quicker; many
 of them would only take more memory, and keep an event loop from its other tasks for longer."""
+
+
+LEAVE: Final = 1.0
+"""Seconds that an interrupted caller waits for the block that is being read: a disk that works has read it by then."""
+
+
+def hung(within: float) -> SourceChanged:
+    """Return the error for a source that gives no bytes and raises nothing."""
+    return SourceChanged(
+        None, f"the source gave no bytes within {within:g} s; see whether its disk or network drive hangs"
+    )
 
 
 class NotYet(Exception):
@@ -40,18 +53,18 @@ class Reading:
         self.count = 0
 
     def pays_for(self, body: FileSlice) -> bool:
-        """Whether one more thread makes a sender quicker that need not have one."""
-        # Many senders keep all processors busy. And a source that does more than fill memory may mind the thread.
-        return self.count < FEW and body.length > BLOCK and isinstance(body.source, FillsBuffers)
+        """Whether reading ahead makes a sender quicker that need not do so."""
+        # Many senders keep all processors busy.
+        return self.count < FEW and body.length > BLOCK
 
     @contextmanager
-    def ahead(self, body: FileSlice) -> Iterator["Ahead"]:
-        """Give the blocks of a body, each of them until the next but one is asked for."""
+    def ahead(self, body: FileSlice, *, by: int = AHEAD) -> Iterator["Ahead"]:
+        """Give the blocks of a body, each of them until the next but `by` is asked for."""
         with self._lock:
             self.count += 1
             size = BLOCK if self.count <= FEW else SMALL
         size = min(size, body.length)
-        ahead = Ahead(body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + AHEAD))))
+        ahead = Ahead(body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + by))), by=by)
         try:
             yield ahead
         finally:
@@ -64,18 +77,20 @@ class Ahead:
     """The blocks of a body, the next of which is read while one is in use.
 
     Args:
-        blocks: the body; it is iterated over in a thread. Each block has to stay as it is until the next but one is
+        blocks: the body; it is iterated over in a thread. Each block has to stay as it is until the next but `by` is
             asked for.
+        by: how many blocks are read while one is in use.
     """
 
-    def __init__(self, blocks: Iterator[Block]) -> None:
+    def __init__(self, blocks: Iterator[Block], *, by: int = AHEAD) -> None:
         self._blocks = blocks
         self._wanted: SimpleQueue[None] = SimpleQueue()
         self._read: SimpleQueue[Block | BaseException | None] = SimpleQueue()
         self._over = False
+        self._tell: Callable[[], object] | None = None
         self._thread = threading.Thread(target=self._run, name="tiktok-reader", daemon=True)
         self._thread.start()
-        for _ in range(AHEAD):
+        for _ in range(by):
             self._wanted.put(None)
 
     def ask(self) -> None:
@@ -93,38 +108,64 @@ class Ahead:
             Exception: whatever the source raised.
         """
         try:
-            block = self._read.get(timeout=within)
+            block = self._read.get() if within is None else taken(self._read, within)
         except Empty:
             raise NotYet from None
         if isinstance(block, BaseException):
             raise block
         return block
 
+    @contextmanager
+    def told(self, tell: Callable[[], object]) -> Iterator[None]:
+        """Call `tell` in the reading thread whenever a block has come. One that is there already is not told."""
+        self._tell = tell
+        try:
+            yield
+        finally:
+            self._tell = None
+
+    def blocks(self, within: float) -> Iterator[Block]:
+        """Return the blocks, each asked for by itself.
+
+        Raises:
+            SourceChanged: one of them is not there after so many seconds.
+        """
+        while True:
+            self.ask()
+            try:
+                block = self.take(within=within)
+            except NotYet:
+                raise hung(within) from None
+            if block is None:
+                return
+            yield block
+
     def stop(self) -> None:
         """Read no more than what is being read at this moment."""
         self._over = True
         self._wanted.put(None)
 
-    def join(self) -> None:
-        """Stop, and wait until nothing is read any more: whoever gave the source may close it from then on."""
+    def join(self, within: float) -> None:
+        """Stop, and wait until nothing is read any more: whoever gave the source may close it from then on.
+
+        A source that hangs is waited for that many seconds. The thread that reads it is a daemon, and holds up no program.
+        """
         self.stop()
-        self._thread.join()
-
-    def __iter__(self) -> Iterator[Block]:
-        """Return the blocks, each asked for by itself."""
-        return iter(self._next, None)
-
-    def _next(self) -> Block | None:
-        self.ask()
-        return self.take()
+        self._thread.join(within)
 
     def _run(self) -> None:
         try:
             self._wanted.get()
             while not self._over and (block := next(self._blocks, None)) is not None:
-                self._read.put(block)
+                self._put(block)
                 self._wanted.get()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever waits
-            self._read.put(error)
+            self._put(error)
         else:
-            self._read.put(None)
+            self._put(None)
+
+    def _put(self, block: Block | BaseException | None) -> None:
+        self._read.put(block)
+        # Looked at after the block was put: whoever asks to be told looks for the block after that.
+        if (tell := self._tell) is not None:
+            tell()

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
+from http.client import BadStatusLine, HTTPException, LineTooLong, RemoteDisconnected
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from urllib3.util import wait_for_read, wait_for_write
 from urllib3.util.wait import wait_for_socket
 
 from tiktok_adapters.transports.heads import MOST_FIELDS
+from tiktok_core.hidden import Hidden
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -92,15 +93,21 @@ class PatientSocket:
     It has what http.client and urllib3 use of a socket.
 
     Attributes:
-        waits: how long the next wait may take.
+        waits: how long the next waits may take.
         left_over: whether more than the last answer came along with it, which belongs to no request.
+        is_untouched: whether nothing of the present request was given to it to send.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits) -> None:
         inner.setblocking(False)
         self._inner = inner
+        self.begin(waits)
+
+    def begin(self, waits: Waits) -> None:
+        """Begin another request."""
         self.waits = waits
         self.left_over = False
+        self.is_untouched = True
 
     def sendall(self, data: "ReadableBuffer", /) -> None:
         """Send all of `data`; each wait is for some of it to leave.
@@ -109,7 +116,9 @@ class PatientSocket:
             ConnectionAbortedError: the other side has answered, or hung up, and takes no more.
             TimeoutError: nothing left in time.
         """
+        self.is_untouched = False
         with memoryview(data) as view:
+            del data  # A view does not show what it looks at.
             rest, send, has_waited = view, self._inner.send, False
             until: Callable[..., bool] = wait_for_either
             while rest:
@@ -118,10 +127,10 @@ class PatientSocket:
                     has_waited = False
                 except BLOCKED:
                     if has_waited and until is wait_for_either:  # It was not for more to leave that the wait has ended.
-                        heard = self._heard()
-                        if _is_final(heard):
+                        is_final = _is_final(self._heard())
+                        if is_final:
                             raise ConnectionAbortedError("it takes no more") from None
-                        until = wait_for_either if heard is None else wait_for_write
+                        until = wait_for_either if is_final is None else wait_for_write
                     self._wait(until)
                     has_waited = True
                 except ssl.SSLWantReadError:
@@ -152,7 +161,7 @@ class PatientSocket:
 
     def has_answered(self) -> bool:
         """Return whether the other side has begun to answer for good, or hung up. What is only an interim answer is none."""
-        return _is_final(self._heard())
+        return bool(_is_final(self._heard()))
 
     def _heard(self) -> bytes | None:
         """Return what was said already, which is read again later; nothing at all where it hung up, None while it is quiet."""
@@ -205,7 +214,7 @@ class TlsSocket(PatientSocket):
         tls = context.wrap_socket(inner, server_hostname=host, do_handshake_on_connect=False)
         super().__init__(tls, waits)
         self._inner: ssl.SSLSocket = tls
-        self._early = b""
+        self._early = Hidden(b"")
         try:
             self._done(tls.do_handshake)
         except BaseException:
@@ -217,21 +226,21 @@ class TlsSocket(PatientSocket):
         if not self._early:
             return self._done(self._inner.recv_into, buffer)
         with memoryview(buffer) as view:
-            taken = min(len(self._early), len(view))
-            view[:taken], self._early = self._early[:taken], self._early[taken:]
+            taken = min(len(self._early.reveal()), len(view))
+            view[:taken], self._early = self._early.reveal()[:taken], Hidden(self._early.reveal()[taken:])
             return taken
 
     def _heard(self) -> bytes | None:
         # Not every byte that waits was said: servers send tickets for a next session, unasked.
-        if len(self._early) < EARLY and (self._inner.pending() or not self._is_silent()):
+        if len(self._early.reveal()) < EARLY and (self._inner.pending() or not self._is_silent()):
             try:
-                self._early += self._inner.recv(EARLY)
+                self._early = Hidden(self._early.reveal() + self._inner.recv(EARLY))
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return self._early or None
+                return self._early.reveal() or None
             except OSError:
-                return self._early
-            return self._early
-        return self._early or None  # To ask TLS would cost an exception each time.
+                return self._early.reveal()
+            return self._early.reveal()
+        return self._early.reveal() or None  # To ask TLS would cost an exception each time.
 
     def _done(self, act: Callable[..., T], *arguments: object) -> T:
         """Let TLS do something; it says by an error what it waits for."""
@@ -244,9 +253,10 @@ class TlsSocket(PatientSocket):
                 self._wait(wait_for_write)
 
 
-def _is_final(heard: bytes | None) -> bool:
+def _is_final(heard: bytes | None) -> bool | None:
+    """Return whether this begins the answer that was waited for, or is the end; None where nothing was said."""
     if not heard:
-        return heard is not None
+        return None if heard is None else True
     rest = INTERIM_HEADS.sub(b"", heard, count=1)
     return len(rest) >= STATUS and not INTERIM.match(rest)
 
@@ -267,12 +277,10 @@ class _Lines(io.BufferedReader):
         # http.client takes the end of the stream for the end of the head: an answer that was cut there would pass for
         # a whole one.
         line = super().readline(size)
-        if not line.endswith(b"\n"):
-            if len(line) == size:
-                raise LineTooLong("line of an answer")
-            raise RemoteDisconnected("the stream ended within a line")
-        if not self._part.fullmatch(line):
-            raise BadStatusLine("a line of the answer is none of HTTP's")
+        if not line.endswith(b"\n") or not self._part.fullmatch(line):
+            trouble = _trouble(line, size)
+            del line  # A crash report would show it.
+            raise trouble
         if self._part is STATUS_LINE:
             self._is_interim = INTERIM.match(line) is not None
             self._part, self._fields = FIELD_LINE, 0
@@ -308,6 +316,14 @@ class _Lines(io.BufferedReader):
             self._reader.end()
             self._reader.patient.left_over = bool(self.peek(1))
         super().close()
+
+
+def _trouble(line: bytes, size: int | None) -> HTTPException:
+    if line.endswith(b"\n"):
+        return BadStatusLine("a line of the answer is none of HTTP's")
+    return (
+        LineTooLong("line of an answer") if len(line) == size else RemoteDisconnected("the stream ended within a line")
+    )
 
 
 class _Reader(io.RawIOBase):

@@ -4,13 +4,14 @@ What belongs here: sending one request over a socket, and telling "not sent" fro
 left out on purpose: it sends again, writes whole URLs to its log, and hides on which side of the first byte it failed.
 """
 
+import io
 import os
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, RemoteDisconnected
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, cast
@@ -21,22 +22,23 @@ from urllib3.response import HTTPResponse
 from urllib3.util import SKIP_HEADER
 
 from tiktok_adapters.transports.common import (
-    Guests,
     Target,
     body_blocks,
     hide_queries,
     joined_headers,
     target_of,
+    unforeseen,
     wire_headers,
 )
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_adapters.transports.reading import Block, Reading
+from tiktok_adapters.transports.reading import AHEAD, LEAVE, Block, Reading
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
-from tiktok_core.errors import Interrupted, NotSent, TimedOut
-from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response, Sink
+from tiktok_core.errors import Interrupted, NotSent, SourceChanged, TimedOut
+from tiktok_core.wire.guests import GuestFailed, Guests
+from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, FillsBuffers, Request, Response, Sink
 
 __all__ = ["Urllib3Transport"]
 
@@ -98,14 +100,26 @@ class Urllib3Transport:
             NotSent: nothing left this machine; repeating is safe.
             Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
             SourceChanged: the body's source ended early; what was sent is incomplete.
-            RuntimeError: the transport was made by another process, before a fork.
         """
+        guests = Guests()
+        with suppress(GuestFailed):
+            return self._sent(guests.watched(request))
+        raise guests.take()
+
+    def _sent(self, request: Request) -> Response:
         if os.getpid() != self._pid:
-            raise RuntimeError("this transport belongs to another process: make a new one after the fork")
-        target = target_of(request)
-        origin = target.scheme, target.host, target.port
-        proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
-        connection = self._connection(request, origin, proxy)
+            # The connections are the parent's: two processes on one of them would read each other's answers.
+            said = "this transport belongs to another process: make a new client (or transport) after the fork"
+            raise NotSent(request.name, said)
+        try:
+            target = target_of(request)
+            origin = target.scheme, target.host, target.port
+            proxy = self._proxy if self._proxy is not None and self._proxy.serves(target.host, target.port) else None
+            connection = self._connection(request, origin, proxy)
+        except NotSent:
+            raise
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+            raise NotSent(request.name, unforeseen(foreign)) from None
         exchange = _Exchange(request, target, connection, self._reading)
         try:
             response = exchange.answer(proxy if target.scheme == "http" else None)
@@ -150,7 +164,7 @@ class Urllib3Transport:
         while (connection := self._idle_one(request, origin)) is not None:
             # Asked outside of the lock: whoever asks the system lets other threads run, and each would stop at the lock.
             if _socket(connection).is_quiet():
-                _socket(connection).waits = waits
+                _socket(connection).begin(waits)
                 return connection
             connection.close()  # The server has hung up, or said something that nobody asked for.
         return self._new_connection(request, origin, proxy, waits)
@@ -198,7 +212,6 @@ class _Exchange:
         self._response: HTTPResponse | None = None
         self._sent = 0
         self._ended = False
-        self._guests = Guests()
 
     @property
     def may_go_on(self) -> bool:
@@ -215,20 +228,21 @@ class _Exchange:
             self._line.waits.begin_head()
             response = self._response = self._connection.getresponse()
             self._line.waits.end_head()
-            headers = joined_headers((name, _text(value)) for name, value in response.headers.items())
+            head = Response(
+                response.status, joined_headers((name, _text(value)) for name, value in response.headers.items())
+            )
             version = divmod(response.version, 10)
-            check_head(self._request, version, response.status, response.reason or "", response.headers.items())
-            head = Response(response.status, headers)
+            check_head(self._request, version, head.status, response.reason or "", response.headers.items())
             if (sink := self._sink(head)) is not None:
                 self._pour(response, sink)
                 self._check_end()
                 return head
-            body = _read(response)
-            self._ended = len(body) <= MAX_RESPONSE
+            answer = Response(head.status, head.headers, _read(response))
+            self._ended = len(answer.body) <= MAX_RESPONSE
             if not self._ended:
                 self.abandon()
             self._check_end()
-            return Response(response.status, headers, body)
+            return answer
 
     def _check_end(self) -> None:
         if self._ended and self._line.left_over:
@@ -241,49 +255,47 @@ class _Exchange:
             self._response.close()
 
     def _sink(self, head: Response) -> Sink | None:
-        if self._request.sink is None:
-            return None
-        with self._guests:
-            return self._request.sink(head)
+        return None if self._request.sink is None else self._request.sink(head)
 
     def _pour(self, response: HTTPResponse, sink: Sink) -> None:
         # To its end, as in `_read`.
         while block := response.read(BLOCK, decode_content=False):
-            with self._guests:
-                sink.write(block)
+            sink.write(block)
         self._ended = True
 
     def _send(self, proxy: Proxy | None) -> None:
-        headers = {name: _spelled(value) for name, value in wire_headers(self._request).items()}
-        if not any(name.lower() == "user-agent" for name in headers):
-            headers["User-Agent"] = SKIP_HEADER
-        if proxy is not None:
-            headers |= proxy.headers
         blocks = self._blocks()
         try:
             self._connection.request(
                 self._request.method,
                 self._target.path if proxy is None else self._target.url,
                 body=cast(Iterator[bytes], blocks) if self._request.content_length else None,
-                headers=headers,
+                headers=self._headers(proxy),
                 preload_content=False,
                 decode_content=False,
             )
         except TimeoutError:
             # A server that has said no may have stopped reading: then its answer is waiting.
-            if self._guests.error is not None or not self._line.has_answered():
+            if not self._line.has_answered():
                 raise
         except OSError:
-            # It may have hung up after its answer, which can still be read.
-            if self._guests.error is not None:
-                raise
+            pass  # It may have hung up after its answer, which can still be read.
         finally:
             blocks.close()
+
+    def _headers(self, proxy: Proxy | None) -> dict[str, str]:
+        names = {name.lower() for name in self._request.headers}
+        # In one expression: no variable holds what may be a secret.
+        return {
+            **_spelled(wire_headers(self._request)),
+            **({} if "user-agent" in names else {"User-Agent": SKIP_HEADER}),
+            **({} if proxy is None else proxy.headers),
+        }
 
     def _blocks(self) -> Generator[Block, None, None]:
         look = 0.0
         with self._line.in_full_packets(), self._body() as blocks:
-            while (block := self._next(blocks)) is not None:
+            for block in blocks:
                 if (now := time.monotonic()) >= look:
                     if self._line.has_answered():
                         return  # It has answered already, or is gone: the rest of the body is for nobody.
@@ -294,56 +306,64 @@ class _Exchange:
 
     @contextmanager
     def _body(self) -> Iterator[Iterator[Block]]:
-        body = self._request.body
-        if not isinstance(body, FileSlice) or not self._reading.pays_for(body):
+        # The bytes of a form hold secrets: no variable does.
+        body = self._request.body if isinstance(self._request.body, FileSlice) else None
+        # A source that does more than fill memory may mind another thread: it is read on this one, where it may hang.
+        if body is None or not isinstance(body.source, FillsBuffers):
             yield body_blocks(self._request)
             return
-        with self._reading.ahead(body) as ahead:
+        with self._reading.ahead(body, by=AHEAD if self._reading.pays_for(body) else 0) as ahead:
+            patience = self._request.timeout
             try:
-                yield iter(ahead)
+                yield ahead.blocks(patience)
+            except BaseException as error:
+                # A source that hangs was waited for already. Ctrl-C waits for none that may hang.
+                if isinstance(error, SourceChanged) or not isinstance(error, (Exception, GeneratorExit)):
+                    patience = LEAVE
+                raise
             finally:
-                ahead.join()
-
-    def _next(self, blocks: Iterator[Block]) -> Block | None:
-        with self._guests:
-            return next(blocks, None)
+                ahead.join(patience)
 
     def _report(self) -> None:
         if self._request.on_sent is not None:
-            with self._guests:
-                self._request.on_sent(self._sent)
+            self._request.on_sent(self._sent)
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
         """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
         try:
             yield
-        except tuple(kind for kind, _ in TALKING) as foreign:
-            if self._guests.error is not None:
-                raise self._guests.error from self._guests.error.__cause__
+        except (GuestFailed, SourceChanged):
+            raise
+        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+            name = self._request.name
+            if self._line.is_untouched:
+                raise NotSent(name, unforeseen(foreign)) from None
             error = TimedOut if isinstance(foreign, LATE) else Interrupted
-            raise error(
-                self._request.name, next(reason for kind, reason in TALKING if isinstance(foreign, kind))
-            ) from None
+            reasons = (reason for kind, reason in TALKING if isinstance(foreign, kind))
+            raise error(name, next(reasons, unforeseen(foreign))) from None
 
 
 def _read(response: HTTPResponse) -> bytes:
     # One call may give less than was asked for. Where no length was promised, only an empty one has checked the end.
-    body = bytearray()
-    while len(body) <= MAX_RESPONSE and (block := response.read(MAX_RESPONSE + 1 - len(body), decode_content=False)):
-        body += block
+    body = io.BytesIO()  # Which does not show what it holds.
+    while body.tell() <= MAX_RESPONSE and body.write(
+        response.read(MAX_RESPONSE + 1 - body.tell(), decode_content=False)
+    ):
         if response.length_remaining == 0:
             break
-    return bytes(body)
+    return body.getvalue()
 
 
 def _socket(connection: HTTPConnection) -> PatientSocket:
     return cast(PatientSocket, connection.sock)
 
 
-def _spelled(value: str) -> str:
+def _spelled(headers: dict[str, str]) -> dict[str, str]:
     # http.client writes Latin-1; this makes it write UTF-8, which is what the other libraries do.
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("latin-1")
+    if all(map(str.isascii, headers.values())):
+        return headers
+    return {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
 
 
 def _text(value: str) -> str:

@@ -15,11 +15,14 @@ from attrs import field, frozen
 from tiktok_core.domain.media import property_problem
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidSettings, Problem, refuse
+from tiktok_core.hidden import Hidden
 
 __all__ = ["DEFAULT_SCOPES", "App", "AppKind", "ChallengeEncoding", "Endpoints", "Scope", "check_scopes", "is_loopback"]
 
 REDIRECT_LENGTH: Final = 512
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1")
+BLANK_OR_CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
+UNSENDABLE: Final = re.compile(r"[\x00-\x20\x7f\\]")
 # A label of a name has 63 characters at most, and readers of names raise on longer ones.
 UPLOAD_HOST: Final = re.compile(r"(?=.{1,253}$)(?:[a-z0-9-]{1,63}\.)+tiktokapis\.com(?::443)?", re.IGNORECASE)
 # Readers of URLs disagree on `[::1].example` and `example[v1.x]`, so nothing but these two forms is taken for a host.
@@ -174,29 +177,35 @@ class Endpoints:
         """Return the URL of an API path."""
         return self.api_url.rstrip("/") + path
 
-    def allows_upload_to(self, url: str) -> bool:
+    def allows_upload_to(self, url: str | Secret) -> bool:
         """Whether the bytes of a video may go to `url`: TikTok's own upload hosts over https.
 
         An API on this machine may also name an upload host on this machine.
         """
-        if not url.isascii() or any(character <= " " or character in "\\\x7f" for character in url):
+        place = Secret(url)
+        del url  # A crash report would show it.
+        if not place.reveal().isascii() or UNSENDABLE.search(place.reveal()):
             return False
         try:
-            parts = urlsplit(url)
-            _port = parts.port
+            parts = Hidden(urlsplit(place.reveal()))
+            scheme, host, _port = parts.reveal().scheme, parts.reveal().netloc, parts.reveal().port
         except ValueError:
             return False
-        if parts.scheme == "https" and UPLOAD_HOST.fullmatch(parts.netloc):
+        if scheme == "https" and UPLOAD_HOST.fullmatch(host):
             return True
-        return is_loopback(self.api_url) and parts.scheme in ("http", "https") and is_loopback(url)
+        return is_loopback(self.api_url) and scheme in ("http", "https") and _is_here(host)
 
 
 def is_loopback(url: str) -> bool:
     """Whether the URL's host is this machine."""
     try:
-        found = HOST_AND_PORT.fullmatch(urlsplit(url).netloc)
+        return _is_here(urlsplit(url).netloc)
     except ValueError:
         return False
+
+
+def _is_here(place: str) -> bool:
+    found = HOST_AND_PORT.fullmatch(place)
     if not found:
         return False
     host = (found[1] or found[2]).lower()
@@ -225,10 +234,10 @@ def _app_problems(app: App) -> Iterator[Problem]:
     for one in app.verified_urls:
         if (message := property_problem(one)) is not None:
             yield Problem("verified_urls", message)
-    for name, value in (("client_key", app.client_key), ("client_secret", app.client_secret.reveal())):
+    for name, value in (("client_key", Secret(app.client_key)), ("client_secret", app.client_secret)):
         if not value:
             yield Problem(name, "is missing: copy it from the app's page in TikTok's developer portal")
-        elif not value.isascii() or any(character <= " " or character == "\x7f" for character in value):
+        elif not value.reveal().isascii() or BLANK_OR_CONTROL.search(value.reveal()):
             yield Problem(name, "holds a blank, a control character or one outside ASCII")
     if not app.redirect_uri:
         yield Problem("redirect_uri", "is missing: give it exactly as registered in TikTok's developer portal")

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tiktok_core.domain.pkce import same_state
 from tiktok_core.domain.sign_in import NO_CODE, kept_moment, kept_texts
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import SignInFailed, StateMismatch
+from tiktok_core.hidden import Hidden
 
 __all__ = ["QrAnswer", "QrCheck", "QrCode", "QrStatus", "granted_code_of_qr"]
 
@@ -41,11 +42,16 @@ class QrCode:
         begun_at: when (UTC), for an answer is believed for ten minutes.
     """
 
-    url: str
+    _url: Secret = field(converter=Secret)
     token: Secret
     client_ticket: Secret
     scopes: tuple[str, ...]
     begun_at: datetime
+
+    @property
+    def url(self) -> str:
+        """What to draw, whole: the phone opens it. Whoever sees it can sign in here, so show it to the person alone."""
+        return self._url.reveal()
 
     def reveal(self) -> dict[str, str]:
         """Return what has to be kept until the person has agreed, as texts that JSON or a form can carry. They are secret."""
@@ -64,13 +70,16 @@ class QrCode:
         Raises:
             InvalidInput: it is not what `reveal` told.
         """
-        url, token, ticket, scopes, begun_at = kept_texts(kept, "url", "token", "client_ticket", "scopes", "begun_at")
+        url, token, ticket, scopes, begun_at = kept_texts(
+            Hidden(kept), "url", "token", "client_ticket", "scopes", "begun_at"
+        )
+        del kept
         return cls(
             url=url,
-            token=Secret(token),
-            client_ticket=Secret(ticket),
-            scopes=tuple(scopes.split(",")),
-            begun_at=kept_moment(begun_at),
+            token=token,
+            client_ticket=ticket,
+            scopes=tuple(scopes.reveal().split(",")),
+            begun_at=kept_moment(begun_at.reveal()),
         )
 
     def __repr__(self) -> str:
@@ -89,9 +98,14 @@ class QrAnswer:
     """
 
     status: str
-    client_ticket: str = ""
+    _client_ticket: Secret = field(default=NO_CODE, converter=Secret, repr=False)
     code: Secret = NO_CODE
     redirect_uri: str = ""
+
+    @property
+    def client_ticket(self) -> str:
+        """Ours, echoed."""
+        return self._client_ticket.reveal()
 
 
 @frozen(kw_only=True)

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import unquote
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tiktok_core.domain.pkce import same_state
 from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import AccessDenied, GrantRejected, InvalidInput, Problem, SignInFailed, StateMismatch
+from tiktok_core.hidden import Hidden
 
 __all__ = [
     "Authorization",
@@ -51,12 +52,17 @@ class Authorization:
         begun_at: when (UTC), for an answer is believed for ten minutes; None where that is not known and not looked at.
     """
 
-    url: str
+    _url: Secret = field(converter=Secret)
     redirect_uri: str
     scopes: tuple[str, ...]
     state: Secret
     code_verifier: Secret | None
     begun_at: datetime | None = None
+
+    @property
+    def url(self) -> str:
+        """The page to open in the person's browser; empty in a restored value, which no longer needs it."""
+        return self._url.reveal()
 
     def reveal(self) -> dict[str, str]:
         """Return what has to be kept until the answer comes, as texts that JSON or a form can carry. They are secret."""
@@ -76,15 +82,16 @@ class Authorization:
             InvalidInput: it is not what `reveal` told.
         """
         redirect_uri, scopes, state, verifier, begun_at = kept_texts(
-            kept, "redirect_uri", "scopes", "state", "code_verifier", "begun_at"
+            Hidden(kept), "redirect_uri", "scopes", "state", "code_verifier", "begun_at"
         )
+        del kept
         return cls(
             url="",
-            redirect_uri=redirect_uri,
-            scopes=tuple(scopes.split(",")),
-            state=Secret(state),
-            code_verifier=Secret(verifier) if verifier else None,
-            begun_at=kept_moment(begun_at) if begun_at else None,
+            redirect_uri=redirect_uri.reveal(),
+            scopes=tuple(scopes.reveal().split(",")),
+            state=state,
+            code_verifier=verifier or None,
+            begun_at=kept_moment(begun_at.reveal()) if begun_at else None,
         )
 
     def __repr__(self) -> str:
@@ -104,11 +111,16 @@ class Callback:
         error_description: in words.
     """
 
-    state: str = ""
+    _state: Secret = field(default=NO_CODE, converter=Secret, repr=False)
     code: Secret = NO_CODE
     scopes: tuple[str, ...] = ()
     error: str = ""
     error_description: str = ""
+
+    @property
+    def state(self) -> str:
+        """What was echoed; empty when missing."""
+        return self._state.reveal()
 
 
 def granted_code(authorization: Authorization, callback: Callback) -> Secret:
@@ -129,13 +141,13 @@ def granted_code(authorization: Authorization, callback: Callback) -> Secret:
     return callback.code
 
 
-def bare_code(text: str) -> Secret | None:
+def bare_code(text: str | Secret) -> Secret | None:
     """Return the code that a text is and nothing besides, decoded if it was copied from an address; None for any other."""
-    code = unquote(text.strip())
-    return Secret(code) if BARE_CODE.fullmatch(code) else None
+    code = Secret(unquote(Secret(text).reveal().strip()))
+    return code if BARE_CODE.fullmatch(code.reveal()) else None
 
 
-def granted_code_alone(authorization: Authorization, text: str) -> Secret:
+def granted_code_alone(authorization: Authorization, text: str | Secret) -> Secret:
     """Return a code that came without its state, by a person's own hand.
 
     Nothing but PKCE ties it to this sign-in then: TikTok takes the verifier for a code that was asked for with its
@@ -146,6 +158,7 @@ def granted_code_alone(authorization: Authorization, text: str) -> Secret:
         SignInFailed: this sign-in has no verifier.
     """
     code = bare_code(text)
+    del text
     if code is None:
         raise InvalidInput((Problem("code", "is not a code as TikTok's page gives it"),))
     if authorization.code_verifier is None:
@@ -170,7 +183,7 @@ def failed(code: str, message: str = "", log_id: str = "", status: int | None = 
     return CLASSES.get(code, SignInFailed)(code, message, log_id, status, explain(code))
 
 
-def kept_texts(kept: Mapping[str, str], *names: str) -> list[str]:
+def kept_texts(kept: Hidden[Mapping[str, str]], *names: str) -> list[Secret]:
     """Return these texts of what was kept of a sign-in.
 
     Raises:
@@ -178,9 +191,9 @@ def kept_texts(kept: Mapping[str, str], *names: str) -> list[str]:
     """
     # A session may have lost it, and what is in a cookie may be anybody's.
     for name in names:
-        if not isinstance(kept.get(name), str):
+        if not isinstance(kept.reveal().get(name), str):
             raise _not_kept(name)
-    return [kept[name] for name in names]
+    return [Secret(kept.reveal()[name]) for name in names]
 
 
 def kept_moment(text: str) -> datetime:

@@ -6,9 +6,11 @@ so every figure is taken from the answer itself), /doc/client-access-token-manag
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final, NoReturn
+from typing import Final
 
 from attrs import evolve, field, frozen
+
+from tiktok_core.hidden import Hidden
 
 __all__ = [
     "ClientToken",
@@ -29,41 +31,16 @@ SIGN_IN_SOON: Final = timedelta(days=30)
 LONGEST_LIFE: Final = timedelta(days=366 * 10)
 
 
-class Secret:
+class Secret(Hidden[str]):
     """A string that does not show itself: not in repr, str, format, logs or pickles.
 
     `reveal()` is the one way to its content, so a search for that word finds every place where a secret leaves.
     """
 
-    __slots__ = ("_content",)
+    __slots__ = ()
 
-    def __init__(self, content: "str | Secret", /) -> None:
-        self._content: str = content.reveal() if isinstance(content, Secret) else content
-
-    def reveal(self) -> str:
-        """Return the content."""
-        return self._content
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __str__(self) -> str:
-        return "***"
-
-    def __bool__(self) -> bool:
-        return bool(self._content)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._content == other._content
-
-    def __hash__(self) -> int:
-        return hash(self._content)
-
-    def __reduce_ex__(self, _protocol: object) -> NoReturn:
-        raise TypeError("a secret is not pickled: keep tokens in a token store")
-
-    def __getstate__(self) -> NoReturn:
-        raise TypeError("a secret has no state to be kept: keep tokens in a token store")
+    def __init__(self, content: "str | Hidden[str]", /) -> None:
+        super().__init__(content.reveal() if isinstance(content, Hidden) else content)
 
 
 @frozen(kw_only=True)

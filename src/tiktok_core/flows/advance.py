@@ -3,7 +3,7 @@
 Calling this twice, from two processes, is safe, and so is never calling it again: each step is stored before the next.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.publishing import follow
@@ -23,7 +23,7 @@ async def advance(
     record: Record,
     owner: str,
     *,
-    film: Callable[[Record], Film],
+    film: Callable[[Record], Awaitable[Film]],
     on_sent: Callable[[Record, int], None],
     is_certain: bool,
 ) -> Progressed:

@@ -7,7 +7,7 @@ A step sends one init. Whatever has to be waited for, a token, the quota, or the
 none is under way: before it is written down that one leaves, or after it is written down that none was begun.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -51,9 +51,9 @@ from tiktok_core.errors import (
     refuse,
 )
 from tiktok_core.flows.access import authorized, pause_for_quota, usable_tokens
-from tiktok_core.flows.exchange import Context, exchange, log
+from tiktok_core.flows.exchange import Context, Dispatch, exchange, log
 from tiktok_core.flows.follow import PASSING
-from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, outcome_unknown, save, theirs
+from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, outcome_unknown, save, take_back, theirs
 from tiktok_core.flows.look import video_facts
 from tiktok_core.flows.renew import refreshed
 from tiktok_core.flows.upload import Film
@@ -73,7 +73,7 @@ NOT_OF_THE_POST: Final = (*PASSING, AccessTokenInvalid)
 """Refusals that say nothing of the post: it stays as it was planned."""
 
 
-async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) -> Progressed:
+async def begin(context: Context, hold: Hold, film: Callable[[Record], Awaitable[Film]]) -> Progressed:
     """Check the post against the creator as they are now, and send the init; or tell when the quota allows one.
 
     Args:
@@ -91,7 +91,7 @@ async def begin(context: Context, hold: Hold, film: Callable[[Record], Film]) ->
         return Progressed(record=hold.record, again_in=pause)
     post = hold.record.wish.post
     looks = context.probe is not None and not post.draft and not hold.record.wish.is_pulled
-    facts = await video_facts(context, film(hold.record).source) if looks else VideoFacts()
+    facts = await video_facts(context, (await film(hold.record)).source) if looks else VideoFacts()
     try:
         if not post.draft:
             ask = partial(creator_info_request, context.endpoints)
@@ -142,15 +142,29 @@ async def _sent_and_saved(context: Context, hold: Hold, token: Secret) -> Progre
     if not await keep(context, hold, timedelta(seconds=context.patience.deadline)):
         return await theirs(context, hold.record)
     plan = hold.record.plan or hold.record.wish.plan
-    record = await save(context, hold, init_sent(hold.record, context.clock.now(), plan))
-    hold = evolve(hold, record=record)
+    record = init_sent(hold.record, context.clock.now(), plan)
+    dispatch = Dispatch()
+    try:
+        await save(context, hold, record)
+        progressed = await _sent(context, evolve(hold, record=record), token, dispatch)
+    except BaseException:
+        if not dispatch.may_have_acted:
+            # By its own time: the clock may be what has failed.
+            await take_back(context, hold, not_begun(record, record.updated_at))
+        dispatch.let_out()
+        raise
+    dispatch.let_out()
+    return progressed
+
+
+async def _sent(context: Context, hold: Hold, token: Secret, dispatch: Dispatch) -> Progressed:
+    record = hold.record
     operation = Operation.INIT_PULL if record.wish.is_pulled else Operation.INIT_UPLOAD
     read = partial(read_ticket, endpoints=context.endpoints, uploads=not record.wish.is_pulled)
     once = evolve(context, patience=Patience(retries=0, deadline=context.patience.deadline))
+    request, account = _request(context, record, token), record.account
     try:
-        ticket = await exchange(
-            once, _request(context, record, token), read, operation, account=record.account, quota=Quota.INIT
-        )
+        ticket = await exchange(once, request, read, operation, account=account, quota=Quota.INIT, dispatch=dispatch)
     except (NotSent, RateLimited) as error:
         record = await save(context, hold, not_begun(record, context.clock.now()))
         wait = error.retry_after if isinstance(error, RateLimited) else 0.0

@@ -2,18 +2,21 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation, Patience, pause_before_retry
 from tiktok_core.domain.tokens import Unsaved
-from tiktok_core.errors import RateLimited, TikTokError
+from tiktok_core.errors import Interrupted, NotSent, RateLimited, SourceChanged, StoreError, TikTokError
 from tiktok_core.flows.pace import Budgets, Quiet, quota_name
 from tiktok_core.flows.watch import Watch
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import (
+    AsyncBackground,
     AsyncClock,
     AsyncJournal,
     AsyncPacer,
@@ -27,12 +30,15 @@ from tiktok_core.ports import (
     Source,
 )
 from tiktok_core.wire.envelope import USER_AGENT
-from tiktok_core.wire.http import Request, Response
+from tiktok_core.wire.guests import Guests
+from tiktok_core.wire.http import FileSlice, Request, Response
 
-__all__ = ["Context", "exchange", "log"]
+__all__ = ["Context", "Dispatch", "Raised", "exchange", "log"]
 
 T = TypeVar("T")
 
+TOLD: Final = (NotSent, Interrupted, SourceChanged, StoreError)
+"""What a transport may raise."""
 UNLIMITED: Final = frozenset({Operation.CHUNK, Operation.DOWNLOAD})
 
 log: Final = logging.getLogger("tiktok_core")
@@ -63,6 +69,7 @@ class Context:
         quiet: until when TikTok has asked for no more calls.
         slots: bounds how many uploads run at once; None lets all of them.
         probe: looks into videos; None where nobody does.
+        background: makes calls that wait for a disk.
         follow_for: seconds to follow a post before saying that it is still processing.
     """
 
@@ -83,12 +90,89 @@ class Context:
     quiet: Quiet = field(factory=Quiet, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
     probe: AsyncProbe | None = field(default=None, repr=False)
+    background: AsyncBackground = field(repr=False)
     open_destination: OpenDestination | None = field(default=None, repr=False)
     follow_for: float
 
     def jitter(self) -> float:
         """Return a random number from 0 to 1."""
         return int.from_bytes(self.entropy(4), "big") / 2**32
+
+
+class Raised(BaseException):
+    """Carries what the caller's own code raised past every `except` of the flows; the outermost one raises it.
+
+    A callback may raise what a flow would handle: `NotSent`, which is repeated, or `StoreError`, which is logged.
+
+    Args:
+        error: what was raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+@define
+class Dispatch:
+    """What is known of a request while it is made and afterwards: the one place that says whether any of it may have left.
+
+    Whoever stores something before a request makes one, and stores what was true before where nothing has come of it.
+
+    Attributes:
+        may_have_acted: whether TikTok may have acted on it: the transport was given it, and neither the transport
+            (`NotSent`) nor TikTok (`RateLimited`) has said that nothing was done.
+        error: what the caller's own code raised meanwhile: a callback, a source, a sink, a handler of the log.
+    """
+
+    may_have_acted: bool = False
+    error: BaseException | None = None
+    _guests: Guests = field(factory=Guests)
+    _is_slice: bool = False
+
+    @property
+    def may_be_whole(self) -> bool:
+        """Whether the last byte of its body may have left."""
+        gave_all = self._guests.gave_all or not self._is_slice
+        return self.may_have_acted and gave_all and not self._guests.was_stopped
+
+    def let_out(self) -> None:
+        """Raise what the caller's own code raised, as `Raised`, now that everything is stored."""
+        if self.error is not None:
+            error, self.error = self.error, None  # Its traceback leads back here.
+            raise Raised(error)
+
+    def overhear(self, say: Callable[[], None]) -> None:
+        """Write to the log beside an answer that must not be lost because a handler fails."""
+        try:
+            say()
+        except BaseException as error:  # noqa: BLE001 - it is let out later
+            self.error = error
+
+    async def send(self, transport: AsyncTransport, request: Request) -> Response:
+        """Give the request to the transport, once.
+
+        Raises:
+            NotSent, Interrupted, SourceChanged, StoreError: as the transport says; `Interrupted` also for an error that no
+                transport may raise, which is its cause.
+            Raised: the caller's own code raised something.
+        """
+        self._guests, self._is_slice = Guests(), isinstance(request.body, FileSlice)
+        request = self._guests.watched(request)
+        self.may_have_acted = True
+        try:
+            response = await transport.send(request)
+        except BaseException as error:
+            if not self._guests.explain(error):
+                self.may_have_acted = not isinstance(error, NotSent)
+                if isinstance(error, TOLD) or not isinstance(error, Exception):
+                    raise
+                said = f"the transport raised {type(error).__name__}, so whether the request arrived is unknown"
+                raise Interrupted(request.name, said) from error
+        else:
+            if not self._guests.explain(None):
+                return response
+        raise Raised(self._guests.take())
 
 
 async def exchange(
@@ -99,37 +183,82 @@ async def exchange(
     *,
     account: str = "",
     quota: Quota | None = None,
+    dispatch: Dispatch | None = None,
 ) -> T:
     """Send a request and return what `read` makes of the answer; repeat it where that can do no harm.
 
     Repetitions are paid from the budget of `account`: once it is spent, the first error is the last. That `quota` is used
     up is remembered for all its calls.
 
+    Args:
+        context: what to work with.
+        request: what to send.
+        read: makes something of the answer.
+        operation: what is asked, as far as repeating it goes.
+        account: whose call it is.
+        quota: which of TikTok's quotas it uses.
+        dispatch: becomes what is known of the request. Who gives one calls its `let_out` once the answer is stored.
+
     Raises:
         TransportError: no answer.
         ApiError, SignInFailed, UnexpectedResponse: as `read` finds.
+        Raised: the caller's own code raised something, and a dispatch was given; without one it raises that itself.
     """
-    headers = {"User-Agent": USER_AGENT, **request.headers}
+    own = dispatch or Dispatch()
+    try:
+        result = await _exchanged(context, request, read, operation, own, account=account, quota=quota)
+        if dispatch is None:
+            own.let_out()
+    except Raised as carried:
+        if dispatch is not None:
+            raise
+        raised = carried.error
+    except TikTokError:
+        if dispatch is not None or own.error is None:
+            raise
+        raised = own.error
+    else:
+        return result
+    try:
+        # Outside of the `except`, which would change its context.
+        raise raised
+    finally:
+        del raised, own  # The error's traceback leads to them, and they to it.
+
+
+async def _exchanged(
+    context: Context,
+    request: Request,
+    read: Callable[[Request, Response], T],
+    operation: Operation,
+    dispatch: Dispatch,
+    *,
+    account: str,
+    quota: Quota | None,
+) -> T:
+    headers = Hidden({"User-Agent": USER_AGENT, **request.headers})
     watch, tried, deadline = Watch(context.clock), 0, context.patience.deadline
     while True:
         tried += 1
         limit = _time_limit(request, operation, deadline - watch.seconds)
         try:
-            response = await context.transport.send(
-                evolve(request, headers=headers, timeout=context.timeout, time_limit=limit)
+            response = await dispatch.send(
+                context.transport, evolve(request, headers=headers, timeout=context.timeout, time_limit=limit)
             )
             if log.isEnabledFor(logging.DEBUG):
-                log.debug("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
+                said = ("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
+                dispatch.overhear(partial(log.debug, *said))
             result = read(request, response)
         except TikTokError as error:
             used_up = quota if isinstance(error, RateLimited) else None
             if used_up is not None and isinstance(error, RateLimited):
+                dispatch.may_have_acted = False
                 context.quiet.ask(quota_name(account, used_up), context.clock.now(), error.retry_after)
             spent = watch.look(most=limit or deadline)
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, patience=context.patience, jitter=context.jitter()
             )
-            if pause is None or not context.budgets.spend(account):
+            if pause is None or dispatch.error is not None or not context.budgets.spend(account):
                 raise
             kind = type(error).__name__
             log.warning("%s: %s; again in %.1f s", request.name, kind, pause, extra={"pause": pause})

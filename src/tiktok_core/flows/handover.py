@@ -1,6 +1,6 @@
 """Handing over a file, one chunk a step. After any doubt TikTok is asked how much it has, and its word wins over ours."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -23,10 +23,10 @@ from tiktok_core.domain.journal import (
     upload_left,
 )
 from tiktok_core.domain.publishing import Publication, poll_pause
-from tiktok_core.errors import LeaseLost, SourceChanged, TikTokError, UploadExpired
-from tiktok_core.flows.exchange import Context
+from tiktok_core.errors import LeaseLost, TikTokError, UploadExpired
+from tiktok_core.flows.exchange import Context, Dispatch
 from tiktok_core.flows.follow import PASSING, publish_status
-from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save, theirs
+from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save, take_back, theirs
 from tiktok_core.flows.upload import Doubt, Film, send_next
 
 __all__ = ["hand_over", "look_again"]
@@ -42,7 +42,7 @@ FOR_WANT_OF_BYTES: Final = ("", "internal")
 async def hand_over(
     context: Context,
     hold: Hold,
-    film: Callable[[Record], Film],
+    film: Callable[[Record], Awaitable[Film]],
     on_sent: Callable[[Record, int], None],
     *,
     is_certain: bool,
@@ -76,27 +76,47 @@ async def hand_over(
         return progressed
     hold = evolve(hold, record=record)
     first, last = next_chunk(record)
-    source = film(record)
+    source = await film(record)
     if not await keep(context, hold, timedelta(seconds=(last - first + 1) / SLOWEST)):
         return await theirs(context, record)
-    hold = evolve(hold, record=await save(context, hold, leaving(record, context.clock.now())))
-    try:
-        result = await send_next(context, record, source, partial(on_sent, record))
-    except UploadExpired as error:
-        # This chunk was refused: what can be there is what could be before.
-        return await _expired(context, evolve(hold, record=await save(context, hold, record)), error)
-    except SourceChanged:
-        # Its last byte did not leave.
-        await save(context, hold, record)
-        raise
+    hold, result = await _chunk_sent(context, hold, source, partial(on_sent, record))
+    record = hold.record
+    if isinstance(result, Doubt) and upload_left(record, context.clock.now()) <= 0:
+        result = UploadExpired(record.publish_id, HOUR_IS_OVER)
+    if isinstance(result, UploadExpired):
+        return await _expired(context, hold, result)
     if isinstance(result, Doubt):
-        if not result.may_have_come:
-            hold = evolve(hold, record=await save(context, hold, record))
-        if upload_left(record, context.clock.now()) <= 0:
-            return await _expired(context, hold, UploadExpired(record.publish_id, HOUR_IS_OVER))
         return await _ask(context, hold, result)
-    record = await save(context, hold, moved(hold.record, context.clock.now(), result))
     return Progressed(record=record, again_in=poll_pause(0) if record.stage is Stage.PROCESSING else 0.0)
+
+
+async def _chunk_sent(
+    context: Context, hold: Hold, source: Film, on_sent: Callable[[int], None]
+) -> tuple[Hold, int | Doubt | UploadExpired]:
+    """Send one chunk between two records, so that the journal never says of a last byte less than what may be true.
+
+    Nor more: where the last byte certainly did not leave, or was refused, what can be there is what could be before.
+    """
+    before, dispatch = hold.record, Dispatch()
+    departing = leaving(before, context.clock.now())
+    result: int | Doubt | UploadExpired
+    try:
+        hold = evolve(hold, record=await save(context, hold, departing))
+        try:
+            result = await send_next(context, before, source, on_sent, dispatch)
+        except UploadExpired as error:
+            result = error
+        if isinstance(result, UploadExpired) or (isinstance(result, Doubt) and not result.may_have_come):
+            hold = evolve(hold, record=await save(context, hold, before))
+    except BaseException:
+        if departing != before and not dispatch.may_be_whole:
+            await take_back(context, hold, before)
+        dispatch.let_out()
+        raise
+    if isinstance(result, int):
+        hold = evolve(hold, record=await save(context, hold, moved(hold.record, context.clock.now(), result)))
+    dispatch.let_out()
+    return hold, result
 
 
 async def _ask(context: Context, hold: Hold, doubt: Doubt | None) -> Progressed:

@@ -1,5 +1,6 @@
 """Holding a post: its record, and the lease under which it is written. Every step begins and ends here."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,9 +9,9 @@ from attrs import frozen
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.domain.publishing import poll_pause
-from tiktok_core.errors import OutcomeUnknown, StoreError, TikTokError
+from tiktok_core.errors import LeaseLost, OutcomeUnknown, TikTokError
 from tiktok_core.flows.exchange import Context, log
-from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, AsyncTokenStore
+from tiktok_core.flows.leases import try_lease
 
 __all__ = [
     "AGAIN",
@@ -20,11 +21,11 @@ __all__ = [
     "Hold",
     "Progressed",
     "keep",
-    "let_go",
     "outcome_unknown",
     "pause_until_told",
     "save",
     "take",
+    "take_back",
     "theirs",
 ]
 
@@ -74,11 +75,12 @@ class Progressed:
 async def take(context: Context, name: str, owner: str) -> Hold | None:
     """Take or renew the lease, and read the record under it; None while somebody else holds it.
 
+    To be called inside of `given_back`.
+
     Raises:
         Gone: the journal has no record of this post.
     """
-    now = context.clock.now()
-    fence = await context.journal.try_lease(name, owner=owner, now=now, until=now + LEASE)
+    fence = await try_lease(context, context.journal, name, owner, LEASE)
     if fence is None:
         return None
     record = await context.journal.load(name)
@@ -89,23 +91,13 @@ async def take(context: Context, name: str, owner: str) -> Hold | None:
 
 async def keep(context: Context, hold: Hold, longer: timedelta) -> bool:
     """Make the lease last `longer` than usual, for an act that takes its time; False when somebody else has taken it."""
-    now = context.clock.now()
-    until = now + min(LEASE + longer, LONGEST_LEASE)
-    return await context.journal.try_lease(hold.record.name, owner=hold.owner, now=now, until=until) == hold.fence
+    return await try_lease(context, context.journal, hold.record.name, hold.owner, LEASE + longer) == hold.fence
 
 
 async def theirs(context: Context, record: Record) -> Progressed:
     """Return what there is to tell while somebody else goes on with the post: nothing was done here."""
     current = await context.journal.load(record.name) or record
     return Progressed(record=current, again_in=None if current.is_ended else LEASE_WAIT, is_ours=False)
-
-
-async def let_go(leases: AsyncJournal | AsyncTokenStore, name: str, owner: str) -> None:
-    """Give a lease back. That it cannot be is no reason to hide how the work under it did: it runs out by itself."""
-    try:
-        await leases.release(name, owner=owner)
-    except StoreError as error:
-        log.warning("A lease is left to run out: %s", error)
 
 
 async def save(context: Context, hold: Hold, record: Record) -> Record:
@@ -117,6 +109,21 @@ async def save(context: Context, hold: Hold, record: Record) -> Record:
     if record != hold.record:
         await context.journal.save(record, fence=hold.fence)
     return record
+
+
+async def take_back(context: Context, hold: Hold, record: Record) -> None:
+    """Store what was true before an act that certainly has not happened, although the journal may say that it might have.
+
+    The error that kept the act from happening is on its way to the caller, and matters more than whether this succeeds:
+    a failure is only logged.
+    """
+    try:
+        await context.journal.save(record, fence=hold.fence)
+    except LeaseLost:
+        return  # Another owner has the post now, and has read or replaced the record.
+    except Exception as error:  # noqa: BLE001 - the first error matters more than a second one
+        with suppress(Exception):
+            log.warning("Post %s: that nothing was sent could not be stored: %s", record.key, type(error).__name__)
 
 
 def pause_until_told(record: Record, now: datetime) -> float:

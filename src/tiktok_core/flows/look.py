@@ -4,6 +4,7 @@ What belongs here: what is read, and in which order. What TikTok takes is told b
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from attrs import evolve
 
@@ -22,8 +23,10 @@ from tiktok_core.domain.media import (
 )
 from tiktok_core.domain.retry import Operation
 from tiktok_core.errors import InvalidPost, Problem, TransportError
+from tiktok_core.flows.disks import look_or_doubt
 from tiktok_core.flows.exchange import Context, exchange, log
 from tiktok_core.ports import Source
+from tiktok_core.wire.http import read_from
 from tiktok_core.wire.pulled import Pulled, pull_request, read_pulled
 
 __all__ = ["look_at_picture", "look_at_picture_url", "look_at_video", "look_at_video_url", "video_facts"]
@@ -38,12 +41,17 @@ async def look_at_video(context: Context, source: Source, creator: CreatorInfo |
     """Return why TikTok would refuse a video, and log why it may."""
     facts = await video_facts(context, source)
     _tell(media_doubts(facts))
-    return (*layout_problems(source.size, source.read), *media_problems(facts, creator))
+    nothing: tuple[Problem, ...] = ()
+    cut = await look_or_doubt(
+        context, source, lambda: tuple(layout_problems(source.size, partial(read_from, source))), nothing
+    )
+    return (*cut, *media_problems(facts, creator))
 
 
-def look_at_picture(field: str, source: Source) -> Sequence[Problem]:
+async def look_at_picture(context: Context, field: str, source: Source) -> Sequence[Problem]:
     """Return why TikTok would refuse a picture, and log why it may."""
-    return _judged(field, picture_facts(source.size, source.read))
+    facts = await look_or_doubt(context, source, lambda: picture_facts(source.size, partial(read_from, source)), None)
+    return () if facts is None else _judged(field, facts)
 
 
 async def look_at_video_url(context: Context, field: str, url: str) -> Sequence[Problem]:

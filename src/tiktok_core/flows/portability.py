@@ -8,7 +8,9 @@ from tiktok_core.domain.portability import DataArchive, DataRequest, check_reque
 from tiktok_core.domain.retry import Operation
 from tiktok_core.errors import InvalidInput, Problem
 from tiktok_core.flows.access import authorized
+from tiktok_core.flows.disks import discard, keep, open_destination
 from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.surely import surely
 from tiktok_core.ports import Destination, HasPath
 from tiktok_core.wire.envelope import open_envelope
 from tiktok_core.wire.portability import (
@@ -52,23 +54,23 @@ async def download_data(
 ) -> DataArchive:
     """Fetch an archive into its destination, where nothing stands before all of it has come."""
     check_request_id(request_id)
-    destination = _opened(context, to, overwrite=overwrite)
+    destination = await _opened(context, to, overwrite=overwrite)
     reader = ArchiveReader(destination.begin)
     ask = partial(download_request, context.endpoints, request_id=request_id, sink=reader.sink)
     try:
         size = await authorized(
             context, account, ask, reader.read, operation=Operation.DOWNLOAD, quota=Quota.PORTABILITY
         )
-        destination.keep()
+        await keep(context, destination)
     except BaseException:
-        destination.discard()
+        await surely(context, partial(discard, context, destination))
         raise
     return DataArchive(request_id=request_id, size=size)
 
 
-def _opened(context: Context, to: str | HasPath | Destination, *, overwrite: bool) -> Destination:
+async def _opened(context: Context, to: str | HasPath | Destination, *, overwrite: bool) -> Destination:
     if not isinstance(to, (str, HasPath)):
         return to
     if context.open_destination is None:
         raise InvalidInput((Problem("to", "is a file's name, and this client was given no open_destination"),))
-    return context.open_destination(to, overwrite=overwrite)
+    return await open_destination(context, partial(context.open_destination, to, overwrite=overwrite))

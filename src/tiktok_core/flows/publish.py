@@ -18,7 +18,8 @@ from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, St
 from tiktok_core.flows.access import authorized
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.follow import finished
-from tiktok_core.flows.hold import LEASE, Gone, let_go, save, take
+from tiktok_core.flows.hold import LEASE, Gone, save, take
+from tiktok_core.flows.leases import given_back, try_lease
 from tiktok_core.flows.run import OnProgress, Run
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.wish import enter, known, no_post, open_film, photo_wish, video_wish
@@ -124,14 +125,14 @@ async def resume(
 ) -> Publication:
     """Go on with a post of the journal; one that has ended is told as it ended."""
     found = await known(context, account, key)
-    film = None if video is None else open_film(context, video, None)
+    film = None if video is None else await open_film(context, video, None)
     return await _to_its_end(context, found, key, film, on_progress, until_final=until_final, error=InvalidInput)
 
 
 async def one_step(context: Context, account: str, key: str, video: str | HasPath | Source | None) -> Step:
     """Take one step of a post of the journal, and say when to come again."""
     found = await known(context, account, key)
-    film = None if video is None else open_film(context, video, None)
+    film = None if video is None else await open_film(context, video, None)
     while isinstance(found, Record):
         try:
             return await Run(context, found, film, None).one_step()
@@ -188,38 +189,35 @@ async def unreadable(context: Context, account: str) -> tuple[Unreadable, ...]:
 
 async def forget(context: Context, account: str, key: str) -> None:
     """Remove a record that cannot be read, or has ended; its trace stays."""
-    name, owner, now = record_name(context.app.client_key, account, key), context.entropy(16).hex(), context.clock.now()
-    if await context.journal.try_lease(name, owner=owner, now=now, until=now + LEASE) is None:
-        raise LeaseLost(key)
-    try:
+    name, owner = record_name(context.app.client_key, account, key), context.entropy(16).hex()
+    async with given_back(context, context.journal, name, owner):
+        if await try_lease(context, context.journal, name, owner, LEASE) is None:
+            raise LeaseLost(key)
         if await context.journal.remove(name):
             return
         found = await known(context, account, key)
-    finally:
-        await let_go(context.journal, name, owner)
     if isinstance(found, Record):
         raise InvalidInput((Problem("key", f"{key!r} is {found.stage}: a post that has not ended is not forgotten"),))
 
 
 async def settle(context: Context, account: str, key: str, *, posted: bool) -> Publication:
-    """Write down what a person found out about a post whose outcome was unknown."""
+    """Store what a person found out about a post whose outcome was unknown."""
     found = await known(context, account, key)
     if isinstance(found, Trace):
         said = f"is {found.end}; only an unknown outcome can be settled" if found.end else END_NOT_KNOWN
         raise InvalidInput((Problem("key", said),))
     owner = context.entropy(16).hex()
-    try:
-        hold = await take(context, found.name, owner)
+    async with given_back(context, context.journal, found.name, owner):
+        try:
+            hold = await take(context, found.name, owner)
+        except Gone:
+            raise no_post(key) from None
         if hold is None:
             raise LeaseLost(key)
         if hold.record.stage is not Stage.UNKNOWN:
             said = f"is {hold.record.stage}; only an unknown outcome can be settled"
             raise InvalidInput((Problem("key", said),))
         return (await save(context, hold, settled(hold.record, context.clock.now(), posted=posted))).shown
-    except Gone:
-        raise no_post(key) from None
-    finally:
-        await let_go(context.journal, found.name, owner)
 
 
 def _remembered(trace: Trace, key: str, error: type[InvalidInput]) -> Publication:

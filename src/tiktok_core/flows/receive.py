@@ -4,8 +4,9 @@ from tiktok_core.domain.events import PostEvent, tidings
 from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.hold import LEASE, let_go
+from tiktok_core.flows.hold import LEASE
 from tiktok_core.flows.learn import journaled, learn
+from tiktok_core.flows.leases import given_back, try_lease
 
 __all__ = ["receive"]
 
@@ -27,13 +28,11 @@ async def receive(context: Context, event: PostEvent) -> Publication | None:
 
 async def _of_an_upload(context: Context, record: Record, event: PostEvent) -> Publication | None:
     # Whoever sends bytes of it finds out by themselves; only what nobody sends is written down here.
-    owner, now = context.entropy(16).hex(), context.clock.now()
-    if await context.journal.try_lease(record.name, owner=owner, now=now, until=now + LEASE) is None:
-        return record.shown
-    try:
+    owner = context.entropy(16).hex()
+    async with given_back(context, context.journal, record.name, owner):
+        if await try_lease(context, context.journal, record.name, owner, LEASE) is None:
+            return record.shown
         known = await learn(context, record, lambda found: _known(found, event))
-    finally:
-        await let_go(context.journal, record.name, owner)
     return None if known is None else known.shown
 
 

@@ -17,10 +17,9 @@ from attrs import evolve
 from tiktok_core.domain.retry import Operation, Patience
 from tiktok_core.domain.tokens import Tokens, Unsaved, is_newer, renewed
 from tiktok_core.errors import GrantRejected, SignInRequired, StoreError
-from tiktok_core.flows.exchange import Context, exchange, log
-from tiktok_core.flows.hold import let_go
+from tiktok_core.flows.exchange import Context, Dispatch, exchange, log
+from tiktok_core.flows.leases import given_back, try_lease
 from tiktok_core.flows.watch import Watch
-from tiktok_core.ports import LONGEST_LEASE
 from tiktok_core.wire.oauth import read_tokens, refresh_request
 
 __all__ = ["leased", "persistently", "refreshed", "renewed_and_saved", "save_what_is_held", "stored"]
@@ -77,12 +76,10 @@ async def leased(context: Context, account: str) -> AsyncIterator[None]:
     """Hold the account's lease for something that takes a few calls; wait for it before."""
     owner = context.entropy(16).hex()
     longer = timedelta(seconds=2 * context.patience.deadline)
-    try:
-        while not await context.protect(_took(context, account, owner, min(LEASE + longer, LONGEST_LEASE))):
+    async with given_back(context, context.tokens, account, owner):
+        while not await try_lease(context, context.tokens, account, owner, LEASE + longer):
             await context.clock.sleep(LEASE_WAIT)
         yield
-    finally:
-        await let_go(context.tokens, account, owner)
 
 
 async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> Tokens:
@@ -98,8 +95,9 @@ async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> T
     request = refresh_request(context.app, context.endpoints, tokens.refresh_token)
     read = partial(read_tokens, now=context.clock.now())
     request = evolve(request, time_limit=REFRESH_LIMIT / 2)
+    dispatch = Dispatch()
     try:
-        answer = await exchange(_hasty(context), request, read, Operation.REFRESH, account=account)
+        answer = await exchange(_hasty(context), request, read, Operation.REFRESH, account=account, dispatch=dispatch)
     except GrantRejected as error:
         return await _refused(context, account, tokens, error)
     if tokens.open_id and answer.open_id not in ("", tokens.open_id):
@@ -108,6 +106,8 @@ async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> T
     # From here on the only copy of them is ours.
     context.unsaved.add(held)
     fresh = await persistently(context, partial(_saved, context, held))
+    if dispatch.error is not None:
+        raise dispatch.error
     if fresh.needs_sign_in_soon(context.clock.now()):
         end = fresh.refresh_expires_at
         log.warning("The sign-in of %s ends on %s: a person has to sign in again before", account, f"{end:%Y-%m-%d}")
@@ -153,19 +153,12 @@ async def save_what_is_held(context: Context) -> None:
 
 
 async def _renewed_under_lease(context: Context, account: str, owner: str, seen: Tokens) -> Tokens | None:
-    if not await _took(context, account, owner, LEASE):
-        return None
-    try:
+    async with given_back(context, context.tokens, account, owner):
+        if not await try_lease(context, context.tokens, account, owner, LEASE):
+            return None
         # Between our look and our lease another holder may have finished.
         tokens = await stored(context, account)
         return tokens if is_newer(tokens, seen) else await renewed_and_saved(context, account, tokens)
-    finally:
-        await let_go(context.tokens, account, owner)
-
-
-async def _took(context: Context, account: str, owner: str, lease: timedelta) -> bool:
-    now = context.clock.now()
-    return await context.tokens.try_lease(account, owner=owner, now=now, until=now + lease)
 
 
 async def _saved(context: Context, held: Unsaved) -> Tokens:

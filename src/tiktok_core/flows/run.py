@@ -1,8 +1,8 @@
 """A run: steps of one post, by one owner, until it has ended, patience has, or trouble is all that comes."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeVar
 
 from attrs import define
 
@@ -24,9 +24,10 @@ from tiktok_core.errors import (
     TikTokError,
 )
 from tiktok_core.flows.advance import advance
-from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.exchange import Context, Raised, log
 from tiktok_core.flows.follow import MISSES, PASSING, finished, still
-from tiktok_core.flows.hold import LEASE, Progressed, let_go, outcome_unknown
+from tiktok_core.flows.hold import LEASE, Progressed, outcome_unknown
+from tiktok_core.flows.leases import give_back, given_back
 from tiktok_core.flows.pace import quota_name
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
@@ -34,6 +35,7 @@ from tiktok_core.flows.wish import open_film
 
 __all__ = ["OnProgress", "Run"]
 
+T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 
 UPLOADS: Final = (Stage.PLANNED, Stage.INIT_SENT, Stage.UPLOADING)
@@ -81,23 +83,25 @@ class Run:
         """
         # What was just planned is begun here: nobody else can have sent any of it.
         self._is_certain = self.record.stage is Stage.PLANNED
-        async with self._owning():
-            while True:
-                await self._take_slot()
-                pause = await self._next()
-                if pause is None:
-                    return finished(_not_refused(self.record).shown)
-                if self.record.stage is Stage.PROCESSING and not until_final:
-                    return self.record.shown
-                self._check_patience(pause)
-                if not self._is_uploading or pause > LONGEST_IN_SLOT:
-                    self._leave_slot()
-                await self._sleep(pause)
+        return await self._owning(partial(self._to_its_end, until_final=until_final))
+
+    async def _to_its_end(self, *, until_final: bool) -> Publication:
+        while True:
+            await self._take_slot()
+            pause = await self._next()
+            if pause is None:
+                return finished(_not_refused(self.record).shown)
+            if self.record.stage is Stage.PROCESSING and not until_final:
+                return self.record.shown
+            self._check_patience(pause)
+            if not self._is_uploading or pause > LONGEST_IN_SLOT:
+                self._leave_slot()
+            await self._sleep(pause)
 
     async def _sleep(self, pause: float) -> None:
         if pause > LEASE.total_seconds():
             # It would have run out: nobody acts by a lease that he slept over.
-            await let_go(self.context.journal, self.record.name, self._owner)
+            await give_back(self.context, self.context.journal, self.record.name, self._owner)
         await self.context.clock.sleep(pause)
         if self._is_limited:
             self._is_limited = False
@@ -112,23 +116,35 @@ class Run:
         Raises:
             TikTokError: as the step ended; it carries the key.
         """
-        async with self._owning():
-            progressed = await self._step()
-            _not_refused(progressed.record)
+        return await self._owning(self._one_step)
+
+    async def _one_step(self) -> Step:
+        progressed = await self._step()
+        _not_refused(progressed.record)
         return Step(publication=progressed.record.shown, again_in=progressed.again_in)
 
-    @asynccontextmanager
-    async def _owning(self) -> AsyncIterator[None]:
-        """Take steps under one name, sign the errors that end them, and give the lease back."""
+    async def _owning(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Take steps under one name, sign the errors that end them, and give the lease back.
+
+        What the caller's own code raised on the way leaves as it is.
+        """
         self._owner = self.context.entropy(16).hex()
         try:
-            yield
-        except TikTokError as error:
-            error.name_post(self.record.key, self.record.publish_id)
-            raise
+            async with given_back(self.context, self.context.journal, self.record.name, self._owner):
+                try:
+                    return await work()
+                except TikTokError as error:
+                    error.name_post(self.record.key, self.record.publish_id)
+                    raise
+                finally:
+                    self._leave_slot()
+        except Raised as carried:
+            raised = carried.error
+        try:
+            # Outside of the `except`, which would change its context. (`StopIteration` no coroutine can raise: PEP 479.)
+            raise raised
         finally:
-            self._leave_slot()
-            await let_go(self.context.journal, self.record.name, self._owner)
+            del raised  # Its traceback holds this frame, and this frame an open file.
 
     # --- Many at once ------------------------------------------------------------------------------------------------
 
@@ -245,8 +261,8 @@ class Run:
 
     # --- The file, and whoever watches -------------------------------------------------------------------------------
 
-    def _film_of(self, record: Record) -> Film:
-        self._opened = self.film or self._opened or _found_again(self.context, record)
+    async def _film_of(self, record: Record) -> Film:
+        self._opened = self.film or self._opened or await _found_again(self.context, record)
         return self._opened
 
     def _tell_sent(self, record: Record, sent: int) -> None:
@@ -257,7 +273,10 @@ class Run:
     def _tell_status(self, before: Record) -> None:
         if self.on_progress and self.record.last is not None and self.record.last != before.last:
             self._furthest = max(self._furthest, self.record.offset)
-            self.on_progress(self._progress(self.record, self.record.last.status))
+            try:
+                self.on_progress(self._progress(self.record, self.record.last.status))
+            except BaseException as error:  # noqa: BLE001 - it is raised again by `_owning`
+                raise Raised(error) from None
 
     def _progress(self, record: Record, status: str) -> Progress:
         return Progress(
@@ -277,11 +296,11 @@ def _not_refused(record: Record) -> Record:
     return record
 
 
-def _found_again(context: Context, record: Record) -> Film:
+async def _found_again(context: Context, record: Record) -> Film:
     if record.wish.video is None:
         raise InvalidPost((Problem("video", "was a source without a name; give it again to go on"),))
     try:
-        return open_film(context, record.wish.video, None)
+        return await open_film(context, record.wish.video, None)
     except InvalidPost as error:
         # There was a file, so that there is none now is a change and no slip of whoever asks.
         raise SourceChanged(record.publish_id, str(error)) from error

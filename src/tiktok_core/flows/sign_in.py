@@ -21,7 +21,7 @@ from tiktok_core.errors import (
     StoreError,
     UnexpectedResponse,
 )
-from tiktok_core.flows.exchange import Context, exchange, log
+from tiktok_core.flows.exchange import Context, Dispatch, exchange, log
 from tiktok_core.flows.renew import leased, persistently, refreshed, renewed_and_saved
 from tiktok_core.wire.oauth import (
     authorization_url,
@@ -68,35 +68,34 @@ def begin(
     uri = app.redirect_uri if redirect_uri is None else redirect_uri
     if not app.accepts_redirect(uri):
         raise InvalidSettings((Problem("redirect_uri", f"{uri} is not the app's {app.redirect_uri} with a port"),))
-    verifier, state = make_verifier(context.entropy), make_state(context.entropy)
-    challenge = challenge_of(verifier, encoding or app.challenge)
-    url = authorization_url(
-        app,
-        context.endpoints,
+    verifier, state = Secret(make_verifier(context.entropy)), Secret(make_state(context.entropy))
+    challenge = challenge_of(verifier.reveal(), encoding or app.challenge)
+    return Authorization(
+        url=authorization_url(
+            app,
+            context.endpoints,
+            redirect_uri=uri,
+            scopes=wanted,
+            state=state,
+            challenge=challenge,
+            always_ask=always_ask,
+        ),
         redirect_uri=uri,
         scopes=wanted,
         state=state,
-        challenge=challenge,
-        always_ask=always_ask,
-    )
-    return Authorization(
-        url=url,
-        redirect_uri=uri,
-        scopes=wanted,
-        state=Secret(state),
-        code_verifier=Secret(verifier) if challenge else None,
+        code_verifier=verifier if challenge else None,
         begun_at=context.clock.now(),
     )
 
 
-async def complete(context: Context, authorization: Authorization, callback: str) -> Tokens:
+async def complete(context: Context, authorization: Authorization, callback: Secret) -> Tokens:
     """Check the answer, spend its code, and keep the tokens."""
     code = granted_code(authorization, callback_of(callback))
     check_age(authorization.begun_at, context.clock.now())
     return await spend(context, code, authorization.redirect_uri, authorization.code_verifier)
 
 
-async def complete_with_code(context: Context, authorization: Authorization, code: str) -> Tokens:
+async def complete_with_code(context: Context, authorization: Authorization, code: Secret) -> Tokens:
     """Spend a code that came alone, tied to this sign-in by PKCE, and keep the tokens."""
     granted = granted_code_alone(authorization, code)
     check_age(authorization.begun_at, context.clock.now())
@@ -111,12 +110,15 @@ async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier
     request = code_request(context.app, context.endpoints, code, redirect_uri=redirect_uri, code_verifier=code_verifier)
 
     async def spent() -> Tokens:
-        read = partial(read_tokens, now=context.clock.now())
-        tokens = await exchange(context, evolve(request, fresh_connection=True), read, Operation.SPEND_CODE)
+        read, dispatch = partial(read_tokens, now=context.clock.now()), Dispatch()
+        fresh = evolve(request, fresh_connection=True)
+        tokens = await exchange(context, fresh, read, Operation.SPEND_CODE, dispatch=dispatch)
         if not tokens.open_id:
             raise UnexpectedResponse(request.name, "it names no open_id")
         # A person's sign-in takes the place of whatever is there; a renewal that is under way is refused.
         generation = await persistently(context, partial(context.tokens.save, tokens.open_id, tokens))
+        if dispatch.error is not None:
+            raise dispatch.error
         return evolve(tokens, generation=generation or 0)
 
     return await context.protect(spent())

@@ -22,8 +22,10 @@ from tiktok_core.errors import (
     UploadError,
     UploadExpired,
 )
-from tiktok_core.flows.exchange import Context, exchange
+from tiktok_core.flows.disks import look
+from tiktok_core.flows.exchange import Context, Dispatch, exchange
 from tiktok_core.ports import FillsBuffers, Source
+from tiktok_core.wire.http import read_from, read_from_into
 from tiktok_core.wire.publishing import ChunkAnswer, chunk_request, read_chunk_answer
 
 __all__ = ["Doubt", "Film", "check_film", "send_next"]
@@ -70,7 +72,9 @@ class Doubt:
     may_have_come: bool = True
 
 
-async def send_next(context: Context, record: Record, film: Film, on_sent: Callable[[int], None]) -> int | Doubt:
+async def send_next(
+    context: Context, record: Record, film: Film, on_sent: Callable[[int], None], dispatch: Dispatch
+) -> int | Doubt:
     """Send what comes next, and return how many bytes TikTok has proved to have, or the doubt.
 
     Args:
@@ -78,32 +82,36 @@ async def send_next(context: Context, record: Record, film: Film, on_sent: Calla
         record: the post, which is uploading.
         film: the video.
         on_sent: told how many bytes of the video have left.
+        dispatch: becomes what is known of the chunk.
 
     Raises:
         SourceChanged: the file is no longer the one that was planned; nothing more of it counts.
         UploadExpired: the upload URL is dead.
         UploadError: TikTok refused the chunk for good.
         UnexpectedResponse: an answer that contradicts what was sent.
+        Raised: the source, or `on_sent`, raised something.
     """
     if record.upload_url is None:
         raise UploadError(record.publish_id, "its upload URL is no longer known")
     chunk = next_chunk(record)
-    check_film(film, record)
+    await look(context, film.source, partial(check_film, film, record), record.publish_id)
     source = _guarded(film, record)
     request = chunk_request(record.upload_url, source, chunk, film.media_type, partial(_beyond, chunk[0], on_sent))
     # As slow as the line, but what outlives its upload URL comes to nothing.
     request = evolve(request, time_limit=upload_left(record, context.clock.now()))
     try:
-        answer = await exchange(context, request, read_chunk_answer, Operation.CHUNK, account=record.account)
+        answer = await exchange(
+            context, request, read_chunk_answer, Operation.CHUNK, account=record.account, dispatch=dispatch
+        )
     except SourceChanged as error:
         raise evolve(error, publish_id=record.publish_id) from None
     except (Interrupted, NotSent) as error:
-        return Doubt(error, may_have_come=source.gave_all and not isinstance(error, NotSent))
+        return Doubt(error, may_have_come=dispatch.may_be_whole)
     result = _read(answer, record, chunk[1])
     if not source.gave_all:
         # Looked at again: bytes that changed while they were read must not be completed by another chunk.
-        check_film(film, record)
-    return evolve(result, may_have_come=source.gave_all) if isinstance(result, Doubt) else result
+        await look(context, film.source, partial(check_film, film, record), record.publish_id)
+    return evolve(result, may_have_come=dispatch.may_be_whole) if isinstance(result, Doubt) else result
 
 
 @define
@@ -120,14 +128,15 @@ class _Guarded:
 
     @property
     def size(self) -> int:
-        return self._film.source.size
+        # As it was when the film was opened: asking the source might wait for a disk.
+        return self._film.plan.video_size
 
     @property
     def fingerprint(self) -> str:
         return self._film.source.fingerprint
 
     def read(self, start: int, length: int, /) -> bytes:
-        block = self._film.source.read(start, length)
+        block = read_from(self._film.source, start, length)
         self._given(start, len(block))
         return block
 
@@ -142,7 +151,7 @@ class _GuardedBuffers(_Guarded):
     """The same for a source that fills buffers, which costs less than new memory for each block."""
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
-        got = cast(FillsBuffers, self._film.source).read_into(start, buffer)
+        got = read_from_into(cast(FillsBuffers, self._film.source), start, buffer)
         self._given(start, got)
         return got
 

@@ -1,6 +1,7 @@
 """What is wished, and its place in the journal: look at the media, and enter the wish under its key, once."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, cast
 
 from attrs import evolve
@@ -21,12 +22,15 @@ from tiktok_core.domain.posts import (
     video_problems,
 )
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError, refuse
+from tiktok_core.flows.disks import look, open_source
 from tiktok_core.flows.exchange import Context, log
-from tiktok_core.flows.hold import LEASE, LEASE_WAIT, let_go
+from tiktok_core.flows.hold import LEASE, LEASE_WAIT
+from tiktok_core.flows.leases import given_back, try_lease
 from tiktok_core.flows.look import look_at_picture, look_at_picture_url, look_at_video, look_at_video_url
 from tiktok_core.flows.upload import Film
 from tiktok_core.flows.watch import Watch
 from tiktok_core.ports import HasPath, Source
+from tiktok_core.wire.http import read_from
 
 __all__ = ["enter", "known", "no_post", "open_film", "photo_wish", "usually_cut", "video_wish"]
 
@@ -52,7 +56,7 @@ async def video_wish(
     film = None
     if url is None:
         try:
-            film = open_film(context, video, chunk_size)
+            film = await open_film(context, video, chunk_size)
         except InvalidPost as error:
             problems = [*error.problems, *problems]
         else:
@@ -96,7 +100,7 @@ async def photo_wish(
         said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
         problems.append(Problem("files", said))
     for index, file in enumerate(files):
-        problems.extend(_file_problems(context, photo_field(index), file))
+        problems.extend(await _file_problems(context, photo_field(index), file))
     refuse(InvalidPost, problems)
     return Wish(post=post)
 
@@ -110,14 +114,13 @@ async def _pull_problems(
     return await look(context, field, url)
 
 
-def _file_problems(context: Context, field: str, file: str | HasPath | Source) -> Iterator[Problem]:
+async def _file_problems(context: Context, field: str, file: str | HasPath | Source) -> Sequence[Problem]:
     try:
-        source, name = _opened(context, file)
+        source, name = await _opened(context, file)
     except InvalidPost as error:
-        yield from (Problem(field, problem.message) for problem in error.problems)
-        return
-    for problem in look_at_picture(field, source):
-        yield Problem(field, f"{name}: {problem.message}" if name else problem.message)
+        return [Problem(field, problem.message) for problem in error.problems]
+    found = await look_at_picture(context, field, source)
+    return [Problem(field, f"{name}: {problem.message}" if name else problem.message) for problem in found]
 
 
 def _options(creator: CreatorInfo | None) -> Sequence[str]:
@@ -129,31 +132,36 @@ def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) 
         yield from creator_problems(post, creator)
 
 
-def open_film(context: Context, video: str | HasPath | Source, chunk_size: int | None) -> Film:
+async def open_film(context: Context, video: str | HasPath | Source, chunk_size: int | None) -> Film:
     """Look at a file: its size, its first bytes, how it will be cut.
 
     Raises:
         InvalidPost: it is empty, too large, or no video; or the chosen chunk size cannot work.
+        SourceChanged: it does not answer within the time-out, or can no longer be read.
     """
-    source, name = _opened(context, video)
+    source, name = await _opened(context, video)
+    return await look(context, source, partial(_film, source, name, chunk_size))
+
+
+def _film(source: Source, name: str | None, chunk_size: int | None) -> Film:
     refuse(InvalidPost, size_problem(source.size))
     return Film(
         source=source,
         name=name,
         fingerprint=source.fingerprint,
-        media_type=media_type(source.read(0, min(source.size, HEAD_LENGTH)), name),
+        media_type=media_type(read_from(source, 0, min(source.size, HEAD_LENGTH)), name),
         plan=plan_chunks(source.size, chunk_size),
     )
 
 
-def _opened(context: Context, video: str | HasPath | Source) -> tuple[Source, str | None]:
+async def _opened(context: Context, video: str | HasPath | Source) -> tuple[Source, str | None]:
     if not isinstance(video, str) and hasattr(video, "read"):
         # `hasattr` and not `isinstance`: a path has no `read`, and asking for `size` would look at the file.
         source = cast(Source, video)
     elif context.open_source is None:
         raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
     else:
-        source = context.open_source(video)
+        source = await open_source(context, partial(context.open_source, video))
     # A source that knows its path is found again by another process, whatever folder that one works in.
     named = source if isinstance(source, HasPath) else video
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
@@ -213,21 +221,19 @@ async def _looked_up(context: Context, name: str) -> Record | Trace | None:
 async def _entered(context: Context, fresh: Record) -> Record | Trace:
     owner, watch, deadline = context.entropy(16).hex(), Watch(context.clock), context.patience.deadline
     while watch.look(most=deadline) <= deadline:
-        now = context.clock.now()
-        fence = await context.journal.try_lease(fresh.name, owner=owner, now=now, until=now + LEASE)
-        try:
-            # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
-            found = await _looked_up(context, fresh.name)
-            if found is not None:
-                return found
-            if fence is not None:
-                await context.journal.save(fresh, fence=fence)
-                await _warn(context, fresh)
-                return fresh
-        except LeaseLost:
-            log.debug("The lease was slept through: %s is looked at again", fresh.key)
-        finally:
-            await let_go(context.journal, fresh.name, owner)
+        async with given_back(context, context.journal, fresh.name, owner):
+            fence = await try_lease(context, context.journal, fresh.name, owner, LEASE)
+            try:
+                # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
+                found = await _looked_up(context, fresh.name)
+                if found is not None:
+                    return found
+                if fence is not None:
+                    await context.journal.save(fresh, fence=fence)
+                    await _warn(context, fresh)
+                    return fresh
+            except LeaseLost:
+                log.debug("The lease was slept through: %s is looked at again", fresh.key)
         await context.clock.sleep(LEASE_WAIT)
         watch.slept(LEASE_WAIT)
     error = LeaseLost(fresh.key)

@@ -30,7 +30,7 @@ from tiktok_core.errors import (
 )
 from tiktok_core.version import __version__
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
-from tiktok_core.wire.reading import Unreadable, json_value, plain, whole_number, word
+from tiktok_core.wire.reading import Unreadable, covering, json_value, plain, whole_number, word
 
 __all__ = [
     "USER_AGENT",
@@ -41,6 +41,7 @@ __all__ = [
     "read_json",
     "retry_after",
     "said_besides",
+    "secret_fields",
     "structured",
     "unexpected",
     "unreadable",
@@ -66,6 +67,18 @@ IMF_FIXDATE: Final = re.compile(
 SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 
 
+SECRET_FIELDS: Final = frozenset(
+    {"access_token", "refresh_token", "token", "upload_url", "redirect_uri", "scan_qrcode_url"}
+)
+"""What holds a secret in an answer. It is covered while the answer is parsed: nothing that reads the answer sees it bare."""
+
+
+def secret_fields(*names: str) -> json.JSONDecoder:
+    """Return a decoder that covers these fields, wherever in the document they stand, and each of `SECRET_FIELDS`."""
+    return covering(*SECRET_FIELDS, *names)
+
+
+DECODER: Final = secret_fields()
 CLASSES: Final[dict[str, type[ApiError]]] = {
     "access_token_invalid": AccessTokenInvalid,
     "scope_not_authorized": ScopeMissing,
@@ -105,8 +118,8 @@ def api_request(
     )
 
 
-def read_json(request: Request, response: Response) -> Mapping[str, Any]:
-    """Return the JSON object of an answer.
+def read_json(request: Request, response: Response, decoder: json.JSONDecoder = DECODER) -> Mapping[str, Any]:
+    """Return the JSON object of an answer; what it holds in `SECRET_FIELDS` is a `Secret`.
 
     Raises:
         UnexpectedRedirect: the answer sends elsewhere.
@@ -116,7 +129,7 @@ def read_json(request: Request, response: Response) -> Mapping[str, Any]:
     if 300 <= response.status < 400:
         raise UnexpectedRedirect(request.name, "it sends elsewhere, and no redirect is ever followed", response.status)
     try:
-        return _object(response.body)
+        return _object(response, decoder)
     except Unreadable as error:
         raise unreadable(request, response, f"{error}: {_excerpt(response.body)}") from None
 
@@ -158,24 +171,25 @@ def structured(cls: type[T], request: Request, response: Response, data: Mapping
 
 def unexpected(request: Request, response: Response, reason: str, log_id: str = "") -> UnexpectedResponse:
     """Return the error for an answer outside the documented shape."""
-    log_id = log_id or log_id_of(response.headers) or _log_id_within(response.body)
+    log_id = log_id or log_id_of(response.headers) or _log_id_within(response)
     return UnexpectedResponse(request.name, reason, response.status, log_id)
 
 
-def _log_id_within(body: bytes) -> str:
+def _log_id_within(response: Response) -> str:
     try:
-        document = _object(body)
+        document = _object(response)
     except Unreadable:
         return ""
     error = document.get("error")
     return log_id_of(error, document) if isinstance(error, dict) else ""
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_RESPONSE:
+def _object(response: Response, decoder: json.JSONDecoder = DECODER) -> dict[str, Any]:
+    if len(response.body) > MAX_RESPONSE:
         raise Unreadable(f"longer than {MAX_RESPONSE:,} bytes")
-    document = json_value(body)
+    document = json_value(response.body, decoder)
     if not isinstance(document, dict):
+        del document  # It may be a list or a text that holds a secret.
         raise Unreadable("no JSON object")
     return document
 
@@ -292,6 +306,7 @@ def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
     converter.register_structure_hook(Seconds, _as_seconds)
     converter.register_structure_hook(str, _as_text)
     converter.register_structure_hook(bool, _as_bool)
+    converter.register_structure_hook(Secret, _as_secret)
 
     def tuples(cls: Any) -> Callable[[Any, object], tuple[Any, ...]]:
         kind = get_args(cls)[0]
@@ -338,6 +353,10 @@ def _as_text(value: Any, _: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise TypeError("no text")
+
+
+def _as_secret(value: Any, kind: object) -> Secret:
+    return value if isinstance(value, Secret) else Secret(_as_text(value, kind))
 
 
 def _as_bool(value: Any, _: object) -> bool:

@@ -6,11 +6,13 @@ What belongs here: what every transport and the simulator must agree on, and no 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
+from operator import index
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from tiktok_core.errors import SourceChanged
+from tiktok_core.hidden import Hidden
 
 __all__ = [
     "BLOCK",
@@ -22,6 +24,8 @@ __all__ = [
     "Response",
     "Sink",
     "Source",
+    "read_from",
+    "read_from_into",
     "redacted",
 ]
 
@@ -56,6 +60,8 @@ class Source(Protocol):
     def read(self, start: int, length: int, /) -> bytes:
         """Return the `length` bytes from `start`, or fewer where the source has ended.
 
+        What comes beyond `length` is cut off; what is no bytes (`None`, text) ends the request with `SourceChanged`.
+
         Raises:
             SourceChanged: the source is gone or can no longer be read.
         """
@@ -68,7 +74,7 @@ class FillsBuffers(Protocol):
 
     A large block of new memory costs more than the reading itself. A source without it is sent all the same. A transport
     may call it on a thread of its own, so that the next block is there when this one has left; never twice at a time for one
-    request, and no more once `send` has raised or returned on the blocking one.
+    request, and no more once `send` has raised or returned on the blocking one, unless it hangs for longer than the time-out.
     """
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
@@ -78,6 +84,43 @@ class FillsBuffers(Protocol):
             SourceChanged: the source is gone or can no longer be read.
         """
         ...
+
+
+def read_from(source: Source, start: int, length: int) -> bytes:
+    """Read from a source that anybody may have written: at most `length` bytes, and memory that nobody writes to again.
+
+    Bytes that were not asked for are cut off: on the line they would stand where the next request begins.
+
+    Raises:
+        SourceChanged: the source is gone, or what it gave are no bytes.
+    """
+    block: object = source.read(start, length)
+    if type(block) is bytes:
+        return block if len(block) <= length else block[:length]
+    try:
+        # A source may give the same buffer each time, with other bytes in it.
+        return bytes(memoryview(block))[:length]  # type: ignore[arg-type]
+    except TypeError:
+        said = f"the source's read() returned {type(block).__name__}, and has to return bytes"
+    raise SourceChanged(None, said)
+
+
+def read_from_into(source: FillsBuffers, start: int, buffer: memoryview) -> int:
+    """Let a source that anybody may have written fill a buffer, and return how many bytes it gave.
+
+    Raises:
+        SourceChanged: the source is gone, or what it returned is no number of bytes in the buffer.
+    """
+    got: object = source.read_into(start, buffer)
+    try:
+        count = index(got)  # type: ignore[arg-type]
+    except TypeError:
+        raise SourceChanged(
+            None, f"the source's read_into() returned {type(got).__name__}, and has to return int"
+        ) from None
+    if not 0 <= count <= len(buffer):
+        raise SourceChanged(None, f"the source's read_into() says {count} bytes of a buffer that holds {len(buffer)}")
+    return count
 
 
 @frozen
@@ -96,7 +139,7 @@ class FileSlice:
         """
         position, end = self.start, self.start + self.length
         while position < end:
-            block = self.source.read(position, min(size, end - position))
+            block = read_from(self.source, position, min(size, end - position))
             if not block:
                 raise self._ended(position)
             yield block
@@ -117,7 +160,7 @@ class FileSlice:
         turns = cycle(buffers)
         while position < end:
             part = next(turns)[: end - position]
-            got = self.source.read_into(position, part)
+            got = read_from_into(self.source, position, part)
             if not got:
                 raise self._ended(position)
             yield part[:got]
@@ -140,30 +183,71 @@ class Sink(Protocol):
         ...
 
 
-def redacted(url: str) -> str:
+def redacted(url: str | Hidden[str]) -> str:
     """Return the URL without its query, fragment and user: those may carry secrets. It takes any text."""
     # By hand: `urlsplit` raises on some texts, and this is what errors and logs show.
-    scheme, _, rest = re.split(r"[?#]", url, maxsplit=1)[0].rpartition("://")
-    host, slash, path = rest.partition("/")
+    bare = re.split(r"[?#]", url.reveal() if isinstance(url, Hidden) else url, maxsplit=1)[0]
+    scheme, separator, _ = bare.rpartition("://")
+    host, slash, path = bare[len(scheme) + len(separator) :].partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def _no_control_characters(_request: object, attribute: "Attribute[str]", value: str) -> None:
+class _Url(Hidden[str]):
+    """The URL of a request, which was looked at."""
+
+    __slots__ = ()
+
+
+class _Headers(Hidden[Mapping[str, str]]):
+    """The headers of a request, which were looked at."""
+
+    __slots__ = ()
+
+
+def _checked_url(url: str | Hidden[str]) -> Hidden[str]:
+    if isinstance(url, _Url):  # A request is copied at every call.
+        return url
+    found = _Url(url.reveal() if isinstance(url, Hidden) else url)
+    del url
     # A line break in a URL or header would let one value smuggle in another request.
-    if BLANK_OR_CONTROL.search(value):
-        raise ValueError(f"{attribute.name} holds a blank or a control character")
+    if BLANK_OR_CONTROL.search(found.reveal()):
+        raise ValueError("url holds a blank or a control character")
+    return found
 
 
-def _clean_headers(_request: object, _attribute: "Attribute[Mapping[str, str]]", value: Mapping[str, str]) -> None:
-    # One look at all of them: a request is made, and copied, at every call.
-    if CONTROL.search("".join((*value, *value.values()))) or not "".join(value).isascii():
-        name = next(name for name, content in value.items() if CONTROL.search(name + content) or not name.isascii())
+def _checked_headers(headers: Mapping[str, str] | Hidden[Mapping[str, str]]) -> Hidden[Mapping[str, str]]:
+    if isinstance(headers, _Headers):
+        return headers
+    found = _Headers(headers.reveal() if isinstance(headers, Hidden) else headers)
+    del headers
+    # One look at all of them: a request is made at every call.
+    if CONTROL.search("".join((*found.reveal(), *found.reveal().values()))) or not "".join(found.reveal()).isascii():
+        name = next(
+            name for name in found.reveal() if CONTROL.search(name + found.reveal()[name]) or not name.isascii()
+        )
         raise ValueError(f"header {name!r} holds a control character")
+    return found
+
+
+def _hidden_body(body: Body | Hidden[Body]) -> Hidden[Body]:
+    return body if isinstance(body, Hidden) else Hidden(body)
+
+
+def _hidden_bytes(body: bytes | Hidden[bytes]) -> Hidden[bytes]:
+    return body if isinstance(body, Hidden) else Hidden(body)
+
+
+def _hidden_headers(headers: Mapping[str, str] | Hidden[Mapping[str, str]]) -> Hidden[Mapping[str, str]]:
+    return headers if isinstance(headers, Hidden) else Hidden(headers)
 
 
 @frozen(kw_only=True)
 class Request:
     """One HTTP request, to be sent exactly once.
+
+    URL, headers and body may hold secrets. Each is covered while the request holds it, so that no crash report shows it, and
+    is an ordinary string, mapping or bytes as soon as an adapter reads the attribute. An adapter that reads them within the
+    expression that gives them to its HTTP library, and not into a variable, keeps them out of crash reports, too.
 
     Attributes:
         method: upper case.
@@ -172,7 +256,8 @@ class Request:
         body: bytes, or a slice of a source that the transport reads in blocks.
         timeout: seconds for each single wait: for the connection, for more bytes to leave, for the next ones to come.
         time_limit: seconds for all of it together; None for no limit.
-        on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop.
+        on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop. What it raises
+            ends the request, and reaches whoever sent it as it is.
         fresh_connection: send on a new connection, so that a dropped idle one cannot make the outcome doubtful.
         sink: called with the head of the answer (its body is still empty), before its body is read: returns where that goes,
             however long it is, or None to keep it as usual. Called anew at each send; `write` may come on another thread.
@@ -182,14 +267,29 @@ class Request:
     """
 
     method: str
-    url: str = field(repr=redacted, validator=_no_control_characters)
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False, validator=_clean_headers)
-    body: Body = field(default=b"", repr=False)
+    _url: Hidden[str] = field(converter=_checked_url)
+    _headers: Hidden[Mapping[str, str]] = field(factory=dict[str, str], converter=_checked_headers)
+    _body: Hidden[Body] = field(default=b"", converter=_hidden_body)
     timeout: float = 30.0
     time_limit: float | None = None
-    on_sent: Callable[[int], None] | None = field(default=None, repr=False)
+    on_sent: Callable[[int], None] | None = None
     fresh_connection: bool = False
-    sink: "Callable[[Response], Sink | None] | None" = field(default=None, repr=False)
+    sink: "Callable[[Response], Sink | None] | None" = None
+
+    @property
+    def url(self) -> str:
+        """Absolute, with its query; never shown."""
+        return self._url.reveal()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers but Content-Length, which the transport derives from the body and always sends."""
+        return self._headers.reveal()
+
+    @property
+    def body(self) -> Body:
+        """Bytes, or a slice of a source that the transport reads in blocks."""
+        return self._body.reveal()
 
     @property
     def content_length(self) -> int:
@@ -199,12 +299,20 @@ class Request:
     @property
     def name(self) -> str:
         """Method and URL without its query: fit for messages and logs."""
-        return f"{self.method} {redacted(self.url)}"
+        return f"{self.method} {redacted(self._url)}"
+
+    def __repr__(self) -> str:
+        return (
+            f"Request(method={self.method!r}, url={redacted(self._url)}, timeout={self.timeout!r}, "
+            f"time_limit={self.time_limit!r}, fresh_connection={self.fresh_connection!r})"
+        )
 
 
 @frozen
 class Response:
     """An answer, whatever its status.
+
+    Headers and body may hold secrets, and are covered as those of a `Request` are.
 
     Attributes:
         status: HTTP status.
@@ -213,5 +321,15 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
-    body: bytes = field(default=b"", repr=False)
+    _headers: Hidden[Mapping[str, str]] = field(factory=dict[str, str], converter=_hidden_headers, repr=False)
+    _body: Hidden[bytes] = field(default=b"", converter=_hidden_bytes, repr=False)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; the values of a repeated one are joined by ", "."""
+        return self._headers.reveal()
+
+    @property
+    def body(self) -> bytes:
+        """At most `MAX_RESPONSE` + 1 bytes, not decoded; empty where it went to a sink."""
+        return self._body.reveal()

@@ -7,6 +7,7 @@ with HTTP 200, so only the body is believed.
 
 from collections.abc import Mapping
 from datetime import datetime
+from json import JSONDecoder
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,11 +20,13 @@ from tiktok_core.domain.sign_in import Callback, failed
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, lifetime_end, parse_scope
 from tiktok_core.errors import InvalidInput, Problem, ServerError
 from tiktok_core.wire.envelope import (
+    DECODER,
     Seconds,
     log_id_of,
     open_envelope,
     read_json,
     said_besides,
+    secret_fields,
     structured,
     unexpected,
     unreadable,
@@ -54,6 +57,8 @@ CHECK_QR_CODE_PATH: Final = "/v2/oauth/check_qrcode/"
 TICKET: Final = "client_ticket=tobefilled"
 """What stands in the address of a QR code where our own ticket has to be."""
 TIKTOKS_TROUBLE: Final = ("server_error", "temporarily_unavailable")
+QR_DECODER: Final = secret_fields("code", "client_ticket")
+NOTHING: Final = Secret("")
 SHORTEST_ACCESS: Final = Seconds(7_200)
 SHORTEST_REFRESH: Final = Seconds(15_552_000)
 
@@ -64,67 +69,76 @@ def authorization_url(
     *,
     redirect_uri: str,
     scopes: tuple[str, ...],
-    state: str,
+    state: str | Secret,
     challenge: str | None,
     always_ask: bool,
 ) -> str:
-    """Return the address of the page where the person consents."""
-    query = {
+    """Return the address of the page where the person consents. It is a secret, because the state is in it."""
+    answered = Secret(state)
+    del state
+    before = {
         "client_key": app.client_key,
         "scope": ",".join(scopes),
         "response_type": "code",
         "redirect_uri": redirect_uri,
-        "state": state,
     }
-    if challenge is not None:
-        query |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+    after = {} if challenge is None else {"code_challenge": challenge, "code_challenge_method": "S256"}
     if always_ask:
-        query["disable_auto_auth"] = "1"
-    return f"{endpoints.auth_url}?{urlencode(query)}"
+        after["disable_auto_auth"] = "1"
+    return f"{endpoints.auth_url}?{urlencode({**before, 'state': answered.reveal(), **after})}"
 
 
-def callback_of(url: str) -> Callback:
+def callback_of(url: str | Secret) -> Callback:
     """Return the answer in a redirect's URL (or in its query alone). The code is decoded here, once.
 
     Raises:
         InvalidInput: a parameter that decides comes twice, so nobody can say which one counts.
     """
-    # By hand: `urlsplit` raises on what people paste, and takes a query's own `://` or `?` for a URL's.
-    head, mark, tail = url.strip().partition("#")[0].partition("?")
-    query = tail if mark and "=" not in head.partition("://")[0] else head + mark + tail
-    values: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    answer = Secret(url)
+    del url
+    values: dict[str, Secret] = {}
+    for name, value in _parameters(answer):
         if name in values and name in {"code", "state", "error", "scopes"}:
             raise InvalidInput((Problem(name, "comes twice in the answer of TikTok's page"),))
         values[name] = value
     return Callback(
-        state=values.get("state", ""),
-        code=Secret(values.get("code", "")),
-        scopes=parse_scope(values.get("scopes", "")),
+        state=values.get("state", NOTHING),
+        code=values.get("code", NOTHING),
+        scopes=parse_scope(values.get("scopes", NOTHING).reveal()),
         # Anybody can write an address, and these two are shown.
-        error=plain(values.get("error", "")),
-        error_description=plain(values.get("error_description", "")),
+        error=plain(values.get("error", NOTHING).reveal()),
+        error_description=plain(values.get("error_description", NOTHING).reveal()),
     )
+
+
+def _parameters(url: Secret) -> list[tuple[str, Secret]]:
+    return [(name, Secret(value)) for name, value in parse_qsl(_query(url.reveal()), keep_blank_values=True)]
+
+
+def _query(url: str) -> str:
+    # By hand: `urlsplit` raises on what people paste, and takes a query's own `://` or `?` for a URL's.
+    head, mark, tail = url.strip().partition("#")[0].partition("?")
+    return tail if mark and "=" not in head.partition("://")[0] else head + mark + tail
 
 
 def code_request(
     app: App, endpoints: Endpoints, code: Secret, *, redirect_uri: str, code_verifier: Secret | None
 ) -> Request:
     """Return the call that spends a code."""
-    fields = {"code": code.reveal(), "grant_type": "authorization_code", "redirect_uri": redirect_uri}
+    fields: dict[str, str | Secret] = {"code": code, "grant_type": "authorization_code", "redirect_uri": redirect_uri}
     if code_verifier is not None:
-        fields["code_verifier"] = code_verifier.reveal()
+        fields["code_verifier"] = code_verifier
     return _form(endpoints, TOKEN_PATH, app, **fields)
 
 
 def refresh_request(app: App, endpoints: Endpoints, refresh_token: Secret) -> Request:
     """Return the call that renews an access token."""
-    return _form(endpoints, TOKEN_PATH, app, grant_type="refresh_token", refresh_token=refresh_token.reveal())
+    return _form(endpoints, TOKEN_PATH, app, grant_type="refresh_token", refresh_token=refresh_token)
 
 
 def revoke_request(app: App, endpoints: Endpoints, access_token: Secret) -> Request:
     """Return the call that ends what a person granted."""
-    return _form(endpoints, REVOKE_PATH, app, token=access_token.reveal())
+    return _form(endpoints, REVOKE_PATH, app, token=access_token)
 
 
 def client_token_request(app: App, endpoints: Endpoints) -> Request:
@@ -139,7 +153,7 @@ def qr_code_request(app: App, endpoints: Endpoints, scopes: tuple[str, ...]) -> 
 
 def check_qr_code_request(app: App, endpoints: Endpoints, token: Secret) -> Request:
     """Return the call that asks how a QR code is doing."""
-    return _form(endpoints, CHECK_QR_CODE_PATH, app, token=token.reveal())
+    return _form(endpoints, CHECK_QR_CODE_PATH, app, token=token)
 
 
 def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
@@ -152,8 +166,8 @@ def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
     answer = _token_answer(request, response)
     return Tokens(
         open_id=answer.open_id,
-        access_token=Secret(answer.access_token),
-        refresh_token=Secret(answer.refresh_token),
+        access_token=answer.access_token,
+        refresh_token=answer.refresh_token,
         scope=parse_scope(answer.scope),
         issued_at=now,
         expires_at=lifetime_end(now, answer.expires_in),
@@ -169,9 +183,7 @@ def read_client_token(request: Request, response: Response, now: datetime) -> Cl
         UnexpectedResponse: neither a token nor an OAuth error.
     """
     answer = _token_answer(request, response)
-    return ClientToken(
-        access_token=Secret(answer.access_token), issued_at=now, expires_at=lifetime_end(now, answer.expires_in)
-    )
+    return ClientToken(access_token=answer.access_token, issued_at=now, expires_at=lifetime_end(now, answer.expires_in))
 
 
 def read_qr_code(
@@ -186,11 +198,11 @@ def read_qr_code(
     document = _accepted(request, response)
     answer = structured(_QrCodeAnswer, request, response, document)
     url = answer.scan_qrcode_url
-    if not answer.token or url.count(TICKET) != 1 or not (url.isascii() and url.isprintable()):
+    if not answer.token or url.reveal().count(TICKET) != 1 or not _is_plain(url):
         raise unexpected(request, response, "it has no QR code with a place for our ticket", log_id_of(document))
     return QrCode(
-        url=url.replace(TICKET, f"client_ticket={ticket.reveal()}"),
-        token=Secret(answer.token),
+        url=Secret(url.reveal().replace(TICKET, f"client_ticket={ticket.reveal()}")),
+        token=answer.token,
         client_ticket=ticket,
         scopes=scopes,
         begun_at=now,
@@ -204,13 +216,12 @@ def read_qr_answer(request: Request, response: Response) -> QrAnswer:
         SignInFailed: OAuth said no.
         UnexpectedResponse: there is no status.
     """
-    document = _accepted(request, response)
+    document = _accepted(request, response, QR_DECODER)
     answer = structured(_QrStatusAnswer, request, response, document)
     if not answer.status:
         raise unexpected(request, response, "it has no status", log_id_of(document))
-    uri, _mark, query = answer.redirect_uri.partition("?")
     try:
-        callback = callback_of(query)
+        callback = callback_of(Secret(answer.redirect_uri.reveal().partition("?")[2]))
     except InvalidInput:
         raise unexpected(
             request, response, "a parameter of its redirect URI comes twice", log_id_of(document)
@@ -221,8 +232,8 @@ def read_qr_answer(request: Request, response: Response) -> QrAnswer:
         status=plain(answer.status),
         client_ticket=answer.client_ticket,
         # Two tables disagree on where the code is: in the redirect URI, or in a field of its own.
-        code=callback.code or Secret(answer.code),
-        redirect_uri=uri,
+        code=callback.code or answer.code,
+        redirect_uri=answer.redirect_uri.reveal().partition("?")[0],
     )
 
 
@@ -240,8 +251,8 @@ def read_revoked(request: Request, response: Response) -> None:
 class _TokenAnswer:
     """The fields of a token answer; a missing lifetime is taken for the shortest that was ever documented."""
 
-    access_token: str = ""
-    refresh_token: str = ""
+    access_token: Secret = NOTHING
+    refresh_token: Secret = NOTHING
     open_id: str = ""
     scope: str = ""
     # Bounded later: to refuse an answer for its figures would lose the only copy of the tokens in it.
@@ -249,22 +260,22 @@ class _TokenAnswer:
     refresh_expires_in: Seconds = SHORTEST_REFRESH
 
     @property
-    def tokens(self) -> tuple[str, str]:
+    def tokens(self) -> tuple[Secret, Secret]:
         return self.access_token, self.refresh_token
 
 
 @frozen(kw_only=True)
 class _QrCodeAnswer:
-    scan_qrcode_url: str = ""
-    token: str = ""
+    scan_qrcode_url: Secret = NOTHING
+    token: Secret = NOTHING
 
 
 @frozen(kw_only=True)
 class _QrStatusAnswer:
     status: str = ""
-    client_ticket: str = ""
-    redirect_uri: str = ""
-    code: str = ""
+    client_ticket: Secret = NOTHING
+    redirect_uri: Secret = NOTHING
+    code: Secret = NOTHING
 
 
 def _token_answer(request: Request, response: Response) -> _TokenAnswer:
@@ -275,17 +286,20 @@ def _token_answer(request: Request, response: Response) -> _TokenAnswer:
         raise unexpected(request, response, reason, log_id_of(document))
     if not answer.open_id.isprintable():
         raise unexpected(request, response, "its open_id holds a control character", log_id_of(document))
-    if not all(token.isascii() and token.isprintable() and " " not in token for token in answer.tokens):
+    if not all(_is_plain(token) and " " not in token.reveal() for token in answer.tokens):
         raise unexpected(request, response, "a token holds characters that cannot be sent", log_id_of(document))
     return answer
 
 
-def _form(endpoints: Endpoints, path: str, app: App, **fields: str) -> Request:
-    credentials = {"client_key": app.client_key, "client_secret": app.client_secret.reveal()}
-    return _posted(endpoints, path, credentials | fields)
+def _is_plain(secret: Secret) -> bool:
+    return secret.reveal().isascii() and secret.reveal().isprintable()
 
 
-def _posted(endpoints: Endpoints, path: str, fields: Mapping[str, str]) -> Request:
+def _form(endpoints: Endpoints, path: str, app: App, **fields: str | Secret) -> Request:
+    return _posted(endpoints, path, {"client_key": app.client_key, "client_secret": app.client_secret, **fields})
+
+
+def _posted(endpoints: Endpoints, path: str, fields: Mapping[str, str | Secret]) -> Request:
     return Request(
         method="POST",
         url=endpoints.at(path),
@@ -294,12 +308,14 @@ def _posted(endpoints: Endpoints, path: str, fields: Mapping[str, str]) -> Reque
             "Cache-Control": "no-cache",
             "Accept": "application/json",
         },
-        body=urlencode(fields).encode(),
+        body=urlencode(
+            [(name, value.reveal() if isinstance(value, Secret) else value) for name, value in fields.items()]
+        ).encode(),
     )
 
 
-def _accepted(request: Request, response: Response) -> Mapping[str, Any]:
-    document = read_json(request, response)
+def _accepted(request: Request, response: Response, decoder: JSONDecoder = DECODER) -> Mapping[str, Any]:
+    document = read_json(request, response, decoder)
     error = document.get("error")
     if isinstance(error, str) and error:
         description = plain(word(document.get("error_description")))

@@ -42,6 +42,7 @@ INBOX_VIDEO: Final = "/v2/post/publish/inbox/video/init/"
 PHOTOS: Final = "/v2/post/publish/content/init/"
 STATUS: Final = "/v2/post/publish/status/fetch/"
 CANCEL: Final = "/v2/post/publish/cancel/"
+NO_URL: Final = Secret("")
 CONTENT_RANGE: Final = re.compile(r"bytes\s+(?:0-)?(\d{1,15})/(?:\d{1,15}|\*)", re.IGNORECASE | re.ASCII)
 
 
@@ -112,13 +113,13 @@ def read_ticket(request: Request, response: Response, endpoints: Endpoints, *, u
             f"the upload URL of {answer.publish_id} is not on TikTok's hosts; no byte was sent",
             response.status,
         )
-    return Ticket(publish_id=answer.publish_id, upload_url=Secret(answer.upload_url))
+    return Ticket(publish_id=answer.publish_id, upload_url=answer.upload_url)
 
 
 @frozen(kw_only=True)
 class _TicketAnswer:
     publish_id: str
-    upload_url: str = ""
+    upload_url: Secret = NO_URL
 
 
 def chunk_request(
@@ -132,7 +133,7 @@ def chunk_request(
     first, last = chunk
     return Request(
         method="PUT",
-        url=upload_url.reveal(),
+        url=upload_url,
         headers={"Content-Type": media_type.value, "Content-Range": f"bytes {first}-{last}/{source.size}"},
         body=FileSlice(source, first, last - first + 1),
         on_sent=on_sent,

@@ -7,10 +7,14 @@ document that cannot become such a value is refused here, with one reason, so th
 import json
 import re
 from codecs import BOM_UTF8
+from functools import partial
 from math import isfinite
 from typing import Any, Final, NoReturn
 
-__all__ = ["Unreadable", "json_value", "plain", "whole_number", "word"]
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.hidden import Hidden
+
+__all__ = ["PLAIN", "Unreadable", "covering", "json_value", "plain", "whole_number", "word"]
 
 DEEPEST: Final = 64
 """Levels of lists and objects within one another. TikTok uses five; Python can show and pickle many more than this."""
@@ -27,25 +31,65 @@ class Unreadable(ValueError):
     """The text is not a JSON document that can be worked with; the message is one clause and quotes nothing of it."""
 
 
-def json_value(text: bytes | str) -> Any:
+def _no_constant(name: str) -> NoReturn:
+    raise Unreadable(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise Unreadable("a number in it is beyond the limit of floats")
+    return number
+
+
+def _short(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise Unreadable(f"a number in it is beyond the limit of {LONGEST_NUMBER} digits")
+    return int(digits)
+
+
+_decoder = partial(json.JSONDecoder, parse_constant=_no_constant, parse_float=_finite, parse_int=_short)
+PLAIN: Final = _decoder()
+
+
+def covering(*names: str) -> json.JSONDecoder:
+    """Return a decoder that turns the text of these fields, wherever in the document they stand, into a `Secret`."""
+    return _decoder(object_hook=partial(_covered, names=frozenset(names)))
+
+
+def _covered(found: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    for name in names & found.keys():
+        if isinstance(found[name], str):
+            found[name] = Secret(found[name])
+    return found
+
+
+def json_value(text: bytes | str, decoder: json.JSONDecoder = PLAIN) -> Any:
     """Return the value of a JSON text. A lone surrogate in it becomes U+FFFD, because no store can write it.
+
+    Args:
+        text: the document.
+        decoder: `PLAIN`, or one that covers the secrets of the document.
 
     Raises:
         Unreadable: it is no JSON (NaN, Infinity and numbers that are too large for a float are none), it is nested in more
             than 64 levels, or a number has more than 640 digits.
     """
+    said: Hidden[Any] = Hidden(text)
+    del text  # A crash report would show it.
     try:
-        said = text.removeprefix(BOM_UTF8).decode() if isinstance(text, bytes) else text
-        value = DECODER.decode(said)
+        if isinstance(said.reveal(), bytes):
+            said = Hidden(said.reveal().removeprefix(BOM_UTF8).decode())
+        value = decoder.decode(said.reveal())
     except Unreadable:
         raise
     except ValueError:
         raise Unreadable("it is no JSON") from None
     except RecursionError:
         raise Unreadable("it is nested too deeply") from None
-    if said.count("[") + said.count("{") > DEEPEST:
+    if said.reveal().count("[") + said.reveal().count("{") > DEEPEST:
         _check_depth(value)
-    return _without_surrogates(value) if SURROGATE.search(said) else value
+    return _without_surrogates(value) if SURROGATE.search(said.reveal()) else value
 
 
 def whole_number(value: object, *, least: int = LEAST, most: int = MOST) -> int:
@@ -81,26 +125,6 @@ def plain(text: str) -> str:
     ).strip()
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise Unreadable(f"{name} is no JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not isfinite(number):
-        raise Unreadable("a number in it is beyond the limit of floats")
-    return number
-
-
-def _short(digits: str) -> int:
-    if len(digits) > LONGEST_NUMBER:
-        raise Unreadable(f"a number in it is beyond the limit of {LONGEST_NUMBER} digits")
-    return int(digits)
-
-
-DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_short)
-
-
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(DEEPEST):
@@ -114,6 +138,8 @@ def _members(one: dict[str, Any] | list[Any]) -> Any:
 
 
 def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return Secret(_without_surrogates(value.reveal()))
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

@@ -19,6 +19,7 @@ from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.hidden import Hidden
 
 __all__ = ["OtherVersion", "dump_record", "dump_tokens", "dump_trace", "load_record", "load_tokens", "load_trace"]
 
@@ -32,6 +33,7 @@ TRACE_VERSION: Final = 1
 """Of the journal's traces."""
 SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
 """What a record of the first version does not have."""
+SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "upload_url"})
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
@@ -41,73 +43,82 @@ class OtherVersion(ValueError):
 
 def dump_tokens(tokens: Tokens) -> bytes:
     """Return the tokens as UTF-8 JSON. The result is a secret."""
-    document = {
-        "version": VERSION,
-        "open_id": tokens.open_id,
-        "access_token": tokens.access_token.reveal(),
-        "refresh_token": tokens.refresh_token.reveal(),
-        "scope": list(tokens.scope),
-        "issued_at": tokens.issued_at.isoformat(),
-        "expires_at": tokens.expires_at.isoformat(),
-        "refresh_expires_at": tokens.refresh_expires_at.isoformat(),
-    }
-    # The generation is the store's to tell; of a mark that came later, older releases know nothing.
-    if tokens.is_refused:
-        document["refused"] = True
-    return json.dumps(document, sort_keys=True).encode()
+    # In one expression: no variable holds them.
+    return json.dumps(
+        {
+            "version": VERSION,
+            "open_id": tokens.open_id,
+            "access_token": tokens.access_token.reveal(),
+            "refresh_token": tokens.refresh_token.reveal(),
+            "scope": list(tokens.scope),
+            "issued_at": tokens.issued_at.isoformat(),
+            "expires_at": tokens.expires_at.isoformat(),
+            "refresh_expires_at": tokens.refresh_expires_at.isoformat(),
+            # The generation is the store's to tell; of a mark that came later, older releases know nothing.
+            **({"refused": True} if tokens.is_refused else {}),
+        },
+        sort_keys=True,
+    ).encode()
 
 
-def load_tokens(record: bytes) -> Tokens:
+def load_tokens(record: bytes | Hidden[bytes]) -> Tokens:
     """Return the tokens of a record.
 
     Raises:
         ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
     """
-    return _loaded(record, {VERSION: _tokens})
+    lying = record if isinstance(record, Hidden) else Hidden(record)
+    del record  # A crash report would show it.
+    return _loaded(lying, {VERSION: _tokens})
 
 
 def dump_record(record: Record) -> bytes:
     """Return a record of the journal as UTF-8 JSON. The result is a secret while it has an upload URL."""
-    document = {
-        "version": RECORD_VERSION,
-        "key": record.key,
-        "app": record.app,
-        "account": record.account,
-        "wish": {
-            "kind": "video" if isinstance(record.wish.post, VideoPost) else "photo",
-            "post": asdict(record.wish.post),
-            "video": record.wish.video,
-            "fingerprint": record.wish.fingerprint,
-            "media_type": record.wish.media_type,
-            "plan": _dump_plan(record.wish.plan),
-            "is_cut_chosen": record.wish.is_cut_chosen,
+    # In one expression: no variable holds the upload URL.
+    return json.dumps(
+        {
+            "version": RECORD_VERSION,
+            "key": record.key,
+            "app": record.app,
+            "account": record.account,
+            "wish": {
+                "kind": "video" if isinstance(record.wish.post, VideoPost) else "photo",
+                "post": asdict(record.wish.post),
+                "video": record.wish.video,
+                "fingerprint": record.wish.fingerprint,
+                "media_type": record.wish.media_type,
+                "plan": _dump_plan(record.wish.plan),
+                "is_cut_chosen": record.wish.is_cut_chosen,
+            },
+            "stage": record.stage,
+            "created_at": record.created_at.isoformat(),
+            "updated_at": record.updated_at.isoformat(),
+            "inits": record.inits,
+            "lost_inits": record.lost_inits,
+            "init_at": _dump_time(record.init_at),
+            "publish_id": record.publish_id,
+            "others": list(record.others),
+            "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
+            "plan": _dump_plan(record.plan),
+            "offset": record.offset,
+            "last_left": record.last_left,
+            "handed_at": _dump_time(record.handed_at),
+            "last": asdict(record.last) if record.last else None,
+            "refusal": asdict(record.refusal) if record.refusal else None,
         },
-        "stage": record.stage,
-        "created_at": record.created_at.isoformat(),
-        "updated_at": record.updated_at.isoformat(),
-        "inits": record.inits,
-        "lost_inits": record.lost_inits,
-        "init_at": _dump_time(record.init_at),
-        "publish_id": record.publish_id,
-        "others": list(record.others),
-        "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
-        "plan": _dump_plan(record.plan),
-        "offset": record.offset,
-        "last_left": record.last_left,
-        "handed_at": _dump_time(record.handed_at),
-        "last": asdict(record.last) if record.last else None,
-        "refusal": asdict(record.refusal) if record.refusal else None,
-    }
-    return json.dumps(document, sort_keys=True).encode()
+        sort_keys=True,
+    ).encode()
 
 
-def load_record(record: bytes) -> Record:
+def load_record(record: bytes | Hidden[bytes]) -> Record:
     """Return a record of the journal.
 
     Raises:
         ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
     """
-    return _loaded(record, {1: _first_record, RECORD_VERSION: _record})
+    lying = record if isinstance(record, Hidden) else Hidden(record)
+    del record  # A crash report would show it.
+    return _loaded(lying, {1: _first_record, RECORD_VERSION: _record})
 
 
 def dump_trace(trace: Trace) -> bytes:
@@ -121,12 +132,12 @@ def load_trace(record: bytes) -> Trace:
     Raises:
         ValueError: it is damaged, or of another version (`OtherVersion`).
     """
-    return _loaded(record, {TRACE_VERSION: _trace})
+    return _loaded(Hidden(record), {TRACE_VERSION: _trace})
 
 
-def _loaded(record: bytes, readers: Mapping[int, Callable[[dict[str, Any]], T]]) -> T:
+def _loaded(record: Hidden[bytes], readers: Mapping[int, Callable[[dict[str, Any]], T]]) -> T:
     try:
-        document: dict[str, Any] = json.loads(record)
+        document: dict[str, Any] = json.loads(record.reveal(), object_hook=_covered)
         version = document["version"]
     except DAMAGE as error:
         raise _damaged(error) from None
@@ -141,6 +152,14 @@ def _loaded(record: bytes, readers: Mapping[int, Callable[[dict[str, Any]], T]])
         raise _damaged(error) from None
 
 
+def _covered(found: dict[str, Any]) -> dict[str, Any]:
+    # While it is parsed: nothing that reads a record sees a secret bare.
+    for name in SECRET_FIELDS & found.keys():
+        if isinstance(found[name], str):
+            found[name] = Secret(found[name])
+    return found
+
+
 def _damaged(error: Exception) -> ValueError:
     return ValueError(f"damaged record ({type(error).__name__})")
 
@@ -148,8 +167,8 @@ def _damaged(error: Exception) -> ValueError:
 def _tokens(document: dict[str, Any]) -> Tokens:
     return Tokens(
         open_id=_text(document, "open_id"),
-        access_token=Secret(_text(document, "access_token")),
-        refresh_token=Secret(_text(document, "refresh_token")),
+        access_token=_value(document, "access_token", Secret),
+        refresh_token=_value(document, "refresh_token", Secret),
         scope=tuple(_value(document, "scope", tuple[str, ...])),
         issued_at=_time(document, "issued_at"),
         expires_at=_time(document, "expires_at"),
@@ -168,7 +187,6 @@ def _first_record(document: dict[str, Any]) -> Record:
 
 
 def _record(document: dict[str, Any]) -> Record:
-    upload_url = _value(document, "upload_url", str | None)
     return Record(
         key=_text(document, "key"),
         app=_text(document, "app"),
@@ -182,7 +200,7 @@ def _record(document: dict[str, Any]) -> Record:
         init_at=_time_or_none(document, "init_at"),
         publish_id=_value(document, "publish_id", str | None),
         others=tuple(_value(document, "others", tuple[str, ...])),
-        upload_url=None if upload_url is None else Secret(upload_url),
+        upload_url=_value(document, "upload_url", Secret | None),
         plan=_plan(document["plan"]),
         offset=_value(document, "offset", int),
         last_left=_value(document, "last_left", bool),

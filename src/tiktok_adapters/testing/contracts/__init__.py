@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-__all__ = ["Contract", "Run"]
+__all__ = ["Contract", "Run", "ended"]
 
 Run: TypeAlias = Callable[[Any], Any]
 """Returns what a call of either world gave, awaited where there is something to await."""
@@ -32,5 +32,24 @@ class Contract:
             yield run
 
 
+def ended(run: Run, call: Callable[[], Any]) -> Any:
+    """Return what a call of either world gave, or the very object that it raised, whatever that is.
+
+    It is caught where the call was made: an event loop treats some errors in a way of its own.
+    """
+    try:
+        value = call()
+    except BaseException as error:  # noqa: BLE001 - the test judges it
+        return error
+    return run(_ended(value)) if inspect.isawaitable(value) else value
+
+
 async def _awaited(value: Any) -> Any:
     return await value
+
+
+async def _ended(value: Any) -> Any:
+    try:
+        return await value
+    except BaseException as error:  # noqa: BLE001 - the test judges it
+        return error

@@ -3,18 +3,25 @@
 What belongs here: promises that need no socket. `tiktok_adapters.testing.contracts.wire` adds those that do.
 """
 
+import asyncio
 import gzip
-from collections.abc import Iterator
+import os
+import queue
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any, Final
 
 import pytest
 
 from tiktok_adapters.sources import BytesSource
-from tiktok_adapters.testing.contracts import Contract, Run
+from tiktok_adapters.testing.contracts import Contract, Run, ended
 from tiktok_adapters.testing.contracts.behaviour import MemoryPlace, Place
-from tiktok_core.errors import NotSent, SourceChanged
-from tiktok_core.ports import AsyncTransport, Transport
+from tiktok_core.errors import Interrupted, InvalidPost, NotSent, Problem, SourceChanged
+from tiktok_core.ports import AsyncTransport, Source, Transport
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Body, FileSlice, Request, Response
 
 __all__ = ["AnyTransport", "TransportContract"]
@@ -32,6 +39,121 @@ BODIES: Final[dict[str, Body]] = {
     "slice": FileSlice(BytesSource(DATA), 7, BLOCK + 12),
     "empty slice": FileSlice(BytesSource(DATA), 7, 0),
 }
+
+
+class Own(BaseException):
+    """An error of the caller's own that is no `Exception`."""
+
+
+RAISED: Final[dict[str, Callable[[], BaseException]]] = {
+    "a time-out": lambda: TimeoutError("of the caller's"),
+    "trouble with a file": lambda: OSError("of the caller's"),
+    "an empty queue": queue.Empty,
+    "not sent": lambda: NotSent("GET x", "of the caller's"),
+    "interrupted": lambda: Interrupted("GET x", "of the caller's"),
+    "a refusal": lambda: InvalidPost((Problem("title", "of the caller's"),)),
+    "a runtime error": lambda: RuntimeError("of the caller's"),
+    "a cancellation": asyncio.CancelledError,
+    "Ctrl-C": KeyboardInterrupt,
+    "an exit": lambda: SystemExit(3),
+    "an end of iteration": StopAsyncIteration,
+    "a closed generator": GeneratorExit,
+    "an error of its own kind": Own,
+}
+"""What the caller's code may raise: also what a socket, a library, this library or an event loop could."""
+
+
+class Raising(BytesSource):
+    """A source that fails from an offset on, and remembers how far it was read."""
+
+    def __init__(self, error: BaseException | None = None, *, at: int = 0) -> None:
+        super().__init__(bytes(16 * BLOCK))
+        self.error = error
+        self.at = at
+        self.furthest = 0
+
+    @property
+    def whole(self) -> FileSlice:
+        """All of it."""
+        return FileSlice(self, 0, self.size)
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return the bytes, or fail."""
+        if self.error is not None and start + length > self.at:
+            raise self.error
+        self.furthest = max(self.furthest, start + length)
+        return super().read(start, length)
+
+
+class Odd:
+    """A source that answers in a way of its own; `read_into` only where it is given.
+
+    Args:
+        read: gives a part of the bytes.
+        data: the bytes.
+    """
+
+    fingerprint = "odd"
+
+    def __init__(self, read: Callable[[bytes, int, int], Any], data: bytes) -> None:
+        self._read = read
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self._data)
+
+    def read(self, start: int, length: int, /) -> Any:
+        """Answer."""
+        return self._read(self._data, start, length)
+
+
+class OddFiller(Odd):
+    """The same for a source that fills buffers: it says of a filled buffer what it likes, and gives no bytes otherwise."""
+
+    def read(self, _start: int, _length: int, /) -> Any:
+        """Give nothing."""
+        return None
+
+    def read_into(self, start: int, buffer: memoryview, /) -> Any:
+        """Fill as much as there is, and say something else."""
+        part = self._data[start : start + len(buffer)]
+        buffer[: len(part)] = part
+        return self._read(self._data, start, len(buffer))
+
+
+REUSED: Final = bytearray(BLOCK)
+
+
+def _reused(data: bytes, start: int, length: int) -> memoryview:
+    part = data[start : start + length]
+    REUSED[:] = bytes(len(REUSED))
+    REUSED[: len(part)] = part
+    return memoryview(REUSED)[: len(part)]
+
+
+USABLE: Final[dict[str, Callable[[bytes], Source]]] = {
+    "more than asked": lambda data: Odd(lambda all_, start, length: all_[start : start + length + 1000], data),
+    "far more than asked": lambda data: Odd(lambda all_, start, _length: all_[start:], data),
+    "less than asked": lambda data: Odd(lambda all_, start, length: all_[start : start + (length + 2) // 3], data),
+    "a bytearray": lambda data: Odd(lambda all_, start, length: bytearray(all_[start : start + length]), data),
+    "a view": lambda data: Odd(lambda all_, start, length: memoryview(all_)[start : start + length], data),
+    "the same buffer each time": lambda data: Odd(_reused, data),
+}
+"""Sources whose bytes can be sent, though they answer otherwise than the port says."""
+
+UNUSABLE: Final[dict[str, Callable[[bytes], Source]]] = {
+    "None": lambda data: Odd(lambda _all, _start, _length: None, data),
+    "str": lambda data: Odd(lambda _all, _start, length: "x" * length, data),
+    "int": lambda data: Odd(lambda _all, _start, length: length, data),
+    "list": lambda data: Odd(lambda all_, start, length: list(all_[start : start + length][:9]), data),
+    "None for a buffer": lambda data: OddFiller(lambda _all, _start, _length: None, data),
+    "bytes for a buffer": lambda data: OddFiller(lambda all_, start, length: all_[start : start + length], data),
+    "more than a buffer": lambda data: OddFiller(lambda _all, _start, length: length + 1, data),
+    "less than nothing": lambda data: OddFiller(lambda _all, _start, _length: -1, data),
+}
+"""Sources that give no bytes, or cannot count."""
 
 
 class ShortSource(BytesSource):
@@ -153,17 +275,71 @@ class TransportContract(Contract):
         assert heard[-1:] == ([request.content_length] if request.content_length else [])
         assert len(heard) >= request.content_length // BLOCK
 
-    def test_the_error_of_a_callback_reaches_the_caller(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """Whoever stops an upload from `on_sent` gets their own error back, also one that a socket could raise."""
-        stop = TimeoutError("stopped by the user")
+    @pytest.mark.parametrize("raised", RAISED.values(), ids=RAISED)
+    def test_what_a_callback_raises_reaches_the_caller_as_it_is(
+        self, http: AnyTransport, place: Place, run: Run, raised: Callable[[], BaseException]
+    ) -> None:
+        """Whoever stops an upload from `on_sent` gets their own error back; no more of the body leaves after it.
+
+        Nor is anything sent again, and the connection serves no other request.
+        """
+        stop, heard, source = raised(), list[int](), Raising()
+
+        def on_sent(sent: int) -> None:
+            heard.append(sent)
+            raise stop
+
+        request = Request(method="PUT", url=f"{place.base_url}/echo", body=source.whole, on_sent=on_sent)
+        assert ended(run, lambda: http.send(request)) is stop
+        assert len(heard) == 1
+        assert source.furthest < source.size
+        echo = Request(method="POST", url=f"{place.base_url}/echo", body=b"mine")
+        assert run(http.send(echo)).body == b"mine"
+        assert len(place.seen) <= 2
+
+    def test_the_end_of_an_iteration_reaches_the_caller_as_the_language_allows(
+        self, http: AnyTransport, place: Place, run: Run
+    ) -> None:
+        """`StopIteration` of a callback: as it is from a function, as the cause of a `RuntimeError` from a coroutine."""
+        stop = StopIteration("mine")
 
         def on_sent(_sent: int) -> None:
             raise stop
 
-        body = FileSlice(BytesSource(DATA), 0, len(DATA))
-        with pytest.raises(TimeoutError) as caught:
-            run(http.send(Request(method="PUT", url=f"{place.base_url}/echo", body=body, on_sent=on_sent)))
-        assert caught.value is stop
+        request = Request(method="PUT", url=f"{place.base_url}/echo", body=b"video", on_sent=on_sent)
+        found = ended(run, lambda: http.send(request))
+        assert found is stop or (type(found) is RuntimeError and found.__cause__ is stop)
+        assert (found is stop) == (not asyncio.iscoroutinefunction(http.send))
+
+    @pytest.mark.parametrize("at", [0, 2 * BLOCK])
+    @pytest.mark.parametrize("raised", RAISED.values(), ids=RAISED)
+    def test_what_a_source_raises_reaches_the_caller_as_it_is(
+        self, http: AnyTransport, place: Place, run: Run, raised: Callable[[], BaseException], at: int
+    ) -> None:
+        """Before its first byte as in the midst of it; the next request does not suffer from it."""
+        broken = raised()
+        body = Raising(broken, at=at).whole
+        assert ended(run, lambda: http.send(Request(method="PUT", url=f"{place.base_url}/echo", body=body))) is broken
+        assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
+
+    @pytest.mark.parametrize("source", USABLE.values(), ids=USABLE)
+    def test_no_byte_leaves_behind_the_length_that_was_told(
+        self, http: AnyTransport, place: Place, run: Run, source: Callable[[bytes], Source]
+    ) -> None:
+        """A source that gives more than was asked, less, or memory that it writes to again: the body is what was asked."""
+        body = FileSlice(source(DATA), 7, BLOCK + 12)
+        run(http.send(Request(method="PUT", url=f"{place.base_url}/status/200", body=body)))
+        run(http.send(Request(method="PUT", url=f"{place.base_url}/status/200", body=b"next")))
+        assert [seen.body for seen in place.seen] == [DATA[7 : BLOCK + 19], b"next"]
+
+    @pytest.mark.parametrize("source", UNUSABLE.values(), ids=UNUSABLE)
+    def test_a_source_that_gives_no_bytes_is_told_in_one_sentence(
+        self, http: AnyTransport, place: Place, run: Run, source: Callable[[bytes], Source]
+    ) -> None:
+        """What is no bytes, or a wrong count of them, is the source's fault and is not sent."""
+        body = FileSlice(source(DATA), 7, BLOCK + 12)
+        with pytest.raises(SourceChanged, match=r"the source's read(_into)?\(\) (returned|says) "):
+            run(http.send(Request(method="PUT", url=f"{place.base_url}/status/200", body=body, timeout=2)))
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
     def test_a_source_that_ends_early_reaches_the_caller(self, http: AnyTransport, place: Place, run: Run) -> None:
@@ -211,20 +387,26 @@ class TransportContract(Contract):
         run(http.send(Request(method="GET", url=f"{place.base_url}/gzip", sink=basin.sink)))
         assert gzip.decompress(basin.content) == b"plain"
 
+    @pytest.mark.parametrize("raised", RAISED.values(), ids=RAISED)
     @pytest.mark.parametrize("where", ["sink", "write"])
-    def test_the_error_of_a_sink_reaches_the_caller(
-        self, http: AnyTransport, place: Place, run: Run, monkeypatch: pytest.MonkeyPatch, where: str
+    def test_what_a_sink_raises_reaches_the_caller_as_it_is(  # noqa: PLR0917 - fixtures come by their names
+        self,
+        http: AnyTransport,
+        place: Place,
+        run: Run,
+        monkeypatch: pytest.MonkeyPatch,
+        where: str,
+        raised: Callable[[], BaseException],
     ) -> None:
         """A full disk is no trouble of the network, also where its error is one that a socket could raise."""
-        full, basin = OSError("no space left"), Basin()
+        full, basin = raised(), Basin()
 
         def fail(_what: object) -> None:
             raise full
 
         monkeypatch.setattr(basin, where, fail)
-        with pytest.raises(OSError, match="no space") as caught:
-            run(http.send(Request(method="GET", url=f"{place.base_url}/large/{3 * BLOCK}", sink=basin.sink)))
-        assert caught.value is full
+        request = Request(method="GET", url=f"{place.base_url}/large/{3 * BLOCK}", sink=basin.sink)
+        assert ended(run, lambda: http.send(request)) is full
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
     def test_content_is_not_decoded(self, http: AnyTransport, place: Place, run: Run) -> None:
@@ -240,3 +422,54 @@ class TransportContract(Contract):
             run(http.send(Request(method="GET", url=f"{place.base_url}/echo?upload_token={SECRET}")))
         assert SECRET not in str(caught.value) + repr(caught.value)
         assert place.seen == []
+
+    def test_a_second_event_loop_is_served_or_told(self, http: AnyTransport, place: Place, run: Run) -> None:
+        """In another thread's event loop a request is answered, or `NotSent` says what to do: nothing else, and no waiting.
+
+        The first loop's connections stay well. A blocking transport serves any thread.
+        """
+        assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(_elsewhere, http, f"{place.base_url}/status/204").result()
+        assert _is_served_or_told(found)
+        assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+    def test_a_forked_child_is_served_or_told(self, http: AnyTransport, place: Place, run: Run) -> None:
+        """A child's request is answered, or `NotSent` says what to do; it never writes into its parent's connections.
+
+        Two processes on one connection would read each other's answers.
+        """
+        assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # The other side has threads, of which none is needed.
+            child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                status = 0 if _is_served_or_told(_elsewhere(http, f"{place.base_url}/status/204")) else 2
+            finally:
+                os._exit(status)
+        assert _status_of(child) == 0
+        assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
+        assert "/status/204" not in [seen.path for seen in place.seen if seen.connection == 0]
+
+
+def _elsewhere(http: AnyTransport, url: str) -> Any:
+    """Send a request in an event loop of its own, where the transport wants one."""
+    with asyncio.Runner() as runner:
+        return ended(runner.run, lambda: http.send(Request(method="GET", url=url, timeout=5)))
+
+
+def _is_served_or_told(found: Any) -> bool:
+    return isinstance(found, NotSent) or getattr(found, "status", None) == 204
+
+
+def _status_of(child: int, patience: float = 30.0) -> int:
+    """Return the exit status of a child; one that hangs is killed."""
+    end = time.monotonic() + patience
+    while (ended_one := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+    return os.waitstatus_to_exitcode(ended_one[1])

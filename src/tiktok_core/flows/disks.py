@@ -1,0 +1,91 @@
+"""Calls that wait for a disk: made in the background, and given up after a while.
+
+What belongs here: how sources and destinations are called from a flow. What they are asked is in the other flows.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from tiktok_core.errors import SourceChanged, StoreError
+from tiktok_core.flows.exchange import Context, log
+from tiktok_core.ports import Destination, FillsBuffers, Source
+
+__all__ = ["discard", "keep", "look", "look_or_doubt", "open_destination", "open_source"]
+
+T = TypeVar("T")
+
+LONGEST_LOOK: Final = 10.0
+"""Seconds for a look that is a courtesy: a post is sent without it."""
+
+
+async def open_source(context: Context, work: Callable[[], Source]) -> Source:
+    """Open a source by its name.
+
+    Raises:
+        SourceChanged: that has not ended within the time-out.
+    """
+    late = SourceChanged(None, _hung("the file", context.timeout))
+    return await context.background(work, within=context.timeout, late=late, is_movable=True, is_needed=False)
+
+
+async def open_destination(context: Context, work: Callable[[], Destination]) -> Destination:
+    """Say where a named file is to be kept.
+
+    Raises:
+        StoreError: that has not ended within the time-out.
+    """
+    late = StoreError("Destination", _hung("its folder", context.timeout))
+    return await context.background(work, within=context.timeout, late=late, is_movable=True, is_needed=False)
+
+
+async def look(context: Context, source: Source, work: Callable[[], T], publish_id: str | None = None) -> T:
+    """Ask a source for what the post cannot do without.
+
+    Raises:
+        SourceChanged: it has not answered within the time-out.
+    """
+    late = SourceChanged(publish_id, _hung("the source", context.timeout))
+    return await context.background(
+        work, within=context.timeout, late=late, is_movable=_is_movable(source), is_needed=False
+    )
+
+
+async def look_or_doubt(context: Context, source: Source, work: Callable[[], T], otherwise: T) -> T:
+    """Ask a source for what is good to know. Where it does not answer in time, that is logged, and `otherwise` returned."""
+    within = min(LONGEST_LOOK, context.timeout)
+    late = SourceChanged(None, _hung("the source", within))
+    try:
+        return await context.background(work, within=within, late=late, is_movable=_is_movable(source), is_needed=False)
+    except SourceChanged as error:
+        if error is not late:
+            raise
+        log.warning("The file is not looked into before it is posted: %s", late.reason)
+        return otherwise
+
+
+async def keep(context: Context, destination: Destination) -> None:
+    """Keep what was written.
+
+    Raises:
+        StoreError: that has not ended within the time-out.
+    """
+    late = StoreError("Destination", _hung("its disk", context.timeout))
+    await context.background(destination.keep, within=context.timeout, late=late, is_movable=False)
+
+
+async def discard(context: Context, destination: Destination) -> None:
+    """Leave nothing behind, as far as the disk answers. To be called at the end of a call that failed: it raises nothing."""
+    late = StoreError("Destination", _hung("its disk", context.timeout))
+    try:
+        await context.background(destination.discard, within=context.timeout, late=late, is_movable=False)
+    except StoreError as error:
+        log.warning("What was downloaded is left behind for now: %s", error)
+
+
+def _is_movable(source: Source) -> bool:
+    # A source that fills buffers is read on other threads in any case. Another one may belong to the caller's thread.
+    return isinstance(source, FillsBuffers)
+
+
+def _hung(what: str, within: float) -> str:
+    return f"{what} did not answer within {within:g} s; see whether a disk or network drive hangs"

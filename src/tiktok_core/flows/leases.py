@@ -1,0 +1,64 @@
+"""Leases: taken as a whole or not at all, and given back also by a call that is cancelled or interrupted, once or twice.
+
+What belongs here: how a lease is taken and given back. What is done under one is in the other flows.
+
+A cancelled `try_lease` may have taken the lease or not. Under `protect` it ends before the cancellation goes on, so that
+giving back comes after it. So a lease is always taken inside of `given_back`, and never in front of it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from tiktok_core.errors import StoreError
+from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.surely import surely
+from tiktok_core.ports import LONGEST_LEASE
+
+__all__ = ["give_back", "given_back", "try_lease"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _Leases(Protocol[T_co]):
+    """What a journal and a token store have in common."""
+
+    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> T_co: ...
+
+    async def release(self, name: str, /, *, owner: str) -> None: ...
+
+
+async def try_lease(context: Context, leases: _Leases[T_co], name: str, owner: str, lasting: timedelta) -> T_co:
+    """Take or renew a lease, and return what the store says to it. To be called inside of `given_back`."""
+
+    async def tried() -> T_co:
+        now = context.clock.now()
+        return await leases.try_lease(name, owner=owner, now=now, until=now + min(lasting, LONGEST_LEASE))
+
+    return await context.protect(tried())
+
+
+@asynccontextmanager
+async def given_back(context: Context, leases: _Leases[object], name: str, owner: str) -> AsyncIterator[None]:
+    """Give the lease of this owner back at the end of the block, however it ends; nothing happens where there is none."""
+    try:
+        yield
+    finally:
+        await give_back(context, leases, name, owner)
+
+
+async def give_back(context: Context, leases: _Leases[object], name: str, owner: str) -> None:
+    """Give a lease back; nothing happens where the owner has none.
+
+    Where the store cannot, that is only logged: the error of the work under the lease matters more, and the lease runs out
+    by itself.
+    """
+
+    async def released() -> None:
+        try:
+            await leases.release(name, owner=owner)
+        except StoreError as error:
+            log.warning("A lease is left to run out: %s", error)
+
+    await surely(context, released)

@@ -1,0 +1,311 @@
+"""A hung source or disk stops neither other calls nor the program's end.
+
+What belongs here: sources and stores that never answer, under whole clients and in programs of their own. Sources hang on an
+event that is never set, as a file on a dead network drive does.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from signed_in import signed_in
+from tiktok_adapters import connect, connect_async
+from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.sources import BytesSource
+from tiktok_core import SourceChanged
+
+SIZE = 3_000_000
+HEAD = b"\0\0\0\x18ftypisom"
+CLIP = BytesSource(HEAD + bytes(1_000))
+TIMEOUT = 0.5
+PLACES = ["size", "fingerprint", "type", "body"]
+"""Where a source hangs; each of them is something that an upload cannot do without."""
+
+
+@define(eq=False)
+class Hanging:
+    """A source that hangs at one place until it is let go. It knows which threads have called it."""
+
+    at: str
+    go_on: threading.Event = field(factory=threading.Event)
+    hangs: threading.Event = field(factory=threading.Event)
+    threads: set[int] = field(factory=set)
+
+    def _at(self, place: str) -> None:
+        self.threads.add(threading.get_ident())
+        if place == self.at:
+            self.hangs.set()
+            self.go_on.wait()
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        self._at("size")
+        return SIZE
+
+    @property
+    def fingerprint(self) -> str:
+        """What it is known by."""
+        self._at("fingerprint")
+        return "hanging"
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return bytes; the first look is for the type, and shorter ones are for the layout."""
+        self._at("layout" if length <= 16 else "type")
+        return (HEAD + bytes(length))[start : start + length] if start < len(HEAD) else bytes(min(length, SIZE - start))
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        """Fill a buffer: what is sent."""
+        self._at("body")
+        block = bytes(min(len(buffer), SIZE - start))
+        buffer[: len(block)] = block
+        return len(block)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[tuple[SimulatedTikTok, dict[str, str]]]:
+    """Serve a TikTok where somebody has signed in."""
+    sim = SimulatedTikTok()
+    sim.switches.processing_seconds = 0.0
+    with signed_in(sim, tmp_path / "home") as environ:
+        yield sim, environ
+
+
+def post(account: Any, source: Any, key: str) -> Any:
+    """Post a source."""
+    return account.post_video(source, privacy_level="SELF_ONLY", key=key)
+
+
+# --- Other calls -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", PLACES)
+def test_a_source_that_hangs_stops_no_other_call_asynchronous(place: Any, at: str) -> None:
+    """Its own call ends with one sentence after the time-out; another upload gets its slot, and tokens come at once."""
+    _, environ = place
+    sources = [Hanging(at) for _ in range(5)]  # And one that does not: TikTok takes six inits a minute.
+
+    async def main() -> None:
+        async with connect_async(environ=environ, timeout=TIMEOUT, uploads=1, probe=False) as tiktok:
+            account = await tiktok.account()
+            posting = [asyncio.create_task(post(account, one, str(number))) for number, one in enumerate(sources)]
+            while not any(source.hangs.is_set() for source in sources):  # noqa: ASYNC110 - told by another thread
+                await asyncio.sleep(0)
+            assert (await account.tokens()).open_id == account.open_id
+            assert not all(task.done() for task in posting)
+            good = asyncio.create_task(post(account, CLIP, "good"))
+            for error in await asyncio.gather(*posting, return_exceptions=True):
+                assert isinstance(error, SourceChanged)
+                assert "within 0.5 s; see whether" in str(error)
+            assert (await good).is_final
+            # Nothing but the loop's own calls may be on its thread.
+            assert threading.get_ident() not in set().union(*(source.threads for source in sources))
+
+    try:
+        asyncio.run(main())
+    finally:
+        for source in sources:
+            source.go_on.set()
+
+
+@pytest.mark.parametrize("at", PLACES)
+def test_a_source_that_hangs_stops_no_other_call_blocking(place: Any, at: str) -> None:
+    """Its own call ends with one sentence after the time-out, and its slot is given back."""
+    _, environ = place
+    source = Hanging(at)
+    with connect(environ=environ, timeout=TIMEOUT, uploads=1, probe=False) as tiktok:
+        account = tiktok.account()
+        try:
+            with pytest.raises(SourceChanged, match=r"within 0\.5 s; see whether"):
+                post(account, source, "hangs")
+            assert post(account, CLIP, "good").is_final
+        finally:
+            source.go_on.set()
+
+
+@pytest.mark.parametrize("world", ["blocking", "asynchronous"])
+def test_what_cannot_be_looked_at_in_time_is_doubted_and_not_refused(
+    place: Any, world: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A layout that cannot be read is no reason against the post; the log says that it was not looked at."""
+    sim, environ = place
+    source = Hanging("layout")
+    try:
+        if world == "blocking":
+            with connect(environ=environ, timeout=TIMEOUT, probe=False) as tiktok:
+                assert post(tiktok.account(), source, "wish").is_final
+        else:
+
+            async def main() -> None:
+                async with connect_async(environ=environ, timeout=TIMEOUT, probe=False) as tiktok:
+                    assert (await post(await tiktok.account(), source, "wish")).is_final
+
+            asyncio.run(main())
+    finally:
+        source.go_on.set()
+    assert [one.bytes_received for one in sim.posts] == [SIZE]
+    assert "is not looked into before it is posted: the source did not answer within 0.5 s" in caplog.text
+
+
+# --- The program's end -----------------------------------------------------------------------------------------------
+
+ASYNCHRONOUS = """
+import asyncio, sys, threading
+from test_hanging import Hanging, HangingStore, post
+from tiktok_adapters import connect_async
+from tiktok_adapters.stores.threaded import ThreadedTokenStore
+
+async def hung(*sources):
+    while not all(source.hangs.is_set() for source in sources):
+        await asyncio.sleep(0)
+
+async def alone(tiktok):
+    "The call ends by itself."
+    await post(await tiktok.account(), Hanging("body"), "wish")
+
+async def cancelled(tiktok):
+    "The call is cancelled while it hangs, as by a time limit of the caller's."
+    source = Hanging("body")
+    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
+    await hung(source)
+    task.cancel()
+    await task
+
+async def looking(tiktok):
+    "The loop ends while a look hangs."
+    source = Hanging("fingerprint")
+    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
+    await hung(source)
+    sys.exit(7)
+
+async def closed(tiktok):
+    "The client is closed while the call hangs."
+    sources = [Hanging("body") for _ in range(6)]
+    account = await tiktok.account()
+    tasks = [asyncio.create_task(post(account, one, str(number))) for number, one in enumerate(sources)]
+    await hung(*sources)
+    await tiktok.close()
+    sys.exit(7)
+
+async def store(tiktok):
+    "Another client's disk hangs, and is not waited for."
+    hangs = HangingStore()
+    task = asyncio.create_task(ThreadedTokenStore(hangs).load("me"))
+    await hung(hangs)
+    assert (await (await tiktok.account()).tokens()).open_id
+    sys.exit(7)
+
+async def main():
+    async with connect_async(timeout=0.5 if sys.argv[1] == "alone" else 3600, probe=False) as tiktok:
+        await globals()[sys.argv[1]](tiktok)
+
+try:
+    asyncio.run(main())
+except BaseException as error:
+    print(type(error).__name__)
+    raise SystemExit(7)
+"""
+
+BLOCKING = """
+import sys, threading
+from test_hanging import Hanging, post
+from tiktok_adapters import connect
+
+def alone(tiktok):
+    "The call ends by itself."
+    post(tiktok.account(), Hanging("body"), "wish")
+
+def cancelled(tiktok):
+    "Ctrl-C while the call hangs."
+    import signal
+    source = Hanging("body")
+    main = threading.main_thread().ident
+    def interrupt():
+        source.hangs.wait()
+        signal.pthread_kill(main, signal.SIGINT)
+    threading.Thread(target=interrupt, daemon=True).start()
+    post(tiktok.account(), source, "wish")
+
+def looking(tiktok):
+    "Ctrl-C while a look hangs."
+    import signal
+    source = Hanging("fingerprint")
+    main = threading.main_thread().ident
+    def interrupt():
+        source.hangs.wait()
+        signal.pthread_kill(main, signal.SIGINT)
+    threading.Thread(target=interrupt, daemon=True).start()
+    post(tiktok.account(), source, "wish")
+
+def closed(tiktok):
+    "The client is closed while the call hangs in a thread of the program's."
+    source = Hanging("body")
+    account = tiktok.account()
+    threading.Thread(target=lambda: post(account, source, "wish"), daemon=True).start()
+    source.hangs.wait()
+    tiktok.close()
+    sys.exit(7)
+
+try:
+    with connect(timeout=0.5 if sys.argv[1] == "alone" else 3600, probe=False) as tiktok:
+        globals()[sys.argv[1]](tiktok)
+except BaseException as error:
+    print(type(error).__name__)
+    raise SystemExit(7)
+"""
+
+ENDS = {
+    "alone": "SourceChanged",
+    "cancelled": "CancelledError",
+    "looking": "SystemExit",
+    "closed": "SystemExit",
+    "store": "SystemExit",
+}
+
+
+class HangingStore:
+    """A token store whose disk hangs for ever."""
+
+    def __init__(self) -> None:
+        self.hangs = threading.Event()
+
+    def load(self, _account: str, /) -> None:
+        """Hang."""
+        self.hangs.set()
+        threading.Event().wait()
+
+
+def run(program: str, how: str, environ: dict[str, str]) -> tuple[int, str]:
+    """Run a program to its end; one that does not end is a failure."""
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1] / "shared"), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", program, how],
+        env={**os.environ, **environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout.strip()
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_program_ends_though_a_source_or_a_disk_hangs_asynchronous(place: Any, how: str) -> None:
+    """By itself, with the status that it chose, however the call that hangs was left."""
+    assert run(ASYNCHRONOUS, how, place[1]) == (7, ENDS[how])
+
+
+@pytest.mark.parametrize("how", ["alone", "cancelled", "looking", "closed"])
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals are sent to a thread")
+def test_a_program_ends_though_a_source_or_a_disk_hangs_blocking(place: Any, how: str) -> None:
+    """By itself, with the status that it chose, however the call that hangs was left."""
+    expected = "KeyboardInterrupt" if how in ("cancelled", "looking") else ENDS[how]
+    assert run(BLOCKING, how, place[1]) == (7, expected)

@@ -3,12 +3,13 @@
 What belongs here: what is encrypted, and how keys are replaced. Where keys come from is the assembly's.
 """
 
+import base64
 import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from attrs import evolve
 
@@ -17,6 +18,9 @@ from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import InvalidSettings, Problem, StoreError, StoreTrouble
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
 from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet, MultiFernet
 
 __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
@@ -201,7 +205,7 @@ class _Box:
         if not (token := kept.access_token.reveal()).startswith(MARK):
             raise _error(account, "they are not encrypted, or by another release: nothing was changed", "version")
         try:
-            content = self._all.decrypt(token.removeprefix(MARK))
+            content = self._decrypted(token, self._all)
         except self._refused:
             raise _error(
                 account,
@@ -219,10 +223,28 @@ class _Box:
     def is_newest(self, kept: Tokens) -> bool:
         """Whether the first key has encrypted this."""
         try:
-            self._newest.decrypt(kept.access_token.reveal().removeprefix(MARK))
+            self._decrypted(kept.access_token.reveal(), self._newest)
         except self._refused:
             return False
         return True
+
+    def _decrypted(self, token: str, keys: "Fernet | MultiFernet") -> bytes:
+        text = token.removeprefix(MARK)
+        if not _is_base64(text):
+            raise self._refused
+        return keys.decrypt(text)
+
+
+def _is_base64(text: str) -> bool:
+    """Whether this is URL-safe base64 as an encoder writes it.
+
+    A decoder takes more than that, and how much more differs between releases of Python: a padding that is gone, letters
+    that are none, bits that mean nothing. So some changed texts would open.
+    """
+    try:
+        return base64.urlsafe_b64encode(base64.urlsafe_b64decode(text)).decode() == text
+    except ValueError:
+        return False
 
 
 def _digest(account: str) -> bytes:

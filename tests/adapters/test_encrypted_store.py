@@ -179,10 +179,10 @@ def test_bits_that_mean_nothing_do_not_open(store: EncryptedTokenStore, inner: M
             continue
         spelled.append(text)
         inner.save("me", evolve(sealed, access_token=Secret(text.replace(bare, _next_letter(bare)))))
-        awaited = AsyncEncryptedTokenStore(ThreadedTokenStore(inner), [OLD])
-        for load in (store.load, lambda account: asyncio.run(awaited.load(account))):
-            with pytest.raises(StoreError, match="no key opens them"):
-                load("me")
+        with pytest.raises(StoreError, match="no key opens them"):
+            store.load("me")
+        with pytest.raises(StoreError, match="no key opens them"):
+            asyncio.run(AsyncEncryptedTokenStore(ThreadedTokenStore(inner), [OLD]).load("me"))
         store.delete("me")
     assert spelled
 

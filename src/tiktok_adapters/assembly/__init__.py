@@ -57,6 +57,7 @@ def connect(
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
+        ImportError: another package has taken the name urllib3 in this environment.
     """
     found, where, settings = _chosen(app, home, environ, endpoints, store)
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415

@@ -27,6 +27,7 @@ __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 MARK: Final = "fernet1:"
 """Tells what is encrypted, and how, from tokens as they are."""
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
+BASE64: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 0.05
 
@@ -241,6 +242,8 @@ def _is_base64(text: str) -> bool:
     A decoder takes more than that, and how much more differs between releases of Python: a padding that is gone, letters
     that are none, bits that mean nothing. So some changed texts would open.
     """
+    if not BASE64.fullmatch(text):
+        return False
     try:
         return base64.urlsafe_b64encode(base64.urlsafe_b64decode(text)).decode() == text
     except ValueError:

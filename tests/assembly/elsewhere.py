@@ -40,11 +40,12 @@ NOT_ON_WINDOWS = {
             "fstatvfs",
         ),
         *("fork", "forkpty", "register_at_fork", "killpg", "setsid", "mkfifo", "mknod", "sysconf", "getloadavg"),
-        *("sched_getaffinity", "O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW", "O_DIRECTORY", "O_SYNC", "O_DSYNC"),
+        *("O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW", "O_DIRECTORY", "O_SYNC", "O_DSYNC"),
     ),
     signal: ("SIGKILL", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGCHLD", "setitimer", "alarm", "pthread_sigmask"),
     socket: ("TCP_CORK", "TCP_NOTSENT_LOWAT"),
 }
+IN_ORDER = ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size")
 NO_MODULES = ("fcntl", "grp", "pwd", "resource", "termios")
 
 
@@ -62,7 +63,9 @@ def be_windows() -> None:
     _hide_proc()
     for name in NO_MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
+    # As the standard library removes folders there.
     shutil._use_fd_functions = False  # type: ignore[attr-defined]
+    shutil._rmtree_impl = shutil._rmtree_unsafe  # type: ignore[attr-defined]  # since Python 3.13
     opened, renamed = os.open, os.rename
 
     def open_file(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
@@ -113,7 +116,7 @@ def _without_modes(look: Any) -> Any:
         values = list(found)
         values[stat.ST_MODE] = kind | (0o777 if kind == stat.S_IFDIR else 0o666)
         values[stat.ST_UID] = values[stat.ST_GID] = 0
-        names = [name for name in dir(found) if name.startswith("st_")]
+        names = [name for name in dir(found) if name.startswith("st_") and name not in IN_ORDER]
         return os.stat_result(values, {name: getattr(found, name) for name in names})
 
     return looked

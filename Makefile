@@ -40,6 +40,8 @@ lint: setup
 
 types: $(VENV)/check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/mypy tests/typing
 	$(BIN)/pyright
 

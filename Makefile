@@ -53,7 +53,8 @@ check: lint types  ## what CI runs: format, lint, types, layers, documents, test
 
 LOWEST := .venvs/lowest
 # What stands on a dependency. The rest of the suite stands on the core.
-LOWEST_TESTS := tests/cli tests/assembly tests/adapters tests/sign_in tests/simulator tests/testing tests/wire contract_tests
+LOWEST_TESTS := tests/adapters tests/assembly tests/cli tests/packaging tests/sign_in tests/simulator tests/testing tests/wire \
+	contract_tests
 
 # Of each dependency the lowest release that pyproject.toml allows; tools that only the repository needs are the usual ones.
 $(LOWEST)/lowest: requirements-lowest.txt requirements-dev.txt pyproject.toml src/tiktok_core/version.py

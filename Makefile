@@ -8,7 +8,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench profile fmt clean
+.PHONY: help setup demo test check lint types prove-schedules lowest pythons pythons-new sdist-check prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,6 +40,8 @@ lint: setup
 
 types: $(VENV)/check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/mypy tests/typing
 	$(BIN)/pyright
 
@@ -48,6 +50,29 @@ check: lint types  ## what CI runs: format, lint, types, layers, documents, test
 	$(BIN)/python -m pytest -q $(PARALLEL) $(COVERAGE)
 	$(BIN)/coverage report --include='src/tiktok_core/domain/*' --fail-under=100 --skip-covered --show-missing
 	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
+
+LOWEST := .venvs/lowest
+# What stands on a dependency. The rest of the suite stands on the core.
+LOWEST_TESTS := tests/adapters tests/assembly tests/cli tests/packaging tests/sign_in tests/simulator tests/testing tests/wire \
+	contract_tests
+
+# Of each dependency the lowest release that pyproject.toml allows; tools that only the repository needs are the usual ones.
+$(LOWEST)/lowest: requirements-lowest.txt requirements-dev.txt pyproject.toml src/tiktok_core/version.py
+	@$(MAKE) --no-print-directory setup VENV=$(LOWEST)
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r requirements-lowest.txt
+	@touch $@
+
+lowest: $(LOWEST)/lowest  ## tests with the lowest releases of dependencies that are allowed
+	@$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(LOWEST_TESTS)
+
+pythons:  ## all tests on each Python from 3.11 on that is found
+	@.ci/pythons
+
+pythons-new:  ## all tests on the newest Pythons, from Debian unstable (needs root and debootstrap)
+	@.ci/pythons debian
+
+sdist-check: setup  ## build the source distribution and the wheel, and run tests from what is in them
+	@$(BIN)/python .ci/sdist.py
 
 prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each world
 	@SCHEDULES=10000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_schedules.py
@@ -86,4 +111,4 @@ fmt: setup  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venvs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -58,6 +58,7 @@ def connect(
 
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
+        ImportError: another package has taken the name urllib3 in this environment.
     """
     around = Hidden(environ)
     del environ  # A crash report would show it.

@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from random import Random
 
@@ -188,24 +187,22 @@ def test_a_film_that_keeps_the_library_busy_is_left_alone(endless: bytes, tmp_pa
 
 
 def test_the_event_loop_goes_on_meanwhile() -> None:
-    """A look in a worker thread holds up no other task."""
+    """A look in a worker thread holds up no other task: it ends only after another task has had its turn."""
+    turned = threading.Event()
 
     class Slow:
         def facts(self, source: object, /) -> VideoFacts:
-            time.sleep(0.1)
-            return VideoFacts(width=1)
+            return VideoFacts(width=1 if turned.wait(30) else None)
 
-    async def main() -> tuple[VideoFacts, int]:
-        ticks = 0
+    async def turn() -> None:
+        turned.set()
+
+    async def main() -> VideoFacts:
         look = asyncio.ensure_future(ThreadedProbe(Slow()).facts(BytesSource(b"")))
-        while not look.done():
-            await asyncio.sleep(0.005)
-            ticks += 1
-        return await look, ticks
+        await asyncio.gather(look, turn())
+        return await look
 
-    found, ticks = asyncio.run(main())
-    assert found == VideoFacts(width=1)
-    assert ticks > 3
+    assert asyncio.run(main()) == VideoFacts(width=1)
 
 
 def _found(monkeypatch: pytest.MonkeyPatch, videos: list[dict[str, object]], whole: list[dict[str, object]]) -> None:

@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
 from tiktok_adapters.sources import BytesSource
@@ -97,7 +98,7 @@ def test_a_large_file_goes_in_chunks_one_after_another(bench: Any) -> None:
     assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(data).hexdigest()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=at_most(40), deadline=None)
 @given(size=st.integers(1, 23_000_000), chunk=st.sampled_from([None, 5_242_880, 7_000_003, 11_000_000]), mb=st.data())
 def test_whatever_the_size_and_the_reading_of_mb_the_plan_is_taken(size: int, chunk: int | None, mb: Any) -> None:
     """Every plan that the client does not refuse is taken by TikTok under each reading, and the bytes are the file's."""

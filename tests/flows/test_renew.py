@@ -15,6 +15,7 @@ from attrs import evolve
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
@@ -213,7 +214,7 @@ class Race:
         return self.sim.count("token") - before
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=at_most(80), deadline=None)
 @example([(0, "refresh", 0), (0, "lose the answer", 0), (0, "lose the answer", 12)])
 @given(st.lists(st.tuples(st.integers(0, 1), WHAT, st.integers(0, 12)), min_size=2, max_size=10))
 def test_in_any_order_what_is_stored_lives(plan: list[Step]) -> None:

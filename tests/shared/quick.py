@@ -13,20 +13,42 @@ import pytest
 
 __all__ = ["FULL", "covering", "pytest_collection_modifyitems"]
 
-PROOF: Final = "a proof: `make check` runs a short one, and `make prove-...` the whole"
-PROCESSES: Final = "starts processes, which takes a second each; another test of its file starts one in the quick run"
+PROOF: Final = "a proof, of which `make check` runs a short one and `make prove-...` the whole"
+PROCESSES: Final = "starts processes, a second each; others of its file stay"
+LARGE: Final = "moves 100 MB and more; that a body is never in memory as a whole is in the contracts, too"
+DISK: Final = "runs a process on a disk of its own; others of its file stay"
+WAITS: Final = "waits three seconds, as the line is slow; bound to one transport it stays"
 FULL: Final[dict[str, str]] = {
     "tests/proofs/": PROOF,
-    "tests/memory/": "sends hundreds of MB; that a body is never in memory as a whole is in the contract of transports",
+    "tests/memory/": LARGE,
     "tests/browser/": "starts a browser",
     "tests/docs/test_snippets.py::test_each_example_": PROCESSES,
     "tests/docs/test_snippets.py::test_the_tests_of_a_page_pass": PROCESSES,
     "tests/docs/test_snippets.py::test_the_contract_finds_": PROCESSES,
-    "tests/core/test_output.py::test_row_41_what_is_shown_on_purpose_is_no_leak": PROCESSES,
+    "tests/core/test_output.py::test_row_41_": PROCESSES,
     "tests/testing/test_plugin.py::test_a_stranger_has_the_fixtures[[]xdist": PROCESSES,
     "tests/testing/test_plugin.py::test_the_fixtures_are_listed_": PROCESSES,
+    "tests/assembly/test_closing.py::test_ctrl_c_in_asyncio_run_waits_for_the_save[[]2": PROCESSES,
+    "tests/adapters/test_journal_processes.py::test_eight_processes_": PROCESSES,
+    "tests/simulator/test_server.py::test_serve_forever_ends_cleanly[[]2": PROCESSES,
+    "tests/faults/test_journal.py::test_row_19_whoever_asks_again_*-film": LARGE,
+    "tests/faults/test_journal.py::test_row_19_whoever_asks_again_*-draft": LARGE,
+    "tests/faults/test_stores.py::test_row_18_a_kill_at_any_moment_": PROCESSES,
+    "tests/faults/test_stores.py::test_row_21_a_disk_": DISK,
+    "tests/faults/test_stores.py::test_row_22_a_record_that_cannot_be_read_is_told_and_kept[[]a record of 100 MB": LARGE,
+    "tests/faults/test_stores.py::test_row_22_a_file_that_is_no_store_of_ours_is_told_and_kept[[]100 MB": LARGE,
+    "tests/faults/test_stores.py::test_row_22_a_file_cut_anywhere_": "cuts a file at every byte",
+    "tests/faults/test_stores.py::test_row_40_a_name_is_a_key_and_never_a_path[[]*d": "a table that the first of its stores says as well",
+    "tests/cli/test_surroundings.py::test_a_closed_terminal_does_not_end_a_post[[]2>*[ l]": PROCESSES,
+    "tests/cli/test_looking.py::test_a_dry_run_shows_the_plan_that_tiktok_takes": LARGE,
+    "tests/flows/test_journal.py::test_the_next_cut_is_tried_": LARGE,
+    "tests/flows/test_journal.py::test_the_cuts_that_are_tried_are_bounded": LARGE,
+    "contract_tests/test_httpx.py::TestHttpx::test_a_slow_line_": WAITS,
+    "contract_tests/test_transports.py::*OverTls::test_a_slow_line_": WAITS,
 }
 """What only `make check` runs: a pattern for the start of a test's name, and the reason."""
+STARTS: Final = frozenset({"process", "under_way"})
+"""Fixtures that start processes: of each file's tests that use one, the first stays in the quick run."""
 
 
 def covering(rows: list[frozenset[Hashable]]) -> set[int]:
@@ -78,10 +100,13 @@ def _known(value: Any) -> Hashable:
 
 
 def _unwanted(items: Iterable[pytest.Item]) -> Iterable[pytest.Item]:
-    tables = defaultdict[Hashable, list[pytest.Item]](list)
+    tables, started = defaultdict[Hashable, list[pytest.Item]](list), set[Any]()
     for item in items:
-        if any(fnmatchcase(item.nodeid, f"{pattern}*") for pattern in FULL):
+        starts = not STARTS.isdisjoint(getattr(item, "fixturenames", ()))
+        if any(fnmatchcase(item.nodeid, f"{pattern}*") for pattern in FULL) or (starts and item.path in started):
             yield item
+        elif starts:
+            started.add(item.path)
         else:
             tables[_table(item)].append(item)
     for table in tables.values():

@@ -1,6 +1,6 @@
 """The contract of transports under TLS: everything that holds without it, and whom a transport does not trust.
 
-What belongs here: certificates, good and bad, made for each test by trustme.
+What belongs here: certificates, good and bad, made by trustme: the good ones once for each binding.
 """
 
 import socket
@@ -125,19 +125,19 @@ def cutting(says: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
 class Trust:
     """What both contracts share: an authority, and a server's certificate from it."""
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def authority(self) -> trustme.CA:
         """Return the authority that the transport trusts."""
         return trustme.CA()
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def ssl_context(self, authority: trustme.CA) -> ssl.SSLContext:
         """Return what the transport is to speak TLS with."""
         context = ssl.create_default_context()
         authority.configure_trust(context)
         return context
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def good(self, authority: trustme.CA) -> ssl.SSLContext:
         """Return what a server speaks TLS with that can be trusted."""
         return server_context(authority.issue_cert(HOST))

@@ -11,7 +11,7 @@ QUICK := HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLEL) -m "not
 EVERY := HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks mutants docs consent-image bench profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -74,6 +74,13 @@ prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks 
 
 prove-webhooks: setup  ## a million changed webhooks, of which none may be believed
 	@WEBHOOKS=1000000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/proofs/test_webhooks.py
+
+$(VENV)/mutants: mutants/requirements.txt $(VENV)/dev
+	@$(PIP) install --no-deps --require-hashes -r mutants/requirements.txt
+	@touch $@
+
+mutants: $(VENV)/mutants  ## change the rules in 1,000 small ways: does a test notice each? (an hour; goes on where it was ended)
+	@$(BIN)/python mutants/run.py
 
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

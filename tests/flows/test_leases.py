@@ -78,7 +78,6 @@ def while_waiting(bench: Any, longer_than: float, act: Callable[[], object], *, 
 
 def scripted(bench: Any, path: str, says: Callable[[Request, Callable[[Request], Response]], Response]) -> list[str]:
     """Let the first client's next request of this path be dealt with by `says`; return the paths that it sends."""
-    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport._port
     handle, sent = bench.sim.handle, []
 
     def asked(request: Request) -> Response:
@@ -88,7 +87,7 @@ def scripted(bench: Any, path: str, says: Callable[[Request, Callable[[Request],
         response: Response = handle(request)
         return response
 
-    transport._handle = asked
+    bench.handle = asked
     return sent
 
 
@@ -192,7 +191,7 @@ def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth
         response: Response = handle(request)
         return response
 
-    getattr(bench.tiktok, "_face", bench.tiktok)._context.transport._port._handle = slow
+    bench.handle = slow
     assert [bench.run(WISHES[wish](account))] == results
 
 

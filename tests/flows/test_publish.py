@@ -471,8 +471,7 @@ def test_a_rate_limit_is_told_with_the_time_to_wait_where_nothing_is_repeated(be
 def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
     """The creator's list is data: what it offers is sent, though nobody here knows the word; what it does not is refused."""
     account = bench.signed_in()
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    original, sent = inner._port._handle, list[str]()
+    original, sent = bench.handle, list[str]()
 
     def newer(request: Request) -> Response:
         if request.url.endswith("/creator_info/query/"):
@@ -484,14 +483,14 @@ def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
             return original(evolve(request, body=body, headers={**request.headers, "Content-Length": str(len(body))}))
         return original(request)
 
-    inner._port._handle = newer
+    bench.handle = newer
     media = BytesSource(CLIP) if kind == "video" else ["https://media.example.com/1.jpg"]
     post = account.post_video if kind == "video" else account.post_photos
     assert bench.run(post(media, privacy_level="NEW_LEVEL")).status == "PUBLISH_COMPLETE"
     assert sent == ["NEW_LEVEL"]
     with pytest.raises(InvalidPost, match="this creator may choose NEW_LEVEL, SELF_ONLY at present, not EVERYBODY"):
         bench.run(post(media, privacy_level="EVERYBODY"))
-    inner._port._handle = original
+    bench.handle = original
     bench.sim.faults.add(parse_fault("creator_infox9=code:spam_risk_too_many_posts"))
     with pytest.raises(InvalidPost, match="'EVERYBODY' is none of"):
         bench.run(post(media, privacy_level="EVERYBODY"))

@@ -66,7 +66,7 @@ def keychain_of(address: str, monkeypatch: pytest.MonkeyPatch) -> Keychain:
 
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
     found = Keyring()
-    for _attempt in range(100):
+    for _attempt in range(600):  # A busy machine takes its time to start two daemons.
         try:
             found.set_password("is it", "there?", "yes")
         except Exception:  # noqa: BLE001 - whatever it is: the daemon has not come up yet

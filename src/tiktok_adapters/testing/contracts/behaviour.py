@@ -267,8 +267,11 @@ class _Conversation:
             tls = self.server.tls
             # To wrap a connection that the client has reset already would leak it.
             if tls is not None and self.connection.recv(1, socket.MSG_PEEK):
-                self.connection = tls.wrap_socket(self.connection, server_side=True)
+                # The handshake comes later, so that `end` reaches a connection that is in the midst of it.
+                self.connection = tls.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
             with self.connection:
+                if isinstance(self.connection, ssl.SSLSocket):
+                    self.connection.do_handshake()
                 self._reader = self.connection.makefile("rb")
                 yield
 

@@ -303,7 +303,7 @@ class WireContract(TransportContract):
 
         The server pauses for longer than `timeout` in all. What waits is not read over meanwhile.
         """
-        request = Request(method="PUT", url=f"{narrow_place.base_url}/slow-line", body=VARIED, timeout=1)
+        request = Request(method="PUT", url=f"{narrow_place.base_url}/slow-line", body=VARIED, timeout=2)
         assert run(http.send(request)).status == 200
         assert narrow_place.seen[0].body == b"".join(VARIED.blocks())
 

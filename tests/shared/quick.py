@@ -29,7 +29,7 @@ FULL: Final[dict[str, str]] = {
     "tests/testing/test_plugin.py::test_a_stranger_has_the_fixtures[[]xdist": PROCESSES,
     "tests/testing/test_plugin.py::test_the_fixtures_are_listed_": PROCESSES,
     "tests/assembly/test_closing.py::test_ctrl_c_in_asyncio_run_waits_for_the_save[[]2": PROCESSES,
-    "tests/adapters/test_journal_processes.py::test_eight_processes_": PROCESSES,
+    "tests/stores/test_journal_processes.py::test_eight_processes_": PROCESSES,
     "tests/simulator/test_server.py::test_serve_forever_ends_cleanly[[]2": PROCESSES,
     "tests/faults/test_journal.py::test_row_19_whoever_asks_again_after_the_process_ended_finds_one_post[[]*-film": LARGE,
     "tests/faults/test_journal.py::test_row_19_whoever_asks_again_after_the_process_ended_finds_one_post[[]*-draft": LARGE,

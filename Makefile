@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
+# What `make test` runs: `tests/shared/quick.py` chooses. `make check` runs every test, with more examples of each property.
+QUICK := HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLEL) -m "not full"
+EVERY := HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules lowest pythons pythons-new sdist-check prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks mutants docs consent-image bench profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,8 +33,16 @@ setup: $(VENV)/dev  ## make the virtual environment in .venv
 demo: setup  ## the whole main job against a simulated TikTok on this machine
 	@$(BIN)/tiktok demo
 
-test: setup  ## all tests and contracts
-	@$(BIN)/python -m pytest -q $(PARALLEL)
+test: setup  ## the quick tests: every contract, a part of each table, no proofs
+	@$(QUICK)
+
+test-coverage: setup  ## what part of the lines that `make check` covers `make test` covers, too
+	@COVERAGE_FILE=.coverage.quick $(QUICK) $(COVERAGE)
+	@COVERAGE_FILE=.coverage.every $(EVERY) $(COVERAGE)
+	@$(BIN)/python benchmarks/suite.py coverage .coverage.quick .coverage.every
+
+test-time: setup  ## how long `make test` takes, beside that of a commit from before it was made quick
+	@$(BIN)/python benchmarks/suite.py time
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -45,9 +56,9 @@ types: $(VENV)/check
 	$(BIN)/mypy tests/typing
 	$(BIN)/pyright
 
-check: lint types  ## what CI runs: format, lint, types, layers, documents, tests, coverage
+check: lint types  ## what CI runs: format, lint, types, layers, documents, every test, coverage
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
-	$(BIN)/python -m pytest -q $(PARALLEL) $(COVERAGE)
+	$(EVERY) $(COVERAGE)
 	$(BIN)/coverage report --include='src/tiktok_core/domain/*' --fail-under=100 --skip-covered --show-missing
 	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
 
@@ -88,6 +99,13 @@ prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks 
 
 prove-webhooks: setup  ## a million changed webhooks, of which none may be believed
 	@WEBHOOKS=1000000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/proofs/test_webhooks.py
+
+$(VENV)/mutants: mutants/requirements.txt $(VENV)/dev
+	@$(PIP) install --no-deps --require-hashes -r mutants/requirements.txt
+	@touch $@
+
+mutants: $(VENV)/mutants  ## change the rules in 1,000 small ways: does a test notice each? (an hour; goes on where it was ended)
+	@$(BIN)/python mutants/run.py
 
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

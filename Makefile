@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
+# What `make test` runs: `tests/shared/quick.py` chooses. `make check` runs every test, with more examples of each property.
+QUICK := HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLEL) -m "not full"
+EVERY := HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks docs consent-image bench profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks mutants docs consent-image bench profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,8 +33,16 @@ setup: $(VENV)/dev  ## make the virtual environment in .venv
 demo: setup  ## the whole main job against a simulated TikTok on this machine
 	@$(BIN)/tiktok demo
 
-test: setup  ## all tests and contracts
-	@$(BIN)/python -m pytest -q $(PARALLEL)
+test: setup  ## the quick tests: every contract, a part of each table, no proofs
+	@$(QUICK)
+
+test-coverage: setup  ## what part of the lines that `make check` covers `make test` covers, too
+	@COVERAGE_FILE=.coverage.quick $(QUICK) $(COVERAGE)
+	@COVERAGE_FILE=.coverage.every $(EVERY) $(COVERAGE)
+	@$(BIN)/python benchmarks/suite.py coverage .coverage.quick .coverage.every
+
+test-time: setup  ## how long `make test` takes, beside that of a commit from before it was made quick
+	@$(BIN)/python benchmarks/suite.py time
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -40,14 +51,39 @@ lint: setup
 
 types: $(VENV)/check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/mypy tests/typing
 	$(BIN)/pyright
 
-check: lint types  ## what CI runs: format, lint, types, layers, documents, tests, coverage
+check: lint types  ## what CI runs: format, lint, types, layers, documents, every test, coverage
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
-	$(BIN)/python -m pytest -q $(PARALLEL) $(COVERAGE)
+	$(EVERY) $(COVERAGE)
 	$(BIN)/coverage report --include='src/tiktok_core/domain/*' --fail-under=100 --skip-covered --show-missing
 	$(BIN)/coverage report --omit='src/tiktok_core/domain/*' --fail-under=95 --skip-covered --show-missing
+
+LOWEST := .venvs/lowest
+# What stands on a dependency. The rest of the suite stands on the core.
+LOWEST_TESTS := tests/adapters tests/assembly tests/cli tests/packaging tests/sign_in tests/simulator tests/testing tests/wire \
+	contract_tests
+
+# Of each dependency the lowest release that pyproject.toml allows; tools that only the repository needs are the usual ones.
+$(LOWEST)/lowest: requirements-lowest.txt requirements-dev.txt pyproject.toml src/tiktok_core/version.py
+	@$(MAKE) --no-print-directory setup VENV=$(LOWEST)
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r requirements-lowest.txt
+	@touch $@
+
+lowest: $(LOWEST)/lowest  ## tests with the lowest releases of dependencies that are allowed
+	@$(LOWEST)/bin/python -m pytest -q $(PARALLEL) $(LOWEST_TESTS)
+
+pythons:  ## all tests on each Python from 3.11 on that is found
+	@.ci/pythons
+
+pythons-new:  ## all tests on the newest Pythons, from Debian unstable (needs root and debootstrap)
+	@.ci/pythons debian
+
+sdist-check: setup  ## build the source distribution and the wheel, and run tests from what is in them
+	@$(BIN)/python .ci/sdist.py
 
 prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each world
 	@SCHEDULES=10000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_schedules.py
@@ -63,6 +99,13 @@ prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks 
 
 prove-webhooks: setup  ## a million changed webhooks, of which none may be believed
 	@WEBHOOKS=1000000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/proofs/test_webhooks.py
+
+$(VENV)/mutants: mutants/requirements.txt $(VENV)/dev
+	@$(PIP) install --no-deps --require-hashes -r mutants/requirements.txt
+	@touch $@
+
+mutants: $(VENV)/mutants  ## change the rules in 1,000 small ways: does a test notice each? (an hour; goes on where it was ended)
+	@$(BIN)/python mutants/run.py
 
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
@@ -86,4 +129,4 @@ fmt: setup  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venvs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -5,6 +5,7 @@ own processes; what curl or a browser says is TikTok's.
 """
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -16,6 +17,8 @@ from click.testing import CliRunner, Result
 
 from tiktok_adapters.simulator.world import Chance
 from tiktok_core.domain import pkce
+
+pytest_plugins = ["quick"]
 
 T = TypeVar("T")
 
@@ -131,5 +134,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_configure(config: Any) -> None:
-    """Listen to every logger at its loudest, the HTTP libraries' and asyncio's, too."""
+    """Listen to every logger at its loudest, the HTTP libraries' and asyncio's, too; and hear Ctrl-C.
+
+    A shell lets what it starts in the background ignore Ctrl-C, and so would all processes that a test starts.
+    """
     config.option.log_level = config.option.log_level or "DEBUG"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,9 +1,10 @@
-"""Hypothesis profiles: quick while developing, repeatable in CI, patient at night."""
+"""Hypothesis profiles: few examples in `make test`, repeatable in CI and `make check`, patient at night."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
+settings.register_profile("quick", max_examples=20, deadline=None, derandomize=True, database=None)
 settings.register_profile("dev", max_examples=100, deadline=None, database=None)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, database=None)
 settings.register_profile(

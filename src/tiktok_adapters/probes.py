@@ -56,7 +56,13 @@ class MediaInfoProbe:
             ImportError: pymediainfo is not installed.
         """
         # Loading the library takes longer than reading a file with it.
-        from pymediainfo import MediaInfo  # noqa: PLC0415
+        try:
+            from pymediainfo import MediaInfo  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            if error.name != "pymediainfo":
+                raise
+            message = "looking into videos needs pymediainfo: pip install 'tiktok-open[media]'"
+            raise ImportError(message, name="pymediainfo") from None
 
         if not self._free.acquire(timeout=self._time_limit):
             return VideoFacts()

@@ -164,7 +164,8 @@ class FileSource:
 
     def _read_at(self, start: int, length: int) -> bytes:
         if hasattr(os, "pread"):
-            return os.pread(self._fd, length, start)
+            block: bytes = os.pread(self._fd, length, start)
+            return block
         with self._cursor:  # Windows has no pread: the cursor is shared, so it is moved under a lock.
             os.lseek(self._fd, start, os.SEEK_SET)
             return os.read(self._fd, length)

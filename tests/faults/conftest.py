@@ -248,11 +248,13 @@ class Way:
     Attributes:
         inner: the transport.
         sent: the simulator's word for each request, in order.
+        requests: each of them with its word.
         alone: give each request a connection of its own.
     """
 
     inner: Any
     sent: list[str] = field(factory=list)
+    requests: list[tuple[str, Request]] = field(factory=list)
     alone: bool = False
     _acts: list[list[Any]] = field(factory=list)
 
@@ -264,6 +266,7 @@ class Way:
         """Send; in the asynchronous world what it returns is awaited."""
         word = word_of(request)
         self.sent.append(word)
+        self.requests.append((word, request))
         for waiting in [one for one in self._acts if one[0] == word]:
             waiting[1] -= 1
             if not waiting[1]:

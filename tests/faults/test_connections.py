@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_core import Interrupted, NotSent, OutcomeUnknown
 
 
@@ -100,7 +101,7 @@ def test_row_03_a_chunk_that_breaks_off_is_gone_on_with(bench: Any, nth: int, pa
 
 
 @pytest.mark.parametrize("transport", ["urllib3", "aiohttp"])
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=at_most(20), suppress_health_check=list(HealthCheck))
 @given(
     cuts=st.lists(st.tuples(st.integers(1, 4), st.integers(0, LAST)), max_size=4, unique_by=lambda cut: cut[0]),
     kept=st.sampled_from(["discard", "keep"]),

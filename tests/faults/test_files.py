@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_core import InvalidPost, SourceChanged
 from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
 
@@ -94,7 +95,7 @@ def overwrite(path: Path) -> None:
 SIZES = (1_000, 3_000_000, CHUNK + 1, 3 * CHUNK - 1, 3 * CHUNK)
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=at_most(60), suppress_health_check=list(HealthCheck), deadline=None)
 @given(
     world=st.sampled_from(["blocking", "asynchronous"]),
     size=st.sampled_from(SIZES),

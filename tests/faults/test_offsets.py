@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
 from tiktok_core import (
@@ -151,7 +152,7 @@ answers = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=at_most(60), suppress_health_check=list(HealthCheck))
 @given(script=st.lists(st.tuples(st.integers(1, 5), answers, st.booleans()), min_size=1, max_size=4))
 def test_row_10_whatever_the_upload_host_says_the_bytes_are_the_files(
     open_bench: Any, script: list[tuple[int, Response, bool]]
@@ -218,7 +219,7 @@ def test_row_11_a_last_chunk_in_doubt_is_not_begun_anew(bench: Any, then: str, e
     assert bench.sim.count("video_init") == 1
 
 
-@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(max_examples=at_most(80), suppress_health_check=list(HealthCheck))
 @given(
     world=st.sampled_from(["blocking", "asynchronous"]),
     answer=st.sampled_from([408, 500, 503, "lost", "truncated", "killed"]),

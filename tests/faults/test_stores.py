@@ -456,16 +456,22 @@ def test_row_22_an_encrypted_store_is_told_and_kept() -> None:
 
 @pytest.mark.parametrize("hold", ["IMMEDIATE", "EXCLUSIVE"])
 def test_row_23_a_locked_file_is_waited_for_within_bounds(path: Path, hold: str) -> None:
-    """While another process writes and does not end, a call waits for its `busy_wait`, then it is an error."""
+    """While another process writes and does not end, a call waits for its `busy_wait`, then it is an error.
+
+    A lock that ends within the `busy_wait` is no error.
+    """
     saved(path)
-    with closing(SqliteTokenStore(path, busy_wait=0.2)) as store, closing(sqlite3.connect(path)) as other:
-        other.execute(f"BEGIN {hold}")
-        begun = time.monotonic()
-        with pytest.raises(StoreError, match="locked"):
-            store.save("me", NEWER)
-        assert 0.2 <= time.monotonic() - begun < 2
-        other.execute("ROLLBACK")
-        store.save("me", NEWER)
+    with closing(sqlite3.connect(path, check_same_thread=False)) as other:
+        with closing(SqliteTokenStore(path, busy_wait=0.2)) as hasty:
+            other.execute(f"BEGIN {hold}")
+            with pytest.raises(StoreError, match="locked"):
+                hasty.save("me", NEWER)
+        soon = threading.Timer(0.1, other.execute, ("ROLLBACK",))
+        soon.start()
+        with closing(SqliteTokenStore(path, busy_wait=60)) as patient:
+            patient.save("me", NEWER)
+            soon.join()
+            assert patient.load("me") == NEWER
 
 
 def test_row_23_a_file_that_is_locked_while_tiktok_answers_loses_nothing(path: Path) -> None:
@@ -523,10 +529,8 @@ def test_row_23_a_killed_writer_is_undone(path: Path) -> None:
     assert subprocess.run(command, check=False, timeout=30).returncode == -signal.SIGKILL
     assert path.read_bytes() != whole
     assert (path.parent / "tokens.db-journal").stat().st_size
-    begun = time.monotonic()
-    with closing(SqliteTokenStore(path)) as store:
+    with closing(SqliteTokenStore(path, busy_wait=0)) as store:
         assert store.load("me") == TOKENS
-        assert time.monotonic() - begun < 5
         store.save("me", NEWER)
         assert store.load("me") == NEWER
 

@@ -17,6 +17,7 @@ from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, Secret, TikTok
 from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.ports import Request, Response
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ class Bench:
         clock: the clock of both.
         store: the tokens.
         journal: the records.
+        handle: answers each request; a test puts another function in its place.
     """
 
     tiktok: Any
@@ -38,6 +40,7 @@ class Bench:
     clock: ManualClock
     store: MemoryTokenStore
     journal: MemoryJournal
+    handle: Callable[[Request], Response]
     runner: Callable[[Coroutine[Any, Any, Any]], Any]
 
     def run(self, result: Any) -> Any:
@@ -63,7 +66,12 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     sim = SimulatedTikTok(clock)
     store, journal = MemoryTokenStore(), MemoryJournal()
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
-    transport = FakeTransport(sim.handle, wait=clock.advance)
+    made: list[Bench] = []
+
+    def answer(request: Request) -> Response:
+        return made[0].handle(request)
+
+    transport = FakeTransport(answer, wait=clock.advance)
     if request.param == "blocking":
         tiktok: Any = TikTok(
             app,
@@ -75,11 +83,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             open_source=open_source,
             open_destination=open_destination,
         )
-        yield Bench(
-            tiktok, sim, clock, store, journal, runner=lambda _: pytest.fail("a blocking client gave a coroutine")
-        )
+        runner: Any = lambda _: pytest.fail("a blocking client gave a coroutine")  # noqa: E731
+        made.append(Bench(tiktok, sim, clock, store, journal, sim.handle, runner))
+        yield made[0]
     else:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner() as loop:
             tiktok = AsyncTikTok(
                 app,
                 transport=lift_transport(transport),
@@ -90,5 +98,6 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
                 open_source=open_source,
                 open_destination=open_destination,
             )
-            yield Bench(tiktok, sim, clock, store, journal, runner=runner.run)
+            made.append(Bench(tiktok, sim, clock, store, journal, sim.handle, loop.run))
+            yield made[0]
     sim.close()

@@ -147,9 +147,8 @@ def test_what_happens_during_a_renewal_is_not_undone(bench: Any, meanwhile: str)
     account = bench.signed_in()
     old = bench.store.load(account.open_id)
     newer = evolve(old, access_token=Secret("act.newer"), refresh_token=Secret("rft.newer"))
-    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    fake, load = getattr(transport, "_port", transport), bench.store.load
-    handle = fake._handle
+    load = bench.store.load
+    handle = bench.handle
 
     def unreadable(_name: str, /) -> Any:
         raise StoreError("Store", "it is locked")
@@ -164,7 +163,7 @@ def test_what_happens_during_a_renewal_is_not_undone(bench: Any, meanwhile: str)
             bench.store.load = unreadable
         return response
 
-    fake._handle = handle_and_meddle
+    bench.handle = handle_and_meddle
     if meanwhile == "signed out":
         with pytest.raises(SignInRequired):
             bench.run(account.refresh())

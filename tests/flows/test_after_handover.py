@@ -37,14 +37,13 @@ def test_a_file_touched_after_its_last_byte_is_posted(bench: Any, clip: Path) ->
 def test_a_lost_answer_to_the_last_chunk_is_looked_up(bench: Any, clip: Path, fault: str) -> None:
     """The bytes are there, so the post is followed and not sent again."""
     account = bench.signed_in()
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    original = inner._port._handle
+    original = bench.handle
 
     def stored_and_lost(request: Request) -> Response:
         response: Response = original(request)
         return Response(503) if fault == "status:503" and request.method == "PUT" else response
 
-    inner._port._handle = stored_and_lost
+    bench.handle = stored_and_lost
     if fault != "status:503":
         bench.sim.faults.add(parse_fault(f"put={fault}"))
     done = bench.run(account.post_video(clip, privacy_level="SELF_ONLY"))

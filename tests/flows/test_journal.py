@@ -236,8 +236,7 @@ def test_the_next_cut_is_tried_when_tiktok_refuses_one_and_is_remembered(bench: 
         return response
 
     bench.sim.faults.clear()
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    inner._port._handle = picky
+    bench.handle = picky
     for _ in range(2):
         done = bench.run(account.post_video(big, privacy_level="SELF_ONLY"))
         assert done.status == PublishStatus.PUBLISH_COMPLETE
@@ -255,8 +254,7 @@ def test_the_cuts_that_are_tried_are_bounded(bench: Any, said: str) -> None:
     """Where TikTok takes none, each legal cut was tried once, and its last refusal is told; nothing counts as begun."""
     account = bench.signed_in()
     tried: list[int] = []
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    original = inner._port._handle
+    original = bench.handle
 
     def picky(request: Request) -> Response:
         if "video/init" not in request.url:
@@ -266,7 +264,7 @@ def test_the_cuts_that_are_tried_are_bounded(bench: Any, said: str) -> None:
         error = {"code": "invalid_params", "message": said, "log_id": "L"}
         return Response(400, {}, json.dumps({"data": {}, "error": error}).encode())
 
-    inner._port._handle = picky
+    bench.handle = picky
     with pytest.raises(ApiError, match=said):
         bench.run(account.post_video(BytesSource(b"\0\0\0\x18ftyp" + bytes(70_000_001)), draft=True))
     assert tried == [10_000_000, 32_000_000, 5_242_880, 35_000_004]
@@ -276,8 +274,7 @@ def test_the_cuts_that_are_tried_are_bounded(bench: Any, said: str) -> None:
 def test_a_chosen_chunk_size_is_not_replaced(bench: Any) -> None:
     """A person who names a number gets that number or TikTok's refusal."""
     account = bench.signed_in()
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    original = inner._port._handle
+    original = bench.handle
 
     def picky(request: Request) -> Response:
         if "video/init" in request.url:
@@ -286,7 +283,7 @@ def test_a_chosen_chunk_size_is_not_replaced(bench: Any) -> None:
         response: Response = original(request)
         return response
 
-    inner._port._handle = picky
+    bench.handle = picky
     with pytest.raises(ApiError, match="chunk size"):
         bench.run(account.post_video(FILM, privacy_level="SELF_ONLY", chunk_size=6_000_000))
     with pytest.raises(ApiError, match="chunk size"):
@@ -370,11 +367,8 @@ def test_an_upload_that_may_be_complete_is_never_begun_again(bench: Any) -> None
         bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
     bench.clock.advance(timedelta(hours=2).total_seconds())
     silent = b'{"data":{"status":"PROCESSING_UPLOAD"},"error":{"code":"ok","message":"","log_id":"L"}}'
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    original = inner._port._handle
-    inner._port._handle = lambda request: (
-        Response(200, {}, silent) if "status/fetch" in request.url else original(request)
-    )
+    original = bench.handle
+    bench.handle = lambda request: Response(200, {}, silent) if "status/fetch" in request.url else original(request)
     with pytest.raises(OutcomeUnknown):
         bench.run(account.resume("mine", SHORT))
     assert bench.sim.count("video_init") == 1
@@ -445,8 +439,7 @@ def test_whoever_lost_the_lease_does_nothing_more(bench: Any) -> None:
 def test_the_answer_to_a_pull_is_written_down_even_without_the_lease(bench: Any) -> None:
     """Another process took over while TikTok answered: that the post exists must not be forgotten."""
     account = bench.signed_in()
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    original = inner._port._handle
+    original = bench.handle
 
     def slow(request: Request) -> Response:
         response: Response = original(request)
@@ -456,7 +449,7 @@ def test_the_answer_to_a_pull_is_written_down_even_without_the_lease(bench: Any)
             bench.journal.try_lease(record.name, owner="other", now=later, until=later)
         return response
 
-    inner._port._handle = slow
+    bench.handle = slow
     with pytest.raises(LeaseLost):
         bench.run(account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="mine"))
     (record,) = bench.journal.records()

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
@@ -76,7 +77,6 @@ def while_waiting(bench: Any, longer_than: float, act: Callable[[], object], *, 
 
 def scripted(bench: Any, path: str, says: Callable[[Request, Callable[[Request], Response]], Response]) -> list[str]:
     """Let the first client's next request of this path be dealt with by `says`; return the paths that it sends."""
-    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport._port
     handle, sent = bench.sim.handle, []
 
     def asked(request: Request) -> Response:
@@ -86,7 +86,7 @@ def scripted(bench: Any, path: str, says: Callable[[Request, Callable[[Request],
         response: Response = handle(request)
         return response
 
-    transport._handle = asked
+    bench.handle = asked
     return sent
 
 
@@ -190,7 +190,7 @@ def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth
         response: Response = handle(request)
         return response
 
-    getattr(bench.tiktok, "_face", bench.tiktok)._context.transport._port._handle = slow
+    bench.handle = slow
     assert [bench.run(WISHES[wish](account))] == results
 
 
@@ -341,7 +341,7 @@ NOTHING_BEGUN = ["unreachable", "code:rate_limit_exceeded", "code:access_token_i
 THEN = ["video_init=drop-before", "video_init=drop-after", "put=expire", "putx2=expire"]
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=at_most(60), suppress_health_check=list(HealthCheck), deadline=None)
 @given(faults=st.lists(st.sampled_from(NOTHING_BEGUN), max_size=5), then=st.sampled_from(THEN))
 def test_only_what_may_have_begun_a_post_counts_as_an_init(bench: Any, faults: list[str], then: str) -> None:
     """However often the network or a limit stood in the way, a lost answer is repeated, and a dead URL replaced."""

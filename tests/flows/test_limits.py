@@ -201,9 +201,8 @@ def test_more_posts_than_a_creator_is_given_are_told_of(bench: Any, caplog: pyte
 
 def sent_by(bench: Any) -> list[Any]:
     """Return the requests that leave from now on."""
-    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport._port
     handle, sent = bench.sim.handle, []
-    transport._handle = lambda request: (sent.append(request), handle(request))[1]
+    bench.handle = lambda request: (sent.append(request), handle(request))[1]
     return sent
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -134,18 +133,6 @@ def test_a_wrong_video_never_begins(looking: Any, name: str) -> None:
     assert looking.run(account.posts()) == ()
 
 
-@pytest.mark.parametrize("name", [*WRONG_VIDEOS, "good.mp4"])
-def test_each_wrong_video_is_refused_in_time(looking: Any, name: str) -> None:
-    """With the library loaded, no refusal takes 300 ms: nor that of the one that is too long for this creator."""
-    looking.sim.creator.max_video_post_duration_sec = 3
-    account = looking.signed_in()
-    MediaInfoProbe().facts(BytesSource(b"x"))
-    began = time.perf_counter()
-    with pytest.raises(InvalidPost):
-        looking.run(account.post_video(MEDIA / name, **SELF_ONLY))
-    assert time.perf_counter() - began < 0.3
-
-
 @pytest.mark.parametrize("name", ["good.mp4", "index-first.mp4", "fragmented.mp4", "h265.mov", "vp9.webm", "live.webm"])
 def test_a_good_video_is_posted(looking: Any, name: str) -> None:
     """A look keeps no good film from being posted, whatever its container, and the bytes arrive as they are."""
@@ -233,12 +220,10 @@ def photos(*names: str) -> PhotoPost:
 
 @pytest.mark.parametrize("name", WRONG_PICTURES)
 def test_the_wrong_picture_of_a_carousel_is_named(bench: Any, pictures: Path, name: str) -> None:
-    """Of four pictures the wrong one is told by its place and name, in time, and without any extra."""
+    """Of four pictures the wrong one is told by its place and name, and without any extra."""
     names = ("good.jpg", "good.webp", name, "good.jpg")
-    began = time.perf_counter()
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(photos(*names), files=[pictures / one for one in names]))
-    assert time.perf_counter() - began < 0.3
     assert set(refused(caught.value)) == {"photo_images[2]"}
     assert WRONG_PICTURES[name] in refused(caught.value)["photo_images[2]"]
 

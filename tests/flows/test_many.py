@@ -20,6 +20,7 @@ from tiktok_adapters.simulator import (
     DEFAULT_REDIRECT_URI,
     Creator,
     SimulatedTikTok,
+    Switches,
 )
 from tiktok_adapters.slots import AsyncioUploadSlots, ThreadUploadSlots
 from tiktok_adapters.sources import open_source
@@ -44,11 +45,17 @@ def open_videos() -> int:
 
 
 class Watch:
-    """A transport that counts how many uploads are under way: begun by an init, not ended by their only chunk."""
+    """A transport that counts how many uploads are under way: begun by an init, not ended by their only chunk.
 
-    def __init__(self, sim: SimulatedTikTok, clock: ManualClock) -> None:
+    With `company`, the first of them waits for another one: threads need not run side by side on a busy machine.
+    """
+
+    def __init__(self, sim: SimulatedTikTok, clock: ManualClock, *, company: bool = False) -> None:
         self._inner = FakeTransport(sim.handle, wait=clock.advance)
         self._lock = threading.Lock()
+        self._company = threading.Event()
+        if not company:
+            self._company.set()
         self._under_way = 0
         self.most = 0
         self.most_files = 0
@@ -63,6 +70,9 @@ class Watch:
             with self._lock:
                 self._under_way += 1
                 self.most = max(self.most, self._under_way)
+            if self.most > 1:
+                self._company.set()
+            self._company.wait(20)
         self.most_files = max(self.most_files, open_videos())
         return response
 
@@ -102,20 +112,28 @@ class YieldingClock:
     async def sleep(self, seconds: float, /) -> None:
         """Move the clock on, after the others had their turn."""
         await asyncio.sleep(0)
-        self._clock.sleep(seconds / 20)
+        self._clock.sleep(seconds)
+
+
+class SharedClock(ManualClock):
+    """A virtual clock that moves on by little: else the waits of thirty threads would end the lease of one that has no turn."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Move on by a thousandth of what is asked for."""
+        super().sleep(seconds / 1000)
 
 
 @pytest.fixture
 def clock() -> ManualClock:
     """Give a virtual clock."""
-    return ManualClock()
+    return SharedClock()
 
 
 @pytest.fixture
 def sim(clock: ManualClock) -> Iterator[SimulatedTikTok]:
     """Give a simulated TikTok with ten creators."""
     creators = [Creator(open_id=f"creator-{number}", username=f"maker_{number}") for number in range(10)]
-    sim = SimulatedTikTok(clock, creators=creators)
+    sim = SimulatedTikTok(clock, creators=creators, switches=Switches(processing_seconds=0.0))
     yield sim
     sim.close()
 
@@ -168,7 +186,7 @@ def test_tasks_wait_for_a_slot_before_their_init(
 
 def test_threads_wait_for_a_slot_before_their_init(sim: SimulatedTikTok, clock: ManualClock, files: list[Path]) -> None:
     """The same for thirty threads on one blocking client."""
-    watch = Watch(sim, clock)
+    watch = Watch(sim, clock, company=True)
     with TikTok(
         APP,
         transport=watch,

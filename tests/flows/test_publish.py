@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
 from tiktok_adapters.sources import BytesSource
@@ -95,7 +96,7 @@ def test_a_large_file_goes_in_chunks_one_after_another(bench: Any) -> None:
     assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(data).hexdigest()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=at_most(40), deadline=None)
 @given(size=st.integers(1, 23_000_000), chunk=st.sampled_from([None, 5_242_880, 7_000_003, 11_000_000]), mb=st.data())
 def test_whatever_the_size_and_the_reading_of_mb_the_plan_is_taken(size: int, chunk: int | None, mb: Any) -> None:
     """Every plan that the client does not refuse is taken by TikTok under each reading, and the bytes are the file's."""
@@ -468,8 +469,7 @@ def test_a_rate_limit_is_told_with_the_time_to_wait_where_nothing_is_repeated(be
 def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
     """The creator's list is data: what it offers is sent, though nobody here knows the word; what it does not is refused."""
     account = bench.signed_in()
-    inner = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    original, sent = inner._port._handle, list[str]()
+    original, sent = bench.handle, list[str]()
 
     def newer(request: Request) -> Response:
         if request.url.endswith("/creator_info/query/"):
@@ -481,14 +481,14 @@ def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
             return original(evolve(request, body=body, headers={**request.headers, "Content-Length": str(len(body))}))
         return original(request)
 
-    inner._port._handle = newer
+    bench.handle = newer
     media = BytesSource(CLIP) if kind == "video" else ["https://media.example.com/1.jpg"]
     post = account.post_video if kind == "video" else account.post_photos
     assert bench.run(post(media, privacy_level="NEW_LEVEL")).status == "PUBLISH_COMPLETE"
     assert sent == ["NEW_LEVEL"]
     with pytest.raises(InvalidPost, match="this creator may choose NEW_LEVEL, SELF_ONLY at present, not EVERYBODY"):
         bench.run(post(media, privacy_level="EVERYBODY"))
-    inner._port._handle = original
+    bench.handle = original
     bench.sim.faults.add(parse_fault("creator_infox9=code:spam_risk_too_many_posts"))
     with pytest.raises(InvalidPost, match="'EVERYBODY' is none of"):
         bench.run(post(media, privacy_level="EVERYBODY"))

@@ -15,6 +15,7 @@ from attrs import evolve
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
@@ -120,9 +121,7 @@ def test_a_holder_that_wakes_up_late_writes_over_nobody(bench: Any) -> None:
 def test_the_lease_outlives_a_renewal_that_takes_its_time(bench: Any) -> None:
     """TikTok answers at the last moment, and the store saves at its last try: nobody else may renew until then."""
     account = bench.signed_in()
-    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    fake = getattr(transport, "_port", transport)
-    handle, save, free = fake._handle, bench.store.save, []
+    handle, save, free = bench.handle, bench.store.save, []
 
     def look() -> None:
         now = bench.clock.now()
@@ -140,7 +139,7 @@ def test_the_lease_outlives_a_renewal_that_takes_its_time(bench: Any) -> None:
             raise StoreError("Store", "database is locked", "locked")
         return save(*args, **options)
 
-    fake._handle, bench.store.save = answer_late, save_late
+    bench.handle, bench.store.save = answer_late, save_late
     bench.run(account.refresh())
     assert free == [False] * 3
 
@@ -158,7 +157,7 @@ def test_many_threads_renew_once_though_the_access_token_stays(bench: Any) -> No
         tokens = {"access_token": first.access_token.reveal(), "refresh_token": f"rft.{len(asked)}"}
         return Response(200, {}, json.dumps({**life, **tokens}).encode())
 
-    bench.tiktok._face._context.transport._port._handle = handle
+    bench.handle = handle
     bench.clock.advance(7300)
     seen: list[Tokens] = []
     threads = [threading.Thread(target=lambda: seen.append(account.tokens())) for _ in range(32)]
@@ -223,7 +222,7 @@ class Race:
         return self.sim.count("token") - before
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=at_most(80), deadline=None)
 @example([(0, "refresh", 0), (0, "lose the answer", 0), (0, "lose the answer", 12)])
 @given(st.lists(st.tuples(st.integers(0, 1), WHAT, st.integers(0, 12)), min_size=2, max_size=10))
 def test_in_any_order_what_is_stored_lives(plan: list[Step]) -> None:

@@ -264,8 +264,7 @@ def test_a_newer_sign_in_is_not_forgotten(bench: Any) -> None:
             bench.store.save(account.open_id, newer)
         return response
 
-    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
-    getattr(transport, "_port", transport)._handle = handle_then_sign_in
+    bench.handle = handle_then_sign_in
     bench.run(account.revoke())
     assert bench.store.load(account.open_id).refresh_token == Secret("rft.newer")
 
@@ -319,9 +318,8 @@ def test_an_app_that_may_not_have_a_token_is_told(bench: Any) -> None:
 
 def answering(bench: Any, document: dict[str, Any]) -> None:
     """Let the token endpoint answer this from now on."""
-    transport = getattr(bench.tiktok, "_face", bench.tiktok)._context.transport
     body = json.dumps(document).encode()
-    getattr(transport, "_port", transport)._handle = lambda _request: Response(200, {}, body)
+    bench.handle = lambda _request: Response(200, {}, body)
 
 
 def test_tokens_of_nobody_are_not_kept(bench: Any) -> None:

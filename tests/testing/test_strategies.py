@@ -7,6 +7,7 @@ from attrs import asdict
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.simulator import App as Registered
 from tiktok_adapters.simulator.webhooks import signed
 from tiktok_adapters.testing import strategies as draw
@@ -20,7 +21,7 @@ from tiktok_core.wire.records import dump_tokens, load_tokens
 
 
 @given(st.data(), st.none() | draw.creators())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=at_most(60), deadline=None)
 def test_posts_can_be_posted(data: st.DataObject, creator: CreatorInfo | None) -> None:
     """Neither the rules nor the creator has anything against a video or photos that were drawn for them."""
     video, photos = data.draw(draw.video_posts(creator)), data.draw(draw.photo_posts(creator))

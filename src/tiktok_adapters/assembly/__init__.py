@@ -62,6 +62,7 @@ def connect(
     Raises:
         InvalidSettings: everything that is missing or wrong, at once.
         TypeError: no port has such a name.
+        ImportError: another package has taken the name urllib3 in this environment.
     """
     around = Hidden(environ)
     del environ  # A crash report would show it.

@@ -66,8 +66,7 @@ def _read(path: Path, home: Path) -> Secret:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
                 raise _problem("store_key_file", f"{path} is not a regular file")
-            if hasattr(os, "geteuid"):
-                _check_rights(path, found)
+            _check_rights(path, found)
             return Secret(file.read(LONGEST))
     except OSError as error:
         raise _problem("store_key_file", f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
@@ -76,6 +75,8 @@ def _read(path: Path, home: Path) -> Secret:
 
 
 def _check_rights(path: Path, found: os.stat_result) -> None:
+    if not hasattr(os, "geteuid"):  # Windows has rights of another kind, which a mode does not show.
+        return
     if found.st_uid not in {os.geteuid(), 0}:
         raise _problem("store_key_file", f"{path} belongs to another user")
     if found.st_mode & EVERYBODY_ELSE:

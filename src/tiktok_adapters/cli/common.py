@@ -24,6 +24,11 @@ __all__ = ["BYTES", "Choices", "choices", "client", "common", "printable", "say"
 LONG_WAIT = 5.0
 F = TypeVar("F", bound=Callable[..., Any])
 
+if TYPE_CHECKING:
+    NumberType = click.ParamType[int]
+else:
+    NumberType = click.ParamType  # Before click 8.4 the class cannot be subscripted.
+
 
 @define
 class Choices:
@@ -34,7 +39,7 @@ class Choices:
     json: bool = False
 
 
-class Bytes(click.ParamType[int]):
+class Bytes(NumberType):
     """A number of bytes: 10000000, 10_000_000 or 10,000,000."""
 
     name = "bytes"

@@ -198,7 +198,12 @@ def _sentence(error: BaseException) -> str:
 
 
 def _is_unexpected(error: BaseException) -> bool:
-    return not isinstance(error, (TikTokError, click.ClickException, *INTERRUPTIONS))
+    return not (isinstance(error, (TikTokError, click.ClickException, *INTERRUPTIONS)) or _names_a_package(error))
+
+
+def _names_a_package(error: BaseException) -> bool:
+    """Whether an adapter says what has to be installed; Python's own errors name a file, or are of a narrower class."""
+    return type(error) is ImportError and error.name is not None and error.path is None
 
 
 def _wants_traceback() -> bool:

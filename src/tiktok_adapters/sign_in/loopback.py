@@ -5,10 +5,12 @@ program of this machine and every web page can reach the port.
 """
 
 import os
+import socket
 import socketserver
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from http import HTTPStatus
 from types import TracebackType
@@ -32,6 +34,8 @@ LIMIT: Final = 8192
 """Bytes of a request that are read."""
 READ_TIMEOUT: Final = 5.0
 """Seconds for a whole request to arrive."""
+MOST: Final = 32
+"""Connections that are read at once, each by a thread of its own."""
 HEADERS: Final = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
@@ -210,6 +214,46 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     reader: _Reader
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._room = threading.Semaphore(MOST)
+        self._lock = threading.Lock()
+        self._open: dict[Any, None] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give the connection a thread; where there are as many as may be, the oldest connection makes room."""
+        # Not the new one: the browser may come last.
+        if not self._room.acquire(blocking=False):
+            self._hang_up_on_oldest()
+            self._room.acquire()
+        with self._lock:
+            self._open[request] = None
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # There was no thread to be had.
+            self._forget(request)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Read and answer in the thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._forget(request)
+
+    def _hang_up_on_oldest(self) -> None:
+        with self._lock:
+            oldest = next(iter(self._open), None)
+            if oldest is not None:
+                # Its thread finds that nothing more comes, and closes it.
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+
+    def _forget(self, request: Any) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+        self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a connection that breaks is no news, and a traceback could show the answer."""

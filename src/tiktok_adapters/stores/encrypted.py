@@ -3,12 +3,13 @@
 What belongs here: what is encrypted, and how keys are replaced. Where keys come from is the assembly's.
 """
 
+import base64
 import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from attrs import evolve
 
@@ -20,11 +21,15 @@ from tiktok_core.lifting import drive, lift_clock, lift_tokens
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
 from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet, MultiFernet
+
 __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
 MARK: Final = "fernet1:"
 """Tells what is encrypted, and how, from tokens as they are."""
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
+BASE64: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 DIGEST: Final = hashlib.sha256().digest_size
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 0.05
@@ -208,7 +213,7 @@ class _Box:
         if not kept.access_token.reveal().startswith(MARK):
             raise _error(account, "they are not encrypted, or by another release: nothing was changed", "version")
         try:
-            content = Hidden(self._all.decrypt(kept.access_token.reveal().removeprefix(MARK)))
+            content = self._decrypted(kept, self._all)
         except self._refused:
             raise _error(
                 account,
@@ -225,10 +230,29 @@ class _Box:
     def is_newest(self, kept: Tokens) -> bool:
         """Whether the first key has encrypted this."""
         try:
-            self._newest.decrypt(kept.access_token.reveal().removeprefix(MARK))
+            self._decrypted(kept, self._newest)
         except self._refused:
             return False
         return True
+
+    def _decrypted(self, kept: Tokens, keys: "Fernet | MultiFernet") -> Hidden[bytes]:
+        if not _is_base64(kept.access_token.reveal().removeprefix(MARK)):
+            raise self._refused
+        return Hidden(keys.decrypt(kept.access_token.reveal().removeprefix(MARK)))
+
+
+def _is_base64(text: str) -> bool:
+    """Whether this is URL-safe base64 as an encoder writes it.
+
+    A decoder takes more than that, and how much more differs between releases of Python: a padding that is gone, letters
+    that are none, bits that mean nothing. So some changed texts would open.
+    """
+    if not BASE64.fullmatch(text):
+        return False
+    try:
+        return base64.urlsafe_b64encode(base64.urlsafe_b64decode(text)).decode() == text
+    except ValueError:
+        return False
 
 
 def _digest(account: str) -> bytes:

@@ -4,6 +4,7 @@ What belongs here: reading `/proc`. Where it is missing or says too little, nobo
 """
 
 import os
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,7 @@ def this_process() -> Process | None:
             return None
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
         # Containers on one machine share the boot and count their processes apart.
-        machine = f"{os.uname().nodename} {boot} {(PROC / 'self/ns/pid').readlink()}".encode()
+        machine = f"{socket.gethostname()} {boot} {(PROC / 'self/ns/pid').readlink()}".encode()
         started = _started(os.getpid())
     except (OSError, ValueError, IndexError):
         return None

@@ -29,6 +29,8 @@ __all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes", "name
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
+HAS_MODES: Final = hasattr(os, "geteuid")
+"""Whether a mode says who may do what. On Windows it does not, and every folder's is wide open."""
 NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 """How SQLite says that the disk, a quota or the table of files is full."""
 KINDS: Final[dict[int, StoreTrouble]] = {
@@ -204,7 +206,7 @@ class SqliteFile:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)  # An odd umask may have taken even the owner's rights.
-        if folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+        if HAS_MODES and folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
             raise self._error("everybody may replace files in its folder", "foreign")
         if not os.path.lexists(self._path):
             self._create_file()
@@ -248,7 +250,7 @@ class SqliteFile:
             raise self._error("it belongs to another user", "foreign")
         if not found.st_size:
             raise self._error(f"it is empty, and what was in it is lost: {ADVICE}", "damaged")
-        if found.st_mode & EVERYBODY_ELSE:
+        if HAS_MODES and found.st_mode & EVERYBODY_ELSE:
             log.warning("%s %s could be read by others: its mode is 0600 again", self._layout.kind, self._path)
             self._path.chmod(0o600)
 

@@ -4,6 +4,7 @@ What belongs here: sending one request over a socket, and telling "not sent" fro
 left out on purpose: it sends again, writes whole URLs to its log, and hides on which side of the first byte it failed.
 """
 
+import http.client
 import io
 import os
 import socket
@@ -13,6 +14,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException, RemoteDisconnected
+from importlib.metadata import packages_distributions
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeAlias, cast
 
@@ -60,6 +62,12 @@ TALKING: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 LATE: Final = (TimeoutError, ReadTimeoutError)
 
+REMEDIES: Final = {
+    "urllib3-future": "reinstall both so that each has its own name: URLLIB3_NO_OVERRIDE=1 pip install --force-reinstall "
+    "--no-deps --no-binary urllib3-future urllib3-future urllib3"
+}
+"""For packages that take the name: what lets them live beside urllib3."""
+
 
 class Urllib3Transport:
     """Send requests over pooled connections, blocking. Threads may share it; a forked child makes its own.
@@ -75,6 +83,7 @@ class Urllib3Transport:
     Raises:
         ValueError: the proxy is not an http URL, or the context checks less than it has to.
         OSError: the file of authorities is missing or holds none.
+        ImportError: another package has taken the name urllib3 in this environment.
     """
 
     def __init__(
@@ -84,6 +93,7 @@ class Urllib3Transport:
         ca_file: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
+        _check_urllib3()
         hide_queries("urllib3.connection")
         self._proxy = Proxy.parsed(proxy) if isinstance(proxy, str) else proxy
         self._tls = chosen_context(ca_file, ssl_context)
@@ -342,6 +352,23 @@ class _Exchange:
             error = TimedOut if isinstance(foreign, LATE) else Interrupted
             reasons = (reason for kind, reason in TALKING if isinstance(foreign, kind))
             raise error(name, next(reasons, unforeseen(foreign))) from None
+
+
+def _check_urllib3() -> None:
+    """Look whether urllib3 is urllib3: a connection of another package would not speak over the socket that it is given.
+
+    Raises:
+        ImportError: it is not.
+    """
+    if issubclass(HTTPConnection, http.client.HTTPConnection):
+        return
+    others = sorted({*packages_distributions().get("urllib3", ())} - {"urllib3"})
+    remedy = next((REMEDIES[other] for other in others if other in REMEDIES), "reinstall urllib3")
+    raise ImportError(
+        f"{' or '.join(others) or 'another package'} has taken the name urllib3 in this environment, and the blocking "
+        f"client cannot work with it: install this library in an environment of its own, or {remedy}",
+        name="urllib3",
+    )
 
 
 def _read(response: HTTPResponse) -> bytes:

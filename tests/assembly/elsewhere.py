@@ -208,7 +208,7 @@ def told(environ: dict[str, str], *words: str) -> Any:
 def command_line_job(environ: dict[str, str], film: Path) -> list[str]:
     """Post with the command line, as who has signed in before; look at the post, the journal and the account."""
     posted = told(environ, "post", "video", str(film), "--privacy", "SELF_ONLY", "--again")
-    assert told(environ, "uploads") == {"posts": []}
+    assert told(environ, "uploads")["posts"] == []
     assert len(told(environ, "accounts")["accounts"]) == 1
     return [posted["status"], told(environ, "status", posted["publish_id"])["status"]]
 

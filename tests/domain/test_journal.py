@@ -1,4 +1,4 @@
-"""The journal's record: how a post moves through its stages, and what its figures prove."""
+"""The journal's record: its names, and what its figures prove."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,31 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import plan_chunks
-from tiktok_core.domain.given_up import SAID_BY_A_PERSON
 from tiktok_core.domain.journal import (
     Record,
-    Stage,
     Wish,
-    anew,
-    begun,
-    ended,
-    init_sent,
-    joined,
     learned_chunk,
-    leaving,
-    moved,
     next_chunk,
-    not_begun,
     proved_offset,
     record_name,
-    settled,
-    told,
-    unknown,
     upload_left,
 )
 from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.moves import (
+    begun,
+    init_sent,
+)
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
+from tiktok_core.domain.publishing import Ticket
 from tiktok_core.domain.tokens import Secret
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -78,114 +69,6 @@ def test_a_wish_is_the_media_and_the_settings(other: Wish, same: bool) -> None:
     assert FILM.is_same(other) == same
     assert PULL.is_same(evolve(PULL))
     assert not PULL.is_same(evolve(PULL, video="https://media.example.com/b.mp4"))
-
-
-def test_a_file_moves_from_the_wish_to_its_end() -> None:
-    """Planned, sent, uploading, processing, complete; the upload URL stays no longer than it is needed."""
-    sent = init_sent(record(), NOW, PLAN)
-    assert (sent.stage, sent.inits, sent.init_at) == (Stage.INIT_SENT, 1, NOW)
-    named = begun(sent, NOW, Ticket(publish_id="p", upload_url=Secret("https://u")))
-    assert (named.stage, named.publish_id, named.handed_at) == (Stage.UPLOADING, "p", None)
-    half = moved(named, LATER, 10_000_000)
-    assert (half.stage, half.offset, half.upload_url) == (Stage.UPLOADING, 10_000_000, Secret("https://u"))
-    whole = moved(half, LATER, 70_000_000)
-    assert (whole.stage, whole.handed_at, whole.upload_url) == (Stage.PROCESSING, LATER, None)
-    done = told(whole, LATER, Publication(publish_id="p", status=PublishStatus.PUBLISH_COMPLETE))
-    assert done.is_ended
-    assert (done.shown.key, done.shown.uploaded_bytes) == ("k", 70_000_000)
-
-
-@pytest.mark.parametrize(
-    ("word", "stage"),
-    [
-        ("PUBLISH_COMPLETE", Stage.COMPLETE),
-        ("SEND_TO_USER_INBOX", Stage.IN_INBOX),
-        ("FAILED", Stage.FAILED),
-        ("PROCESSING_UPLOAD", Stage.UPLOADING),
-        ("SOMETHING_NEW", Stage.UPLOADING),
-    ],
-)
-def test_tiktoks_words_are_ends_or_none(word: str, stage: Stage) -> None:
-    """A known last word ends the post; any other leaves it where it is."""
-    after = told(uploading(), LATER, Publication(publish_id="p", status=word))
-    assert after.stage is stage
-    assert (after.upload_url is None) == after.is_ended
-
-
-def test_a_pull_is_handed_over_by_its_init() -> None:
-    """TikTok has all that it needs at once, and shows as downloading."""
-    pulled = begun(init_sent(record(PULL), NOW, None), LATER, Ticket(publish_id="p"))
-    assert (pulled.stage, pulled.handed_at) == (Stage.PROCESSING, LATER)
-    assert (pulled.shown.status, pulled.shown.uploaded_bytes) == ("PROCESSING_DOWNLOAD", None)
-    assert moved(pulled, LATER, 0).stage is Stage.PROCESSING
-
-
-def test_a_begun_init_forgets_the_one_before() -> None:
-    """A fresh init starts with nothing uploaded, and counts."""
-    again = init_sent(uploading(20_000_000), LATER, PLAN)
-    assert (again.inits, again.offset, again.publish_id, again.upload_url) == (2, 0, None, None)
-
-
-@given(st.integers(0, 69_999_999))
-def test_what_leaves_with_the_last_byte_may_complete_the_post(offset: int) -> None:
-    """From then on the post may be complete, whatever is counted, until another init."""
-    after = leaving(uploading(offset), LATER)
-    assert after.last_left == (next_chunk(after)[1] == PLAN.video_size - 1)
-    assert moved(after, LATER, 0).last_left == after.last_left
-    assert unknown(after, LATER).last_left == after.last_left
-    assert not init_sent(after, LATER, PLAN).last_left
-
-
-def test_an_init_that_began_nothing_is_planned_again() -> None:
-    """With another cut, or the same."""
-    other, sent = plan_chunks(70_000_000, 32_000_000), init_sent(init_sent(record(), NOW, PLAN), NOW, PLAN)
-    assert not_begun(sent, LATER, other).plan == other
-    assert not_begun(sent, LATER).plan == PLAN
-    assert not_begun(sent, LATER).stage is Stage.PLANNED
-    assert (not_begun(sent, LATER).inits, not_begun(sent, LATER).lost_inits) == (1, 1)
-    assert (anew(uploading(), LATER).inits, anew(uploading(), LATER).lost_inits) == (1, 0)
-
-
-@pytest.mark.parametrize("stage", Stage)
-@pytest.mark.parametrize("is_its_own", [True, False])
-def test_a_late_answer_and_what_was_stored_meanwhile_are_both_kept(stage: Stage, is_its_own: bool) -> None:
-    """What is known of one init is never written over what is known of another, and no publish id is forgotten."""
-    sent = init_sent(record(PULL), NOW, None)
-    late = begun(sent, LATER, Ticket(publish_id="late"))
-    if is_its_own:
-        stored = settled(sent, NOW, posted=True) if stage is Stage.COMPLETE else evolve(sent, stage=stage)
-    else:
-        stored = evolve(begun(init_sent(sent, LATER, None), LATER, Ticket(publish_id="newer")), stage=stage)
-    kept = joined(stored, late)
-    assert {"late", stored.publish_id} <= {kept.publish_id, *kept.others, None}
-    assert joined(kept, late) == kept or kept == late
-    if is_its_own and stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
-        assert kept == late
-    else:
-        assert (kept.stage, kept.inits) == (stored.stage, stored.inits)
-        assert kept.publish_id == (stored.publish_id or "late")
-        assert kept.shown.publish_id == kept.publish_id
-
-
-def test_an_unknown_outcome_is_settled_either_way() -> None:
-    """Posted: complete. Not posted: abandoned, so that the key may be used."""
-    lost = unknown(record(PHOTOS), LATER)
-    assert (lost.stage, lost.is_ended) == (Stage.UNKNOWN, False)
-    assert settled(lost, LATER, posted=True).shown.status == PublishStatus.PUBLISH_COMPLETE
-    assert settled(lost, LATER, posted=False).stage is Stage.ABANDONED
-    assert ended(uploading(), LATER, SAID_BY_A_PERSON).upload_url is None
-    assert ended(uploading(), LATER, SAID_BY_A_PERSON).shown.status == NOT_POSTED
-    assert settled(lost, LATER, posted=False).shown.is_final
-
-
-@pytest.mark.parametrize("wish", [FILM, PHOTOS], ids=["film", "photos"])
-@pytest.mark.parametrize("draft", [False, True])
-def test_what_a_person_saw_is_told_as_tiktok_would(wish: Wish, draft: bool) -> None:
-    """A draft that was seen is in the inbox, anything else is published; no upload URL outlives that."""
-    lost = evolve(uploading(), wish=evolve(wish, post=evolve(wish.post, draft=draft)), stage=Stage.UNKNOWN)
-    done = settled(lost, LATER, posted=True)
-    assert (done.stage, done.upload_url) == (Stage.IN_INBOX if draft else Stage.COMPLETE, None)
-    assert done.shown.status == ("SEND_TO_USER_INBOX" if draft else "PUBLISH_COMPLETE")
 
 
 def test_an_upload_url_lives_an_hour_from_its_init() -> None:

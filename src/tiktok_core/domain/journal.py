@@ -1,7 +1,8 @@
-"""The journal of a post: what was wished, how far it has come, and what may be done next.
+"""The journal of a post: what was asked for, and how far the post has come.
 
-A record is stored before each act that the world can see, so that whoever comes after a crash knows what may have
-happened. What belongs here: the record, its stages, and the rules by which they follow one another; no I/O.
+A record is stored before each act that the world can see, so that the next process knows after a crash what may have
+happened. What belongs here: the record, its stages, and what can be read off a record. How a record moves from stage to
+stage is in `moves`; what follows from an answer or an error is in `verdicts` and its neighbours.
 """
 
 from collections.abc import Iterable
@@ -12,10 +13,10 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.given_up import SAID_BY_A_PERSON, Refusal
+from tiktok_core.domain.given_up import Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus
 from tiktok_core.domain.tokens import Secret
 
 __all__ = [
@@ -25,21 +26,10 @@ __all__ = [
     "Record",
     "Stage",
     "Wish",
-    "anew",
-    "begun",
-    "ended",
-    "init_sent",
-    "joined",
     "learned_chunk",
-    "leaving",
-    "moved",
     "next_chunk",
-    "not_begun",
     "proved_offset",
     "record_name",
-    "settled",
-    "told",
-    "unknown",
     "upload_left",
 ]
 
@@ -178,116 +168,6 @@ class Record:
 def record_name(app: str, account: str, key: str) -> str:
     """Return what the record of a key is stored under."""
     return f"{app}\n{account}\n{key}"
-
-
-def init_sent(record: Record, now: datetime, plan: ChunkPlan | None) -> Record:
-    """Return the record to store before an init leaves."""
-    return evolve(
-        record,
-        stage=Stage.INIT_SENT,
-        updated_at=now,
-        inits=record.inits + 1,
-        lost_inits=record.lost_inits + 1,
-        init_at=now,
-        plan=plan,
-        publish_id=None,
-        upload_url=None,
-        offset=0,
-        last_left=False,
-        handed_at=None,
-        last=None,
-    )
-
-
-def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
-    """Return the record to store before the first byte leaves: TikTok has named the post."""
-    return evolve(
-        record,
-        stage=Stage.PROCESSING if record.wish.is_pulled else Stage.UPLOADING,
-        updated_at=now,
-        handed_at=now if record.wish.is_pulled else None,
-        lost_inits=0,
-        publish_id=ticket.publish_id,
-        upload_url=ticket.upload_url,
-    )
-
-
-def joined(stored: Record, late: Record) -> Record:
-    """Return what to store when an init is answered whose record was taken over meanwhile: neither fact is lost.
-
-    Args:
-        stored: the record as it is now.
-        late: the record as the answer would have made it.
-    """
-    is_its_own = stored.publish_id is None and (stored.inits, stored.init_at) == (late.inits, late.init_at)
-    if is_its_own and stored.stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
-        return late
-    if is_its_own:
-        last = evolve(stored.last, publish_id=late.publish_id or "") if stored.last else None
-        return evolve(stored, publish_id=late.publish_id, last=last)
-    if late.publish_id is None or late.publish_id in (stored.publish_id, *stored.others):
-        return stored
-    return evolve(stored, others=(*stored.others, late.publish_id))
-
-
-def leaving(record: Record, now: datetime) -> Record:
-    """Return the record to store before the next chunk leaves: once the last byte may be there, the post may be, too."""
-    is_last = record.plan is not None and next_chunk(record)[1] + 1 == record.plan.video_size
-    return evolve(record, updated_at=now, last_left=True) if is_last and not record.last_left else record
-
-
-def moved(record: Record, now: datetime, offset: int) -> Record:
-    """Return the record after TikTok proved to have `offset` bytes; with all of them, its work begins."""
-    size = record.plan.video_size if record.plan else 0
-    if offset >= size:
-        return evolve(record, stage=Stage.PROCESSING, updated_at=now, handed_at=now, offset=size, upload_url=None)
-    return evolve(record, updated_at=now, offset=offset)
-
-
-def not_begun(record: Record, now: datetime, plan: ChunkPlan | None = None) -> Record:
-    """Return the record after an init that certainly began nothing; `plan` is how to cut the file at the next one."""
-    record = anew(record, now)
-    return evolve(record, inits=record.inits - 1, lost_inits=record.lost_inits - 1, plan=plan or record.plan)
-
-
-def anew(record: Record, now: datetime) -> Record:
-    """Return the record of a file whose upload has come to nothing, so that it needs another init."""
-    return evolve(
-        record,
-        stage=Stage.PLANNED,
-        updated_at=now,
-        publish_id=None,
-        upload_url=None,
-        offset=0,
-        last_left=False,
-        handed_at=None,
-    )
-
-
-def told(record: Record, now: datetime, publication: Publication) -> Record:
-    """Return the record after TikTok told of the post."""
-    end = next((stage for word, stage in END_OF.items() if word == publication.status), None)
-    if end is None:
-        return evolve(record, updated_at=now, last=publication)
-    return evolve(record, stage=end, updated_at=now, last=publication, upload_url=None)
-
-
-def unknown(record: Record, now: datetime) -> Record:
-    """Return the record of a post of which nobody can say whether it exists; TikTok may, where it has named it."""
-    return evolve(record, stage=Stage.UNKNOWN, updated_at=now, upload_url=None, handed_at=now)
-
-
-def ended(record: Record, now: datetime, why: Refusal) -> Record:
-    """Return the record of a wish that was given up before anything was published."""
-    return evolve(record, stage=Stage.ABANDONED, updated_at=now, upload_url=None, refusal=why)
-
-
-def settled(record: Record, now: datetime, *, posted: bool) -> Record:
-    """Return the record after a person has said how an unknown outcome ended."""
-    if posted:
-        word = PublishStatus.SEND_TO_USER_INBOX if record.wish.post.draft else PublishStatus.PUBLISH_COMPLETE
-        return told(record, now, Publication(publish_id=record.publish_id or "", status=word))
-    return ended(record, now, SAID_BY_A_PERSON)
 
 
 def upload_left(record: Record, now: datetime) -> float:

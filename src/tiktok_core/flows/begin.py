@@ -17,19 +17,9 @@ from attrs import evolve
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.given_up import refusal_of
-from tiktok_core.domain.journal import (
-    MOST_INITS,
-    MOST_LOST_INITS,
-    Record,
-    Stage,
-    begun,
-    ended,
-    init_sent,
-    joined,
-    not_begun,
-    unknown,
-)
+from tiktok_core.domain.journal import MOST_INITS, MOST_LOST_INITS, Record, Stage
 from tiktok_core.domain.media import VideoFacts, media_problems
+from tiktok_core.domain.moves import begun, ended, init_sent, joined, not_begun, unknown
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, creator_problems
 from tiktok_core.domain.publishing import Ticket, poll_pause

@@ -8,20 +8,8 @@ from typing import Final
 from attrs import evolve
 
 from tiktok_core.domain.given_up import refusal_of
-from tiktok_core.domain.journal import (
-    MOST_INITS,
-    Record,
-    Stage,
-    anew,
-    ended,
-    leaving,
-    moved,
-    next_chunk,
-    proved_offset,
-    told,
-    unknown,
-    upload_left,
-)
+from tiktok_core.domain.journal import MOST_INITS, Record, Stage, next_chunk, proved_offset, upload_left
+from tiktok_core.domain.moves import ended, leaving, moved, reported, restarted, unknown
 from tiktok_core.domain.publishing import Publication, poll_pause
 from tiktok_core.errors import LeaseLost, TikTokError, UploadExpired
 from tiktok_core.flows.exchange import Context, Dispatch
@@ -155,7 +143,7 @@ async def _at(context: Context, hold: Hold, offset: int, trouble: TikTokError | 
 
 
 async def _ended(context: Context, hold: Hold, publication: Publication) -> Progressed:
-    record = await save(context, hold, told(hold.record, context.clock.now(), publication))
+    record = await save(context, hold, reported(hold.record, context.clock.now(), publication))
     return Progressed(record=record, again_in=None)
 
 
@@ -202,7 +190,7 @@ async def _anew(context: Context, hold: Hold, error: UploadExpired) -> Progresse
     if hold.record.inits >= MOST_INITS:
         await save(context, hold, ended(hold.record, context.clock.now(), refusal_of(error)))
         raise error
-    record = await save(context, hold, anew(hold.record, context.clock.now()))
+    record = await save(context, hold, restarted(hold.record, context.clock.now()))
     return Progressed(record=record, again_in=0.0, trouble=error)
 
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from attrs import evolve
 
-from tiktok_core.domain.journal import Record, Stage, record_name, told
+from tiktok_core.domain.journal import Record, Stage, record_name
+from tiktok_core.domain.moves import reported
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.flows.exchange import Context
 
@@ -28,7 +29,7 @@ async def learn(context: Context, record: Record, tell: Callable[[Record], Publi
         publication = evolve(tell(found), key=None)
         if publication == found.last:
             return found
-        moved = told(found, context.clock.now(), publication)
+        moved = reported(found, context.clock.now(), publication)
         if await context.journal.replace(moved, seen=found):
             return moved
         current = await context.journal.load(found.name)

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.forgetting import Trace, Unreadable, name_parts
 from tiktok_core.domain.given_up import NOT_WRITTEN_DOWN, refused_again
-from tiktok_core.domain.journal import Record, Stage, record_name, settled
+from tiktok_core.domain.journal import Record, Stage, record_name
+from tiktok_core.domain.moves import settled
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step

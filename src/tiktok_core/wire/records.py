@@ -14,8 +14,9 @@ from attrs import asdict, evolve, fields
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.given_up import Refusal
-from tiktok_core.domain.journal import Record, Stage, Wish, leaving
+from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.moves import leaving
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.tokens import Secret, Tokens

@@ -1,0 +1,273 @@
+"""The moves of a record: the table, each move, and what TikTok says beside them."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tiktok_core.domain import moves as module
+from tiktok_core.domain.chunks import plan_chunks
+from tiktok_core.domain.given_up import SAID_BY_A_PERSON, Refusal
+from tiktok_core.domain.journal import (
+    END_OF,
+    ENDS,
+    Record,
+    Stage,
+    Wish,
+    next_chunk,
+)
+from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.moves import (
+    NEXT,
+    SAID_BY_TIKTOK,
+    ForbiddenMove,
+    begun,
+    ended,
+    init_sent,
+    is_foreseen,
+    joined,
+    leaving,
+    moved,
+    not_begun,
+    not_left,
+    reported,
+    restarted,
+    settled,
+    unknown,
+)
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
+from tiktok_core.domain.tokens import Secret
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=5)
+PLAN = plan_chunks(70_000_000)
+VIDEO = Wish(post=VideoPost(), video="/a.mp4", fingerprint="f", media_type=MediaType.MP4, plan=PLAN)
+PULL = Wish(post=VideoPost(), video="https://media.example.com/a.mp4")
+PHOTOS = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg",)))
+
+
+def record(wish: Wish = VIDEO) -> Record:
+    """Return a record that was just planned."""
+    return Record(key="k", app="a", account="o", wish=wish, created_at=NOW, updated_at=NOW, plan=wish.plan)
+
+
+def uploading(offset: int = 0) -> Record:
+    """Return the record of an upload under way."""
+    sent = init_sent(record(), NOW, PLAN)
+    return evolve(begun(sent, NOW, Ticket(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
+
+
+def test_a_file_moves_from_the_wish_to_its_end() -> None:
+    """Planned, sent, uploading, processing, complete; the upload URL stays no longer than it is needed."""
+    sent = init_sent(record(), NOW, PLAN)
+    assert (sent.stage, sent.inits, sent.init_at) == (Stage.INIT_SENT, 1, NOW)
+    named = begun(sent, NOW, Ticket(publish_id="p", upload_url=Secret("https://u")))
+    assert (named.stage, named.publish_id, named.handed_at) == (Stage.UPLOADING, "p", None)
+    half = moved(named, LATER, 10_000_000)
+    assert (half.stage, half.offset, half.upload_url) == (Stage.UPLOADING, 10_000_000, Secret("https://u"))
+    whole = moved(half, LATER, 70_000_000)
+    assert (whole.stage, whole.handed_at, whole.upload_url) == (Stage.PROCESSING, LATER, None)
+    done = reported(whole, LATER, Publication(publish_id="p", status=PublishStatus.PUBLISH_COMPLETE))
+    assert done.is_ended
+    assert (done.shown.key, done.shown.uploaded_bytes) == ("k", 70_000_000)
+
+
+@pytest.mark.parametrize(
+    ("word", "stage"),
+    [
+        ("PUBLISH_COMPLETE", Stage.COMPLETE),
+        ("SEND_TO_USER_INBOX", Stage.IN_INBOX),
+        ("FAILED", Stage.FAILED),
+        ("PROCESSING_UPLOAD", Stage.UPLOADING),
+        ("SOMETHING_NEW", Stage.UPLOADING),
+    ],
+)
+def test_tiktoks_words_are_ends_or_none(word: str, stage: Stage) -> None:
+    """A known last word ends the post; any other leaves it where it is."""
+    after = reported(uploading(), LATER, Publication(publish_id="p", status=word))
+    assert after.stage is stage
+    assert (after.upload_url is None) == after.is_ended
+
+
+def test_a_pull_is_handed_over_by_its_init() -> None:
+    """TikTok has all that it needs at once, and shows as downloading."""
+    pulled = begun(init_sent(record(PULL), NOW, None), LATER, Ticket(publish_id="p"))
+    assert (pulled.stage, pulled.handed_at) == (Stage.PROCESSING, LATER)
+    assert (pulled.shown.status, pulled.shown.uploaded_bytes) == ("PROCESSING_DOWNLOAD", None)
+
+
+def test_a_begun_init_forgets_the_one_before() -> None:
+    """A fresh init starts with nothing uploaded, and counts."""
+    again = init_sent(restarted(uploading(20_000_000), LATER), LATER, PLAN)
+    assert (again.inits, again.offset, again.publish_id, again.upload_url) == (2, 0, None, None)
+
+
+@given(st.integers(0, 69_999_999))
+def test_what_leaves_with_the_last_byte_may_complete_the_post(offset: int) -> None:
+    """From then on the post may be complete, whatever is counted, until another init."""
+    after = leaving(uploading(offset), LATER)
+    assert after.last_left == (next_chunk(after)[1] == PLAN.video_size - 1)
+    assert moved(after, LATER, 0).last_left == after.last_left
+    assert unknown(after, LATER).last_left == after.last_left
+    assert not restarted(after, LATER).last_left
+
+
+def test_an_init_that_began_nothing_is_planned_again() -> None:
+    """With another cut, or the same."""
+    other, sent = plan_chunks(70_000_000, 32_000_000), init_sent(init_sent(record(), NOW, PLAN), NOW, PLAN)
+    assert not_begun(sent, LATER, other).plan == other
+    assert not_begun(sent, LATER).plan == PLAN
+    assert not_begun(sent, LATER).stage is Stage.PLANNED
+    assert (not_begun(sent, LATER).inits, not_begun(sent, LATER).lost_inits) == (1, 1)
+    assert (restarted(uploading(), LATER).inits, restarted(uploading(), LATER).lost_inits) == (1, 0)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("is_its_own", [True, False])
+def test_a_late_answer_and_what_was_stored_meanwhile_are_both_kept(stage: Stage, is_its_own: bool) -> None:
+    """What is known of one init is never written over what is known of another, and no publish id is forgotten."""
+    sent = init_sent(record(PULL), NOW, None)
+    late = begun(sent, LATER, Ticket(publish_id="late"))
+    if is_its_own:
+        stored = settled(unknown(sent, NOW), NOW, posted=True) if stage is Stage.COMPLETE else evolve(sent, stage=stage)
+    else:
+        stored = evolve(begun(init_sent(sent, LATER, None), LATER, Ticket(publish_id="newer")), stage=stage)
+    kept = joined(stored, late)
+    assert {"late", stored.publish_id} <= {kept.publish_id, *kept.others, None}
+    assert joined(kept, late) == kept or kept == late
+    if is_its_own and stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
+        assert kept == late
+    else:
+        assert (kept.stage, kept.inits) == (stored.stage, stored.inits)
+        assert kept.publish_id == (stored.publish_id or "late")
+        assert kept.shown.publish_id == kept.publish_id
+
+
+def test_an_unknown_outcome_is_settled_either_way() -> None:
+    """Posted: complete. Not posted: abandoned, so that the key may be used."""
+    lost = unknown(init_sent(record(PHOTOS), NOW, None), LATER)
+    assert (lost.stage, lost.is_ended) == (Stage.UNKNOWN, False)
+    assert settled(lost, LATER, posted=True).shown.status == PublishStatus.PUBLISH_COMPLETE
+    assert settled(lost, LATER, posted=False).stage is Stage.ABANDONED
+    assert ended(uploading(), LATER, SAID_BY_A_PERSON).upload_url is None
+    assert ended(uploading(), LATER, SAID_BY_A_PERSON).shown.status == NOT_POSTED
+    assert settled(lost, LATER, posted=False).shown.is_final
+
+
+@pytest.mark.parametrize("wish", [VIDEO, PHOTOS], ids=["film", "photos"])
+@pytest.mark.parametrize("draft", [False, True])
+def test_what_a_person_saw_is_told_as_tiktok_would(wish: Wish, draft: bool) -> None:
+    """A draft that was seen is in the inbox, anything else is published; no upload URL outlives that."""
+    lost = evolve(uploading(), wish=evolve(wish, post=evolve(wish.post, draft=draft)), stage=Stage.UNKNOWN)
+    done = settled(lost, LATER, posted=True)
+    assert (done.stage, done.upload_url) == (Stage.IN_INBOX if draft else Stage.COMPLETE, None)
+    assert done.shown.status == ("SEND_TO_USER_INBOX" if draft else "PUBLISH_COMPLETE")
+
+
+# --- The table -------------------------------------------------------------------------------------------------------
+
+OTHER: Final = plan_chunks(70_000_000, 32_000_000)
+WHY: Final = Refusal(kind="ApiError", what="invalid_params")
+OURS: Final[dict[str, Callable[[st.DrawFn, Record], Record]]] = {
+    "init_sent": lambda draw, record: init_sent(record, LATER, draw(st.sampled_from([PLAN, OTHER, None]))),
+    "begun": lambda _, record: begun(record, LATER, Ticket(publish_id="new", upload_url=Secret("https://new"))),
+    "not_begun": lambda draw, record: not_begun(record, LATER, draw(st.sampled_from([OTHER, None]))),
+    "leaving": lambda _, record: leaving(record, LATER),
+    "not_left": lambda _, record: not_left(record, record),
+    "moved": lambda draw, record: moved(record, LATER, draw(st.integers(0, 70_000_001))),
+    "restarted": lambda _, record: restarted(record, LATER),
+    "unknown": lambda _, record: unknown(record, LATER),
+    "ended": lambda _, record: ended(record, LATER, WHY),
+    "settled": lambda draw, record: settled(record, LATER, posted=draw(st.booleans())),
+}
+"""Each move of ours, with whatever it may be given."""
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    """Draw a record of any stage, of a file or of what TikTok pulls, with or without a status of TikTok's."""
+    wish = draw(st.sampled_from([VIDEO, PULL, PHOTOS]))
+    draft = draw(st.booleans())
+    return evolve(
+        record(evolve(wish, post=evolve(wish.post, draft=draft))),
+        stage=draw(st.sampled_from(Stage)),
+        inits=draw(st.integers(1, 3)),
+        lost_inits=draw(st.integers(1, 2)),
+        init_at=draw(st.sampled_from([NOW, LATER])),
+        publish_id=draw(st.sampled_from([None, "p"])),
+        offset=draw(st.integers(0, 69_999_999)) if wish.plan else 0,
+        last_left=draw(st.booleans()),
+        last=draw(st.none() | statuses()),
+    )
+
+
+def statuses() -> st.SearchStrategy[Publication]:
+    """Draw what TikTok may say of a post, with words that it may add later."""
+    words = st.sampled_from([*PublishStatus, "SOMETHING_NEW", ""])
+    return st.builds(Publication, publish_id=st.just("p"), status=words)
+
+
+def test_the_table_has_a_row_for_each_stage_and_each_move() -> None:
+    """Each stage has its moves, each move of the module stands in the table, and each stage can be reached."""
+    assert set(NEXT) == set(Stage)
+    named = {move for moves in NEXT.values() for move in moves}
+    assert named == {*OURS, *SAID_BY_TIKTOK}
+    assert named | {"NEXT", "SAID_BY_TIKTOK", "ForbiddenMove", "is_foreseen"} == set(module.__all__)
+    assert {stage for moves in NEXT.values() for ends in moves.values() for stage in ends} == set(Stage)
+
+
+def test_the_end_of_a_post_is_left_by_no_move_of_ours() -> None:
+    """What TikTok has ended, or was given up, goes on only where TikTok says so."""
+    for stage in ENDS:
+        assert set(NEXT[stage]) == set(SAID_BY_TIKTOK)
+
+
+@settings(max_examples=300)
+@given(st.data(), records(), st.sampled_from(sorted(OURS)))
+def test_a_move_of_ours_that_is_not_in_the_table_raises(data: st.DataObject, before: Record, move: str) -> None:
+    """Each pair of stage and move leads to a stage of the table, or raises; it never leads anywhere else."""
+
+    @st.composite
+    def after(draw: st.DrawFn) -> Record:
+        return OURS[move](draw, before)
+
+    if move not in NEXT[before.stage]:
+        with pytest.raises(ForbiddenMove, match=rf"move {move} does not lead from {before.stage} "):
+            data.draw(after())
+        return
+    with suppress(ForbiddenMove):
+        assert data.draw(after()).stage in NEXT[before.stage][move]
+
+
+def test_a_post_of_unknown_outcome_is_not_uploaded_further() -> None:
+    """Where its upload URL is gone, only TikTok's word that every byte is there moves it."""
+    lost = unknown(uploading(20_000_000), LATER)
+    assert moved(lost, LATER, 70_000_000).stage is Stage.PROCESSING
+    with pytest.raises(ForbiddenMove):
+        moved(lost, LATER, 69_999_999)
+
+
+@given(records(), statuses(), st.sampled_from([None, "p", "late"]))
+def test_nothing_that_tiktok_says_is_refused(stored: Record, said: Publication, publish_id: str | None) -> None:
+    """In every stage its status is kept as it came, and so is each publish id; the table says which of them was foreseen."""
+    after = reported(stored, LATER, said)
+    assert after.last == said
+    assert after.stage is next((end for word, end in END_OF.items() if word == said.status), stored.stage)
+    late = evolve(stored, stage=Stage.PROCESSING, publish_id=publish_id, updated_at=LATER)
+    kept = joined(stored, late)
+    assert {stored.publish_id, publish_id, *stored.others} <= {kept.publish_id, *kept.others, None}
+    assert is_foreseen(stored, "joined", kept)
+
+
+def test_a_chunk_that_did_not_leave_leaves_the_record_as_it_was() -> None:
+    """The last byte was written down as leaving before it left; where it certainly did not arrive, that is taken back."""
+    before = uploading(60_000_000)
+    departing = leaving(before, LATER)
+    assert departing.last_left
+    assert not_left(departing, before) == before

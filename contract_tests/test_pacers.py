@@ -11,7 +11,7 @@ from tiktok_adapters.stores.on_demand import PacerOnDemand
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
 from tiktok_adapters.stores.threaded import ThreadedPacer
 from tiktok_adapters.testing.contracts.pacers import PacerContract
-from tiktok_core.flows.pace import OwnPacer
+from tiktok_core.flows.calls.pace import OwnPacer
 
 
 class TestOwn(PacerContract):

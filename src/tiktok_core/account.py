@@ -16,12 +16,13 @@ from tiktok_core.domain.journal import Record
 from tiktok_core.domain.portability import DataArchive, DataFormat, DataRequest
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
-from tiktok_core.domain.retry import Patience
+from tiktok_core.domain.retry import RetryLimits
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows import display, find, follow, portability, publish, sign_in
-from tiktok_core.flows.access import usable_tokens
+from tiktok_core.flows import display, find, portability, sign_in
+from tiktok_core.flows.calls.access import usable_tokens
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.display import AsyncVideos
-from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.posting import follow, publish
 from tiktok_core.ports import Destination, HasPath, Source
 
 __all__ = ["AsyncAccount"]
@@ -70,12 +71,12 @@ class AsyncAccount:
             retries: how often a call is repeated where that can do no harm.
             patience: seconds to follow a post before saying that it is still processing.
         """
-        context, trying = self._context, self._context.patience
+        context, trying = self._context, self._context.retry_limits
         changed = evolve(
             context,
             timeout=context.timeout if timeout is None else timeout,
-            follow_for=context.follow_for if patience is None else patience,
-            patience=Patience(
+            patience=context.patience if patience is None else patience,
+            retry_limits=RetryLimits(
                 retries=trying.retries if retries is None else retries,
                 deadline=trying.deadline if deadline is None else deadline,
             ),
@@ -257,7 +258,7 @@ class AsyncAccount:
             chunk_size=chunk_size,
             key=key,
             on_progress=on_progress,
-            until_final=wait,
+            wait=wait,
         )
 
     @_with_settings_of(PhotoPost)
@@ -310,7 +311,7 @@ class AsyncAccount:
             draft=draft,
         )
         return await publish.post_photos(
-            self._context, self._open_id, post, key=key, on_progress=on_progress, until_final=wait
+            self._context, self._open_id, post, key=key, on_progress=on_progress, wait=wait
         )
 
     async def resume(
@@ -338,7 +339,7 @@ class AsyncAccount:
             OutcomeUnknown: nobody can say whether it was posted; see `settle`.
             TikTokError: as for `post_video`.
         """
-        return await publish.resume(self._context, self._open_id, key, video, on_progress=on_progress, until_final=wait)
+        return await publish.resume(self._context, self._open_id, key, video, on_progress=on_progress, wait=wait)
 
     async def advance(self, key: str, video: str | HasPath | Source | None = None) -> Step:
         """Take one step of a post of the journal, and say when to come again. Any number of processes may call it.
@@ -347,7 +348,7 @@ class AsyncAccount:
             InvalidInput: the journal of this account has no such post.
             TikTokError: as the step ended; what is known by then is stored.
         """
-        return await publish.one_step(self._context, self._open_id, key, video)
+        return await publish.advance(self._context, self._open_id, key, video)
 
     async def posts(self) -> tuple[Record, ...]:
         """Return the journal of this account: posts under way and those of the last 90 days, the oldest first.

@@ -18,16 +18,17 @@ from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.qr import QrCheck, QrCode
-from tiktok_core.domain.retry import Patience
+from tiktok_core.domain.retry import RetryLimits
 from tiktok_core.domain.sign_in import Authorization
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import qr, sign_in
-from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.pace import OwnPacer
-from tiktok_core.flows.receive import receive
-from tiktok_core.flows.renew import save_what_is_held
-from tiktok_core.flows.wish import photo_wish, usually_cut, video_wish
+from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.pace import OwnPacer
+from tiktok_core.flows.calls.renew import save_what_is_held
+from tiktok_core.flows.posting.check import photo_wish, video_wish
+from tiktok_core.flows.posting.entry import usually_cut
+from tiktok_core.flows.posting.follow import receive
 from tiktok_core.ports import (
     AsyncBackground,
     AsyncClock,
@@ -134,11 +135,11 @@ class AsyncTikTok:
             open_source=open_source,
             open_destination=open_destination,
             timeout=timeout,
-            patience=Patience(retries=retries, deadline=deadline),
+            retry_limits=RetryLimits(retries=retries, deadline=deadline),
             pacer=pacer or OwnPacer(),
             slots=slots,
             probe=probe,
-            follow_for=patience,
+            patience=patience,
         )
         self._account = account
 

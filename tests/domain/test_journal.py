@@ -13,7 +13,6 @@ from tiktok_core.domain.journal import (
     Wish,
     learned_chunk,
     next_chunk,
-    proved_offset,
     record_name,
     upload_left,
 )
@@ -23,7 +22,7 @@ from tiktok_core.domain.moves import (
     init_sent,
 )
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Ticket
+from tiktok_core.domain.publishing import Begun
 from tiktok_core.domain.tokens import Secret
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -42,7 +41,7 @@ def record(wish: Wish = FILM) -> Record:
 def uploading(offset: int = 0) -> Record:
     """Return the record of an upload under way."""
     sent = init_sent(record(), NOW, PLAN)
-    return evolve(begun(sent, NOW, Ticket(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
+    return evolve(begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
 
 
 def test_names_do_not_collide() -> None:
@@ -86,30 +85,10 @@ def test_what_is_sent_next_ends_with_its_chunk(offset: int) -> None:
     assert any(start <= offset and last == end for start, end in PLAN.ranges())
 
 
-@given(st.integers(0, 6), st.booleans())
-def test_a_figure_at_a_border_is_read_both_ways(index: int, as_count: bool) -> None:
-    """Whether TikTok counts or names the last offset, at the end of a chunk the same is proved."""
-    end = PLAN.chunk(index)[1] + 1
-    assert proved_offset(uploading(), end if as_count else end - 1, refused=False) == end
-
-
-@given(st.integers(0, 10**15), st.integers(0, 69_999_999), st.booleans())
-def test_no_figure_proves_more_than_the_file(said: int, offset: int, refused: bool) -> None:
-    """Whatever is said, the offset stays inside the file, next to what was said, and off where TikTok refused."""
-    proved = proved_offset(uploading(offset), said, refused=refused)
-    assert 0 <= proved <= PLAN.video_size
-    if proved != offset:
-        assert proved in (said, said + 1)
-    if refused and said <= PLAN.video_size - 1:
-        assert proved != offset or said not in (offset, offset - 1)
-
-
 def test_what_tiktok_pulls_has_no_chunks() -> None:
     """Asking for them is a mistake of ours."""
     with pytest.raises(ValueError, match="no chunks"):
         next_chunk(record(PULL))
-    with pytest.raises(ValueError, match="no chunks"):
-        proved_offset(record(PULL), 1, refused=False)
 
 
 def test_a_cut_that_tiktok_took_instead_is_learned() -> None:

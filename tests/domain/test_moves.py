@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from tiktok_core.domain import moves as module
 from tiktok_core.domain.chunks import plan_chunks
-from tiktok_core.domain.given_up import SAID_BY_A_PERSON, Refusal
 from tiktok_core.domain.journal import (
     END_OF,
     ENDS,
@@ -21,6 +20,7 @@ from tiktok_core.domain.journal import (
     Wish,
     next_chunk,
 )
+from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.moves import (
     NEXT,
@@ -41,7 +41,7 @@ from tiktok_core.domain.moves import (
     unknown,
 )
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus, Ticket
+from tiktok_core.domain.publishing import NOT_POSTED, Begun, Publication, PublishStatus
 from tiktok_core.domain.tokens import Secret
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -60,14 +60,14 @@ def record(wish: Wish = VIDEO) -> Record:
 def uploading(offset: int = 0) -> Record:
     """Return the record of an upload under way."""
     sent = init_sent(record(), NOW, PLAN)
-    return evolve(begun(sent, NOW, Ticket(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
+    return evolve(begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
 
 
 def test_a_file_moves_from_the_wish_to_its_end() -> None:
     """Planned, sent, uploading, processing, complete; the upload URL stays no longer than it is needed."""
     sent = init_sent(record(), NOW, PLAN)
     assert (sent.stage, sent.inits, sent.init_at) == (Stage.INIT_SENT, 1, NOW)
-    named = begun(sent, NOW, Ticket(publish_id="p", upload_url=Secret("https://u")))
+    named = begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u")))
     assert (named.stage, named.publish_id, named.handed_at) == (Stage.UPLOADING, "p", None)
     half = moved(named, LATER, 10_000_000)
     assert (half.stage, half.offset, half.upload_url) == (Stage.UPLOADING, 10_000_000, Secret("https://u"))
@@ -97,7 +97,7 @@ def test_tiktoks_words_are_ends_or_none(word: str, stage: Stage) -> None:
 
 def test_a_pull_is_handed_over_by_its_init() -> None:
     """TikTok has all that it needs at once, and shows as downloading."""
-    pulled = begun(init_sent(record(PULL), NOW, None), LATER, Ticket(publish_id="p"))
+    pulled = begun(init_sent(record(PULL), NOW, None), LATER, Begun(publish_id="p"))
     assert (pulled.stage, pulled.handed_at) == (Stage.PROCESSING, LATER)
     assert (pulled.shown.status, pulled.shown.uploaded_bytes) == ("PROCESSING_DOWNLOAD", None)
 
@@ -133,11 +133,11 @@ def test_an_init_that_began_nothing_is_planned_again() -> None:
 def test_a_late_answer_and_what_was_stored_meanwhile_are_both_kept(stage: Stage, is_its_own: bool) -> None:
     """What is known of one init is never written over what is known of another, and no publish id is forgotten."""
     sent = init_sent(record(PULL), NOW, None)
-    late = begun(sent, LATER, Ticket(publish_id="late"))
+    late = begun(sent, LATER, Begun(publish_id="late"))
     if is_its_own:
         stored = settled(unknown(sent, NOW), NOW, posted=True) if stage is Stage.COMPLETE else evolve(sent, stage=stage)
     else:
-        stored = evolve(begun(init_sent(sent, LATER, None), LATER, Ticket(publish_id="newer")), stage=stage)
+        stored = evolve(begun(init_sent(sent, LATER, None), LATER, Begun(publish_id="newer")), stage=stage)
     kept = joined(stored, late)
     assert {"late", stored.publish_id} <= {kept.publish_id, *kept.others, None}
     assert joined(kept, late) == kept or kept == late
@@ -176,7 +176,7 @@ OTHER: Final = plan_chunks(70_000_000, 32_000_000)
 WHY: Final = Refusal(kind="ApiError", what="invalid_params")
 OURS: Final[dict[str, Callable[[st.DrawFn, Record], Record]]] = {
     "init_sent": lambda draw, record: init_sent(record, LATER, draw(st.sampled_from([PLAN, OTHER, None]))),
-    "begun": lambda _, record: begun(record, LATER, Ticket(publish_id="new", upload_url=Secret("https://new"))),
+    "begun": lambda _, record: begun(record, LATER, Begun(publish_id="new", upload_url=Secret("https://new"))),
     "not_begun": lambda draw, record: not_begun(record, LATER, draw(st.sampled_from([OTHER, None]))),
     "leaving": lambda _, record: leaving(record, LATER),
     "not_left": lambda _, record: not_left(record, record),

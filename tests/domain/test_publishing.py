@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fail_reasons import FAIL_REASONS
 from tiktok_core.domain.display import USER_FIELDS, user_fields
-from tiktok_core.domain.publishing import Publication, PublishStatus, check_publish_id, follow, poll_pause
+from tiktok_core.domain.publishing import Publication, PublishStatus, check_publish_id, further, poll_pause
 from tiktok_core.domain.refusals import REFUSALS, explain
 from tiktok_core.errors import InvalidInput
 
@@ -40,7 +40,7 @@ def test_a_post_that_has_ended_stays_ended(words: list[str]) -> None:
     """Whatever order the tidings come in, the furthest word stays: an end before an inbox, that before all others."""
     known: Publication | None = None
     for word in words:
-        known = follow(known, publication(word))
+        known = further(known, publication(word))
         assert known.status in words
     inbox, ends = [word for word in words if word in FINAL[:1]], [word for word in words if word in FINAL[1:]]
     assert known is not None
@@ -53,7 +53,7 @@ def test_an_id_that_was_named_stays_named(words: list[tuple[str, bool]]) -> None
     known: Publication | None = None
     for word, names_it in words:
         told = evolve(publication(word), post_ids=(7,) if names_it else ())
-        before, known = known, follow(known, told)
+        before, known = known, further(known, told)
         assert known.post_ids == (7,) or before is None or not before.post_ids
 
 
@@ -63,7 +63,7 @@ def test_an_id_that_was_named_stays_named(words: list[tuple[str, bool]]) -> None
 )
 def test_later_news_replace_older_ones(before: str, after: str) -> None:
     """A late failure, a draft that was posted, and a word that nobody knew are believed."""
-    assert follow(publication(before), publication(after)).status == after
+    assert further(publication(before), publication(after)).status == after
 
 
 def pauses(count: int) -> list[float]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core.domain.retry import Operation, Patience, backoff, pause_before_retry
+from tiktok_core.domain.retry import Operation, RetryLimits, backoff, pause_before_retry
 from tiktok_core.errors import (
     AccessTokenInvalid,
     ApiError,
@@ -35,8 +35,8 @@ numbers = st.floats(0, 1, exclude_max=True)
 
 def again(operation: Operation, error: TikTokError, *, tried: int = 1, spent: float = 0.0, retries: int = 2) -> bool:
     """Return whether the call is made again."""
-    patience = Patience(retries=retries)
-    return pause_before_retry(operation, error, tried=tried, spent=spent, patience=patience, jitter=0.5) is not None
+    limits = RetryLimits(retries=retries)
+    return pause_before_retry(operation, error, tried=tried, spent=spent, limits=limits, jitter=0.5) is not None
 
 
 @given(operations)
@@ -69,7 +69,7 @@ def test_a_rate_limit_is_waited_out_or_told(retry_after: float, jitter: float, s
     """Never earlier than TikTok asks, never past the deadline."""
     error = RateLimited("rate_limit_exceeded", "", "", 429, None, retry_after)
     pause = pause_before_retry(
-        Operation.READ, error, tried=1, spent=spent, patience=Patience(deadline=deadline), jitter=jitter
+        Operation.READ, error, tried=1, spent=spent, limits=RetryLimits(deadline=deadline), jitter=jitter
     )
     if pause is None:
         assert spent + retry_after + 0.5 >= deadline

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.app import App
-from tiktok_core.domain.publishing import Ticket
+from tiktok_core.domain.publishing import Begun
 from tiktok_core.domain.qr import QrAnswer, QrCode
 from tiktok_core.domain.sign_in import Authorization, Callback
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
@@ -54,7 +54,7 @@ HOLDERS = {
         begun_at=NOW,
     ),
     "qr answer": QrAnswer(status="confirmed", client_ticket="", code=Secret(CANARY)),
-    "ticket": Ticket(publish_id="v_pub_file~v2-1.1", upload_url=Secret(URL)),
+    "ticket": Begun(publish_id="v_pub_file~v2-1.1", upload_url=Secret(URL)),
     "request": Request(
         method="POST", url=URL, headers={"Authorization": f"Bearer {CANARY}"}, body=f"code={CANARY}".encode()
     ),

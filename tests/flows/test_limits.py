@@ -17,7 +17,7 @@ from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
 from tiktok_core import PrivacyLevel, RateLimited, ServerError, StoreError, UploadError
 from tiktok_core.domain.retry import BUDGET, EARNED
-from tiktok_core.flows.pace import Budgets, Quiet
+from tiktok_core.flows.calls.pace import Budgets, Cooldown
 from tiktok_core.lifting import lift_pacer
 from tiktok_core.ports import AsyncPacer
 from tiktok_core.version import __version__
@@ -116,11 +116,11 @@ def test_a_refusal_by_the_minute_teaches_the_pacer(bench: Any) -> None:
 @given(st.floats(0, 86_400), st.floats(-86_400, 86_400))
 def test_quiet_lasts_a_minute_at_most(seconds: float, later: float) -> None:
     """Whatever TikTok asks for, and whatever the clock does meanwhile."""
-    quiet, now = Quiet(), datetime(2026, 3, 1, tzinfo=UTC)
-    quiet.ask("a", now, seconds)
-    assert 0 <= quiet.pause("a", now + timedelta(seconds=later)) <= 60
-    assert quiet.pause("a", now) == pytest.approx(min(seconds, 60), abs=1e-5)
-    assert quiet.pause("b", now) == 0
+    cooldown, now = Cooldown(), datetime(2026, 3, 1, tzinfo=UTC)
+    cooldown.ask("a", now, seconds)
+    assert 0 <= cooldown.pause("a", now + timedelta(seconds=later)) <= 60
+    assert cooldown.pause("a", now) == pytest.approx(min(seconds, 60), abs=1e-5)
+    assert cooldown.pause("b", now) == 0
 
 
 def test_chunks_in_doubt_are_paid_from_the_budget(bench: Any) -> None:
@@ -238,7 +238,7 @@ def test_every_request_says_who_asks(bench: Any) -> None:
 def test_the_library_prints_nothing_by_itself() -> None:
     """Whoever embeds it decides where its log goes: without that, not even a warning reaches the terminal."""
     said = subprocess.run(
-        [sys.executable, "-c", "import logging, tiktok_core.flows.exchange as e; e.log.warning('x')"],
+        [sys.executable, "-c", "import logging, tiktok_core.flows.calls.context as e; e.log.warning('x')"],
         capture_output=True,
         check=True,
     )

@@ -39,7 +39,7 @@ from tiktok_core import (
     UploadExpired,
 )
 from tiktok_core.errors import ForeignUploadHost, UnexpectedRedirect
-from tiktok_core.flows.pace import OwnPacer
+from tiktok_core.flows.calls.pace import OwnPacer
 from tiktok_core.ports import Request, Response
 from tiktok_core.wire.http import FileSlice, FillsBuffers
 

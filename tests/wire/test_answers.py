@@ -13,7 +13,7 @@ from tiktok_core.errors import ForeignUploadHost, PostingRefused, UnexpectedResp
 from tiktok_core.wire.display import read_user_info
 from tiktok_core.wire.envelope import open_envelope, read_json
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
-from tiktok_core.wire.publishing import read_chunk_answer, read_creator_info, read_publication, read_ticket
+from tiktok_core.wire.publishing import read_begun, read_chunk_answer, read_creator_info, read_publication
 
 REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/x/")
 TIKTOK = Endpoints()
@@ -124,9 +124,9 @@ def test_fields_of_a_foreign_type_are_refused_without_quoting_them(data: dict[st
 def test_the_documents_tickets_are_read() -> None:
     """An upload has an id and a URL, to the letter; a pull has an id, and any URL beside it is left alone."""
     data = {"publish_id": "v_pub_file~v2-1.7300000000000000001", "upload_url": UPLOAD_URL}
-    ticket = read_ticket(REQUEST, ok(data), TIKTOK, uploads=True)
+    ticket = read_begun(REQUEST, ok(data), TIKTOK, uploads=True)
     assert (ticket.publish_id, ticket.upload_url) == (data["publish_id"], Secret(UPLOAD_URL))
-    pulled = read_ticket(REQUEST, ok({**data, "upload_url": "http://evil.example/"}), TIKTOK, uploads=False)
+    pulled = read_begun(REQUEST, ok({**data, "upload_url": "http://evil.example/"}), TIKTOK, uploads=False)
     assert (pulled.publish_id, pulled.upload_url) == (data["publish_id"], None)
 
 
@@ -135,14 +135,14 @@ def test_a_ticket_has_an_id(data: dict[str, object]) -> None:
     """Without a publish id nothing was begun that could be followed."""
     for uploads in (True, False):
         with pytest.raises(UnexpectedResponse):
-            read_ticket(REQUEST, ok(data), TIKTOK, uploads=uploads)
+            read_begun(REQUEST, ok(data), TIKTOK, uploads=uploads)
 
 
 @pytest.mark.parametrize("url", [None, ""])
 def test_an_upload_needs_its_url(url: str | None) -> None:
     """An answer without upload URL, as once recorded, is unexpected."""
     with pytest.raises(UnexpectedResponse, match="no upload_url"):
-        read_ticket(REQUEST, ok({"publish_id": "p", "upload_url": url}), TIKTOK, uploads=True)
+        read_begun(REQUEST, ok({"publish_id": "p", "upload_url": url}), TIKTOK, uploads=True)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_an_upload_needs_its_url(url: str | None) -> None:
 def test_no_byte_goes_to_a_foreign_host(url: str) -> None:
     """A foreign upload host is refused with the id of the post, and its URL is not repeated."""
     with pytest.raises(ForeignUploadHost, match=r"of p1 is not on TikTok's hosts") as caught:
-        read_ticket(REQUEST, ok({"publish_id": "p1", "upload_url": url}), TIKTOK, uploads=True)
+        read_begun(REQUEST, ok({"publish_id": "p1", "upload_url": url}), TIKTOK, uploads=True)
     assert "canary" not in str(caught.value)
 
 

@@ -17,15 +17,15 @@ from tiktok_core.errors import TikTokError, UnexpectedResponse
 from tiktok_core.wire.display import read_user_info
 from tiktok_core.wire.http import Request, Response
 from tiktok_core.wire.oauth import read_revoked, read_tokens
-from tiktok_core.wire.publishing import read_chunk_answer, read_creator_info, read_publication, read_ticket
+from tiktok_core.wire.publishing import read_begun, read_chunk_answer, read_creator_info, read_publication
 from tiktok_core.wire.records import dump_tokens, load_tokens
 
 REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/x/")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 READERS: dict[str, Callable[[Request, Response], object]] = {
     "creator info": read_creator_info,
-    "upload ticket": lambda request, response: read_ticket(request, response, Endpoints(), uploads=True),
-    "pull ticket": lambda request, response: read_ticket(request, response, Endpoints(), uploads=False),
+    "upload ticket": lambda request, response: read_begun(request, response, Endpoints(), uploads=True),
+    "pull ticket": lambda request, response: read_begun(request, response, Endpoints(), uploads=False),
     "publication": lambda request, response: read_publication(request, response, "p"),
     "profile": read_user_info,
     "tokens": lambda request, response: read_tokens(request, response, NOW),

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.given_up import KINDS, Refusal
 from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.kept_refusal import KINDS, Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication, PublishStatus

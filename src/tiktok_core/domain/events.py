@@ -28,7 +28,7 @@ __all__ = [
     "PostPublic",
     "UnknownEvent",
     "VideoKitEvent",
-    "tidings",
+    "status_after",
 ]
 
 REMOVAL_REASONS: Final[Mapping[int, str]] = {
@@ -156,7 +156,7 @@ class DownloadReady(Event):
     request_id: int
 
 
-def tidings(event: PostEvent, known: Publication) -> Publication:
+def status_after(event: PostEvent, known: Publication) -> Publication:
     """Return what is known of a post after the event, as if its status had been asked."""
     post_ids, status, reason = known.post_ids, known.status, known.fail_reason
     if isinstance(event, PostFailed):

@@ -14,7 +14,17 @@ from tiktok_core.domain.journal import END_OF, Record, Stage
 from tiktok_core.domain.publishing import NOT_POSTED, Publication
 from tiktok_core.errors import StoreTrouble
 
-__all__ = ["Forgetting", "Trace", "Unreadable", "forgetting", "lasting", "name_digest", "name_parts", "trace_of"]
+__all__ = [
+    "Forgetting",
+    "Trace",
+    "Unreadable",
+    "forgetting",
+    "is_free",
+    "lasting",
+    "name_digest",
+    "name_parts",
+    "trace_of",
+]
 
 APART: Final = timedelta(days=1)
 """How far apart the two looks at a clock lie that a journal believes."""
@@ -103,6 +113,12 @@ def forgetting(seen: datetime | None, now: datetime, keep: timedelta) -> Forgett
 def lasting(older: Trace | None, newer: Trace) -> Trace:
     """Return which of two traces of one name stays: the one that speaks of more of a post; the older one of equals."""
     return newer if older is None else max(older, newer, key=lambda trace: SAYS_LEAST_FIRST.index(trace.end))
+
+
+def is_free(found: Record | Trace | None) -> bool:
+    """Whether a key may begin a post: the journal has nothing under it, or only a post that was given up."""
+    end = found.end if isinstance(found, Trace) else found and found.stage
+    return found is None or end is Stage.ABANDONED
 
 
 def name_digest(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.given_up import Refusal
+from tiktok_core.domain.kept_refusal import Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus
@@ -21,14 +21,11 @@ from tiktok_core.domain.tokens import Secret
 
 __all__ = [
     "KEEP",
-    "MOST_INITS",
-    "MOST_LOST_INITS",
     "Record",
     "Stage",
     "Wish",
     "learned_chunk",
     "next_chunk",
-    "proved_offset",
     "record_name",
     "upload_left",
 ]
@@ -37,11 +34,6 @@ KEEP: Final = timedelta(days=90)
 """How long a finished record stays, so that its key still answers."""
 UPLOAD_LIFE: Final = timedelta(hours=1)
 """Life of an upload URL; source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide."""
-MOST_INITS: Final = 3
-"""Inits that are sent for a file before its post is given up: each may cost a place among the creator's five pending
-shares. Whoever asks for the same again after that begins anew."""
-MOST_LOST_INITS: Final = 2
-"""Inits in a row without an answer after which no other one is sent."""
 
 
 class Stage(StrEnum):
@@ -155,6 +147,26 @@ class Record:
         return self.stage in ENDS
 
     @property
+    def is_planned(self) -> bool:
+        """Whether no init is under way or has begun a post."""
+        return self.stage is Stage.PLANNED
+
+    @property
+    def is_before_handover(self) -> bool:
+        """Whether TikTok still needs something of us: the init, its answer, or bytes."""
+        return self.stage in (Stage.PLANNED, Stage.INIT_SENT, Stage.UPLOADING)
+
+    @property
+    def is_uploading(self) -> bool:
+        """Whether bytes of a file are to be sent."""
+        return self.stage is Stage.UPLOADING
+
+    @property
+    def is_processing(self) -> bool:
+        """Whether TikTok has all that it needs, and has not reported an end."""
+        return self.stage is Stage.PROCESSING
+
+    @property
     def shown(self) -> Publication:
         """The post as its owner sees it."""
         status = PublishStatus.PROCESSING_DOWNLOAD if self.wish.is_pulled else PublishStatus.PROCESSING_UPLOAD
@@ -195,24 +207,3 @@ def next_chunk(record: Record) -> tuple[int, int]:
         raise ValueError("what TikTok pulls has no chunks")
     index = min(record.offset // plan.chunk_size, plan.total_chunk_count - 1)
     return record.offset, plan.chunk(index)[1]
-
-
-def proved_offset(record: Record, said: int, *, refused: bool) -> int:
-    """Return how many bytes TikTok has, when it says `said`, which may be a count or the last offset.
-
-    A chunk's border decides, for TikTok stores whole chunks; off the borders the figure is read as a count. A figure
-    beyond the file proves nothing.
-
-    Args:
-        record: the post.
-        said: TikTok's figure.
-        refused: whether TikTok has just refused to go on at the record's offset, so that this is not the answer.
-    """
-    plan = record.plan
-    if plan is None:
-        raise ValueError("what TikTok pulls has no chunks")
-    possible = [
-        offset for offset in (said, said + 1) if offset <= plan.video_size and not (refused and offset == record.offset)
-    ]
-    borders = [offset for offset in possible if offset % plan.chunk_size == 0 or offset == plan.video_size]
-    return next(iter([*borders, *possible]), record.offset)

@@ -13,9 +13,9 @@ from typing import Concatenate, Final, ParamSpec
 from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.given_up import SAID_BY_A_PERSON, Refusal
 from tiktok_core.domain.journal import END_OF, Record, Stage, next_chunk
-from tiktok_core.domain.publishing import Publication, PublishStatus, Ticket
+from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal
+from tiktok_core.domain.publishing import Begun, Publication, PublishStatus
 
 __all__ = [
     "NEXT",
@@ -157,7 +157,7 @@ def init_sent(record: Record, now: datetime, plan: ChunkPlan | None) -> Record:
 
 
 @_ours
-def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
+def begun(record: Record, now: datetime, answer: Begun) -> Record:
     """Return the record to store before the first byte leaves: TikTok has named the post."""
     return evolve(
         record,
@@ -165,8 +165,8 @@ def begun(record: Record, now: datetime, ticket: Ticket) -> Record:
         updated_at=now,
         handed_at=now if record.wish.is_pulled else None,
         lost_inits=0,
-        publish_id=ticket.publish_id,
-        upload_url=ticket.upload_url,
+        publish_id=answer.publish_id,
+        upload_url=answer.upload_url,
     )
 
 

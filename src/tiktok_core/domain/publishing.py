@@ -14,13 +14,13 @@ from tiktok_core.errors import InvalidInput, Problem
 
 __all__ = [
     "NOT_POSTED",
+    "Begun",
     "Progress",
     "Publication",
     "PublishStatus",
     "Step",
-    "Ticket",
     "check_publish_id",
-    "follow",
+    "further",
     "is_publish_id",
     "poll_pause",
 ]
@@ -52,8 +52,8 @@ FINAL: Final = (
 
 
 @frozen(kw_only=True)
-class Ticket:
-    """What a begun post is known by.
+class Begun:
+    """What TikTok answers to an init: what the begun post is known by.
 
     Attributes:
         publish_id: opaque, at most 64 characters.
@@ -132,17 +132,17 @@ class Progress:
     plan: ChunkPlan | None = None
 
 
-def follow(known: Publication | None, told: Publication) -> Publication:
-    """Return which of two tidings of one post to believe, the older being `known`.
+def further(known: Publication | None, heard: Publication) -> Publication:
+    """Return the more advanced of two statuses of one post, the older being `known`.
 
-    What is further is not taken back by what is less far, which a lagging server may still give; a late failure and a
-    draft that was posted do replace it. An id is not taken back by tidings that name none.
+    A lagging server may report less than is known, and takes nothing back by that; a late failure, and a draft that was
+    posted, do replace what is known. An id is not taken back by a status that names none.
     """
     if known is None:
-        return told
-    if _distance(told) < _distance(known):
+        return heard
+    if _distance(heard) < _distance(known):
         return known
-    return told if told.post_ids else evolve(told, post_ids=known.post_ids)
+    return heard if heard.post_ids else evolve(heard, post_ids=known.post_ids)
 
 
 def _distance(publication: Publication) -> int:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from tiktok_core.errors import Interrupted, NotSent, RateLimited, ServerError, TikTokError
 
-__all__ = ["BUDGET", "Operation", "Patience", "backoff", "earned", "pause_before_retry"]
+__all__ = ["BUDGET", "Operation", "RetryLimits", "backoff", "earned", "pause_before_retry"]
 
 BASE: Final = 0.5
 LONGEST: Final = 30.0
@@ -43,7 +43,7 @@ without bytes, but each may cost a pending share, so the journal counts them and
 
 
 @frozen(kw_only=True)
-class Patience:
+class RetryLimits:
     """How long to try.
 
     Attributes:
@@ -56,7 +56,7 @@ class Patience:
 
 
 def pause_before_retry(
-    operation: Operation, error: TikTokError, *, tried: int, spent: float, patience: Patience, jitter: float
+    operation: Operation, error: TikTokError, *, tried: int, spent: float, limits: RetryLimits, jitter: float
 ) -> float | None:
     """Return the seconds to wait before the call is made again, or None when the error is to be raised.
 
@@ -65,19 +65,19 @@ def pause_before_retry(
         error: what went wrong.
         tried: how often the call was made, at least 1.
         spent: seconds since the first try.
-        patience: the limits.
+        limits: how often and how long to try.
         jitter: a random number from 0 to 1, which spreads the repetitions of many clients.
     """
     may_repeat = isinstance(error, (NotSent, RateLimited)) or (
         operation in HARMLESS_TWICE and isinstance(error, (Interrupted, ServerError))
     )
-    if not may_repeat or tried > patience.retries:
+    if not may_repeat or tried > limits.retries:
         return None
     pause = backoff(tried, jitter)
     if isinstance(error, RateLimited):
         # Earlier than asked is no use; a little later does not hurt.
         pause += error.retry_after
-    return pause if spent + pause < patience.deadline else None
+    return pause if spent + pause < limits.deadline else None
 
 
 def earned(left: float, repeated: int) -> float:

@@ -7,8 +7,8 @@ from typing import Final
 from tiktok_core.domain.display import UserInfo, Video, VideoPage, user_fields, video_fields
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidInput, Problem
-from tiktok_core.flows.access import authorized, usable_tokens
-from tiktok_core.flows.exchange import Context
+from tiktok_core.flows.calls.access import authorized, usable_tokens
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.wire.display import (
     read_user_info,
     read_videos,

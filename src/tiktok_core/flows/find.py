@@ -13,15 +13,16 @@ from tiktok_core.domain.app import Scope
 from tiktok_core.domain.display import FoundPost
 from tiktok_core.domain.finding import caption, found_post, has_photos, is_alike, is_listed, is_private, post_times
 from tiktok_core.domain.journal import Record, Stage, record_name
-from tiktok_core.domain.publishing import Publication, follow, poll_pause
+from tiktok_core.domain.publishing import Publication, further, poll_pause
+from tiktok_core.domain.trouble import MOST_MISSES
+from tiktok_core.domain.verdicts import SAYS_NOTHING
 from tiktok_core.errors import ApiError, RateLimited, TikTokError
-from tiktok_core.flows.access import usable_tokens
+from tiktok_core.flows.calls.access import usable_tokens
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.display import AsyncVideos, query_videos, user_info
-from tiktok_core.flows.exchange import Context, log
-from tiktok_core.flows.follow import MISSES, PASSING, publish_status
-from tiktok_core.flows.learn import journaled, learn
-from tiktok_core.flows.publish import creator_info
-from tiktok_core.flows.watch import Watch
+from tiktok_core.flows.posting.follow import find_record, publish_status, write_status
+from tiktok_core.flows.posting.publish import creator_info
 
 __all__ = ["find_post"]
 
@@ -39,12 +40,12 @@ async def find_post(context: Context, account: str, name: str, *, wait: bool) ->
         name: its key in the journal, or its publish id.
         wait: ask again until it is found or patience has ended.
     """
-    search, watch = _Search(context, account, name, is_patient=wait), Watch(context.clock)
+    search, watch = _Search(context, account, name, is_patient=wait), Stopwatch(context.clock)
     while True:
         found = await search.named()
-        waited = watch.look(most=context.patience.deadline)
+        waited = watch.look(most=context.retry_limits.deadline)
         pause = max(poll_pause(waited), search.pause)
-        is_over = not search.is_patient or waited + pause > context.follow_for
+        is_over = not search.is_patient or waited + pause > context.patience
         if not found and (is_over or not search.publish_id):
             found = await search.alike()
         if found or is_over:
@@ -122,7 +123,7 @@ class _Search:
         if self.record is not None:
             return await journal.load(self.record.name) or self.record
         mine = record_name(self.context.app.client_key, self.account, "")
-        found = await journal.load(mine + self.name) or await journaled(self.context, self.account, self.name)
+        found = await journal.load(mine + self.name) or await find_record(self.context, self.account, self.name)
         trace = await journal.trace(mine + self.name) if found is None else None
         if trace is not None:
             # Of a key whose record is gone, TikTok can still be asked for the publish id.
@@ -133,7 +134,7 @@ class _Search:
         """Ask how the post is doing, and write it down; what was known stands where there is no answer."""
         try:
             told = await publish_status(self.context, self.account, self.publish_id)
-        except PASSING as error:
+        except SAYS_NOTHING as error:
             self._pass_over(error, known)
             return known
         except ApiError as error:
@@ -144,14 +145,14 @@ class _Search:
         self._misses, self.pause = 0, 0.0
         if self.record is None or self.record.stage is Stage.UPLOADING:
             return told
-        learned = await learn(self.context, self.record, lambda found: follow(found.last, told))
+        learned = await write_status(self.context, self.record, lambda found: further(found.last, told))
         return told if learned is None else learned.last
 
     def _pass_over(self, error: TikTokError, known: Publication | None) -> None:
         self._misses += 1
         self.pause = error.retry_after if isinstance(error, RateLimited) else 0.0
         names_it = known is not None and known.post_ids
-        if not names_it and (self._misses >= MISSES or not self.is_patient):
+        if not names_it and (self._misses >= MOST_MISSES or not self.is_patient):
             raise error
 
     async def _others(self, record: Record) -> frozenset[str]:
@@ -172,7 +173,7 @@ class _Search:
     async def _ids_of(self, publish_id: str) -> Sequence[int]:
         try:
             return (await publish_status(self.context, self.account, publish_id)).post_ids
-        except (*PASSING, ApiError):
+        except (*SAYS_NOTHING, ApiError):
             return ()
 
 

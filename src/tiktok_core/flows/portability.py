@@ -7,10 +7,10 @@ from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.portability import DataArchive, DataRequest, check_request_id, select_data
 from tiktok_core.domain.retry import Operation
 from tiktok_core.errors import InvalidInput, Problem
-from tiktok_core.flows.access import authorized
-from tiktok_core.flows.disks import discard, keep, open_destination
-from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.surely import surely
+from tiktok_core.flows.calls.access import authorized
+from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.disks import discard, keep, open_destination
+from tiktok_core.flows.calls.surely import surely
 from tiktok_core.ports import Destination, HasPath
 from tiktok_core.wire.envelope import open_envelope
 from tiktok_core.wire.portability import (

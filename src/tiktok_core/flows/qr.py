@@ -14,7 +14,8 @@ from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.sign_in import check_age
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import RateLimited, ServerError, SignInFailed, TikTokError, TransportError
-from tiktok_core.flows.exchange import Context, exchange
+from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.sign_in import spend
 from tiktok_core.wire.oauth import check_qr_code_request, qr_code_request, read_qr_answer, read_qr_code
 
@@ -69,9 +70,9 @@ async def sign_in_by_qr(
             begun, status = await begin_qr(context, scopes), QrStatus.NEW
             show(begun)
         await context.clock.sleep(min(PAUSE, left))
-        patience = evolve(context.patience, deadline=min(context.patience.deadline, max(PAUSE, left)))
+        limits = evolve(context.retry_limits, deadline=min(context.retry_limits.deadline, max(PAUSE, left)))
         try:
-            answer = await _asked(evolve(context, patience=patience), begun)
+            answer = await _asked(evolve(context, retry_limits=limits), begun)
         except (TransportError, ServerError, RateLimited) as error:
             # A question that got no answer can be asked again as long as there is time.
             trouble = error

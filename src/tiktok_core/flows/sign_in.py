@@ -21,8 +21,10 @@ from tiktok_core.errors import (
     StoreError,
     UnexpectedResponse,
 )
-from tiktok_core.flows.exchange import Context, Dispatch, exchange, log
-from tiktok_core.flows.renew import leased, persistently, refreshed, renewed_and_saved
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.dispatch import Dispatch
+from tiktok_core.flows.calls.exchange import exchange
+from tiktok_core.flows.calls.renew import leased, persistently, refreshed, renewed_and_saved
 from tiktok_core.wire.oauth import (
     authorization_url,
     callback_of,

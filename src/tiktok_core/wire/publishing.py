@@ -11,11 +11,12 @@ from typing import Any, Final
 from attrs import asdict, evolve, frozen
 
 from tiktok_core.domain.app import Endpoints
+from tiktok_core.domain.chunk_answers import ChunkAnswer
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Publication, Ticket, is_publish_id
+from tiktok_core.domain.publishing import Begun, Publication, is_publish_id
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import ForeignUploadHost
 from tiktok_core.wire.envelope import api_request, open_envelope, retry_after, structured, unexpected
@@ -23,15 +24,14 @@ from tiktok_core.wire.http import FileSlice, Request, Response, Source
 from tiktok_core.wire.reading import plain
 
 __all__ = [
-    "ChunkAnswer",
     "cancel_request",
     "chunk_request",
     "creator_info_request",
     "photo_init_request",
+    "read_begun",
     "read_chunk_answer",
     "read_creator_info",
     "read_publication",
-    "read_ticket",
     "status_request",
     "video_init_request",
 ]
@@ -92,19 +92,19 @@ def photo_init_request(endpoints: Endpoints, access_token: Secret, post: PhotoPo
     return api_request(endpoints, "POST", PHOTOS, access_token, document)
 
 
-def read_ticket(request: Request, response: Response, endpoints: Endpoints, *, uploads: bool) -> Ticket:
+def read_begun(request: Request, response: Response, endpoints: Endpoints, *, uploads: bool) -> Begun:
     """Return what the begun post is known by.
 
     Raises:
         ForeignUploadHost: the upload URL is none of TikTok's; nothing may be sent there.
         UnexpectedResponse: no publish id that can be one, or no upload URL where `uploads` needs one.
     """
-    answer = structured(_TicketAnswer, request, response, open_envelope(request, response))
+    answer = structured(_BegunAnswer, request, response, open_envelope(request, response))
     if not is_publish_id(answer.publish_id):
         # It could neither be asked about nor be kept.
         raise unexpected(request, response, "its publish_id is none")
     if not uploads:
-        return Ticket(publish_id=answer.publish_id)
+        return Begun(publish_id=answer.publish_id)
     if not answer.upload_url:
         raise unexpected(request, response, "it has no upload_url")
     if not endpoints.allows_upload_to(answer.upload_url):
@@ -113,11 +113,11 @@ def read_ticket(request: Request, response: Response, endpoints: Endpoints, *, u
             f"the upload URL of {answer.publish_id} is not on TikTok's hosts; no byte was sent",
             response.status,
         )
-    return Ticket(publish_id=answer.publish_id, upload_url=answer.upload_url)
+    return Begun(publish_id=answer.publish_id, upload_url=answer.upload_url)
 
 
 @frozen(kw_only=True)
-class _TicketAnswer:
+class _BegunAnswer:
     publish_id: str
     upload_url: Secret = NO_URL
 
@@ -138,22 +138,6 @@ def chunk_request(
         body=FileSlice(source, first, last - first + 1),
         on_sent=on_sent,
     )
-
-
-@frozen
-class ChunkAnswer:
-    """What the upload host said to a chunk.
-
-    Attributes:
-        status: HTTP status.
-        uploaded: bytes that it has, as far as it says; TikTok does not define whether its figure is a count or the
-            last offset, so this may be one too few.
-        retry_after: seconds to wait after a 429.
-    """
-
-    status: int
-    uploaded: int | None
-    retry_after: float = 0.0
 
 
 def read_chunk_answer(_request: Request, response: Response) -> ChunkAnswer:

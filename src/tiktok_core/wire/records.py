@@ -13,8 +13,8 @@ from attrs import asdict, evolve, fields
 
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.forgetting import Trace
-from tiktok_core.domain.given_up import Refusal
 from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.kept_refusal import Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.moves import leaving
 from tiktok_core.domain.posts import PhotoPost, VideoPost

@@ -3,7 +3,7 @@
 What belongs here: how a lease is taken and given back. What is done under one is in the other flows.
 
 A cancelled `try_lease` may have taken the lease or not. Under `protect` it ends before the cancellation goes on, so that
-giving back comes after it. So a lease is always taken inside of `given_back`, and never in front of it.
+giving back comes after it. So a lease is always taken inside of `released_after`, and never in front of it.
 """
 
 from collections.abc import AsyncIterator
@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from tiktok_core.errors import StoreError
-from tiktok_core.flows.exchange import Context, log
-from tiktok_core.flows.surely import surely
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.surely import surely
 from tiktok_core.ports import LONGEST_LEASE
 
-__all__ = ["give_back", "given_back", "try_lease"]
+__all__ = ["release", "released_after", "try_lease"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -30,7 +30,7 @@ class _Leases(Protocol[T_co]):
 
 
 async def try_lease(context: Context, leases: _Leases[T_co], name: str, owner: str, lasting: timedelta) -> T_co:
-    """Take or renew a lease, and return what the store says to it. To be called inside of `given_back`."""
+    """Take or renew a lease, and return what the store says to it. To be called inside of `released_after`."""
 
     async def tried() -> T_co:
         now = context.clock.now()
@@ -40,15 +40,15 @@ async def try_lease(context: Context, leases: _Leases[T_co], name: str, owner: s
 
 
 @asynccontextmanager
-async def given_back(context: Context, leases: _Leases[object], name: str, owner: str) -> AsyncIterator[None]:
+async def released_after(context: Context, leases: _Leases[object], name: str, owner: str) -> AsyncIterator[None]:
     """Give the lease of this owner back at the end of the block, however it ends; nothing happens where there is none."""
     try:
         yield
     finally:
-        await give_back(context, leases, name, owner)
+        await release(context, leases, name, owner)
 
 
-async def give_back(context: Context, leases: _Leases[object], name: str, owner: str) -> None:
+async def release(context: Context, leases: _Leases[object], name: str, owner: str) -> None:
     """Give a lease back; nothing happens where the owner has none.
 
     Where the store cannot, that is only logged: the error of the work under the lease matters more, and the lease runs out

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from tiktok_core.domain.pacing import MINUTE, Quota, pause_for
 from tiktok_core.domain.retry import BUDGET, earned
 
-__all__ = ["Budgets", "OwnPacer", "Quiet", "quota_name"]
+__all__ = ["Budgets", "Cooldown", "OwnPacer", "quota_name"]
 
 
 def quota_name(account: str, quota: Quota) -> str:
@@ -43,10 +43,10 @@ class OwnPacer:
 
 
 @frozen
-class Quiet:
-    """Until when TikTok has asked for quiet, whatever our own count says: others may use up the same quota.
+class Cooldown:
+    """Until when TikTok has asked for no more calls, although our own count allows one: other programs use the same quota.
 
-    A minute at most, for that is how TikTok counts; what is told beyond it is told again by the next call.
+    A minute at most, because TikTok counts by the minute; if it asks for longer, the next call is refused and says so again.
     """
 
     _until: MutableMapping[str, datetime] = field(factory=dict, repr=False)
@@ -56,7 +56,7 @@ class Quiet:
         self._until[name] = now + min(timedelta(seconds=seconds), MINUTE)
 
     def over(self, name: str) -> None:
-        """Note that somebody has waited it out."""
+        """Note that a call has waited until the end of it."""
         self._until.pop(name, None)
 
     def pause(self, name: str, now: datetime) -> float:

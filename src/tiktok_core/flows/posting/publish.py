@@ -1,6 +1,8 @@
-"""Publishing, top to bottom: look at what is wished, enter it in the journal, and take steps until it has ended.
+"""Publishing, top to bottom: check what is asked for, enter it in the journal, and take steps until the post has ended.
 
 A post is a loop over `advance`; so is going on with one after a crash, in another process.
+
+What belongs here: what a client's method does with a post, from its first line to its last. The parts are in the other modules.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,28 +11,28 @@ from typing import Final, TypeVar
 
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.forgetting import Trace, Unreadable, name_parts
-from tiktok_core.domain.given_up import NOT_WRITTEN_DOWN, refused_again
 from tiktok_core.domain.journal import Record, Stage, record_name
-from tiktok_core.domain.moves import settled
+from tiktok_core.domain.kept_refusal import NOT_WRITTEN_DOWN, refused_again
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
+from tiktok_core.domain.verdicts import after_person, finished
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, StoreError, TikTokError
-from tiktok_core.flows.access import authorized
-from tiktok_core.flows.exchange import Context, log
-from tiktok_core.flows.follow import finished
-from tiktok_core.flows.hold import LEASE, Gone, save, take
-from tiktok_core.flows.leases import given_back, try_lease
-from tiktok_core.flows.run import OnProgress, Run
-from tiktok_core.flows.upload import Film
-from tiktok_core.flows.wish import enter, known, no_post, open_film, photo_wish, video_wish
+from tiktok_core.flows.calls.access import authorized
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.leases import released_after, try_lease
+from tiktok_core.flows.posting.check import photo_wish, video_wish
+from tiktok_core.flows.posting.entry import enter, known, no_post
+from tiktok_core.flows.posting.run import OnProgress, Run
+from tiktok_core.flows.posting.turn import STEP_LEASE, Gone, take_turn
+from tiktok_core.flows.posting.video_file import VideoFile, open_video
 from tiktok_core.ports import HasPath, Source
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
 __all__ = [
+    "advance",
     "creator_info",
     "forget",
-    "one_step",
     "post_photos",
     "post_video",
     "posts",
@@ -87,17 +89,17 @@ async def post_video(
     chunk_size: int | None,
     key: str | None,
     on_progress: OnProgress | None,
-    until_final: bool,
+    wait: bool,
 ) -> Publication:
     """Post a video from a file, a source, or a URL that TikTok pulls."""
-    wish, film = await _wished(
+    wish, video_file = await _wished(
         context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
     )
     found = await enter(context, account, wish, key)
     # A file that was opened here is closed until its turn comes: many posts may wait for theirs.
-    given = film if film is not None and film.source is video else None
-    del film
-    return await _to_its_end(context, found, key, given, on_progress, until_final=until_final, error=InvalidPost)
+    given = video_file if video_file is not None and video_file.source is video else None
+    del video_file
+    return await _to_its_end(context, found, key, given, on_progress, wait=wait, error=InvalidPost)
 
 
 async def post_photos(
@@ -107,12 +109,12 @@ async def post_photos(
     *,
     key: str | None,
     on_progress: OnProgress | None,
-    until_final: bool,
+    wait: bool,
 ) -> Publication:
     """Post photos that TikTok pulls from URLs."""
     wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
     found = await enter(context, account, wish, key)
-    return await _to_its_end(context, found, key, None, on_progress, until_final=until_final, error=InvalidPost)
+    return await _to_its_end(context, found, key, None, on_progress, wait=wait, error=InvalidPost)
 
 
 async def resume(
@@ -122,21 +124,21 @@ async def resume(
     video: str | HasPath | Source | None,
     *,
     on_progress: OnProgress | None,
-    until_final: bool,
+    wait: bool,
 ) -> Publication:
     """Go on with a post of the journal; one that has ended is told as it ended."""
     found = await known(context, account, key)
-    film = None if video is None else await open_film(context, video, None)
-    return await _to_its_end(context, found, key, film, on_progress, until_final=until_final, error=InvalidInput)
+    video_file = None if video is None else await open_video(context, video, None)
+    return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
 
 
-async def one_step(context: Context, account: str, key: str, video: str | HasPath | Source | None) -> Step:
+async def advance(context: Context, account: str, key: str, video: str | HasPath | Source | None) -> Step:
     """Take one step of a post of the journal, and say when to come again."""
     found = await known(context, account, key)
-    film = None if video is None else await open_film(context, video, None)
+    video_file = None if video is None else await open_video(context, video, None)
     while isinstance(found, Record):
         try:
-            return await Run(context, found, film, None).one_step()
+            return await Run(context, found, video_file, None).advance()
         except Gone:
             found = await known(context, account, key)
     return Step(publication=_remembered(found, key, InvalidInput), again_in=None)
@@ -146,22 +148,22 @@ async def _to_its_end(
     context: Context,
     found: Record | Trace,
     key: str | None,
-    film: Film | None,
+    video_file: VideoFile | None,
     on_progress: OnProgress | None,
     *,
-    until_final: bool,
+    wait: bool,
     error: type[InvalidInput],
 ) -> Publication:
     while isinstance(found, Record):
         try:
-            return await Run(context, found, film, on_progress).to_its_end(until_final=until_final)
+            return await Run(context, found, video_file, on_progress).to_its_end(wait=wait)
         except Gone:
             # It has ended meanwhile, and a process whose clock is ahead, or a person, has removed its record.
             key, found = found.key, await known(context, found.account, found.key)
     try:
         return finished(_remembered(found, key or "", error))
     except TikTokError as refusal:
-        refusal.__dict__.update(key=key, publish_id=found.publish_id)
+        refusal.name_post(key, found.publish_id)
         raise
 
 
@@ -191,8 +193,8 @@ async def unreadable(context: Context, account: str) -> tuple[Unreadable, ...]:
 async def forget(context: Context, account: str, key: str) -> None:
     """Remove a record that cannot be read, or has ended; its trace stays."""
     name, owner = record_name(context.app.client_key, account, key), context.entropy(16).hex()
-    async with given_back(context, context.journal, name, owner):
-        if await try_lease(context, context.journal, name, owner, LEASE) is None:
+    async with released_after(context, context.journal, name, owner):
+        if await try_lease(context, context.journal, name, owner, STEP_LEASE) is None:
             raise LeaseLost(key)
         if await context.journal.remove(name):
             return
@@ -208,17 +210,14 @@ async def settle(context: Context, account: str, key: str, *, posted: bool) -> P
         said = f"is {found.end}; only an unknown outcome can be settled" if found.end else END_NOT_KNOWN
         raise InvalidInput((Problem("key", said),))
     owner = context.entropy(16).hex()
-    async with given_back(context, context.journal, found.name, owner):
+    async with released_after(context, context.journal, found.name, owner):
         try:
-            hold = await take(context, found.name, owner)
+            turn = await take_turn(context, found.name, owner)
         except Gone:
             raise no_post(key) from None
-        if hold is None:
+        if turn is None:
             raise LeaseLost(key)
-        if hold.record.stage is not Stage.UNKNOWN:
-            said = f"is {hold.record.stage}; only an unknown outcome can be settled"
-            raise InvalidInput((Problem("key", said),))
-        return (await save(context, hold, settled(hold.record, context.clock.now(), posted=posted))).shown
+        return (await turn.settle(after_person(turn.record, turn.now, posted=posted))).record.shown
 
 
 def _remembered(trace: Trace, key: str, error: type[InvalidInput]) -> Publication:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tiktok_core.errors import StoreError
-from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.calls.context import Context, log
 
 __all__ = ["surely"]
 

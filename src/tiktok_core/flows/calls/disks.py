@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from tiktok_core.errors import SourceChanged, StoreError
-from tiktok_core.flows.exchange import Context, log
+from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.ports import Destination, FillsBuffers, Source
 
 __all__ = ["discard", "keep", "look", "look_or_doubt", "open_destination", "open_source"]

@@ -9,10 +9,11 @@ from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh
 from tiktok_core.errors import AccessTokenInvalid, SignInRequired, StoreError, TikTokError
-from tiktok_core.flows.exchange import Context, exchange, log
-from tiktok_core.flows.pace import quota_name
-from tiktok_core.flows.renew import refreshed, stored
-from tiktok_core.flows.watch import Watch
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.exchange import exchange
+from tiktok_core.flows.calls.pace import quota_name
+from tiktok_core.flows.calls.renew import refreshed, stored
+from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["authorized", "pause_for_quota", "usable_tokens"]
@@ -52,14 +53,14 @@ async def _paced(context: Context, account: str, quota: Quota) -> Context:
 
     Where the deadline does not allow the wait, the call is made all the same, and TikTok says what it makes of it.
     """
-    watch, deadline = Watch(context.clock), context.patience.deadline
+    watch, deadline = Stopwatch(context.clock), context.retry_limits.deadline
     while 0 < (pause := await pause_for_quota(context, account, quota)) <= deadline - watch.seconds:
         await context.clock.sleep(pause)
         watch.slept(pause)
     if watch.seconds == 0:
         return context
     left = max(deadline - watch.seconds, min(context.timeout, deadline))
-    return evolve(context, patience=evolve(context.patience, deadline=left))
+    return evolve(context, retry_limits=evolve(context.retry_limits, deadline=left))
 
 
 async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
@@ -69,7 +70,7 @@ async def pause_for_quota(context: Context, account: str, quota: Quota) -> float
     try:
         # A quota that TikTok says is used up, whoever used it, is not asked for.
         now = context.clock.now()
-        pause = context.quiet.pause(own, now) or await context.pacer.pause(name, limit=quota.value, now=now)
+        pause = context.cooldown.pause(own, now) or await context.pacer.pause(name, limit=quota.value, now=now)
     except StoreError as error:
         # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.
         log.warning("The quota is not kept: %s", error)

@@ -5,7 +5,7 @@ from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core.domain.given_up import KINDS, Refusal, refusal_of, refused_again
+from tiktok_core.domain.kept_refusal import KINDS, Refusal, refusal_of, refused_again
 from tiktok_core.domain.refusals import REFUSALS, explain
 from tiktok_core.errors import ApiError, InvalidInput, NotSent, OutcomeUnknown, Problem, TikTokError, UploadExpired
 

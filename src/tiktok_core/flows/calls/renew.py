@@ -14,12 +14,14 @@ from typing import Any, Final, TypeVar
 
 from attrs import evolve
 
-from tiktok_core.domain.retry import Operation, Patience
+from tiktok_core.domain.retry import Operation, RetryLimits
 from tiktok_core.domain.tokens import Tokens, Unsaved, is_newer, renewed
 from tiktok_core.errors import GrantRejected, SignInRequired, StoreError
-from tiktok_core.flows.exchange import Context, Dispatch, exchange, log
-from tiktok_core.flows.leases import given_back, try_lease
-from tiktok_core.flows.watch import Watch
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.dispatch import Dispatch
+from tiktok_core.flows.calls.exchange import exchange
+from tiktok_core.flows.calls.leases import released_after, try_lease
+from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.wire.oauth import read_tokens, refresh_request
 
 __all__ = ["leased", "persistently", "refreshed", "renewed_and_saved", "save_what_is_held", "stored"]
@@ -31,10 +33,10 @@ REFRESH_LIMIT: Final = 40.0
 SAVE_FOR: Final = 10.0
 """Seconds for which saving is tried anew; the last try may take as long again."""
 SAVE_PAUSE: Final = 0.5
-LEASE: Final = timedelta(seconds=REFRESH_LIMIT + 2 * SAVE_FOR)
-"""Nobody renews beside a slow holder."""
-LEASE_WAIT: Final = 0.05
-PASSING: Final = ("locked", "full", "failed")
+RENEWAL_LEASE: Final = timedelta(seconds=REFRESH_LIMIT + 2 * SAVE_FOR)
+"""Long enough that no second process renews beside a slow holder."""
+RENEWAL_WAIT: Final = 0.05
+PASSING_STORE_TROUBLES: Final = ("locked", "full", "failed")
 """Trouble of a store that may be over in a moment."""
 
 
@@ -68,17 +70,17 @@ async def refreshed(context: Context, account: str, seen: Tokens) -> Tokens:
         # With its lease: whoever is cancelled while taking one would leave it to keep the others waiting.
         if (fresh := await context.protect(_renewed_under_lease(context, account, owner, seen))) is not None:
             return fresh
-        await context.clock.sleep(LEASE_WAIT)
+        await context.clock.sleep(RENEWAL_WAIT)
 
 
 @asynccontextmanager
 async def leased(context: Context, account: str) -> AsyncIterator[None]:
     """Hold the account's lease for something that takes a few calls; wait for it before."""
     owner = context.entropy(16).hex()
-    longer = timedelta(seconds=2 * context.patience.deadline)
-    async with given_back(context, context.tokens, account, owner):
-        while not await try_lease(context, context.tokens, account, owner, LEASE + longer):
-            await context.clock.sleep(LEASE_WAIT)
+    longer = timedelta(seconds=2 * context.retry_limits.deadline)
+    async with released_after(context, context.tokens, account, owner):
+        while not await try_lease(context, context.tokens, account, owner, RENEWAL_LEASE + longer):
+            await context.clock.sleep(RENEWAL_WAIT)
         yield
 
 
@@ -120,13 +122,13 @@ async def persistently(context: Context, save: Callable[[], Coroutine[Any, Any, 
     Raises:
         StoreError: it still cannot, or never will.
     """
-    watch = Watch(context.clock)
+    watch = Stopwatch(context.clock)
     is_first = True
     while True:
         try:
             return await save()
         except StoreError as error:
-            if error.kind not in PASSING or watch.look(most=SAVE_FOR) + SAVE_PAUSE > SAVE_FOR:
+            if error.kind not in PASSING_STORE_TROUBLES or watch.look(most=SAVE_FOR) + SAVE_PAUSE > SAVE_FOR:
                 raise
             if is_first:
                 log.warning("%s cannot take new tokens (%s); trying again", error.store, error.kind)
@@ -153,8 +155,8 @@ async def save_what_is_held(context: Context) -> None:
 
 
 async def _renewed_under_lease(context: Context, account: str, owner: str, seen: Tokens) -> Tokens | None:
-    async with given_back(context, context.tokens, account, owner):
-        if not await try_lease(context, context.tokens, account, owner, LEASE):
+    async with released_after(context, context.tokens, account, owner):
+        if not await try_lease(context, context.tokens, account, owner, RENEWAL_LEASE):
             return None
         # Between our look and our lease another holder may have finished.
         tokens = await stored(context, account)
@@ -214,5 +216,5 @@ def _known(account: str, tokens: Tokens | None) -> Tokens:
 
 def _hasty(context: Context) -> Context:
     # Everything has to be over before the lease is: one repetition, and no long wait.
-    retries, deadline = context.patience.retries, context.patience.deadline
-    return evolve(context, patience=Patience(retries=min(1, retries), deadline=min(REFRESH_LIMIT / 2, deadline)))
+    retries, deadline = context.retry_limits.retries, context.retry_limits.deadline
+    return evolve(context, retry_limits=RetryLimits(retries=min(1, retries), deadline=min(REFRESH_LIMIT / 2, deadline)))

@@ -11,11 +11,11 @@ from attrs import define, field
 
 from tiktok_core.ports import AsyncClock
 
-__all__ = ["Watch"]
+__all__ = ["Stopwatch"]
 
 
 @define
-class Watch:
+class Stopwatch:
     """Counts the seconds from its making.
 
     Attributes:

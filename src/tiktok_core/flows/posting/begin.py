@@ -1,0 +1,169 @@
+"""Beginning a post: ask the creator info, store that the init leaves, send it, store what came back.
+
+A step sends one init. Whatever has to be waited for, a token, the quota, or the end of a rate limit, is waited for while no
+init is under way: before the record says that one leaves, or after it says that none was begun.
+
+What belongs here: the order of these acts. What follows from an answer is decided by `domain.init_verdicts`.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+from attrs import evolve
+
+from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.init_verdicts import (
+    INIT_ERRORS,
+    after_begun_init,
+    after_creator_check,
+    after_init_error,
+    after_unanswered_init,
+)
+from tiktok_core.domain.journal import Record
+from tiktok_core.domain.media import VideoFacts, media_problems
+from tiktok_core.domain.moves import init_sent, joined, not_begun
+from tiktok_core.domain.pacing import Quota
+from tiktok_core.domain.posts import PhotoPost, creator_problems
+from tiktok_core.domain.publishing import Begun
+from tiktok_core.domain.retry import Operation, RetryLimits
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.domain.verdicts import Verdict
+from tiktok_core.errors import AccessTokenInvalid, ApiError, InvalidPost, LeaseLost, refuse
+from tiktok_core.flows.calls.access import authorized, pause_for_quota, usable_tokens
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.dispatch import Dispatch
+from tiktok_core.flows.calls.exchange import exchange
+from tiktok_core.flows.calls.renew import refreshed
+from tiktok_core.flows.posting.check import video_facts
+from tiktok_core.flows.posting.turn import Progressed, Turn
+from tiktok_core.flows.posting.video_file import VideoFile
+from tiktok_core.wire.http import Request
+from tiktok_core.wire.publishing import (
+    creator_info_request,
+    photo_init_request,
+    read_begun,
+    read_creator_info,
+    video_init_request,
+)
+
+__all__ = ["begin", "begin_again"]
+
+
+async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]) -> Progressed:
+    """Check the post against the creator as they are now, and send the init; or say when the quota allows one.
+
+    Args:
+        turn: our right to take this step.
+        open_video: gives the file of the record; asked only where a probe looks into it.
+
+    Raises:
+        SourceChanged: the file is out of reach; the post waits for it.
+        InvalidPost, PostingRefused, ScopeMissing, ApiError: it may not be posted; nothing was.
+        OutcomeUnknown: it may have been posted.
+        TikTokError: the creator could not be asked, or the tokens are of no use; it can be tried again.
+    """
+    context, record = turn.context, turn.record
+    if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
+        return await turn.settle(Verdict(record=record, again_in=pause))
+    post = record.wish.post
+    looks = context.probe is not None and not post.draft and not record.wish.is_pulled
+    facts = await video_facts(context, (await open_video(record)).source) if looks else VideoFacts()
+    try:
+        if not post.draft:
+            ask = partial(creator_info_request, context.endpoints)
+            creator: CreatorInfo = await authorized(
+                context, record.account, ask, read_creator_info, quota=Quota.CREATOR_INFO
+            )
+            refuse(InvalidPost, (*creator_problems(post, creator), *media_problems(facts, creator)))
+    except (ApiError, InvalidPost) as error:
+        return await turn.settle(after_creator_check(record, turn.now, error))
+    return await _init(turn)
+
+
+async def begin_again(turn: Turn) -> Progressed:
+    """Go on where an earlier run sent an init and never stored an answer.
+
+    Raises:
+        OutcomeUnknown: it may have been posted.
+        UnexpectedResponse: several inits of a file went without an answer; nothing was posted.
+    """
+    verdict = after_unanswered_init(turn.record, turn.now)
+    if verdict is not None:
+        return await turn.settle(verdict)
+    if (pause := await pause_for_quota(turn.context, turn.record.account, Quota.INIT)) > 0:
+        return await turn.settle(Verdict(record=turn.record, again_in=pause))
+    return await _init(turn)
+
+
+async def _init(turn: Turn) -> Progressed:
+    context, account = turn.context, turn.record.account
+    tokens = await usable_tokens(context, account)
+    try:
+        return await context.protect(_sent_and_saved(turn, tokens.access_token))
+    except AccessTokenInvalid:
+        # It proves that nothing was begun, so even what publishes by itself may be asked for again.
+        tokens = await refreshed(context, account, tokens)
+    return await context.protect(_sent_and_saved(turn, tokens.access_token))
+
+
+async def _sent_and_saved(turn: Turn, token: Secret) -> Progressed:
+    """Send one init between two records: a cancelled caller loses neither a post that exists nor that none was begun."""
+    if not await turn.lengthen(timedelta(seconds=turn.context.retry_limits.deadline)):
+        return await turn.held_elsewhere()
+    sent = init_sent(turn.record, turn.now, turn.record.plan or turn.record.wish.plan)
+    dispatch = Dispatch()
+    try:
+        await turn.save(sent)
+        progressed = await _sent(turn, token, dispatch)
+    except BaseException:
+        if not dispatch.may_have_acted:
+            # By its own time: the clock may be what has failed.
+            await turn.take_back(not_begun(sent, sent.updated_at))
+        dispatch.let_out()
+        raise
+    dispatch.let_out()
+    return progressed
+
+
+async def _sent(turn: Turn, token: Secret, dispatch: Dispatch) -> Progressed:
+    context, record = turn.context, turn.record
+    operation = Operation.INIT_PULL if record.wish.is_pulled else Operation.INIT_UPLOAD
+    read = partial(read_begun, endpoints=context.endpoints, uploads=not record.wish.is_pulled)
+    once = evolve(context, retry_limits=RetryLimits(retries=0, deadline=context.retry_limits.deadline))
+    request, account = _request(context, record, token), record.account
+    try:
+        answer = await exchange(once, request, read, operation, account=account, quota=Quota.INIT, dispatch=dispatch)
+    except INIT_ERRORS as error:
+        return await turn.settle(after_init_error(record, turn.now, error))
+    return await _answered(turn, answer)
+
+
+async def _answered(turn: Turn, answer: Begun) -> Progressed:
+    verdict = after_begun_init(turn.record, turn.now, answer)
+    try:
+        return await turn.settle(verdict)
+    except LeaseLost as error:
+        error.name_post(publish_id=answer.publish_id)
+        if verdict.record.wish.is_pulled:
+            # It is being published, whichever owner holds the lease: that must be known.
+            await _keep_both(turn.context, verdict.record)
+        raise
+
+
+async def _keep_both(context: Context, record: Record) -> None:
+    stored = await context.journal.load(record.name) or record
+    kept = joined(stored, record)
+    if kept.publish_id != record.publish_id:
+        said = "Post %s was begun under the key %s, which stands for another by now: look at the account"
+        log.warning(said, record.publish_id, record.key)
+    await context.journal.save(kept, fence=None)
+
+
+def _request(context: Context, record: Record, token: Secret) -> Request:
+    post = record.wish.post
+    if isinstance(post, PhotoPost):
+        request = photo_init_request(context.endpoints, token, post)
+    else:
+        request = video_init_request(context.endpoints, token, post, record.plan or record.wish.video or "")
+    return evolve(request, fresh_connection=True, time_limit=context.retry_limits.deadline)

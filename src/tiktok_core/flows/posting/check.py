@@ -1,0 +1,221 @@
+"""Checking a post before anything of it is sent: its settings, its file, its pictures, and what its URLs give.
+
+What belongs here: what is read, and in which order; a URL is fetched only where that is asked for. What TikTok takes is said by
+`domain.posts`, `domain.media` and `domain.containers`.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from attrs import evolve
+
+from tiktok_core.domain.chunks import size_problem
+from tiktok_core.domain.containers import layout_problems, picture_facts
+from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.journal import Wish
+from tiktok_core.domain.media import (
+    HEAD_LENGTH,
+    PictureFacts,
+    VideoFacts,
+    is_url,
+    media_doubts,
+    media_problems,
+    media_type,
+    ownership_problems,
+    picture_doubts,
+    picture_problems,
+    url_problems,
+)
+from tiktok_core.domain.posts import (
+    MOST_PHOTOS,
+    PhotoPost,
+    VideoPost,
+    creator_problems,
+    photo_field,
+    photo_problems,
+    video_problems,
+)
+from tiktok_core.domain.retry import Operation
+from tiktok_core.errors import InvalidPost, Problem, TransportError, refuse
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.disks import look_or_doubt
+from tiktok_core.flows.calls.exchange import exchange
+from tiktok_core.flows.posting.video_file import VideoFile, open_media, open_video
+from tiktok_core.ports import HasPath, Source
+from tiktok_core.wire.http import read_from
+from tiktok_core.wire.pulled import Pulled, pull_request, read_pulled
+
+__all__ = ["photo_wish", "video_facts", "video_wish"]
+
+
+async def video_wish(
+    context: Context,
+    video: str | HasPath | Source,
+    post: VideoPost,
+    chunk_size: int | None,
+    *,
+    creator: CreatorInfo | None = None,
+    fetch: bool = False,
+) -> tuple[Wish, VideoFile | None]:
+    """Return what is wished, with its file if it is one, after all that can be told without asking TikTok.
+
+    Raises:
+        InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
+    """
+    url = video if isinstance(video, str) and is_url(video) else None
+    problems = [*video_problems(post, _options(creator)), *_creator_problems(post, creator)]
+    video_file = None
+    if url is None:
+        try:
+            video_file = await open_video(context, video, chunk_size)
+        except InvalidPost as error:
+            problems = [*error.problems, *problems]
+        else:
+            problems.extend(await _look_at_video(context, video_file.source, creator))
+    else:
+        problems.extend(url_problems("video_url", url))
+        if chunk_size is not None:
+            problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
+        problems.extend(await _pull_problems(context, "video_url", url, _look_at_video_url if fetch else None))
+    refuse(InvalidPost, problems)
+    if video_file is None:
+        return Wish(post=post, video=url), None
+    wish = Wish(
+        post=post,
+        video=video_file.name,
+        fingerprint=video_file.fingerprint,
+        media_type=video_file.media_type,
+        plan=video_file.plan,
+        is_cut_chosen=chunk_size is not None,
+    )
+    return wish, video_file
+
+
+async def photo_wish(
+    context: Context,
+    post: PhotoPost,
+    *,
+    files: Sequence[str | HasPath | Source] = (),
+    creator: CreatorInfo | None = None,
+    fetch: bool = False,
+) -> Wish:
+    """Return what is wished, after all that can be told without asking TikTok.
+
+    Raises:
+        InvalidPost: every problem at once.
+    """
+    problems = [*photo_problems(post, _options(creator)), *_creator_problems(post, creator)]
+    for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
+        problems.extend(await _pull_problems(context, photo_field(index), url, _look_at_picture_url if fetch else None))
+    if files and len(files) != len(post.photo_images):
+        said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
+        problems.append(Problem("files", said))
+    for index, file in enumerate(files):
+        problems.extend(await _file_problems(context, photo_field(index), file))
+    refuse(InvalidPost, problems)
+    return Wish(post=post)
+
+
+async def _pull_problems(
+    context: Context, field: str, url: str, look: Callable[[Context, str, str], Awaitable[Sequence[Problem]]] | None
+) -> Sequence[Problem]:
+    foreign = tuple(ownership_problems(field, url, context.app.verified_urls))
+    if foreign or look is None or any(url_problems(field, url)):
+        return foreign
+    return await look(context, field, url)
+
+
+async def _file_problems(context: Context, field: str, file: str | HasPath | Source) -> Sequence[Problem]:
+    try:
+        source, name = await open_media(context, file)
+    except InvalidPost as error:
+        return [Problem(field, problem.message) for problem in error.problems]
+    found = await _look_at_picture(context, field, source)
+    return [Problem(field, f"{name}: {problem.message}" if name else problem.message) for problem in found]
+
+
+def _options(creator: CreatorInfo | None) -> Sequence[str]:
+    return () if creator is None else creator.privacy_level_options
+
+
+def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) -> Iterator[Problem]:
+    if creator is not None and post.privacy_level is not None and not post.draft:
+        yield from creator_problems(post, creator)
+
+
+async def video_facts(context: Context, source: Source) -> VideoFacts:
+    """Return what is known of a video; nothing, where nobody looks into videos."""
+    return VideoFacts() if context.probe is None else await context.probe.facts(source)
+
+
+async def _look_at_video(context: Context, source: Source, creator: CreatorInfo | None = None) -> Sequence[Problem]:
+    """Return why TikTok would refuse a video, and log why it may."""
+    facts = await video_facts(context, source)
+    _tell(media_doubts(facts))
+    nothing: tuple[Problem, ...] = ()
+    cut = await look_or_doubt(
+        context, source, lambda: tuple(layout_problems(source.size, partial(read_from, source))), nothing
+    )
+    return (*cut, *media_problems(facts, creator))
+
+
+async def _look_at_picture(context: Context, field: str, source: Source) -> Sequence[Problem]:
+    """Return why TikTok would refuse a picture, and log why it may."""
+    facts = await look_or_doubt(context, source, lambda: picture_facts(source.size, partial(read_from, source)), None)
+    return () if facts is None else _judged(field, facts)
+
+
+async def _look_at_video_url(context: Context, field: str, url: str) -> Sequence[Problem]:
+    """Ask a media server for the beginning of a video, and return why TikTok could not pull it."""
+    pulled, problems = await _pulled(context, field, url, is_picture=False)
+    if pulled is None:
+        return problems
+    found = [] if pulled.size is None else [*size_problem(pulled.size), *layout_problems(pulled.size, pulled.read)]
+    try:
+        media_type(pulled.head[:HEAD_LENGTH], url.partition("?")[0])
+    except InvalidPost as error:
+        found.extend(error.problems)
+    return (*problems, *(Problem(field, problem.message) for problem in found))
+
+
+async def _look_at_picture_url(context: Context, field: str, url: str) -> Sequence[Problem]:
+    """Ask a media server for the beginning of a picture, and return why TikTok could not pull it or would refuse it."""
+    pulled, problems = await _pulled(context, field, url, is_picture=True)
+    if pulled is None:
+        return problems
+    facts = picture_facts(pulled.size or len(pulled.head), pulled.read)
+    # Without a length nobody knows whether the bytes that came are all of them.
+    known = facts if pulled.size else evolve(facts, is_cut=False)
+    return (*problems, *_judged(field, known))
+
+
+def _judged(field: str, facts: PictureFacts) -> Sequence[Problem]:
+    _tell(picture_doubts(field, facts))
+    return tuple(picture_problems(field, facts))
+
+
+async def _pulled(
+    context: Context, field: str, url: str, *, is_picture: bool
+) -> tuple[Pulled | None, Sequence[Problem]]:
+    request = pull_request(url, is_picture=is_picture)
+    try:
+        pulled = await exchange(context, request, read_pulled, Operation.READ)
+    except TransportError as error:
+        return None, (Problem(field, f"cannot be fetched from here: {error}"),)
+    if 300 <= pulled.status < 400:
+        return None, (Problem(field, f"sends elsewhere (HTTP {pulled.status}), and TikTok follows no redirect"),)
+    if not pulled.is_given:
+        return None, (Problem(field, f"its server answers HTTP {pulled.status}"),)
+    problems = []
+    if pulled.status == 200:
+        problems.append(
+            Problem(field, "its server gives no part of a file by itself (Range), which a long pull may need")
+        )
+    if pulled.size is None:
+        problems.append(Problem(field, "its server does not say how long the file is"))
+    return pulled, problems
+
+
+def _tell(doubts: Iterable[Problem]) -> None:
+    for doubt in doubts:
+        log.warning("%s", doubt)

@@ -1,0 +1,136 @@
+"""Entering a wish in the journal under its key, once; and finding what the journal knows of a key.
+
+What belongs here: the look before a record is stored, and the lease under which it is. Two callers with the same key get the same
+record.
+"""
+
+from typing import Final
+
+from attrs import evolve
+
+from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans
+from tiktok_core.domain.forgetting import Trace, is_free
+from tiktok_core.domain.journal import KEEP, Record, Wish, learned_chunk, record_name
+from tiktok_core.domain.pacing import DAY, quota_warning
+from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError
+from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.leases import released_after, try_lease
+from tiktok_core.flows.calls.stopwatch import Stopwatch
+from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE
+
+__all__ = ["enter", "known", "no_post", "usually_cut"]
+
+LONGEST_KEY: Final = 200
+
+
+async def usually_cut(context: Context, wish: Wish) -> Wish:
+    """Return the wish with its file cut as planned or, if nobody chose a size, as TikTok has wanted it of late."""
+    if wish.plan is None or wish.is_cut_chosen or wish.plan.total_chunk_count == 1:
+        return wish
+    try:
+        learned = learned_chunk(await context.journal.records(f"{context.app.client_key}\n"))
+    except StoreError as error:
+        # What was learned saves a refused init, and is worth no post.
+        log.warning(
+            "The usual chunk size is taken, because the journal does not say what TikTok took before: %s", error
+        )
+        return wish
+    plan = next((plan for plan in fallback_plans(wish.plan) if plan.chunk_size == learned), wish.plan)
+    return evolve(wish, plan=plan)
+
+
+async def enter(context: Context, account: str, wish: Wish, key: str | None) -> Record | Trace:
+    """Return the record of the key: the one that the journal has, or a new one under a random key.
+
+    Where the journal has removed the record of the key, and the post may exist, its trace is returned: nothing is begun.
+
+    Raises:
+        SignInRequired: nobody has signed in with this account.
+        InvalidPost: the key stands for another post.
+        LeaseLost: somebody else keeps the key, and has entered nothing under it.
+    """
+    if await context.tokens.load(account) is None:
+        raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
+    now = context.clock.now()
+    await context.journal.forget(now, keep=KEEP)
+    key = _checked(key) if key is not None else context.entropy(12).hex()
+    found = await _looked_up(context, record_name(context.app.client_key, account, key))
+    if found is None:
+        wish = await usually_cut(context, wish)
+        app = context.app.client_key
+        fresh = Record(key=key, app=app, account=account, wish=wish, created_at=now, updated_at=now, plan=wish.plan)
+        found = await _entered(context, fresh)
+    if isinstance(found, Record) and not found.wish.is_same(wish):
+        raise InvalidPost((Problem("key", f"{key!r} stands for another post; take another key for this one"),))
+    return found
+
+
+async def _looked_up(context: Context, name: str) -> Record | Trace | None:
+    """Return what keeps a post from being begun under this name; None where nothing does."""
+    record = await context.journal.load(name)
+    # In this order: a record that is removed leaves its trace in the same act.
+    found = await context.journal.trace(name) if record is None else record
+    return None if is_free(found) else found
+
+
+async def _entered(context: Context, fresh: Record) -> Record | Trace:
+    owner, watch, deadline = context.entropy(16).hex(), Stopwatch(context.clock), context.retry_limits.deadline
+    while watch.look(most=deadline) <= deadline:
+        async with released_after(context, context.journal, fresh.name, owner):
+            fence = await try_lease(context, context.journal, fresh.name, owner, STEP_LEASE)
+            try:
+                # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
+                found = await _looked_up(context, fresh.name)
+                if found is not None:
+                    return found
+                if fence is not None:
+                    await context.journal.save(fresh, fence=fence)
+                    await _warn(context, fresh)
+                    return fresh
+            except LeaseLost:
+                log.debug("The lease was slept through: %s is looked at again", fresh.key)
+        await context.clock.sleep(HELD_PAUSE)
+        watch.slept(HELD_PAUSE)
+    error = LeaseLost(fresh.key)
+    error.name_post(fresh.key)
+    raise error
+
+
+async def _warn(context: Context, fresh: Record) -> None:
+    """Tell what TikTok may refuse, though nobody can know before it does."""
+    plan = fresh.wish.plan
+    if plan is not None and plan.video_size > DOUBTFUL_VIDEO:
+        said = "The file has {:,} bytes; TikTok's limit of 4 GB may mean {:,}"
+        log.warning(said.format(plan.video_size, DOUBTFUL_VIDEO))
+    mine = record_name(fresh.app, fresh.account, "")
+    try:
+        warning = quota_warning(await context.journal.records(mine, since=fresh.created_at - DAY), fresh)
+    except StoreError as error:
+        # The wish is entered; that no warning can be given must not lose its key.
+        warning = f"Whether the day's share is used up is not known: {error}"
+    if warning is not None:
+        log.warning(warning)
+
+
+def _checked(key: str) -> str:
+    if not key or len(key) > LONGEST_KEY or not key.isprintable():
+        raise InvalidPost((Problem("key", f"is 1 to {LONGEST_KEY} printable characters"),))
+    return key
+
+
+async def known(context: Context, account: str, key: str) -> Record | Trace:
+    """Return the record of a key, or what remains of it.
+
+    Raises:
+        InvalidInput: the journal of this account has no such post.
+    """
+    name = record_name(context.app.client_key, account, key)
+    found = await context.journal.load(name) or await context.journal.trace(name)
+    if found is None:
+        raise no_post(key)
+    return found
+
+
+def no_post(key: str) -> InvalidInput:
+    """Return the error for a key that the journal does not know."""
+    return InvalidInput((Problem("key", f"the journal of this account has no post {key!r}"),))

@@ -1,0 +1,155 @@
+"""The file of a video post: looked at before the post is planned, and checked again before its last byte leaves.
+
+What belongs here: opening a file, and holding it to what it was when the post was planned.
+"""
+
+from functools import partial
+from typing import cast
+
+from attrs import define, evolve, frozen
+
+from tiktok_core.domain.chunks import ChunkPlan, plan_chunks, size_problem
+from tiktok_core.domain.journal import Record
+from tiktok_core.domain.media import HEAD_LENGTH, MediaType, media_type
+from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
+from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.disks import look, open_source
+from tiktok_core.ports import FillsBuffers, HasPath, Source
+from tiktok_core.wire.http import read_from, read_from_into
+
+__all__ = ["VideoFile", "check_unchanged", "guarded", "open_media", "open_video", "reopened"]
+
+
+@frozen(kw_only=True)
+class VideoFile:
+    """A video file, ready to be uploaded.
+
+    Attributes:
+        source: its bytes.
+        name: what it is called; None for a source without a name.
+        fingerprint: what the source was when it was looked at.
+        media_type: what it is.
+        plan: how it is cut.
+    """
+
+    source: Source
+    name: str | None
+    fingerprint: str
+    media_type: MediaType
+    plan: ChunkPlan
+
+
+async def open_video(context: Context, video: str | HasPath | Source, chunk_size: int | None) -> VideoFile:
+    """Look at a file: its size, its first bytes, how it will be cut.
+
+    Raises:
+        InvalidPost: it is empty, too large, or no video; or the chosen chunk size cannot work.
+        SourceChanged: it does not answer within the time-out, or can no longer be read.
+    """
+    source, name = await open_media(context, video)
+    return await look(context, source, partial(_looked_at, source, name, chunk_size))
+
+
+async def reopened(context: Context, record: Record) -> VideoFile:
+    """Open the file of a record by the name that the record has.
+
+    Raises:
+        InvalidPost: the record has no name, because the file was a source without one.
+        SourceChanged: there is no such file any more.
+    """
+    if record.wish.video is None:
+        raise InvalidPost((Problem("video", "was a source without a name; give it again to go on"),))
+    try:
+        return await open_video(context, record.wish.video, None)
+    except InvalidPost as error:
+        # There was a file, so that there is none now is a change, and no mistake in what the caller asked for.
+        raise SourceChanged(record.publish_id, str(error)) from error
+
+
+async def open_media(context: Context, media: str | HasPath | Source) -> tuple[Source, str | None]:
+    """Open a file or take a source as it is, and return it with its name; None where it has none."""
+    if not isinstance(media, str) and hasattr(media, "read"):
+        # `hasattr` and not `isinstance`: a path has no `read`, and asking for `size` would look at the file.
+        source = cast(Source, media)
+    elif context.open_source is None:
+        raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
+    else:
+        source = await open_source(context, partial(context.open_source, media))
+    # A source that knows its path is found again by another process, whatever folder that one works in.
+    named = source if isinstance(source, HasPath) else media
+    return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
+
+
+def _looked_at(source: Source, name: str | None, chunk_size: int | None) -> VideoFile:
+    refuse(InvalidPost, size_problem(source.size))
+    return VideoFile(
+        source=source,
+        name=name,
+        fingerprint=source.fingerprint,
+        media_type=media_type(read_from(source, 0, min(source.size, HEAD_LENGTH)), name),
+        plan=plan_chunks(source.size, chunk_size),
+    )
+
+
+def check_unchanged(video_file: VideoFile, record: Record) -> None:
+    """Refuse to go on with a file that is not the one that the post was planned with.
+
+    Raises:
+        SourceChanged: it is another one, or has changed.
+    """
+    try:
+        unchanged = video_file.source.fingerprint == record.wish.fingerprint
+    except SourceChanged as error:
+        raise evolve(error, publish_id=record.publish_id) from None
+    if not unchanged:
+        raise SourceChanged(record.publish_id, "the file is not the one that this post began with; post it anew")
+
+
+@define
+class _Guarded:
+    """The source of a video that checks it once more before it gives the last byte away.
+
+    By then every byte was read: what changed meanwhile would be completed by that one. Afterwards it is too late, and to
+    say that nothing was posted would be untrue.
+
+    Attributes:
+        gave_all: whether the last byte was given.
+    """
+
+    _video_file: VideoFile
+    _record: Record
+    gave_all: bool = False
+
+    @property
+    def size(self) -> int:
+        # As it was when the file was opened: asking the source might wait for a disk.
+        return self._video_file.plan.video_size
+
+    @property
+    def fingerprint(self) -> str:
+        return self._video_file.source.fingerprint
+
+    def read(self, start: int, length: int, /) -> bytes:
+        block = read_from(self._video_file.source, start, length)
+        self._given(start, len(block))
+        return block
+
+    def _given(self, start: int, length: int) -> None:
+        if length and start + length >= self.size:
+            check_unchanged(self._video_file, self._record)
+            self.gave_all = True
+
+
+@define
+class _GuardedBuffers(_Guarded):
+    """The same for a source that fills buffers, which costs less than new memory for each block."""
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        got = read_from_into(cast(FillsBuffers, self._video_file.source), start, buffer)
+        self._given(start, got)
+        return got
+
+
+def guarded(video_file: VideoFile, record: Record) -> _Guarded:
+    """Return the file's source, guarded for this post."""
+    return (_GuardedBuffers if isinstance(video_file.source, FillsBuffers) else _Guarded)(video_file, record)

@@ -19,7 +19,7 @@ from meter import Meter
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.slots import AsyncioUploadSlots, ThreadUploadSlots
 from tiktok_adapters.sources import open_source
-from tiktok_core.blocking import lift_tokens
+from tiktok_core.lifting import lift_tokens
 
 __all__: list[str] = []
 

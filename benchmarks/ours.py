@@ -11,7 +11,7 @@ from typing import Any, Final
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_core import App, AsyncTikTok, Endpoints, Secret, TikTok, Tokens
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens
 
 __all__ = ["ACCESS_TOKEN", "APART", "asynchronous", "blocking", "signed_in"]
 

@@ -16,7 +16,7 @@ from typing import Final
 from ground import HERE
 
 from tiktok_adapters.clocks import ManualClock
-from tiktok_adapters.media import MediaInfoProbe
+from tiktok_adapters.probes import MediaInfoProbe
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_adapters.sources import FileSource, open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -37,7 +37,7 @@ VIDEOS: Final = (
 )
 PICTURES: Final = ("square.png", "1254.jpg")
 FRESH: Final = (
-    "import sys; from tiktok_adapters.media import MediaInfoProbe; from tiktok_adapters.sources import FileSource; "
+    "import sys; from tiktok_adapters.probes import MediaInfoProbe; from tiktok_adapters.sources import FileSource; "
     "MediaInfoProbe().facts(FileSource(sys.argv[1]))"
 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tiktok_adapters.assembly.home import PacerOnDemand
+from tiktok_adapters.stores.on_demand import PacerOnDemand
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
 from tiktok_adapters.stores.threaded import ThreadedPacer
 from tiktok_adapters.testing.contracts.pacers import PacerContract
@@ -38,4 +38,5 @@ class TestThreadedSqlite(PacerContract):
     @pytest.fixture
     def pacer(self, tmp_path: Path) -> ThreadedPacer:
         """Return the pacer under contract."""
-        return ThreadedPacer(PacerOnDemand(tmp_path / "pace.db"))
+        path = tmp_path / "pace.db"
+        return ThreadedPacer(PacerOnDemand(path, lambda: SqlitePacer(path)))

@@ -5,7 +5,7 @@ What belongs here: bindings only.
 
 import pytest
 
-from tiktok_adapters.media import MediaInfoProbe, ThreadedProbe
+from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe
 from tiktok_adapters.testing.contracts.probes import ProbeContract
 
 

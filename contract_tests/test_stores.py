@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.on_demand import TokensOnDemand
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_adapters.stores.threaded import ThreadedTokenStore
 from tiktok_adapters.testing.contracts.stores import (
@@ -137,6 +138,15 @@ class TestSqlite(PlainFiles, DurableTokenStoreContract):
     def open_store(self, path: Path) -> OpenStore:
         """Return a function that opens the place under contract."""
         return lambda: SqliteTokenStore(path)
+
+
+class TestSqliteOnDemand(PlainFiles, DurableTokenStoreContract):
+    """One SQLite file, opened at the first call that needs it."""
+
+    @pytest.fixture
+    def open_store(self, path: Path) -> OpenStore:
+        """Return a function that opens the place under contract."""
+        return lambda: TokensOnDemand(path, lambda: SqliteTokenStore(path))
 
 
 class TestThreadedSqlite(PlainFiles, DurableTokenStoreContract):

@@ -1,5 +1,11 @@
 """How the documents are built: Sphinx with furo and MyST; the reference comes from the docstrings."""
 
+import ast
+import importlib
+import inspect
+from itertools import pairwise
+from typing import Any
+
 from tiktok_core import __version__
 
 project = "tiktok-open"
@@ -19,3 +25,29 @@ autodoc_typehints_description_target = "documented_params"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+
+
+def words_of_a_constant(module: str, name: str) -> str:
+    """Return the text below a constant, in the module that defines it; empty where there is none."""
+    public = getattr(importlib.import_module(module), "_MODULES", {})
+    if name in public:
+        return words_of_a_constant(f"{module}.{public[name]}", name)
+    body = ast.parse(inspect.getsource(importlib.import_module(module))).body
+    for statement, below in pairwise([*body, ast.Pass()]):
+        if isinstance(statement, ast.ImportFrom) and any(name == alias.name for alias in statement.names):
+            return words_of_a_constant(statement.module or "", name)
+        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+        if any(getattr(target, "id", "") == name for target in targets) and isinstance(below, ast.Expr):
+            return ast.literal_eval(below.value)
+    return ""
+
+
+def show_words_of_a_constant(_app: Any, what: str, name: str, _value: Any, _options: Any, lines: list[str]) -> None:
+    """Put the text of a constant in its entry: Sphinx finds it only under the name of the module that defines it."""
+    if what == "data":
+        lines[:] = words_of_a_constant(*name.rsplit(".", 1)).splitlines()
+
+
+def setup(app: Any) -> None:
+    """Tell Sphinx of it."""
+    app.connect("autodoc-process-docstring", show_words_of_a_constant)

@@ -12,7 +12,8 @@ from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET,
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
-from tiktok_core import App, Endpoints, FileSlice, Interrupted, NotSent, Request, Response, TikTok
+from tiktok_core import App, Endpoints, Interrupted, NotSent, TikTok
+from tiktok_core.ports import FileSlice, Request, Response
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE
 
 

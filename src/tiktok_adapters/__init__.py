@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tiktok_adapters.assembly import connect, connect_async
+    from tiktok_adapters.assembly import AsyncPorts, Ports, connect, connect_async
 
-__all__ = ["connect", "connect_async"]
+__all__ = ["AsyncPorts", "Ports", "connect", "connect_async"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.background import ThreadBackground
 from tiktok_adapters.clocks import SystemClock
-from tiktok_adapters.media import usual_probe
+from tiktok_adapters.probes import usual_probe
 from tiktok_adapters.protect import MainThreadProtect
 from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -31,11 +31,8 @@ from tiktok_core import (
     Endpoints,
     InvalidInput,
     PublishFailed,
-    Request,
-    Response,
     Secret,
     SignInRequired,
-    StateMismatch,
     TimedOut,
     Tokens,
     TransportError,
@@ -46,8 +43,9 @@ from tiktok_core import TikTok as Client
 from tiktok_core.domain.app import check_scopes
 from tiktok_core.domain.pkce import challenge_of, encoding_for, make_state, make_verifier, same_state
 from tiktok_core.domain.tokens import parse_scope
+from tiktok_core.errors import StateMismatch
 from tiktok_core.hidden import Hidden
-from tiktok_core.ports import Clock, Transport
+from tiktok_core.ports import Clock, Request, Response, Transport
 from tiktok_core.wire.oauth import authorization_url
 
 __all__ = ["HTTPError", "TikTok", "TimeoutError"]
@@ -321,7 +319,7 @@ class TikTok:
         Args:
             source: `FILE_UPLOAD` or `PULL_FROM_URL`.
             upload_type: `POST_VIDEO_FILE`, `POST_VIDEO_URL`, or for the inbox `UPLOAD_VIDEO_FILE`, `UPLOAD_VIDEO_URL`.
-            title: caption, up to 2,200 UTF-16 units; a draft takes none.
+            title: caption; a draft takes none.
             privacy_level: one of the creator's options; a draft takes none.
             disable_duet: no duets.
             disable_comment: no comments.
@@ -382,9 +380,9 @@ class TikTok:
 
         Args:
             post_mode: `DIRECT_POST`, or for the inbox `MEDIA_UPLOAD`.
-            title: up to 90 UTF-16 units.
+            title: the text above the description.
             privacy_level: one of the creator's options; a draft takes none.
-            description: up to 4,000 UTF-16 units.
+            description: the text below the title; tags and mentions go here.
             disable_comment: no comments.
             auto_add_music: lets TikTok add music.
             photo_cover_index: the cover, counted from 1.

@@ -1,223 +1,186 @@
 """TikTok's Open API as a pure core: values, rules, and flows over abstract ports. It does no I/O of its own.
 
-What stands in `__all__` is public and keeps to semantic versioning; so are `tiktok_core.errors` and `tiktok_core.ports`.
+What belongs here: the names that one constructs, gets back or catches. Public, too, are the modules `errors` (all errors),
+`events` (webhooks), `portability` (a copy of a person's data), `ports` (what an adapter's author needs) and `lifting` (a blocking
+adapter for the asynchronous client). All of it keeps to semantic versioning.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, Final
 
-from tiktok_core.version import __version__
+from tiktok_core.version import __version__ as __version__
 
+# For type checkers, which do not run `__getattr__`; a test holds this list and the table below equal.
 if TYPE_CHECKING:
-    from tiktok_core.account import AsyncAccount
-    from tiktok_core.blocking import Account, TikTok
-    from tiktok_core.client import AsyncTikTok
-    from tiktok_core.domain.app import DEFAULT_SCOPES, App, AppKind, Endpoints, Scope
-    from tiktok_core.domain.chunks import ChunkPlan, fallback_plans, plan_chunks
-    from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
-    from tiktok_core.domain.events import (
-        AuthorizationRemoved,
-        DownloadReady,
-        DraftDelivered,
-        Event,
-        Ping,
-        PostComplete,
-        PostEvent,
-        PostFailed,
-        PostNoLongerPublic,
-        PostPublic,
-        UnknownEvent,
-        VideoKitEvent,
-    )
-    from tiktok_core.domain.export import ExportForm
-    from tiktok_core.domain.forgetting import Unreadable
-    from tiktok_core.domain.journal import Record, Stage, Wish
-    from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
-    from tiktok_core.domain.media import VideoFacts
-    from tiktok_core.domain.pkce import ChallengeEncoding
-    from tiktok_core.domain.portability import DataArchive, DataCategory, DataFormat, DataRequest, DataStatus
-    from tiktok_core.domain.posts import PhotoPost, VideoPost
-    from tiktok_core.domain.publishing import Progress, Publication, PublishStatus, Step
-    from tiktok_core.domain.qr import QrCheck, QrCode, QrStatus
-    from tiktok_core.domain.refusals import explain
-    from tiktok_core.domain.sign_in import Authorization
-    from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
-    from tiktok_core.errors import (
-        AccessDenied,
-        AccessTokenInvalid,
-        ApiError,
-        Explanation,
-        ForeignUploadHost,
-        GrantRejected,
-        Interrupted,
-        InvalidInput,
-        InvalidPost,
-        InvalidSettings,
-        LeaseLost,
-        NotSent,
-        OutcomeUnknown,
-        PostingRefused,
-        Problem,
-        PublishFailed,
-        RateLimited,
-        ScopeMissing,
-        ServerError,
-        SignInFailed,
-        SignInRequired,
-        SourceChanged,
-        StaleWebhook,
-        StateMismatch,
-        StillProcessing,
-        StoreError,
-        TikTokError,
-        TimedOut,
-        TransportError,
-        UnexpectedRedirect,
-        UnexpectedResponse,
-        UploadError,
-        UploadExpired,
-        WebhookRejected,
-    )
-    from tiktok_core.wire.http import FileSlice, Request, Response, Sink, Source
-    from tiktok_core.wire.webhooks import verify_webhook
+    from tiktok_core.account import AsyncAccount as AsyncAccount
+    from tiktok_core.blocking import Account as Account
+    from tiktok_core.blocking import TikTok as TikTok
+    from tiktok_core.blocking import Videos as Videos
+    from tiktok_core.client import AsyncTikTok as AsyncTikTok
+    from tiktok_core.domain.app import DEFAULT_SCOPES as DEFAULT_SCOPES
+    from tiktok_core.domain.app import App as App
+    from tiktok_core.domain.app import AppKind as AppKind
+    from tiktok_core.domain.app import ChallengeEncoding as ChallengeEncoding
+    from tiktok_core.domain.app import Endpoints as Endpoints
+    from tiktok_core.domain.app import Scope as Scope
+    from tiktok_core.domain.chunks import ChunkPlan as ChunkPlan
+    from tiktok_core.domain.chunks import fallback_plans as fallback_plans
+    from tiktok_core.domain.chunks import plan_chunks as plan_chunks
+    from tiktok_core.domain.creator import CreatorInfo as CreatorInfo
+    from tiktok_core.domain.creator import PrivacyLevel as PrivacyLevel
+    from tiktok_core.domain.display import FoundPost as FoundPost
+    from tiktok_core.domain.display import UserInfo as UserInfo
+    from tiktok_core.domain.display import Video as Video
+    from tiktok_core.domain.display import VideoPage as VideoPage
+    from tiktok_core.domain.export import ExportForm as ExportForm
+    from tiktok_core.domain.forgetting import Unreadable as Unreadable
+    from tiktok_core.domain.journal import Record as Record
+    from tiktok_core.domain.journal import Stage as Stage
+    from tiktok_core.domain.journal import Wish as Wish
+    from tiktok_core.domain.media import VideoFacts as VideoFacts
+    from tiktok_core.domain.posts import PhotoPost as PhotoPost
+    from tiktok_core.domain.posts import VideoPost as VideoPost
+    from tiktok_core.domain.publishing import Progress as Progress
+    from tiktok_core.domain.publishing import Publication as Publication
+    from tiktok_core.domain.publishing import PublishStatus as PublishStatus
+    from tiktok_core.domain.publishing import Step as Step
+    from tiktok_core.domain.qr import QrCheck as QrCheck
+    from tiktok_core.domain.qr import QrCode as QrCode
+    from tiktok_core.domain.qr import QrStatus as QrStatus
+    from tiktok_core.domain.refusals import explain as explain
+    from tiktok_core.domain.sign_in import Authorization as Authorization
+    from tiktok_core.domain.tokens import ClientToken as ClientToken
+    from tiktok_core.domain.tokens import Secret as Secret
+    from tiktok_core.domain.tokens import Tokens as Tokens
+    from tiktok_core.errors import AccessDenied as AccessDenied
+    from tiktok_core.errors import ApiError as ApiError
+    from tiktok_core.errors import Explanation as Explanation
+    from tiktok_core.errors import Interrupted as Interrupted
+    from tiktok_core.errors import InvalidInput as InvalidInput
+    from tiktok_core.errors import InvalidPost as InvalidPost
+    from tiktok_core.errors import InvalidSettings as InvalidSettings
+    from tiktok_core.errors import NotSent as NotSent
+    from tiktok_core.errors import OutcomeUnknown as OutcomeUnknown
+    from tiktok_core.errors import PostingRefused as PostingRefused
+    from tiktok_core.errors import Problem as Problem
+    from tiktok_core.errors import PublishFailed as PublishFailed
+    from tiktok_core.errors import RateLimited as RateLimited
+    from tiktok_core.errors import ScopeMissing as ScopeMissing
+    from tiktok_core.errors import ServerError as ServerError
+    from tiktok_core.errors import SignInFailed as SignInFailed
+    from tiktok_core.errors import SignInRequired as SignInRequired
+    from tiktok_core.errors import SourceChanged as SourceChanged
+    from tiktok_core.errors import StillProcessing as StillProcessing
+    from tiktok_core.errors import StoreError as StoreError
+    from tiktok_core.errors import TikTokError as TikTokError
+    from tiktok_core.errors import TimedOut as TimedOut
+    from tiktok_core.errors import TransportError as TransportError
+    from tiktok_core.errors import UnexpectedResponse as UnexpectedResponse
+    from tiktok_core.errors import UploadError as UploadError
+    from tiktok_core.errors import UploadExpired as UploadExpired
+    from tiktok_core.flows.display import AsyncVideos as AsyncVideos
 
-__all__ = [
-    "DEFAULT_SCOPES",
-    "AccessDenied",
-    "AccessTokenInvalid",
-    "Account",
-    "ApiError",
-    "App",
-    "AppKind",
-    "AsyncAccount",
-    "AsyncTikTok",
-    "Authorization",
-    "AuthorizationRemoved",
-    "ChallengeEncoding",
-    "ChunkPlan",
-    "ClientToken",
-    "CreatorInfo",
-    "DataArchive",
-    "DataCategory",
-    "DataFormat",
-    "DataRequest",
-    "DataStatus",
-    "DownloadReady",
-    "DraftDelivered",
-    "Endpoints",
-    "Event",
-    "Explanation",
-    "ExportForm",
-    "FileSlice",
-    "ForeignUploadHost",
-    "FoundPost",
-    "GrantRejected",
-    "Interrupted",
-    "InvalidInput",
-    "InvalidPost",
-    "InvalidSettings",
-    "LeaseLost",
-    "NotSent",
-    "OutcomeUnknown",
-    "PhotoPost",
-    "Ping",
-    "PostComplete",
-    "PostEvent",
-    "PostFailed",
-    "PostNoLongerPublic",
-    "PostPublic",
-    "PostingRefused",
-    "PrivacyLevel",
-    "Problem",
-    "Progress",
-    "Publication",
-    "PublishFailed",
-    "PublishStatus",
-    "QrCheck",
-    "QrCode",
-    "QrStatus",
-    "RateLimited",
-    "Record",
-    "Request",
-    "Response",
-    "Scope",
-    "ScopeMissing",
-    "Secret",
-    "ServerError",
-    "SignInFailed",
-    "SignInRequired",
-    "Sink",
-    "Source",
-    "SourceChanged",
-    "Stage",
-    "StaleWebhook",
-    "StateMismatch",
-    "Step",
-    "StillProcessing",
-    "StoreError",
-    "TikTok",
-    "TikTokError",
-    "TimedOut",
-    "Tokens",
-    "TransportError",
-    "UnexpectedRedirect",
-    "UnexpectedResponse",
-    "UnknownEvent",
-    "Unreadable",
-    "UploadError",
-    "UploadExpired",
-    "UserInfo",
-    "Video",
-    "VideoFacts",
-    "VideoKitEvent",
-    "VideoPage",
-    "VideoPost",
-    "WebhookRejected",
-    "Wish",
-    "__version__",
-    "explain",
-    "fallback_plans",
-    "plan_chunks",
-    "verify_webhook",
-]
+_MODULES: Final = {
+    "DEFAULT_SCOPES": "domain.app",
+    "AccessDenied": "errors",
+    "Account": "blocking",
+    "ApiError": "errors",
+    "App": "domain.app",
+    "AppKind": "domain.app",
+    "AsyncAccount": "account",
+    "AsyncTikTok": "client",
+    "AsyncVideos": "flows.display",
+    "Authorization": "domain.sign_in",
+    "ChallengeEncoding": "domain.app",
+    "ChunkPlan": "domain.chunks",
+    "ClientToken": "domain.tokens",
+    "CreatorInfo": "domain.creator",
+    "Endpoints": "domain.app",
+    "Explanation": "errors",
+    "ExportForm": "domain.export",
+    "FoundPost": "domain.display",
+    "Interrupted": "errors",
+    "InvalidInput": "errors",
+    "InvalidPost": "errors",
+    "InvalidSettings": "errors",
+    "NotSent": "errors",
+    "OutcomeUnknown": "errors",
+    "PhotoPost": "domain.posts",
+    "PostingRefused": "errors",
+    "PrivacyLevel": "domain.creator",
+    "Problem": "errors",
+    "Progress": "domain.publishing",
+    "Publication": "domain.publishing",
+    "PublishFailed": "errors",
+    "PublishStatus": "domain.publishing",
+    "QrCheck": "domain.qr",
+    "QrCode": "domain.qr",
+    "QrStatus": "domain.qr",
+    "RateLimited": "errors",
+    "Record": "domain.journal",
+    "Scope": "domain.app",
+    "ScopeMissing": "errors",
+    "Secret": "domain.tokens",
+    "ServerError": "errors",
+    "SignInFailed": "errors",
+    "SignInRequired": "errors",
+    "SourceChanged": "errors",
+    "Stage": "domain.journal",
+    "Step": "domain.publishing",
+    "StillProcessing": "errors",
+    "StoreError": "errors",
+    "TikTok": "blocking",
+    "TikTokError": "errors",
+    "TimedOut": "errors",
+    "Tokens": "domain.tokens",
+    "TransportError": "errors",
+    "UnexpectedResponse": "errors",
+    "Unreadable": "domain.forgetting",
+    "UploadError": "errors",
+    "UploadExpired": "errors",
+    "UserInfo": "domain.display",
+    "Video": "domain.display",
+    "VideoFacts": "domain.media",
+    "VideoPage": "domain.display",
+    "VideoPost": "domain.posts",
+    "Videos": "blocking",
+    "Wish": "domain.journal",
+    "__version__": "version",
+    "explain": "domain.refusals",
+    "fallback_plans": "domain.chunks",
+    "plan_chunks": "domain.chunks",
+}
+"""Each public name, and the module that defines it. It is imported when the name is first used, because importing this package
+should cost next to nothing."""
 
-# From the light to the heavy: to import this package costs next to nothing, and a name brings what it stands on.
-_ROOMS = (
-    "errors",
-    "domain.creator",
-    "domain.pkce",
-    "domain.app",
-    "domain.tokens",
-    "domain.refusals",
-    "wire.http",
-    "domain.chunks",
-    "domain.media",
-    "domain.posts",
-    "domain.export",
-    "domain.publishing",
-    "domain.events",
-    "domain.sign_in",
-    "domain.qr",
-    "domain.library",
-    "domain.portability",
-    "domain.journal",
-    "domain.forgetting",
-    "wire.webhooks",
-    "account",
-    "client",
-    "blocking",
-)
+_MOVED: Final = {
+    name: module
+    for module, names in {
+        "errors": "AccessTokenInvalid ForeignUploadHost GrantRejected LeaseLost StateMismatch UnexpectedRedirect",
+        "events": "AuthorizationRemoved DownloadReady DraftDelivered Event Ping PostComplete PostEvent PostFailed "
+        "PostNoLongerPublic PostPublic StaleWebhook UnknownEvent VideoKitEvent WebhookRejected verify_webhook",
+        "portability": "DataArchive DataCategory DataFormat DataRequest DataStatus",
+        "ports": "FileSlice Request Response Sink Source",
+    }.items()
+    for name in names.split()
+}
+"""Names that this module used to have, and the public module that has them now."""
 
+if not TYPE_CHECKING:
+    # Hidden from checkers, for which a module with `__getattr__` has every name that can be misspelt.
+    __all__ = list(_MODULES)
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for room in _ROOMS:
-            found = getattr(importlib.import_module(f"{__name__}.{room}"), name, None)
-            if found is not None:
-                globals()[name] = found
-                return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if module := _MODULES.get(name):
+            found = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            return found
+        if module := _MOVED.get(name):
+            said = f"tiktok_core.{name} has moved: from tiktok_core.{module} import {name}"
+            warnings.warn(said, DeprecationWarning, stacklevel=2)
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_MODULES})

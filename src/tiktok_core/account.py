@@ -4,25 +4,42 @@ Each method is a line or two over a flow; `blocking` shows the same without `awa
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import indent
+from typing import TypeVar
 
 from attrs import evolve
 
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.display import FoundPost, UserInfo, Video, VideoPage
 from tiktok_core.domain.forgetting import Unreadable
 from tiktok_core.domain.journal import Record
-from tiktok_core.domain.library import FoundPost, UserInfo, Video, VideoPage
 from tiktok_core.domain.portability import DataArchive, DataFormat, DataRequest
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import Patience
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows import find, follow, library, portability, publish, sign_in
+from tiktok_core.flows import display, find, follow, portability, publish, sign_in
 from tiktok_core.flows.access import usable_tokens
+from tiktok_core.flows.display import AsyncVideos
 from tiktok_core.flows.exchange import Context
-from tiktok_core.flows.library import AsyncVideos
 from tiktok_core.ports import Destination, HasPath, Source
 
 __all__ = ["AsyncAccount"]
+
+
+M = TypeVar("M", bound=Callable[..., object])
+
+
+def _with_settings_of(post: type) -> Callable[[M], M]:
+    """Let the documentation of a method describe the settings of a post in the words of the post itself."""
+
+    def documented(method: M) -> M:
+        _, _, attributes = (post.__doc__ or "").partition("Attributes:\n")
+        lines = [line[8:] for line in attributes.rstrip().splitlines()]
+        method.__doc__ = (method.__doc__ or "").replace("{settings}", indent("\n".join(lines), " " * 12).lstrip())
+        return method
+
+    return documented
 
 
 class AsyncAccount:
@@ -85,7 +102,7 @@ class AsyncAccount:
             InvalidInput: a field that does not exist.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
-        return await library.user_info(self._context, self._open_id, fields)
+        return await display.user_info(self._context, self._open_id, fields)
 
     def videos(self, cursor: int | None = None, *, fields: Iterable[str] | None = None) -> AsyncVideos:
         """Return the public videos, the newest first, asked for page by page as they are needed.
@@ -120,7 +137,7 @@ class AsyncAccount:
             InvalidInput: a field that does not exist, or a count or cursor that TikTok would refuse.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
-        return await library.video_page(self._context, self._open_id, cursor, count, fields)
+        return await display.video_page(self._context, self._open_id, cursor, count, fields)
 
     async def query_videos(self, video_ids: Sequence[str], *, fields: Iterable[str] | None = None) -> tuple[Video, ...]:
         """Ask for these videos, twenty at a time; those that are not the account's own, or not public, are left out.
@@ -135,7 +152,7 @@ class AsyncAccount:
             InvalidInput: what is no id, or a field that does not exist.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
-        return await library.query_videos(self._context, self._open_id, video_ids, fields)
+        return await display.query_videos(self._context, self._open_id, video_ids, fields)
 
     async def find_post(self, post: str, *, wait: bool = False) -> tuple[FoundPost, ...]:
         """Return what a post has become in public: nothing while it is not, one, or several of a draft.
@@ -174,7 +191,8 @@ class AsyncAccount:
         """
         return await follow.cancel(self._context, self._open_id, publish_id)
 
-    async def post_video(
+    @_with_settings_of(VideoPost)
+    async def post_video(  # noqa: D417 - the settings of a post are described once, at the post
         self,
         video: str | HasPath | Source,
         *,
@@ -197,16 +215,7 @@ class AsyncAccount:
 
         Args:
             video: a file's name, a source, or an https URL that TikTok pulls.
-            title: caption, up to 2,200 UTF-16 units.
-            privacy_level: one of the creator's options; required unless `draft`.
-            disable_comment: no comments.
-            disable_duet: no duets.
-            disable_stitch: no stitches.
-            video_cover_timestamp_ms: the frame to show as cover, in ms.
-            brand_content_toggle: a paid partnership with a third party.
-            brand_organic_toggle: promotes the creator's own business.
-            is_aigc: made by AI, to be labelled so.
-            draft: to the creator's inbox, to be finished in the app; TikTok takes no other setting then.
+            {settings}
             chunk_size: bytes of a chunk; planned unless given.
             key: names this wish: the same key never makes a second post, and answers with the first one. Of a post that
                 ended 90 days ago the journal keeps only how it ended and its publish id, so the wishes are no longer
@@ -251,7 +260,8 @@ class AsyncAccount:
             until_final=wait,
         )
 
-    async def post_photos(
+    @_with_settings_of(PhotoPost)
+    async def post_photos(  # noqa: D417 - the settings of a post are described once, at the post
         self,
         photo_images: Sequence[str],
         *,
@@ -272,17 +282,7 @@ class AsyncAccount:
         """Post photos that TikTok pulls, and follow the post to its end.
 
         Args:
-            photo_images: 1 to 35 https URLs under a domain or prefix that the app verified.
-            title: up to 90 UTF-16 units.
-            description: up to 4,000 UTF-16 units.
-            privacy_level: one of the creator's options; required unless `draft`.
-            photo_cover_index: the cover, counted from 0.
-            disable_comment: no comments.
-            auto_add_music: lets TikTok add music.
-            brand_content_toggle: a paid partnership with a third party.
-            brand_organic_toggle: promotes the creator's own business.
-            is_aigc: made by AI, to be labelled so.
-            draft: to the creator's inbox, to be finished in the app.
+            {settings}
             key: names this wish, as for `post_video`.
             on_progress: told of each status. What it raises ends the call, and reaches the caller as it is
                 (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.

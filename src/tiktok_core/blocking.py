@@ -1,25 +1,31 @@
 """The same without `await`: the coroutines of `client` driven by hand over ports that never suspend.
 
-`lift_*` shows a blocking port as an asynchronous one; `drive` runs a coroutine over such ports to its end with one
-`send`; `blocking` makes a method of one from the other, with its whole signature.
+What belongs here: `TikTok` and `Account`. `blocking` makes a method of theirs from the asynchronous one, with its whole signature.
 """
 
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import datetime, timedelta
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import signature
 from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
-from tiktok_core.domain.forgetting import Trace
-from tiktok_core.domain.journal import Record
-from tiktok_core.domain.library import Video
-from tiktok_core.domain.media import VideoFacts
-from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows.library import AsyncVideos
+from tiktok_core.domain.display import Video
+from tiktok_core.flows.display import AsyncVideos
+from tiktok_core.lifting import (
+    drive,
+    lift_background,
+    lift_clock,
+    lift_journal,
+    lift_pacer,
+    lift_probe,
+    lift_protect,
+    lift_slots,
+    lift_tokens,
+    lift_transport,
+)
 from tiktok_core.ports import (
     Background,
     Clock,
@@ -34,244 +40,14 @@ from tiktok_core.ports import (
     Transport,
     UploadSlots,
 )
-from tiktok_core.wire.http import Request, Response
 
-__all__ = [
-    "Account",
-    "TikTok",
-    "drive",
-    "lift_background",
-    "lift_clock",
-    "lift_journal",
-    "lift_pacer",
-    "lift_probe",
-    "lift_protect",
-    "lift_slots",
-    "lift_tokens",
-    "lift_transport",
-]
+__all__ = ["Account", "TikTok", "Videos"]
 
 A = TypeVar("A")
 B = TypeVar("B")
+M = TypeVar("M", bound="Mirror[Any]")
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def drive(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, and return its result.
-
-    Raises:
-        RuntimeError: it does suspend, so an asynchronous port was given where a blocking one belongs.
-    """
-    try:
-        work.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    name = getattr(work, "__qualname__", repr(work))
-    work.close()
-    raise RuntimeError(f"{name} waits for an event loop: the blocking client takes blocking adapters only")
-
-
-def _refuse_coroutines(port: object, *names: str) -> None:
-    for name in names:
-        if iscoroutinefunction(getattr(port, name)):
-            raise TypeError(f"{type(port).__name__}.{name} is a coroutine: the blocking client takes blocking adapters")
-
-
-class _LiftedTransport:
-    def __init__(self, port: Transport) -> None:
-        _refuse_coroutines(port, "send", "close")
-        self._port = port
-
-    async def send(self, request: Request, /) -> Response:
-        return self._port.send(request)
-
-    async def close(self) -> None:
-        self._port.close()
-
-
-class _LiftedTokenStore:
-    def __init__(self, port: TokenStore) -> None:
-        _refuse_coroutines(port, "load", "save", "delete", "accounts", "try_lease", "release", "close")
-        self._port = port
-
-    async def load(self, account: str, /) -> Tokens | None:
-        return self._port.load(account)
-
-    async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
-        return self._port.save(account, tokens, seen=seen)
-
-    async def delete(self, account: str, /, *, seen: int | None = None) -> None:
-        self._port.delete(account, seen=seen)
-
-    async def accounts(self) -> tuple[str, ...]:
-        return self._port.accounts()
-
-    async def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
-        return self._port.try_lease(account, owner=owner, now=now, until=until)
-
-    async def release(self, account: str, /, *, owner: str) -> None:
-        self._port.release(account, owner=owner)
-
-    async def close(self) -> None:
-        self._port.close()
-
-
-class _LiftedJournal:
-    def __init__(self, port: Journal) -> None:
-        _refuse_coroutines(
-            port,
-            *("load", "save", "replace", "records", "unreadable", "forget", "remove", "trace"),
-            *("try_lease", "release", "close"),
-        )
-        self._port = port
-
-    async def load(self, name: str, /) -> Record | None:
-        return self._port.load(name)
-
-    async def save(self, record: Record, /, *, fence: int | None) -> None:
-        self._port.save(record, fence=fence)
-
-    async def replace(self, record: Record, /, *, seen: Record) -> bool:
-        return self._port.replace(record, seen=seen)
-
-    async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        return self._port.records(under, since=since)
-
-    async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
-        return self._port.unreadable(under)
-
-    async def forget(self, now: datetime, /, *, keep: timedelta) -> None:
-        self._port.forget(now, keep=keep)
-
-    async def remove(self, name: str, /) -> bool:
-        return self._port.remove(name)
-
-    async def trace(self, name: str, /) -> Trace | None:
-        return self._port.trace(name)
-
-    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
-        return self._port.try_lease(name, owner=owner, now=now, until=until)
-
-    async def release(self, name: str, /, *, owner: str) -> None:
-        self._port.release(name, owner=owner)
-
-    async def close(self) -> None:
-        self._port.close()
-
-
-class _LiftedPacer:
-    def __init__(self, port: Pacer) -> None:
-        _refuse_coroutines(port, "pause", "close")
-        self._port = port
-
-    async def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
-        return self._port.pause(name, limit=limit, now=now)
-
-    async def close(self) -> None:
-        self._port.close()
-
-
-class _LiftedUploadSlots:
-    def __init__(self, port: UploadSlots) -> None:
-        _refuse_coroutines(port, "enter", "leave")
-        self._port = port
-
-    async def enter(self, account: str, /) -> None:
-        self._port.enter(account)
-
-    def leave(self) -> None:
-        self._port.leave()
-
-
-class _LiftedProbe:
-    def __init__(self, port: Probe) -> None:
-        _refuse_coroutines(port, "facts")
-        self._port = port
-
-    async def facts(self, source: Source, /) -> VideoFacts:
-        return self._port.facts(source)
-
-
-class _LiftedClock:
-    def __init__(self, port: Clock) -> None:
-        _refuse_coroutines(port, "sleep")
-        self._port = port
-
-    def now(self) -> datetime:
-        return self._port.now()
-
-    async def sleep(self, seconds: float, /) -> None:
-        self._port.sleep(seconds)
-
-
-class _LiftedBackground:
-    def __init__(self, port: Background) -> None:
-        _refuse_coroutines(port, "__call__")
-        self._port = port
-
-    async def __call__(
-        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
-    ) -> T:
-        return self._port(work, within=within, late=late, is_movable=is_movable, is_needed=is_needed)
-
-
-class _LiftedProtect:
-    def __init__(self, port: Protect) -> None:
-        _refuse_coroutines(port, "__call__", "close")
-        self._port = port
-
-    async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
-        return self._port(work)
-
-    async def close(self) -> None:
-        self._port.close()
-
-
-def lift_transport(port: Transport) -> _LiftedTransport:
-    """Show a blocking transport as an asynchronous one that never suspends."""
-    return _LiftedTransport(port)
-
-
-def lift_tokens(port: TokenStore) -> _LiftedTokenStore:
-    """Show a blocking token store as an asynchronous one that never suspends."""
-    return _LiftedTokenStore(port)
-
-
-def lift_journal(port: Journal) -> _LiftedJournal:
-    """Show a blocking journal as an asynchronous one that never suspends."""
-    return _LiftedJournal(port)
-
-
-def lift_pacer(port: Pacer) -> _LiftedPacer:
-    """Show a blocking pacer as an asynchronous one that never suspends."""
-    return _LiftedPacer(port)
-
-
-def lift_slots(port: UploadSlots) -> _LiftedUploadSlots:
-    """Show blocking upload slots as asynchronous ones that never suspend."""
-    return _LiftedUploadSlots(port)
-
-
-def lift_probe(port: Probe) -> _LiftedProbe:
-    """Show a blocking probe as an asynchronous one that never suspends."""
-    return _LiftedProbe(port)
-
-
-def lift_clock(port: Clock) -> _LiftedClock:
-    """Show a blocking clock as an asynchronous one that never suspends."""
-    return _LiftedClock(port)
-
-
-def lift_background(port: Background) -> _LiftedBackground:
-    """Show a blocking background as an asynchronous one that never suspends."""
-    return _LiftedBackground(port)
-
-
-def lift_protect(port: Protect) -> _LiftedProtect:
-    """Show a blocking protection as an asynchronous one that never suspends."""
-    return _LiftedProtect(port)
 
 
 class Mirror(Generic[A]):
@@ -306,7 +82,7 @@ def blocking_as(
         del args, kwargs  # As above.
         return face(drive(work))
 
-    return run
+    return _returning(face, run)
 
 
 def passing(method: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[Mirror[A], P], T]:
@@ -328,6 +104,23 @@ def passing_as(
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return face(method(self._face, *args, **kwargs))
 
+    return _returning(face, run)
+
+
+def passing_same(method: Callable[Concatenate[A, P], A]) -> Callable[Concatenate[M, P], M]:
+    """Return the method of the twin, which has nothing to wait for and returns another twin."""
+
+    @wraps(method)
+    def run(self: M, /, *args: P.args, **kwargs: P.kwargs) -> M:
+        return type(self)(method(self._face, *args, **kwargs))
+
+    return _returning(Self, run)
+
+
+def _returning(face: Any, run: Callable[P, T]) -> Callable[P, T]:
+    """Let `help` and the documents say that the method returns this face, not the twin that `wraps` took over."""
+    run.__annotations__ = {**run.__annotations__, "return": face}
+    run.__signature__ = signature(run).replace(return_annotation=face)  # type: ignore[attr-defined]
     return run
 
 
@@ -359,8 +152,7 @@ class Account(Mirror[AsyncAccount]):
         """The account, as this app sees it."""
         return self._face.open_id
 
-    # A lambda, because the class has no name yet.
-    with_options = passing_as(AsyncAccount.with_options, lambda face: Account(face))  # noqa: PLW0108
+    with_options = passing_same(AsyncAccount.with_options)
     creator_info = blocking(AsyncAccount.creator_info)
     user_info = blocking(AsyncAccount.user_info)
     videos = passing_as(AsyncAccount.videos, Videos)

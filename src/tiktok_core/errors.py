@@ -1,13 +1,13 @@
 """Every error that this library raises, on one page: by whose fault it is, and what can be done now.
 
 What belongs here: error classes and the two small values that they carry (`Problem`, `Explanation`). Nothing else,
-so that every other room may import this one. Data stands in positional fields, because such errors survive a pickle.
+so that every other module may import this one. Data stands in positional fields, because such errors survive a pickle.
 No error holds a token, a secret or a signed URL.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, Final, Literal
 
 from attrs import Factory, define, field, frozen
 
@@ -110,12 +110,19 @@ class TikTokError(Exception):
     """The root of all errors of this library; it is never raised itself.
 
     Attributes:
-        key: what the post is known by in the journal, on every error of a call that posts. So is `publish_id`, once
-            TikTok has named the post.
+        key: what the post is known by in the journal, on every error of a call that posts; None on others, and on an error
+            that comes before the post has a key.
+        publish_id: TikTok's name for the post; None until TikTok has named it, and on errors that are about no post.
     """
 
-    # No field: every class would have to take it first, and it is known only to whoever lets the error out.
-    key: ClassVar[str | None] = None
+    # Not in `__init__`: the class that raises does not know them. The flow that lets the error out does.
+    key: str | None = field(default=None, init=False)
+    publish_id: str | None = field(default=None, init=False)
+
+    def name_post(self, key: str | None = None, publish_id: str | None = None) -> None:
+        """Say which post this error is about: set `key` if it is given, and `publish_id` where the error has none yet."""
+        self.key = key or self.key
+        self.publish_id = self.publish_id or publish_id
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

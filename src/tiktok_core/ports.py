@@ -2,6 +2,9 @@
 
 The plain names block; the `Async` ones are the same, awaited. Each port is as small as the flows allow. The contracts
 that an adapter has to keep are tests: `tiktok_adapters.testing.contracts`.
+
+This module also hands on the other names that the author of an adapter needs: requests, answers and their bodies for a
+transport, and the bytes as which a store keeps tokens (`dump_tokens`, `load_tokens`) and records (`dump_record`, `load_record`).
 """
 
 from collections.abc import Callable, Coroutine
@@ -12,10 +15,23 @@ from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_diges
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.wire.http import FillsBuffers, Request, Response, Sink, Source
+from tiktok_core.wire.http import (
+    BLOCK,
+    MAX_RESPONSE,
+    Body,
+    FileSlice,
+    FillsBuffers,
+    Request,
+    Response,
+    Sink,
+    Source,
+)
+from tiktok_core.wire.records import OtherVersion, dump_record, dump_tokens, load_record, load_tokens
 
 __all__ = [
+    "BLOCK",
     "LONGEST_LEASE",
+    "MAX_RESPONSE",
     "AsyncBackground",
     "AsyncClock",
     "AsyncJournal",
@@ -26,23 +42,32 @@ __all__ = [
     "AsyncTransport",
     "AsyncUploadSlots",
     "Background",
+    "Body",
     "Clock",
     "Destination",
+    "FileSlice",
     "FillsBuffers",
     "HasPath",
     "Journal",
     "OpenDestination",
+    "OtherVersion",
     "Pacer",
     "Probe",
     "Protect",
+    "Request",
+    "Response",
     "Sink",
     "Source",
     "TokenStore",
     "Trace",
     "Transport",
     "UploadSlots",
+    "dump_record",
+    "dump_tokens",
     "forgetting",
     "lasting",
+    "load_record",
+    "load_tokens",
     "name_digest",
     "trace_of",
 ]

@@ -15,7 +15,8 @@ from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
 from tiktok_adapters.testing.proxy import FaultProxy, ProxyFault
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core import Interrupted, NotSent, Request, TimedOut
+from tiktok_core import Interrupted, NotSent, TimedOut
+from tiktok_core.ports import Request
 from tiktok_core.wire.http import BLOCK, FileSlice
 
 LONG = FileSlice(BytesSource(bytes(range(256)) * 8192), 0, 256 * 8192)

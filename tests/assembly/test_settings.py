@@ -1,10 +1,14 @@
 """Settings: where each comes from, and what is said when they cannot work."""
 
+import re
 from pathlib import Path
 
 import pytest
+from attrs import fields
 
 from tiktok_adapters.assembly import Settings, load_settings
+from tiktok_adapters.assembly.settings import TABLE
+from tiktok_adapters.cli.app import tiktok
 from tiktok_core import InvalidSettings, Secret
 
 WHOLE = {
@@ -140,3 +144,36 @@ def test_a_home_with_a_nul_is_refused() -> None:
     """A path that no system takes is told as a setting, not as a crash."""
     with pytest.raises(InvalidSettings, match="NUL"):
         load_settings({"home": "a\0b"}, {})
+
+
+def test_the_documents_have_a_row_for_each_setting() -> None:
+    """The page about the command line tells variable, option and default of every setting, in the table's own words."""
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "command-line.md").read_text()
+    defaults = {found.name: found.default for found in fields(Settings)}
+    rows = [
+        f"| `{row.variable}` | {f'`{name}`' if row.in_file else ''} | {f'`{row.option}`' if row.option else ''} "
+        f"| {f'`{default}`' if isinstance(default := defaults[name], str) and default else ''} | {row.doc} |"
+        for name, row in TABLE.items()
+    ]
+    assert re.findall(r"^\| `TIKTOK_.*$", page, re.MULTILINE) == rows
+
+
+def test_the_attributes_are_documented_by_the_table() -> None:
+    """`help(Settings)` has every setting, in the same words."""
+    assert [name for name, row in TABLE.items() if f"        {name}: {row.doc}.\n" not in f"{Settings.__doc__}\n"] == []
+    assert TABLE.keys() | {"origins"} == {found.name for found in fields(Settings)}
+
+
+def test_the_options_of_the_table_are_the_command_lines() -> None:
+    """An option that the table names can be given to every command."""
+    known = {option for parameter in tiktok.params for option in parameter.opts}
+    assert {row.option for row in TABLE.values() if row.option} <= known
+
+
+def test_every_word_that_makes_no_sense_is_told_at_once() -> None:
+    """Several misspelt settings are told together, each with where it comes from."""
+    environ = {"TIKTOK_HOME": "/nowhere", "TIKTOK_STORE": "safe", "TIKTOK_KIND": "phone", "TIKTOK_LOG": "loud"}
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings({}, environ)
+    assert [problem.field for problem in caught.value.problems] == ["store", "kind", "log"]
+    assert "'safe' is none of sqlite, keyring, encrypted (it comes from TIKTOK_STORE)" in str(caught.value)

@@ -13,7 +13,7 @@ from tiktok_adapters import connect
 from tiktok_adapters.assembly import load_settings, token_file
 from tiktok_adapters.simulator import Creator, SimulatedTikTok
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
-from tiktok_core.domain.library import USER_FIELDS
+from tiktok_core.domain.display import USER_FIELDS
 
 
 @pytest.mark.parametrize("arguments", [("--json", "accounts"), ("accounts", "--json")])

@@ -15,7 +15,8 @@ from tiktok_adapters.cli import doctor as room
 from tiktok_adapters.simulator import Creator, SimulatedTikTok, parse_fault
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, Endpoints, Request, Response
+from tiktok_core import App, Endpoints
+from tiktok_core.ports import Request, Response
 
 CHECKS = [
     "settings",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tiktok_adapters.simulator import SimulatedTikTok
-from tiktok_core import Request, Response
+from tiktok_core.ports import Request, Response
 
 MEDIA = Path(__file__).parents[1] / "media"
 SELF = ("--privacy", "SELF_ONLY")

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from attrs import fields
 
+from tiktok_adapters.cli.post import How, photo, video
 from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_core import PhotoPost, VideoPost
 
 PHOTO = "https://media.example.com/1.jpg"
 SELF = ("--privacy", "SELF_ONLY")
@@ -133,3 +137,11 @@ def test_status_of_an_unknown_post_is_tiktoks_refusal(cli: Any) -> None:
     """4: TikTok does not know the id, and its code is told."""
     result = cli("status", "v_pub_file~v2-1.1", "--json")
     assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (4, "invalid_publish_id")
+
+
+@pytest.mark.parametrize(("command", "post"), [(video, VideoPost), (photo, PhotoPost)])
+def test_every_setting_of_a_post_can_be_chosen(command: click.Command, post: type) -> None:
+    """The command line has an option for each setting of the library, and the same manners for videos and photos."""
+    known = {parameter.name for parameter in command.params}
+    assert {field.name for field in fields(post)} - known == {"auto_add_music"} & {field.name for field in fields(post)}
+    assert {field.name for field in fields(How)} <= known

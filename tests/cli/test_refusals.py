@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_core.domain.posts import PHOTO_TITLE
 
 PHOTO = "https://media.example.com/1.jpg"
 SELF = ("--privacy", "SELF_ONLY")
@@ -54,7 +55,7 @@ POSTS = {
     "negative cover": (["video", "FILM", *SELF, "--cover-ms", "-1"], "video_cover_timestamp_ms"),
     "chunk size too small": (["video", "FILM", *SELF, "--chunk-size", "1_000"], "chunk_size"),
     "chunk size of a URL": (["video", "https://media.example.com/1.mp4", *SELF, "--chunk-size", "9"], "is for files"),
-    "photo title": (["photo", PHOTO, *SELF, "--title", "x" * 91], "91 UTF-16 units"),
+    "photo title": (["photo", PHOTO, *SELF, "--title", "x" * (PHOTO_TITLE + 1)], f"{PHOTO_TITLE + 1} UTF-16 units"),
     "cover out of range": (["photo", PHOTO, *SELF, "--cover-index", "1"], "photo_cover_index"),
     "no photo": (["photo", *SELF], "1 to 35 photos, not 0"),
     "36 photos": (["photo", *[PHOTO] * 36, *SELF], "1 to 35 photos, not 36"),

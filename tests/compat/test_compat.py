@@ -13,7 +13,8 @@ import pytest
 from tiktok_adapters.compat import HTTPError, TikTok
 from tiktok_adapters.simulator import DEFAULT_CLIENT_SECRET, App, SimulatedTikTok, parse_fault
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_core import GrantRejected, OutcomeUnknown, SignInRequired, StateMismatch, TikTokError
+from tiktok_core import OutcomeUnknown, SignInRequired, TikTokError
+from tiktok_core.errors import GrantRejected, StateMismatch
 
 KEY, CALLBACK = "sbawexample", "https://your-app.com/callback"
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1000)

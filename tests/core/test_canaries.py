@@ -22,7 +22,7 @@ from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core import App, AsyncTikTok, Endpoints, TikTok, TikTokError, Tokens
-from tiktok_core.blocking import lift_clock
+from tiktok_core.lifting import lift_clock
 
 SECRET = "canary-of-a-client-secret"
 VIDEO = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))

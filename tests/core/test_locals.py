@@ -54,15 +54,13 @@ from tiktok_core import (
     Interrupted,
     InvalidSettings,
     NotSent,
-    Request,
-    Response,
     SourceChanged,
     StoreError,
     TikTok,
-    WebhookRejected,
-    verify_webhook,
 )
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.events import WebhookRejected, verify_webhook
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.ports import Request, Response
 from tiktok_core.wire.records import load_tokens
 
 SECRET = "canary-of-a-client-secret"

@@ -2,13 +2,16 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, get_type_hints
 
+import attrs
 import pytest
 
-from tiktok_core import Account, AsyncAccount, AsyncTikTok, TikTok
+import tiktok_core.blocking
+from tiktok_core import Account, AsyncAccount, AsyncTikTok, PhotoPost, TikTok, VideoPost
 
 API = Path(__file__).parents[1] / "typing" / "api.py"
 PAIRS = [(AsyncTikTok, TikTok), (AsyncAccount, Account)]
@@ -42,6 +45,23 @@ def test_each_member_is_the_same_on_both_faces(name: str, asynchronous: type, pl
     assert not inspect.iscoroutinefunction(inspect.unwrap(other, stop=lambda f: f is other))
 
 
+@pytest.mark.parametrize(("cls", "name"), [(cls, name) for _, cls in PAIRS for name in public(cls)])
+def test_the_blocking_face_says_what_the_blocking_face_returns(cls: type, name: str) -> None:
+    """Neither `help` nor the documents promise an asynchronous face where a blocking one comes back."""
+    member = public(cls)[name]
+    if isinstance(member, property):
+        return
+    returned = get_type_hints(member, vars(tiktok_core.blocking))["return"]
+    assert inspect.signature(member, eval_str=True, globals=vars(tiktok_core.blocking)).return_annotation in {
+        returned,
+        None,
+    }
+    assert "Async" not in str(returned)
+    faces = {"with_options": Self, "videos": tiktok_core.Videos, "account": Account}
+    faces |= dict.fromkeys(("sign_in", "sign_in_with_code", "sign_in_by_qr_code"), Account)
+    assert faces.get(name, returned) is returned
+
+
 def parameters(method: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
     """Return name, kind and default of each parameter but the first."""
     found = list(inspect.signature(method).parameters.values())[1:]
@@ -68,3 +88,15 @@ def test_a_type_checker_sees_every_member(function: str, classes: tuple[type, ..
     (body,) = (node for node in ast.parse(API.read_text()).body if getattr(node, "name", "") == function)
     used = {node.attr for node in ast.walk(body) if isinstance(node, ast.Attribute)}
     assert {name for cls in classes for name in public(cls)} <= used
+
+
+@pytest.mark.parametrize("face", [Account, AsyncAccount])
+@pytest.mark.parametrize(("name", "post"), [("post_video", VideoPost), ("post_photos", PhotoPost)])
+def test_the_settings_of_a_post_are_described_where_it_is_posted(name: str, post: type, face: type) -> None:
+    """`help(account.post_video)` has each setting in the words of the post itself, limits included."""
+    method = getattr(face, name)
+    words = re.findall(r"^        ((\w+): .*)$", f"{post.__doc__}", re.MULTILINE)
+    assert {setting for _, setting in words} == {field.name for field in attrs.fields(post)}
+    assert [line for line, _ in words if f"            {line}\n" not in method.__doc__] == []
+    assert {setting for _, setting in words} <= inspect.signature(method).parameters.keys()
+    assert "{" not in method.__doc__ + f"{post.__doc__}"

@@ -26,28 +26,28 @@ def test_importing_the_core_loads_nothing_of_the_world() -> None:
     assert found.stdout.split() == []
 
 
-def test_every_room_of_the_core_can_be_imported_first() -> None:
-    """No room of the core relies on another having been imported before it."""
+def test_every_module_of_the_core_can_be_imported_first() -> None:
+    """No module of the core relies on another having been imported before it."""
     code = (
         "import importlib, pkgutil, tiktok_core\n"
         "print(*sorted(m.name for m in pkgutil.walk_packages(tiktok_core.__path__, 'tiktok_core.')))"
     )
-    rooms = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "tiktok_core.domain.chunks" in rooms
-    imports = ";".join(f"import {room}" for room in reversed(rooms))
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "tiktok_core.domain.chunks" in modules
+    imports = ";".join(f"import {name}" for name in reversed(modules))
     subprocess.run([sys.executable, "-c", imports], check=True)
 
 
-def test_the_simulator_is_kept_from_every_room_of_the_core() -> None:
-    """The layers' rule names each room but the spelling of a request, so that a new one is not left out."""
+def test_the_simulator_is_kept_from_every_module_of_the_core() -> None:
+    """The layers' rule names each module but the spelling of a request, so that a new one is not left out."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (rule,) = (one for one in contracts if one["name"] == "The simulator shares no rule with the client")
     core = ROOT / "src" / "tiktok_core"
-    rooms = {f"tiktok_core.{path.stem}" for path in core.iterdir() if path.suffix == ".py" or path.is_dir()}
+    modules = {f"tiktok_core.{path.stem}" for path in core.iterdir() if path.suffix == ".py" or path.is_dir()}
     wire = {f"tiktok_core.wire.{path.stem}" for path in (core / "wire").glob("*.py")}
     named = set(rule["forbidden_modules"])
     free = {
         f"tiktok_core.{name}"
         for name in ("__init__", "__pycache__", "py", "version", "wire", "wire.__init__", "wire.http")
     }
-    assert (rooms | wire) - free == named
+    assert (modules | wire) - free == named

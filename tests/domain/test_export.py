@@ -12,6 +12,7 @@ from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
 from tiktok_core.domain.export import ExportForm
 from tiktok_core.domain.media import VideoFacts
+from tiktok_core.domain.posts import PHOTO_TITLE, VIDEO_TITLE
 from tiktok_core.errors import InvalidPost
 
 MUSIC = "By posting, you agree to TikTok's Music Usage Confirmation"
@@ -208,11 +209,11 @@ def test_a_video_too_long_for_the_creator_is_refused() -> None:
 
 
 def test_the_title_has_the_limit_of_its_kind() -> None:
-    """2,200 units for a video, 90 for photos."""
-    assert wrong(ready(ExportForm(MAKER, title="x" * 2_201))) == ["title"]
-    assert wrong(ready(ExportForm(MAKER, title="x" * 2_200))) == []
-    assert wrong(ready(ExportForm(MAKER, is_photo=True, title="x" * 91))) == ["title"]
-    assert wrong(ready(ExportForm(MAKER, is_photo=True, title="x" * 90))) == []
+    """A video's title may be as long as that of a video post, a photo post's as that of a photo post."""
+    assert wrong(ready(ExportForm(MAKER, title="x" * (VIDEO_TITLE + 1)))) == ["title"]
+    assert wrong(ready(ExportForm(MAKER, title="x" * VIDEO_TITLE))) == []
+    assert wrong(ready(ExportForm(MAKER, is_photo=True, title="x" * (PHOTO_TITLE + 1)))) == ["title"]
+    assert wrong(ready(ExportForm(MAKER, is_photo=True, title="x" * PHOTO_TITLE))) == []
 
 
 def test_photos_become_a_photo_post() -> None:

@@ -6,9 +6,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiktok_core.domain.display import Video
 from tiktok_core.domain.finding import found_post, has_photos, is_alike, is_listed, is_private, post_times
 from tiktok_core.domain.journal import Record, Wish
-from tiktok_core.domain.library import Video
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

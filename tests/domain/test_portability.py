@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core import DataCategory, DataFormat, DataRequest, DataStatus, InvalidInput
+from tiktok_core import InvalidInput
 from tiktok_core.domain.portability import check_request_id, select_data
+from tiktok_core.portability import DataCategory, DataFormat, DataRequest, DataStatus
 
 WORDS = st.sampled_from([*DataCategory])
 

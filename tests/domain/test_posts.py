@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
-from tiktok_core.domain.posts import PhotoPost, VideoPost, creator_problems, photo_problems, video_problems
+from tiktok_core.domain.posts import PHOTO_TITLE, PhotoPost, VideoPost, creator_problems, photo_problems, video_problems
 from tiktok_core.domain.text import text_problems, utf16_units
 
 ENCODABLE = st.text(st.characters(exclude_categories=["Cs"]))
@@ -109,7 +109,7 @@ def test_every_problem_of_a_photo_post_is_told_at_once() -> None:
     wrong = PhotoPost(
         photo_images=(URL, "http://127.0.0.1/x", "ftp://[::1"),
         photo_cover_index=3,
-        title="x" * 91,
+        title="x" * (PHOTO_TITLE + 1),
         description="\0",
         privacy_level=None,
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fail_reasons import FAIL_REASONS
-from tiktok_core.domain.library import USER_FIELDS, user_fields
+from tiktok_core.domain.display import USER_FIELDS, user_fields
 from tiktok_core.domain.publishing import Publication, PublishStatus, check_publish_id, follow, poll_pause
 from tiktok_core.domain.refusals import REFUSALS, explain
 from tiktok_core.errors import InvalidInput

@@ -31,13 +31,12 @@ from tiktok_core import (
     AsyncTikTok,
     Endpoints,
     OutcomeUnknown,
-    Request,
-    Response,
     SignInRequired,
     TikTok,
     TikTokError,
 )
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
@@ -230,10 +229,10 @@ class ScriptedTikTok(SimulatedTikTok):
 
     def _said(self, says: Says, request: Request) -> Response:
         with self.lock:
-            logged = len(self._log)
+            logged = len(self.log)
             response = says(request, lambda: SimulatedTikTok.handle(self, request))
-            if len(self._log) == logged:
-                self._log.append(
+            if len(self.log) == logged:
+                self._router.log.append(
                     LogEntry(request.method, urlsplit(request.url).path, word_of(request), response.status, "")
                 )
             return response

@@ -14,16 +14,14 @@ import pytest
 
 from tiktok_core import (
     ApiError,
-    ForeignUploadHost,
     OutcomeUnknown,
     PublishFailed,
-    Request,
-    Response,
     StillProcessing,
     TikTokError,
-    UnexpectedRedirect,
     UnexpectedResponse,
 )
+from tiktok_core.errors import ForeignUploadHost, UnexpectedRedirect
+from tiktok_core.ports import Request, Response
 
 LOG_ID = "202609110102030A0B0C0D0E0F10111213"
 HTML = b"<!DOCTYPE html><html><body>act.canary-of-a-token \x1b[31m Bad gateway " + b"word " * 1_000

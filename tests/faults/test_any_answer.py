@@ -31,9 +31,10 @@ from tiktok_adapters.simulator import (
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, AsyncTikTok, Request, Response, Secret, TikTok, TikTokError, Tokens
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core import App, AsyncTikTok, Secret, TikTok, TikTokError, Tokens
 from tiktok_core.domain.events import Event
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.ports import Request, Response
 from tiktok_core.wire.records import dump_record, dump_tokens, load_record, load_tokens
 
 CLIP: Final = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))

@@ -14,8 +14,9 @@ from attrs import define
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
-from tiktok_core import Response, ServerError, SignInRequired, StillProcessing
-from tiktok_core.blocking import lift_pacer
+from tiktok_core import ServerError, SignInRequired, StillProcessing
+from tiktok_core.lifting import lift_pacer
+from tiktok_core.ports import Response
 
 PHOTOS = ("https://media.example.com/1.jpg",)
 HOUR, YEAR = timedelta(hours=1).total_seconds(), timedelta(days=365).total_seconds()

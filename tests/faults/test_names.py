@@ -14,7 +14,7 @@ import pytest
 
 from tiktok_adapters.clocks import SystemClock
 from tiktok_core import Endpoints, NotSent
-from tiktok_core.blocking import lift_clock
+from tiktok_core.lifting import lift_clock
 
 NAME = "localhost"
 Address = tuple[Any, ...]

@@ -16,8 +16,6 @@ from tiktok_core import (
     OutcomeUnknown,
     PublishFailed,
     RateLimited,
-    Request,
-    Response,
     Stage,
     StillProcessing,
     TikTokError,
@@ -25,7 +23,7 @@ from tiktok_core import (
     UploadError,
     UploadExpired,
 )
-from tiktok_core.wire.http import FileSlice
+from tiktok_core.ports import FileSlice, Request, Response
 
 CHUNK = 5_242_880
 SIZE = 2 * CHUNK + 77 + 8

@@ -19,7 +19,8 @@ from attrs import define, field
 from tiktok_adapters.clocks import ManualClock, SystemClock
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
-from tiktok_core import Endpoints, Interrupted, NotSent, Request, TikTokError, TimedOut, UploadError
+from tiktok_core import Endpoints, Interrupted, NotSent, TikTokError, TimedOut, UploadError
+from tiktok_core.ports import Request
 
 RESET = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that makes closing a socket reset its connection."""

@@ -40,15 +40,14 @@ from tiktok_core import (
     InvalidInput,
     InvalidPost,
     InvalidSettings,
-    Request,
-    Response,
     Secret,
     SignInRequired,
     TikTok,
     Tokens,
     UnexpectedResponse,
 )
-from tiktok_core.blocking import lift_clock, lift_journal
+from tiktok_core.lifting import lift_clock, lift_journal
+from tiktok_core.ports import Request, Response
 from yielding import Yielding
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core import OutcomeUnknown, RateLimited, Response, ServerError, Stage, StillProcessing, UploadError
+from tiktok_core import OutcomeUnknown, RateLimited, ServerError, Stage, StillProcessing, UploadError
+from tiktok_core.ports import Response
 from tiktok_core.wire.envelope import retry_after
 
 TROUBLE = (408, 500, 502, 503, 504)

@@ -39,8 +39,8 @@ from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, Request, Secret, StoreError, TikTok, Tokens
-from tiktok_core.ports import TokenStore
+from tiktok_core import App, Secret, StoreError, TikTok, Tokens
+from tiktok_core.ports import Request, TokenStore
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 KEY = "Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="

@@ -15,8 +15,9 @@ from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET,
 from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, AsyncTikTok, Request, Response, Secret, TikTok
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core import App, AsyncTikTok, Secret, TikTok
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.ports import Request, Response
 
 T = TypeVar("T")
 

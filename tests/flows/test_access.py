@@ -9,7 +9,8 @@ import pytest
 from attrs import evolve
 
 from tiktok_adapters.simulator import parse_fault
-from tiktok_core import AccessTokenInvalid, NotSent, Secret, SignInRequired, StoreError
+from tiktok_core import NotSent, Secret, SignInRequired, StoreError
+from tiktok_core.errors import AccessTokenInvalid
 
 
 def test_a_live_token_is_used_as_it_is(bench: Any) -> None:

@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from tiktok_adapters.simulator import parse_fault
-from tiktok_core import (
-    Progress,
-    PublishStatus,
-    Request,
-    Response,
-    SignInRequired,
-    StillProcessing,
-    UnexpectedResponse,
-)
+from tiktok_core import Progress, PublishStatus, SignInRequired, StillProcessing, UnexpectedResponse
+from tiktok_core.ports import Request, Response
 
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
 

@@ -45,9 +45,9 @@ from tiktok_core import (
     TimedOut,
     UploadExpired,
 )
-from tiktok_core.blocking import lift_clock, lift_journal, lift_slots, lift_tokens, lift_transport
 from tiktok_core.domain.journal import Record, record_name
 from tiktok_core.errors import Problem
+from tiktok_core.lifting import lift_clock, lift_journal, lift_slots, lift_tokens, lift_transport
 
 BLOCKS = 3
 CLIP = b"\0\0\0\x18ftypisom" + Random(5).randbytes(BLOCKS * (1 << 20) - 13)

@@ -15,20 +15,20 @@ from tiktok_core import (
     ApiError,
     InvalidInput,
     InvalidPost,
-    LeaseLost,
     NotSent,
     OutcomeUnknown,
     PublishFailed,
     PublishStatus,
-    Request,
-    Response,
     SourceChanged,
     Stage,
     StillProcessing,
+    TikTokError,
     UnexpectedResponse,
     UploadExpired,
     VideoPost,
 )
+from tiktok_core.errors import LeaseLost
+from tiktok_core.ports import Request, Response
 
 DATA = hashlib.shake_128(b"a film").digest(12_000_001)
 FILM = BytesSource(b"\0\0\0\x18ftyp" + DATA)
@@ -161,6 +161,16 @@ def test_a_pull_that_was_sent_before_the_process_ended_is_unknown(bench: Any, an
             bench.run(account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="mine"))
         assert raised.value.key == "mine"
     assert bench.sim.count("photo_init") == answered
+
+
+@pytest.mark.parametrize("draft", [False, True])
+def test_every_error_of_a_call_that_posts_can_be_asked_for_the_post(bench: Any, draft: bool) -> None:
+    """Before the post has a key both are None; once TikTok has refused it, its key is known and no publish id is."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("photo_init=code:unaudited_client_can_only_post_to_private_accounts@403"))
+    with pytest.raises(TikTokError) as raised:
+        bench.run(account.post_photos(PHOTOS, key="mine", draft=draft))
+    assert (raised.value.key, raised.value.publish_id) == ("mine" if draft else None, None)
 
 
 @pytest.mark.parametrize(("posted_indeed", "inits"), [(True, 1), (False, 2)])

@@ -19,10 +19,7 @@ from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
     AsyncTikTok,
-    LeaseLost,
     OutcomeUnknown,
-    Request,
-    Response,
     ServerError,
     SignInFailed,
     Stage,
@@ -30,7 +27,9 @@ from tiktok_core import (
     TikTok,
     TikTokError,
 )
-from tiktok_core.blocking import lift_journal, lift_tokens, lift_transport
+from tiktok_core.errors import LeaseLost
+from tiktok_core.lifting import lift_journal, lift_tokens, lift_transport
+from tiktok_core.ports import Request, Response
 
 CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 PHOTOS = ["https://media.example.com/1.jpg"]

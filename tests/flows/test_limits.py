@@ -16,9 +16,9 @@ from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
 from tiktok_core import PrivacyLevel, RateLimited, ServerError, StoreError, UploadError
-from tiktok_core.blocking import lift_pacer
 from tiktok_core.domain.retry import BUDGET, EARNED
 from tiktok_core.flows.pace import Budgets, Quiet
+from tiktok_core.lifting import lift_pacer
 from tiktok_core.ports import AsyncPacer
 from tiktok_core.version import __version__
 

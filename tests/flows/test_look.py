@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve
 
-from tiktok_adapters.media import MediaInfoProbe, ThreadedProbe
+from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
@@ -19,14 +19,14 @@ from tiktok_core import (
     CreatorInfo,
     InvalidPost,
     PhotoPost,
-    Request,
-    Response,
     SourceChanged,
     Stage,
     VideoFacts,
     VideoPost,
 )
-from tiktok_core.blocking import lift_probe, lift_transport
+from tiktok_core.domain.posts import PHOTO_TITLE
+from tiktok_core.lifting import lift_probe, lift_transport
+from tiktok_core.ports import Request, Response
 
 MEDIA = Path(__file__).parents[1] / "media"
 SELF_ONLY = {"privacy_level": "SELF_ONLY"}
@@ -239,7 +239,7 @@ def test_pictures_may_be_sources_and_paths(bench: Any, pictures: Path) -> None:
 
 def test_every_problem_of_a_carousel_comes_at_once(bench: Any, pictures: Path) -> None:
     """Settings, a missing file, a wrong picture, and files that do not match the photos: all in one error."""
-    post = evolve(photos("1.jpg", "2.jpg"), title="x" * 91)
+    post = evolve(photos("1.jpg", "2.jpg"), title="x" * (PHOTO_TITLE + 1))
     files = [pictures / "none.jpg", pictures / "square.png", pictures / "good.jpg"]
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(post, files=files, creator=CreatorInfo(privacy_level_options=("X",))))

@@ -26,8 +26,9 @@ from tiktok_adapters.slots import AsyncioUploadSlots, ThreadUploadSlots
 from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, AsyncTikTok, Publication, Request, Response, TikTok
-from tiktok_core.blocking import lift_journal, lift_tokens
+from tiktok_core import App, AsyncTikTok, Publication, TikTok
+from tiktok_core.lifting import lift_journal, lift_tokens
+from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1000)

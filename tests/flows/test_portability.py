@@ -20,7 +20,6 @@ from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
     ApiError,
     App,
-    DataRequest,
     InvalidInput,
     ScopeMissing,
     StoreError,
@@ -30,6 +29,7 @@ from tiktok_core import (
     UnexpectedResponse,
 )
 from tiktok_core.domain.events import DownloadReady
+from tiktok_core.portability import DataRequest
 
 ONGOING, SINGLE = "portability.all.ongoing", "portability.all.single"
 READY = 600

@@ -20,7 +20,6 @@ from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
     ApiError,
     App,
-    ForeignUploadHost,
     Interrupted,
     InvalidPost,
     NotSent,
@@ -31,18 +30,17 @@ from tiktok_core import (
     PublishFailed,
     PublishStatus,
     RateLimited,
-    Request,
-    Response,
     ScopeMissing,
     SignInRequired,
     SourceChanged,
     StillProcessing,
     TikTok,
-    UnexpectedRedirect,
     UploadError,
     UploadExpired,
 )
+from tiktok_core.errors import ForeignUploadHost, UnexpectedRedirect
 from tiktok_core.flows.pace import OwnPacer
+from tiktok_core.ports import Request, Response
 from tiktok_core.wire.http import FileSlice, FillsBuffers
 
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)

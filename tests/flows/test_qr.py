@@ -15,9 +15,9 @@ from tiktok_core import (
     QrStatus,
     Secret,
     SignInFailed,
-    StateMismatch,
     UnexpectedResponse,
 )
+from tiktok_core.errors import StateMismatch
 
 
 def test_a_code_is_scanned_agreed_to_and_becomes_tokens(bench: Any) -> None:

@@ -13,8 +13,8 @@ from tiktok_adapters.simulator import Faults
 from tiktok_adapters.stores.memory import MemoryJournal
 from tiktok_adapters.testing.fakes import AsyncFake, make_async_fake
 from tiktok_core import AsyncAccount, AsyncTikTok, Stage
-from tiktok_core.blocking import drive, lift_clock, lift_tokens, lift_transport
 from tiktok_core.domain import events
+from tiktok_core.lifting import drive, lift_clock, lift_tokens, lift_transport
 
 PHOTOS = ["https://media.example.com/1.jpg"]
 TOLD: dict[str, Callable[..., events.PostEvent]] = {

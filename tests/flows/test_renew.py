@@ -21,8 +21,18 @@ from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, AsyncTikTok, Interrupted, Response, Secret, SignInRequired, StoreError, TikTok, Tokens
-from tiktok_core.blocking import lift_clock, lift_journal
+from tiktok_core import (
+    App,
+    AsyncTikTok,
+    Interrupted,
+    Secret,
+    SignInRequired,
+    StoreError,
+    TikTok,
+    Tokens,
+)
+from tiktok_core.lifting import lift_clock, lift_journal
+from tiktok_core.ports import Response
 from yielding import Yielding
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")

@@ -14,17 +14,16 @@ from tiktok_core import (
     App,
     Authorization,
     ChallengeEncoding,
-    GrantRejected,
     Interrupted,
     InvalidInput,
     InvalidSettings,
-    Response,
     Secret,
     SignInFailed,
     SignInRequired,
-    StateMismatch,
     UnexpectedResponse,
 )
+from tiktok_core.errors import GrantRejected, StateMismatch
+from tiktok_core.ports import Response
 
 REDIRECT = "http://127.0.0.1:4000/callback/"
 

@@ -39,7 +39,7 @@ with tiktok_adapters.connect(environ=json.loads(sys.argv[1])) as tiktok:
 """
 WISHES = """
 from tiktok_adapters import connect, connect_async
-from tiktok_adapters.media import MediaInfoProbe
+from tiktok_adapters.probes import MediaInfoProbe
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore

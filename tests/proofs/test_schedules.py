@@ -37,11 +37,8 @@ from tiktok_core import (
     App,
     AsyncTikTok,
     InvalidInput,
-    LeaseLost,
     OutcomeUnknown,
     PublishFailed,
-    Request,
-    Response,
     SignInFailed,
     SignInRequired,
     Stage,
@@ -53,7 +50,9 @@ from tiktok_core import (
     UnexpectedResponse,
     UploadError,
 )
-from tiktok_core.blocking import lift_tokens
+from tiktok_core.errors import LeaseLost
+from tiktok_core.lifting import lift_tokens
+from tiktok_core.ports import Request, Response
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")

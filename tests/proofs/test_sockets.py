@@ -35,8 +35,6 @@ from tiktok_core import (
     Endpoints,
     OutcomeUnknown,
     PublishFailed,
-    Request,
-    Response,
     SignInRequired,
     Stage,
     StillProcessing,
@@ -46,7 +44,8 @@ from tiktok_core import (
     UnexpectedResponse,
     UploadError,
 )
-from tiktok_core.blocking import lift_clock, lift_journal, lift_tokens
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens
+from tiktok_core.ports import Request, Response
 
 SCHEDULES = int(os.environ.get("SOCKET_SCHEDULES", "50"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")

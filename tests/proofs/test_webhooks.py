@@ -7,7 +7,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from random import Random
 
-from tiktok_core import App, StaleWebhook, WebhookRejected
+from tiktok_core import App
+from tiktok_core.events import StaleWebhook, WebhookRejected
 from tiktok_core.wire.webhooks import verify_webhook
 
 TRIES = int(os.environ.get("WEBHOOKS", "10000"))

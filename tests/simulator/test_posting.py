@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiktok_adapters.simulator import API_URL, App, Creator
+from tiktok_adapters.simulator.publishing import PHOTO_TITLE
 from tiktok_core.wire.http import Request
 
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
@@ -164,8 +165,13 @@ SITUATIONS = [
         ),
     ),
     (429, "rate_limit_exceeded", _repeat(6, lambda play: play.draft()), lambda play: play.draft()),
-    (400, "invalid_params", _nothing, lambda play: play.photos(post_info={"title": "x" * 91})),
-    (400, "invalid_params", _nothing, lambda play: play.photos("MEDIA_UPLOAD", post_info={"title": "x" * 91})),
+    (400, "invalid_params", _nothing, lambda play: play.photos(post_info={"title": "x" * (PHOTO_TITLE + 1)})),
+    (
+        400,
+        "invalid_params",
+        _nothing,
+        lambda play: play.photos("MEDIA_UPLOAD", post_info={"title": "x" * (PHOTO_TITLE + 1)}),
+    ),
     (400, "app_version_check_failed", _old_phone, lambda play: play.photos("MEDIA_UPLOAD")),
     (401, "access_token_invalid", _expire, lambda play: play.photos()),
     (401, "scope_not_authorized", _scopes("video.upload"), lambda play: play.photos()),

@@ -11,11 +11,12 @@ from example_counts import at_most
 from tiktok_adapters.simulator import App as Registered
 from tiktok_adapters.simulator.webhooks import signed
 from tiktok_adapters.testing import strategies as draw
-from tiktok_core import App, ChunkPlan, CreatorInfo, Publication, Tokens, Video, verify_webhook
+from tiktok_core import App, ChunkPlan, CreatorInfo, Publication, Tokens, Video
 from tiktok_core.domain.chunks import LARGEST_VIDEO, size_problem
-from tiktok_core.domain.library import user_fields
+from tiktok_core.domain.display import user_fields
 from tiktok_core.domain.posts import creator_problems, photo_problems, video_problems
 from tiktok_core.domain.publishing import check_publish_id
+from tiktok_core.events import verify_webhook
 from tiktok_core.wire.records import dump_tokens, load_tokens
 
 

@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import assert_type
 
 from tiktok_adapters import connect, connect_async
+from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
     Account,
     App,
@@ -13,10 +16,6 @@ from tiktok_core import (
     ChunkPlan,
     ClientToken,
     CreatorInfo,
-    DataArchive,
-    DataCategory,
-    DataRequest,
-    Event,
     Explanation,
     ExportForm,
     FoundPost,
@@ -29,6 +28,7 @@ from tiktok_core import (
     Record,
     Step,
     TikTok,
+    TikTokError,
     Tokens,
     Unreadable,
     UserInfo,
@@ -40,6 +40,10 @@ from tiktok_core import (
     explain,
     plan_chunks,
 )
+from tiktok_core.events import Event
+from tiktok_core.lifting import lift_clock
+from tiktok_core.portability import DataArchive, DataCategory, DataRequest
+from tiktok_core.ports import Response
 
 
 def shown(progress: Progress) -> None:
@@ -181,6 +185,26 @@ def values() -> None:
     for first, last in plan_chunks(70_000_000).ranges():
         assert_type(first, int)
         assert_type(last, int)
+
+
+def ports_by_name() -> None:
+    """Change one adapter of a client of either world, and leave the others as usual."""
+    clock = ManualClock()
+    assert_type(connect(clock=clock, probe=False, store="keyring"), TikTok)
+    assert_type(connect(transport=FakeTransport(lambda request: Response(200)), tokens=MemoryTokenStore()), TikTok)
+    assert_type(connect_async(clock=lift_clock(clock), entropy=bytes), AsyncTikTok)
+    connect(clok=clock)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    connect(clock=MemoryTokenStore())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    connect_async(transport=FakeTransport(lambda request: Response(200)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def failures(account: Account) -> None:
+    """Ask any error of the library which post it is about."""
+    try:
+        account.post_video("clip.mp4", draft=True)
+    except TikTokError as error:
+        assert_type(error.key, str | None)
+        assert_type(error.publish_id, str | None)
 
 
 def misuse(account: Account) -> None:

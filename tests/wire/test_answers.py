@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tiktok_core.domain.app import Endpoints
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import ForeignUploadHost, PostingRefused, UnexpectedResponse
+from tiktok_core.wire.display import read_user_info
 from tiktok_core.wire.envelope import open_envelope, read_json
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
-from tiktok_core.wire.library import read_user_info
 from tiktok_core.wire.publishing import read_chunk_answer, read_creator_info, read_publication, read_ticket
 
 REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/x/")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tiktok_core.domain.app import Endpoints
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import TikTokError, UnexpectedResponse
+from tiktok_core.wire.display import read_user_info
 from tiktok_core.wire.http import Request, Response
-from tiktok_core.wire.library import read_user_info
 from tiktok_core.wire.oauth import read_revoked, read_tokens
 from tiktok_core.wire.publishing import read_chunk_answer, read_creator_info, read_publication, read_ticket
 from tiktok_core.wire.records import dump_tokens, load_tokens

@@ -15,8 +15,8 @@ from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import SourceChanged
+from tiktok_core.wire.display import user_info_request
 from tiktok_core.wire.http import FileSlice, Request, Response, redacted
-from tiktok_core.wire.library import user_info_request
 from tiktok_core.wire.oauth import (
     authorization_url,
     check_qr_code_request,

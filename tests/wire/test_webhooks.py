@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core import App, StaleWebhook, UnknownEvent, WebhookRejected, errors
+from tiktok_core import App, errors
 from tiktok_core.domain import events
+from tiktok_core.events import StaleWebhook, UnknownEvent, WebhookRejected
 from tiktok_core.wire.webhooks import LONGEST, verify_webhook
 
 SECRET = "s3cr3t-client"

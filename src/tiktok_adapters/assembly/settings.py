@@ -4,12 +4,12 @@ What belongs here: options, environment, `config.toml`; nothing that makes an ad
 """
 
 import tomllib
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from tiktok_adapters.assembly.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, STORES, check_installed, store_keys
 from tiktok_core import (
@@ -28,40 +28,46 @@ __all__ = ["LOG_LEVELS", "Settings", "load_settings"]
 T = TypeVar("T")
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-VARIABLES: Final = {
-    "client_key": "TIKTOK_CLIENT_KEY",
-    "client_secret": "TIKTOK_CLIENT_SECRET",
-    "redirect_uri": "TIKTOK_REDIRECT_URI",
-    "api_url": "TIKTOK_API_URL",
-    "auth_url": "TIKTOK_AUTH_URL",
-    "home": "TIKTOK_HOME",
-    "account": "TIKTOK_ACCOUNT",
-    "kind": "TIKTOK_KIND",
-    "challenge": "TIKTOK_CHALLENGE",
-    "verified_urls": "TIKTOK_VERIFIED_URLS",
-    "store": "TIKTOK_STORE",
-    "store_key": KEY_VARIABLE,
-    "store_key_file": KEY_FILE_VARIABLE,
-    "log": "TIKTOK_LOG",
-}
-NOT_IN_FILE: Final = ("home", "store_key")
-"""A file in the home folder cannot say where that is, and a key must not lie beside what it encrypts."""
-CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "store": tuple(STORES),
-    "kind": tuple(kind.value for kind in AppKind),
-    "challenge": tuple(encoding.value for encoding in ChallengeEncoding),
-}
-"""The words that a setting may have."""
-SECRETS: Final = ("client_secret", "store_key")
-PORTAL_FIELDS: Final = {
-    "client_key": '"Client key"',
-    "client_secret": '"Client secret"',
-    "redirect_uri": 'a "Redirect URI"',
-}
 CONFIG: Final = "config.toml"
-# What stands in for a missing setting while the others are checked, so that everything wrong is said at once.
-PASSABLE: Final = {"client_key": "-", "client_secret": "-", "redirect_uri": "http://127.0.0.1:*/callback/"}
 DEFAULTS: Final = Endpoints()
+
+
+@frozen(kw_only=True)
+class Setting:
+    """What one setting is, besides its name, its type and its default, which its field in `Settings` has.
+
+    Attributes:
+        variable: the environment variable.
+        doc: what it is for, in words; the documents say it in the same words.
+        option: the option of the command line; empty where there is none.
+        in_file: whether `config.toml` may say it, under the setting's name.
+        read: makes its value of the word that was written; raises `ValueError` with a clause that says what is wrong with it.
+        portal: what the developer portal calls it; a setting with such a name is required.
+        passable: what stands in for it while it is missing and the others are checked, so that everything wrong is said at once.
+    """
+
+    variable: str
+    doc: str
+    option: str = ""
+    in_file: bool = True
+    read: Callable[[str], Any] = str
+    portal: str = ""
+    passable: str = ""
+
+
+def _row(variable: str, doc: str, **more: Any) -> dict[str, Setting]:
+    return {"setting": Setting(variable=variable, doc=doc, **more)}
+
+
+def _one_of(words: Iterable[str], meant: Callable[[str], str] = str) -> Callable[[str], str]:
+    known = tuple(words)
+
+    def read(word: str) -> str:
+        if meant(word) not in known:
+            raise ValueError(f"{word!r} is none of {', '.join(known)}")
+        return meant(word)
+
+    return read
 
 
 @frozen(kw_only=True)
@@ -69,37 +75,107 @@ class Settings:
     """What was set, and where. Nothing is checked yet but the shape of the file: `app` and `endpoints` check.
 
     Attributes:
-        home: folder of the tokens and of `config.toml`.
-        client_key: the portal's "Client key"; empty when missing.
-        client_secret: the portal's "Client secret"; empty when missing.
-        redirect_uri: as registered in the portal; empty when missing.
-        api_url: the API host.
-        auth_url: the authorization page.
-        account: the account to use where several are signed in; None for the only one.
-        kind: how the redirect URI is registered, `desktop` or `web`; None to tell by the URI.
-        challenge: how PKCE's challenge is written: `hex`, `base64url` or `none`; None for what the kind wants.
-        verified_urls: the portal's verified URL properties, with blanks or commas between them.
-        store: where tokens are kept: `sqlite`, `keyring` or `encrypted`.
-        store_key: keys of an encrypted store, from the environment; empty when missing.
-        store_key_file: a file with them; empty when missing.
-        log: a level of the log; None for no log.
         origins: where each setting came from, in words; a setting that has its default has none.
     """
 
-    home: Path
-    client_key: str = ""
-    client_secret: Secret = field(default=Secret(""))
-    redirect_uri: str = ""
-    api_url: str = DEFAULTS.api_url
-    auth_url: str = DEFAULTS.auth_url
-    account: str | None = None
-    kind: str | None = None
-    challenge: str | None = None
-    verified_urls: str = ""
-    store: str = "sqlite"
-    store_key: Secret = field(default=Secret(""))
-    store_key_file: str = ""
-    log: str | None = None
+    # One row a setting. The attributes' documentation and the table in the documents are made of these words.
+    home: Path = field(
+        metadata=_row(
+            "TIKTOK_HOME",
+            "folder of the tokens, the journal and `config.toml`; files 0600, folder 0700",
+            option="--home",
+            in_file=False,  # A file in that folder cannot say where the folder is.
+        )
+    )
+    client_key: str = field(
+        default="",
+        metadata=_row(
+            "TIKTOK_CLIENT_KEY",
+            "from the app's page in TikTok's developer portal",
+            portal='"Client key"',
+            passable="-",
+        ),
+    )
+    client_secret: Secret = field(
+        default=Secret(""),
+        metadata=_row(
+            "TIKTOK_CLIENT_SECRET",
+            "from the app's page in TikTok's developer portal",
+            read=Secret,
+            portal='"Client secret"',
+            passable="-",
+        ),
+    )
+    redirect_uri: str = field(
+        default="",
+        metadata=_row(
+            "TIKTOK_REDIRECT_URI",
+            "as registered there; `http://127.0.0.1:*/callback/` takes any free port",
+            portal='a "Redirect URI"',
+            passable="http://127.0.0.1:*/callback/",
+        ),
+    )
+    account: str | None = field(
+        default=None,
+        metadata=_row(
+            "TIKTOK_ACCOUNT", "which account, where several are signed in; the only one unless set", option="--account"
+        ),
+    )
+    store: str = field(
+        default="sqlite",
+        metadata=_row(
+            "TIKTOK_STORE", "where tokens are kept: `sqlite`, `keyring` or `encrypted`", read=_one_of(STORES)
+        ),
+    )
+    store_key: Secret = field(
+        default=Secret(""),
+        metadata=_row(
+            KEY_VARIABLE,
+            "the keys of an encrypted store",
+            read=Secret,
+            in_file=False,  # A key must not lie beside what it encrypts.
+        ),
+    )
+    store_key_file: str = field(
+        default="", metadata=_row(KEY_FILE_VARIABLE, "a file with the keys of an encrypted store")
+    )
+    kind: str | None = field(
+        default=None,
+        metadata=_row(
+            "TIKTOK_KIND",
+            "`desktop` or `web`: the platform of Login Kit under which the redirect URI is registered; "
+            "told by the URI unless set",
+            read=_one_of(kind.value for kind in AppKind),
+        ),
+    )
+    challenge: str | None = field(
+        default=None,
+        metadata=_row(
+            "TIKTOK_CHALLENGE",
+            "`hex`, `base64url` or `none`: how PKCE's challenge is written; as TikTok documents it for the kind unless set",
+            read=_one_of(encoding.value for encoding in ChallengeEncoding),
+        ),
+    )
+    verified_urls: str = field(
+        default="",
+        metadata=_row(
+            "TIKTOK_VERIFIED_URLS",
+            "the portal's verified URL properties, with commas between them; where it is set, other URLs are refused",
+        ),
+    )
+    api_url: str = field(
+        default=DEFAULTS.api_url, metadata=_row("TIKTOK_API_URL", "the address of the API; another one for a sandbox")
+    )
+    auth_url: str = field(
+        default=DEFAULTS.auth_url,
+        metadata=_row("TIKTOK_AUTH_URL", "the address of the authorization page; another one for a sandbox"),
+    )
+    log: str | None = field(
+        default=None,
+        metadata=_row(
+            "TIKTOK_LOG", "a level of the log, such as `DEBUG`; no log unless set", read=_one_of(LOG_LEVELS, str.upper)
+        ),
+    )
     origins: Mapping[str, str] = field(factory=dict)
 
     def app(self, kind: AppKind | str | None = None, *, without: Container[str] = ()) -> App:
@@ -154,7 +230,7 @@ class Settings:
             "client_secret": self.client_secret,
             "redirect_uri": self.redirect_uri,
         }
-        whole: dict[str, Any] = {name: value or PASSABLE[name] for name, value in given.items()}
+        whole: dict[str, Any] = {name: value or TABLE[name].passable for name, value in given.items()}
         # What stands in must not meet the rules of a kind that was chosen for the real one.
         chosen = (kind or self.kind) if self.redirect_uri else None
         verified = self.verified_urls.replace(",", " ").split()
@@ -171,12 +247,12 @@ class Settings:
         return store_keys(self.store_key, self.store_key_file, self.home) if self.store == "encrypted" else ()
 
     def _missing(self) -> Iterator[Problem]:
-        for name, portal in PORTAL_FIELDS.items():
-            if not getattr(self, name):
+        for name, row in TABLE.items():
+            if row.portal and not getattr(self, name):
                 yield Problem(
                     name,
-                    f"is missing: set {VARIABLES[name]}, or {name} in {self.home / CONFIG}, "
-                    f"to {portal} of the app's page in TikTok's developer portal",
+                    f"is missing: set {row.variable}, or {name} in {self.home / CONFIG}, "
+                    f"to {row.portal} of the app's page in TikTok's developer portal",
                 )
 
     def _tried(self, problems: list[Problem], make: Callable[[], T]) -> T | None:
@@ -189,6 +265,15 @@ class Settings:
     def _placed(self, problem: Problem) -> Problem:
         origin = self.origins.get(problem.field)
         return Problem(problem.field, f"{problem.message} (it comes from {origin})") if origin else problem
+
+
+TABLE: Final[Mapping[str, Setting]] = {
+    found.name: found.metadata["setting"] for found in fields(Settings) if "setting" in found.metadata
+}
+"""Each setting by its name."""
+Settings.__doc__ = (Settings.__doc__ or "").rstrip() + "".join(
+    f"\n        {name}: {row.doc}." for name, row in TABLE.items()
+)
 
 
 def load_settings(
@@ -206,28 +291,28 @@ def load_settings(
     lying, around = Hidden(options), Hidden((environ.reveal() if isinstance(environ, Hidden) else environ) or {})
     del options, environ  # A crash report would show them.
     chosen = _covered(lying)
-    variables = _covered(Hidden({name: around.reveal().get(variable) for name, variable in VARIABLES.items()}))
+    variables = _covered(Hidden({name: around.reveal().get(row.variable) for name, row in TABLE.items()}))
     home, home_origin = _home(chosen, variables)
     written = _written(home / CONFIG)
     values: dict[str, Any] = {}
+    problems: list[Problem] = []
     origins = {"home": home_origin} if home_origin else {}
-    for name, variable in VARIABLES.items():
+    for name, row in TABLE.items():
         if name == "home":
             continue
         for value, origin in (
             (chosen.get(name), f"the option --{name.replace('_', '-')}"),
-            (variables.get(name), variable),
+            (variables.get(name), row.variable),
             (written.get(name), str(home / CONFIG)),
         ):
             if value:
-                values[name], origins[name] = value, origin
+                try:
+                    values[name], origins[name] = row.read(value), origin
+                except ValueError as error:
+                    problems.append(Problem(name, f"{error} (it comes from {origin})"))
                 break
-    for name, words in CHOICES.items():
-        if (word := values.get(name, words[0])) not in words:
-            message = f"{word!r} is none of {', '.join(words)} (it comes from {origins[name]})"
-            raise InvalidSettings((Problem(name, message),))
-    if "log" in values:
-        values["log"] = _level(values["log"], origins["log"])
+    if problems:
+        raise InvalidSettings(tuple(problems))
     return Settings(home=home, origins=origins, **values)
 
 
@@ -235,7 +320,7 @@ def _covered(given: Hidden[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what was given, its secrets covered, and what is no setting: it may be a secret whose name is misspelt."""
     covered: dict[str, Any] = {}
     for name in given.reveal():
-        is_secret = (name in SECRETS or name not in VARIABLES) and isinstance(given.reveal()[name], str)
+        is_secret = (name not in TABLE or TABLE[name].read is Secret) and isinstance(given.reveal()[name], str)
         covered[name] = Secret(given.reveal()[name]) if is_secret else given.reveal()[name]
     return covered
 
@@ -276,7 +361,7 @@ def _written(path: Path) -> dict[str, Any]:
     if "store_key" in document:
         message = f"must not stand in {path}, beside what it encrypts: set {KEY_VARIABLE}, or store_key_file"
         raise InvalidSettings((Problem("store_key", message),))
-    known = [name for name in VARIABLES if name not in NOT_IN_FILE]
+    known = [name for name, row in TABLE.items() if row.in_file]
     problems = [
         Problem(name, f"is no setting of {path}: there are {', '.join(known)}")
         if name not in known
@@ -295,10 +380,3 @@ def _written(path: Path) -> dict[str, Any]:
 
 def _unreadable(path: Path, why: str) -> InvalidSettings:
     return InvalidSettings((Problem(CONFIG, f"{path} cannot be read: {why}"),))
-
-
-def _level(word: str, origin: str) -> str:
-    if word.upper() not in LOG_LEVELS:
-        message = f"{word!r} is none of {', '.join(LOG_LEVELS)} (it comes from {origin})"
-        raise InvalidSettings((Problem("log", message),))
-    return word.upper()

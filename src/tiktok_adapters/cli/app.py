@@ -28,9 +28,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "plan": ("plan", "Show how a video is cut into chunks."),
     "post": ("post", "Post a video or photos."),
     "status": ("post", "Ask how a post is doing."),
-    "cancel": ("library", "Stop a pull."),
-    "find": ("library", "Find what a post has become in public."),
-    "videos": ("library", "List the account's public videos."),
+    "cancel": ("display", "Stop a pull."),
+    "find": ("display", "Find what a post has become in public."),
+    "videos": ("display", "List the account's public videos."),
     "data": ("data", "Ask for a copy of the account's data."),
     "uploads": ("journal", "List the posts that have not ended."),
     "resume": ("journal", "Go on with a post that has not ended."),
@@ -53,14 +53,14 @@ class LazyGroup(click.Group):
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None
-        room = importlib.import_module(f"tiktok_adapters.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(room, cmd_name)
+        module = importlib.import_module(f"tiktok_adapters.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the table; no command is imported for it."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_room, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
 
     def main(
         self,

@@ -11,7 +11,7 @@ from attrs import asdict
 
 from tiktok_adapters.cli.common import common, settings, signed_in
 from tiktok_adapters.cli.output import show
-from tiktok_core import DataCategory, DataFormat, DataRequest
+from tiktok_core.portability import DataCategory, DataFormat, DataRequest
 
 __all__ = ["data"]
 

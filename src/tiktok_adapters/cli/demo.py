@@ -34,11 +34,11 @@ from tiktok_core import (
     Publication,
     Secret,
     SignInFailed,
-    Source,
     TikTok,
     TikTokError,
     plan_chunks,
 )
+from tiktok_core.ports import Source
 
 if TYPE_CHECKING:
     from tiktok_adapters.simulator import SimulatedTikTok

@@ -25,8 +25,6 @@ from tiktok_core import (
     InvalidSettings,
     PrivacyLevel,
     Problem,
-    Request,
-    Response,
     Scope,
     Stage,
     StoreError,
@@ -37,7 +35,7 @@ from tiktok_core import (
 )
 from tiktok_core.domain.app import is_loopback
 from tiktok_core.domain.pacing import DAILY_POSTS, DAY, PENDING_SHARES
-from tiktok_core.ports import Transport
+from tiktok_core.ports import Request, Response, Transport
 
 __all__ = ["Finding", "doctor"]
 

@@ -13,7 +13,8 @@ from tiktok_adapters.cli.common import say
 from tiktok_adapters.cli.output import show
 from tiktok_adapters.cli.plan import plan_document
 from tiktok_adapters.transports.common import wire_headers
-from tiktok_core import CreatorInfo, PhotoPost, Request, Secret, SignInRequired, TransportError, Wish
+from tiktok_core import CreatorInfo, PhotoPost, Secret, SignInRequired, TransportError, Wish
+from tiktok_core.ports import Request
 from tiktok_core.wire.envelope import USER_AGENT
 from tiktok_core.wire.publishing import (
     chunk_request,

@@ -27,10 +27,10 @@ from tiktok_core import (
     TikTokError,
     Tokens,
     TransportError,
-    UnexpectedRedirect,
     UploadError,
-    WebhookRejected,
 )
+from tiktok_core.errors import UnexpectedRedirect
+from tiktok_core.events import WebhookRejected
 
 __all__ = [
     "DERIVED",
@@ -190,7 +190,7 @@ def _sentence(error: BaseException) -> str:
         return error.format_message()
     if isinstance(error, OutcomeUnknown) and (key := error.key):
         return f"{error} 'tiktok resume {key} --settle posted' says that it is there, '--settle not-posted' that it is not."
-    if isinstance(error, GOES_ON) and (key := getattr(error, "key", None)):
+    if isinstance(error, GOES_ON) and (key := error.key):
         return f"{error} Its key is {key}; 'tiktok resume {key}' goes on with it."
     if _is_unexpected(error):
         return f"something unexpected went wrong ({type(error).__name__}); TIKTOK_LOG=DEBUG shows where"

@@ -3,10 +3,12 @@
 What belongs here: the options of a post, and the checks that come before the sign-in is looked at.
 """
 
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, Final, TypeAlias
 
 import click
+from attrs import fields_dict, frozen
 
 from tiktok_adapters.cli.common import BYTES, client, common, say, settings, signed_in
 from tiktok_adapters.cli.dry_run import show_dry_run
@@ -25,22 +27,68 @@ from tiktok_core import (
 
 __all__ = ["post", "status"]
 
-title = click.option("--title", default="", metavar="TEXT", help="The caption.")
-privacy = click.option(
-    "--privacy", "privacy_level", metavar="LEVEL", help=f"Required unless --draft: {', '.join(PrivacyLevel)}."
+Command: TypeAlias = Callable[..., None]
+Option: TypeAlias = Callable[[Command], Command]
+
+
+@frozen
+class How:
+    """What was chosen for a post besides its settings.
+
+    Attributes:
+        check_url: ask the URL's server before TikTok does.
+        key: the name of the post.
+        again: post even if the same was posted within the last hour.
+        no_wait: return once TikTok has it.
+        dry_run: send nothing.
+    """
+
+    check_url: bool
+    key: str | None
+    again: bool
+    no_wait: bool
+    dry_run: bool
+
+
+def _option(*names: str, **more: Any) -> Option:
+    return click.option(*names, **more)
+
+
+SETTINGS: Final = (
+    _option("--title", default="", metavar="TEXT", help="The caption."),
+    _option("--privacy", "privacy_level", metavar="LEVEL", help=f"Required unless --draft: {', '.join(PrivacyLevel)}."),
+    _option("--disable-comment", is_flag=True, help="No comments."),
+    _option("--brand-content", "brand_content_toggle", is_flag=True, help="A paid partnership."),
+    _option("--brand-organic", "brand_organic_toggle", is_flag=True, help="Promotes the creator's own business."),
+    _option("--aigc", "is_aigc", is_flag=True, help="Label it as made by AI."),
+    _option("--draft", is_flag=True, help="To the creator's inbox, to be finished in the app."),
 )
-no_comments = click.option("--disable-comment", is_flag=True, help="No comments.")
-brand_content = click.option("--brand-content", "brand_content_toggle", is_flag=True, help="A paid partnership.")
-brand_organic = click.option(
-    "--brand-organic", "brand_organic_toggle", is_flag=True, help="Promotes the creator's own business."
+"""The settings that videos and photos share."""
+MANNERS: Final = (
+    _option("--check-url", is_flag=True, help="Ask the URL's server whether TikTok could pull it."),
+    _option("--key", metavar="KEY", help="Names the post: the same key never makes a second one."),
+    _option("--again", is_flag=True, help="Post even if the same was posted within the last hour."),
+    _option("--no-wait", is_flag=True, help="Return once TikTok has it."),
+    _option("--dry-run", is_flag=True, help="Show all that would be sent, and send none of it."),
 )
-aigc = click.option("--aigc", "is_aigc", is_flag=True, help="Label it as made by AI.")
-draft = click.option("--draft", is_flag=True, help="To the creator's inbox, to be finished in the app.")
-key = click.option("--key", metavar="KEY", help="Names the post: the same key never makes a second one.")
-again = click.option("--again", is_flag=True, help="Post even if the same was posted within the last hour.")
-check_url = click.option("--check-url", is_flag=True, help="Ask the URL's server whether TikTok could pull it.")
-dry_run = click.option("--dry-run", is_flag=True, help="Show all that would be sent, and send none of it.")
-no_wait = click.option("--no-wait", is_flag=True, help="Return once TikTok has it.")
+"""The fields of `How`."""
+
+
+def post_options(*own: Option) -> Option:
+    """Give a command the options of a post: the shared settings, its own, and how to post, which it gets as `how`."""
+    options: tuple[Option, ...] = (*SETTINGS, *own, *MANNERS, common)
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(**given: Any) -> None:
+            command(how=How(**{name: given.pop(name) for name in fields_dict(How)}), **given)
+
+        decorated: Command = run
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
 @click.group(short_help="Post a video or photos.")
@@ -54,36 +102,19 @@ def post() -> None:
 
 @post.command(short_help="Post a video: a file, or a URL that TikTok pulls.")
 @click.argument("video", metavar="FILE|URL")
-@title
-@privacy
-@no_comments
-@click.option("--disable-duet", is_flag=True, help="No duets.")
-@click.option("--disable-stitch", is_flag=True, help="No stitches.")
-@click.option(
-    "--cover-ms", "video_cover_timestamp_ms", type=int, metavar="N", help="The frame to show as cover, in ms."
+@post_options(
+    _option("--disable-duet", is_flag=True, help="No duets."),
+    _option("--disable-stitch", is_flag=True, help="No stitches."),
+    _option("--cover-ms", "video_cover_timestamp_ms", type=int, metavar="N", help="The frame to show as cover, in ms."),
+    _option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given."),
+    _option("--no-probe", is_flag=True, help="Do not look at codec, frame rate, size and duration."),
 )
-@brand_content
-@brand_organic
-@aigc
-@draft
-@click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given.")
-@click.option("--no-probe", is_flag=True, help="Do not look at codec, frame rate, size and duration.")
-@check_url
-@key
-@again
-@no_wait
-@dry_run
-@common
 def video(
     *,
     video: str,
     chunk_size: int | None,
     no_probe: bool,
-    check_url: bool,
-    key: str | None,
-    again: bool,
-    no_wait: bool,
-    dry_run: bool,
+    how: How,
     **wishes: Any,
 ) -> None:
     """Post a video: a file, or an https URL that TikTok pulls.
@@ -93,51 +124,36 @@ def video(
     found = settings()
     with client(found, probe=not no_probe) as opened:
         check = partial(opened.check_video, video, VideoPost(**wishes), chunk_size=chunk_size)
-        wish = check(fetch=check_url)
+        wish = check(fetch=how.check_url)
         if wish.post.draft:
             _tell_what_a_draft_drops("video", wishes)
-        if dry_run:
+        if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
         with signed_in(found, opened) as account, display() as on_progress:
-            named = chosen_key(account, key, (wish.fingerprint or video, wish.post), again=again)
+            named = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
             done = account.post_video(
-                video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not no_wait, **wishes
+                video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
             )
     show_post(done)
 
 
 @post.command(short_help="Post photos that TikTok pulls.")
 @click.argument("photo_images", metavar="URL...", nargs=-1)
-@title
-@click.option("--description", default="", metavar="TEXT", help="The text below the title.")
-@privacy
-@click.option("--cover-index", "photo_cover_index", type=int, default=0, metavar="I", help="The cover, from 0.")
-@click.option("--no-music", is_flag=True, help="Let TikTok add no music.")
-@no_comments
-@brand_content
-@brand_organic
-@aigc
-@draft
-@click.option(
-    "--file", "files", multiple=True, metavar="FILE", help="A picture as a file, to look at; one for each URL."
+@post_options(
+    _option("--description", default="", metavar="TEXT", help="The text below the title."),
+    _option("--cover-index", "photo_cover_index", type=int, default=0, metavar="I", help="The cover, from 0."),
+    _option("--no-music", is_flag=True, help="Let TikTok add no music."),
+    _option(
+        "--file", "files", multiple=True, metavar="FILE", help="A picture as a file, to look at; one for each URL."
+    ),
 )
-@check_url
-@key
-@again
-@no_wait
-@dry_run
-@common
 def photo(
     *,
     photo_images: tuple[str, ...],
     no_music: bool,
     files: tuple[str, ...],
-    check_url: bool,
-    key: str | None,
-    again: bool,
-    no_wait: bool,
-    dry_run: bool,
+    how: How,
     **wishes: Any,
 ) -> None:
     """Post 1 to 35 photos that TikTok pulls from https URLs.
@@ -149,19 +165,19 @@ def photo(
         check = partial(
             opened.check_photos, PhotoPost(photo_images=photo_images, auto_add_music=not no_music, **wishes)
         )
-        wish = check(files=files, fetch=check_url)
+        wish = check(files=files, fetch=how.check_url)
         if wish.post.draft:
             _tell_what_a_draft_drops("photo", {**wishes, "no_music": no_music, "title": "", "photo_cover_index": 0})
-        if dry_run:
+        if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
         with signed_in(found, opened) as account, display() as on_progress:
             done = account.post_photos(
                 photo_images,
                 auto_add_music=not no_music,
-                key=chosen_key(account, key, (wish.post,), again=again),
+                key=chosen_key(account, how.key, (wish.post,), again=how.again),
                 on_progress=on_progress,
-                wait=not no_wait,
+                wait=not how.no_wait,
                 **wishes,
             )
     show_post(done)

@@ -14,7 +14,7 @@ from attrs import fields
 
 from tiktok_adapters.cli.common import common, say, settings
 from tiktok_adapters.cli.output import error_document, report, show
-from tiktok_core import Event, StaleWebhook, UnknownEvent, verify_webhook
+from tiktok_core.events import Event, StaleWebhook, UnknownEvent, verify_webhook
 from tiktok_core.wire.webhooks import LONGEST
 
 __all__ = ["webhook"]

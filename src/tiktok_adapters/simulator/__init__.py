@@ -13,11 +13,12 @@ from tiktok_adapters.simulator.accounts import (
     App,
     Creator,
 )
+from tiktok_adapters.simulator.bench import SimulatedTikTok, callback_values
 from tiktok_adapters.simulator.control import LogEntry
 from tiktok_adapters.simulator.faults import Fault, Faults, parse_fault
-from tiktok_adapters.simulator.settings import Lifetimes, Switches
+from tiktok_adapters.simulator.router import API_URL, AUTH_URL, UPLOAD_BASE
+from tiktok_adapters.simulator.switches import Lifetimes, Switches
 from tiktok_adapters.simulator.tasks import Post
-from tiktok_adapters.simulator.tiktok import API_URL, AUTH_URL, UPLOAD_BASE, SimulatedTikTok, callback_values
 
 __all__ = [
     "API_URL",

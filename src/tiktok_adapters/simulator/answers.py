@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_core.wire.http import Response
 
 __all__ = [

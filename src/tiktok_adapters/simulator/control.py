@@ -16,7 +16,7 @@ from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.faults import Faults
 from tiktok_adapters.simulator.pages import html, posts_page
 from tiktok_adapters.simulator.rules import is_loopback
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Post
 from tiktok_core.wire.http import Response
 

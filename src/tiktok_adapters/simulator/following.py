@@ -10,7 +10,7 @@ from typing import Any
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.checks import ownership
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import FINAL, State, Task
 from tiktok_adapters.simulator.world import World
 

@@ -11,7 +11,7 @@ from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import OAuthRefused, json_answer
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.rules import is_loopback, proves, redirect_matches
-from tiktok_adapters.simulator.settings import Encoding
+from tiktok_adapters.simulator.switches import Encoding
 from tiktok_adapters.simulator.world import Code, Token, World
 from tiktok_core.wire.http import Response
 

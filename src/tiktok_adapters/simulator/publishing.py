@@ -20,7 +20,12 @@ from tiktok_adapters.simulator.storage import Upload, spool
 from tiktok_adapters.simulator.tasks import Kind, Mode, Task
 from tiktok_adapters.simulator.world import World
 
-__all__ = ["creator_info", "inbox_init", "photo_init", "video_init"]
+__all__ = ["PHOTO_DESCRIPTION", "PHOTO_TITLE", "VIDEO_TITLE", "creator_info", "inbox_init", "photo_init", "video_init"]
+
+VIDEO_TITLE: Final = 2200
+"""UTF-16 units, as are the other two."""
+PHOTO_TITLE: Final = 90
+PHOTO_DESCRIPTION: Final = 4000
 
 _PREFIXES: Final[Mapping[tuple[str, str, str], str]] = {
     ("video", "DIRECT_POST", "FILE_UPLOAD"): "v_pub_file~v2-1.",
@@ -58,7 +63,7 @@ def video_init(world: World, call: Call) -> dict[str, Any]:
     app, creator = world.admit(call, "video_init", "video.publish")
     body = call.json()
     info, source = checks.post_info(body), checks.member(body, "source_info")
-    checks.caption(world, info, "title", 2200)
+    checks.caption(world, info, "title", VIDEO_TITLE)
     checks.toggles(world, info, ("disable_duet", "disable_stitch", "disable_comment", "is_aigc"))
     checks.video_source(world, source)
     checks.may_post(world, app, creator)
@@ -89,8 +94,8 @@ def photo_init(world: World, call: Call) -> dict[str, Any]:
     scope = "video.publish" if mode == "DIRECT_POST" else "video.upload"
     app, creator = world.admit(call, "photo_init", scope)
     info, source = checks.post_info(body), checks.member(body, "source_info")
-    checks.caption(world, info, "title", 90)
-    checks.caption(world, info, "description", 4000)
+    checks.caption(world, info, "title", PHOTO_TITLE)
+    checks.caption(world, info, "description", PHOTO_DESCRIPTION)
     checks.photo_source(source)
     checks.flag(body, "is_aigc")
     if mode == "DIRECT_POST":

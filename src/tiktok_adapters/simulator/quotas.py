@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tiktok_adapters.simulator.answers import Refused
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.switches import Switches
 
 __all__ = ["PER_MINUTE", "Quotas"]
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from tiktok_adapters.simulator.settings import Encoding, Megabyte
+from tiktok_adapters.simulator.switches import Encoding, Megabyte
 
 __all__ = [
     "CHUNK_COUNT_INVALID",

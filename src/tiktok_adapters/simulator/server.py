@@ -21,9 +21,9 @@ import aiohttp
 from aiohttp import web
 from attrs import define, field
 
+from tiktok_adapters.simulator.bench import SimulatedTikTok
 from tiktok_adapters.simulator.calls import MAX_BODY
 from tiktok_adapters.simulator.storage import spool
-from tiktok_adapters.simulator.tiktok import SimulatedTikTok
 from tiktok_adapters.transports.fake import ConnectionDropped, DelayedResponse
 from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
 

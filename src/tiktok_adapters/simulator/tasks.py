@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 from attrs import define, field, frozen
 
 from tiktok_adapters.simulator.accounts import App, Creator
-from tiktok_adapters.simulator.settings import Switches
 from tiktok_adapters.simulator.storage import Upload
+from tiktok_adapters.simulator.switches import Switches
 
 __all__ = ["DAY", "FINAL", "Post", "Script", "State", "Task"]
 

@@ -1,4 +1,4 @@
-"""The state that all rooms of the simulated TikTok share: apps, creators, codes, tokens, posts, clock, chance.
+"""The state that all modules of the simulated TikTok share: apps, creators, codes, tokens, posts, clock, chance.
 
 What belongs here: looking things up and writing them down, with the checks that every signed-in call begins with.
 """
@@ -16,7 +16,7 @@ from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.quotas import Quotas
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Task
 
 __all__ = ["Chance", "Code", "DataCopy", "Now", "QrCode", "Token", "World"]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from attrs import evolve
 
-from tiktok_core.blocking import Mirror, blocking, drive, lift_clock, lift_tokens
+from tiktok_core.blocking import Mirror, blocking
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import InvalidSettings, Problem, StoreError, StoreTrouble
 from tiktok_core.hidden import Hidden
+from tiktok_core.lifting import drive, lift_clock, lift_tokens
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
 from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 

@@ -6,9 +6,9 @@ What belongs here: putting clients, simulator and clock together. The same can b
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from attrs import frozen
+from attrs import Factory, asdict, field, frozen
 
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.destinations import open_destination
@@ -17,29 +17,33 @@ from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import Account, App, AsyncAccount, AsyncTikTok, TikTok
-from tiktok_core.blocking import drive, lift_clock, lift_journal, lift_tokens, lift_transport
+from tiktok_core.lifting import drive, lift_clock, lift_journal, lift_tokens, lift_transport
 
-__all__ = ["AsyncFake", "Fake", "Sandbox", "make_async_fake", "make_fake", "serve_sandbox"]
+__all__ = ["AnyFake", "AsyncFake", "Fake", "Sandbox", "make_async_fake", "make_fake", "serve_sandbox"]
 
 CALLBACK: Final = "https://app.example.com/callback/"
 
 
+C = TypeVar("C")
+A = TypeVar("A")
+
+
 @frozen(kw_only=True)
-class Fake:
-    """A blocking client over a simulated TikTok in memory.
+class AnyFake(Generic[C, A]):
+    """A client of either world over a simulated TikTok in memory.
 
     Attributes:
         tiktok: the client.
         account: the simulated creator, signed in with all scopes that posting needs.
         simulator: the simulated TikTok, to be looked into and changed.
-        transport: leads to it; for clients of your own.
+        transport: leads to it; for clients of your own, asynchronous ones by `lift_transport`.
         clock: the clock of both.
         tokens: the client's tokens.
         journal: the client's journal.
     """
 
-    tiktok: TikTok
-    account: Account
+    tiktok: C
+    account: A
     simulator: SimulatedTikTok
     transport: FakeTransport
     clock: ManualClock
@@ -47,27 +51,12 @@ class Fake:
     journal: MemoryJournal
 
 
-@frozen(kw_only=True)
-class AsyncFake:
-    """An asynchronous client over a simulated TikTok in memory.
+class Fake(AnyFake[TikTok, Account]):
+    """A blocking client over a simulated TikTok in memory."""
 
-    Attributes:
-        tiktok: the client.
-        account: the simulated creator, signed in with all scopes that posting needs.
-        simulator: the simulated TikTok, to be looked into and changed.
-        transport: leads to it; `lift_transport` makes it fit for clients of your own.
-        clock: the clock of both.
-        tokens: the client's tokens.
-        journal: the client's journal.
-    """
 
-    tiktok: AsyncTikTok
-    account: AsyncAccount
-    simulator: SimulatedTikTok
-    transport: FakeTransport
-    clock: ManualClock
-    tokens: MemoryTokenStore
-    journal: MemoryJournal
+class AsyncFake(AnyFake[AsyncTikTok, AsyncAccount]):
+    """An asynchronous client over a simulated TikTok in memory."""
 
 
 @frozen(kw_only=True)
@@ -90,55 +79,39 @@ class Sandbox:
 def make_fake(clock: ManualClock, faults: Faults) -> Iterator[Fake]:
     """Give a blocking client over a simulated TikTok in memory."""
     with _simulated(clock, faults) as simulator:
-        tokens, journal = MemoryTokenStore(), MemoryJournal()
-        transport = FakeTransport(simulator.handle, wait=clock.advance)
+        parts = _Parts(simulator, clock)
         tiktok = TikTok(
             _app(),
-            transport=transport,
-            tokens=tokens,
-            journal=journal,
+            transport=parts.transport,
+            tokens=parts.tokens,
+            journal=parts.journal,
             clock=clock,
             open_source=open_source,
             open_destination=open_destination,
         )
         asked = tiktok.authorization()
-        yield Fake(
-            tiktok=tiktok,
-            account=tiktok.sign_in(asked, simulator.authorize(asked.url)),
-            simulator=simulator,
-            transport=transport,
-            clock=clock,
-            tokens=tokens,
-            journal=journal,
-        )
+        account = tiktok.sign_in(asked, simulator.authorize(asked.url))
+        yield Fake(tiktok=tiktok, account=account, **asdict(parts, recurse=False))
 
 
 @contextmanager
 def make_async_fake(clock: ManualClock, faults: Faults) -> Iterator[AsyncFake]:
     """Give an asynchronous client over a simulated TikTok in memory."""
     with _simulated(clock, faults) as simulator:
-        tokens, journal = MemoryTokenStore(), MemoryJournal()
-        transport = FakeTransport(simulator.handle, wait=clock.advance)
+        parts = _Parts(simulator, clock)
         tiktok = AsyncTikTok(
             _app(),
-            transport=lift_transport(transport),
-            tokens=lift_tokens(tokens),
-            journal=lift_journal(journal),
+            transport=lift_transport(parts.transport),
+            tokens=lift_tokens(parts.tokens),
+            journal=lift_journal(parts.journal),
             clock=lift_clock(clock),
             open_source=open_source,
             open_destination=open_destination,
         )
         asked = tiktok.authorization()
-        yield AsyncFake(
-            tiktok=tiktok,
-            # Over ports that never suspend no event loop is needed.
-            account=drive(tiktok.sign_in(asked, simulator.authorize(asked.url))),
-            simulator=simulator,
-            transport=transport,
-            clock=clock,
-            tokens=tokens,
-            journal=journal,
-        )
+        # Over ports that never suspend no event loop is needed.
+        account = drive(tiktok.sign_in(asked, simulator.authorize(asked.url)))
+        yield AsyncFake(tiktok=tiktok, account=account, **asdict(parts, recurse=False))
 
 
 @contextmanager
@@ -161,6 +134,19 @@ def serve_sandbox(faults: Faults) -> Iterator[Sandbox]:
                     "TIKTOK_HOME": home,
                 },
             )
+
+
+@frozen
+class _Parts:
+    """What lies under the client of a fake, the same in both worlds."""
+
+    simulator: SimulatedTikTok
+    clock: ManualClock
+    transport: FakeTransport = field(
+        default=Factory(lambda self: FakeTransport(self.simulator.handle, wait=self.clock.advance), takes_self=True)
+    )
+    tokens: MemoryTokenStore = field(factory=MemoryTokenStore)
+    journal: MemoryJournal = field(factory=MemoryJournal)
 
 
 @contextmanager

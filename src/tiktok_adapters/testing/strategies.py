@@ -11,34 +11,37 @@ from hypothesis import strategies as st
 
 from tiktok_core import (
     App,
-    AuthorizationRemoved,
     ChunkPlan,
     CreatorInfo,
-    DownloadReady,
-    DraftDelivered,
-    Event,
     PhotoPost,
-    Ping,
-    PostComplete,
-    PostFailed,
-    PostNoLongerPublic,
-    PostPublic,
     PrivacyLevel,
     Publication,
     PublishStatus,
     Scope,
     Secret,
     Tokens,
-    UnknownEvent,
     UserInfo,
     Video,
-    VideoKitEvent,
     VideoPost,
     plan_chunks,
 )
 from tiktok_core.domain.chunks import LARGEST_VIDEO
+from tiktok_core.domain.display import CAPTION_SHOWN, USER_FIELDS
 from tiktok_core.domain.events import REMOVAL_REASONS
-from tiktok_core.domain.library import CAPTION_SHOWN, USER_FIELDS
+from tiktok_core.domain.posts import MOST_PHOTOS, PHOTO_DESCRIPTION, PHOTO_TITLE, VIDEO_TITLE
+from tiktok_core.events import (
+    AuthorizationRemoved,
+    DownloadReady,
+    DraftDelivered,
+    Event,
+    Ping,
+    PostComplete,
+    PostFailed,
+    PostNoLongerPublic,
+    PostPublic,
+    UnknownEvent,
+    VideoKitEvent,
+)
 
 __all__ = [
     "apps",
@@ -158,7 +161,7 @@ def video_posts(draw: st.DrawFn, creator: CreatorInfo | None = None) -> VideoPos
     """Draw settings of a video that can be posted, by this creator if one is given."""
     level, branded, draft = draw(_visibilities(creator))
     return VideoPost(
-        title=draw(captions(2_200)),
+        title=draw(captions(VIDEO_TITLE)),
         privacy_level=level,
         disable_comment=draw(st.booleans()),
         disable_duet=draw(st.booleans()),
@@ -182,12 +185,12 @@ def photo_urls() -> st.SearchStrategy[str]:
 def photo_posts(draw: st.DrawFn, creator: CreatorInfo | None = None) -> PhotoPost:
     """Draw settings of photos that can be posted, by this creator if one is given."""
     level, branded, draft = draw(_visibilities(creator))
-    pictures = tuple(draw(st.lists(photo_urls(), min_size=1, max_size=35)))
+    pictures = tuple(draw(st.lists(photo_urls(), min_size=1, max_size=MOST_PHOTOS)))
     return PhotoPost(
         photo_images=pictures,
         photo_cover_index=draw(st.integers(0, len(pictures) - 1)),
-        title=draw(captions(90)),
-        description=draw(captions(4_000)),
+        title=draw(captions(PHOTO_TITLE)),
+        description=draw(captions(PHOTO_DESCRIPTION)),
         privacy_level=level,
         disable_comment=draw(st.booleans()),
         auto_add_music=draw(st.booleans()),

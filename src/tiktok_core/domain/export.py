@@ -231,8 +231,8 @@ class ExportForm:
         """Return the settings of the photo post that the person asked for.
 
         Args:
-            photo_images: 1 to 35 https URLs under a domain or prefix that the app verified.
-            description: up to 4,000 UTF-16 units.
+            photo_images: https URLs under a domain or prefix that the app verified.
+            description: the text below the title.
             photo_cover_index: the cover, counted from 0.
             auto_add_music: lets TikTok add music.
 

@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import quote
 
 from tiktok_core.domain.creator import PrivacyLevel
+from tiktok_core.domain.display import CAPTION_SHOWN, FoundPost, Video
 from tiktok_core.domain.journal import Record
-from tiktok_core.domain.library import CAPTION_SHOWN, FoundPost, Video
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 
 __all__ = ["caption", "found_post", "has_photos", "is_alike", "is_listed", "is_private", "post_times"]

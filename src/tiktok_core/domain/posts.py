@@ -16,6 +16,9 @@ from tiktok_core.errors import Problem
 
 __all__ = [
     "MOST_PHOTOS",
+    "PHOTO_DESCRIPTION",
+    "PHOTO_TITLE",
+    "VIDEO_TITLE",
     "PhotoPost",
     "VideoPost",
     "creator_problems",
@@ -38,7 +41,7 @@ class VideoPost:
     """The settings of a video post.
 
     Attributes:
-        title: caption, up to 2,200 UTF-16 units; `#tags` and `@mentions` count.
+        title: caption, up to {VIDEO_TITLE:,} UTF-16 units; `#tags` and `@mentions` count.
         privacy_level: who may watch; required for a direct post, and one of the creator's options.
         disable_comment: no comments. The creator's own settings win over the three.
         disable_duet: no duets.
@@ -67,10 +70,10 @@ class PhotoPost:
     """The settings of a photo post.
 
     Attributes:
-        photo_images: 1 to 35 https URLs of JPEG or WebP pictures, under a domain or prefix that the app verified.
+        photo_images: 1 to {MOST_PHOTOS} https URLs of JPEG or WebP pictures, under a domain or prefix that the app verified.
         photo_cover_index: which of them is the cover, counted from 0.
-        title: up to 90 UTF-16 units.
-        description: up to 4,000 UTF-16 units; tags and mentions go here.
+        title: up to {PHOTO_TITLE:,} UTF-16 units.
+        description: up to {PHOTO_DESCRIPTION:,} UTF-16 units; tags and mentions go here.
         privacy_level: who may watch; required for a direct post, and one of the creator's options.
         disable_comment: no comments.
         auto_add_music: lets TikTok add music, which the creator can change later.
@@ -91,6 +94,11 @@ class PhotoPost:
     brand_organic_toggle: bool = False
     is_aigc: bool = False
     draft: bool = False
+
+
+for _kind in (VideoPost, PhotoPost):
+    # Each limit stands once, above; what is documented to be a limit is filled in.
+    _kind.__doc__ = (_kind.__doc__ or "").format_map(globals())
 
 
 def video_problems(post: VideoPost, options: Iterable[str] = ()) -> Iterator[Problem]:

@@ -181,7 +181,7 @@ async def _answered(context: Context, hold: Hold, ticket: Ticket) -> Progressed:
     try:
         await save(context, hold, record)
     except LeaseLost as error:
-        error.__dict__["publish_id"] = ticket.publish_id
+        error.name_post(publish_id=ticket.publish_id)
         if record.wish.is_pulled:
             # It is being published, whoever holds the lease: that must be known.
             await _keep_both(context, record)

@@ -10,16 +10,16 @@ from typing import Final
 from attrs import define
 
 from tiktok_core.domain.app import Scope
+from tiktok_core.domain.display import FoundPost
 from tiktok_core.domain.finding import caption, found_post, has_photos, is_alike, is_listed, is_private, post_times
 from tiktok_core.domain.journal import Record, Stage, record_name
-from tiktok_core.domain.library import FoundPost
 from tiktok_core.domain.publishing import Publication, follow, poll_pause
 from tiktok_core.errors import ApiError, RateLimited, TikTokError
 from tiktok_core.flows.access import usable_tokens
+from tiktok_core.flows.display import AsyncVideos, query_videos, user_info
 from tiktok_core.flows.exchange import Context, log
 from tiktok_core.flows.follow import MISSES, PASSING, publish_status
 from tiktok_core.flows.learn import journaled, learn
-from tiktok_core.flows.library import AsyncVideos, query_videos, user_info
 from tiktok_core.flows.publish import creator_info
 from tiktok_core.flows.watch import Watch
 

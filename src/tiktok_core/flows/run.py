@@ -134,8 +134,7 @@ class Run:
                 try:
                     return await work()
                 except TikTokError as error:
-                    error.__dict__["key"] = self.record.key
-                    error.__dict__.setdefault("publish_id", self.record.publish_id)
+                    error.name_post(self.record.key, self.record.publish_id)
                     raise
                 finally:
                     self._leave_slot()

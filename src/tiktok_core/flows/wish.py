@@ -237,7 +237,7 @@ async def _entered(context: Context, fresh: Record) -> Record | Trace:
         await context.clock.sleep(LEASE_WAIT)
         watch.slept(LEASE_WAIT)
     error = LeaseLost(fresh.key)
-    error.__dict__["key"] = fresh.key
+    error.name_post(fresh.key)
     raise error
 
 

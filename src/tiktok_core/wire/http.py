@@ -172,6 +172,7 @@ class FileSlice:
 
 
 Body: TypeAlias = bytes | FileSlice
+"""What a request carries: bytes in memory, or a part of a source that is read as it is sent."""
 
 
 class Sink(Protocol):

@@ -32,6 +32,7 @@ from tiktok_core.wire.reading import Unreadable, json_value, plain, whole_number
 __all__ = ["LONGEST", "SIGNATURE_HEADER", "TOLERANCE", "verify_webhook"]
 
 SIGNATURE_HEADER: Final = "TikTok-Signature"
+"""The header of a webhook that `verify_webhook` is given as `signature`."""
 TOLERANCE: Final = 300.0
 """Seconds; TikTok leaves it to the receiver."""
 LONGEST: Final = 1 << 20

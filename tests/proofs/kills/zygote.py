@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import tiktok_adapters.media
+import tiktok_adapters.probes
 import tiktok_adapters.protect
 import tiktok_adapters.slots
 import tiktok_adapters.stores.sqlite_pacer

@@ -25,7 +25,7 @@ from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.testing.contracts import Contract, Run
 from tiktok_adapters.testing.contracts.transports import AnyTransport
-from tiktok_core.blocking import TikTok, lift_clock, lift_journal, lift_tokens
+from tiktok_core.blocking import TikTok
 from tiktok_core.client import AsyncTikTok
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.publishing import Progress
@@ -46,6 +46,7 @@ from tiktok_core.errors import (
     UnexpectedRedirect,
     UnexpectedResponse,
 )
+from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens
 from tiktok_core.ports import AsyncTransport
 from tiktok_core.wire.http import Request, Response
 

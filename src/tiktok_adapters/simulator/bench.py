@@ -1,74 +1,27 @@
-"""The simulated TikTok: one function `Request -> Response`, and what a test may see and change behind it.
+"""The simulated TikTok as a test has it before it: what the author of a test sets up, does as a person, and looks at.
 
-What belongs here: which path is which operation, and the way of every request through log, faults and room. It imports
-nothing of the core but `wire.http`, so that client and simulator cannot share a mistake.
+What belongs here: `SimulatedTikTok`. How a request is answered stands in `router` and the modules of its operations.
 """
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tiktok_adapters.clocks import SystemClock
-from tiktok_adapters.simulator import consent, following, library, oauth, portability, publishing, qr, uploads
+from tiktok_adapters.simulator import consent, following, qr
 from tiktok_adapters.simulator.accounts import App, Creator
-from tiktok_adapters.simulator.answers import (
-    OAuthRefused,
-    Refused,
-    data_refusal,
-    oauth_refusal,
-    plain,
-    refusal,
-    success,
-)
-from tiktok_adapters.simulator.calls import Call, TooLarge
+from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.control import LogEntry, control, is_control
-from tiktok_adapters.simulator.faults import Fault, Faults
-from tiktok_adapters.simulator.mishaps import after, before
-from tiktok_adapters.simulator.settings import Switches
+from tiktok_adapters.simulator.faults import Faults
+from tiktok_adapters.simulator.router import UPLOAD_BASE, Router, is_tiktok
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Post, Task
 from tiktok_adapters.simulator.webhooks import Delivery, due
 from tiktok_adapters.simulator.world import Chance, Now, World
 from tiktok_core.wire.http import Request, Response
 
-__all__ = ["API_URL", "AUTH_URL", "UPLOAD_BASE", "SimulatedTikTok", "callback_values"]
-
-API_URL: Final = "https://open.tiktokapis.com"
-"""Where the simulated API is, for whoever calls it in memory."""
-AUTH_URL: Final = "https://www.tiktok.com/v2/auth/authorize/"
-"""Its authorization page."""
-UPLOAD_BASE: Final = "https://open-upload.tiktokapis.com"
-"""The host of its upload URLs."""
-
-_Room = Callable[[World, Call], Mapping[str, Any] | None]
-
-_AUTHORIZE: Final = "/v2/auth/authorize/"
-_OAUTH: Final[Mapping[str, tuple[str, Callable[[World, Call], Response]]]] = {
-    "/v2/oauth/token/": ("token", oauth.token),
-    "/v2/oauth/revoke/": ("revoke", oauth.revoke),
-    "/v2/oauth/get_qrcode/": ("get_qrcode", qr.get_qrcode),
-    "/v2/oauth/check_qrcode/": ("check_qrcode", qr.check_qrcode),
-}
-_API: Final[Mapping[str, tuple[str, str, _Room]]] = {
-    "/v2/user/info/": ("GET", "user_info", library.user_info),
-    "/v2/video/list/": ("POST", "video_list", library.video_list),
-    "/v2/video/query/": ("POST", "video_query", library.video_query),
-    "/v2/post/publish/creator_info/query/": ("POST", "creator_info", publishing.creator_info),
-    "/v2/post/publish/video/init/": ("POST", "video_init", publishing.video_init),
-    "/v2/post/publish/inbox/video/init/": ("POST", "inbox_init", publishing.inbox_init),
-    "/v2/post/publish/content/init/": ("POST", "photo_init", publishing.photo_init),
-    "/v2/post/publish/status/fetch/": ("POST", "status", following.status),
-    "/v2/post/publish/cancel/": ("POST", "cancel", following.cancel),
-}
-_DATA: Final[Mapping[str, tuple[str, Callable[[World, Call], Response]]]] = {
-    "/v2/user/data/add/": ("data_add", portability.add),
-    "/v2/user/data/check/": ("data_check", portability.check),
-    "/v2/user/data/cancel/": ("data_cancel", portability.cancel),
-    "/v2/user/data/download/": ("data_download", portability.download),
-}
-_UPLOADS: Final = frozenset({"/video/", "/upload", "/upload/"})
-_UNSUPPORTED: Final = "Unsupported path(Janus)"
+__all__ = ["SimulatedTikTok", "callback_values"]
 
 
 class SimulatedTikTok:
@@ -102,7 +55,6 @@ class SimulatedTikTok:
         keep_bytes: bool = True,
     ) -> None:
         self.lock = threading.RLock()
-        self.faults = Faults()
         self.keep_bytes = keep_bytes
         self.world = World(
             clock=clock or SystemClock(),
@@ -113,7 +65,7 @@ class SimulatedTikTok:
             keep_bytes=keep_bytes,
             upload_base=UPLOAD_BASE,
         )
-        self._log: list[LogEntry] = []
+        self._router = Router(self.world)
         self._closer = weakref.finalize(self, _close_files, self.world.tasks)
 
     # --- What a test sees and changes ---------------------------------------------------------------------------------
@@ -126,6 +78,15 @@ class SimulatedTikTok:
     @switches.setter
     def switches(self, switches: Switches) -> None:
         self.world.switches = switches
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong."""
+        return self._router.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._router.faults = faults
 
     @property
     def apps(self) -> list[App]:
@@ -184,7 +145,7 @@ class SimulatedTikTok:
     def log(self) -> tuple[LogEntry, ...]:
         """Every request seen so far, in order, the sandbox's own pages left out."""
         with self.lock:
-            return tuple(self._log)
+            return tuple(self._router.log)
 
     def count(self, operation: str) -> int:
         """Return how many requests of this operation were seen, refused and dropped ones included."""
@@ -306,133 +267,18 @@ class SimulatedTikTok:
         """
         with self.lock:
             call = Call(request)
-            if is_control(call.path) and not _is_tiktok(call):
+            if is_control(call.path) and not is_tiktok(call):
                 return control(self, call)
-            operation, answer = self._route(call)
-            status: int | None = None
-            try:
-                response = self._faulted(call, operation, answer)
-                status = response.status
-                return response
-            finally:
-                self._log.append(LogEntry(request.method, call.path, operation, status, self._account(call, operation)))
+            return self._router.answer(call)
 
     def lost(self, request: Request, received: int) -> None:
-        """Take a request whose client went away after `received` bytes of its body; nobody hears an answer."""
+        """Take a request whose client went away after `received` bytes of its body, and which is not answered."""
         with self.lock:
-            call = Call(request)
-            operation, _answer = self._route(call)
-            if operation == "put":
-                uploads.put_partly(self.world, call, received)
-            if not is_control(call.path):
-                self._log.append(LogEntry(request.method, call.path, operation, None, self._account(call, operation)))
-
-    def _faulted(self, call: Call, operation: str, answer: Callable[[], Response]) -> Response:
-        faults = self.faults.take(operation)
-        known = len(self.world.tasks)
-        response = self._before(call, operation, faults)
-        if response is None:
-            response = answer()
-        begun = next(reversed(self.world.tasks)) if len(self.world.tasks) > known else None
-        for fault in faults:
-            response = after(self.world, fault, response, begun)
-        return response
-
-    def _before(self, call: Call, operation: str, faults: Sequence[Fault]) -> Response | None:
-        for fault in faults:
-            response = before(self.world, call, operation, fault)
-            if response is not None:
-                return response
-        return None
-
-    def _route(self, call: Call) -> tuple[str, Callable[[], Response]]:
-        """Return the operation's name, and how to answer it."""
-        path = call.path
-        if not _host_serves(call, self.upload_base):
-            return "other", lambda: plain("404 page not found", 404)
-        if path == _AUTHORIZE:
-            return "authorize", lambda: self._page(call, consent.authorize)
-        if path == qr.PHONE and not _is_tiktok(call):
-            return "phone", lambda: self._page(call, qr.phone)
-        if path in _OAUTH:
-            name, flat = _OAUTH[path]
-            return name, lambda: self._oauth(call, flat)
-        if path in _DATA:
-            name, whole = _DATA[path]
-            return name, lambda: self._data(call, whole)
-        if path in _API:
-            method, name, room = _API[path]
-            return name, lambda: self._api(call, method, room)
-        if path in _UPLOADS:
-            return "put", lambda: uploads.put(self.world, call) if call.request.method == "PUT" else _not_allowed("PUT")
-        return "other", lambda: plain(_UNSUPPORTED if path.startswith("/v2/") else "404 page not found", 404)
-
-    def _page(self, call: Call, room: Callable[[World, Call], Response]) -> Response:
-        if call.request.method not in {"GET", "POST"}:
-            return _not_allowed("GET, POST")
-        try:
-            return room(self.world, call)
-        except TooLarge:
-            return plain("", 413)
-
-    def _oauth(self, call: Call, room: Callable[[World, Call], Response]) -> Response:
-        if call.request.method != "POST":
-            return _not_allowed("POST")
-        try:
-            return room(self.world, call)
-        except OAuthRefused as refused:
-            return oauth_refusal(refused, self.switches, self.world.log_id())
-        except TooLarge:
-            return plain("", 413)
-
-    def _api(self, call: Call, method: str, room: _Room) -> Response:
-        if call.request.method != method:
-            return _not_allowed(method)
-        try:
-            return success(room(self.world, call), self.world.log_id())
-        except Refused as refused:
-            return refusal(refused, self.switches, self.world.log_id())
-        except TooLarge:
-            return plain("", 413)
-
-    def _data(self, call: Call, room: Callable[[World, Call], Response]) -> Response:
-        if call.request.method != "POST":
-            return _not_allowed("POST")
-        try:
-            return room(self.world, call)
-        except Refused as refused:
-            return data_refusal(refused, self.switches, self.world.log_id())
-        except TooLarge:
-            return plain("", 413)
-
-    def _account(self, call: Call, operation: str) -> str:
-        if operation == "put":
-            task = uploads.find(self.world, call)
-            return task.account if task else ""
-        token = self.world.tokens.get(call.bearer())
-        return self.world.account(token.app, token.creator) if token and token.creator else ""
+            self._router.lost(Call(request), received)
 
 
 def _faulty(page: Response) -> str:
     return consent.ConsentForm(page.body.decode("utf-8", "replace")).parameter or str(page.status)
-
-
-def _not_allowed(methods: str) -> Response:
-    return plain("405 method not allowed", 405, {"allow": methods})
-
-
-def _is_tiktok(call: Call) -> bool:
-    host = urlsplit(call.request.url).hostname or ""
-    return host.endswith((".tiktokapis.com", ".tiktok.com"))
-
-
-def _host_serves(call: Call, upload_base: str) -> bool:
-    """Return whether this host has this path: TikTok's hosts share nothing, any other stands for all of them."""
-    if not _is_tiktok(call):
-        return True
-    if call.path == _AUTHORIZE:
-        return call.origin == AUTH_URL.removesuffix(_AUTHORIZE)
-    return call.origin == (upload_base if call.path in _UPLOADS else API_URL)
 
 
 def _close_files(tasks: Mapping[str, Task]) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from attrs import asdict
 
-from tiktok_adapters.simulator import parse_fault
+from tiktok_adapters.simulator import display, parse_fault, router
 from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, InvalidInput, ScopeMissing, ServerError, Video
-from tiktok_core.domain.library import USER_FIELDS
+from tiktok_core.domain.display import USER_FIELDS
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 SCOPES = ["user.info.basic", "video.upload", "video.publish", "video.list"]
@@ -117,11 +117,9 @@ def test_a_walk_goes_on_after_an_error(bench: Any, account: Any) -> None:
 def test_a_cursor_that_stands_still_is_not_walked_for_ever(bench: Any, account: Any, monkeypatch: Any) -> None:
     """Each page has to be older than the one before."""
     publish(bench, account, 30)
-    from tiktok_adapters.simulator import library  # noqa: PLC0415
-
-    whole = library.video_list
+    whole = display.video_list
     stuck = {"cursor": 1, "has_more": True}
-    paths = type(bench.sim).handle.__globals__["_API"]
+    paths = router._API
     entry = (*paths["/v2/video/list/"][:2], lambda world, call: {**whole(world, call), **stuck})
     monkeypatch.setitem(paths, "/v2/video/list/", entry)
     walk(bench, account.videos())

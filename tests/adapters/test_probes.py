@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from tiktok_adapters import media
-from tiktok_adapters.media import MediaInfoProbe, ThreadedProbe, usual_probe
+from tiktok_adapters import probes
+from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe, usual_probe
 from tiktok_adapters.sources import BytesSource, FileSource
 from tiktok_core import VideoFacts
 from tiktok_core.domain.media import media_problems
@@ -107,13 +107,13 @@ def test_while_too_many_looks_do_not_end_no_more_begin(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("pymediainfo.MediaInfo.parse", busy)
     probe = MediaInfoProbe(time_limit=0.05)
-    for _ in range(media.LOOKS + 2):
+    for _ in range(probes.LOOKS + 2):
         assert probe.facts(BytesSource(b"x")) == VideoFacts()
-    assert len(begun) == media.LOOKS
+    assert len(begun) == probes.LOOKS
     ended.set()
     probe._time_limit = 10
     probe.facts(BytesSource(b"x"))
-    assert len(begun) == media.LOOKS + 1
+    assert len(begun) == probes.LOOKS + 1
 
 
 def test_what_a_source_raises_is_raised() -> None:
@@ -130,13 +130,13 @@ def test_what_a_source_raises_is_raised() -> None:
 def test_without_the_extra_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where pymediainfo is not installed there is no probe; where it is, there is one."""
     assert isinstance(usual_probe(), MediaInfoProbe)
-    monkeypatch.setattr(media, "find_spec", lambda _: None)
+    monkeypatch.setattr(probes, "find_spec", lambda _: None)
     assert usual_probe() is None
 
 
 def test_importing_the_room_loads_no_library() -> None:
     """The library comes with the first look, not with the import."""
-    code = "import sys, tiktok_adapters.media as m; m.usual_probe(); print('pymediainfo' in sys.modules)"
+    code = "import sys, tiktok_adapters.probes as m; m.usual_probe(); print('pymediainfo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
 
@@ -169,10 +169,10 @@ def test_a_film_that_keeps_the_library_busy_is_left_alone(endless: bytes, tmp_pa
     (tmp_path / "endless.mp4").write_bytes(endless)
     code = (
         "import sys\n"
-        "from tiktok_adapters import media\n"
+        "from tiktok_adapters import probes\n"
         "from tiktok_adapters.sources import FileSource\n"
-        "media.LOOKS = 2\n"
-        "probe = media.MediaInfoProbe(time_limit=0.2)\n"
+        "probes.LOOKS = 2\n"
+        "probe = probes.MediaInfoProbe(time_limit=0.2)\n"
         "print([probe.facts(FileSource(path)).codec for path in sys.argv[1:]])\n"
     )
     films = [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tiktok_core.domain.app import Endpoints
-from tiktok_core.domain.library import UserInfo, Video, VideoPage
+from tiktok_core.domain.display import UserInfo, Video, VideoPage
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.wire.envelope import api_request, open_envelope, structured, unexpected
 from tiktok_core.wire.http import Request, Response

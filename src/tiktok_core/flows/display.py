@@ -4,19 +4,19 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from typing import Final
 
-from tiktok_core.domain.library import UserInfo, Video, VideoPage, user_fields, video_fields
+from tiktok_core.domain.display import UserInfo, Video, VideoPage, user_fields, video_fields
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidInput, Problem
 from tiktok_core.flows.access import authorized, usable_tokens
 from tiktok_core.flows.exchange import Context
-from tiktok_core.wire.http import Request
-from tiktok_core.wire.library import (
+from tiktok_core.wire.display import (
     read_user_info,
     read_videos,
     user_info_request,
     video_list_request,
     video_query_request,
 )
+from tiktok_core.wire.http import Request
 
 __all__ = ["MOST_VIDEOS", "AsyncVideos", "query_videos", "user_info", "video_page"]
 

@@ -1,0 +1,205 @@
+"""The ports of a client: which there are in both worlds, and the usual adapter of each.
+
+What belongs here: one line a port and world. An adapter is imported where it is made, so that a client that was given another
+one needs neither the usual one nor its package.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+from attrs import frozen
+
+from tiktok_adapters.assembly.home import home_journal, home_pacer, home_tokens
+from tiktok_adapters.assembly.settings import Settings
+from tiktok_core import App
+from tiktok_core.ports import (
+    AsyncBackground,
+    AsyncClock,
+    AsyncJournal,
+    AsyncPacer,
+    AsyncProbe,
+    AsyncProtect,
+    AsyncTokenStore,
+    AsyncTransport,
+    AsyncUploadSlots,
+    Background,
+    Clock,
+    HasPath,
+    Journal,
+    OpenDestination,
+    Pacer,
+    Probe,
+    Protect,
+    Source,
+    TokenStore,
+    Transport,
+    UploadSlots,
+)
+
+__all__ = ["AsyncPorts", "Chosen", "Ports", "asynchronous_ports", "blocking_ports"]
+
+
+class _BothWorlds(TypedDict, total=False):
+    open_source: Callable[[str | HasPath], Source]
+    open_destination: OpenDestination
+    entropy: Callable[[int], bytes]
+
+
+class Ports(_BothWorlds, total=False):
+    """The ports that `connect` takes by name; each one that is not given is the usual one.
+
+    Attributes:
+        transport: sends requests; over urllib3.
+        tokens: keeps tokens; in the home folder, in the store that the settings name.
+        journal: keeps the record of each post; in the home folder.
+        clock: time and waiting; the machine's.
+        pacer: keeps to TikTok's quotas; together with all processes that use the home folder.
+        slots: bounds how many uploads run at once; `uploads` of this client.
+        probe: looks into each video before it is posted; with the extra `media`, where it is installed. False for none.
+        protect: finishes a renewal that is interrupted; holds Ctrl-C back in the main thread.
+        background: reads files, and gives up a disk that hangs; in threads.
+        open_source: opens a named file for `post_video`; from the disk.
+        open_destination: says where a named file of `download_data` is kept; on the disk.
+        entropy: returns that many unpredictable bytes; from the operating system.
+    """
+
+    transport: Transport
+    tokens: TokenStore
+    journal: Journal
+    clock: Clock
+    pacer: Pacer
+    slots: UploadSlots
+    probe: Probe | bool
+    protect: Protect
+    background: Background
+
+
+class AsyncPorts(_BothWorlds, total=False):
+    """The ports that `connect_async` takes by name: those of `Ports`, each from the asynchronous family.
+
+    The usual transport is over aiohttp; the usual stores and the usual probe work in threads.
+    """
+
+    transport: AsyncTransport
+    tokens: AsyncTokenStore
+    journal: AsyncJournal
+    clock: AsyncClock
+    pacer: AsyncPacer
+    slots: AsyncUploadSlots
+    probe: AsyncProbe | bool
+    protect: AsyncProtect
+    background: AsyncBackground
+
+
+@frozen
+class Chosen:
+    """What the usual adapters are made from.
+
+    Attributes:
+        app: the app.
+        settings: where its files are.
+        uploads: how many uploads run at once.
+    """
+
+    app: App
+    settings: Settings
+    uploads: int
+
+
+def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every port of a blocking client: the one that was given, or the usual one.
+
+    Raises:
+        TypeError: no port has such a name.
+    """
+    from tiktok_adapters.background import ThreadBackground  # noqa: PLC0415
+    from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
+    from tiktok_adapters.protect import MainThreadProtect  # noqa: PLC0415
+    from tiktok_adapters.slots import ThreadUploadSlots  # noqa: PLC0415
+
+    return _filled(
+        "connect",
+        given,
+        {
+            "transport": _urllib3,
+            "tokens": lambda: home_tokens(chosen.settings, chosen.app),
+            "journal": lambda: home_journal(chosen.settings.home),
+            "clock": SystemClock,
+            "pacer": lambda: home_pacer(chosen.settings.home),
+            "slots": lambda: ThreadUploadSlots(chosen.uploads),
+            "probe": _probe,
+            "protect": MainThreadProtect,
+            "background": ThreadBackground,
+        },
+    )
+
+
+def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every port of an asynchronous client: the one that was given, or the usual one.
+
+    Raises:
+        TypeError: no port has such a name.
+        ImportError: the usual transport is needed, and aiohttp is not installed.
+    """
+    from tiktok_adapters.background import AsyncioBackground  # noqa: PLC0415
+    from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
+    from tiktok_adapters.protect import AsyncioProtect  # noqa: PLC0415
+    from tiktok_adapters.slots import AsyncioUploadSlots  # noqa: PLC0415
+    from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedPacer, ThreadedTokenStore  # noqa: PLC0415
+
+    return _filled(
+        "connect_async",
+        given,
+        {
+            "transport": _aiohttp,
+            "tokens": lambda: ThreadedTokenStore(home_tokens(chosen.settings, chosen.app)),
+            "journal": lambda: ThreadedJournal(home_journal(chosen.settings.home)),
+            "clock": AsyncioClock,
+            "pacer": lambda: ThreadedPacer(home_pacer(chosen.settings.home)),
+            "slots": lambda: AsyncioUploadSlots(chosen.uploads),
+            "probe": _threaded_probe,
+            "protect": AsyncioProtect,
+            "background": AsyncioBackground,
+        },
+    )
+
+
+def _filled(caller: str, given: Mapping[str, Any], usual: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
+    from tiktok_adapters.sources import open_source  # noqa: PLC0415
+
+    usual |= {"open_source": lambda: open_source, "open_destination": lambda: open_destination}
+    if unknown := given.keys() - usual.keys() - {"entropy"}:
+        raise TypeError(f"{caller}() got an unexpected keyword argument {min(unknown)!r}")
+    # `probe` alone may be a boolean: True for the usual one, and False for none.
+    found = {name: None if port is False else port for name, port in given.items() if port is not True}
+    return found | {name: make() for name, make in usual.items() if name not in found}
+
+
+def _urllib3() -> Any:
+    from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415
+
+    return Urllib3Transport()
+
+
+def _aiohttp() -> Any:
+    try:
+        from tiktok_adapters.transports.aiohttp import AiohttpTransport  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "aiohttp":
+            raise
+        raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
+    return AiohttpTransport()
+
+
+def _probe() -> Any:
+    from tiktok_adapters.probes import usual_probe  # noqa: PLC0415
+
+    return usual_probe()
+
+
+def _threaded_probe() -> Any:
+    from tiktok_adapters.probes import ThreadedProbe, usual_probe  # noqa: PLC0415
+
+    found = usual_probe()
+    return None if found is None else ThreadedProbe(found)

@@ -1,0 +1,8 @@
+"""Data Portability: ask TikTok for a copy of a person's data, and download it.
+
+What belongs here: nothing of its own; it gathers the public names of those calls from the layer below.
+"""
+
+from tiktok_core.domain.portability import DataArchive, DataCategory, DataFormat, DataRequest, DataStatus
+
+__all__ = ["DataArchive", "DataCategory", "DataFormat", "DataRequest", "DataStatus"]

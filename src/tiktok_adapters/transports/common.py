@@ -93,7 +93,15 @@ _known_target: Final = lru_cache(maxsize=64)(_target)
 
 
 def wire_headers(request: Request) -> dict[str, str]:
-    """Return the headers to send: the request's own, with the body's length, and no compression asked for."""
+    """Return the headers to send: the request's own, with the body's length, and no compression asked for.
+
+    Raises:
+        NotSent: a header has no spelling.
+    """
+    try:
+        "".join(request.headers.values()).encode()
+    except UnicodeEncodeError:  # One library would leave the character out, and the other put a "?" in its place.
+        raise NotSent(request.name, "a header holds half of a character") from None
     headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
     if not any(name.lower() == "accept-encoding" for name in headers):
         headers["Accept-Encoding"] = "identity"

@@ -308,7 +308,7 @@ class _Exchange:
         """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
         try:
             yield
-        except (GuestFailed, SourceChanged):
+        except (GuestFailed, NotSent, SourceChanged):
             raise
         except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
             name = self._request.name
@@ -335,7 +335,7 @@ def _socket(connection: HTTPConnection) -> PatientSocket:
 
 def _spelled(value: str) -> str:
     # http.client writes Latin-1; this makes it write UTF-8, which is what the other libraries do.
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("latin-1")
+    return value if value.isascii() else value.encode().decode("latin-1")
 
 
 def _text(value: str) -> str:

@@ -147,6 +147,8 @@ async def _sent_and_saved(context: Context, hold: Hold, token: Secret) -> Progre
     try:
         await save(context, hold, record)
         progressed = await _sent(context, evolve(hold, record=record), token, dispatch)
+    except GeneratorExit:
+        raise  # The coroutine is being closed, as where an event loop ends without it, and can await nothing.
     except BaseException:
         if not dispatch.may_have_acted:
             # By its own time: the clock may be what has failed.

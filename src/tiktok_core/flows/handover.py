@@ -108,6 +108,8 @@ async def _chunk_sent(
             result = error
         if isinstance(result, UploadExpired) or (isinstance(result, Doubt) and not result.may_have_come):
             hold = evolve(hold, record=await save(context, hold, before))
+    except GeneratorExit:
+        raise  # The coroutine is being closed, as where an event loop ends without it, and can await nothing.
     except BaseException:
         if departing != before and not dispatch.may_be_whole:
             await take_back(context, hold, before)

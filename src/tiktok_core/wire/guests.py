@@ -76,10 +76,8 @@ class Guests:
 
         It is kept no longer, for its traceback leads back here.
         """
-        if self.error is None:
-            raise ValueError("none of them has failed")
         error, self.error = self.error, None
-        return error
+        return error or GuestFailed("none of them has failed")
 
     def call(self, function: Callable[..., T], *arguments: object, passing: tuple[type[Exception], ...] = ()) -> T:
         """Call code of the caller's.

@@ -277,7 +277,7 @@ def passes(mutant: Mutant, source: str, tests: Sequence[str]) -> bool:
             )
         except subprocess.TimeoutExpired:
             return False
-    if b"while loading conftest" in done.stderr:  # A mutant that cannot be imported is noticed at once.
+    if b"while loading conftest" in done.stderr or b"\nERROR " in done.stdout:  # It cannot be imported.
         return False
     if done.returncode > 2:  # Neither a test that failed nor a module that cannot be imported.
         raise SystemExit(done.stderr.decode() + done.stdout.decode())

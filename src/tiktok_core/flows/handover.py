@@ -27,6 +27,7 @@ from tiktok_core.errors import LeaseLost, TikTokError, UploadExpired
 from tiktok_core.flows.exchange import Context, Dispatch
 from tiktok_core.flows.follow import PASSING, publish_status
 from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save, take_back, theirs
+from tiktok_core.flows.surely import surely
 from tiktok_core.flows.upload import Doubt, Film, send_next
 
 __all__ = ["hand_over", "look_again"]
@@ -112,7 +113,8 @@ async def _chunk_sent(
         raise  # The coroutine is being closed, as where an event loop ends without it, and can await nothing.
     except BaseException:
         if departing != before and not dispatch.may_be_whole:
-            await take_back(context, hold, before)
+            # Surely: a second cancellation, while this is stored, would leave the untruth.
+            await surely(context, partial(take_back, context, hold, before))
         dispatch.let_out()
         raise
     if isinstance(result, int):

@@ -30,7 +30,8 @@ from tiktok_adapters.slots import AsyncioUploadSlots, ThreadUploadSlots
 from tiktok_adapters.sources import FileSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, AsyncTikTok, OutcomeUnknown, Request, Response, SignInRequired, Stage, TikTok, TikTokError
+from tiktok_core import App, AsyncTikTok, OutcomeUnknown, SignInRequired, Stage, TikTok, TikTokError
+from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
 REDIRECT = "http://127.0.0.1:4000/callback/"

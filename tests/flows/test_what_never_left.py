@@ -16,8 +16,9 @@ from attrs import define
 
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
-from tiktok_core import Interrupted, LeaseLost, OutcomeUnknown, Stage, StoreError, TikTokError
+from tiktok_core import Interrupted, OutcomeUnknown, Stage, StoreError, TikTokError
 from tiktok_core.domain.journal import Record, record_name
+from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import Request, Response
 
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)

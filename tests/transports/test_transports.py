@@ -360,7 +360,6 @@ def test_authorities_that_cannot_be_read_are_found_out_at_once(
             kind(ca_file=str(path))
 
 
-<<<<<<< HEAD:tests/transports/test_transports.py
 @both
 @pytest.mark.parametrize("path", ["/interim-drip", "/trickle-head"])
 def test_the_head_of_an_answer_is_waited_for_once(server: BehaviourServer, talk: Talk, path: str) -> None:
@@ -376,7 +375,8 @@ def test_a_connection_whose_answer_was_odd_is_not_used_again(server: BehaviourSe
     requests = [Request(method="GET", url=server.base_url + each) for each in (path, "/echo")]
     talk(requests)
     assert [seen.connection for seen in server.seen] == [0, 1]
-=======
+
+
 # --- Whatever a library raises ---------------------------------------------------------------------------------------
 
 
@@ -424,4 +424,3 @@ def test_what_a_library_raises_once_something_has_left_is_interrupted(
         assert type(outcome) is Interrupted
         assert outcome.reason == "the HTTP library failed with AttributeError"
         assert outcome.__cause__ is None
->>>>>>> moves:tests/adapters/test_transports.py

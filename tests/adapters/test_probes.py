@@ -169,7 +169,7 @@ def test_a_look_for_which_there_is_no_thread_takes_no_place(monkeypatch: pytest.
     probe, source = MediaInfoProbe(), BytesSource(b"x" * 100)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refused)
-        for _ in range(media.LOOKS):
+        for _ in range(probes.LOOKS):
             with pytest.raises(RuntimeError):
                 probe.facts(source)
     assert probe._free.acquire(blocking=False)

@@ -277,7 +277,9 @@ def passes(mutant: Mutant, source: str, tests: Sequence[str]) -> bool:
             )
         except subprocess.TimeoutExpired:
             return False
-    if done.returncode > 2:  # Not a test that failed, nor a module that cannot be imported.
+    if b"while loading conftest" in done.stderr or b"\nERROR " in done.stdout:  # It cannot be imported.
+        return False
+    if done.returncode > 2:  # Neither a test that failed nor a module that cannot be imported.
         raise SystemExit(done.stderr.decode() + done.stdout.decode())
     return done.returncode == 0
 

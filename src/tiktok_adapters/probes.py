@@ -15,6 +15,7 @@ from typing import Any, Final
 from tiktok_adapters.threads import Lane
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.ports import Probe, Source
+from tiktok_core.wire.http import read_from
 
 __all__ = ["MediaInfoProbe", "ThreadedProbe", "usual_probe"]
 
@@ -69,7 +70,11 @@ class MediaInfoProbe:
         reader, found = _Reader(source), list[Any]()
         # A daemon, because the interpreter shall end though a look has not.
         look = threading.Thread(target=self._look, args=(MediaInfo.parse, reader, found), daemon=True)
-        look.start()
+        try:
+            look.start()
+        except BaseException:
+            self._free.release()  # There is no thread to be had, so none will do it.
+            raise
         look.join(self._time_limit)
         if reader.trouble is not None:
             raise reader.trouble
@@ -118,7 +123,7 @@ class _Reader:
         self._source = source
         self._position = 0
         self._left = ENOUGH
-        self.trouble: Exception | None = None
+        self.trouble: BaseException | None = None
 
     def seek(self, offset: int, whence: int = 0) -> None:
         self._position = offset + (self._source.size if whence else 0)
@@ -128,10 +133,9 @@ class _Reader:
 
     def read(self, length: int) -> bytes:
         try:
-            data = self._source.read(
-                self._position, min(length, self._left, max(0, self._source.size - self._position))
-            )
-        except Exception as error:  # noqa: BLE001 - whoever asked for the look shall see it as it is
+            room = max(0, self._source.size - self._position)
+            data = read_from(self._source, self._position, min(length, self._left, room))
+        except BaseException as error:  # noqa: BLE001 - whoever asked for the look shall see it as it is
             self.trouble = error
             return b""
         self._position += len(data)

@@ -12,7 +12,7 @@ import pytest
 from tiktok_adapters import probes
 from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe, usual_probe
 from tiktok_adapters.sources import BytesSource, FileSource
-from tiktok_core import VideoFacts
+from tiktok_core import SourceChanged, VideoFacts
 from tiktok_core.domain.media import media_problems
 
 MEDIA = Path(__file__).parents[1] / "media"
@@ -125,6 +125,54 @@ def test_what_a_source_raises_is_raised() -> None:
 
     with pytest.raises(KeyError):
         MediaInfoProbe().facts(Broken(b"x" * 100))
+
+
+class Own(BaseException):
+    """An error that is no `Exception`."""
+
+
+@pytest.mark.parametrize("error", [Own(), KeyboardInterrupt(), SystemExit()])
+def test_what_a_source_raises_is_raised_as_it_is(error: BaseException) -> None:
+    """Also what is no `Exception`: the very object, to who asked for the look, through both probes."""
+
+    class Broken(BytesSource):
+        def read(self, _start: int, _length: int, /) -> bytes:
+            raise error
+
+    broken = Broken(b"x" * 100)
+    with pytest.raises(type(error)) as raised:
+        MediaInfoProbe().facts(broken)
+    assert raised.value is error
+    with pytest.raises(type(error)) as awaited:
+        asyncio.run(ThreadedProbe(MediaInfoProbe()).facts(broken))
+    assert awaited.value is error
+
+
+@pytest.mark.parametrize("given", [None, "text", 7.5])
+def test_a_source_that_gives_no_bytes_is_told_in_a_sentence(given: object) -> None:
+    """And its thread ends without a word of its own."""
+
+    class Odd(BytesSource):
+        def read(self, _start: int, _length: int, /) -> bytes:
+            return given  # type: ignore[return-value]
+
+    with pytest.raises(SourceChanged, match="has to return bytes"):
+        MediaInfoProbe().facts(Odd(b"x" * 100))
+
+
+def test_a_look_for_which_there_is_no_thread_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often no thread can be had: afterwards videos are looked into as before."""
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    probe, source = MediaInfoProbe(), BytesSource(b"x" * 100)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        for _ in range(probes.LOOKS):
+            with pytest.raises(RuntimeError):
+                probe.facts(source)
+    assert probe._free.acquire(blocking=False)
 
 
 def test_without_the_extra_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:

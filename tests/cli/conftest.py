@@ -41,7 +41,9 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sim() -> Iterator[SimulatedTikTok]:
     """A simulated TikTok whose posts are done at the first question."""
-    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0), apps=[App(client_secret=SECRET)])
+    simulated = SimulatedTikTok(
+        switches=Switches(processing_seconds=0.0, download_seconds=0.0), apps=[App(client_secret=SECRET)]
+    )
     yield simulated
     simulated.close()
 

@@ -31,6 +31,7 @@ from tiktok_adapters.sources import FileSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, OutcomeUnknown, SignInRequired, Stage, TikTok, TikTokError
+from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
 REDIRECT = "http://127.0.0.1:4000/callback/"
@@ -381,3 +382,34 @@ def test_a_cancelled_call_keeps_nothing_locked(name: str, world_of: str, second:
         finally:
             world.sim.close()
     assert nth > 2
+
+
+@pytest.mark.parametrize("world_of", WORLDS)
+@pytest.mark.parametrize("second", [1, 2])
+def test_a_call_that_is_cancelled_twice_records_no_last_byte_that_never_left(
+    world_of: str, second: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second cut may come while it is stored that nothing was sent: the journal says so all the same."""
+    scene, nth, is_over = SCENES["film"], 0, False
+    while not is_over:
+        nth += 1
+        world = World(tmp_path)
+        world.cuts.at = (nth, nth + second)
+        handle, reached = world.sim.handle, []
+
+        def noted(
+            request: Request, handle: Callable[[Request], Response] = handle, reached: list[str] = reached
+        ) -> Response:
+            first_and_last, _, size = request.headers.get("Content-Range", "").partition("/")
+            if size and first_and_last.endswith(f"-{int(size) - 1}"):
+                reached.append(first_and_last)
+            return handle(request)
+
+        monkeypatch.setattr(world.sim, "handle", noted)
+        try:
+            WORLDS[world_of](scene, world)
+            is_over = world.cuts.made == 0
+            assert reached or not any(record.last_left for record in world.journal.records())
+        finally:
+            world.sim.close()
+    assert nth > 20

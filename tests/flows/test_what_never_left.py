@@ -18,6 +18,7 @@ from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
 from tiktok_core import Interrupted, OutcomeUnknown, Stage, StoreError, TikTokError
 from tiktok_core.domain.journal import Record, record_name
+from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import Request, Response
 
 CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
@@ -286,3 +287,34 @@ def test_a_refused_token_with_a_broken_log_is_not_asked_twice(bench: Any, loud: 
     assert record is not None
     assert record.stage is Stage.PLANNED
     assert not isinstance(found, TikTokError)
+
+
+@pytest.mark.parametrize("loses", ["the lease", "the journal", "the journal and the log"])
+def test_what_kept_a_request_from_leaving_is_told_though_nothing_can_be_stored(
+    bench: Any, loud: logging.Logger, loses: str
+) -> None:
+    """Taking a record back is tried once: the first error is the one that counts, whatever becomes of the second try."""
+    account, journal = bench.signed_in(), bench.journal
+    first, save = StoreError("Journal", "it failed"), journal.save
+
+    def failing(record: Record, /, *, fence: int | None) -> None:
+        if record.stage is Stage.INIT_SENT:
+            save(record, fence=fence)
+            raise first
+        if record.inits == 0 and stored(bench, account, "mine") is not None:
+            raise LeaseLost("mine") if loses == "the lease" else OSError("a second one")
+        save(record, fence=fence)
+
+    journal.save = failing
+    fault = Fault(lambda: ZeroDivisionError("in a handler"), after=False)
+    if loses == "the journal and the log":
+        loud.addHandler(TappedLog(fault))
+        release = journal.release
+
+        def armed(name: str, *, owner: str) -> None:
+            release(name, owner=owner)
+            fault.left = 1
+
+        journal.release = armed  # The last call before the init of a post that was just entered.
+    found = outcome(bench, lambda: account.post_video(URL, draft=True, key="mine"))
+    assert found is first

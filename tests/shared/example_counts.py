@@ -6,5 +6,5 @@ __all__ = ["at_most"]
 
 
 def at_most(count: int) -> int:
-    """Return `count`, or the number of the Hypothesis profile in use where that is smaller."""
-    return min(count, settings().max_examples)
+    """Return `count`, or half as many as the Hypothesis profile in use takes of others where that is fewer."""
+    return min(count, settings().max_examples // 2)

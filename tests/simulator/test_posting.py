@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.simulator import API_URL, App, Creator
 from tiktok_adapters.simulator.publishing import PHOTO_TITLE
 from tiktok_core.wire.http import Request
@@ -422,7 +423,7 @@ def test_shapes_of_the_id_list(play: Any, shape: str, spell: Any) -> None:
     assert play.status(publish_id).data.get("publicaly_available_post_id") == spell(post_id)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=at_most(25))
 @given(count=st.integers(0, 45), page=st.integers(1, 20))
 def test_pages_hold_every_video_once(new_play: Callable[[], Any], count: int, page: int) -> None:
     """Following the cursor gives every public video once, newest first, even those of one instant."""
@@ -552,7 +553,7 @@ def test_failed_post_in_short(play: Any) -> None:
 # --- Quotas --------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=at_most(60))
 @given(pauses=st.lists(st.sampled_from([0.0, 0.5, 5.0, 9.5, 20.0, 59.0, 60.0]), max_size=40))
 def test_quota_slides(new_play: Callable[[], Any], pauses: list[float]) -> None:
     """However calls are spaced, no minute ever sees more than six of them succeed, and none is refused without cause."""

@@ -9,6 +9,7 @@ from attrs import define
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import at_most
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_adapters.transports.fake import ConnectionDropped
 from tiktok_core.wire.http import FileSlice, Request
@@ -176,7 +177,7 @@ def test_upload_paths_and_methods(play: Any) -> None:
     assert play.put(url, 0, b"abc", 3).status == 201
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=at_most(60))
 @given(
     order=st.lists(st.integers(0, 3), max_size=14),
     repeat=st.sampled_from(["refuse", "accept"]),

@@ -285,3 +285,34 @@ def test_journals_are_not_pickled(path: Path) -> None:
     with closing(MemoryJournal()) as memory, pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(memory)
     assert repr(journal) == f"SqliteJournal({str(path)!r})"
+
+
+class Pressed:
+    """A connection on which Ctrl-C is pressed while it waits to begin a transaction: it is raised once that has begun."""
+
+    def __init__(self, inner: sqlite3.Connection) -> None:
+        self._inner = inner
+
+    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        """Run the statement, and raise what was pressed meanwhile."""
+        done = self._inner.execute(statement, *values)
+        if statement.startswith("BEGIN"):
+            raise KeyboardInterrupt
+        return done
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+def test_a_ctrl_c_while_a_transaction_begins_keeps_nothing_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while a store waits for another process leaves no transaction open: it and all others can still write."""
+    with closing(SqliteJournal(path)) as journal, closing(SqliteJournal(path, busy_wait=0)) as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "_connection", Pressed(journal._connection))  # type: ignore[arg-type]
+            with pytest.raises(KeyboardInterrupt):
+                journal.save(RECORD, fence=None)
+        other.save(RECORD, fence=None)
+        journal.save(evolve(RECORD, offset=1), fence=None)
+        loaded = other.load(NAME)
+        assert loaded is not None
+        assert loaded.offset == 1

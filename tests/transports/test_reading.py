@@ -159,7 +159,7 @@ def test_nothing_is_read_once_it_is_over() -> None:
 
 
 def test_many_at_once_have_smaller_blocks() -> None:
-    """A few are quick; beyond, memory counts, and who need not have a thread gets none."""
+    """A few are quick; beyond, memory counts, and no block is read ahead of its turn where that does not pay."""
     reading, source = Reading(), Numbered()
     body = FileSlice(source, 0, source.size)
     opened = [reading.ahead(body) for _ in range(FEW + 1)]
@@ -172,6 +172,23 @@ def test_many_at_once_have_smaller_blocks() -> None:
     assert reading.pays_for(body)
     assert not reading.pays_for(FileSlice(source, 0, BLOCK))
     assert gone()
+
+
+def test_a_body_for_which_there_is_no_thread_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often no thread can be had: later bodies are read ahead as before."""
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    reading, source = Reading(), Numbered()
+    body = FileSlice(source, 0, source.size)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        for _ in range(FEW):
+            with pytest.raises(RuntimeError), reading.ahead(body):
+                pytest.fail("there was a thread")
+    assert reading.count == 0
+    assert reading.pays_for(body)
 
 
 def test_the_blocking_transport_reads_in_a_thread_that_ends_with_the_request(server: BehaviourServer) -> None:

@@ -375,3 +375,52 @@ def test_a_connection_whose_answer_was_odd_is_not_used_again(server: BehaviourSe
     requests = [Request(method="GET", url=server.base_url + each) for each in (path, "/echo")]
     talk(requests)
     assert [seen.connection for seen in server.seen] == [0, 1]
+
+
+# --- Whatever a library raises ---------------------------------------------------------------------------------------
+
+
+def _fails(error: Exception) -> Callable[..., Any]:
+    def fail(*_args: object, **_options: object) -> Any:
+        raise error
+
+    return fail
+
+
+@both
+@pytest.mark.parametrize("broken", ["header", "method", "authorities", "name"])
+def test_what_a_library_raises_before_the_first_byte_is_not_sent(
+    server: BehaviourServer, talk: Talk, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """A header that cannot be spelled, a method that is none, authorities that cannot be loaded, no way to look a name up."""
+    url, method, headers = f"{server.base_url}/echo", "POST", {}
+    if broken == "header":
+        headers = {"X-Odd": "\ud800"}
+    elif broken == "method":
+        method = "PO ST"
+    elif broken == "authorities":
+        url = url.replace("http:", "https:")
+        for module in ("urllib3", "aiohttp"):
+            name = f"tiktok_adapters.transports.{module}.default_context"
+            monkeypatch.setattr(name, _fails(OSError("no authorities")))
+    else:
+        url = url.replace("127.0.0.1", "localhost")
+        monkeypatch.setattr("socket.getaddrinfo", _fails(RuntimeError("can't start new thread")))
+    for body in (b"", b"x"):
+        (outcome,) = talk([Request(method=method, url=url, headers=headers, body=body, timeout=2)])
+        assert isinstance(outcome, NotSent)
+    assert server.seen == []
+
+
+@both
+def test_what_a_library_raises_once_something_has_left_is_interrupted(
+    server: BehaviourServer, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also an error that nobody foresaw; its text stays out of ours, for it may quote the URL."""
+    for name in ("urllib3.connection.HTTPConnection.getresponse", "aiohttp.ClientResponse.start"):
+        monkeypatch.setattr(name, _fails(AttributeError(SECRET)))
+    for body in (b"", b"x"):
+        (outcome,) = talk([Request(method="POST", url=f"{server.base_url}/echo", body=body)])
+        assert type(outcome) is Interrupted
+        assert outcome.reason == "the HTTP library failed with AttributeError"
+        assert outcome.__cause__ is None

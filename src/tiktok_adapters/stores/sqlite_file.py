@@ -327,8 +327,9 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     # IMMEDIATE takes the write lock at once: two readers that both want to write would wait for each other.
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        # Inside of the `try`: Ctrl-C, pressed while this waits for another process, is raised after the transaction has begun.
+        connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
     except BaseException:

@@ -137,9 +137,8 @@ class Exchange:
         self._moved = self._loop.time()
 
     def connected(self) -> None:
-        """Note that there is a connection: without a body the request leaves at once, with one its first block begins it."""
-        self._connected = True
-        self._left = not self._request.content_length
+        """Note that there is a connection: from now on something may have left."""
+        self._connected = self._left = True
         self._move()
 
     def refused(self) -> None:
@@ -212,7 +211,6 @@ class Exchange:
             piece, rest = rest[: self._piece], rest[self._piece :]
             began = self._loop.time()
             self._sent += len(piece)
-            self._left = True
             await writer.write(piece, drain=False)
             # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
             if self._sent < self._request.content_length:

@@ -104,7 +104,15 @@ _known_target: Final = lru_cache(maxsize=64)(_target)
 
 
 def wire_headers(request: Request) -> dict[str, str]:
-    """Return the headers to send: the request's own, with the body's length, and no compression asked for."""
+    """Return the headers to send: the request's own, with the body's length, and no compression asked for.
+
+    Raises:
+        NotSent: a header has no spelling.
+    """
+    try:
+        "".join(request.headers.values()).encode()
+    except UnicodeEncodeError:  # One library would leave the character out, and the other put a "?" in its place.
+        raise NotSent(request.name, "a header holds half of a character") from None
     names = [name for name in request.headers if name.lower() != "content-length"]
     has_body = request.content_length or request.method not in BODYLESS
     # By their names, and in one expression: no variable holds what may be a secret.

@@ -63,12 +63,14 @@ class Reading:
         with self._lock:
             self.count += 1
             size = BLOCK if self.count <= FEW else SMALL
-        size = min(size, body.length)
-        ahead = Ahead(body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + by))), by=by)
         try:
-            yield ahead
+            size = min(size, body.length)
+            ahead = Ahead(body.blocks_in(*(memoryview(bytearray(size)) for _ in range(1 + by))), by=by)
+            try:
+                yield ahead
+            finally:
+                ahead.stop()
         finally:
-            ahead.stop()
             with self._lock:
                 self.count -= 1
 

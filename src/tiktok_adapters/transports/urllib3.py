@@ -343,7 +343,7 @@ class _Exchange:
         """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
         try:
             yield
-        except (GuestFailed, SourceChanged):
+        except (GuestFailed, NotSent, SourceChanged):
             raise
         except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
             name = self._request.name
@@ -390,7 +390,7 @@ def _spelled(headers: dict[str, str]) -> dict[str, str]:
     # http.client writes Latin-1; this makes it write UTF-8, which is what the other libraries do.
     if all(map(str.isascii, headers.values())):
         return headers
-    return {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
+    return {name: value.encode().decode("latin-1") for name, value in headers.items()}
 
 
 def _text(value: str) -> str:

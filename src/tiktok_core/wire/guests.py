@@ -51,16 +51,18 @@ class Guests:
 
     def watched(self, request: Request) -> Request:
         """Return the request with its callback, source and sink wrapped; once one has failed, none is called any more."""
-        body, on_sent, sink = request.body, request.on_sent, request.sink
-        if isinstance(body, FileSlice):
-            kind = _WatchedBuffers if isinstance(body.source, FillsBuffers) else _Watched
-            body = evolve(body, source=kind(body.source, self, body.start + body.length))
-        return evolve(
+        on_sent, sink = request.on_sent, request.sink
+        request = evolve(
             request,
-            body=body,
             on_sent=None if on_sent is None else _Callback(on_sent, self, request.content_length),
             sink=None if sink is None else _ChooseSink(sink, self),
         )
+        # A body of bytes may hold secrets: no variable holds it.
+        body = request.body if isinstance(request.body, FileSlice) else None
+        if body is None:
+            return request
+        kind = _WatchedBuffers if isinstance(body.source, FillsBuffers) else _Watched
+        return evolve(request, body=evolve(body, source=kind(body.source, self, body.start + body.length)))
 
     def explain(self, error: BaseException | None) -> bool:
         """Whether one of them is behind what a `send` has ended with; None stands for an answer.
@@ -74,10 +76,8 @@ class Guests:
 
         It is kept no longer, for its traceback leads back here.
         """
-        if self.error is None:
-            raise ValueError("none of them has failed")
         error, self.error = self.error, None
-        return error
+        return error or GuestFailed("none of them has failed")
 
     def call(self, function: Callable[..., T], *arguments: object, passing: tuple[type[Exception], ...] = ()) -> T:
         """Call code of the caller's.

@@ -116,6 +116,8 @@ async def _sent_and_saved(turn: Turn, token: Secret) -> Progressed:
     try:
         await turn.save(sent)
         progressed = await _sent(turn, token, dispatch)
+    except GeneratorExit:
+        raise  # The coroutine is being closed, as where an event loop ends without it, and can await nothing.
     except BaseException:
         if not dispatch.may_have_acted:
             # By its own time: the clock may be what has failed.

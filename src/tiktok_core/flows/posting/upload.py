@@ -30,6 +30,7 @@ from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import look
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
+from tiktok_core.flows.calls.surely import surely
 from tiktok_core.flows.posting.follow import publish_status
 from tiktok_core.flows.posting.turn import Progressed, Turn
 from tiktok_core.flows.posting.video_file import VideoFile, check_unchanged, guarded
@@ -123,9 +124,12 @@ async def _sent_and_saved(turn: Turn, video_file: VideoFile, on_sent: Callable[[
         await turn.save(departing)
         outcome = await _sent(turn.context, before, video_file, on_sent, dispatch)
         await turn.save(after_refused_chunk(departing, before, outcome))
+    except GeneratorExit:
+        raise  # The coroutine is being closed, as where an event loop ends without it, and can await nothing.
     except BaseException:
         if departing != before and not dispatch.may_be_whole:
-            await turn.take_back(before)
+            # Surely: a second cancellation, while this is stored, would leave the untruth.
+            await surely(turn.context, partial(turn.take_back, before))
         dispatch.let_out()
         raise
     if isinstance(outcome, int):

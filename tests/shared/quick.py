@@ -44,8 +44,8 @@ FULL: Final[dict[str, str]] = {
     "tests/cli/test_surroundings.py::test_a_closed_terminal_does_not_end_a_post[[]2>&1 ": PROCESSES,
     "tests/cli/test_surroundings.py::test_a_closed_terminal_does_not_end_a_post[[]2>/dev/full": PROCESSES,
     "tests/cli/test_looking.py::test_a_dry_run_shows_the_plan_that_tiktok_takes": LARGE,
-    "tests/flows/test_journal.py::test_the_next_cut_is_tried_": LARGE,
-    "tests/flows/test_journal.py::test_the_cuts_that_are_tried_are_bounded": LARGE,
+    "tests/flows/posting/test_advance.py::test_the_next_cut_is_tried_": LARGE,
+    "tests/flows/posting/test_advance.py::test_the_cuts_that_are_tried_are_bounded": LARGE,
     "contract_tests/test_httpx.py::TestHttpx::test_a_slow_line_": WAITS,
     "contract_tests/test_transports.py::*OverTls::test_a_slow_line_": WAITS,
 }

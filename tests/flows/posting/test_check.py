@@ -28,7 +28,7 @@ from tiktok_core.domain.posts import PHOTO_TITLE
 from tiktok_core.lifting import lift_probe, lift_transport
 from tiktok_core.ports import Request, Response
 
-MEDIA = Path(__file__).parents[1] / "media"
+MEDIA = Path(__file__).parents[2] / "media"
 SELF_ONLY = {"privacy_level": "SELF_ONLY"}
 PREFIX = "https://media.example.com/p/"
 WRONG_VIDEOS = {

@@ -1,6 +1,8 @@
 """`AsyncAccount`: one signed-in person, in whose name posts are made.
 
 Each method is a line or two over a flow; `blocking` shows the same without `await`.
+
+Longer than 400 lines because most of it is the description of the methods that a user calls, which stand together.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -4,10 +4,10 @@ Each method is a line or two over a flow; `blocking` shows the same without `awa
 """
 
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Any, NoReturn, Self, TypeVar
+from typing import NoReturn, Self
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
@@ -25,6 +25,7 @@ from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.pace import OwnPacer
+from tiktok_core.flows.calls.plain_ports import AtOnce, Unprotected
 from tiktok_core.flows.calls.renew import save_what_is_held
 from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import usually_cut
@@ -46,28 +47,6 @@ from tiktok_core.ports import (
 from tiktok_core.wire.webhooks import TOLERANCE, verify_webhook
 
 __all__ = ["AsyncTikTok"]
-
-T = TypeVar("T")
-
-
-class _Unprotected:
-    """Work that an interruption cuts in two: for embedders who see to it that none comes."""
-
-    async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
-        return await work
-
-    async def close(self) -> None:
-        pass
-
-
-class _AtOnce:
-    """Calls made where they are asked for: for embedders whose sources and destinations wait for nothing."""
-
-    async def __call__(
-        self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
-    ) -> T:
-        del within, late, is_movable, is_needed
-        return work()
 
 
 class AsyncTikTok:
@@ -129,8 +108,8 @@ class AsyncTikTok:
             tokens=tokens,
             journal=journal,
             clock=clock,
-            protect=protect or _Unprotected(),
-            background=background or _AtOnce(),
+            protect=protect or Unprotected(),
+            background=background or AtOnce(),
             entropy=entropy,
             open_source=open_source,
             open_destination=open_destination,

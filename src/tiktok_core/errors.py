@@ -3,6 +3,8 @@
 What belongs here: error classes and the two small values that they carry (`Problem`, `Explanation`). Nothing else,
 so that every other module may import this one. Data stands in positional fields, because such errors survive a pickle.
 No error holds a token, a secret or a signed URL.
+
+Longer than 400 lines because all errors stand on one page, where a reader sees who may be at fault.
 """
 
 from collections.abc import Iterable

@@ -5,6 +5,8 @@ that an adapter has to keep are tests: `tiktok_adapters.testing.contracts`.
 
 This module also hands on the other names that the author of an adapter needs: requests, answers and their bodies for a
 transport, and the bytes as which a store keeps tokens (`dump_tokens`, `load_tokens`) and records (`dump_record`, `load_record`).
+
+Longer than 400 lines because both families of ports stand on one page, each beside its twin.
 """
 
 from collections.abc import Callable, Coroutine

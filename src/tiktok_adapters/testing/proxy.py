@@ -27,14 +27,14 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Final, Literal, Self, TypeAlias, cast, get_args
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from attrs import define, field, frozen
+from attrs import define, field
+
+from tiktok_adapters.testing.proxy_script import ProxyFault, Script, What
 
 __all__ = ["FaultProxy", "ProxyFault"]
-
-What: TypeAlias = Literal["reset-request", "reset-body", "reset-answer", "cut-answer", "delay-answer", "refuse"]
 
 BLOCK: Final = 1 << 16
 LONGEST_HEAD: Final = 1 << 18
@@ -42,91 +42,6 @@ RESET: Final = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that makes closing a socket reset its connection."""
 LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
-SPELLING: Final = re.compile(r"([a-z-]+):(\d{1,12}(?:\.\d{1,6})?)", re.ASCII)
-
-
-@frozen
-class ProxyFault:
-    """One thing that goes wrong on the wire.
-
-    Attributes:
-        what: its name, as at the head of this module.
-        amount: bytes or seconds.
-    """
-
-    what: What
-    amount: float = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the fault that `text` spells.
-
-        Raises:
-            ValueError: it spells none.
-        """
-        found = SPELLING.fullmatch(text)
-        if found is None or found[1] not in get_args(What):
-            raise ValueError(
-                f"{text!r} is not a fault: it is spelled WHAT:AMOUNT, with one of {', '.join(get_args(What))}"
-            )
-        return cls(cast(What, found[1]), float(found[2]))
-
-    def __str__(self) -> str:
-        return f"{self.what}:{self.amount:.12g}"
-
-
-@define(eq=False)
-class _Waiting:
-    fault: ProxyFault
-    left: int
-    is_for_connection: bool
-
-
-class _Script:
-    """Which faults are to come, and what came; used from two threads."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.struck: list[ProxyFault] = []
-        self.connections = 0
-        self._lock = threading.Lock()
-        self._waiting: list[_Waiting] = []
-
-    @property
-    def pending(self) -> tuple[ProxyFault, ...]:
-        with self._lock:
-            return tuple(waiting.fault for waiting in self._waiting)
-
-    def add(self, nth: int, fault: ProxyFault | str, *, is_for_connection: bool) -> None:
-        if nth < 1:
-            raise ValueError(f"requests and connections are counted from 1, not from {nth}")
-        parsed = ProxyFault.parse(fault) if isinstance(fault, str) else fault
-        with self._lock:
-            self._waiting.append(_Waiting(parsed, nth, is_for_connection))
-
-    def clear(self) -> None:
-        with self._lock:
-            self._waiting.clear()
-
-    def connected(self) -> list[ProxyFault]:
-        """Count a connection, and return the faults that meet it."""
-        self.connections += 1
-        return self._due(is_for_connection=True)
-
-    def arrived(self, head: bytes) -> list[ProxyFault]:
-        """Count a request, and return the faults that meet it."""
-        self.seen.append(head.partition(b" HTTP/")[0].partition(b"?")[0].decode("latin-1"))
-        return self._due(is_for_connection=False)
-
-    def _due(self, *, is_for_connection: bool) -> list[ProxyFault]:
-        with self._lock:
-            met = []
-            for waiting in [one for one in self._waiting if one.is_for_connection is is_for_connection]:
-                waiting.left -= 1
-                if not waiting.left:
-                    met.append(waiting.fault)
-                    self._waiting.remove(waiting)
-            return met
 
 
 class FaultProxy:
@@ -150,7 +65,7 @@ class FaultProxy:
             )
         self._target = (target.hostname, target.port or 80)
         self._port = 0
-        self._script = _Script()
+        self._script = Script()
         self._server: asyncio.Server | None = None
         self._talks: dict[asyncio.Task[None], _Talk] = {}
         self._thread: threading.Thread | None = None
@@ -332,7 +247,7 @@ class _Over(Exception):
 class _Talk:
     """One connection of a client's, and the one to the server behind it."""
 
-    _script: _Script
+    _script: Script
     _target: tuple[str, int]
     _refuse_for: Callable[[float], Awaitable[None]]
     _stop: asyncio.Event

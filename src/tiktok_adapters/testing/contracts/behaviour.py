@@ -2,6 +2,8 @@
 
 What belongs here: the other side of the transports' contracts. It works on raw sockets, because what it has to get
 wrong no HTTP library would do.
+
+Longer than 400 lines because one server plays every behaviour that a transport has to meet.
 """
 
 import gzip

@@ -1,6 +1,8 @@
 """The contract of `Journal` and `AsyncJournal`.
 
 What belongs here: promises that hold for every journal, and for every journal that outlives its process.
+
+Longer than 400 lines because a contract is one class that an adapter binds.
 """
 
 import asyncio

@@ -1,6 +1,8 @@
 """The contract of `TokenStore` and `AsyncTokenStore`.
 
 What belongs here: promises that hold for every store, and for every store that outlives its process.
+
+Longer than 400 lines because a contract is one class that an adapter binds.
 """
 
 import asyncio

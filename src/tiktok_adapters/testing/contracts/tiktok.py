@@ -2,6 +2,8 @@
 
 What belongs here: whole flows, with the simulator's log as the only witness of what was sent. What a transport does with
 single requests stands in `transports` and `wire`.
+
+Longer than 400 lines because a contract is one class that an adapter binds.
 """
 
 import hashlib

@@ -1,6 +1,8 @@
 """The contract of `Transport` and `AsyncTransport`: what holds for every transport, the in-memory fake included.
 
 What belongs here: promises that need no socket. `tiktok_adapters.testing.contracts.wire` adds those that do.
+
+Longer than 400 lines because a contract is one class that an adapter binds.
 """
 
 import asyncio

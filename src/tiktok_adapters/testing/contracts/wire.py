@@ -1,6 +1,8 @@
 """The contract of transports over real sockets: what holds when the other side, or the way there, misbehaves.
 
 What belongs here: promises that need a socket. Binding `WireContract` binds `TransportContract` too.
+
+Longer than 400 lines because a contract is one class that an adapter binds.
 """
 
 import logging

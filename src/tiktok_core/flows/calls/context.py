@@ -1,6 +1,8 @@
 """What every flow is given: the app, the ports, and the limits; and the log.
 
 What belongs here: the value `Context`. It does nothing by itself.
+
+Its tests: `tests/flows/calls/test_pace.py`.
 """
 
 import logging

@@ -1,6 +1,8 @@
 """Calls that wait for a disk: made in the background, and given up after a while.
 
 What belongs here: how sources and destinations are called from a flow. What they are asked is in the other flows.
+
+Its tests: `tests/proofs/test_hanging.py`.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """One request and its answer, repetitions included.
 
 What belongs here: sending, reading, and repeating. Whether a call may be repeated is decided by `domain.retry`.
+
+Its tests: `tests/flows/test_tables.py`, `tests/flows/calls/test_pace.py`, `tests/faults/test_answers.py`.
 """
 
 import logging

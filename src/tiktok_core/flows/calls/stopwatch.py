@@ -2,6 +2,8 @@
 
 What belongs here: the measure of patience and deadlines within a process. Comparing readings of the clock is for what is
 stored, and read by others or later.
+
+Its tests: `tests/faults/test_clock.py`.
 """
 
 from collections.abc import Callable

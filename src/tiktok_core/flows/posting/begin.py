@@ -4,6 +4,8 @@ A step sends one init. Whatever has to be waited for, a token, the quota, or the
 init is under way: before the record says that one leaves, or after it says that none was begun.
 
 What belongs here: the order of these acts. What follows from an answer is decided by `domain.init_verdicts`.
+
+Its tests: `tests/faults/test_answers.py`, `tests/flows/posting/test_turn.py`, `tests/domain/test_init_verdicts.py`.
 """
 
 from collections.abc import Awaitable, Callable

@@ -2,6 +2,8 @@
 
 What belongs here: the look before a record is stored, and the lease under which it is. Two callers with the same key get the same
 record.
+
+Its tests: `tests/flows/posting/test_advance.py`, `tests/flows/posting/test_refused_again.py`, `tests/faults/test_forgotten.py`.
 """
 
 from typing import Final

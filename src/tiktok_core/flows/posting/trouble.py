@@ -1,6 +1,8 @@
 """The trouble of one run: steps that brought nothing else, questions without an answer, and how long to wait after them.
 
 What belongs here: the counts of a run, and paying for repetitions. When it is enough is decided by `domain.trouble`.
+
+Its tests: `tests/domain/test_trouble.py`, `tests/faults/test_rough.py`.
 """
 
 from attrs import define

@@ -1,6 +1,8 @@
 """The file of a video post: looked at before the post is planned, and checked again before its last byte leaves.
 
 What belongs here: opening a file, and holding it to what it was when the post was planned.
+
+Its tests: `tests/faults/test_files.py`, `tests/flows/posting/test_check.py`.
 """
 
 from functools import partial

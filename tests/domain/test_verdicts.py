@@ -1,0 +1,147 @@
+"""What follows from what was heard about a post that TikTok has, or may have: one table for each thing."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from attrs import evolve
+
+from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.kept_refusal import Refusal
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Publication, PublishStatus
+from tiktok_core.domain.verdicts import (
+    after_end,
+    after_handover,
+    after_patience,
+    after_person,
+    after_reported_end,
+    after_status,
+    finished,
+    is_status_of,
+    not_refused,
+    outcome_unknown,
+    pause_before_question,
+    still_processing,
+    while_unknown,
+)
+from tiktok_core.errors import (
+    InvalidInput,
+    NotSent,
+    OutcomeUnknown,
+    PostingRefused,
+    PublishFailed,
+    StillProcessing,
+)
+
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PULL: Final = Wish(post=VideoPost(), video="https://media.example.com/a.mp4")
+PHOTOS: Final = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg",)))
+ENDS: Final = (Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.ABANDONED)
+
+
+def record(stage: Stage, **changes: Any) -> Record:
+    """Return a record of a pull in this stage."""
+    given: dict[str, Any] = {"wish": PULL, "publish_id": "p", "handed_at": NOW, "created_at": NOW, **changes}
+    return Record(key="k", app="a", account="o", stage=stage, updated_at=NOW, **given)
+
+
+@pytest.mark.parametrize(("stage", "again_in"), [(Stage.PROCESSING, 1.0), (Stage.UPLOADING, 0.0)])
+def test_what_tiktok_has_is_asked_about_in_a_second(stage: Stage, again_in: float) -> None:
+    """While bytes are missing, the next chunk leaves at once."""
+    assert after_handover(record(stage)).again_in == again_in
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_after_a_status_an_ended_post_is_left_alone(stage: Stage) -> None:
+    """Any other is asked about again, the later the longer ago it was handed over."""
+    now = NOW + timedelta(seconds=4)
+    verdict = after_status(record(stage), now)
+    assert verdict.again_in == (None if stage in ENDS else 3.0)
+    assert (verdict.record, verdict.error) == (record(stage), None)
+    assert after_end(record(stage)).again_in is None
+
+
+def test_the_pause_counts_from_the_handover() -> None:
+    """Or from the wish, where nothing was handed over."""
+    later = NOW + timedelta(seconds=2)
+    assert pause_before_question(record(Stage.PROCESSING), later) == 2.0
+    assert pause_before_question(record(Stage.PROCESSING, handed_at=None, created_at=later), later) == 1.0
+
+
+def test_an_end_that_tiktok_reports_is_stored() -> None:
+    """With TikTok's own words."""
+    said = Publication(publish_id="p", status=PublishStatus.FAILED, fail_reason="internal")
+    verdict = after_reported_end(record(Stage.UPLOADING), NOW, said)
+    assert (verdict.record.stage, verdict.record.last, verdict.again_in) == (Stage.FAILED, said, None)
+
+
+@pytest.mark.parametrize(("wish", "what"), [(PULL, "The video post"), (PHOTOS, "The photo post")])
+def test_an_unknown_outcome_waits_for_a_person(wish: Wish, what: str) -> None:
+    """The error says what may have been posted, and when."""
+    lost = record(Stage.UNKNOWN, wish=wish, init_at=NOW)
+    verdict = while_unknown(lost)
+    assert isinstance(verdict.error, OutcomeUnknown)
+    assert str(verdict.error).startswith(what)
+    assert verdict.record == lost
+    assert str(outcome_unknown(lost, "a reason")).startswith(what)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("posted", [True, False])
+def test_a_person_settles_an_unknown_outcome_alone(stage: Stage, posted: bool) -> None:
+    """Any other stage is refused, and nothing is stored."""
+    verdict = after_person(record(stage), NOW, posted=posted)
+    if stage is Stage.UNKNOWN:
+        assert verdict.record.stage is (Stage.COMPLETE if posted else Stage.ABANDONED)
+        assert verdict.error is None
+    else:
+        assert verdict.record == record(stage)
+        assert isinstance(verdict.error, InvalidInput)
+        assert str(stage) in str(verdict.error)
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_patience_ends_with_what_is_known(stage: Stage) -> None:
+    """A post whose outcome is unknown is not said to be processing."""
+    error = after_patience(record(stage), 9.0, NotSent("POST", "no route"))
+    assert isinstance(error, OutcomeUnknown if stage is Stage.UNKNOWN else StillProcessing)
+
+
+def test_a_post_that_goes_on_is_told_with_its_last_status() -> None:
+    """And with what went wrong, where that ended the following."""
+    known = Publication(publish_id="p", status="PROCESSING_DOWNLOAD")
+    assert "no route" in str(still_processing(known, 9.0, NotSent("POST", "no route")))
+    assert still_processing(known, 9.0).status == "PROCESSING_DOWNLOAD"
+
+
+def test_a_failed_post_is_raised_and_any_other_returned() -> None:
+    """With TikTok's reason."""
+    done = Publication(publish_id="p", status=PublishStatus.PUBLISH_COMPLETE)
+    assert finished(done) is done
+    with pytest.raises(PublishFailed, match="internal"):
+        finished(evolve(done, status=PublishStatus.FAILED, fail_reason="internal"))
+
+
+def test_a_refused_post_is_refused_again_with_the_same_error() -> None:
+    """Where the reason was not stored, the error says so; any other record is returned."""
+    why = Refusal(kind="PostingRefused", what="spam_risk_too_many_posts", status=403)
+    with pytest.raises(PostingRefused):
+        not_refused(record(Stage.ABANDONED, refusal=why))
+    with pytest.raises(InvalidInput, match="why was not written down"):
+        not_refused(record(Stage.ABANDONED))
+    assert not_refused(record(Stage.COMPLETE)) == record(Stage.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("stage", "publish_id", "its_own"),
+    [
+        *((stage, "p", True) for stage in Stage if stage not in (Stage.PLANNED, Stage.INIT_SENT, Stage.ABANDONED)),
+        *((stage, "p", False) for stage in (Stage.PLANNED, Stage.INIT_SENT, Stage.ABANDONED)),
+        *((stage, "q", False) for stage in Stage),
+        *((stage, None, False) for stage in Stage),
+    ],
+)
+def test_a_status_is_written_into_the_record_of_its_post(stage: Stage, publish_id: str | None, its_own: bool) -> None:
+    """And into no other: not after another init has left, and not of another publish id."""
+    assert is_status_of(record(stage), publish_id) == its_own

@@ -77,12 +77,12 @@ __all__ = [
 T = TypeVar("T")
 
 LONGEST_LEASE: Final = timedelta(minutes=30)
-"""Nobody takes a lease for longer."""
+"""No lease is taken for longer."""
 
 
 @runtime_checkable
 class HasPath(Protocol):
-    """Whatever names a file (`pathlib.Path` does)."""
+    """An object that names a file (`pathlib.Path` does)."""
 
     def __fspath__(self) -> str:
         """Return the path."""
@@ -93,7 +93,7 @@ class Transport(Protocol):
     """Send one HTTP request, once. Any status is an answer, but for 1xx: what comes after it is.
 
     It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through: a
-    request ends with an answer or with one of the errors below, whatever went wrong. Used from a second event loop or a
+    request ends with an answer or with one of the errors below, and with nothing else. Used from a second event loop or a
     forked child it works, or raises `NotSent` with a sentence that says what to do; a child never writes into its parent's
     connections.
 
@@ -135,7 +135,7 @@ class TokenStore(Protocol):
             account: whose they are.
             tokens: what to keep; their own `generation` counts for nothing.
             seen: the generation of those which they replace; nothing is written where others lie, or none. None is a
-                person's new sign-in, and takes the place of whatever can be read.
+                person's new sign-in, and takes the place of what can be read.
 
         Returns:
             Their generation: a number that this account has never had, also before it was deleted, and never will again;
@@ -148,7 +148,7 @@ class TokenStore(Protocol):
 
         Args:
             account: whose tokens.
-            seen: forget tokens of this generation only; None forgets whatever is there, readable or not.
+            seen: forget tokens of this generation only; None forgets what is there, readable or not.
         """
         ...
 
@@ -188,18 +188,18 @@ class Journal(Protocol):
 
         Args:
             record: what to keep.
-            fence: the number of the lease under which it is written; None writes whoever holds the lease.
+            fence: the number of the lease under which it is written; None writes also while another owner holds the lease.
 
         Raises:
-            LeaseLost: the lease has been taken by somebody else since; nothing was written.
+            LeaseLost: another owner has taken the lease since; nothing was written.
         """
         ...
 
     def replace(self, record: Record, /, *, seen: Record) -> bool:
-        """Keep the record in place of `seen`, whoever holds the lease, compared and written in one.
+        """Keep the record in place of `seen`, also while another owner holds the lease, compared and written in one.
 
         Return False, with nothing written, where another one, or none, is there by now. So what TikTok tells is written
-        down beside whoever goes on with the post, and nothing that they wrote meanwhile is lost.
+        down while another owner goes on with the post, and nothing that this owner wrote meanwhile is lost.
         """
         ...
 
@@ -240,7 +240,7 @@ class Journal(Protocol):
     def trace(self, name: str, /) -> Trace | None:
         """Return what remains of the record of this name that was removed; None where none was.
 
-        A trace stays when a record is saved under its name again. Whoever finds a record asks for no trace.
+        A trace stays when a record is saved under its name again. A caller that finds a record asks for no trace.
         """
         ...
 
@@ -282,7 +282,7 @@ class Pacer(Protocol):
 
 
 class UploadSlots(Protocol):
-    """Bound how many uploads run at once: whoever waits does so before an upload URL begins its hour."""
+    """Bound how many uploads run at once: a caller waits before an upload URL begins its hour."""
 
     def enter(self, account: str, /) -> None:
         """Wait for a slot and take it: an account's posts in their order, and the accounts by turns."""

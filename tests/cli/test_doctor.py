@@ -159,7 +159,7 @@ def test_a_wrong_client_secret_is_sent_to_the_portal(cli: Any, environ: dict[str
     status, found = examined(cli, env={"TIKTOK_CLIENT_SECRET": "canary-of-a-wrong-secret"})
     assert (status, found["sign-in"]["verdict"]) == (4, "trouble")
     assert "invalid_client" in found["sign-in"]["message"]
-    assert found["sign-in"]["change"].startswith("Copy both anew from TikTok's developer portal")
+    assert found["sign-in"]["change"].startswith("Copy both again from TikTok's developer portal")
     assert found["sign-in"]["where"] == CREDENTIALS
 
 

@@ -9,7 +9,7 @@ from typing import Final, Literal, Self, TypeAlias, cast, get_args
 
 from attrs import define, frozen
 
-__all__ = ["ProxyFault", "Script", "What"]
+__all__ = ["ProxyFault"]
 
 What: TypeAlias = Literal["reset-request", "reset-body", "reset-answer", "cut-answer", "delay-answer", "refuse"]
 

@@ -28,7 +28,7 @@ UPLOAD_HOST: Final = re.compile(r"(?=.{1,253}$)(?:[a-z0-9-]{1,63}\.)+tiktokapis\
 # Readers of URLs disagree on `[::1].example` and `example[v1.x]`, so nothing but these two forms is taken for a host.
 HOST_AND_PORT: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]+)?", re.IGNORECASE)
 PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
-# No app is registered with one, and whoever decodes it on the way would break a line of a request.
+# No app is registered with one, and a proxy that decodes it on the way would break a line of a request.
 ESCAPED_CONTROL: Final = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 
 

@@ -1,7 +1,7 @@
 """How files are laid out, as far as it tells that one is cut off, and how many pixels a picture has.
 
 What belongs here: reading of boxes, elements and segments, a few bytes at a time, by plain functions over `read(start,
-length)`, which gives fewer bytes where the file ends. Whatever they do not know says nothing, and is no reason to refuse.
+length)`, which gives fewer bytes where the file ends. What they do not know says nothing, and is no reason to refuse.
 
 Sources: ISO/IEC 14496-12 (boxes); RFC 8794 and the WebM container guidelines (elements); ITU-T T.81, annex B (segments);
 RFC 9649 (WebP).
@@ -45,13 +45,13 @@ def layout_problems(size: int, read: Read) -> Iterator[Problem]:
     """
     end = _element_end(read) if read(0, 4) == EBML else _box_end(size, read)
     if end is None:
-        yield Problem("video", "the file is cut off: its index (the moov box) is missing, so nobody can play it")
+        yield Problem("video", "the file is cut off: its index (the moov box) is missing, so no player can play it")
     elif end > size:
         yield Problem("video", f"the file is cut off: it has {size:,} bytes, and its own layout promises {end:,}")
 
 
 def _box_end(size: int, read: Read) -> int | None:
-    """Return where the last box says that it ends; 0 where it cannot be told, None where no box is the index."""
+    """Return where the last box says that it ends; 0 where it does not say, None where no box is the index."""
     position, seen = 0, set[bytes]()
     for _ in range(MOST_STEPS):
         head = read(position, 16)
@@ -108,17 +108,17 @@ def picture_facts(size: int, read: Read) -> PictureFacts:
         pixels, is_cut = _jpeg_pixels(size, read)
         found = evolve(found, is_cut=is_cut)
     elif found.kind == "a WebP picture":
-        # One more: a padding byte may be missing where nobody needs it.
+        # One more: a padding byte may be missing where no player needs it.
         pixels = _webp_pixels(read)
         found = evolve(found, is_cut=int.from_bytes(head[4:8], "little") + 8 > size + 1)
     else:
         return found
-    # A side of 0 is told elsewhere, or not at all.
+    # A side of 0 stands elsewhere, or nowhere.
     return evolve(found, width=pixels[0], height=pixels[1]) if pixels and all(pixels) else found
 
 
 def _jpeg_pixels(size: int, read: Read) -> tuple[tuple[int, int] | None, bool]:
-    """Return the pixels of a JPEG, and whether the file ends before it has told them."""
+    """Return the pixels of a JPEG, and whether the file ends before they come."""
     position = 2
     for _ in range(MOST_STEPS):
         head = read(position, 9)

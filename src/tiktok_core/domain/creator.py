@@ -11,7 +11,7 @@ __all__ = ["CreatorInfo", "PrivacyLevel"]
 
 
 class PrivacyLevel(StrEnum):
-    """Who may watch a post. Which of them a creator may choose is told by `CreatorInfo.privacy_level_options`."""
+    """Who may watch a post. `CreatorInfo.privacy_level_options` lists those that a creator may choose."""
 
     PUBLIC_TO_EVERYONE = "PUBLIC_TO_EVERYONE"
     MUTUAL_FOLLOW_FRIENDS = "MUTUAL_FOLLOW_FRIENDS"
@@ -21,7 +21,7 @@ class PrivacyLevel(StrEnum):
 
 @frozen(kw_only=True)
 class CreatorInfo:
-    """A creator's name and present choices; to be asked anew for each post.
+    """A creator's name and present choices; to be asked again for each post.
 
     Attributes:
         creator_avatar_url: picture; the link lives two hours.

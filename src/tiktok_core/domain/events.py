@@ -51,8 +51,8 @@ class Event:
         client_key: the app that it is for.
         open_id: the account that it is about; empty where TikTok names none.
         created_at: when it happened (UTC); when it was signed, where TikTok gives no time.
-        signed_at: when this delivery was signed (UTC); whether a repeated delivery is signed anew is unknown.
-        content: all that came with it, as it came: a mapping for each documented event, and for others whatever it was,
+        signed_at: when this delivery was signed (UTC); whether a repeated delivery is signed again is unknown.
+        content: all that came with it, as it came: a mapping for each documented event, and for others any JSON value,
             which is its text where that is no JSON.
         create_time: TikTok's own figure for `created_at`; None where it gave none.
     """

@@ -74,7 +74,7 @@ class ExportForm:
     """An export page, as it stands between two choices. Nothing is chosen for the person but the words of the title.
 
     Attributes:
-        creator: as `creator_info` told when the page was made; to be asked anew each time, and its nickname to be shown.
+        creator: the answer of `creator_info` when the page was made; to be asked again each time, and its nickname to be shown.
         is_photo: whether photos are posted, not a video.
         facts: what is known of the video; its duration is held against the creator's longest.
         title: the caption, which the person can edit.
@@ -82,7 +82,7 @@ class ExportForm:
         allow_comment: comments are on.
         allow_duet: duets are on; photos have none.
         allow_stitch: stitches are on; photos have none.
-        is_disclosed: the content promotes somebody.
+        is_disclosed: the content promotes a person, a brand or a business.
         brand_organic_toggle: "Your brand" is ticked.
         brand_content_toggle: "Branded content" is ticked.
         is_aigc: made by AI, to be labelled so.

@@ -1,4 +1,4 @@
-"""What a post looks like in public: its address, and by what it is told from others where TikTok does not name it.
+"""What a post looks like in public: its address, and what sets it apart from others where TikTok does not name it.
 
 Sources: developers.tiktok.com/doc/tiktok-api-v2-video-list, /doc/content-posting-api-reference-get-video-status.
 """
@@ -46,7 +46,7 @@ def has_photos(record: Record | None, publish_id: str) -> bool:
 
 
 def is_private(record: Record) -> bool:
-    """Whether nobody but its creator may watch a post, so that no public id ever comes."""
+    """Whether only its creator may watch a post, so that no public id ever comes."""
     return not record.wish.post.draft and record.wish.post.privacy_level == PrivacyLevel.SELF_ONLY
 
 

@@ -1,7 +1,7 @@
 """Forgetting: when a journal may remove the record of a post that has ended, and the trace that stays in its place.
 
 A trace holds no name, account or caption, so it may stay for good: a key that was posted once is never posted again,
-whatever a clock has said. What belongs here: the rule and the values; where they are kept is the journal's.
+even if a clock was wrong. What belongs here: the rule and the values; where they are kept is the journal's.
 """
 
 import hashlib

@@ -110,9 +110,9 @@ class Record:
         upload_url: where the bytes go; None before and after.
         plan: how the file is cut, as TikTok took it.
         offset: bytes that TikTok has proved to have.
-        last_left: whether the last byte may have reached TikTok, so that the post may be complete, whatever it counts.
+        last_left: whether the last byte may have reached TikTok, so that the post may be complete, even if TikTok counts less.
         handed_at: when TikTok had all that it needs (UTC).
-        last: what TikTok last told of the post.
+        last: what TikTok last reported of the post.
         refusal: why it was given up before anything was posted.
     """
 

@@ -1,7 +1,7 @@
 """Why a wish was given up before anything was posted: an error as a value, which a journal can keep and raise again.
 
-What belongs here: the value, and the way from an error to it and back. Whoever asks for the post later, in whatever process,
-is told the same as whoever met the refusal.
+What belongs here: the value, and the way from an error to it and back. A caller that asks for the post later, in any
+process, gets the same error as the caller that met the refusal.
 """
 
 from typing import Final
@@ -103,7 +103,7 @@ def refusal_of(error: TikTokError) -> Refusal:
         return Refusal(kind=kind, what=error.request, reason=error.reason)
     if isinstance(error, UploadError):
         return Refusal(kind=kind, reason=error.reason, status=error.status)
-    raise ValueError(f"after {type(error).__name__} nobody knows that nothing was posted")
+    raise ValueError(f"after {type(error).__name__} it is not certain that nothing was posted")
 
 
 def refused_again(refusal: Refusal, publish_id: str | None) -> TikTokError:

@@ -1,7 +1,7 @@
 """Which videos, pictures and URLs can be posted: by their first bytes, by what is known of them, by their spelling.
 
 What belongs here: TikTok's limits of media, and the values that are held against them. How a file is laid out is in
-`containers`. What nobody could read is None, and what is None is never refused.
+`containers`. What could not be read is None, and what is None is never refused.
 
 Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide (media restrictions, pull from URL).
 """
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 HEAD_LENGTH: Final = 64
-"""Bytes of a file by which its type is told."""
+"""Bytes of a file that show its type."""
 CODECS: Final = ("H.264", "H.265", "VP8", "VP9")
 FRAME_RATES: Final = (23, 60)
 SIDES: Final = (360, 4096)
@@ -193,7 +193,7 @@ def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None) -> Ite
 
 
 def media_doubts(facts: VideoFacts) -> Iterator[Problem]:
-    """Yield why TikTok may refuse a video, where nobody can tell."""
+    """Yield why TikTok may refuse a video, where that is uncertain."""
     if facts.frame_rate is not None and facts.has_variable_rate and not _is_rate_taken(facts.frame_rate):
         yield _video(f"{_rate(facts.frame_rate)}, and it varies: TikTok does not say which of its rates counts")
 
@@ -212,7 +212,7 @@ def picture_problems(field: str, facts: PictureFacts) -> Iterator[Problem]:
 
 
 def picture_doubts(field: str, facts: PictureFacts) -> Iterator[Problem]:
-    """Yield why TikTok may refuse a picture, where nobody can tell."""
+    """Yield why TikTok may refuse a picture, where that is uncertain."""
     if DOUBTFUL_PICTURE < facts.size <= LARGEST_PICTURE:
         yield Problem(
             field, f"the file has {facts.size:,} bytes; TikTok's limit of 20 MB may mean {DOUBTFUL_PICTURE:,}"
@@ -324,7 +324,7 @@ def _is_address(host: str) -> bool:
 
 
 def _ascii(host: str) -> str:
-    # Other scripts' digits and dots become ASCII ones, as they do for whoever looks the name up.
+    # Other scripts' digits and dots become ASCII ones, as they do in a resolver.
     try:
         return host.encode("idna").decode()
     except UnicodeError:

@@ -190,7 +190,7 @@ def not_begun(record: Record, now: datetime, plan: ChunkPlan | None = None) -> R
 def leaving(record: Record, now: datetime) -> Record:
     """Return the record to store before the next chunk leaves.
 
-    Once the last byte may have reached TikTok, the post may be complete, whatever TikTok counts.
+    Once the last byte may have reached TikTok, the post may be complete, even if TikTok counts fewer bytes.
     """
     is_last = record.plan is not None and next_chunk(record)[1] + 1 == record.plan.video_size
     return evolve(record, updated_at=now, last_left=True) if is_last and not record.last_left else record

@@ -1,8 +1,8 @@
 """TikTok's quotas, how long to wait so that one's own calls do not run into them, and what to warn of before they end.
 
 Sources: developers.tiktok.com/doc/tiktok-api-v2-rate-limit and the page of each endpoint. Whether the three inits share one
-quota is not said, so they are kept as if they did. What a creator may post in a day is shared by all apps and told by none
-but a refusal, so of that there are warnings only.
+quota is not said, so they are kept as if they did. What a creator may post in a day is shared by all apps, and only a refusal says
+that it is used up, so of that there are warnings only.
 """
 
 from collections.abc import Iterable, Sequence

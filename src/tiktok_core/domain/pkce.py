@@ -24,7 +24,7 @@ VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def encoding_for(kind: AppKind) -> ChallengeEncoding:
-    """Return the encoding to use for a kind of app unless told otherwise."""
+    """Return the encoding to use for a kind of app unless a caller chooses another."""
     return CHALLENGES[kind]
 
 

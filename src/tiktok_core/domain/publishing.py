@@ -66,7 +66,7 @@ class Begun:
 
 @frozen(kw_only=True)
 class Publication:
-    """A post as TikTok last told of it.
+    """A post as TikTok last reported it.
 
     Attributes:
         publish_id: the post's id while it is being published.
@@ -157,7 +157,7 @@ def poll_pause(elapsed: float) -> float:
 
     That gives 1, then each wait 1.5 times the last, at most 10, without remembering any of them.
     """
-    # What was handed over ahead of `now` was handed over before the clock went back: nobody knows how long ago.
+    # What was handed over ahead of `now` was handed over before the clock went back: how long ago is unknown.
     return LONGEST_WAIT if elapsed < 0 else min(FIRST_WAIT + elapsed * (WAIT_GROWTH - 1), LONGEST_WAIT)
 
 

@@ -35,7 +35,7 @@ class QrCode:
     It can be kept by `reveal` and `restore`, as an `Authorization` can.
 
     Attributes:
-        url: what to draw, whole: the phone opens it. Whoever sees it can sign in here, so show it to the person alone.
+        url: what to draw, whole: the phone opens it. Anybody who sees it can sign in here, so show it to the person alone.
         token: TikTok's name for it, by which it is asked about.
         client_ticket: our own name for it; comes back with the answer and ties it to what was drawn.
         scopes: what is asked for.
@@ -50,7 +50,7 @@ class QrCode:
 
     @property
     def url(self) -> str:
-        """What to draw, whole: the phone opens it. Whoever sees it can sign in here, so show it to the person alone."""
+        """What to draw, whole: the phone opens it. Anybody who sees it can sign in here, so show it to the person alone."""
         return self._url.reveal()
 
     def reveal(self) -> dict[str, str]:
@@ -65,10 +65,10 @@ class QrCode:
 
     @classmethod
     def restore(cls, kept: Mapping[str, str]) -> "QrCode":
-        """Return the sign-in of which `reveal` told.
+        """Return the sign-in from what `reveal` returned.
 
         Raises:
-            InvalidInput: it is not what `reveal` told.
+            InvalidInput: it is not what `reveal` returned.
         """
         url, token, ticket, scopes, begun_at = kept_texts(
             Hidden(kept), "url", "token", "client_ticket", "scopes", "begun_at"

@@ -1,7 +1,7 @@
 """What each refusal of TikTok's means: about what it is, whether and when a retry helps, what to change.
 
 Sources: developers.tiktok.com/doc/tiktok-api-v2-error-handling, /doc/oauth-error-handling, the reference page of each
-endpoint, and what applicants and users were told where the pages are silent. Codes of the API, words of OAuth and
+endpoint, and what applicants and users reported where the pages are silent. Codes of the API, words of OAuth and
 reasons of failed posts share one table, since no word means two things.
 """
 
@@ -173,7 +173,9 @@ REFUSALS: Final[dict[str, Explanation]] = {
         fault="app",
     ),
     "invalid_client": Explanation(
-        "app", "The client key or secret is wrong.", advice=f"Copy both anew from {PORTAL}; a sandbox has its own pair."
+        "app",
+        "The client key or secret is wrong.",
+        advice=f"Copy both again from {PORTAL}; a sandbox has its own pair.",
     ),
     "invalid_grant": Explanation(
         "sign-in",

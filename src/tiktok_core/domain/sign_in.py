@@ -31,7 +31,7 @@ __all__ = [
 
 LIFE: Final = timedelta(minutes=10)
 NO_CODE: Final = Secret("")
-# Codes were seen with `*` and `!`; in an address these are escaped. A word that somebody types is shorter than any code.
+# Codes were seen with `*` and `!`; in an address these are escaped. A word that a person types is shorter than any code.
 BARE_CODE: Final = re.compile(r"[A-Za-z0-9*!._~-]{20,2048}")
 CLASSES: Final[dict[str, type[SignInFailed]]] = {"access_denied": AccessDenied, "invalid_grant": GrantRejected}
 
@@ -40,7 +40,7 @@ CLASSES: Final[dict[str, type[SignInFailed]]] = {"access_denied": AccessDenied, 
 class Authorization:
     """A sign-in that was begun, to be kept until the answer comes.
 
-    A web application keeps `reveal()` in the person's session, and makes the value anew with `restore` when the answer
+    A web application keeps `reveal()` in the person's session, and makes the value again with `restore` when the answer
     comes, in whichever process. What was kept serves once: take it out of the session as it is used.
 
     Attributes:
@@ -48,7 +48,7 @@ class Authorization:
         redirect_uri: where the answer comes; sent again with the code, to the letter.
         scopes: what is asked for.
         state: comes back with the answer and ties it to this sign-in.
-        code_verifier: proves that the code is spent by whoever asked for it; None when no challenge was sent.
+        code_verifier: proves that the code is spent by the program that asked for it; None when no challenge was sent.
         begun_at: when (UTC), for an answer is believed for ten minutes; None where that is not known and not looked at.
     """
 
@@ -76,10 +76,10 @@ class Authorization:
 
     @classmethod
     def restore(cls, kept: Mapping[str, str]) -> "Authorization":
-        """Return the sign-in of which `reveal` told.
+        """Return the sign-in from what `reveal` returned.
 
         Raises:
-            InvalidInput: it is not what `reveal` told.
+            InvalidInput: it is not what `reveal` returned.
         """
         redirect_uri, scopes, state, verifier, begun_at = kept_texts(
             Hidden(kept), "redirect_uri", "scopes", "state", "code_verifier", "begun_at"

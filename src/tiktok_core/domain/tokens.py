@@ -56,8 +56,8 @@ class Tokens:
         expires_at: when the access token ends (UTC).
         refresh_expires_at: when the refresh token ends (UTC): from then on a person has to sign in again.
         generation: the number of the save that they come from; the store gives it, and none is ever given twice. It is no
-            part of what was granted, so tokens that were only saved anew are equal.
-        is_refused: whether TikTok has refused the refresh token (`invalid_grant`). Nobody asks with it again, and a person
+            part of what was granted, so tokens that were only saved once more are equal.
+        is_refused: whether TikTok has refused the refresh token (`invalid_grant`). It is never used again, and a person
             has to sign in; the access token may still live. No part of what was granted either.
     """
 
@@ -109,7 +109,7 @@ class Unsaved:
 
 @frozen(kw_only=True)
 class ClientToken:
-    """A token of the app itself, for the calls that are made in nobody's name. Another one is asked for when it ends.
+    """A token of the app itself, for calls without an account. Ask for another one when it ends.
 
     Attributes:
         access_token: sent with each call.
@@ -150,10 +150,10 @@ def needs_refresh(tokens: Tokens, now: datetime) -> bool:
 
 
 def is_newer(stored: Tokens, seen: Tokens) -> bool:
-    """Whether somebody has renewed the tokens, or signed in, since they were seen.
+    """Whether the tokens were renewed, or a person signed in, since they were seen.
 
     The generation says so, not the access token: a server may hand out the same one again, with another refresh token.
-    What was only saved anew, say under another key, is no newer.
+    What was only saved once more, say under another key, is no newer.
     """
     return stored.generation != seen.generation and stored != seen
 

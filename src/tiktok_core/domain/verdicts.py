@@ -59,7 +59,7 @@ NAMED: Final = frozenset(
 
 @frozen(kw_only=True)
 class Verdict:
-    """What to do after something was heard. The record is stored first, whatever else follows.
+    """What to do after something was heard. The record is stored first.
 
     Attributes:
         record: the record to store.

@@ -79,7 +79,7 @@ class AsyncVideos(AsyncIterator[Video]):
     """The public videos, the newest first, asked for page by page as they are needed.
 
     Attributes:
-        cursor: where to go on in another walk (ms), also after an error; whoever stops within a page gets it again. None
+        cursor: where to go on in another walk (ms), also after an error; a walk that stops within a page gets that page again. None
             at the beginning, and after the last video.
         is_done: whether all have been given.
     """

@@ -87,7 +87,7 @@ class _Search:
         else:
             known, self.publish_id = self.record.last, self.record.publish_id or ""
             self._has_failed = self.record.stage in {Stage.FAILED, Stage.ABANDONED}
-            # Its creator may have shown it to everybody since, so it is asked for, but nobody waits for that.
+            # Its creator may have shown it to everybody since, so it is asked for, but not waited for.
             self.is_patient &= not is_private(self.record)
         if self._is_unknown or self._has_failed:
             self.publish_id = ""
@@ -98,7 +98,7 @@ class _Search:
         return () if known is None else await _shown(self.context, self.account, known, self.record)
 
     async def alike(self) -> tuple[FoundPost, ...]:
-        """Return the videos that have the post's caption and a time of its: one is likely, of several nobody can say."""
+        """Return videos whose caption and time fit. One match is likely the post; several are ambiguous."""
         record = self.record
         if self._has_failed or record is None or not is_listed(record):
             return ()
@@ -133,7 +133,7 @@ class _Search:
     async def _asked(self, known: Publication | None) -> Publication | None:
         """Ask how the post is doing, and write it down; what was known stands where there is no answer."""
         try:
-            told = await publish_status(self.context, self.account, self.publish_id)
+            heard = await publish_status(self.context, self.account, self.publish_id)
         except SAYS_NOTHING as error:
             self._pass_over(error, known)
             return known
@@ -144,9 +144,9 @@ class _Search:
             return known
         self._misses, self.pause = 0, 0.0
         if self.record is None or self.record.stage is Stage.UPLOADING:
-            return told
-        learned = await write_status(self.context, self.record, lambda found: further(found.last, told))
-        return told if learned is None else learned.last
+            return heard
+        stored = await write_status(self.context, self.record, lambda found: further(found.last, heard))
+        return heard if stored is None else stored.last
 
     def _pass_over(self, error: TikTokError, known: Publication | None) -> None:
         self._misses += 1

@@ -24,7 +24,7 @@ __all__ = ["begin_qr", "check_qr", "sign_in_by_qr"]
 PAUSE: Final = 2.0
 """Seconds between two questions; TikTok names no interval."""
 ANY_PORT: Final = 3455
-"""Stands for a wildcard, since nobody is sent back to it."""
+"""Stands for a wildcard, since no browser is sent back to it."""
 
 
 async def begin_qr(context: Context, scopes: Iterable[str] | None) -> QrCode:
@@ -56,10 +56,10 @@ async def sign_in_by_qr(
     on_status: Callable[[str], None] | None,
     limit: float,
 ) -> Tokens:
-    """Show a QR code, and another one whenever it ends, until somebody has agreed.
+    """Show a QR code, and another one whenever it ends, until a person has agreed.
 
     Raises:
-        SignInFailed: nobody has in time, or the code was used elsewhere.
+        SignInFailed: no person agreed in time, or the code was used elsewhere.
     """
     end = context.clock.now() + timedelta(seconds=limit)
     begun: QrCode | None = None
@@ -87,7 +87,7 @@ async def sign_in_by_qr(
             raise SignInFailed("utilised", "the QR code was used, and not for this sign-in; start it again")
         if status == QrStatus.EXPIRED:
             begun = None
-    raise trouble or SignInFailed("no_answer", f"nobody has agreed within {limit:.0f} seconds; sign in again")
+    raise trouble or SignInFailed("no_answer", f"no person has agreed within {limit:.0f} seconds; sign in again")
 
 
 async def _asked(context: Context, begun: QrCode) -> QrAnswer:

@@ -107,7 +107,7 @@ async def complete_with_code(context: Context, authorization: Authorization, cod
 async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier: Secret | None) -> Tokens:
     """Spend a code and keep the tokens.
 
-    That is done once: after a lost answer the sign-in has to begin anew.
+    That is done once: after a lost answer the person has to sign in again.
     """
     request = code_request(context.app, context.endpoints, code, redirect_uri=redirect_uri, code_verifier=code_verifier)
 
@@ -117,7 +117,7 @@ async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier
         tokens = await exchange(context, fresh, read, Operation.SPEND_CODE, dispatch=dispatch)
         if not tokens.open_id:
             raise UnexpectedResponse(request.name, "it names no open_id")
-        # A person's sign-in takes the place of whatever is there; a renewal that is under way is refused.
+        # A person's sign-in takes the place of what is there; a renewal that is under way is refused.
         generation = await persistently(context, partial(context.tokens.save, tokens.open_id, tokens))
         if dispatch.error is not None:
             raise dispatch.error
@@ -146,7 +146,7 @@ async def revoke(context: Context, account: str) -> None:
     """End what the person granted, at TikTok and then here; tokens that TikTok no longer knows are forgotten, too."""
     if await context.tokens.load(account) is None:
         return
-    # Under the lease: a renewal that is under way would put new tokens there that nobody has ended.
+    # Under the lease: a renewal that is under way would store new tokens that were not ended.
     async with leased(context, account):
         tokens = await context.tokens.load(account)
         if tokens is None:
@@ -164,7 +164,7 @@ async def revoke(context: Context, account: str) -> None:
                 with suppress(GrantRejected, AccessTokenInvalid):
                     await _revoked(context, tokens)
         there = await context.tokens.load(account)
-        # Newer ones are a new sign-in's, which nobody has ended.
+        # Newer ones come from a new sign-in, which was not ended.
         if there is not None and not is_newer(there, tokens):
             await context.tokens.delete(account, seen=there.generation)
 
@@ -202,7 +202,7 @@ async def only_account(context: Context) -> str:
     """Return the one account that is signed in.
 
     Raises:
-        SignInRequired: nobody is.
+        SignInRequired: none is.
         InvalidSettings: several are, so one has to be named.
     """
     accounts = await context.tokens.accounts()

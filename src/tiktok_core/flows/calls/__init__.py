@@ -7,5 +7,5 @@ for it, under a lease (`leases`), and stores it before anybody uses it. `stopwat
 set. `surely` does what has to be done at the end of a call, also of one that is cancelled. `disks` asks files and
 destinations in the background, because a disk may hang. `plain_ports` stand in for two ports that a program need not give.
 
-What belongs here: what each call needs, whatever it asks. What a post needs is in `posting`, which stands on this package.
+What belongs here: what every call needs. What a post needs is in `posting`, which stands on this package.
 """

@@ -68,7 +68,7 @@ async def pause_for_quota(context: Context, account: str, quota: Quota) -> float
     own = quota_name(account, quota)
     name = f"{context.app.client_key}\n{own}"
     try:
-        # A quota that TikTok says is used up, whoever used it, is not asked for.
+        # Where TikTok says that a quota is used up, also by other programs, no call is made.
         now = context.clock.now()
         pause = context.cooldown.pause(own, now) or await context.pacer.pause(name, limit=quota.value, now=now)
     except StoreError as error:

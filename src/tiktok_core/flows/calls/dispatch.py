@@ -37,7 +37,8 @@ class Raised(BaseException):
 class Dispatch:
     """What is known of a request while it is made and afterwards: the one place that says whether any of it may have left.
 
-    Whoever stores something before a request makes one, and stores what was true before where nothing has come of it.
+    A flow that stores something before a request makes a dispatch. Where nothing has come of the request, it stores again what
+    was true before.
 
     Attributes:
         may_have_acted: whether TikTok may have acted on it: the transport was given it, and neither the transport

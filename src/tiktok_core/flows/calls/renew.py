@@ -1,7 +1,7 @@
-"""Renewing an account's tokens: by one of many, saved before they are used, and never over what somebody else has saved.
+"""Renewing an account's tokens: by one process of many, saved before they are used, and never over newer tokens.
 
-Only one of many threads, tasks and processes renews: TikTok replaces the refresh token at each renewal, and whoever
-comes second with the old one signs the account out. The lease lives in the token store; waiting for it is done through
+Only one of many threads, tasks and processes renews: TikTok replaces the refresh token at each renewal, and a
+second renewal with the old one signs the account out. The lease lives in the token store; waiting for it is done through
 the clock, so the same text serves both worlds. What the lease cannot prevent, a holder that wakes up late, the
 generation does: a save over other tokens than those that were renewed is refused.
 """
@@ -31,7 +31,7 @@ T = TypeVar("T")
 REFRESH_LIMIT: Final = 40.0
 """Seconds for a whole renewal."""
 SAVE_FOR: Final = 10.0
-"""Seconds for which saving is tried anew; the last try may take as long again."""
+"""Seconds for which saving is tried again; the last try may take as long once more."""
 SAVE_PAUSE: Final = 0.5
 RENEWAL_LEASE: Final = timedelta(seconds=REFRESH_LIMIT + 2 * SAVE_FOR)
 """Long enough that no second process renews beside a slow holder."""
@@ -54,7 +54,7 @@ async def stored(context: Context, account: str) -> Tokens:
 
 
 async def refreshed(context: Context, account: str, seen: Tokens) -> Tokens:
-    """Return newer tokens than those `seen`: such as somebody else has stored meanwhile, or renewed ones.
+    """Return newer tokens than those `seen`: those that another process has stored meanwhile, or renewed ones.
 
     Raises:
         SignInRequired: they can no longer be renewed.
@@ -67,7 +67,7 @@ async def refreshed(context: Context, account: str, seen: Tokens) -> Tokens:
         if is_newer(tokens, seen):
             return tokens
         _check_renewable(account, tokens)
-        # With its lease: whoever is cancelled while taking one would leave it to keep the others waiting.
+        # Together with taking the lease: a caller that is cancelled meanwhile would leave a lease for which the others wait.
         if (fresh := await context.protect(_renewed_under_lease(context, account, owner, seen))) is not None:
             return fresh
         await context.clock.sleep(RENEWAL_WAIT)
@@ -85,10 +85,10 @@ async def leased(context: Context, account: str) -> AsyncIterator[None]:
 
 
 async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> Tokens:
-    """Renew these tokens, of which nobody but the holder of the lease does so; to be called under `protect`.
+    """Renew these tokens, as the one holder of the lease; to be called under `protect`.
 
     Raises:
-        SignInRequired: they cannot be renewed; those that TikTok has refused are marked, and asked with by nobody again.
+        SignInRequired: they cannot be renewed; those that TikTok has refused are marked, and never used again.
         TransportError, ApiError: TikTok could not be asked.
         StoreError: the new ones could not be saved, and are held.
     """
@@ -117,7 +117,7 @@ async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> T
 
 
 async def persistently(context: Context, save: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Save what TikTok will not give again; where the store cannot, try anew for a while.
+    """Save what TikTok will not give again; where the store cannot, try again for a while.
 
     Raises:
         StoreError: it still cannot, or never will.
@@ -176,14 +176,14 @@ async def _saved(context: Context, held: Unsaved) -> Tokens:
 
 
 async def _save(context: Context, held: Unsaved) -> Tokens | None:
-    """Save them, and return what is stored now: they, or what somebody has stored meanwhile; None after a sign-out."""
+    """Save them, and return what is stored now: they, or what another process has stored meanwhile; None after a sign-out."""
     over = held.over
     while (number := await context.tokens.save(held.account, held.tokens, seen=over.generation)) is None:
         there = await context.tokens.load(held.account)
         if there is None or there != over:
             context.unsaved.discard(held)
             return there
-        # The very pair that was replaced, saved anew: marked by somebody whom TikTok refused it, or under another key.
+        # The very pair that was replaced, saved once more: marked by a process that TikTok refused it, or under another key.
         over = there
     context.unsaved.discard(held)
     return evolve(held.tokens, generation=number)

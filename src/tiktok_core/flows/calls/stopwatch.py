@@ -1,4 +1,4 @@
-"""How long something has taken, though somebody may set the clock meanwhile, or the machine may be suspended.
+"""How long something has taken, although the clock may be set meanwhile, or the machine suspended.
 
 What belongs here: the measure of patience and deadlines within a process. Comparing readings of the clock is for what is
 stored, and read by others or later.
@@ -32,7 +32,7 @@ class Stopwatch:
         self._seen = self._clock.now()
 
     def look(self, most: float) -> float:
-        """Return the seconds by now; since the latest look there can have been none to `most`, whatever the clock says."""
+        """Return the seconds by now; since the latest look, 0 to `most` seconds count, even if the clock says another figure."""
         return self._add(lambda gone: min(max(gone, 0.0), most))
 
     def slept(self, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""One step of a post: the record's stage says which. The owner of the lease takes it; any other is told when to come again.
+"""One step of a post: the record's stage says which. The owner of the lease takes it; any other caller hears when to come again.
 
 Calling this twice, from two processes, is safe, and so is never calling it again: each step is stored before the next.
 

@@ -1,7 +1,7 @@
 """Beginning a post: ask the creator info, store that the init leaves, send it, store what came back.
 
-A step sends one init. Whatever has to be waited for, a token, the quota, or the end of a rate limit, is waited for while no
-init is under way: before the record says that one leaves, or after it says that none was begun.
+A step sends one init. The step waits for a token, for the quota, and for the end of a rate limit only while no init is under
+way: before the record says that one leaves, or after it says that none was begun.
 
 What belongs here: the order of these acts. What follows from an answer is decided by `domain.init_verdicts`.
 

@@ -57,7 +57,7 @@ async def video_wish(
     creator: CreatorInfo | None = None,
     fetch: bool = False,
 ) -> tuple[Wish, VideoFile | None]:
-    """Return what is wished, with its file if it is one, after all that can be told without asking TikTok.
+    """Return what is asked for, with its file if it is one, after all checks that need no answer of TikTok.
 
     Raises:
         InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
@@ -99,7 +99,7 @@ async def photo_wish(
     creator: CreatorInfo | None = None,
     fetch: bool = False,
 ) -> Wish:
-    """Return what is wished, after all that can be told without asking TikTok.
+    """Return what is asked for, after all checks that need no answer of TikTok.
 
     Raises:
         InvalidPost: every problem at once.
@@ -144,7 +144,7 @@ def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) 
 
 
 async def video_facts(context: Context, source: Source) -> VideoFacts:
-    """Return what is known of a video; nothing, where nobody looks into videos."""
+    """Return what a probe finds in a video; nothing, where no probe is installed."""
     return VideoFacts() if context.probe is None else await context.probe.facts(source)
 
 
@@ -184,7 +184,7 @@ async def _look_at_picture_url(context: Context, field: str, url: str) -> Sequen
     if pulled is None:
         return problems
     facts = picture_facts(pulled.size or len(pulled.head), pulled.read)
-    # Without a length nobody knows whether the bytes that came are all of them.
+    # Without a length it is unknown whether the bytes that came are all of them.
     known = facts if pulled.size else evolve(facts, is_cut=False)
     return (*problems, *_judged(field, known))
 

@@ -26,7 +26,7 @@ LONGEST_KEY: Final = 200
 
 
 async def usually_cut(context: Context, wish: Wish) -> Wish:
-    """Return the wish with its file cut as planned or, if nobody chose a size, as TikTok has wanted it of late."""
+    """Return the wish with its file cut as planned or, unless a person chose the size, as TikTok last took it."""
     if wish.plan is None or wish.is_cut_chosen or wish.plan.total_chunk_count == 1:
         return wish
     try:
@@ -47,9 +47,9 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
     Where the journal has removed the record of the key, and the post may exist, its trace is returned: nothing is begun.
 
     Raises:
-        SignInRequired: nobody has signed in with this account.
+        SignInRequired: the account is not signed in.
         InvalidPost: the key stands for another post.
-        LeaseLost: somebody else keeps the key, and has entered nothing under it.
+        LeaseLost: another owner holds the lease of the key, and has entered nothing under it.
     """
     if await context.tokens.load(account) is None:
         raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
@@ -81,7 +81,7 @@ async def _entered(context: Context, fresh: Record) -> Record | Trace:
         async with released_after(context, context.journal, fresh.name, owner):
             fence = await try_lease(context, context.journal, fresh.name, owner, STEP_LEASE)
             try:
-                # Whoever holds the key may have entered it by now, or have done so between our look and our lease.
+                # The owner of the lease may have entered the wish by now, or between our look and our lease.
                 found = await _looked_up(context, fresh.name)
                 if found is not None:
                     return found
@@ -99,7 +99,7 @@ async def _entered(context: Context, fresh: Record) -> Record | Trace:
 
 
 async def _warn(context: Context, fresh: Record) -> None:
-    """Tell what TikTok may refuse, though nobody can know before it does."""
+    """Warn of what TikTok may refuse; only its answer says whether it does."""
     plan = fresh.wish.plan
     if plan is not None and plan.video_size > DOUBTFUL_VIDEO:
         said = "The file has {:,} bytes; TikTok's limit of 4 GB may mean {:,}"

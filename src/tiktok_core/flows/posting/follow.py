@@ -66,7 +66,7 @@ async def poll(turn: Turn) -> Progressed:
 async def wait(context: Context, account: str, publish_id: str) -> Publication:
     """Ask at least once, and again and again until the post has ended or the journal knows that it has.
 
-    A webhook may have told the journal; and what was complete may have been taken back since, so TikTok is asked, too.
+    The journal may know an end from a webhook. TikTok may have taken back what was complete, so it is asked, too.
 
     Raises:
         PublishFailed: TikTok gave the post up.
@@ -105,8 +105,8 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
 async def receive(context: Context, event: PostEvent) -> Publication | None:
     """Write down what an event reports of a post of the journal, and return the post; None where the journal has none.
 
-    A repeated or late event changes nothing, and of several that come at once, in whatever order, none is lost: the more
-    advanced status stays.
+    A repeated or late event changes nothing. Of several that come at once, in any order, none is lost: the more advanced
+    status stays.
     """
     record = await find_record(context, event.open_id, event.publish_id)
     if record is None:

@@ -96,7 +96,7 @@ async def post_video(
         context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
     )
     found = await enter(context, account, wish, key)
-    # A file that was opened here is closed until its turn comes: many posts may wait for theirs.
+    # A file that was opened here is closed until its turn comes: many posts may wait, and each open file counts.
     given = video_file if video_file is not None and video_file.source is video else None
     del video_file
     return await _to_its_end(context, found, key, given, on_progress, wait=wait, error=InvalidPost)
@@ -126,7 +126,7 @@ async def resume(
     on_progress: OnProgress | None,
     wait: bool,
 ) -> Publication:
-    """Go on with a post of the journal; one that has ended is told as it ended."""
+    """Go on with a post of the journal; return one that has ended as it ended."""
     found = await known(context, account, key)
     video_file = None if video is None else await open_video(context, video, None)
     return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)

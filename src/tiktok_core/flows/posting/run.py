@@ -1,6 +1,6 @@
 """A run: one owner takes one step of a post after another, until it ends, patience runs out, or every step fails.
 
-What belongs here: the loop, the owner's lease, the upload slot, the file, and the progress that the caller is told. Each step
+What belongs here: the loop, the owner's lease, the upload slot, the file, and what the caller hears about the progress. Each step
 is in `advance`, the counting of what goes wrong in `trouble`.
 """
 
@@ -185,7 +185,7 @@ class Run:
             self._has_slot = False
             self.context.slots.leave()
 
-    # --- The file, and what the caller is told -----------------------------------------------------------------------
+    # --- The file, and what the caller hears -------------------------------------------------------------------------
 
     async def _open_video(self, record: Record) -> VideoFile:
         self._opened = self.video_file or self._opened or await reopened(self.context, record)

@@ -77,7 +77,7 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
         raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
     else:
         source = await open_source(context, partial(context.open_source, media))
-    # A source that knows its path is found again by another process, whatever folder that one works in.
+    # A source that knows its path is found again by another process, which may work in another folder.
     named = source if isinstance(source, HasPath) else media
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
 
@@ -104,7 +104,9 @@ def check_unchanged(video_file: VideoFile, record: Record) -> None:
     except SourceChanged as error:
         raise evolve(error, publish_id=record.publish_id) from None
     if not unchanged:
-        raise SourceChanged(record.publish_id, "the file is not the one that this post began with; post it anew")
+        raise SourceChanged(
+            record.publish_id, "the file is not the one that this post began with; post it under another key"
+        )
 
 
 @define

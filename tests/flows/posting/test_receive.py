@@ -1,5 +1,6 @@
 """Received events: the journal moves on as if the status had been asked, and only forward."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -227,3 +228,20 @@ def test_the_client_checks_the_signature_by_its_own_clock(bench: Any) -> None:
         bench.tiktok.verify_webhook(delivery.body, signature)
     assert bench.tiktok.verify_webhook(delivery.body, signature, received_at=came).name
     assert bench.tiktok.verify_webhook(delivery.body, signature, tolerance=7200).name
+
+
+def test_an_end_that_no_move_foresees_is_kept_and_logged(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """TikTok failed the post and says later that it is complete: its latest word counts, and the log shows both."""
+    account = bench.signed_in()
+    bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
+    bench.clock.advance(60)
+    (failed,) = deliver(bench)
+    assert stage(bench, "mine") is Stage.FAILED
+    caplog.set_level(logging.WARNING, logger="tiktok_core")
+    caplog.clear()
+    envelope = {"name": "", "client_key": "", "open_id": "", "created_at": failed.created_at}
+    content = {"signed_at": failed.signed_at, "content": {}, "publish_id": failed.publish_id}
+    shown = bench.run(bench.tiktok.received(events.PostComplete(**envelope, **content)))
+    assert (shown.status, stage(bench, "mine")) == ("PUBLISH_COMPLETE", Stage.COMPLETE)
+    assert caplog.messages == ["Post mine was failed, and TikTok reports it as complete by now"]

@@ -23,7 +23,7 @@ from tiktok_core.domain.journal import (
     upload_left,
 )
 from tiktok_core.domain.publishing import Publication, poll_pause
-from tiktok_core.errors import LeaseLost, TikTokError, UploadExpired
+from tiktok_core.errors import LeaseLost, TikTokError, UploadError, UploadExpired
 from tiktok_core.flows.exchange import Context, Dispatch
 from tiktok_core.flows.follow import PASSING, publish_status
 from tiktok_core.flows.hold import AGAIN, Hold, Progressed, keep, pause_until_told, save, take_back, theirs
@@ -60,11 +60,15 @@ async def hand_over(
     Raises:
         SourceChanged: the file is not the one that was wished; nothing more of it is sent.
         UploadExpired: the upload URL is dead, and no more inits are allowed for this key.
-        UploadError: TikTok refused the chunk for good.
+        UploadError: TikTok refused the chunk for good, or the record makes no sense.
         UnexpectedResponse: an answer that contradicts what was sent.
         LeaseLost: somebody else has taken the post over.
     """
     record = hold.record
+    if record.plan is None or record.offset > _size(record):
+        raise UploadError(
+            record.publish_id, "how its file is cut, or how much of it is there, was damaged in the journal"
+        )
     try:
         if upload_left(record, context.clock.now()) <= 0:
             return await _expired(context, hold, UploadExpired(record.publish_id, HOUR_IS_OVER))

@@ -46,6 +46,7 @@ from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.fake import FakeTransport
+from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core import (
     App,
@@ -462,6 +463,19 @@ def test_a_request_that_cannot_be_sent_is_not_shown(kind: Any, url: str) -> None
     assert not shown(caught.value, {canary})
 
 
+@pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
+@pytest.mark.parametrize("url", ["socks5://user:{}@proxy", "http://user:{}@proxy:x", "http://user:{}@", "http://[{}@"])
+def test_a_proxy_that_cannot_be_used_is_not_shown(kind: Any, url: str) -> None:
+    """Neither the URL that was given, nor an environment that names it, shows its password."""
+    canary = "canary-of-a-proxy"
+    with pytest.raises(ValueError, match="a proxy is given as") as caught:
+        kind(proxy=url.format(canary))
+    assert not shown(caught.value, {canary})
+    with pytest.raises(InvalidSettings) as named:
+        Proxy.named_by({"HTTPS_PROXY": url.format(canary), "TIKTOK_CLIENT_SECRET": SECRET})
+    assert not shown(named.value, {canary, SECRET})
+
+
 # --- At every call, whether or not it fails ----------------------------------------------------------------------------
 
 
@@ -658,6 +672,8 @@ def test_settings_that_make_no_sense_show_no_secret(tmp_path: Path) -> None:
     for text in (
         f'client_secret = "{SECRET}"\nsecret = "{SECRET}"',
         f'client_secret = "{SECRET}',
+        f'client_secret = ["{SECRET}"]',
+        f'secrets = {{client = "{SECRET}"}}',
         f'store_key = "{key}"',
     ):
         (tmp_path / "home" / "config.toml").write_text(text)

@@ -25,6 +25,7 @@ from tiktok_core.domain.upload_verdicts import (
     dead_url,
     expired_url,
     outcome_by_now,
+    while_damaged,
 )
 from tiktok_core.errors import Interrupted, ServerError, TikTokError, UploadError, UploadExpired
 
@@ -219,3 +220,17 @@ def test_the_journal_says_of_a_last_byte_what_may_be_true(outcome: Outcome, arri
     before = uploading(LAST)
     departing = leaving(before, LATER)
     assert after_refused_chunk(departing, before, outcome) == (departing if arrived else before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "damaged"),
+    [({}, False), ({"offset": SIZE}, False), ({"offset": SIZE + 1}, True), ({"plan": None}, True)],
+)
+def test_an_upload_whose_record_makes_no_sense_sends_nothing(changes: dict[str, Any], damaged: bool) -> None:
+    """Its figures contradict one another: an error says so, and the record stays as it is."""
+    record = evolve(uploading(), **changes)
+    verdict = while_damaged(record)
+    assert (verdict is not None) == damaged
+    if verdict is not None:
+        assert isinstance(verdict.error, UploadError)
+        assert verdict.record == record

@@ -25,7 +25,7 @@ from tiktok_core.ports import Request
 RESET = struct.pack("ii", 1, 0)
 """The value of SO_LINGER that makes closing a socket reset its connection."""
 CHUNK = 5_242_880
-REAL = 0.15
+REAL = 0.4
 """Seconds for each wait of a request where the clock is the machine's."""
 SLOW = 1.0
 """Seconds that a slow reader takes for a chunk."""

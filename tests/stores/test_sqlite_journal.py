@@ -316,3 +316,32 @@ def test_a_ctrl_c_while_a_transaction_begins_keeps_nothing_locked(path: Path, mo
         loaded = other.load(NAME)
         assert loaded is not None
         assert loaded.offset == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("UPDATE records SET name = substr(name, 1, length(name) - 1) || x'ff'", id="the name is no text"),
+        pytest.param("UPDATE records SET name = x'ff' || substr(name, 2), record = x'00'", id="name and record"),
+        pytest.param("UPDATE records SET name = substr(name, 1, length(name) - 1) || x'78'", id="another letter"),
+        pytest.param("UPDATE records SET record = replace(record, '\"me\"', '\"you\"')", id="another account"),
+    ],
+)
+def test_a_record_under_another_name_than_its_own_is_named_and_can_be_removed(path: Path, damage: str) -> None:
+    """By its own name it is not found, so it is no post that could be gone on with: it counts as one that cannot be read."""
+    _saved(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+        connection.execute("UPDATE records SET name = CAST(name AS BLOB), record = CAST(record AS BLOB)")
+    with closing(SqliteJournal(path)) as journal:
+        other = evolve(RECORD, key="another")
+        journal.save(other, fence=None)
+        assert journal.records() == (other,)
+        (name,) = journal.unreadable()
+        with pytest.raises(StoreError, match=r"damaged .*'tiktok uploads --forget' with this key removes it") as raised:
+            journal.load(name)
+        assert raised.value.kind == "damaged"
+        assert "canary" not in str(raised.value)
+        assert journal.remove(name)
+        assert (journal.unreadable(), journal.records()) == ((), (other,))
+        assert journal.trace(name) == Trace(digest=name_digest(name), end=None)

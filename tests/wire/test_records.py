@@ -268,6 +268,9 @@ def test_a_value_of_another_kind_is_refused_or_meant(path: tuple[str | int, ...]
         (("inits",), "1"),
         (("inits",), True),
         (("offset",), 1.0),
+        (("offset",), -1),
+        (("inits",), -1),
+        (("lost_inits",), -1),
         (("plan",), [20_000_000, 10_000_000]),
         (("plan",), [20_000_000, 0, 2]),
         (("stage",), "canary"),
@@ -286,7 +289,7 @@ def test_a_value_of_another_kind_is_refused_or_meant(path: tuple[str | int, ...]
     ],
 )
 def test_what_only_looks_right_is_refused(path: tuple[str, ...], value: object) -> None:
-    """A number is no text, a yes is no number, and a plan has three sizes above zero."""
+    """A number is no text, a yes is no number, no count is below zero, and a plan has three sizes above zero."""
     document = json.loads(dump_record(WHOLE))
     _holder(document, path)[path[-1]] = value
     _refused(json.dumps(document).encode())

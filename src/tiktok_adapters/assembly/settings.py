@@ -320,8 +320,9 @@ def _covered(given: Hidden[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what was given, its secrets covered, and what is no setting: it may be a secret whose name is misspelt."""
     covered: dict[str, Any] = {}
     for name in given.reveal():
-        is_secret = (name not in TABLE or TABLE[name].read is Secret) and isinstance(given.reveal()[name], str)
-        covered[name] = Secret(given.reveal()[name]) if is_secret else given.reveal()[name]
+        is_secret = (name not in TABLE or TABLE[name].read is Secret) and not isinstance(given.reveal()[name], Secret)
+        cover = Secret if isinstance(given.reveal()[name], str) else Hidden
+        covered[name] = cover(given.reveal()[name]) if is_secret else given.reveal()[name]
     return covered
 
 

@@ -94,7 +94,7 @@ VALUES (:name, :created, :updated, :ended, :record)
 """
 LIST_RECORDS: Final = """
 SELECT CAST(name AS BLOB), CAST(record AS BLOB) FROM records
-WHERE name >= :first AND name < :beyond AND updated >= :since ORDER BY created, name
+WHERE name >= :first AND (:beyond IS NULL OR name < :beyond) AND updated >= :since ORDER BY created, name
 """
 NEWEST_NUMBER: Final = "SELECT number FROM leases WHERE name = ?"
 OLD_RECORDS: Final = """
@@ -217,7 +217,9 @@ class SqliteJournal(LeasedFile):
     def load(self, name: str, /) -> Record | None:
         """Return the record, or None."""
         with self._reading() as connection:
-            rows = _rows(connection, LOAD_RECORD, (name_bytes(name),))
+            rows, *escaped = (_rows(connection, LOAD_RECORD, (lying,)) for lying in names_lying(name))
+        if not rows and any(escaped):
+            raise self._error(f"{_post_of(name)}: damaged name: {DAMAGED}", "damaged")
         return self._read(name, rows[0][0]) if rows else None
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
@@ -260,19 +262,20 @@ class SqliteJournal(LeasedFile):
 
         Those that cannot be read are left out: `unreadable` names them.
         """
-        found = (_readable(record) for _, record in self._listed(under, since))
+        found = (_readable(name, record) for name, record in self._listed(under, since))
         return tuple(record for record in found if record is not None)
 
     def unreadable(self, under: str = "", /) -> tuple[str, ...]:
         """Return the names, beginning with `under`, of the records that cannot be read, sorted."""
-        return tuple(sorted(name_text(name) for name, record in self._listed(under, None) if _readable(record) is None))
+        listed = self._listed(under, None)
+        return tuple(sorted(name_text(name) for name, record in listed if _readable(name, record) is None))
 
     def _listed(self, under: str, since: datetime | None) -> list[tuple[Any, ...]]:
-        # A byte that no UTF-8 has stands behind every name that begins so.
         first = name_bytes(under)
         values = {
             "first": first,
-            "beyond": first + b"\xff",
+            # Behind every name that begins so, also where damage has put a byte behind it that no UTF-8 has.
+            "beyond": first[:-1] + bytes([first[-1] + 1]) if first else None,
             "since": -(2**63) if since is None else microseconds(since),
         }
         with self._reading() as connection:
@@ -337,11 +340,15 @@ class SqliteJournal(LeasedFile):
 
     def _read(self, name: str, record: Hidden[bytes]) -> Record:
         try:
-            return load_record(record)
+            return _known(name_bytes(name), record)
         except ValueError as error:
             advice = NEWER if isinstance(error, OtherVersion) else DAMAGED
-            _, account, key = name_parts(name)
-            raise self._unreadable(f"post {key!r} of account {account!r}: {error}: {advice}", error) from None
+            raise self._unreadable(f"{_post_of(name)}: {error}: {advice}", error) from None
+
+
+def _post_of(name: str) -> str:
+    _, account, key = name_parts(name)
+    return f"post {key!r} of account {account!r}"
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:
@@ -349,9 +356,22 @@ def _rows(connection: sqlite3.Connection, statement: str, values: Any) -> list[t
     return [(*row[:-1], Hidden(row[-1])) for row in connection.execute(statement, values).fetchall()]
 
 
-def _readable(record: Hidden[bytes]) -> Record | None:
+def _known(name: object, record: Hidden[bytes]) -> Record:
+    """Return the record that lies under this name.
+
+    Raises:
+        ValueError: it is damaged, or of another version (`OtherVersion`). One that says another name than it lies under is
+            damaged: by its own name it would not be found.
+    """
+    known = load_record(record)
+    if name_bytes(known.name) != name:
+        raise ValueError("damaged record (it is under another post's name)")
+    return known
+
+
+def _readable(name: object, record: Hidden[bytes]) -> Record | None:
     try:
-        return load_record(record)
+        return _known(name, record)
     except ValueError:
         return None
 
@@ -376,12 +396,8 @@ def _trace(connection: sqlite3.Connection, name: str) -> Trace | None:
 
 
 def _trace_of(name: str, record: Hidden[bytes]) -> Trace:
-    known = _readable(record)
-    return (
-        Trace(digest=name_digest(name), end=None)
-        if known is None
-        else evolve(trace_of(known), digest=name_digest(name))
-    )
+    known = _readable(name_bytes(name), record)
+    return Trace(digest=name_digest(name), end=None) if known is None else trace_of(known)
 
 
 def _leave(connection: sqlite3.Connection, name: str, trace: Trace) -> None:
@@ -393,7 +409,7 @@ def _remove_ended(connection: sqlite3.Connection, before: int) -> None:
     after = None
     while rows := _rows(connection, OLD_RECORDS, {"before": before, "after": after}):
         # What another release wrote is left for it to forget, and its details with it.
-        connection.executemany(REMOVE_RECORD, [(name,) for name, record in rows if _readable(record) is not None])
+        connection.executemany(REMOVE_RECORD, [(name,) for name, record in rows if _readable(name, record) is not None])
         after = rows[-1][0]
 
 
@@ -402,7 +418,7 @@ def _trace_removed(connection: sqlite3.Connection) -> None:
     while rows := _rows(connection, REMOVED, (after,)):
         for number, name, record in rows:
             # A newer release, which removed it, can read it, and makes a better trace of it.
-            if _readable(record) is not None:
+            if _readable(name, record) is not None:
                 _leave(connection, name_text(name), _trace_of(name_text(name), record))
                 connection.execute(END_REMOVED, (number,))
         after = rows[-1][0]
@@ -410,7 +426,7 @@ def _trace_removed(connection: sqlite3.Connection) -> None:
 
 def _removed(connection: sqlite3.Connection, name: str, lying: bytes) -> bool:
     rows = _rows(connection, LOAD_RECORD, (lying,))
-    known = _readable(rows[0][0]) if rows else None
+    known = _readable(lying, rows[0][0]) if rows else None
     if not rows or (known is not None and not known.is_ended):
         return False
     connection.execute(REMOVE_RECORD, (lying,))

@@ -22,6 +22,7 @@ from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Reading
 from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import NotSent
+from tiktok_core.hidden import Hidden
 from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import Request, Response
 
@@ -60,7 +61,9 @@ class AiohttpTransport:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         hide_queries(*LOGGERS)
-        self._proxy = Proxy.parsed(proxy) if isinstance(proxy, str) else proxy
+        given = Hidden(proxy)
+        del proxy  # It may hold a password, which a crash report would show.
+        self._proxy = Proxy.chosen(given)
         self._tls = chosen_context(ca_file, ssl_context)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sockets: WeakSet[socket.socket] = WeakSet()

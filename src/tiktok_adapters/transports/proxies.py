@@ -6,7 +6,7 @@ What belongs here: settings only. How a proxy is spoken to is each transport's b
 import base64
 import ipaddress
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
@@ -56,24 +56,37 @@ class Proxy:
         return f"http://{host}:{self.port}"
 
     @classmethod
+    def chosen(cls, given: "Hidden[str | Proxy | None]") -> "Proxy | None":
+        """Return the proxy that a transport was given, covered because a URL may hold a password.
+
+        Raises:
+            ValueError: as `parsed`.
+        """
+        if isinstance(given.reveal(), str):
+            return cls.parsed(cast(str, given.reveal()))
+        return cast("Proxy | None", given.reveal())
+
+    @classmethod
     def parsed(cls, url: str, *exceptions: str) -> "Proxy":
         """Return the proxy of a URL, `http://user:password@host:port`.
 
         Raises:
             ValueError: it is not such a URL. The message does not quote it, because it may hold a password.
         """
+        lying = Hidden(url)
+        del url  # A crash report would show it.
         try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port or 80
+            parts = Hidden(urlsplit(lying.reveal()))
+            host, port = parts.reveal().hostname, parts.reveal().port or 80
         except ValueError:  # The port is not a number, or a bracket is missing.
-            parts, host, port = urlsplit(""), None, 0
-        if parts.scheme != "http" or not host:
+            parts, host, port = Hidden(urlsplit("")), None, 0
+        if parts.reveal().scheme != "http" or not host:
             raise ValueError("a proxy is given as http://host:port")
-        headers = {}
-        if parts.username is not None:
-            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            headers["Proxy-Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
-        return cls(host, port, headers, exceptions)
+        if parts.reveal().username is None:
+            return cls(host, port, {}, exceptions)
+        user = Hidden(f"{unquote(parts.reveal().username or '')}:{unquote(parts.reveal().password or '')}".encode())
+        basic = Hidden(f"Basic {base64.b64encode(user.reveal()).decode()}")
+        return cls(host, port, Hidden({"Proxy-Authorization": basic.reveal()}), exceptions)
 
     @classmethod
     def named_by(cls, environ: Mapping[str, str]) -> "Proxy | None":
@@ -87,11 +100,15 @@ class Proxy:
         name = next((name for name in VARIABLES if environ.get(name)), None)
         if name is None:
             return None
-        value = environ[name]
-        exceptions = next((environ[name] for name in EXCEPTIONS if environ.get(name)), "")
+        around = Hidden(environ)
+        del environ  # A crash report would show it, and other secrets beside a password.
+        exceptions = next((around.reveal()[name] for name in EXCEPTIONS if around.reveal().get(name)), "")
+        value = Hidden(around.reveal()[name])
         try:
             return cls.parsed(
-                value if "://" in value else f"http://{value}", *HERE, *exceptions.replace(",", " ").split()
+                value.reveal() if "://" in value.reveal() else f"http://{value.reveal()}",
+                *HERE,
+                *exceptions.replace(",", " ").split(),
             )
         except ValueError as error:
             raise InvalidSettings((Problem(name, f"cannot be used: {error}"),)) from None

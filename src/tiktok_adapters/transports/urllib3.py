@@ -39,6 +39,7 @@ from tiktok_adapters.transports.reading import AHEAD, LEAVE, Block, Reading
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
 from tiktok_core.errors import Interrupted, NotSent, SourceChanged, TimedOut
+from tiktok_core.hidden import Hidden
 from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, FillsBuffers, Request, Response, Sink
 
@@ -95,7 +96,9 @@ class Urllib3Transport:
     ) -> None:
         _check_urllib3()
         hide_queries("urllib3.connection")
-        self._proxy = Proxy.parsed(proxy) if isinstance(proxy, str) else proxy
+        given = Hidden(proxy)
+        del proxy  # It may hold a password, which a crash report would show.
+        self._proxy = Proxy.chosen(given)
         self._tls = chosen_context(ca_file, ssl_context)
         self._lock = threading.Lock()
         self._reading = Reading()

@@ -59,7 +59,16 @@ def is_listed(record: Record) -> bool:
 def post_times(record: Record) -> tuple[datetime, datetime]:
     """Return when a post can have come to be, at the earliest and at the latest (UTC)."""
     begun = record.init_at or record.created_at
-    return begun - SLACK, (record.handed_at or begun) + LATEST + SLACK
+    return _moved(begun, -SLACK), _moved(record.handed_at or begun, LATEST + SLACK)
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    try:
+        return moment + by
+    except (
+        OverflowError
+    ):  # A damaged record may name the first or the last moment that there is: it costs no other post.
+        return moment
 
 
 def caption(record: Record) -> str:

@@ -15,7 +15,7 @@ from tiktok_core.domain.kept_refusal import refusal_of
 from tiktok_core.domain.moves import ended, moved, not_left, restarted, unknown
 from tiktok_core.domain.publishing import Publication, poll_pause
 from tiktok_core.domain.verdicts import TROUBLE_PAUSE, Verdict, after_reported_end, pause_before_question
-from tiktok_core.errors import TikTokError, UploadExpired
+from tiktok_core.errors import TikTokError, UploadError, UploadExpired
 
 __all__ = [
     "after_doubt",
@@ -25,12 +25,21 @@ __all__ = [
     "dead_url",
     "expired_url",
     "outcome_by_now",
+    "while_damaged",
 ]
 
 HOUR_IS_OVER: Final = "its upload URL has lived for an hour"
 URL_HAS_DIED: Final = "its upload URL has died"
 FOR_WANT_OF_BYTES: Final = ("", "internal")
 """Reasons that TikTok may give for a post whose upload URL died."""
+
+
+def while_damaged(record: Record) -> Verdict | None:
+    """Return the verdict on an upload whose record makes no sense; None where it does."""
+    if record.plan is not None and record.offset <= _size(record):
+        return None
+    said = "how its file is cut, or how much of it is there, was damaged in the journal"
+    return Verdict(record=record, error=UploadError(record.publish_id, said))
 
 
 def dead_url(record: Record) -> UploadExpired:

@@ -196,14 +196,14 @@ def _record(document: dict[str, Any]) -> Record:
         stage=Stage(document["stage"]),
         created_at=_time(document, "created_at"),
         updated_at=_time(document, "updated_at"),
-        inits=_value(document, "inits", int),
-        lost_inits=_value(document, "lost_inits", int),
+        inits=_count(document, "inits"),
+        lost_inits=_count(document, "lost_inits"),
         init_at=_time_or_none(document, "init_at"),
         publish_id=_value(document, "publish_id", str | None),
         others=tuple(_value(document, "others", tuple[str, ...])),
         upload_url=_value(document, "upload_url", Secret | None),
         plan=_plan(document["plan"]),
-        offset=_value(document, "offset", int),
+        offset=_count(document, "offset"),
         last_left=_value(document, "last_left", bool),
         handed_at=_time_or_none(document, "handed_at"),
         last=None if document["last"] is None else _built(Publication, document["last"]),
@@ -231,6 +231,13 @@ def _wish(document: dict[str, Any]) -> Wish:
         plan=_plan(document["plan"]),
         is_cut_chosen=_value(document, "is_cut_chosen", bool),
     )
+
+
+def _count(document: dict[str, Any], name: str) -> int:
+    number: int = _value(document, name, int)
+    if number < 0:
+        raise ValueError(name)
+    return number
 
 
 def _dump_plan(plan: ChunkPlan | None) -> list[int] | None:

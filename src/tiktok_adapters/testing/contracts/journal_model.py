@@ -88,7 +88,12 @@ class JournalMachine(RuleBasedStateMachine):
         held = self.leases.get(key)
         if held and held.owner == owner and (got == held.number or not held.may_be_forgotten):
             assert got == held.number
-        elif held and held.owner not in {None, owner} and held.until > self.now:
+        elif (
+            held
+            and held.owner not in {None, owner}
+            and held.until > self.now
+            and (got is None or not held.may_be_forgotten)
+        ):
             assert got is None
             return
         else:

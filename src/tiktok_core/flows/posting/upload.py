@@ -23,6 +23,7 @@ from tiktok_core.domain.upload_verdicts import (
     dead_url,
     expired_url,
     outcome_by_now,
+    while_damaged,
 )
 from tiktok_core.domain.verdicts import SAYS_NOTHING, after_handover
 from tiktok_core.errors import Interrupted, LeaseLost, NotSent, SourceChanged, TikTokError, UploadError, UploadExpired
@@ -61,10 +62,12 @@ async def upload(
     Raises:
         SourceChanged: the file is not the one that was planned; nothing more of it is sent.
         UploadExpired: the upload URL is dead, and no more inits are allowed for this key.
-        UploadError: TikTok refused the chunk for good.
+        UploadError: TikTok refused the chunk for good, or the record makes no sense.
         UnexpectedResponse: an answer that contradicts what was sent.
         LeaseLost: another owner has taken the post over.
     """
+    if (verdict := while_damaged(turn.record)) is not None:
+        return await turn.settle(verdict)
     try:
         if (error := expired_url(turn.record, turn.now)) is not None:
             return await _expired(turn, error)

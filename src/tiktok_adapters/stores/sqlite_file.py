@@ -22,10 +22,11 @@ from attrs import field, frozen
 
 from tiktok_adapters.stores.reserve import Reserve
 from tiktok_core.errors import StoreError, StoreTrouble
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import OtherVersion
 
-__all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes", "name_text", "names_lying"]
+__all__ = ["Layout", "SqliteFile", "covered_rows", "microseconds", "moment", "name_bytes", "name_text", "names_lying"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -141,7 +142,7 @@ class SqliteFile:
 
     def _save(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work inside a transaction; once more in the room that is held for it, when there is no other."""
-        with self._reading() as connection:
+        with self._connected() as connection:
             try:
                 with _transaction(connection):
                     return work(connection)
@@ -154,11 +155,11 @@ class SqliteFile:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Give the connection inside a transaction that nobody else can come between."""
-        with self._reading() as connection, _transaction(connection):
+        with self._connected() as connection, _transaction(connection):
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self) -> Iterator[sqlite3.Connection]:
         if os.getpid() != self._pid:
             # SQLite's locks do not survive a fork: using the connection could damage the file.
             raise self._error("it was opened by another process: open it again after the fork", "closed")
@@ -255,7 +256,7 @@ class SqliteFile:
             self._path.chmod(0o600)
 
     def _prepare_connection(self) -> None:
-        with self._reading() as connection:
+        with self._connected() as connection:
             version = _pragma(connection, "user_version")
             if version == 0 or _pragma(connection, "application_id") != self._layout.application_id:
                 raise self._error(f"it is a database of something else: {ADVICE}", "foreign")
@@ -317,6 +318,11 @@ def microseconds(moment: datetime) -> int:
 def moment(lying: int) -> datetime:
     """Return the moment that lies in a file as `microseconds`."""
     return EPOCH + timedelta(microseconds=lying)
+
+
+def covered_rows(connection: sqlite3.Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:
+    """Return the rows that a statement finds. Their last column, which holds the secrets, is covered by `Hidden`."""
+    return [(*row[:-1], Hidden(row[-1])) for row in connection.execute(statement, values).fetchall()]
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -42,8 +42,9 @@ JOURNAL: Final = Layout(
         """,
         LEASES,
     ),
-    # Releases before these tables remove records by a plain DELETE, and share the file. So a trigger keeps what any release
-    # removes, until `forget` makes a trace of it. INSERT OR REPLACE, by which records are saved, fires no such trigger.
+    # Older releases do not know these tables, share the file, and remove records by a plain DELETE. So a trigger copies every
+    # deleted record to `removed`, until `forget` makes a trace of it. Saves use INSERT OR REPLACE, which does not fire the
+    # trigger.
     additions={
         "traces": "CREATE TABLE traces (digest BLOB PRIMARY KEY, trace BLOB NOT NULL) WITHOUT ROWID",
         "seen": "CREATE TABLE seen (at INTEGER NOT NULL)",
@@ -85,22 +86,23 @@ FORGET_LEASES: Final = "DELETE FROM leases WHERE until <= :before AND name NOT I
 
 
 class SqliteJournal(LeasedFile):
-    """Records and leases in one file of mode 0600. Threads and processes may share it; a forked child opens its own.
+    """Records and leases in one file of mode 0600. Threads and processes may share it. A forked child must open its own.
 
-    On Linux a lease is handed over at once when the process that took it is gone; elsewhere, and between machines that
-    share the file, only when it has run out. Upload URLs lie in the file until their record is saved without them, and
-    are overwritten then.
+    On Linux a lease ends as soon as the process that took it has ended. On other systems, and between machines that share
+    the file, it ends only when it expires. The file holds an upload URL until its record is saved without it, and the URL
+    is overwritten then.
 
-    Every method may raise `StoreError`: also when the file stays locked for longer than `busy_wait`, and, but for
-    `close`, once the journal is closed. A file that is not ours, or is damaged, is never written to.
+    Every method may raise `StoreError`, for example when another process locks the file for longer than `busy_wait`.
+    Once the journal is closed, every method but `close` raises it. The journal never writes to a damaged file or to a
+    file of another kind.
 
     Args:
-        path: the file. It is created when missing, and so is its folder (mode 0700). A wider mode of the file is
-            narrowed to 0600.
+        path: the file. If it is missing, it is created, and so is its folder (mode 0700). If other users have any rights
+            to the file, its mode is set to 0600.
         busy_wait: seconds to wait while another process writes.
 
     Raises:
-        StoreError: the path names something else, another user's file, or a damaged or newer journal.
+        StoreError: the path is not a file of this kind, belongs to another user, or holds a damaged or newer journal.
     """
 
     def __init__(self, path: str | HasPath, *, busy_wait: float = 10.0) -> None:
@@ -113,19 +115,19 @@ class SqliteJournal(LeasedFile):
         return self._read(name, rows[0][0]) if rows else None
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
-        """Keep the record under its name, durably and as a whole, in place of what was there.
+        """Store the record under its name, durably and atomically, in place of any earlier one.
 
         Args:
-            record: what to keep.
-            fence: the number of the lease under which it is written; None writes whoever holds the lease.
+            record: the record to store.
+            fence: the number of the lease under which the caller writes. None writes without checking leases.
 
         Raises:
-            LeaseLost: that is not the newest lease of this post; nothing was written.
+            LeaseLost: `fence` is not the number of this post's newest lease. Nothing was written.
         """
         values = self._values(record)
 
         def save(connection: sqlite3.Connection) -> None:
-            # Compared and written in one transaction: nobody takes the lease in between.
+            # One transaction compares and writes, so that no other owner can take the lease in between.
             if fence is not None and connection.execute(NEWEST_NUMBER, (name_bytes(record.name),)).fetchone() != (
                 fence,
             ):
@@ -135,7 +137,7 @@ class SqliteJournal(LeasedFile):
         self._save(save)
 
     def replace(self, record: Record, /, *, seen: Record) -> bool:
-        """Keep the record in place of `seen`, whoever holds the lease; False, with nothing written, where that is not there."""
+        """Replace the record `seen` without checking leases. Return False, and write nothing, if another one is stored."""
         values = self._values(record)
 
         def replace(connection: sqlite3.Connection) -> bool:
@@ -148,19 +150,19 @@ class SqliteJournal(LeasedFile):
         return self._save(replace)
 
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose name begins with `under` and that were last true since then, the oldest wish first.
+        """Return the records whose names begin with `under`, updated at or after `since`, ordered by creation time.
 
-        Those that cannot be read are left out: `unreadable` names them.
+        Records that cannot be read are left out. `unreadable` returns their names.
         """
         found = (_readable(record) for _, record in self._listed(under, since))
         return tuple(record for record in found if record is not None)
 
     def unreadable(self, under: str = "", /) -> tuple[str, ...]:
-        """Return the names, beginning with `under`, of the records that cannot be read, sorted."""
+        """Return the sorted names, beginning with `under`, of the records that cannot be read."""
         return tuple(sorted(name_text(name) for name, record in self._listed(under, None) if _readable(record) is None))
 
     def _listed(self, under: str, since: datetime | None) -> list[tuple[Any, ...]]:
-        # A byte that no UTF-8 has stands behind every name that begins so.
+        # UTF-8 never contains the byte 0xFF, so `beyond` sorts after every name with this prefix.
         first = name_bytes(under)
         values = {
             "first": first,
@@ -171,18 +173,19 @@ class SqliteJournal(LeasedFile):
             return covered_rows(connection, LIST_RECORDS, values)
 
     def forget(self, now: datetime, /, *, keep: timedelta) -> None:
-        """Take note of the time, and once a day remove and overwrite the records whose end lies `keep` back.
+        """Note the time. Once a day, remove and overwrite the records that ended more than `keep` ago.
 
-        Their traces stay. Leases that ran out by then go too where no record is left: their late holders are refused.
+        Keep their traces. Also remove leases that expired before then, unless their post has a record. A late holder's
+        write is refused.
         """
         with self._connected() as connection:
-            # Most looks need no more than this, and lock nobody out.
+            # Usually nothing is due, and this check needs no write lock.
             if forgetting(_seen(connection), now, keep) is None:
                 return
         with self._writing() as connection:
             due = forgetting(_seen(connection), now, keep)
             if due is None:
-                return  # Another process was faster.
+                return  # Another process has done it since the check above.
             connection.execute("DELETE FROM seen")
             connection.execute("INSERT INTO seen (at) VALUES (?)", (microseconds(due.seen),))
             if due.before is None:
@@ -193,23 +196,23 @@ class SqliteJournal(LeasedFile):
             connection.execute(FORGET_LEASES, {"before": before})
 
     def remove(self, name: str, /) -> bool:
-        """Remove and overwrite this record, and keep its trace; one that can be read and has not ended stays."""
+        """Remove and overwrite this record, but keep its trace. A readable record that has not ended stays: return False."""
         return self._save(lambda connection: any(_removed(connection, name, lying) for lying in names_lying(name)))
 
     def trace(self, name: str, /) -> Trace | None:
-        """Return what remains of the record of this name that was removed, or None."""
+        """Return the trace of the removed record of this name, or None."""
         with self._connected() as connection:
             found = _trace(connection, name)
-            # What another release has removed since the latest `forget` here.
+            # Include records that another release has removed since the latest `forget`.
             for lying in names_lying(name):
                 for (record,) in covered_rows(connection, REMOVED_UNDER, (lying,)):
                     found = lasting(found, _trace_of(name, record))
         return found
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
-        """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`.
+        """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`.
 
-        Its owner keeps the number until somebody else takes the lease or it is given back.
+        The number stays the same until the owner releases the lease or another owner takes it.
         """
         return self._take(name, owner=owner, now=now, until=until)
 
@@ -258,7 +261,7 @@ def _trace(connection: sqlite3.Connection, name: str) -> Trace | None:
     try:
         return load_trace(row[0])
     except ValueError:
-        # There was a post, and what the trace said of it cannot be read.
+        # The trace proves that there was a post, though its details cannot be read.
         return Trace(digest=name_digest(name), end=None)
 
 
@@ -279,7 +282,7 @@ def _leave(connection: sqlite3.Connection, name: str, trace: Trace) -> None:
 def _remove_ended(connection: sqlite3.Connection, before: int) -> None:
     after = None
     while rows := covered_rows(connection, OLD_RECORDS, {"before": before, "after": after}):
-        # What another release wrote is left for it to forget, and its details with it.
+        # Leave a record that another release wrote: only that release can read its details for the trace.
         connection.executemany(REMOVE_RECORD, [(name,) for name, record in rows if _readable(record) is not None])
         after = rows[-1][0]
 
@@ -288,7 +291,7 @@ def _trace_removed(connection: sqlite3.Connection) -> None:
     after = -1
     while rows := covered_rows(connection, REMOVED, (after,)):
         for number, name, record in rows:
-            # A newer release, which removed it, can read it, and makes a better trace of it.
+            # Leave an unreadable record: the newer release that wrote it can make a better trace of it.
             if _readable(record) is not None:
                 _leave(connection, name_text(name), _trace_of(name_text(name), record))
                 connection.execute(END_REMOVED, (number,))

@@ -18,7 +18,7 @@ from tiktok_core.wire.records import dump_tokens, load_tokens
 
 __all__ = ["SqliteTokenStore"]
 
-# AUTOINCREMENT never gives a number twice, not even after its row is gone.
+# AUTOINCREMENT never reuses a number, not even that of a deleted row.
 TOKENS_TABLE: Final = """
 CREATE TABLE tokens (
     generation INTEGER PRIMARY KEY AUTOINCREMENT, account BLOB NOT NULL UNIQUE, record BLOB NOT NULL
@@ -40,7 +40,7 @@ TOKENS: Final = Layout(
 )
 KEPT: Final = "it is kept, and 'tiktok logout --forget' with this name forgets it"
 LARGEST: Final = 8 * 1024 * 1024
-"""Bytes of an account's tokens: more than any answer of TikTok's can hold."""
+"""Largest size in bytes of an account's tokens. No answer of TikTok's is that large."""
 # The casts: a damaged file may hold anything, and SQLite quotes text that it cannot decode.
 LOAD_TOKENS: Final = """
 SELECT generation, CASE WHEN length(record) <= ? THEN CAST(record AS BLOB) END FROM tokens WHERE account = ?
@@ -51,20 +51,21 @@ DELETE_TOKENS: Final = "DELETE FROM tokens WHERE account = :account AND (:seen I
 
 
 class SqliteTokenStore(LeasedFile):
-    """Tokens and leases in one file of mode 0600. Threads and processes may share it; a forked child opens its own.
+    """Tokens and leases in one file of mode 0600. Threads and processes may share it. A forked child must open its own.
 
-    On Linux a lease is handed over at once when the process that took it is gone; elsewhere when it has run out.
+    On Linux a lease ends as soon as the process that took it has ended. On other systems it ends when it expires.
 
-    Every method may raise `StoreError`: also when the file stays locked for longer than `busy_wait`, and, but for
-    `close`, once the store is closed. A file that is not ours, or is damaged, is never written to.
+    Every method may raise `StoreError`, for example when another process locks the file for longer than `busy_wait`.
+    Once the store is closed, every method but `close` raises it. The store never writes to a damaged file or to a file
+    of another kind.
 
     Args:
-        path: the file. It is created when missing, and so is its folder (mode 0700). A wider mode of the file is
-            narrowed to 0600.
+        path: the file. If it is missing, it is created, and so is its folder (mode 0700). If other users have any rights
+            to the file, its mode is set to 0600.
         busy_wait: seconds to wait while another process writes.
 
     Raises:
-        StoreError: the path names something else, another user's file, or a damaged or newer store.
+        StoreError: the path is not a file of this kind, belongs to another user, or holds a damaged or newer store.
     """
 
     def __init__(self, path: str | HasPath, *, busy_wait: float = 10.0) -> None:
@@ -76,16 +77,16 @@ class SqliteTokenStore(LeasedFile):
             return self._lying(connection, account)
 
     def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
-        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there.
+        """Store the tokens and return their generation. With `seen`, only replace that generation; else return None.
 
-        A record that cannot be read is not replaced by a new sign-in. What was `seen` could be read.
+        Without `seen`, tokens that cannot be read are not replaced. With `seen`, the caller has already read them.
         """
         document = Hidden(self._wipeable(dump_tokens(tokens)))
         if len(document.reveal()) > LARGEST:
             raise self._error("the tokens are too large to keep", "full")
 
         def replace(connection: sqlite3.Connection) -> int | None:
-            # Compared and written in one transaction: nobody saves in between.
+            # One transaction compares and writes, so that no other save can come in between.
             if seen is None:
                 self._lying(connection, account)
             elif connection.execute(SEEN_TOKENS, (name_bytes(account), seen)).fetchone() is None:
@@ -95,7 +96,7 @@ class SqliteTokenStore(LeasedFile):
         return self._save(replace)
 
     def delete(self, account: str, /, *, seen: int | None = None) -> None:
-        """Forget the account's tokens, where they are those `seen`, and overwrite them."""
+        """Delete the account's tokens, if it has any, and overwrite them in the file. With `seen`, only that generation."""
 
         def delete(connection: sqlite3.Connection) -> None:
             for lying in names_lying(account):
@@ -110,7 +111,7 @@ class SqliteTokenStore(LeasedFile):
         return tuple(sorted(name_text(row[0]) for row in rows))
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        """Take or renew the lease until `until`. Return False while another owner's lease is valid at `now`."""
         return self._take(account, owner=owner, now=now, until=until) is not None
 
     def _lying(self, connection: sqlite3.Connection, account: str) -> Tokens | None:

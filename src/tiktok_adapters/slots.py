@@ -21,7 +21,7 @@ class _Turns(Generic[W]):
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
-            raise ValueError("the limit of upload slots must be at least 1")
+            raise ValueError("at least one upload must be able to run: give a limit of 1 or more")
         self._free = limit
         self._waiting: OrderedDict[str, deque[W]] = OrderedDict()
 

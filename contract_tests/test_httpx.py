@@ -81,7 +81,7 @@ class _Exchange:
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise NotSent(name, "the URL is not a complete http or https URL") from None
         except NOTHING_LEFT:
-            raise NotSent(name, "no connection came about") from None
+            raise NotSent(name, "the connection was not made") from None
         except (httpx.TimeoutException, TimeoutError):
             raise TimedOut(name, "no answer came in time") from None
         except httpx.TransportError:

@@ -28,7 +28,7 @@ class PlainTransport:
         try:
             connection.connect()
         except OSError:
-            raise NotSent(request.name, "no connection came about") from None
+            raise NotSent(request.name, "the connection was not made") from None
         try:
             return self._exchanged(connection, request, f"{parts.path}?{parts.query}")
         except (OSError, http.client.HTTPException):

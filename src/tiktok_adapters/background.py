@@ -1,6 +1,6 @@
-"""Background: calls that wait for a disk, made where one that hangs holds up nothing else.
+"""Background: run calls that may wait for a disk in threads, so that a disk that hangs blocks nothing else.
 
-What belongs here: the adapters of the `Background` and `AsyncBackground` ports. They know nothing of what is called.
+What belongs here: the adapters of the `Background` and `AsyncBackground` ports. They do not know what the calls do.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ __all__ = ["AsyncioBackground", "ThreadBackground"]
 T = TypeVar("T")
 
 MOST: Final = 64
-"""Calls of one client at a time. Further ones wait for their turn, so that a disk that hangs does not fill the memory."""
+"""Largest number of concurrent calls of one client. Further calls wait, so that a hanging disk does not fill the memory."""
 
 
 class ThreadBackground:
-    """Make calls in daemon threads, and wait for each of them no longer than it is worth. Threads may share it.
+    """Make calls in daemon threads, and wait for each no longer than its caller allows. Threads may share it.
 
-    Ctrl-C ends the wait at once. The program's end does not wait for a call.
+    Ctrl-C ends the wait at once. A program that exits does not wait for these calls.
     """
 
     def __init__(self) -> None:
@@ -28,16 +28,16 @@ class ThreadBackground:
     def __call__(
         self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
     ) -> T:
-        """As `Background.__call__`."""
+        """See `Background.__call__`."""
         if not is_movable:
             return work()
         return self._lane.call_blocking(work, within=within, late=late, always=is_needed)
 
 
 class AsyncioBackground:
-    """Make calls in daemon threads, and await each of them no longer than it is worth.
+    """Make calls in daemon threads, and await each no longer than its caller allows.
 
-    Neither the event loop nor the program's end waits for a call.
+    The calls block neither the event loop nor the exit of the program.
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class AsyncioBackground:
         *,
         within: float,
         late: Exception,
-        is_movable: bool,  # noqa: ARG002 - a source in the asynchronous world is called on any thread
+        is_movable: bool,  # noqa: ARG002 - the asynchronous client may call a source on any thread
         is_needed: bool = True,
     ) -> T:
-        """As `AsyncBackground.__call__`."""
+        """See `AsyncBackground.__call__`."""
         return await self._lane.call(work, within=within, late=late, always=is_needed)

@@ -1,6 +1,6 @@
-"""Clocks: the machine's own, and a virtual one for tests.
+"""Clocks: the machine's clock, and a virtual one for tests.
 
-What belongs here: the adapters of the `Clock` and `AsyncClock` ports. Nothing here keeps a deadline: flows do.
+What belongs here: the adapters of the `Clock` and `AsyncClock` ports. The flows keep deadlines, not the clocks.
 """
 
 import asyncio
@@ -15,38 +15,38 @@ START: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 
 class SystemClock:
-    """The machine's clock; sleeping blocks the thread."""
+    """The machine's clock. `sleep` blocks the thread."""
 
     def now(self) -> datetime:
-        """Return the time, aware, in UTC."""
+        """Return the current time as an aware datetime in UTC."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float, /) -> None:
-        """Block for `seconds`; zero or less returns at once."""
+        """Block for `seconds`. With zero or less, return at once."""
         if seconds > 0:
             time.sleep(seconds)
 
 
 class AsyncioClock:
-    """The machine's clock; sleeping lets the event loop go on."""
+    """The machine's clock. `sleep` lets the event loop run other tasks."""
 
     def now(self) -> datetime:
-        """Return the time, aware, in UTC."""
+        """Return the current time as an aware datetime in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float, /) -> None:
-        """Wait for `seconds`; zero or less returns at once."""
+        """Wait for `seconds`. With zero or less, return at once."""
         if seconds > 0:
             await asyncio.sleep(seconds)
 
 
 class ManualClock:
-    """A virtual clock: it stands still until somebody sleeps or moves it on. Threads may share it.
+    """A virtual clock: it stands still until `sleep` or `advance` moves it. Threads may share it.
 
-    It serves the blocking world; lifted, it serves the asynchronous one too, because its `sleep` never waits.
+    The blocking client uses it directly. The asynchronous client uses it lifted, because its `sleep` never waits.
 
     Args:
-        start: the time that it shows first, aware; a fixed day when none is given.
+        start: the first time that it shows, aware. The default is a fixed day.
 
     Raises:
         ValueError: `start` is naive.
@@ -59,34 +59,34 @@ class ManualClock:
 
     @property
     def naps(self) -> tuple[float, ...]:
-        """Seconds of each `sleep` so far that was longer than zero, in order."""
+        """The seconds of each `sleep` so far that was longer than zero, in order."""
         with self._lock:
             return tuple(self._naps)
 
     @property
     def slept(self) -> float:
-        """Seconds slept in all; `advance` does not count."""
+        """The sum of all naps in seconds, without `advance`."""
         return sum(self.naps)
 
     def now(self) -> datetime:
-        """Return the virtual time, aware, in UTC."""
+        """Return the virtual time as an aware datetime in UTC."""
         with self._lock:
             return self._now
 
     def sleep(self, seconds: float, /) -> None:
-        """Move on by `seconds` at once and record the nap; zero or less does nothing."""
+        """Move the clock by `seconds` at once, and record the nap. With zero or less, do nothing."""
         if seconds > 0:
             with self._lock:
                 self._naps.append(seconds)
                 self._now += timedelta(seconds=seconds)
 
     def advance(self, seconds: float, /) -> None:
-        """Move on by `seconds`, as if the world had gone on meanwhile; a negative number sets the clock back."""
+        """Move the clock by `seconds` without recording a nap. A negative number sets it back."""
         with self._lock:
             self._now += timedelta(seconds=seconds)
 
 
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        raise ValueError("a clock needs an aware time to start with")
+        raise ValueError("the start of a clock must be an aware datetime: give it a timezone")
     return moment.astimezone(UTC)

@@ -1,6 +1,6 @@
-"""Destinations: where a long answer is kept, once all of it has come.
+"""Destinations: they receive a long answer, and keep it once it is complete.
 
-What belongs here: the adapters of the `Destination` port. They know files, and nothing of what is in them.
+What belongs here: the adapters of the `Destination` port. They handle files without knowing the content.
 """
 
 import os
@@ -17,36 +17,36 @@ from tiktok_core.ports import HasPath
 __all__ = ["FileDestination", "open_destination"]
 
 SYNC_EVERY: Final = 16 * 1024 * 1024
-"""Bytes after which the disk is waited for, within `write`: so little is left that `keep` does not hold an event loop up."""
+"""Bytes after which `write` syncs the file. So little is left for `keep` to sync, and it does not block an event loop."""
 
 
 def open_destination(path: str | HasPath, /, *, overwrite: bool = False) -> "FileDestination":
-    """Return where a named file is to be kept.
+    """Return a destination for the file of this name.
 
     Raises:
-        InvalidInput: there is no such folder, or the file is there already and may not be overwritten.
+        InvalidInput: the folder does not exist, or the file exists and `overwrite` is False.
     """
     return FileDestination(path, overwrite=overwrite)
 
 
 class FileDestination:
-    """A file of mode 0600 that is there as a whole, or not at all.
+    """A file of mode 0600 that appears complete or not at all.
 
-    It is written under another name in the same folder (`.tiktok-*.part`), and gets its own once it is on the disk. A process
-    that is killed meanwhile leaves that other file behind.
+    The bytes go to a temporary file in the same folder (`.tiktok-*.part`). It gets its final name once all bytes are on the
+    disk. A process that is killed before that leaves the temporary file behind.
 
     Args:
-        path: the file; a relative path is settled at once.
-        overwrite: replace a file that is there.
+        path: the file. A relative path is resolved at once.
+        overwrite: whether to replace an existing file.
 
     Raises:
-        InvalidInput: there is no such folder, or the file is there already and may not be overwritten.
+        InvalidInput: the folder does not exist, or the file exists and `overwrite` is False.
     """
 
     def __init__(self, path: str | HasPath, *, overwrite: bool = False) -> None:
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
         self._overwrite = overwrite
-        # Whoever is cancelled leaves a thread behind that may still be writing: it has to be over before the file is closed.
+        # A cancelled call leaves a thread that may still write. The lock makes `discard` wait for it before closing the file.
         self._lock = threading.Lock()
         self._part: IO[bytes] | None = None
         self._unsynced = 0
@@ -58,17 +58,17 @@ class FileDestination:
             raise self._occupied()
 
     def begin(self) -> Self:
-        """Return where the bytes go, from the first one on: what was written before counts for nothing.
+        """Start with an empty file, and return its sink. Earlier bytes are discarded.
 
         Raises:
-            StoreError: no file can be made in the folder.
+            StoreError: the folder does not allow a new file.
         """
         self.discard()
         with self._lock, self._reported():
-            # A name of its own kind: with `path`'s, it could be longer than a name may be.
+            # Do not build on the name in `path`: the result could exceed the longest name allowed.
             made, name = tempfile.mkstemp(prefix=".tiktok-", suffix=".part", dir=self._path.parent)
             os.close(made)
-            self._part = Path(name).open("r+b", buffering=0)  # noqa: SIM115 - it stays open from call to call
+            self._part = Path(name).open("r+b", buffering=0)  # noqa: SIM115 - it stays open between calls
             self._unsynced = 0
         return self
 
@@ -76,7 +76,7 @@ class FileDestination:
         """Write the next bytes.
 
         Raises:
-            StoreError: they cannot be written; the disk may be full.
+            StoreError: the write failed. The disk may be full.
         """
         with self._lock, self._reported():
             part, rest = self._opened(), memoryview(block)
@@ -88,11 +88,11 @@ class FileDestination:
                 self._unsynced = 0
 
     def keep(self) -> None:
-        """Give the file its name, once all of it is on the disk.
+        """Sync the file to the disk, and give it its final name.
 
         Raises:
-            InvalidInput: another file has got that name meanwhile, and may not be overwritten.
-            StoreError: it cannot be written.
+            InvalidInput: another file got that name in the meantime, and `overwrite` is False.
+            StoreError: the write failed.
         """
         with self._lock, self._reported():
             part = self._opened()
@@ -103,7 +103,7 @@ class FileDestination:
             _sync_folder(self._path.parent)
 
     def discard(self) -> None:
-        """Leave nothing behind; nothing happens after `keep`. A write that is still going on is waited for."""
+        """Delete the temporary file. After `keep`, do nothing. Waits for a `write` that is still running."""
         with self._lock:
             part, self._part = self._part, None
             if part is not None:
@@ -123,7 +123,7 @@ class FileDestination:
             part.replace(self._path)
             return
         try:
-            os.link(part, self._path)  # Unlike a renaming, it replaces nothing.
+            os.link(part, self._path)  # Unlike a rename, a link replaces no file.
         except FileExistsError:
             raise self._occupied() from None
         except OSError:  # A file system without hard links.
@@ -135,11 +135,11 @@ class FileDestination:
 
     def _opened(self) -> IO[bytes]:
         if self._part is None:
-            raise StoreError(str(self._path), "it was not begun, or is closed")
+            raise StoreError(str(self._path), "it is not open: call begin() first")
         return self._part
 
     def _occupied(self) -> InvalidInput:
-        return _refusal(f"{self._path} is there already: choose another name, or overwrite it")
+        return _refusal(f"{self._path} already exists: choose another name, or allow overwriting")
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -155,7 +155,7 @@ def _refusal(message: str) -> InvalidInput:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Where a folder cannot be opened (Windows), its names are safe by themselves.
+    # Windows cannot open a folder, but needs no sync to keep its names.
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)
         try:

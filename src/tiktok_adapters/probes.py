@@ -1,7 +1,7 @@
-"""Probes: what a video is, read from its file.
+"""Probes: they read the properties of a video from its file.
 
-What belongs here: the adapters of the `Probe` and `AsyncProbe` ports. They know no limit of TikTok's: they say what they
-can read, and None where they cannot.
+What belongs here: the adapters of the `Probe` and `AsyncProbe` ports. They know no limit of TikTok's. They return the
+properties that they can read, and None for the others.
 """
 
 import threading
@@ -20,13 +20,13 @@ from tiktok_core.wire.http import read_from
 __all__ = ["MediaInfoProbe", "ThreadedProbe", "usual_probe"]
 
 ENOUGH: Final = 16 * 1024**2
-"""Bytes after which no more of a file is read: an index of hours fits, and no file can keep the probe busy."""
+"""Largest number of bytes read of a file: enough for the index of hours of video, and too few to keep the probe busy."""
 LOOKS: Final = 4
-"""Looks at once."""
+"""Largest number of videos that one `MediaInfoProbe` reads at the same time."""
 AT_ONCE: Final = 16
-"""Looks that are asked for at once; further ones wait for their turn."""
+"""Largest number of concurrent calls of one `ThreadedProbe`. Further calls wait for their turn."""
 CODECS: Final = {"AVC": "H.264", "HEVC": "H.265"}
-"""MediaInfo's names for what TikTok's documents call otherwise."""
+"""Maps MediaInfo's names of codecs to those in TikTok's documents."""
 
 
 def usual_probe() -> "MediaInfoProbe | None":
@@ -35,14 +35,14 @@ def usual_probe() -> "MediaInfoProbe | None":
 
 
 class MediaInfoProbe:
-    """Read videos with MediaInfo, by the extra `media`. Threads may share it.
+    """Read videos with MediaInfo. Needs the extra `media`. Threads may share it.
 
-    It reads the places of a file that matter, through its source, and opens nothing by itself. What MediaInfo does not know,
-    is not sure of, or does not find in time is left out.
+    It reads only the relevant parts of a file, through the source, and opens no file itself. It leaves out every property
+    that MediaInfo does not know, is not sure of, or does not find in time.
 
     Args:
-        time_limit: seconds for a look. MediaInfo cannot be interrupted, and a damaged file can keep it busy for minutes: it
-            is left alone then, and while several are, no further video is looked into.
+        time_limit: seconds for one video. MediaInfo cannot be interrupted, and a damaged file can keep it busy for minutes.
+            The probe then leaves that thread running. While several such threads run, it reads no further video.
     """
 
     def __init__(self, time_limit: float = 2.0) -> None:
@@ -50,30 +50,30 @@ class MediaInfoProbe:
         self._free = threading.Semaphore(LOOKS)
 
     def facts(self, source: Source, /) -> VideoFacts:
-        """Return what is known of a video.
+        """Return the known properties of a video.
 
         Raises:
             SourceChanged: the source can no longer be read.
             ImportError: pymediainfo is not installed.
         """
-        # Loading the library takes longer than reading a file with it.
+        # Import it only here: loading the library takes longer than reading a file with it.
         try:
             from pymediainfo import MediaInfo  # noqa: PLC0415
         except ModuleNotFoundError as error:
             if error.name != "pymediainfo":
                 raise
-            message = "looking into videos needs pymediainfo: pip install 'tiktok-open[media]'"
+            message = "reading the properties of videos needs pymediainfo: pip install 'tiktok-open[media]'"
             raise ImportError(message, name="pymediainfo") from None
 
         if not self._free.acquire(timeout=self._time_limit):
             return VideoFacts()
         reader, found = _Reader(source), list[Any]()
-        # A daemon, because the interpreter shall end though a look has not.
+        # A daemon thread, so that the interpreter can exit while MediaInfo is still busy.
         look = threading.Thread(target=self._look, args=(MediaInfo.parse, reader, found), daemon=True)
         try:
             look.start()
         except BaseException:
-            self._free.release()  # There is no thread to be had, so none will do it.
+            self._free.release()  # No thread could start, so none will release it.
             raise
         look.join(self._time_limit)
         if reader.trouble is not None:
@@ -81,7 +81,7 @@ class MediaInfoProbe:
         return _facts(found[0]) if found else VideoFacts()
 
     def _look(self, parse: Callable[..., Any], reader: "_Reader", found: list[Any]) -> None:
-        # Where the library could not be loaded, or told nonsense, that says nothing of the video.
+        # If the library cannot be loaded or returns nonsense, that proves nothing about the video: ignore it.
         try:
             with suppress(OSError, RuntimeError, ValueError, SyntaxError):
                 found.append(parse(reader, parse_speed=0))
@@ -90,11 +90,11 @@ class MediaInfoProbe:
 
 
 class ThreadedProbe:
-    """Run a blocking probe in a worker thread, so that the event loop goes on.
+    """Run a blocking probe in a worker thread, so that the event loop is not blocked.
 
     Args:
         probe: a blocking probe that threads may share.
-        time_limit: seconds for a look, after which nothing is known of the video.
+        time_limit: seconds for one video. After that, no property counts as known.
     """
 
     def __init__(self, probe: Probe, *, time_limit: float = 10.0) -> None:
@@ -103,7 +103,7 @@ class ThreadedProbe:
         self._lane = Lane(AT_ONCE)
 
     async def facts(self, source: Source, /) -> VideoFacts:
-        """As `Probe.facts`."""
+        """See `Probe.facts`."""
         late = TimeoutError()
         try:
             work = partial(self._probe.facts, source)
@@ -115,7 +115,7 @@ class ThreadedProbe:
 
 
 class _Reader:
-    """A source as a file with a cursor, for a library that wants one. It ends early rather than raise into foreign code."""
+    """A source as a file with a cursor, for MediaInfo. On an error the file seems to end: foreign code sees no exception."""
 
     mode = "rb"
 
@@ -135,7 +135,7 @@ class _Reader:
         try:
             room = max(0, self._source.size - self._position)
             data = read_from(self._source, self._position, min(length, self._left, room))
-        except BaseException as error:  # noqa: BLE001 - whoever asked for the look shall see it as it is
+        except BaseException as error:  # noqa: BLE001 - `facts` raises it to its caller
             self.trouble = error
             return b""
         self._position += len(data)
@@ -144,7 +144,7 @@ class _Reader:
 
 
 def _facts(found: Any) -> VideoFacts:
-    # Where there are several pictures, such as a thumbnail beside the film, nobody knows which one TikTok looks at.
+    # If there are several video tracks, such as a thumbnail, we do not know which one TikTok checks: report none.
     tracks = [track.to_data() for track in found.video_tracks]
     video = tracks[0] if len(tracks) == 1 else {}
     whole: dict[str, Any] = next((track.to_data() for track in found.general_tracks), {})

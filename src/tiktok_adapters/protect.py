@@ -1,7 +1,7 @@
-"""Protect: work that is finished even if the caller is interrupted.
+"""Protect: finish work even if the caller is interrupted.
 
-What belongs here: the adapters of the `Protect` and `AsyncProtect` ports. A token that was renewed and not saved is
-lost for good, so renewing and saving may not be torn apart by Ctrl-C, by a cancelled task, or by a client that closes.
+What belongs here: the adapters of the `Protect` and `AsyncProtect` ports. A token that was renewed but not saved is lost for
+good. So neither Ctrl-C, nor a cancelled task, nor closing the client may come between renewing and saving.
 """
 
 import asyncio
@@ -23,26 +23,26 @@ T = TypeVar("T")
 
 
 class MainThreadProtect:
-    """Hold signals back while the work runs, and deliver them afterwards: Ctrl-C, and all others that Python handles.
+    """Hold back all signals that Python handles, such as Ctrl-C, while the work runs, and deliver them afterwards.
 
-    A handler of Python's may raise at any point of the work: that of Ctrl-C does, and so does a worker's time limit that is
-    set by `signal.alarm`. Python runs them on the main thread only, so on any other thread the work just runs. Work inside
-    of other work is part of that.
+    A signal handler in Python may raise at any point of the work. The handler of Ctrl-C does, and so does a worker's time
+    limit that uses `signal.alarm`. Python runs these handlers on the main thread only, so on any other thread the work runs
+    without this. Protected work that runs inside other protected work is part of it.
     """
 
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._closed = False
-        # Of the work that runs now: its end, and its thread. No lock, which a signal's handler might wait for for ever.
+        # Maps the end of each running work to its thread. Without a lock: a signal handler could wait for a lock for ever.
         self._unfinished: dict[threading.Event, int] = {}
 
     def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         """Run a coroutine that never suspends, and return its result.
 
         Raises:
-            RuntimeError: the coroutine suspended: something in it does not block.
+            RuntimeError: the coroutine suspended, so something in it is not blocking.
             StoreError: this protection is closed.
-            KeyboardInterrupt: after the work, if the interrupt came meanwhile (or whatever its handler does).
+            KeyboardInterrupt: after the work, if Ctrl-C came meanwhile. Other signal handlers may raise other errors.
         """
         if threading.get_ident() in self._unfinished.copy().values():
             return _drive(work)
@@ -54,18 +54,18 @@ class MainThreadProtect:
             with _signals_held():
                 return _drive(work)
         finally:
-            work.close()  # Does nothing unless the signal came before the work had begun.
+            work.close()  # This matters only if a signal came before the work had begun.
             self._unfinished.pop(end, None)
             end.set()
 
     def close(self) -> None:
-        """Wait until the work of all other threads is finished, and take no more; a second call does nothing.
+        """Wait until the work of all other threads is finished, and refuse new work. A second call does nothing.
 
-        Signals are held back meanwhile, too.
+        Signals are held back while it waits.
         """
         self._closed = True
         if os.getpid() != self._pid:
-            return  # A forked child has none of those threads.
+            return  # Those threads do not exist in a forked child.
         with _signals_held():
             for end, thread in self._unfinished.copy().items():
                 if thread != threading.get_ident():
@@ -73,39 +73,39 @@ class MainThreadProtect:
 
 
 class AsyncioProtect:
-    """Finish the work even if the caller is cancelled, repeatedly too, and let the cancellation out afterwards.
+    """Finish the work even if the caller is cancelled, once or repeatedly, and raise the cancellation afterwards.
 
-    The caller waits for the work, so a cancelled call takes as long as its work does. The end of `asyncio.run` waits for
-    it, too, also after a second Ctrl-C; one that hits in the midst of a step of the work, and not while it waits, still
-    tears it.
+    The caller waits for the work, so a cancelled call takes as long as its work. `asyncio.run` also waits for it before it
+    returns, even after a second Ctrl-C. But a second Ctrl-C that comes while the work computes, and not while it waits, still
+    breaks it off.
     """
 
     def __init__(self) -> None:
-        # The event loop holds tasks by weak references only.
+        # Keep the tasks here: the event loop has only weak references to them.
         self._unfinished: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
-        """Await the work, shielded, and return its result.
+        """Await the work, shielded from cancellation, and return its result.
 
         Raises:
             StoreError: this protection is closed.
-            CancelledError: after the work, if the caller was cancelled meanwhile; an error of the work is its cause.
+            CancelledError: after the work, if the caller was cancelled meanwhile. If the work failed, its error is the cause.
         """
         if asyncio.current_task() in self._unfinished:
-            return await work  # Work inside of other work is part of that, and no cancellation reaches it.
+            return await work  # This work is part of protected work, which no cancellation reaches.
         if self._closed:
             _refuse(work)
         task = asyncio.create_task(work)
-        # `asyncio.run` cancels at its end every task that it knows of. It waits for the caller, and that one for the work.
-        asyncio._unregister_task(task)  # noqa: SLF001 - for whoever makes tasks of a kind: docs.python.org/3/library/asyncio-extending.html
+        # `asyncio.run` ends by cancelling every registered task. It waits for the caller, which waits for this task.
+        asyncio._unregister_task(task)  # noqa: SLF001 - documented for custom tasks: docs.python.org/3/library/asyncio-extending.html
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
         await _finished({task}, of=task)
         return task.result()
 
     async def close(self) -> None:
-        """Wait until all work is finished, also such whose caller is gone, and take no more.
+        """Wait until all work is finished, even work whose caller is gone, and refuse new work.
 
         A second call does nothing.
 
@@ -117,11 +117,11 @@ class AsyncioProtect:
 
 
 async def _finished(tasks: set[asyncio.Task[Any]], of: asyncio.Task[Any] | None = None) -> None:
-    """Wait for the tasks, and let a cancellation out afterwards; an error of the one task that it is of is its cause."""
+    """Wait for the tasks, and raise a cancellation afterwards. An error of the task `of` becomes its cause."""
     interruption: asyncio.CancelledError | None = None
     while unfinished := [task for task in tasks if not task.done()]:
         try:
-            # `wait` leaves its tasks alone when it is cancelled itself, and never raises their errors.
+            # A cancelled `wait` does not cancel its tasks, and it never raises their errors.
             await asyncio.wait(unfinished)
         except asyncio.CancelledError as cancelled:
             interruption = cancelled
@@ -131,10 +131,9 @@ async def _finished(tasks: set[asyncio.Task[Any]], of: asyncio.Task[Any] | None 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Hold signals back on the main thread, and deliver them afterwards; Python handles them on no other thread.
+    """Hold signals back on the main thread, and deliver them afterwards. Python runs handlers on no other thread.
 
-    Only those are held that a function of Python's handles: nothing else can raise, and the handler of another one could not
-    always be put back.
+    Only signals with a handler in Python are held. Other handlers cannot raise, and Python cannot always restore them.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -156,7 +155,7 @@ def _signals_held() -> Iterator[None]:
 
 @define(eq=False)
 class _Hold:
-    """A handler that keeps signals for others. One that is still in place when the hold is over passes them on at once."""
+    """A handler that collects signals. If it is still installed after the hold is over, it passes signals on at once."""
 
     handlers: dict[int, Callable[[int, FrameType | None], Any]]
     is_over: bool = False
@@ -169,7 +168,7 @@ class _Hold:
         return None
 
     def deliver(self) -> None:
-        """Call the handlers as they would have been called. Where one raises, the others are called all the same."""
+        """Call the handlers of the collected signals. If one raises, the others are still called."""
         if self.held:
             number, frame = self.held.popitem()
             try:
@@ -180,7 +179,7 @@ class _Hold:
 
 def _refuse(work: Coroutine[Any, Any, Any]) -> NoReturn:
     work.close()
-    raise StoreError("Client", "it is closed, and begins nothing that would have to be saved", "closed")
+    raise StoreError("Client", "it is closed and begins no more work whose result must be saved", "closed")
 
 
 def _drive(work: Coroutine[Any, Any, T]) -> T:

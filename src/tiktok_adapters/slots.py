@@ -1,7 +1,7 @@
-"""Upload slots: how many uploads run at once, and who comes next.
+"""Upload slots: they limit how many uploads run at once, and choose the next one.
 
-What belongs here: the adapters of the `UploadSlots` and `AsyncUploadSlots` ports. Each serves one client: over TLS an upload
-costs memory for as long as it is open, and many at once are no faster than a few.
+What belongs here: the adapters of the `UploadSlots` and `AsyncUploadSlots` ports. Each serves one client. The limit exists
+because every open upload over TLS takes memory, and many at once are no faster than a few.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ W = TypeVar("W")
 
 
 class _Turns(Generic[W]):
-    """Who waits, by account: the accounts take turns, and within each the first comes first."""
+    """The waiting uploads by account. Accounts take turns, and the uploads of one account keep their order."""
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
-            raise ValueError("at least one upload has to run at a time")
+            raise ValueError("at least one upload must be able to run: give a limit of 1 or more")
         self._free = limit
         self._waiting: OrderedDict[str, deque[W]] = OrderedDict()
 
     def take(self) -> bool:
-        """Take a slot if one is free; nobody waits then."""
+        """Take a slot if one is free, and return whether it was. While a slot is free, no upload waits."""
         if self._free == 0:
             return False
         self._free -= 1
@@ -36,7 +36,7 @@ class _Turns(Generic[W]):
         self._waiting.setdefault(account, deque()).append(waiter)
 
     def give_up(self, account: str, waiter: W) -> None:
-        """Wait no longer; nothing happens when its turn has come meanwhile."""
+        """Remove a waiting upload from its queue. If its turn has already come, do nothing."""
         queue = self._waiting.get(account, deque())
         if waiter in queue:
             queue.remove(waiter)
@@ -44,7 +44,7 @@ class _Turns(Generic[W]):
             self._waiting.pop(account, None)
 
     def give_back(self) -> W | None:
-        """Return who has the slot now; None when it is free."""
+        """Pass a slot on, and return the waiter that has it now. Return None if no upload waits, and the slot is free."""
         if not self._waiting:
             self._free += 1
             return None
@@ -59,10 +59,10 @@ class ThreadUploadSlots:
     """Slots for the threads of one blocking client.
 
     Args:
-        limit: how many uploads run at once.
+        limit: how many uploads may run at once.
 
     Raises:
-        ValueError: the limit is not at least 1.
+        ValueError: the limit is below 1.
     """
 
     def __init__(self, limit: int = USUAL) -> None:
@@ -70,7 +70,7 @@ class ThreadUploadSlots:
         self._turns = _Turns[threading.Event](limit)
 
     def enter(self, account: str, /) -> None:
-        """Wait for a slot and take it; an interrupted wait takes none."""
+        """Wait for a slot and take it. An interrupted wait takes no slot."""
         with self._lock:
             if self._turns.take():
                 return
@@ -83,7 +83,7 @@ class ThreadUploadSlots:
             raise
 
     def leave(self) -> None:
-        """Give a slot back, to whoever is next."""
+        """Give a slot back. The next waiting upload gets it."""
         with self._lock:
             if (turn := self._turns.give_back()) is not None:
                 turn.set()
@@ -100,17 +100,17 @@ class AsyncioUploadSlots:
     """Slots for the tasks of one event loop.
 
     Args:
-        limit: how many uploads run at once.
+        limit: how many uploads may run at once.
 
     Raises:
-        ValueError: the limit is not at least 1.
+        ValueError: the limit is below 1.
     """
 
     def __init__(self, limit: int = USUAL) -> None:
         self._turns = _Turns[asyncio.Future[None]](limit)
 
     async def enter(self, account: str, /) -> None:
-        """Wait for a slot and take it; a cancelled wait takes none."""
+        """Wait for a slot and take it. A cancelled wait takes no slot."""
         if self._turns.take():
             return
         turn = asyncio.get_running_loop().create_future()
@@ -121,15 +121,15 @@ class AsyncioUploadSlots:
             if turn.cancelled():
                 self._turns.give_up(account, turn)
             else:
-                # It was given and cancelled in the same moment.
+                # The slot was given and the wait was cancelled at the same moment: pass the slot on.
                 self.leave()
             raise
 
     def leave(self) -> None:
-        """Give a slot back, to whoever is next."""
+        """Give a slot back. The next waiting upload gets it."""
         turn = self._turns.give_back()
         while turn is not None and turn.cancelled():
-            # Its task was cancelled and has not noticed yet.
+            # This waiter's task was cancelled, but has not run since: skip it.
             turn = self._turns.give_back()
         if turn is not None:
             turn.set_result(None)

@@ -1,7 +1,7 @@
-"""Sources: where the bytes of a video come from.
+"""Sources: they give the bytes of a video.
 
-What belongs here: the adapters of the `Source` port. They know files and bytes, and no rule of TikTok's: whether a size
-is allowed is the core's question.
+What belongs here: the adapters of the `Source` port. They read files and bytes, and know no rule of TikTok's. The core
+decides which sizes are allowed.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from tiktok_core.ports import HasPath, Source
 __all__ = ["BytesSource", "FileSource", "open_source"]
 
 SAMPLE: Final = 64 * 1024
-"""Bytes of each of the three samples (head, middle, tail) that a fingerprint looks at."""
+"""Bytes of each of the three samples (head, middle, tail) that a fingerprint covers."""
 
-# O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever. O_BINARY matters on Windows only.
+# Without O_NONBLOCK, opening a FIFO without a writer would wait for ever. O_BINARY matters on Windows only.
 FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 REFUSED: Final = (
@@ -37,25 +37,25 @@ def open_source(path: str | HasPath, /) -> Source:
     """Open a file as a source.
 
     Raises:
-        InvalidPost: there is no such file, it cannot be read, or it is not a regular file.
+        InvalidPost: the file does not exist, cannot be read, or is not a regular file.
     """
     return FileSource(path)
 
 
 class FileSource:
-    """A regular file, held open, read by position and never by a cursor. Threads may share it.
+    """A regular file, kept open. Each read names its position, so threads may share the source.
 
     Args:
-        path: the file; a symbolic link to a regular file is fine. A relative path is settled at once.
+        path: the file, or a symbolic link to it. A relative path is resolved at once.
 
     Raises:
-        InvalidPost: there is no such file, it cannot be read, or it is not a regular file.
+        InvalidPost: the file does not exist, cannot be read, or is not a regular file.
     """
 
     def __init__(self, path: str | HasPath) -> None:
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
         self._fd = _open(self._path)
-        # Closes at collection without a warning: who posts one file from a script need not think of closing.
+        # Garbage collection closes the file without a warning: a script that posts one file need not close it.
         self._finalizer = weakref.finalize(self, os.close, self._fd)
         self._cursor = threading.Lock()
         try:
@@ -71,18 +71,18 @@ class FileSource:
 
     @property
     def size(self) -> int:
-        """Bytes in all, as they were when the file was opened."""
+        """The file's size in bytes when it was opened."""
         return self._size
 
     @property
     def fingerprint(self) -> str:
-        """Which file is at the path now, with its size and time, and a digest of what can be read of it.
+        """Identity, size and time of the file that is at the path now, and a digest of samples of the open file.
 
         Raises:
-            SourceChanged: nothing is at the path any more, or it can no longer be read.
+            SourceChanged: no file is at the path any more, or the file can no longer be read.
         """
         try:
-            # What is at the path, not what we hold: a file replaced by renaming leaves the held one as it was.
+            # Look at the path, not at the open file: if a rename replaced the file, the open one would seem unchanged.
             now = self._path.stat()
         except OSError as error:
             raise SourceChanged(None, f"the file is gone or out of reach ({_why(error)})") from None
@@ -92,7 +92,7 @@ class FileSource:
         return f"{now.st_dev}-{now.st_ino}-{now.st_size}-{now.st_mtime_ns}-{digest.hexdigest()}"
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return the `length` bytes from `start`, or fewer where the file has ended.
+        """Return the `length` bytes from `start`, or fewer at the end of the file.
 
         Raises:
             SourceChanged: the file is closed or can no longer be read.
@@ -107,7 +107,7 @@ class FileSource:
             raise SourceChanged(None, f"the file can no longer be read ({_why(error)})") from None
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
-        """Fill the buffer with the bytes from `start`; return how many there were, fewer only where the file has ended.
+        """Fill the buffer with the bytes from `start`, and return how many. They are fewer only at the end of the file.
 
         Raises:
             SourceChanged: the file is closed or can no longer be read.
@@ -119,7 +119,7 @@ class FileSource:
         self._check_open()
         filled = 0
         try:
-            # A network file system may give less than was asked for before the end.
+            # A network file system may return fewer bytes than asked for, even before the end.
             while filled < len(buffer) and (got := os.preadv(self._fd, [buffer[filled:]], start + filled)):
                 filled += got
         except OSError as error:
@@ -139,7 +139,7 @@ class FileSource:
         self.close()
 
     def __fspath__(self) -> str:
-        """Return the absolute path, by which another process finds the file again."""
+        """Return the absolute path, by which another process can open the file."""
         return str(self._path)
 
     def __repr__(self) -> str:
@@ -150,11 +150,11 @@ class FileSource:
 
     def _check_open(self) -> None:
         if not self._finalizer.alive:
-            # The number of a closed descriptor may belong to another file by now.
+            # By now the closed descriptor's number may belong to another file.
             raise SourceChanged(None, "the file was closed")
 
     def _rest(self, block: bytes, start: int, length: int) -> bytes:
-        # A network file system may give less than was asked for before the end.
+        # A network file system may return fewer bytes than asked for, even before the end.
         blocks = [block]
         got = len(block)
         while got < length and (block := self._read_at(start + got, length - got)):
@@ -166,7 +166,7 @@ class FileSource:
         if hasattr(os, "pread"):
             block: bytes = os.pread(self._fd, length, start)
             return block
-        with self._cursor:  # Windows has no pread: the cursor is shared, so it is moved under a lock.
+        with self._cursor:  # Windows has no pread. All threads share the file's cursor, so move it under a lock.
             os.lseek(self._fd, start, os.SEEK_SET)
             return os.read(self._fd, length)
 
@@ -175,8 +175,8 @@ class BytesSource:
     """Bytes in memory.
 
     Args:
-        data: the bytes; they are copied where they could change.
-        name: what to call them.
+        data: the bytes. Mutable data is copied.
+        name: a name for them.
     """
 
     def __init__(self, data: bytes | bytearray | memoryview, *, name: str = "video") -> None:
@@ -186,17 +186,17 @@ class BytesSource:
 
     @property
     def name(self) -> str:
-        """What to call the bytes."""
+        """The name of the bytes."""
         return self._name
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The number of bytes."""
         return len(self._data)
 
     @property
     def fingerprint(self) -> str:
-        """A digest of all bytes; it never changes, because they cannot."""
+        """A digest of all bytes. It never changes, because the bytes cannot change."""
         return self._fingerprint
 
     def read(self, start: int, length: int, /) -> bytes:

@@ -1,9 +1,9 @@
 """Threads of our own, for calls that may hang.
 
-What belongs here: making a blocking call in a thread, and waiting for its end. Nothing here knows what is called.
+What belongs here: making a blocking call in a thread, and waiting for it. This module does not know what the calls do.
 
-asyncio's own executor does not fit: the whole program shares its few threads, and the program's end waits for each of them,
-so calls that hang stop everything else. The threads here are daemons, which no end of a program waits for.
+asyncio's own executor does not fit: the whole program shares its few threads, and waits for each of them when it exits, so
+calls that hang stop everything else. The threads here are daemons: a program that exits does not wait for them.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 NAME: Final = "tiktok-call"
 IDLE: Final = 5.0
-"""Seconds after which a thread ends that has nothing to do."""
+"""Seconds after which an idle thread ends."""
 LOOK: Final = 0.5
-"""Seconds after which a wait looks whether a signal has come."""
+"""Seconds after which a wait checks for signals."""
 
 
 class _Crew:
-    """Threads that take jobs: one that is idle, or otherwise a new one."""
+    """Threads that do jobs: an idle thread takes a job, otherwise a new thread does."""
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
@@ -37,7 +37,7 @@ class _Crew:
         self._idle = 0
 
     def run(self, job: Callable[[], None]) -> None:
-        """Let a thread do the job. It may raise nothing."""
+        """Let a thread do the job, which must not raise."""
         with self._wake:
             if self._idle > len(self._jobs):
                 self._jobs.append(job)
@@ -48,7 +48,7 @@ class _Crew:
     def _work(self, job: Callable[[], None] | None) -> None:
         while job is not None:
             job()
-            # An idle thread holds on to nothing that its last job knew.
+            # An idle thread must not keep its last job alive.
             job = None
             job = self._next()
 
@@ -66,8 +66,8 @@ _crew = _Crew()
 
 
 def _after_fork() -> None:
-    # The threads did not come along, and one of them may have held the lock.
-    global _crew  # noqa: PLW0603 - the threads belong to the process, so there is one crew for it
+    # A forked child has none of these threads, and one of them may have held the lock.
+    global _crew  # noqa: PLW0603 - there is one crew for the whole process
     _crew = _Crew()
 
 
@@ -76,14 +76,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def taken(queue: "SimpleQueue[T]", within: float) -> T:
-    """Return what comes next in a queue, and let Ctrl-C end the wait.
+    """Return the next item of a queue. Ctrl-C ends the wait.
 
     Raises:
-        Empty: nothing has come within so many seconds.
+        Empty: no item came within `within` seconds.
     """
     end = time.monotonic() + within
     while True:
-        # A signal that comes at the moment at which a wait begins is not seen before its end: so no wait is long.
+        # A wait does not notice a signal that comes just as it begins. So each wait is short.
         left = end - time.monotonic()
         try:
             return queue.get(timeout=max(0.0, min(left, LOOK)))
@@ -93,13 +93,13 @@ def taken(queue: "SimpleQueue[T]", within: float) -> T:
 
 
 class Lane:
-    """Blocking calls, begun in the order in which they were asked for, so many at a time. Threads and event loops may share it.
+    """Make blocking calls in the order of the requests, up to `width` at a time. Threads and event loops may share it.
 
-    With a width of one each call has ended before the next one begins: also a call whose caller was cancelled, or has waited
-    for too long. Such a call goes on by itself, for a thread cannot be stopped.
+    With a width of one, each call ends before the next one begins. That holds even if the caller of a call was cancelled or
+    has waited for too long: a thread cannot be stopped, so such a call goes on.
 
     Args:
-        width: how many calls run at a time.
+        width: the largest number of calls that run at the same time.
     """
 
     def __init__(self, width: int = 1) -> None:
@@ -124,14 +124,14 @@ class Lane:
 
         Args:
             work: the call.
-            within: seconds to wait for its end; None for as long as it takes.
-            late: what is raised where it has not ended by then; `TimeoutError` unless given.
-            always: make the call also where nobody waits for it any more when its turn comes.
+            within: seconds to wait for its end. None waits without a limit.
+            late: the error to raise when that time is over. The default is `TimeoutError`.
+            always: whether to make the call even if its caller has stopped waiting before its turn came.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
-        def told(result: Any, error: BaseException | None) -> None:
+        def settle(result: Any, error: BaseException | None) -> None:
             if not future.done():
                 if error is None:
                     future.set_result(result)
@@ -139,22 +139,22 @@ class Lane:
                     future.set_exception(error)
 
         def tell(result: Any, error: BaseException | None) -> None:
-            # The loop may have been closed meanwhile: then nothing waits there any more.
+            # If the loop was closed meanwhile, no task waits for the result any more.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(told, result, error)
+                loop.call_soon_threadsafe(settle, result, error)
 
         self._put(_job(work, tell, lambda: always or not future.done()))
-        alarm = None if within is None else loop.call_later(within, told, None, late or TimeoutError())
+        alarm = None if within is None else loop.call_later(within, settle, None, late or TimeoutError())
         try:
             return await future
         finally:
             if alarm is not None:
                 alarm.cancel()
             if future.done() and not future.cancelled():
-                future.exception()  # Looked at also where the caller was cancelled at the moment of the answer.
+                future.exception()  # Mark the error as retrieved, even if the caller was cancelled just as it came.
 
     def call_blocking(self, work: Callable[[], T], *, within: float, late: BaseException, always: bool = True) -> T:
-        """Make the call in a thread, and wait here for what it returns, but no longer than `within` seconds."""
+        """Make the call in a thread, and return its result. After `within` seconds raise `late`."""
         answer: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
         waits = [True]
         self._put(_job(work, lambda result, error: answer.put((result, error)), lambda: always or bool(waits)))
@@ -171,7 +171,7 @@ class Lane:
 
     def _put(self, job: Callable[[], None]) -> None:
         if os.getpid() != self._pid:
-            self._begin()  # A forked child has none of the threads that would have gone on with what was asked for.
+            self._begin()  # A forked child has none of the threads that would have done the waiting jobs.
         with self._lock:
             self._jobs.append(job)
             if self._busy >= self._width:
@@ -180,7 +180,7 @@ class Lane:
         try:
             _crew.run(self._drain)
         except BaseException:
-            # There is no thread to be had: nothing may be made of the call later.
+            # No thread could be started. The caller gets the error, so the call must not be made later.
             with self._lock:
                 self._busy -= 1
                 with suppress(ValueError):
@@ -211,15 +211,15 @@ def _job(
         try:
             result = context.run(work)
         except StopIteration as stop:
-            # A coroutine that waits for it would take it for the end of itself.
+            # A coroutine that awaits the call would take StopIteration for its own end.
             error = RuntimeError("the call raised StopIteration")
             error.__cause__ = stop
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, it is for the caller
+        except BaseException as raised:  # noqa: BLE001 - the caller gets every error
             error = raised
         try:
             tell(result, error)
         finally:
-            # An error that knows this frame, which knows the error, would live until the next garbage collection.
+            # The error refers to this frame, and the frame to the error: break the cycle, so that both are freed at once.
             del result, error
 
     return job

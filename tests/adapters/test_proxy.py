@@ -244,7 +244,7 @@ def test_what_is_not_a_fault_is_refused(text: str) -> None:
 
 def test_slips_are_found(server: BehaviourServer) -> None:
     """A proxy for https, one that is not running, and counting from 0 are refused."""
-    with pytest.raises(ValueError, match="passes on to http"):
+    with pytest.raises(ValueError, match="must be http"):
         FaultProxy("https://127.0.0.1:1")
     proxy = FaultProxy(server.base_url)
     with pytest.raises(RuntimeError):

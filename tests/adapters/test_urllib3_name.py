@@ -20,7 +20,9 @@ SETTINGS = {
     "TIKTOK_CLIENT_SECRET": "s",
     "TIKTOK_REDIRECT_URI": "http://127.0.0.1:*/callback/",
 }
-TAKEN = "has taken the name urllib3 in this environment, and the blocking client cannot work with it: install this library in "
+TAKEN = (
+    "has replaced urllib3 in this environment, and the blocking client cannot work with it: install this library in "
+)
 CONNECTS = """
 import sys
 from tiktok_adapters import connect, connect_async
@@ -61,7 +63,7 @@ def test_a_blocking_client_says_which_package_has_taken_the_name_of_urllib3(envi
     *blocking, awaited = done.stdout.splitlines()
     assert len(blocking) == 2
     for said in blocking:
-        assert said.startswith(f"urllib3 urllib3-future {TAKEN}an environment of its own, or reinstall both")
+        assert said.startswith(f"urllib3 urllib3-future {TAKEN}a separate environment, or reinstall both")
         assert said.endswith(
             "pip install --force-reinstall --no-deps --no-binary urllib3-future urllib3-future urllib3"
         )
@@ -71,7 +73,7 @@ def test_a_blocking_client_says_which_package_has_taken_the_name_of_urllib3(envi
 def test_a_package_that_does_not_say_its_name_is_told_as_well(environ: dict[str, str]) -> None:
     """Files may lie in urllib3's place that no installer knows of."""
     done = subprocess.run([sys.executable, "-c", CONNECTS], env=environ, capture_output=True, text=True, check=True)
-    said = f"urllib3 another package {TAKEN}an environment of its own, or reinstall urllib3"
+    said = f"urllib3 another package {TAKEN}a separate environment, or reinstall urllib3"
     assert done.stdout.splitlines() == [said, said, "AsyncTikTok"]
 
 

@@ -123,7 +123,7 @@ def test_tokens_are_encrypted_where_that_was_chosen(environ: dict[str, str], sim
         assert tiktok.account().tokens().access_token.reveal().encode() not in bytes_of(home)
     with connect(environ=environ | {"TIKTOK_STORE_KEY": f"{OTHER},{KEY}"}) as tiktok:
         tiktok.account().refresh()
-    with connect(environ=environ) as tiktok, pytest.raises(StoreError, match="no key opens them"):
+    with connect(environ=environ) as tiktok, pytest.raises(StoreError, match="no key decrypts them"):
         tiktok.account().tokens()
 
 
@@ -231,7 +231,7 @@ def test_a_wrong_key_is_found_before_anybody_consents(environ: dict[str, str], s
     with connect(environ=environ) as tiktok:
         sign_in(tiktok, sim)
     prepare(load_settings({}, environ), APP)
-    with pytest.raises(StoreError, match="no key opens them"):
+    with pytest.raises(StoreError, match="no key decrypts them"):
         prepare(load_settings({}, environ | {"TIKTOK_STORE_KEY": OTHER}), APP)
 
 
@@ -295,7 +295,7 @@ def test_a_key_does_not_stand_beside_what_it_encrypts(environ: dict[str, str], h
         (0o604, KEY.encode(), "can be read by others"),
         (0o600, b"", "holds none"),
         (0o600, b" \n,\n", "holds none"),
-        (0o600, b"canary-of-a-key", "store_key: key 1 is none: a key is 32 random bytes in URL-safe base64"),
+        (0o600, b"canary-of-a-key", "store_key: key 1 is malformed: a key is 32 random bytes in URL-safe base64"),
         (0o600, b"\xff\xfe", "cannot be read: it is no text"),
     ],
 )

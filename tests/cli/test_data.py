@@ -42,7 +42,7 @@ def test_a_copy_is_asked_for_and_fetched(cli: Any, sim: SimulatedTikTok) -> None
     assert (fetched.exit_code, fetched.stdout.startswith(f"tiktok-data-{request_id}.zip: ")) == (0, True)
     assert zipfile.ZipFile(f"tiktok-data-{request_id}.zip").namelist() == ["profile.json", "activity.json"]
     again = cli("data", "download", request_id)
-    assert (again.exit_code, "is there already" in again.stderr) == (2, True)
+    assert (again.exit_code, "already exists" in again.stderr) == (2, True)
     assert cli("data", "download", request_id, "--overwrite").exit_code == 0
     cancelled = cli("data", "cancel", request_id)
     assert (cancelled.exit_code, "cancelled" in cancelled.stdout) == (0, True)

@@ -362,7 +362,7 @@ def test_five_minutes_are_waited_and_no_longer(cli: Any, monkeypatch: pytest.Mon
     result = cli("login", "--no-browser")
     assert waited == [300.0]
     assert result.exit_code == 4
-    assert "nobody answered" in result.stderr
+    assert "no answer came" in result.stderr
     page = next(line for line in result.stdout.splitlines() if line.startswith("http"))
     with pytest.raises(ConnectionRefusedError):
         _get(_redirect(page))

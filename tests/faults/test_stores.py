@@ -364,7 +364,7 @@ def test_row_22_a_file_that_is_no_store_of_ours_is_told_and_kept(path: Path, dam
         assert "canary" not in str(caught.value)
         assert path.read_bytes() == before
     if damage != "another version":
-        assert "put a copy in its place, or move it away to begin anew" in str(caught.value)
+        assert "restore it from a copy, or move it away to start with a new one" in str(caught.value)
 
 
 @pytest.mark.parametrize("damage", DAMAGED_RECORDS)
@@ -594,7 +594,7 @@ def test_row_24_a_wide_mode_is_narrowed_and_told(path: Path, wide: int, caplog: 
     with closing(SqliteTokenStore(path)) as store:
         assert store.load("me") == TOKENS
     assert mode(path) == 0o600
-    assert caplog.messages == [f"Token store {path} could be read by others: its mode is 0600 again"]
+    assert caplog.messages == [f"Token store {path}: other users could read it, so its mode was set to 0600"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -621,7 +621,7 @@ def test_row_24_a_folder_in_which_everybody_may_write_is_refused(path: Path) -> 
     """There, anybody could put another file in its place; where only one's own can be removed, nobody can."""
     path.parent.mkdir()
     path.parent.chmod(0o777)
-    with pytest.raises(StoreError, match="everybody may replace files in its folder"):
+    with pytest.raises(StoreError, match="every user may replace files in its folder"):
         SqliteTokenStore(path)
     path.parent.chmod(0o1777)
     saved(path)

@@ -62,12 +62,12 @@ class TlsFront:
 FAULTS: dict[str, tuple[Callable[[TlsFront], None], str]] = {
     **{name: (lambda front, bad=bad: front.show(bad), CERTIFICATE) for name, bad in BAD.items()},  # type: ignore[misc]
     "self-signed": (TlsFront.sign_itself, CERTIFICATE),
-    "TLS 1.0": (lambda front: front.speak(ssl.TLSVersion.TLSv1), "while TLS was set up"),
+    "TLS 1.0": (lambda front: front.speak(ssl.TLSVersion.TLSv1), "during the TLS handshake"),
 }
 REFUSALS = {
     "407": (b"HTTP/1.1 407 Proxy Authentication Required", "the proxy wants a user name and a password"),
-    "403": (b"HTTP/1.1 403 Forbidden", "the proxy refused to pass it on (HTTP 403)"),
-    "502": (b"HTTP/1.1 502 Bad Gateway", "the proxy refused to pass it on (HTTP 502)"),
+    "403": (b"HTTP/1.1 403 Forbidden", "the proxy refused to open a tunnel (HTTP 403)"),
+    "502": (b"HTTP/1.1 502 Bad Gateway", "the proxy refused to open a tunnel (HTTP 502)"),
 }
 
 

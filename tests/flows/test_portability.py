@@ -210,7 +210,7 @@ def test_a_file_is_not_overwritten_unasked(bench: Any, account: Any, tmp_path: P
     """Neither one that was there, which costs no call, nor one that has come meanwhile."""
     request_id, path = asked_for(bench, account), tmp_path / "data.zip"
     path.write_bytes(b"mine")
-    with pytest.raises(InvalidInput, match="is there already"):
+    with pytest.raises(InvalidInput, match="already exists"):
         bench.run(account.download_data(request_id, path))
     assert bench.sim.count("data_download") == 0
     assert bench.run(account.download_data(request_id, path, overwrite=True)).size == path.stat().st_size

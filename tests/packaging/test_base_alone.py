@@ -63,7 +63,7 @@ SENTENCES = [
     "store: 'encrypted' needs cryptography: pip install 'tiktok-open[encrypted]' (it comes from the option --store)",
     "the keychain needs keyring: pip install 'tiktok-open[keyring]'",
     "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'",
-    "looking into videos needs pymediainfo: pip install 'tiktok-open[media]'",
+    "reading the properties of videos needs pymediainfo: pip install 'tiktok-open[media]'",
 ]
 COMMAND = "import sys; from tiktok_adapters.cli import main; main(sys.argv[1:])"
 

@@ -47,7 +47,7 @@ def _ask(
 
 
 def _still_waits(answers: Answers) -> None:
-    with pytest.raises(SignInFailed, match="nobody answered"):
+    with pytest.raises(SignInFailed, match="no answer came"):
         answers.wait(0.01)
 
 

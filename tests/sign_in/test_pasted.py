@@ -88,7 +88,7 @@ def test_a_wrong_state_is_never_made_good_by_a_code(read: Read, state: str) -> N
 
 def test_the_end_of_the_input_ends_the_wait_only_where_nothing_else_can_come(read: Read) -> None:
     """Beside a listener the wait goes on."""
-    with pytest.raises(SignInFailed, match="nobody answered"):
+    with pytest.raises(SignInFailed, match="no answer came"):
         read("", takes_codes=True, is_only_way=False).wait(0.01)
 
 

@@ -319,4 +319,4 @@ def test_a_forked_child_opens_its_own(path: Path) -> None:
         journal.save(RECORD, fence=None)
     with _python(code, str(path), NAME) as parent:
         out, _ = parent.communicate(timeout=30)
-    assert out == "it was opened by another process: open it again after the fork\nkey\n"
+    assert out == "another process opened it: open it again after the fork\nkey\n"

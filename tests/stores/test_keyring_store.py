@@ -287,7 +287,7 @@ def test_the_limit_is_three_seconds() -> None:
     [
         ("KeyringLocked", "the keychain is locked: unlock it and try again, or choose another store"),
         ("NoKeyringError", "this system has no keychain: install one"),
-        ("PasswordSetError", r"the keychain failed \(PasswordSetError\): see that it runs"),
+        ("PasswordSetError", r"the keychain failed \(PasswordSetError\): check that it runs"),
     ],
 )
 def test_what_keyring_raises_is_told(error: str, words: str) -> None:
@@ -325,7 +325,7 @@ def test_a_keychain_that_keeps_nothing_is_found_out(entries: Entries) -> None:
     entries.set_password = lambda *_: None  # type: ignore[method-assign]
     with (
         closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)) as store,
-        pytest.raises(StoreError, match="did not keep what it was given: choose another store"),
+        pytest.raises(StoreError, match="did not keep the entry: choose another store"),
     ):
         store.save("me", TOKENS)
 
@@ -418,7 +418,7 @@ def test_the_thread_ends_with_its_store(entries: Entries) -> None:
 def test_a_forked_child_is_told_to_open_its_own(store: KeyringTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that came through a fork says so at once: its thread did not come along."""
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    with pytest.raises(StoreError, match="opened by another process"):
+    with pytest.raises(StoreError, match="another process opened it"):
         store.load("me")
 
 

@@ -243,9 +243,9 @@ def test_files_of_the_two_stores_are_not_mixed_up(path: Path) -> None:
     SqliteTokenStore(tokens).close()
     SqliteJournal(path).close()
     before = tokens.read_bytes(), path.read_bytes()
-    with pytest.raises(StoreError, match="something else"):
+    with pytest.raises(StoreError, match="another kind of database"):
         SqliteJournal(tokens)
-    with pytest.raises(StoreError, match="something else"):
+    with pytest.raises(StoreError, match="another kind of database"):
         SqliteTokenStore(path)
     assert (tokens.read_bytes(), path.read_bytes()) == before
 

@@ -139,7 +139,7 @@ def _link(path: Path) -> None:
             "belongs to another user",
             marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away"),
         ),
-        (_open_folder, "everybody may replace files in its folder"),
+        (_open_folder, "every user may replace files in its folder"),
         (_link, "not a regular file"),
         (lambda path: path.mkdir(parents=True), "not a regular file"),
         (_pipe, "not a regular file"),
@@ -553,7 +553,7 @@ def test_a_fork_comes_between_transactions(path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "it was opened by another process: open it again after the fork",
+        "another process opened it: open it again after the fork",
         "()",
         "0 ('child',)",
     ]
@@ -577,7 +577,7 @@ def test_memory_is_not_shared_over_a_fork(monkeypatch: pytest.MonkeyPatch) -> No
     store, journal = MemoryTokenStore(), MemoryJournal()
     monkeypatch.setattr(os, "getpid", lambda: -1)
     for call in (lambda: store.load("me"), journal.records):
-        with pytest.raises(StoreError, match="it was made by another process"):
+        with pytest.raises(StoreError, match="another process made it"):
             call()
 
 

@@ -138,7 +138,7 @@ def test_a_certificate_is_checked_through_a_tunnel(kind: Kind, context: ssl.SSLC
     ):
         (outcome,) = talk(kind, [put(foreign)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, NotSent)
-        assert outcome.reason == "the server's certificate was refused: its authority is not trusted here"
+        assert outcome.reason == "the server's certificate was refused: this machine does not trust its authority"
     assert foreign.seen == []
 
 
@@ -147,13 +147,13 @@ def test_a_certificate_is_checked_through_a_tunnel(kind: Kind, context: ssl.SSLC
 
 REFUSALS = {
     b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n": (
-        "the proxy wants a user name and a password, or others than it was given (HTTP 407)"
+        "the proxy wants a user name and a password, or refused those it was given (HTTP 407)"
     ),
-    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nnever": "the proxy refused to pass it on (HTTP 403)",
-    b"HTTP/1.0 502 Bad Gateway\r\n\r\n": "the proxy refused to pass it on (HTTP 502)",
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nnever": "the proxy refused to open a tunnel (HTTP 403)",
+    b"HTTP/1.0 502 Bad Gateway\r\n\r\n": "the proxy refused to open a tunnel (HTTP 502)",
     b"220 ready for mail\r\n\r\n": "the proxy did not answer in HTTP",
-    b"HTTP/1.1 200 OK": "the proxy hung up before there was a tunnel",
-    b"": "the proxy hung up before there was a tunnel",
+    b"HTTP/1.1 200 OK": "the proxy closed the connection before the tunnel was open",
+    b"": "the proxy closed the connection before the tunnel was open",
 }
 
 
@@ -190,7 +190,7 @@ def test_a_tunnel_that_ends_in_the_handshake_is_not_sent(
         with ConnectProxy(user=USER, **options) as proxy:
             (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
             assert isinstance(outcome, NotSent)
-            assert outcome.reason == "the connection was cut while TLS was set up"
+            assert outcome.reason == "the connection broke during the TLS handshake"
     assert server.seen == []
 
 

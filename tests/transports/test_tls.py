@@ -23,16 +23,16 @@ from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
 
 Kind = type[Urllib3Transport] | type[AiohttpTransport]
 
-CUT = "the connection was cut while TLS was set up"
+CUT = "the connection broke during the TLS handshake"
 REASONS = {
-    "unknown authority": "the server's certificate was refused: its authority is not trusted here",
-    "self-signed": "the server's certificate was refused: it is signed by itself, and by no authority that is trusted here",
+    "unknown authority": "the server's certificate was refused: this machine does not trust its authority",
+    "self-signed": "the server's certificate was refused: it is self-signed, and this machine does not trust it",
     "another host": "the server's certificate was refused: it was issued for another address",
     "another address": "the server's certificate was refused: it was issued for another address",
     "expired": "the server's certificate was refused: it has expired, or this machine's clock is wrong",
     "not valid yet": "the server's certificate was refused: it is not valid yet, or this machine's clock is wrong",
-    "TLS 1.0": "the server speaks no version of TLS that is safe: it has to be 1.2 or newer",
-    "TLS 1.1": "the server speaks no version of TLS that is safe: it has to be 1.2 or newer",
+    "TLS 1.0": "the server supports no safe version of TLS: it needs TLS 1.2 or newer",
+    "TLS 1.1": "the server supports no safe version of TLS: it needs TLS 1.2 or newer",
 }
 both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 
@@ -113,7 +113,7 @@ def test_a_cut_handshake_is_said(kind: Kind, says: str, context: ssl.SSLContext)
     with cutting(CUTS[says]) as (url, _):
         (outcome,) = talk(kind, [get(url)], ssl_context=context)
     assert isinstance(outcome, NotSent)
-    assert outcome.reason.startswith("TLS could not be set up (" if says == "with an alert" else CUT)
+    assert outcome.reason.startswith("the TLS handshake failed (" if says == "with an alert" else CUT)
 
 
 @both
@@ -130,7 +130,7 @@ def test_what_has_no_sentence_of_its_own_is_told_in_openssls_words() -> None:
     refused = ssl.SSLCertVerificationError()
     refused.verify_code, refused.verify_message = 26, "unsuitable certificate purpose"
     assert tls_fault(refused) == "the server's certificate was refused: OpenSSL says: unsuitable certificate purpose"
-    assert tls_fault(ssl.SSLError()) == "TLS could not be set up"
+    assert tls_fault(ssl.SSLError()) == "the TLS handshake failed"
 
 
 # --- Whom to trust ----------------------------------------------------------------------------------------------------

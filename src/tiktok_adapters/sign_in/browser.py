@@ -1,7 +1,7 @@
-"""Opening the person's browser, without a word and without waiting for it.
+"""Open the person's browser without printing and without waiting for it.
 
-What belongs here: starting a browser. Python's own `webbrowser` may print, and may wait for a browser that runs in the
-terminal; so it runs in a process of its own that has no terminal.
+What belongs here: starting a browser. Python's `webbrowser` may print, and may wait for a browser that runs in the terminal.
+So it runs in a separate process without a terminal.
 """
 
 import subprocess
@@ -14,11 +14,11 @@ __all__ = ["open_browser"]
 
 
 def open_browser(url: str | Secret) -> bool:
-    """Ask the system to show `url`; return whether it could be asked. Whether a window opened is not known."""
+    """Ask the system to show `url`, and return whether the request could be made. It may still open no window."""
     page = Secret(url)
-    del url  # It holds the state, and a crash report would show it.
+    del url  # It holds the state, and a crash report shows local variables.
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter; the URL is one argument and meets no shell
+        process = subprocess.Popen(  # noqa: S603 - it starts our own interpreter, and no shell reads the URL
             [sys.executable, "-I", "-m", "webbrowser", "-t", page.reveal()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -27,6 +27,6 @@ def open_browser(url: str | Secret) -> bool:
         )
     except OSError:
         return False
-    # Somebody has to take note of its end. A daemon, because the browser may outlive us.
+    # Reap the process when it ends. A daemon thread, because the browser may outlive this process.
     threading.Thread(target=process.wait, name="tiktok-browser", daemon=True).start()
     return True

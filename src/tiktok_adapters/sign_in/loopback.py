@@ -1,7 +1,7 @@
 """The listener on the loopback redirect URI: it waits for the one answer that belongs to the sign-in.
 
-What belongs here: sockets and HTTP of that one page. Nothing that it is sent is believed before the state fits: every
-program of this machine and every web page can reach the port.
+What belongs here: sockets and HTTP of that one page. The listener trusts no request before its state fits, because every
+program on this machine and every web page can reach the port.
 """
 
 import os
@@ -31,11 +31,11 @@ ADDRESS: Final = "127.0.0.1"
 NAMES: Final = ("127.0.0.1", "localhost")
 NOTHING: Final = Secret("")
 LIMIT: Final = 8192
-"""Bytes of a request that are read."""
+"""Largest size in bytes of a request."""
 READ_TIMEOUT: Final = 5.0
 """Seconds for a whole request to arrive."""
 MOST: Final = 32
-"""Connections that are read at once, each by a thread of its own."""
+"""Largest number of open connections. Each has its own thread."""
 HEADERS: Final = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Cache-Control", "no-store"),
@@ -54,27 +54,27 @@ body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh a
 
 
 def unlistenable(redirect_uri: str) -> str:
-    """Return why nobody can listen on this redirect URI here, in one clause; empty where it can be done."""
+    """Return why the listener cannot serve this redirect URI, as a clause, or an empty string if it can."""
     parts = _parts(redirect_uri)
     if parts.hostname not in NAMES:
         return f"{redirect_uri} is not on this machine"
     if parts.scheme != "http":
-        return f"{redirect_uri} is https, for which a browser would want a certificate"
+        return f"{redirect_uri} is https, for which the listener would need a certificate"
     return ""
 
 
 class LoopbackListener:
-    """Listens on 127.0.0.1 alone, from construction until `close`; a wildcard port takes a free one.
+    """Listens on 127.0.0.1 only, from construction until `close`.
 
-    A request that is not the answer gets a refusal, and the sign-in goes on: wrong path, method, host or state.
+    The listener refuses every request with a wrong path, method, host or state, and goes on waiting for the answer.
 
     Args:
-        redirect_uri: as registered; its port may be `*`.
+        redirect_uri: the redirect URI as registered. If its port is `*`, the listener takes a free port.
         read_timeout: seconds for a whole request to arrive.
 
     Raises:
-        InvalidSettings: nobody can listen on it here.
-        OSError: the port is taken, or not ours to take.
+        InvalidSettings: the redirect URI is not one that this listener can serve.
+        OSError: the port is in use, or the system does not allow it.
     """
 
     def __init__(self, redirect_uri: str, *, read_timeout: float = READ_TIMEOUT) -> None:
@@ -95,20 +95,20 @@ class LoopbackListener:
 
     @property
     def redirect_uri(self) -> str:
-        """The redirect URI with its concrete port: to be sent with the authorization."""
+        """The redirect URI with its actual port. Send this one with the authorization."""
         return self._redirect_uri
 
     @property
     def address(self) -> tuple[str, int]:
-        """The address that it is bound to."""
+        """The address and port on which the listener is bound."""
         return ADDRESS, self._port
 
     def start(self, accepts: Callable[[str], bool], answers: Answers) -> None:
-        """Begin to answer; the first request that belongs to the sign-in goes to `answers`.
+        """Start to serve requests. The first one that belongs to the sign-in goes to `answers`.
 
         Args:
-            accepts: whether a state is this sign-in's.
-            answers: where the answer goes.
+            accepts: checks whether a state belongs to this sign-in.
+            answers: receives the answer.
         """
         self._server.reader = _Reader(self._redirect_uri, accepts, answers, self._read_timeout)
         self._thread = threading.Thread(
@@ -151,7 +151,7 @@ class _Answer:
 
 
 class _Reader:
-    """Judges requests; the first that is the answer is kept, and no other after it."""
+    """Judges requests. It accepts the first one that is the answer, and none after it."""
 
     def __init__(
         self, redirect_uri: str, accepts: Callable[[str], bool], answers: Answers, read_timeout: float
@@ -167,35 +167,35 @@ class _Reader:
         self.read_timeout = read_timeout
 
     def judge(self, head: Hidden[bytes]) -> _Answer:
-        """Return what to answer to a request's head."""
+        """Return the response to a request's head."""
         request, *lines = map(Secret, head.reveal().decode("latin-1").split("\r\n"))
         words = [Secret(word) for word in request.reveal().split(" ")]
         if len(words) != 3 or not words[2].reveal().startswith("HTTP/1."):
             return _refused("That was not an HTTP request.")
         method, target, _version = words
         hosts = [line.reveal().partition(":")[2].strip() for line in lines if line.reveal().lower().startswith("host:")]
-        # A page of another site can point its own name at this machine; then it names that host here.
+        # Another site can point its own name at this machine (DNS rebinding). Its requests then carry that name as host.
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return _refused("This address is asked for under another name.")
+            return _refused("The request names another host.")
         path = target.reveal().partition("?")[0]
         if path != self._path:
             return _Answer(HTTPStatus.NOT_FOUND, "Nothing here", "The sign-in waits at another address.")
         if method.reveal() != "GET":
-            return _Answer(HTTPStatus.METHOD_NOT_ALLOWED, "Not like this", "Only GET is answered here.")
+            return _Answer(HTTPStatus.METHOD_NOT_ALLOWED, "Wrong method", "This page answers GET only.")
         callback = Secret(f"{self._origin}{path}?{target.reveal().partition('?')[2]}")
         if not belongs(callback, self._accepts):
-            return _refused("This is not the answer to the sign-in that is under way. The sign-in still waits.")
+            return _refused("This answer does not belong to the current sign-in, which still waits for its own.")
         return self._taken(callback)
 
     def deliver(self, answer: _Answer) -> None:
-        """Hand over the answer, once its page has left: the process may end right after."""
+        """Hand over the answer after its page was sent, because the process may end right after."""
         if answer.callback:
             self._answers.put(answer.callback)
 
     def _taken(self, callback: Secret) -> _Answer:
         with self._lock:
             if self._is_answered:
-                return _refused("The sign-in has had its answer.")
+                return _refused("The sign-in already has its answer.")
             self._is_answered = True
         if error := callback_of(callback).error:
             return _Answer(
@@ -207,9 +207,9 @@ class _Reader:
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    # On Windows the option would let another program take the port over.
+    # On Windows this option would let another program take over the port.
     allow_reuse_address = os.name != "nt"
-    # Somebody who opens many connections at once must not keep the browser waiting for its own.
+    # A program that opens many connections at once must not keep the browser waiting.
     request_queue_size = 128
     daemon_threads = True
     block_on_close = False
@@ -222,8 +222,8 @@ class _Server(socketserver.ThreadingTCPServer):
         self._open: dict[Any, None] = {}
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread; where there are as many as may be, the oldest connection makes room."""
-        # Not the new one: the browser may come last.
+        """Give the connection a thread. If `MOST` connections are open, first close the oldest one."""
+        # Do not close the new one: it may be the browser's.
         if not self._room.acquire(blocking=False):
             self._hang_up_on_oldest()
             self._room.acquire()
@@ -231,12 +231,12 @@ class _Server(socketserver.ThreadingTCPServer):
             self._open[request] = None
         try:
             super().process_request(request, client_address)
-        except BaseException:  # There was no thread to be had.
+        except BaseException:  # No thread could be started.
             self._forget(request)
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Read and answer in the thread."""
+        """Read the request and answer it, in its thread."""
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -246,7 +246,7 @@ class _Server(socketserver.ThreadingTCPServer):
         with self._lock:
             oldest = next(iter(self._open), None)
             if oldest is not None:
-                # Its thread finds that nothing more comes, and closes it.
+                # Its thread then reads the end of the stream, and closes the socket.
                 with suppress(OSError):
                     oldest.shutdown(socket.SHUT_RDWR)
 
@@ -256,14 +256,14 @@ class _Server(socketserver.ThreadingTCPServer):
         self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a connection that breaks is no news, and a traceback could show the answer."""
+        """Print nothing: broken connections are normal, and a traceback could show the answer."""
 
 
 class _Connection(socketserver.BaseRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        """Read one request, answer it, and hang up."""
+        """Read one request, answer it, and close the connection."""
         reader = self.server.reader
         head = self._head(reader.read_timeout)
         if head is None:
@@ -276,8 +276,8 @@ class _Connection(socketserver.BaseRequestHandler):
             reader.deliver(answer)
 
     def _head(self, seconds: float) -> Hidden[bytes] | None:
-        """Return the request's head, which may hold a code; nothing where it is too long, None where it never came as a whole."""
-        # One limit for all of it: a byte every now and then must not keep the connection open.
+        """Return the request's head, which may hold a code. Empty: it was too long. None: it did not arrive completely."""
+        # One time limit for the whole head, so that single slow bytes cannot keep the connection open.
         end = time.monotonic() + seconds
         got = Hidden(b"")
         while b"\r\n\r\n" not in got.reveal():

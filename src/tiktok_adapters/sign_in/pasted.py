@@ -1,6 +1,6 @@
-"""Reading the answer that a person pastes into the terminal: a callback URL, or its code alone.
+"""Read the answer that a person pastes into the terminal: a callback URL, or only its code.
 
-What belongs here: lines of standard input, read beside other work.
+What belongs here: reading lines of standard input in a thread.
 """
 
 import os
@@ -28,14 +28,15 @@ def read_pasted(
     refused: Callable[[], None],
     is_only_way: bool,
 ) -> None:
-    """Begin to read standard input, and hand over the first line that is the answer of this sign-in.
+    """Start to read standard input, and hand over the first line that is the answer to this sign-in.
 
     Args:
-        answers: where the answer goes.
-        accepts: whether a state is this sign-in's.
-        takes_codes: a code alone is an answer, too. It has no state, so that wants PKCE, and a person's own hand.
-        refused: told of each line that is not its answer; reading goes on.
-        is_only_way: nothing else can bring an answer, so the end of the input ends the wait.
+        answers: receives the answer.
+        accepts: checks whether a state belongs to this sign-in.
+        takes_codes: whether a code without a URL counts as an answer. Such a code carries no state. So allow it only with
+            PKCE, and only where a person pastes it.
+        refused: called for each line that is not the answer. Reading goes on.
+        is_only_way: whether no other way can bring the answer. If so, the end of the input ends the wait.
     """
 
     def read() -> None:
@@ -55,10 +56,10 @@ def read_pasted(
 def _lines() -> Iterator[Secret]:
     try:
         descriptor = sys.stdin.fileno()
-    except (OSError, ValueError, AttributeError):  # Not a file, closed, or none at all.
+    except (OSError, ValueError, AttributeError):  # Standard input is no file, closed or missing.
         yield from (Secret(line) for line in map(str.strip, sys.stdin or ()))
         return
-    # By the descriptor: a thread that is still inside `sys.stdin.readline` at the end would crash the interpreter.
+    # Read the descriptor: a thread inside `sys.stdin.readline` would crash the interpreter when it exits.
     rest = Hidden(b"")
     while block := _read(descriptor):
         *lines, rest = map(Hidden, (rest.reveal() + block.reveal()).split(b"\n"))

@@ -1,6 +1,6 @@
-"""Drawing a QR code in the terminal.
+"""Draw a QR code in the terminal.
 
-What belongs here: what it looks like. What it says, and what comes of it, is the core's.
+What belongs here: the look of the code. The core decides its content and handles the sign-in.
 """
 
 import io
@@ -11,15 +11,15 @@ import segno
 __all__ = ["draw"]
 
 QUIET: Final = 2
-"""Light modules around it. Four are recommended, but a code that is wider than the terminal cannot be read at all."""
+"""Width of the light border in modules. Four are recommended, but a code wider than the terminal cannot be read."""
 
 
 def draw(text: str, *, encoding: str = "utf-8") -> str:
-    """Return the lines that draw a QR code: two modules in a character, or escape codes where there is no such character.
+    """Return the lines that draw a QR code: two modules per block character, or escape codes without such characters.
 
     Args:
-        text: what it says.
-        encoding: of the terminal.
+        text: the content of the code.
+        encoding: the encoding of the terminal.
     """
     out = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(out, border=QUIET, compact=_has_blocks(encoding))

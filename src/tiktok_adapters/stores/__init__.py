@@ -1,5 +1,5 @@
-"""Stores: where tokens and the journal are kept, and who may go on with them.
+"""Stores: they keep tokens and the journal, and grant the leases under which owners change them.
 
-What belongs here: one module for each kind of store, behind the ports `TokenStore` and `Journal` and their asynchronous
-twins, and what such stores share.
+What belongs here: one module for each kind of store, and the code that stores share. Stores implement the ports `TokenStore`
+and `Journal` or their asynchronous twins.
 """

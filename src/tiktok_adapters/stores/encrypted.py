@@ -1,6 +1,6 @@
-"""Token store that encrypts what another one keeps, with Fernet keys (github.com/fernet/spec) that lie elsewhere.
+"""Token store that encrypts tokens with Fernet keys (github.com/fernet/spec), and keeps them in another token store.
 
-What belongs here: what is encrypted, and how keys are replaced. Where keys come from is the assembly's.
+What belongs here: encryption and the replacement of keys. The assembly finds the keys.
 """
 
 import base64
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
 MARK: Final = "fernet1:"
-"""Tells what is encrypted, and how, from tokens as they are."""
+"""The beginning of encrypted tokens. It names the format, and distinguishes them from plain tokens."""
 KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
 BASE64: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 DIGEST: Final = hashlib.sha256().digest_size
@@ -36,41 +36,43 @@ LEASE_WAIT: Final = 0.05
 
 
 def check_keys(keys: Sequence[Secret]) -> None:
-    """Look whether these are keys.
+    """Check the keys.
 
     Raises:
-        InvalidSettings: there is none, or one is no key.
+        InvalidSettings: there is no key, or one of them is malformed.
     """
     if not keys:
         raise InvalidSettings((Problem("store_key", "is missing: an encrypted store needs a key"),))
     for number, key in enumerate(keys, 1):
-        # Stricter than the library, which skips what is no base64 and what follows an end.
+        # Stricter than the library, which skips characters outside base64, and everything after the padding.
         if not KEY.fullmatch(key.reveal()):
-            message = f"key {number} is none: a key is 32 random bytes in URL-safe base64, 44 characters"
+            message = f"key {number} is malformed: a key is 32 random bytes in URL-safe base64, 44 characters"
             raise InvalidSettings((Problem("store_key", message),))
 
 
 class AsyncEncryptedTokenStore:
     """Encrypted tokens in any asynchronous store.
 
-    All of an account's tokens are one ciphertext, which is bound to the account: what was exchanged or changed in the
-    store does not open. Names, scopes and times stay readable there, for people; they are not believed.
+    All tokens of an account are one ciphertext that is bound to the account. So the store detects changed tokens, and tokens
+    that were copied from another account. Names, scopes and times stay readable in the inner store, for people. This store
+    does not use them: it takes them from the ciphertext.
 
-    Every method may raise `StoreError`: also when no key opens what is there. Nothing that does not open is overwritten.
+    Every method may raise `StoreError`, for example when no key decrypts the tokens. A sign-in never overwrites tokens that
+    no key decrypts.
 
     Args:
-        inner: keeps what is encrypted, names and leases. Closing this store closes it.
-        keys: 32 random bytes each, in URL-safe base64. The first one encrypts, all of them decrypt.
+        inner: keeps the ciphertexts, names and leases. Closing this store closes it.
+        keys: 32 random bytes each, in URL-safe base64. The first key encrypts, every key may decrypt.
 
     Raises:
-        InvalidSettings: there is no key, or one that is none.
+        InvalidSettings: there is no key, or one of them is malformed.
         ImportError: `cryptography` is not installed.
     """
 
     def __init__(self, inner: AsyncTokenStore, keys: Iterable[str | Secret]) -> None:
         self._inner = inner
         covered = tuple(map(Secret, keys))
-        del keys  # A crash report would show them.
+        del keys  # A crash report shows local variables.
         self._box = _Box(covered)
 
     async def load(self, account: str, /) -> Tokens | None:
@@ -79,16 +81,16 @@ class AsyncEncryptedTokenStore:
         return None if kept is None else self._box.opened(account, kept)
 
     async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
-        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there.
+        """Store the tokens and return their generation. With `seen`, only replace that generation; else return None.
 
-        What no key opens is not replaced by a new sign-in. What was `seen` did open.
+        Without `seen`, tokens that no key decrypts are not replaced. With `seen`, the caller has already decrypted them.
         """
         if seen is None:
             await self.load(account)
         return await self._inner.save(account, self._box.sealed(account, tokens), seen=seen)
 
     async def delete(self, account: str, /, *, seen: int | None = None) -> None:
-        """Forget the account, whether or not its tokens open; nothing happens when it is unknown."""
+        """Delete the account's tokens, if it has any, even when no key decrypts them."""
         await self._inner.delete(account, seen=seen)
 
     async def accounts(self) -> tuple[str, ...]:
@@ -96,11 +98,11 @@ class AsyncEncryptedTokenStore:
         return await self._inner.accounts()
 
     async def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        """Take or renew the lease until `until`. Return False while another owner's lease is valid at `now`."""
         return await self._inner.try_lease(account, owner=owner, now=now, until=until)
 
     async def release(self, account: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease, if `owner` holds it."""
         await self._inner.release(account, owner=owner)
 
     async def close(self) -> None:
@@ -108,18 +110,19 @@ class AsyncEncryptedTokenStore:
         await self._inner.close()
 
     async def rotate(self, clock: AsyncClock) -> tuple[str, ...]:
-        """Encrypt anew, with the first key, whatever another key has encrypted; afterwards the others can go.
+        """Encrypt again, with the first key, all tokens that another key encrypted. Then the other keys may be dropped.
 
-        Each account is leased meanwhile, so that nobody renews; other accounts go on.
+        The method leases each account while it encrypts its tokens, so that no client renews them. Other accounts are
+        not blocked.
 
         Args:
-            clock: for the leases.
+            clock: tells the time for the leases, and waits for them.
 
         Returns:
-            The accounts that were encrypted anew.
+            The accounts whose tokens were encrypted again.
 
         Raises:
-            StoreError: no key opens an account's tokens; those before it are done.
+            StoreError: no key decrypts an account's tokens. The accounts before it are done.
         """
         return tuple([account for account in await self._inner.accounts() if await self._rotated(account, clock)])
 
@@ -132,7 +135,7 @@ class AsyncEncryptedTokenStore:
                 tokens = self._box.opened(account, kept)
                 if self._box.is_newest(kept):
                     return False
-                # None where somebody has signed in meanwhile, who asks for no lease.
+                # The save returns None if the account signed in meanwhile: a sign-in takes no lease.
                 sealed = self._box.sealed(account, tokens)
                 if await self._inner.save(account, sealed, seen=kept.generation) is not None:
                     return True
@@ -151,17 +154,17 @@ class EncryptedTokenStore(Mirror[AsyncEncryptedTokenStore]):
     """Encrypted tokens in any blocking store; otherwise as `AsyncEncryptedTokenStore`.
 
     Args:
-        inner: keeps what is encrypted, names and leases. Closing this store closes it.
-        keys: 32 random bytes each, in URL-safe base64. The first one encrypts, all of them decrypt.
+        inner: keeps the ciphertexts, names and leases. Closing this store closes it.
+        keys: 32 random bytes each, in URL-safe base64. The first key encrypts, every key may decrypt.
 
     Raises:
-        InvalidSettings: there is no key, or one that is none.
+        InvalidSettings: there is no key, or one of them is malformed.
         ImportError: `cryptography` is not installed.
     """
 
     def __init__(self, inner: TokenStore, keys: Iterable[str | Secret]) -> None:
         covered = tuple(map(Secret, keys))
-        del keys  # A crash report would show them.
+        del keys  # A crash report shows local variables.
         super().__init__(AsyncEncryptedTokenStore(lift_tokens(inner), covered))
         self._inner = inner
 
@@ -185,11 +188,11 @@ class EncryptedTokenStore(Mirror[AsyncEncryptedTokenStore]):
 
 
 class _Box:
-    """What the keys do."""
+    """Encrypts and decrypts tokens with the keys."""
 
     def __init__(self, keys: tuple[Secret, ...]) -> None:
         try:
-            from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415 - only where it was chosen
+            from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415 - only where it is used
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != "cryptography":
                 raise
@@ -200,35 +203,37 @@ class _Box:
         self._newest, self._all, self._refused = fernets[0], MultiFernet(fernets), InvalidToken
 
     def sealed(self, account: str, tokens: Tokens) -> Tokens:
-        """Return what to keep in place of the tokens."""
+        """Return the encrypted tokens, to store in place of the plain ones."""
         sealed = Secret(MARK + self._newest.encrypt(_digest(account) + dump_tokens(tokens)).decode())
         return evolve(tokens, access_token=sealed, refresh_token=Secret(""))
 
     def opened(self, account: str, kept: Tokens) -> Tokens:
-        """Return the tokens.
+        """Return the decrypted tokens.
 
         Raises:
-            StoreError: they are not encrypted, not with these keys, another account's, or damaged.
+            StoreError: they are not encrypted, no key decrypts them, they are another account's, or they are damaged.
         """
         if not kept.access_token.reveal().startswith(MARK):
-            raise _error(account, "they are not encrypted, or by another release: nothing was changed", "version")
+            raise _error(
+                account, "they are not encrypted, or another release encrypted them: nothing was changed", "version"
+            )
         try:
             content = self._decrypted(kept, self._all)
         except self._refused:
             raise _error(
                 account,
-                "no key opens them: give the key with which they were encrypted; nothing was overwritten",
+                "no key decrypts them: give the key that encrypted them; nothing was overwritten",
                 "key",
             ) from None
         if not content.reveal().startswith(_digest(account)):
-            raise _error(account, "they are those of another account: somebody has exchanged them", "damaged")
+            raise _error(account, "they belong to another account: the stored tokens were swapped", "damaged")
         try:
             return evolve(load_tokens(Hidden(content.reveal()[DIGEST:])), generation=kept.generation)
         except ValueError as error:
             raise _error(account, str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
 
     def is_newest(self, kept: Tokens) -> bool:
-        """Whether the first key has encrypted this."""
+        """Return whether the first key encrypted these tokens."""
         try:
             self._decrypted(kept, self._newest)
         except self._refused:
@@ -242,10 +247,10 @@ class _Box:
 
 
 def _is_base64(text: str) -> bool:
-    """Whether this is URL-safe base64 as an encoder writes it.
+    """Return whether the text is URL-safe base64 exactly as an encoder writes it.
 
-    A decoder takes more than that, and how much more differs between releases of Python: a padding that is gone, letters
-    that are none, bits that mean nothing. So some changed texts would open.
+    A decoder also accepts missing padding, characters outside the alphabet and unused bits, and releases of Python differ
+    in this. Without this check, some changed texts would decrypt.
     """
     if not BASE64.fullmatch(text):
         return False

@@ -1,7 +1,7 @@
 """Token store in the operating system's keychain: Secret Service, macOS Keychain, Windows Credential Manager.
 
-What belongs here: how tokens lie in a keychain, and what is said when it does not answer. It is used where it was chosen,
-and nothing is ever kept elsewhere instead.
+What belongs here: how entries of a keychain hold tokens, and the errors for a keychain that does not answer. The store is
+used only where the user chose it. It never falls back to another place.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ __all__ = ["Keychain", "KeyringTokenStore"]
 T = TypeVar("T")
 
 LARGEST: Final = 1_280 if sys.platform == "win32" else 64 * 1_024
-"""Characters of an entry. Windows takes 2,560 bytes of UTF-16 (`CRED_MAX_CREDENTIAL_BLOB_SIZE`) and says so badly."""
+"""Characters of an entry. Windows takes 2,560 bytes of UTF-16 (`CRED_MAX_CREDENTIAL_BLOB_SIZE`). Its error is unclear."""
 NUMBER: Final = 20
-"""Characters for an entry's generation, at most."""
+"""Largest number of characters that the generation takes in an entry."""
 NUMBERED: Final = re.compile(r"([0-9]{1,19}) ")
 ELSEWHERE: Final = "or choose another store"
 NO_KEYCHAIN: Final = f"this system has no keychain: install one (on Linux gnome-keyring or KWallet), {ELSEWHERE}"
@@ -40,14 +40,14 @@ LOCKED: Final = f"the keychain is locked: unlock it and try again, {ELSEWHERE}"
 
 
 class Keychain(Protocol):
-    """What is asked of a keychain; a `keyring.backend.KeyringBackend` is one."""
+    """The methods that the store needs of a keychain. A `keyring.backend.KeyringBackend` has them."""
 
     def get_password(self, service: str, username: str, /) -> str | None:
         """Return an entry, or None."""
         ...
 
     def set_password(self, service: str, username: str, password: str, /) -> None:
-        """Keep an entry, in place of what was there."""
+        """Store an entry, replacing any earlier one."""
         ...
 
     def delete_password(self, service: str, username: str, /) -> None:
@@ -56,29 +56,29 @@ class Keychain(Protocol):
 
 
 class KeyringTokenStore:
-    """Tokens in the keychain, one entry for each account; names and leases in a store beside it, without any secret.
+    """Tokens in the keychain, one entry for each account. A second store keeps names and leases, but no secret.
 
-    A keychain cannot list its entries, and cannot say who may renew: hence the store beside it. Entries are named by a
-    digest of the account.
+    A keychain can neither list its entries nor grant leases, so the store needs the second store `beside`. An entry's name is
+    a digest of the account.
 
-    Threads may share it; processes too, as far as they may share the store beside it; a forked child opens its own. The
-    keychain is asked in a thread of its own, so that one which waits for a password holds up nobody: after `limit`
-    seconds the call is a `StoreError`. What had been begun by then may still be done, before whatever is asked later.
+    Threads may share the store. Processes may share it if they may share the store `beside`. A forked child must open its
+    own. A separate thread calls the keychain, because a keychain may block while it asks for a password. After `limit` seconds
+    the method raises `StoreError`. The keychain may still finish that call later, but always before any later call.
 
-    A keychain cannot compare before it writes: the store beside it does, and gives each save its number, which stands in the
-    entry. Whoever was overtaken between the two does not write.
+    A keychain cannot compare and write in one step. The store `beside` can: it gives each save a generation, and the entry
+    holds that number. A save writes no entry once a later save has a newer generation.
 
-    Every method may raise `StoreError`: also when there is no keychain, when it is locked or keeps nothing, and, but for
-    `close`, once the store is closed.
+    Every method may raise `StoreError`, for example when there is no keychain, or the keychain is locked or does not keep
+    its entries. Once the store is closed, every method but `close` raises it.
 
     Args:
-        service: under which name the entries stand; one for each app, because an `open_id` means nothing to another one.
-        beside: keeps the accounts' names, with their scopes and times, and the leases. Closing this store closes it.
-        keychain: asked in place of the one that `keyring` finds.
+        service: the service name of the entries. Use one for each app, because an `open_id` is valid for one app only.
+        beside: keeps the accounts' names, scopes, times and leases. Closing this store closes it.
+        keychain: used in place of the one that `keyring` finds.
         limit: seconds to wait for the keychain.
 
     Raises:
-        ImportError: `keyring` is not installed, and no keychain is given.
+        ImportError: `keyring` is not installed, and `keychain` is None.
     """
 
     def __init__(
@@ -105,21 +105,21 @@ class KeyringTokenStore:
             raise self._error(said, kind) from None
 
     def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
-        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there.
+        """Store the tokens and return their generation. With `seen`, only replace that generation; else return None.
 
-        An entry that cannot be read is not replaced by anything.
+        An entry that cannot be read is never replaced.
         """
         name, document = _name(account), Secret(dump_tokens(tokens).decode())
         if (length := len(document.reveal()) + NUMBER) > LARGEST:
             said = f"the tokens take {length} characters of at most {LARGEST}: choose another store"
             raise self._error(said, "full")
 
-        # In this order: whoever comes between the two looks is found out by the save beside.
+        # Load `beside` first: if another save comes between the two loads, the save to `beside` below notices it.
         beside = self._beside.load(account)
         kept = self.load(account)
         if seen is not None and (beside is None or kept is None or kept.generation != seen):
             return None
-        # First, so that no entry is ever one that nobody knows of.
+        # Save `beside` first: a keychain cannot list entries, so one without its name in `beside` could not be found again.
         known = evolve(tokens, access_token=Secret(""), refresh_token=Secret(""))
         over = None if seen is None or beside is None else beside.generation
         generation = self._beside.save(account, known, seen=over)
@@ -130,19 +130,19 @@ class KeyringTokenStore:
         def keep(keychain: Keychain) -> bool:
             latest = self._beside.load(account)
             if latest is None or latest.generation != generation:
-                return True  # Somebody has replaced them in the meantime.
+                return True  # A later save has replaced these tokens.
             keychain.set_password(self._service, name, entry.reveal())
-            # There are keychains that keep nothing, or cut what they keep.
+            # Read it back: some keychains keep nothing, and some truncate.
             return _entry(keychain, self._service, name) == entry
 
         if not self._ask(keep):
-            raise self._error("the keychain did not keep what it was given: choose another store")
+            raise self._error("the keychain did not keep the entry: choose another store")
         return generation
 
     def delete(self, account: str, /, *, seen: int | None = None) -> None:
-        """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
+        """Delete the account's tokens, if it has any. With `seen`, only delete that generation."""
         name = _name(account)
-        # What cannot be read there is no reason to keep it.
+        # Without `seen` do not read `beside`: an unreadable entry must be deletable.
         beside = None if seen is None else self._beside.load(account)
 
         def remove(keychain: Keychain) -> bool:
@@ -159,15 +159,15 @@ class KeyringTokenStore:
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that have tokens, sorted."""
         names = self._beside.accounts()
-        # Whoever owns the keychain may have removed an entry.
+        # The keychain's owner may have removed an entry.
         return tuple(account for account in names if self._has_entry(account))
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        """Take or renew the lease until `until`. Return False while another owner's lease is valid at `now`."""
         return self._beside.try_lease(account, owner=owner, now=now, until=until)
 
     def release(self, account: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease, if `owner` holds it."""
         self._beside.release(account, owner=owner)
 
     def close(self) -> None:
@@ -196,7 +196,7 @@ class KeyringTokenStore:
 
 
 def _name(account: str) -> str:
-    # A name may be longer than that of an entry may be, or hold what no keychain takes.
+    # An account's name may be too long for an entry's name, or hold characters that a keychain refuses.
     return hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -206,43 +206,43 @@ def _entry(keychain: Keychain, service: str, name: str) -> Secret | None:
 
 
 def _parted(entry: Secret) -> tuple[int, Hidden[bytes]]:
-    """Return an entry's generation and its document; the first release wrote the document alone."""
+    """Return an entry's generation and its document. The first release wrote no generation: it counts as 0."""
     numbered = NUMBERED.match(entry.reveal())
     generation, beginning = (int(numbered[1]), numbered.end()) if numbered else (0, 0)
     return generation, Hidden(entry.reveal()[beginning:].encode("utf-8", "surrogatepass"))
 
 
 class _Trouble(Exception):
-    """Why the keychain could not be asked, as a clause, and which kind of trouble that is."""
+    """The keychain failed. The arguments are the reason, as a clause, and the kind of trouble."""
 
 
 _Question = tuple[Callable[[Keychain], Any], "Future[Any]"]
 
 
 class _Worker:
-    """The thread in which a keychain is asked, one question after the other.
+    """A thread that calls the keychain, one call after the other.
 
-    A daemon: a keychain that never answers must not keep the process from ending.
+    It is a daemon thread: a keychain that never answers must not keep the process from ending.
     """
 
     def __init__(self, keychain: Keychain | None, limit: float) -> None:
         self._limit = limit
         self._pid = os.getpid()
         self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
-        # The thread holds on to the questions alone, so that a store which nobody closed ends it, too.
+        # The thread refers to the queue only, not to this object: so collecting an unclosed store ends the thread too.
         self._end = weakref.finalize(self, self._questions.put, None)
         self._end.atexit = False
         thread = threading.Thread(target=_answer, args=(keychain, self._questions), name="tiktok-keychain", daemon=True)
         thread.start()
 
     def ask(self, question: Callable[[Keychain], T]) -> T:
-        """Return the answer.
+        """Run the question in the thread, and return its result.
 
         Raises:
-            _Trouble: there is none.
+            _Trouble: the store is closed, or the keychain did not answer in time.
         """
         if os.getpid() != self._pid:
-            raise _Trouble("it was opened by another process: open it again after the fork", "closed")
+            raise _Trouble("another process opened it: open it again after the fork", "closed")
         if not self._end.alive:
             raise _Trouble("it is closed", "closed")
         answer: Future[T] = Future()
@@ -250,16 +250,16 @@ class _Worker:
         try:
             return answer.result(self._limit)
         except TimeoutError:
-            # What was not begun by now never will be.
+            # A call that the thread has not begun is never made.
             answer.cancel()
             raise _Trouble(
-                f"the keychain did not answer within {self._limit:g} s: it may be locked, or wait for its password on the "
+                f"the keychain did not answer within {self._limit:g} s: it may be locked, or ask for its password on the "
                 f"screen; unlock it and try again, {ELSEWHERE}",
                 "locked",
             ) from None
 
     def close(self) -> None:
-        """Let the thread end after what it has begun; a second call does nothing."""
+        """End the thread after the calls that it has been given. A second call does nothing."""
         self._end()
 
 
@@ -271,25 +271,25 @@ def _answer(keychain: Keychain | None, questions: "queue.SimpleQueue[_Question |
                 if keychain is None:
                     keychain = _found()
                 answer.set_result(question(keychain))
-            except Exception as error:  # noqa: BLE001 - a backend raises what it likes
-                answer.set_exception(_told(error))
-        # While it waits for the next question, the thread holds no secret.
+            except Exception as error:  # noqa: BLE001 - a backend may raise any exception
+                answer.set_exception(_trouble(error))
+        # An idle thread must hold no secret.
         del asked, question, answer
 
 
 def _found() -> Keychain:
-    """Return the operating system's keychain; finding it may take as long as asking it."""
-    import keyring  # noqa: PLC0415 - only where it was chosen
+    """Return the operating system's keychain. Finding it may block as long as calling it."""
+    import keyring  # noqa: PLC0415 - only where it is used
 
     found = keyring.get_keyring()
-    # Below are files without protection, and one that keeps nothing: nobody chose those by choosing a keychain.
+    # Backends of a lower priority are unprotected files, and one that keeps nothing. They are no keychains.
     if found.priority < 1:
         raise _Trouble(NO_KEYCHAIN, "missing")
     return found
 
 
-def _told(error: Exception) -> _Trouble:
-    """Return what happened, in words of our own: a backend's may quote what it was given."""
+def _trouble(error: Exception) -> _Trouble:
+    """Describe an error in our own words. A backend's message may quote the secret."""
     if isinstance(error, _Trouble):
         return error
     kinds = {kind.__name__ for kind in type(error).__mro__}
@@ -297,4 +297,4 @@ def _told(error: Exception) -> _Trouble:
         return _Trouble(LOCKED, "locked")
     if "NoKeyringError" in kinds:
         return _Trouble(NO_KEYCHAIN, "missing")
-    return _Trouble(f"the keychain failed ({type(error).__name__}): see that it runs and is unlocked, {ELSEWHERE}")
+    return _Trouble(f"the keychain failed ({type(error).__name__}): check that it runs and is unlocked, {ELSEWHERE}")

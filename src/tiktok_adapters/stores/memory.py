@@ -1,6 +1,6 @@
-"""Token store and journal in memory: for tests, and for services that keep such things elsewhere.
+"""Token store and journal in memory, for tests and for services that keep their data elsewhere.
 
-What belongs here: nothing that outlives the process.
+What belongs here: stores whose content is lost when the process ends.
 """
 
 import itertools
@@ -27,7 +27,7 @@ def _is_alive(until: datetime, now: datetime) -> bool:
 
 
 class _Memory:
-    """What both share: one lock for all threads, an end, and no way out by a pickle."""
+    """The common part of both stores: one lock for all threads, closing, and no pickling."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -42,7 +42,9 @@ class _Memory:
     def _open(self) -> Iterator[None]:
         if os.getpid() != self._pid:
             raise StoreError(
-                f"{self._kind} in memory", "it was made by another process, which it cannot be shared with", "closed"
+                f"{self._kind} in memory",
+                "another process made it, and processes cannot share it: make one after the fork",
+                "closed",
             )
         with self._lock:
             if self._closed:
@@ -51,7 +53,7 @@ class _Memory:
 
 
 class MemoryTokenStore(_Memory):
-    """Tokens and leases in two dictionaries. Threads may share it; processes cannot.
+    """Tokens and leases in two dictionaries. Threads may share the store, processes cannot.
 
     Every method but `close` raises `StoreError` once the store is closed.
     """
@@ -60,7 +62,7 @@ class MemoryTokenStore(_Memory):
         super().__init__("Token store")
         self._tokens: dict[str, Tokens] = {}
         self._leases: dict[str, tuple[str, datetime]] = {}
-        # One count for all accounts: so the number of a deleted one need not be kept, and is never given again.
+        # One counter for all accounts: no generation repeats, even after an account was deleted.
         self._generations = itertools.count(1)
 
     def load(self, account: str, /) -> Tokens | None:
@@ -69,7 +71,7 @@ class MemoryTokenStore(_Memory):
             return self._tokens.get(account)
 
     def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
-        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there."""
+        """Store the tokens and return their generation. With `seen`, only replace that generation; else return None."""
         with self._open():
             if not self._has(account, seen):
                 return None
@@ -77,7 +79,7 @@ class MemoryTokenStore(_Memory):
             return self._tokens[account].generation
 
     def delete(self, account: str, /, *, seen: int | None = None) -> None:
-        """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
+        """Delete the account's tokens, if it has any. With `seen`, only delete that generation."""
         with self._open():
             if self._has(account, seen):
                 self._tokens.pop(account, None)
@@ -91,7 +93,7 @@ class MemoryTokenStore(_Memory):
             return tuple(sorted(self._tokens))
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        """Take or renew the lease until `until`. Return False while another owner's lease is valid at `now`."""
         with self._open():
             holder, end = self._leases.get(account, (owner, now))
             if holder != owner and _is_alive(end, now):
@@ -100,7 +102,7 @@ class MemoryTokenStore(_Memory):
             return True
 
     def release(self, account: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease, if `owner` holds it."""
         with self._open():
             if account in self._leases and self._leases[account][0] == owner:
                 del self._leases[account]
@@ -115,7 +117,7 @@ class MemoryTokenStore(_Memory):
 
 @frozen
 class _Lease:
-    """The newest lease of a post: it stays for its number when it was given back, and then has no owner."""
+    """The newest lease of a post. A released lease stays, without an owner, because its number is still needed."""
 
     number: int
     owner: str | None
@@ -123,7 +125,7 @@ class _Lease:
 
 
 class MemoryJournal(_Memory):
-    """Records, traces and leases in dictionaries. Threads may share it; processes cannot.
+    """Records, traces and leases in dictionaries. Threads may share the journal, processes cannot.
 
     Every method but `close` raises `StoreError` once the journal is closed.
     """
@@ -134,7 +136,7 @@ class MemoryJournal(_Memory):
         self._traces: dict[str, Trace] = {}
         self._seen: datetime | None = None
         self._leases: dict[str, _Lease] = {}
-        # One count for all posts: so the number of a forgotten one need not be kept, and is never given again.
+        # One counter for all posts: no number repeats, even after a post was forgotten.
         self._numbers = itertools.count(1)
 
     def load(self, name: str, /) -> Record | None:
@@ -143,14 +145,14 @@ class MemoryJournal(_Memory):
             return self._records.get(name)
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
-        """Keep the record under its name, in place of what was there.
+        """Store the record under its name, in place of any earlier one.
 
         Args:
-            record: what to keep.
-            fence: the number of the lease under which it is written; None writes whoever holds the lease.
+            record: the record to store.
+            fence: the number of the lease under which the caller writes. None writes without checking leases.
 
         Raises:
-            LeaseLost: that is not the newest lease of this post; nothing was written.
+            LeaseLost: `fence` is not the number of this post's newest lease. Nothing was written.
         """
         with self._open():
             lease = self._leases.get(record.name)
@@ -159,7 +161,7 @@ class MemoryJournal(_Memory):
             self._records[record.name] = record
 
     def replace(self, record: Record, /, *, seen: Record) -> bool:
-        """Keep the record in place of `seen`, whoever holds the lease; False, with nothing written, where that is not there."""
+        """Replace the record `seen` without checking leases. Return False, and write nothing, if another one is stored."""
         with self._open():
             is_there = self._records.get(record.name) == seen
             if is_there:
@@ -167,7 +169,7 @@ class MemoryJournal(_Memory):
             return is_there
 
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose name begins with `under` and that were last true since then, the oldest wish first."""
+        """Return the records whose names begin with `under`, updated at or after `since`, ordered by creation time."""
         with self._open():
             found = [
                 record
@@ -176,15 +178,15 @@ class MemoryJournal(_Memory):
             ]
         return tuple(sorted(found, key=lambda record: (record.created_at, record.name)))
 
-    def unreadable(self, under: str = "", /) -> tuple[str, ...]:  # noqa: ARG002 - what is in memory can be read
-        """Return the names of the records that cannot be read: none in memory."""
+    def unreadable(self, under: str = "", /) -> tuple[str, ...]:  # noqa: ARG002 - every record in memory is readable
+        """Return an empty tuple: every record in memory is readable."""
         with self._open():
             return ()
 
     def forget(self, now: datetime, /, *, keep: timedelta) -> None:
-        """Take note of the time, and once a day remove the records whose end lies `keep` back; their traces stay.
+        """Note the time. Once a day, remove the records that ended more than `keep` ago, but keep their traces.
 
-        Leases that ran out by then go too where no record is left: their late holders are refused.
+        Also remove leases that expired before then, unless their post has a record. A late holder's write is refused.
         """
         with self._open():
             due = forgetting(self._seen, now, keep)
@@ -201,7 +203,7 @@ class MemoryJournal(_Memory):
             }
 
     def remove(self, name: str, /) -> bool:
-        """Remove this record and keep its trace; one that has not ended stays."""
+        """Remove this record but keep its trace. A record that has not ended stays, and False is returned."""
         with self._open():
             record = self._records.get(name)
             if record is None or not record.is_ended:
@@ -210,7 +212,7 @@ class MemoryJournal(_Memory):
             return True
 
     def trace(self, name: str, /) -> Trace | None:
-        """Return what remains of the record of this name that was removed, or None."""
+        """Return the trace of the removed record of this name, or None."""
         with self._open():
             return self._traces.get(name_digest(name))
 
@@ -220,9 +222,9 @@ class MemoryJournal(_Memory):
         del self._records[record.name]
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
-        """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`.
+        """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`.
 
-        Its owner keeps the number until somebody else takes the lease or it is given back.
+        The number stays the same until the owner releases the lease or another owner takes it.
         """
         with self._open():
             lease = self._leases.get(name)
@@ -235,7 +237,7 @@ class MemoryJournal(_Memory):
             return self._leases[name].number
 
     def release(self, name: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease, if `owner` holds it."""
         with self._open():
             lease = self._leases.get(name)
             if lease is not None and lease.owner == owner:

@@ -1,6 +1,6 @@
-"""Which process holds a lease, and whether it is gone, as far as Linux tells.
+"""Identify the process that holds a lease, and detect on Linux that it has ended.
 
-What belongs here: reading `/proc`. Where it is missing or says too little, nobody is ever said to be gone.
+What belongs here: reading `/proc`. Where `/proc` is missing or incomplete, no process counts as ended.
 """
 
 import os
@@ -16,17 +16,17 @@ PROC: Final = Path("/proc")
 STATE: Final = 0
 STARTED: Final = 19
 DEAD: Final = (b"Z", b"X")
-"""Killed and not yet reaped by its parent: it runs no more."""
+"""States of a process that has ended but that its parent has not reaped yet."""
 
 
 @frozen(kw_only=True)
 class Process:
-    """A process, told from all others that ever had its number.
+    """A process, distinguished from all others that ever had its pid.
 
     Attributes:
-        machine: host, boot and namespace of process ids, within which `pid` means something.
-        pid: its number.
-        started: clock ticks between the boot and its start.
+        machine: host, boot and pid namespace. Within these `pid` is unique.
+        pid: the process id.
+        started: clock ticks between the boot and the start of the process.
     """
 
     machine: bytes
@@ -35,12 +35,12 @@ class Process:
 
 
 def this_process() -> Process | None:
-    """Return the process that asks; None where that cannot be told."""
+    """Return the calling process, or None where the system does not identify it."""
     try:
-        if (PROC / "self").readlink() != Path(str(os.getpid())):  # That `/proc` is another container's.
+        if (PROC / "self").readlink() != Path(str(os.getpid())):  # This `/proc` belongs to another container.
             return None
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
-        # Containers on one machine share the boot and count their processes apart.
+        # Containers on one machine share the boot id, but each has its own pid namespace.
         machine = f"{socket.gethostname()} {boot} {(PROC / 'self/ns/pid').readlink()}".encode()
         started = _started(os.getpid())
     except (OSError, ValueError, IndexError):
@@ -49,7 +49,7 @@ def this_process() -> Process | None:
 
 
 def has_gone(process: Process, *, here: Process) -> bool:
-    """Whether a process has certainly ended, as seen from the process `here`; one of another machine never has."""
+    """Return whether the process has certainly ended, as seen from `here`; False for a process of another machine."""
     if process.machine != here.machine:
         return False
     try:
@@ -61,13 +61,13 @@ def has_gone(process: Process, *, here: Process) -> bool:
 
 
 def _started(pid: int) -> int | None:
-    # The name in brackets comes before and may hold anything, brackets too.
+    # The program's name precedes these fields in brackets. It may itself contain brackets.
     fields = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
     return None if fields[STATE] in DEAD else int(fields[STARTED])
 
 
 def _exists(pid: int) -> bool:
-    # `/proc` may hide a process that lives (mount option hidepid); a signal of 0 does nothing but find it.
+    # `/proc` may hide a living process (mount option hidepid). Signal 0 only checks that it exists.
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

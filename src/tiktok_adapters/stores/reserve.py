@@ -1,6 +1,6 @@
-"""Room on the disk that is held for what has to be saved after TikTok was asked.
+"""Disk space reserved for saves that must succeed after a request has left for TikTok.
 
-What belongs here: the file that holds the room. What is in it means nothing.
+What belongs here: the file that occupies the space. Its content has no meaning.
 """
 
 import os
@@ -11,24 +11,24 @@ from typing import Final
 __all__ = ["Reserve"]
 
 SIZE: Final = 128 * 1024
-"""Several times what saving tokens or a record takes, the copies of SQLite's rollback journal included."""
+"""Bytes: several times what one save of tokens or of a record needs, including SQLite's rollback journal."""
 
 
 class Reserve:
-    """A file that is filled while nothing is at stake, and given up for a save that finds no other room.
+    """A file that is written before a risky action, and deleted when a save finds the disk full.
 
     Args:
-        path: the file. It is there from the first `hold` on.
+        path: the file. The first `hold` creates it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def hold(self) -> None:
-        """See that the room is taken.
+        """Create the file, unless it exists at full size.
 
         Raises:
-            OSError: there is none; nothing was taken.
+            OSError: the disk has not enough space. The file does not exist afterwards.
         """
         with suppress(OSError):
             if self._path.lstat().st_size >= SIZE:
@@ -36,7 +36,7 @@ class Reserve:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         try:
             with os.fdopen(os.open(self._path, flags, 0o600), "wb") as file:
-                # Random, because zeros may take no room; synchronised, because room may be given out that late.
+                # Random bytes: a file system may store zeros without using space. The fsync: some allocate only then.
                 file.write(os.urandom(SIZE))
                 file.flush()
                 os.fsync(file.fileno())
@@ -45,7 +45,7 @@ class Reserve:
             raise
 
     def give_up(self) -> bool:
-        """Give the room back, and return whether there was any."""
+        """Delete the file to free its space, and return whether there was one."""
         try:
             self._path.unlink()
         except OSError:

@@ -1,6 +1,6 @@
-"""One SQLite file of ours: how it is opened, kept from other people, told from other files, and written as a whole.
+"""One SQLite file: opening it, hiding it from other users, recognising other kinds of file, and atomic writes.
 
-What belongs here: whatever is the same for every store in such a file. Nothing is encrypted: its owner alone may read it.
+What belongs here: the code that all stores in SQLite files share. The file is not encrypted, but only its owner may read it.
 """
 
 import errno
@@ -22,17 +22,18 @@ from attrs import field, frozen
 
 from tiktok_adapters.stores.reserve import Reserve
 from tiktok_core.errors import StoreError, StoreTrouble
+from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import OtherVersion
 
-__all__ = ["Layout", "SqliteFile", "microseconds", "moment", "name_bytes", "name_text", "names_lying"]
+__all__ = ["Layout", "SqliteFile", "covered_rows", "microseconds", "moment", "name_bytes", "name_text", "names_lying"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
 HAS_MODES: Final = hasattr(os, "geteuid")
-"""Whether a mode says who may do what. On Windows it does not, and every folder's is wide open."""
+"""Whether file modes grant rights. On Windows they do not, and every folder seems open to all."""
 NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
-"""How SQLite says that the disk, a quota or the table of files is full."""
+"""SQLite's error codes when the disk, a quota or the table of open files is full."""
 KINDS: Final[dict[int, StoreTrouble]] = {
     sqlite3.SQLITE_BUSY: "locked",
     sqlite3.SQLITE_LOCKED: "locked",
@@ -41,7 +42,7 @@ KINDS: Final[dict[int, StoreTrouble]] = {
     sqlite3.SQLITE_NOTADB: "damaged",
 }
 FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-ADVICE: Final = "put a copy in its place, or move it away to begin anew"
+ADVICE: Final = "restore it from a copy, or move it away to start with a new one"
 UNFINISHED: Final = ".new-"
 FORK_WAIT: Final = 2.0
 
@@ -54,17 +55,17 @@ _files: "WeakSet[SqliteFile]" = WeakSet()
 
 @frozen(kw_only=True)
 class Layout:
-    """What is in a file.
+    """The content of a file.
 
     Attributes:
-        kind: what the file is, in words, for errors.
-        application_id: SQLite's mark of whose file it is; tells one kind from another.
-        version: of the tables.
-        tables: the statements that make them.
-        upgrades: for an older version, the statements that make this one of it.
-        additions: what came later without another version, because releases that do not know it lose nothing by it: the
-            name of each table, index or trigger, and the statement that makes it.
-        is_durable: whether what is written has to outlive a power cut.
+        kind: the name of this kind of file, for errors.
+        application_id: SQLite's field for the program that owns the file. Each kind of file has another one.
+        version: the version of the tables.
+        tables: the statements that create the tables.
+        upgrades: for each older version, the statements that turn its tables into those of this version.
+        additions: tables, indexes and triggers that were added without a new version, because releases that do not know
+            them still work with the file. Maps each name to the statement that creates it.
+        is_durable: whether writes must survive a power cut.
     """
 
     kind: str
@@ -77,19 +78,20 @@ class Layout:
 
 
 class SqliteFile:
-    """A file of mode 0600. Threads and processes may share it; a forked child opens its own.
+    """A file of mode 0600. Threads and processes may share it. A forked child must open its own.
 
-    Every method of a store in it may raise `StoreError`: also when the file stays locked for longer than `busy_wait`,
-    and, but for `close`, once the store is closed. A file that is not ours, or is damaged, is never written to.
+    Every method of a store in it may raise `StoreError`, for example when another process locks the file for longer than
+    `busy_wait`. Once the store is closed, every method but `close` raises it. The store never writes to a damaged file or to
+    a file of another kind.
 
     Args:
-        path: the file. It is created when missing, and so is its folder (mode 0700). A wider mode of the file is
-            narrowed to 0600.
-        layout: what is in it.
+        path: the file. If it is missing, it is created, and so is its folder (mode 0700). If other users have any rights
+            to the file, its mode is set to 0600.
+        layout: the content of the file.
         busy_wait: seconds to wait while another process writes.
 
     Raises:
-        StoreError: the path names something else, another user's file, or a damaged or newer store.
+        StoreError: the path is not a file of this kind, belongs to another user, or holds a damaged or newer store.
     """
 
     def __init__(self, path: str | HasPath, layout: Layout, *, busy_wait: float) -> None:
@@ -117,7 +119,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        # In a forked child, somebody who did not come along may have the lock for ever.
+        # In a forked child, the lock may belong to a thread that does not exist there: so do not wait for it.
         if not self._lock.acquire(timeout=-1 if os.getpid() == self._pid else 0):
             return
         try:
@@ -140,8 +142,8 @@ class SqliteFile:
         return self._save(lambda connection: connection.execute(statement, values).rowcount)
 
     def _save(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do the work inside a transaction; once more in the room that is held for it, when there is no other."""
-        with self._reading() as connection:
+        """Do the work inside a transaction. If the disk is full, give up the reserve and do it once more."""
+        with self._connected() as connection:
             try:
                 with _transaction(connection):
                     return work(connection)
@@ -153,28 +155,29 @@ class SqliteFile:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection inside a transaction that nobody else can come between."""
-        with self._reading() as connection, _transaction(connection):
+        """Give the connection inside a transaction, during which no other connection can write."""
+        with self._connected() as connection, _transaction(connection):
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """Give the open connection, to one thread at a time, for reading or writing."""
         if os.getpid() != self._pid:
             # SQLite's locks do not survive a fork: using the connection could damage the file.
-            raise self._error("it was opened by another process: open it again after the fork", "closed")
+            raise self._error("another process opened it: open it again after the fork", "closed")
         with self._lock, self._typed():
             if self._connection is None:
                 raise self._error("it is closed", "closed")
             yield self._connection
 
     def _hold_room(self) -> None:
-        """See that there is room for what will have to be saved, while nothing is at stake yet."""
+        """Reserve disk space for a later save, before the action whose result it saves."""
         with self._typed():
             self._reserve.hold()
 
     @contextmanager
     def _typed(self) -> Iterator[None]:
-        """Map what SQLite and the file system raise to `StoreError`: this is the one place."""
+        """Turn errors of SQLite and of the file system into `StoreError`. No other code does."""
         try:
             yield
         except sqlite3.Error as error:
@@ -185,11 +188,11 @@ class SqliteFile:
             raise self._error((error.strerror or type(error).__name__).lower(), kind) from None
 
     def _wipeable(self, document: bytes) -> bytes:
-        """Return a JSON document in a form of which nothing is left in the file once its row is deleted.
+        """Pad a JSON document, so that no byte of it remains in the file once its row is deleted.
 
-        A row begins in a page of the tree, of which SQLite leaves old copies behind when it moves rows about, even with
-        secure_delete. What does not fit there goes to pages of its own, which are never moved and are overwritten when
-        they are given up. So blanks, which JSON does not mind, take the place in the tree.
+        SQLite puts the beginning of a row into a page of its tree, and leaves old copies of that page behind when it moves
+        rows, even with secure_delete. The rest goes to overflow pages, which are never moved, and which SQLite overwrites when
+        it frees them. So blanks, which JSON allows, fill the part in the tree.
         """
         return b" " * self._page_size + document
 
@@ -205,20 +208,22 @@ class SqliteFile:
         folder = self._path.parent
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)  # An odd umask may have taken even the owner's rights.
+            folder.chmod(0o700)  # The umask may deny rights even to the owner.
         if HAS_MODES and folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
-            raise self._error("everybody may replace files in its folder", "foreign")
+            raise self._error(
+                "every user may replace files in its folder: take that right away, or choose another folder", "foreign"
+            )
         if not os.path.lexists(self._path):
             self._create_file()
         self._sweep()
         self._check_file(self._path.lstat())
 
     def _create_file(self) -> None:
-        # Made whole in a folder of its own, and then put in its place: nobody ever sees half of it, so that an empty file
-        # there is one that has lost what was in it, and no beginning.
+        # Create the file in a temporary folder, and move it to its place when it is complete. So no process ever sees half a
+        # file, and an empty file at the path is a file that has lost its content, never one that is being created.
         try:
             with tempfile.TemporaryDirectory(prefix=self._unfinished, dir=self._path.parent) as folder:
-                Path(folder).chmod(0o700)  # An odd umask, as above.
+                Path(folder).chmod(0o700)  # The umask, as above.
                 made = Path(folder, self._path.name)
                 with closing(sqlite3.connect(made, isolation_level=None)) as connection, _transaction(connection):
                     for statement in (
@@ -233,36 +238,36 @@ class SqliteFile:
         except (OSError, sqlite3.Error):
             if not os.path.lexists(self._path):
                 raise
-            # Another process was faster, and has swept ours.
+            # Another process has created the file, and its `_sweep` has removed our temporary folder.
 
     def _sweep(self) -> None:
-        # Also what died after the file had got its place: there it is still known by a second name.
+        # This also removes the second name that a process leaves if it dies after it has put the file in its place.
         with suppress(OSError):
             for left in self._path.parent.iterdir():
                 if left.name.startswith(self._unfinished):
                     shutil.rmtree(left, ignore_errors=True)
 
     def _check_file(self, found: os.stat_result) -> None:
-        # The file is not opened here: closing a descriptor would drop the locks that SQLite holds in this process.
+        # Do not open the file here: closing a descriptor would drop the locks that SQLite holds in this process.
         if not stat.S_ISREG(found.st_mode):
             raise self._error("it is not a regular file", "foreign")
         if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
             raise self._error("it belongs to another user", "foreign")
         if not found.st_size:
-            raise self._error(f"it is empty, and what was in it is lost: {ADVICE}", "damaged")
+            raise self._error(f"it is empty, so its content is lost: {ADVICE}", "damaged")
         if HAS_MODES and found.st_mode & EVERYBODY_ELSE:
-            log.warning("%s %s could be read by others: its mode is 0600 again", self._layout.kind, self._path)
+            log.warning("%s %s: other users could read it, so its mode was set to 0600", self._layout.kind, self._path)
             self._path.chmod(0o600)
 
     def _prepare_connection(self) -> None:
-        with self._reading() as connection:
+        with self._connected() as connection:
             version = _pragma(connection, "user_version")
             if version == 0 or _pragma(connection, "application_id") != self._layout.application_id:
-                raise self._error(f"it is a database of something else: {ADVICE}", "foreign")
+                raise self._error(f"it is another kind of database: {ADVICE}", "foreign")
             if version != self._layout.version and version not in self._layout.upgrades:
-                said = f"it has version {version}, and this release reads version {self._layout.version}"
+                said = f"it has version {version}, but this release reads version {self._layout.version}"
                 raise self._error(said, "version")
-            # EXTRA also waits until the folder is on the disk: without that, a commit may be undone by a power cut.
+            # EXTRA also syncs the folder to the disk. Without that, a power cut may undo a commit.
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if self._layout.is_durable else 'OFF'}")
             connection.execute("PRAGMA secure_delete = ON")
             self._page_size = _pragma(connection, "page_size")
@@ -270,7 +275,7 @@ class SqliteFile:
                 self._upgrade(connection)
             if self._lacking(connection):
                 with _transaction(connection):
-                    # Asked once more: another process may have been faster.
+                    # Check once more inside the transaction: another process may have added them since.
                     for statement in self._lacking(connection):
                         connection.execute(statement)
 
@@ -280,19 +285,19 @@ class SqliteFile:
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         with _transaction(connection):
-            version = _pragma(connection, "user_version")  # Another process may have been faster.
+            version = _pragma(connection, "user_version")  # Another process may have upgraded it since.
             for statement in self._layout.upgrades.get(version, ()):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {self._layout.version}")
 
 
 def name_bytes(name: str) -> bytes:
-    """Return how a name lies in a file: SQLite's own text ends at a NUL and cannot hold a lone surrogate."""
+    """Return the bytes that store a name. SQLite's text type would end at a NUL, and cannot hold a lone surrogate."""
     return name.encode("utf-8", "surrogatepass")
 
 
 def name_text(lying: bytes) -> str:
-    """Return the name that lies in a file. The bytes of a damaged one that are no text are escaped."""
+    """Return the name that the bytes store. In a damaged name, bytes that are not UTF-8 are escaped."""
     try:
         return lying.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -300,7 +305,7 @@ def name_text(lying: bytes) -> str:
 
 
 def names_lying(name: str) -> tuple[bytes, ...]:
-    """Return the bytes as which a name may lie in a file: first as it is written, then as damage that `name_text` escaped."""
+    """Return the bytes that may store a name: as `name_bytes` writes it, and as damage that `name_text` has escaped."""
     written = name_bytes(name)
     try:
         escaped = name.encode("utf-8", "surrogateescape")
@@ -310,13 +315,18 @@ def names_lying(name: str) -> tuple[bytes, ...]:
 
 
 def microseconds(moment: datetime) -> int:
-    """Return how a moment lies in a file: microseconds since 1970 (UTC)."""
+    """Return the number that stores a moment: microseconds since 1970 (UTC)."""
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def moment(lying: int) -> datetime:
-    """Return the moment that lies in a file as `microseconds`."""
+    """Return the moment that a number of `microseconds` stores."""
     return EPOCH + timedelta(microseconds=lying)
+
+
+def covered_rows(connection: sqlite3.Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:
+    """Return the rows that a statement finds, with the last column, which may hold secrets, wrapped in `Hidden`."""
+    return [(*row[:-1], Hidden(row[-1])) for row in connection.execute(statement, values).fetchall()]
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
@@ -326,9 +336,9 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    # IMMEDIATE takes the write lock at once: two readers that both want to write would wait for each other.
+    # IMMEDIATE takes the write lock at once. Otherwise two readers that both want to write would deadlock.
     try:
-        # Inside of the `try`: Ctrl-C, pressed while this waits for another process, is raised after the transaction has begun.
+        # Inside the `try`, because Ctrl-C during this wait is raised after the transaction has begun.
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
@@ -339,7 +349,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _put(made: Path, place: Path) -> None:
-    """Give a finished file its place, unless there is one; another process may have been faster."""
+    """Move a finished file to its place, unless another process has put one there."""
     try:
         os.link(made, place)
     except FileExistsError:
@@ -350,9 +360,9 @@ def _put(made: Path, place: Path) -> None:
 
 
 def _before_fork() -> None:
-    # A child must not inherit a transaction: closing its copy of the connection would undo what we have committed since.
-    # Not for ever: it may be a signal's handler that forks, in the midst of a transaction of its own thread.
-    locks = (_preparing, *(file._lock for file in list(_files)))  # noqa: SLF001 - it is this module's own
+    # A child must not inherit a transaction: when it closes its copy of the connection, it would undo later commits of this
+    # process. Wait no longer than FORK_WAIT: a signal handler may fork while its own thread holds a lock.
+    locks = (_preparing, *(file._lock for file in list(_files)))  # noqa: SLF001 - the class is in this module
     _held.extend(lock for lock in locks if lock.acquire(timeout=FORK_WAIT))
 
 

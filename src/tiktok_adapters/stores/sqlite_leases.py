@@ -1,6 +1,6 @@
-"""Leases in a SQLite file: who may act in a name, for how long, and whether that process still runs.
+"""Leases in a SQLite file: which owner may act under a name, until when, and whether its process still runs.
 
-What belongs here: what the token store and the journal grant alike. What the right is for is theirs.
+What belongs here: the leases that the token store and the journal share. Each of them decides what a lease allows.
 """
 
 from datetime import datetime
@@ -14,15 +14,16 @@ from tiktok_core.ports import LONGEST_LEASE, HasPath
 
 __all__ = ["LEASES", "LeasedFile"]
 
-# AUTOINCREMENT never gives a number twice, not even after its row is gone; so a lease of a forgotten post need not stay.
-# A lease that was given back has no owner, and stays for its number. Where /proc does not tell, it has no process.
+# AUTOINCREMENT never reuses a number, not even that of a deleted row: so the leases of forgotten posts may be deleted.
+# A released lease keeps its row, because its number is still needed, but has no owner. Where /proc cannot identify the
+# process, machine, pid and started are NULL.
 LEASES: Final = """
 CREATE TABLE leases (
     number INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, owner BLOB, until INTEGER NOT NULL,
     machine BLOB, pid INTEGER, started INTEGER
 )
 """
-# The casts: a damaged file may hold anything.
+# The casts: a damaged file may hold values of any type.
 HELD_LEASE: Final = """
 SELECT number, owner = :owner AS own, until > :now AND until <= :latest AS alive,
     CAST(machine AS BLOB) AS machine, CAST(pid AS INTEGER) AS pid, CAST(started AS INTEGER) AS started
@@ -39,9 +40,9 @@ END_LEASE: Final = "UPDATE leases SET owner = NULL WHERE name = ? AND owner = ?"
 
 
 class LeasedFile(SqliteFile):
-    """A file with leases. On Linux one is handed over at once when the process that took it is gone.
+    """A file with leases. On Linux a lease ends as soon as the process that took it has ended.
 
-    Elsewhere, and between machines that share the file, it is handed over when it has run out.
+    On other systems, and between machines that share the file, it ends when it expires.
     """
 
     def __init__(self, path: str | HasPath, layout: Layout, *, busy_wait: float) -> None:
@@ -49,11 +50,11 @@ class LeasedFile(SqliteFile):
         super().__init__(path, layout, busy_wait=busy_wait)
 
     def _take(self, name: str, *, owner: str, now: datetime, until: datetime) -> int | None:
-        """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`.
+        """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`.
 
-        Its owner keeps the number until somebody else takes the lease or it is given back.
+        The number stays the same until the owner releases the lease or another owner takes it.
         """
-        # Whoever may act will have to save what comes of it: that there is no room for it is found before.
+        # The owner of a lease will have to save its result. So reserve disk space before it acts.
         self._hold_room()
         wish: dict[str, Any] = {
             "name": name_bytes(name),
@@ -75,7 +76,7 @@ class LeasedFile(SqliteFile):
             return connection.execute(GRANT_LEASE, wish).lastrowid
 
     def release(self, name: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease, if `owner` holds it."""
         self._write(END_LEASE, (name_bytes(name), name_bytes(owner)))
 
     def _has_gone(self, machine: bytes | None, pid: int | None, started: int | None) -> bool:

@@ -1,6 +1,7 @@
-"""A pacer in a SQLite file: what the processes of one machine share to keep to an account's quotas.
+"""A pacer in a SQLite file, by which the processes of one machine together keep to an account's quotas.
 
-What belongs here: when calls were made, in the latest minute. It holds no secret, and losing it costs at most a refusal.
+What belongs here: the times of the calls in the latest minute. The file holds no secret. If it is lost, TikTok may refuse
+some calls, and nothing else happens.
 """
 
 from datetime import datetime
@@ -24,24 +25,24 @@ INSIDE: Final = "SELECT at FROM calls WHERE name = :name ORDER BY at"
 
 
 class SqlitePacer(SqliteFile):
-    """Calls of the latest minute, in one file of mode 0600. Threads and processes may share it.
+    """The calls of the latest minute, in one file of mode 0600. Threads and processes may share it.
 
-    Either method may raise `StoreError`: also when the file stays locked for longer than `busy_wait`, and `pause` once the
-    pacer is closed.
+    Both methods may raise `StoreError`, for example when another process locks the file for longer than `busy_wait`. Once the
+    pacer is closed, `pause` raises it.
 
     Args:
-        path: the file. It is created when missing, and so is its folder (mode 0700).
+        path: the file. If it is missing, it is created, and so is its folder (mode 0700).
         busy_wait: seconds to wait while another process writes.
 
     Raises:
-        StoreError: the path names something else, another user's file, or a damaged or newer file.
+        StoreError: the path is not a file of this kind, belongs to another user, or holds damaged or newer data.
     """
 
     def __init__(self, path: str | HasPath, *, busy_wait: float = 2.0) -> None:
         super().__init__(path, CALLS, busy_wait=busy_wait)
 
     def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
-        """Return the seconds to wait before one more call; when none, it counts as made now."""
+        """Return the seconds to wait before the next call. If that is zero, count the call as made now."""
         values = {"name": name_bytes(name), "now": microseconds(now), "start": microseconds(now - MINUTE)}
         with self._writing() as connection:
             connection.execute(OUTSIDE, values)

@@ -1,6 +1,6 @@
-"""Blocking stores, shown as asynchronous ones.
+"""Asynchronous stores and pacers that call blocking ones in a thread.
 
-What belongs here: moving calls to a thread, and nothing that knows what they do.
+What belongs here: moving calls to a thread, without knowing what the calls do.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TIME_LIMIT: Final = 30.0
-"""Seconds for a call: longer than our stores wait for another process, and not for ever where a disk hangs."""
+"""Seconds for a call: longer than our stores wait for another process, but limited in case a disk hangs."""
 
 
 class _Threaded:
-    """The calls of one store, one after the other.
+    """Runs the calls to one store, one after the other.
 
-    A lease that a cancelled call was taking is taken before the call that gives it back begins, and never after it.
+    So if a `try_lease` is cancelled, the thread still finishes it before it begins the `release` that follows.
     """
 
     def __init__(self, store: object, time_limit: float) -> None:
@@ -36,7 +36,7 @@ class _Threaded:
         self._lane = Lane()
 
     async def _call(self, call: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
-        reason = f"it did not answer within {self._time_limit:g} s: see whether its disk hangs"
+        reason = f"it did not answer within {self._time_limit:g} s: check whether its disk hangs"
         late = StoreError(self._name, reason, "locked")
         return await self._lane.call(partial(call, *args, **options), within=self._time_limit, late=late)
 
@@ -44,12 +44,12 @@ class _Threaded:
 class ThreadedTokenStore(_Threaded):
     """Run each call of a blocking store in a worker thread, so that the event loop goes on.
 
-    The calls are made one after the other. A call that is cancelled is made all the same, as a whole and in its turn; its
-    result is dropped. A call that has not ended in time raises `StoreError`; it may still end later, in its turn.
+    The thread makes one call after the other. It also makes a cancelled call, completely and in its turn, and drops the
+    result. A call that exceeds the time limit raises `StoreError`, but the thread may still finish it later, in its turn.
 
     Args:
         store: a blocking store that threads may share. Closing this one closes it.
-        time_limit: seconds for a call, with those before it.
+        time_limit: seconds for a call, including the wait for earlier calls.
     """
 
     def __init__(self, store: TokenStore, *, time_limit: float = TIME_LIMIT) -> None:
@@ -61,11 +61,11 @@ class ThreadedTokenStore(_Threaded):
         return await self._call(self._store.load, account)
 
     async def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
-        """Keep the tokens in place of what was there, and return their generation; None where `seen` is not there."""
+        """Store the tokens and return their generation. With `seen`, only replace that generation; else return None."""
         return await self._call(self._store.save, account, tokens, seen=seen)
 
     async def delete(self, account: str, /, *, seen: int | None = None) -> None:
-        """Forget the account's tokens, where they are those `seen`; nothing happens when it is unknown."""
+        """Delete the account's tokens, if it has any. With `seen`, only delete that generation."""
         await self._call(self._store.delete, account, seen=seen)
 
     async def accounts(self) -> tuple[str, ...]:
@@ -73,11 +73,11 @@ class ThreadedTokenStore(_Threaded):
         return await self._call(self._store.accounts)
 
     async def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Take or renew the lease until `until`; False while another owner's has not run out at `now`."""
+        """Take or renew the lease until `until`. Return False while another owner's lease is valid at `now`."""
         return await self._call(self._store.try_lease, account, owner=owner, now=now, until=until)
 
     async def release(self, account: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease, if `owner` holds it."""
         await self._call(self._store.release, account, owner=owner)
 
     async def close(self) -> None:
@@ -88,12 +88,12 @@ class ThreadedTokenStore(_Threaded):
 class ThreadedJournal(_Threaded):
     """Run each call of a blocking journal in a worker thread, so that the event loop goes on.
 
-    The calls are made one after the other. A call that is cancelled is made all the same, as a whole and in its turn; its
-    result is dropped. A call that has not ended in time raises `StoreError`; it may still end later, in its turn.
+    The thread makes one call after the other. It also makes a cancelled call, completely and in its turn, and drops the
+    result. A call that exceeds the time limit raises `StoreError`, but the thread may still finish it later, in its turn.
 
     Args:
         journal: a blocking journal that threads may share. Closing this one closes it.
-        time_limit: seconds for a call, with those before it.
+        time_limit: seconds for a call, including the wait for earlier calls.
     """
 
     def __init__(self, journal: Journal, *, time_limit: float = TIME_LIMIT) -> None:
@@ -105,47 +105,47 @@ class ThreadedJournal(_Threaded):
         return await self._call(self._journal.load, name)
 
     async def save(self, record: Record, /, *, fence: int | None) -> None:
-        """Keep the record under its name, durably and as a whole, in place of what was there.
+        """Store the record under its name, durably and atomically, in place of any earlier one.
 
         Args:
-            record: what to keep.
-            fence: the number of the lease under which it is written; None writes whoever holds the lease.
+            record: the record to store.
+            fence: the number of the lease under which the caller writes. None writes without checking leases.
 
         Raises:
-            LeaseLost: that is not the newest lease of this post; nothing was written.
+            LeaseLost: `fence` is not the number of this post's newest lease. Nothing was written.
         """
         await self._call(self._journal.save, record, fence=fence)
 
     async def replace(self, record: Record, /, *, seen: Record) -> bool:
-        """Keep the record in place of `seen`, whoever holds the lease; False, with nothing written, where that is not there."""
+        """Replace the record `seen` without checking leases. Return False, and write nothing, if another one is stored."""
         return await self._call(self._journal.replace, record, seen=seen)
 
     async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose name begins with `under` and that were last true since then, the oldest wish first."""
+        """Return the records whose names begin with `under`, updated at or after `since`, ordered by creation time."""
         return await self._call(self._journal.records, under, since=since)
 
     async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
-        """Return the names, beginning with `under`, of the records that cannot be read, sorted."""
+        """Return the sorted names, beginning with `under`, of the records that cannot be read."""
         return await self._call(self._journal.unreadable, under)
 
     async def forget(self, now: datetime, /, *, keep: timedelta) -> None:
-        """Take note of the time, and once a day remove the records whose end lies `keep` back; their traces stay."""
+        """Note the time. Once a day, remove the records that ended more than `keep` ago, but keep their traces."""
         await self._call(self._journal.forget, now, keep=keep)
 
     async def remove(self, name: str, /) -> bool:
-        """Remove this record and keep its trace; a record that can be read and has not ended stays."""
+        """Remove this record but keep its trace. A readable record that has not ended stays, and False is returned."""
         return await self._call(self._journal.remove, name)
 
     async def trace(self, name: str, /) -> Trace | None:
-        """Return what remains of the record of this name that was removed, or None."""
+        """Return the trace of the removed record of this name, or None."""
         return await self._call(self._journal.trace, name)
 
     async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
-        """Take or renew the lease until `until`, and return its number; None while another owner's is alive at `now`."""
+        """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`."""
         return await self._call(self._journal.try_lease, name, owner=owner, now=now, until=until)
 
     async def release(self, name: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease, if `owner` holds it."""
         await self._call(self._journal.release, name, owner=owner)
 
     async def close(self) -> None:
@@ -158,7 +158,7 @@ class ThreadedPacer(_Threaded):
 
     Args:
         pacer: a blocking pacer that threads may share. Closing this one closes it.
-        time_limit: seconds for a call, with those before it.
+        time_limit: seconds for a call, including the wait for earlier calls.
     """
 
     def __init__(self, pacer: Pacer, *, time_limit: float = TIME_LIMIT) -> None:
@@ -166,7 +166,7 @@ class ThreadedPacer(_Threaded):
         self._pacer = pacer
 
     async def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
-        """Return the seconds to wait before one more call; when none, it counts as made now."""
+        """Return the seconds to wait before the next call. If that is zero, count the call as made now."""
         return await self._call(self._pacer.pause, name, limit=limit, now=now)
 
     async def close(self) -> None:

@@ -1,1 +1,1 @@
-"""Help for testing: what downstream software may use in its own tests, and the contracts that every adapter keeps."""
+"""Help for testing: fixtures and fakes for the tests of other programs, and the contracts that every adapter must keep."""

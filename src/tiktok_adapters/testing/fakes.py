@@ -1,6 +1,6 @@
-"""Clients over a simulated TikTok, ready to be used by a test: what the fixtures of `plugin` give.
+"""Clients over a simulated TikTok, ready for tests. The fixtures of `plugin` return them.
 
-What belongs here: putting clients, simulator and clock together. The same can be had without pytest.
+What belongs here: connecting clients, simulator and clock. Tests without pytest can use these functions directly.
 """
 
 import tempfile
@@ -35,9 +35,9 @@ class AnyFake(Generic[C, A]):
     Attributes:
         tiktok: the client.
         account: the simulated creator, signed in with all scopes that posting needs.
-        simulator: the simulated TikTok, to be looked into and changed.
-        transport: leads to it; for clients of your own, asynchronous ones by `lift_transport`.
-        clock: the clock of both.
+        simulator: the simulated TikTok. Tests may inspect and change it.
+        transport: sends requests to the simulated TikTok. Tests may give it to their own clients, asynchronous ones through `lift_transport`.
+        clock: the clock of the client and of the simulated TikTok.
         tokens: the client's tokens.
         journal: the client's journal.
     """
@@ -61,13 +61,13 @@ class AsyncFake(AnyFake[AsyncTikTok, AsyncAccount]):
 
 @frozen(kw_only=True)
 class Sandbox:
-    """A simulated TikTok that is served on this machine.
+    """A simulated TikTok that a server on this machine serves.
 
     Attributes:
-        url: scheme, host and port; TikTok's paths and the sandbox's own page are below it.
-        simulator: what is served, to be looked into and changed.
-        environ: the variables under which `connect`, `tiktok` and other programs go there; their home folder is empty, and
-            is removed at the end.
+        url: scheme, host and port of the server. TikTok's paths and the sandbox's own page are below it.
+        simulator: the simulated TikTok. Tests may inspect and change it.
+        environ: environment variables that make `connect`, `tiktok` and other programs use the server. Their home folder is
+            empty, and is removed at the end.
     """
 
     url: str
@@ -109,14 +109,14 @@ def make_async_fake(clock: ManualClock, faults: Faults) -> Iterator[AsyncFake]:
             open_destination=open_destination,
         )
         asked = tiktok.authorization()
-        # Over ports that never suspend no event loop is needed.
+        # These ports never suspend, so no event loop is needed.
         account = drive(tiktok.sign_in(asked, simulator.authorize(asked.url)))
         yield AsyncFake(tiktok=tiktok, account=account, **asdict(parts, recurse=False))
 
 
 @contextmanager
 def serve_sandbox(faults: Faults) -> Iterator[Sandbox]:
-    """Give a simulated TikTok on a free port, where posts are done at once: its clock is the machine's."""
+    """Give a simulated TikTok on a free port. It completes posts at once, because its clock is the machine's."""
     from tiktok_adapters.simulator.server import SandboxServer  # noqa: PLC0415 - needs aiohttp
 
     with _simulated(None, faults) as simulator, tempfile.TemporaryDirectory(prefix="tiktok-sandbox-") as home:

@@ -1,7 +1,7 @@
-"""Fixtures for anybody's tests: a simulated TikTok in memory and as a server, with its clock and its faults.
+"""Fixtures for the tests of other programs: a simulated TikTok in memory and as a server, with its clock and its faults.
 
-What belongs here: fixtures whose names begin with `tiktok_`. pytest imports this file in every run of an environment where
-this package is installed, so it imports nothing but pytest until a fixture is used, and none of them is used by itself.
+What belongs here: fixtures whose names begin with `tiktok_`. pytest imports this file in every environment where this package
+is installed. So the file imports only pytest until a test uses a fixture, and no fixture is automatic.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ __all__ = ["tiktok_async_fake", "tiktok_clock", "tiktok_fake", "tiktok_faults", 
 
 @pytest.fixture
 def tiktok_clock() -> "ManualClock":
-    """The clock of the fakes: it stands still until somebody sleeps or moves it on."""
+    """The clock of the fakes: it stands still until `sleep` or `advance` moves it."""
     from tiktok_adapters.clocks import ManualClock  # noqa: PLC0415
 
     return ManualClock()
@@ -27,7 +27,7 @@ def tiktok_clock() -> "ManualClock":
 
 @pytest.fixture
 def tiktok_faults() -> "Faults":
-    """What goes wrong in this test, at the fakes and at the sandbox: `tiktok_faults.add("put:2=drop-after")`."""
+    """The faults of this test, in the fakes and in the sandbox. Example: `tiktok_faults.add("put:2=drop-after")`."""
     from tiktok_adapters.simulator import Faults  # noqa: PLC0415
 
     return Faults()
@@ -35,7 +35,7 @@ def tiktok_faults() -> "Faults":
 
 @pytest.fixture
 def tiktok_fake(tiktok_clock: "ManualClock", tiktok_faults: "Faults") -> "Iterator[Fake]":
-    """A blocking client over a simulated TikTok in memory, with an account that is signed in."""
+    """A blocking client over a simulated TikTok in memory, with a signed-in account."""
     from tiktok_adapters.testing.fakes import make_fake  # noqa: PLC0415
 
     with make_fake(tiktok_clock, tiktok_faults) as fake:
@@ -44,7 +44,7 @@ def tiktok_fake(tiktok_clock: "ManualClock", tiktok_faults: "Faults") -> "Iterat
 
 @pytest.fixture
 def tiktok_async_fake(tiktok_clock: "ManualClock", tiktok_faults: "Faults") -> "Iterator[AsyncFake]":
-    """The same for an asynchronous client; it serves any event loop, for it never waits."""
+    """An asynchronous client over a simulated TikTok in memory, with a signed-in account. Any event loop may use it."""
     from tiktok_adapters.testing.fakes import make_async_fake  # noqa: PLC0415
 
     with make_async_fake(tiktok_clock, tiktok_faults) as fake:
@@ -53,7 +53,7 @@ def tiktok_async_fake(tiktok_clock: "ManualClock", tiktok_faults: "Faults") -> "
 
 @pytest.fixture
 def tiktok_sandbox(tiktok_faults: "Faults") -> "Iterator[Sandbox]":
-    """A simulated TikTok served on a free port of this machine, and the settings that lead programs to it."""
+    """A simulated TikTok on a free port of this machine, and the settings with which programs use it."""
     from tiktok_adapters.testing.fakes import serve_sandbox  # noqa: PLC0415
 
     with serve_sandbox(tiktok_faults) as sandbox:

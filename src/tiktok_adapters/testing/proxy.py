@@ -1,21 +1,22 @@
-"""A proxy on loopback that breaks HTTP connections on demand, at the level of sockets, where no mock can be wrong.
+"""A proxy on loopback that breaks HTTP connections on demand. It breaks real sockets, which are more faithful than mocks.
 
     with FaultProxy(server_url) as proxy:
         proxy.on_request(2, "reset-answer:0")
         ...  # the client talks to proxy.url
 
-Everything passes byte for byte until a fault meets a request. Faults are spelled `WHAT:AMOUNT`, where `WHAT` is one of:
+The proxy passes all bytes on unchanged until a fault applies to a request. A fault is written as `WHAT:AMOUNT`, where `WHAT`
+is one of:
 
-- `reset-request:N`: the connection is reset after N bytes of the request, head included, were passed on. With 0 the server
-  sees nothing of it; with more than there are it sees all, and the client does not hear whether it did.
-- `reset-body:N`: likewise, with N counted from the end of the head.
-- `reset-answer:N`: the whole request is passed on; after N bytes of the answer the connection is reset. With 0 the server
-  has dealt with the request, and the client hears nothing.
-- `cut-answer:N`: likewise, but the connection is closed in good order, as if the answer ended there.
-- `delay-answer:SECONDS`: the answer begins that much later.
-- `refuse:SECONDS`: from this request on, new connections are refused for so long; this one goes on.
+- `reset-request:N`: the proxy passes on N bytes of the request, head included, and resets the connection. With 0 the server
+  gets nothing. With more than the request has, the server gets all of it, and the client does not learn that.
+- `reset-body:N`: the same, with N counted from the end of the head.
+- `reset-answer:N`: the proxy passes on the whole request and N bytes of the answer, and resets the connection. With 0 the
+  server has handled the request, and the client gets no answer.
+- `cut-answer:N`: the same, but the proxy closes the connection normally, as if the answer ended there.
+- `delay-answer:SECONDS`: the answer begins later by this time.
+- `refuse:SECONDS`: from this request on, the proxy refuses new connections for this time. The current one goes on.
 
-An answer that is shorter than N passes whole. What belongs here: sockets and the script of faults; no rule of TikTok's.
+An answer shorter than N passes completely. What belongs here: sockets and the script of faults, but no rule of TikTok's.
 """
 
 import asyncio
@@ -39,29 +40,29 @@ __all__ = ["FaultProxy", "ProxyFault"]
 BLOCK: Final = 1 << 16
 LONGEST_HEAD: Final = 1 << 18
 RESET: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER that makes closing a socket reset its connection."""
+"""With this value of SO_LINGER, closing a socket resets its connection."""
 LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 
 
 class FaultProxy:
-    """Passes HTTP on to a server and breaks what it is told to break; a context manager with a thread of its own.
+    """Passes HTTP on to a server, and breaks connections by its faults. A context manager with its own thread.
 
-    It takes requests with a `Content-Length` or without a body. A chunked body passes too, but then whatever follows on
-    its connection counts as part of it.
+    It handles requests with a `Content-Length` or without a body. It also passes a chunked body on, but then counts
+    everything that follows on that connection as part of the body.
 
     Args:
-        target_url: the server, `http://host:port`; a path is not looked at.
+        target_url: the server, `http://host:port`. A path is ignored.
 
     Raises:
-        ValueError: the URL is not one of plain http with a host.
+        ValueError: the URL is not `http` or has no host.
     """
 
     def __init__(self, target_url: str) -> None:
         target = urlsplit(target_url)
         if target.scheme != "http" or not target.hostname:
             raise ValueError(
-                f"the proxy passes on to http://host:port, not to {target.scheme}://{target.hostname or ''}"
+                f"the target must be http://host:port, but it is {target.scheme}://{target.hostname or ''}"
             )
         self._target = (target.hostname, target.port or 80)
         self._port = 0
@@ -75,7 +76,7 @@ class FaultProxy:
         """Scheme, host and port, without a slash at the end.
 
         Raises:
-            RuntimeError: it is not running.
+            RuntimeError: the proxy is not running.
         """
         if not self._port:
             raise RuntimeError("the proxy is not running")
@@ -83,60 +84,60 @@ class FaultProxy:
 
     @property
     def requests(self) -> tuple[str, ...]:
-        """Method and path of every request that reached the proxy, in order; without queries, which may hold secrets."""
+        """Method and path of every request that reached the proxy, in order, without queries: these may hold secrets."""
         return tuple(self._script.seen)
 
     @property
     def connections(self) -> int:
-        """How many connections were made to the proxy."""
+        """The number of connections made to the proxy."""
         return self._script.connections
 
     @property
     def pending(self) -> tuple[ProxyFault, ...]:
-        """The faults that have not met a request or connection yet."""
+        """The faults that have not applied to a request or connection yet."""
         return self._script.pending
 
     @property
     def struck(self) -> tuple[ProxyFault, ...]:
-        """The faults that have broken something, in order."""
+        """The faults that have broken a connection, in order."""
         return tuple(self._script.struck)
 
     def on_request(self, nth: int, fault: ProxyFault | str) -> None:
-        """Let a fault meet the `nth` request from now on, counted from 1 over all connections.
+        """Apply a fault to the `nth` request from now on, counted from 1 over all connections.
 
         Raises:
-            ValueError: `nth` is less than 1, or the text spells no fault.
+            ValueError: `nth` is less than 1, or the text names no fault.
         """
         self._script.add(nth, fault, is_for_connection=False)
 
     def on_connection(self, nth: int, fault: ProxyFault | str) -> None:
-        """Let a fault meet the first request on the `nth` connection from now on.
+        """Apply a fault to the first request on the `nth` connection from now on.
 
-        `reset-request:0` does not wait for that request: it resets the connection as soon as it is made.
+        `reset-request:0` does not wait for that request. It resets the connection as soon as it is made.
 
         Raises:
-            ValueError: `nth` is less than 1, or the text spells no fault.
+            ValueError: `nth` is less than 1, or the text names no fault.
         """
         self._script.add(nth, fault, is_for_connection=True)
 
     def clear(self) -> None:
-        """Forget the faults that are still to come."""
+        """Remove all faults that have not applied yet."""
         self._script.clear()
 
     def refuse(self) -> None:
-        """Refuse new connections from now on, until `listen`; those that are open go on.
+        """Refuse new connections from now on, until `listen`. Open connections go on.
 
         Raises:
-            RuntimeError: it is not running.
+            RuntimeError: the proxy is not running.
         """
         self._do(self._refuse_for(None))
 
     def listen(self) -> None:
-        """Take new connections again, also before the time of a `refuse` is over.
+        """Accept new connections again, even before the time of a `refuse` is over.
 
         Raises:
-            RuntimeError: it is not running.
-            OSError: somebody else has been given the port meanwhile.
+            RuntimeError: the proxy is not running.
+            OSError: another socket has got the port in the meantime.
         """
         self._do(self._listen())
 
@@ -178,7 +179,7 @@ class FaultProxy:
         for refusal in self._refusals:
             refusal.cancel()
         await self._stop_listening()
-        # A connection that was just accepted is a task before it is a talk.
+        # A connection that was just accepted has a task but no `_Talk` yet.
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for talk in self._talks.values():
                 talk.reset()
@@ -195,12 +196,12 @@ class FaultProxy:
     async def _stop_listening(self) -> None:
         async with self._listening:
             if self._server is not None:
-                # asyncio loses a connection that was accepted and not attached yet when its server closes.
+                # When a server closes, asyncio loses connections that it has accepted but not attached yet.
                 for listener in self._server.sockets:
                     asyncio.get_running_loop().remove_reader(listener.fileno())
                 for _ in range(5):
                     await asyncio.sleep(0)
-                # Its connections are ended one by one: waiting for the server would wait for them.
+                # Do not wait for the server: it would wait for its connections, which are closed one by one later.
                 self._server.close()
                 self._server = None
 
@@ -217,7 +218,7 @@ class FaultProxy:
     async def _listen_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         while True:
-            # Somebody's outgoing connection may have been given the port meanwhile.
+            # The system may have given the port to an outgoing connection in the meantime.
             with suppress(OSError):
                 return await self._listen()
             await asyncio.sleep(0.05)
@@ -231,7 +232,7 @@ class FaultProxy:
             return
         talk = self._talks[task] = _Talk(self._script, self._target, self._refuse_for, self._stop, reader, writer)
         try:
-            # Whatever breaks here was broken on purpose, by one side or the other.
+            # Errors are expected here: one side has broken the connection on purpose.
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, _Over):
                 await talk.run()
         finally:
@@ -245,7 +246,7 @@ class _Over(Exception):
 
 @define(eq=False)
 class _Talk:
-    """One connection of a client's, and the one to the server behind it."""
+    """One connection of a client, and its connection to the server."""
 
     _script: Script
     _target: tuple[str, int]
@@ -260,7 +261,7 @@ class _Talk:
     _answered: int = 0
 
     async def run(self) -> None:
-        """Pass requests on until one side hangs up or a fault does."""
+        """Pass requests on until one side or a fault closes the connection."""
         first = self._script.connected()
         self._faults = {fault.what: fault for fault in first}
         if self._amount("reset-request") == 0:
@@ -280,7 +281,7 @@ class _Talk:
             _reset(self._server)
 
     async def end(self) -> None:
-        """Close both connections, unless they are, and wait until nothing more moves."""
+        """Close both connections, unless they are closed, and wait until all tasks have ended."""
         writers = [writer for writer in (self._server, self._writer) if writer is not None]
         if self._answers is not None:
             if self._server is not None:
@@ -323,7 +324,7 @@ class _Talk:
             reader, self._server = await asyncio.open_connection(*self._target)
             self._answers = asyncio.create_task(self._pass_back(reader))
         self._server.write(block)
-        # Where the server has hung up, its answer may still be on the way back.
+        # The server may have closed the connection while its answer still passes back to the client.
         with suppress(OSError):
             await self._server.drain()
 
@@ -351,7 +352,7 @@ class _Talk:
         return math.inf if fault is None else int(fault.amount)
 
     def _break(self, what: What) -> None:
-        """End the connection to the client; the server reads what was passed on, and then finds the end."""
+        """End the connection to the client. The server gets the bytes that were passed on, and then the end of the stream."""
         self._script.struck.append(self._faults[what])
         if what == "cut-answer":
             self._writer.close()

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for the values of this library: whatever they draw could be sent, or could have come.
+"""Hypothesis strategies for the values of this library. They draw only values that could be sent or received.
 
-What belongs here: values and their edges. It needs hypothesis, and is imported by tests only.
+What belongs here: values and their edge cases. The module needs hypothesis, so only tests may import it.
 """
 
 from collections.abc import Iterable
@@ -69,17 +69,17 @@ NAME: Final = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_si
 
 
 def moments() -> st.SearchStrategy[datetime]:
-    """Draw times, aware, in UTC, of the years in which this library may run."""
-    return st.datetimes(datetime(2026, 1, 1), datetime(2046, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - set beside
+    """Draw aware times in UTC, from the years in which this library may run."""
+    return st.datetimes(datetime(2026, 1, 1), datetime(2046, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - see `timezones`
 
 
 def open_ids() -> st.SearchStrategy[str]:
-    """Draw accounts as an app sees them; TikTok's begin with a hyphen."""
+    """Draw ids of accounts as an app gets them. TikTok's ids begin with a hyphen."""
     return WORD.map("-000{}".format)
 
 
 def publish_ids() -> st.SearchStrategy[str]:
-    """Draw ids of posts that are being published: each of the documented spellings, at most 64 characters."""
+    """Draw ids of posts that are being published, in each documented form, of at most 64 characters."""
     kinds = st.sampled_from(
         ("v_pub_file~v2-1.", "v_pub_url~v2-1.", "v_inbox_file~v2.", "v_inbox_url~v2.", "p_pub_url~v2.")
     )
@@ -87,12 +87,12 @@ def publish_ids() -> st.SearchStrategy[str]:
 
 
 def scopes() -> st.SearchStrategy[tuple[str, ...]]:
-    """Draw what a person granted: any of the scopes, and none of them twice."""
+    """Draw the scopes that a person granted: any of them, each at most once."""
     return st.sets(st.sampled_from(Scope), min_size=1).map(lambda chosen: tuple(sorted(map(str, chosen))))
 
 
 def apps() -> st.SearchStrategy[App]:
-    """Draw apps as they may be registered: on the desktop, with one port or any, and on the web."""
+    """Draw apps as they may be registered: desktop apps with one port or a wildcard port, and web apps."""
     redirects = st.sampled_from(
         ("http://127.0.0.1:*/callback/", "http://localhost:3455/callback/", "https://app.example.com/callback/")
     )
@@ -101,7 +101,7 @@ def apps() -> st.SearchStrategy[App]:
 
 @st.composite
 def tokens(draw: st.DrawFn) -> Tokens:
-    """Draw the tokens of an account, with lives from a second to a year."""
+    """Draw the tokens of an account, with lifetimes from a second to a year."""
     issued = draw(moments())
     access, refresh = draw(st.integers(1, 86_400)), draw(st.integers(1, 31_536_000))
     return Tokens(
@@ -116,7 +116,7 @@ def tokens(draw: st.DrawFn) -> Tokens:
 
 
 def video_sizes() -> st.SearchStrategy[int]:
-    """Draw sizes of videos that can be posted, with a liking for the edges of TikTok's limits and of whole chunks."""
+    """Draw sizes of videos that can be posted, often at the edges of TikTok's limits and of whole chunks."""
     near_edges = st.tuples(st.sampled_from(EDGES), st.integers(-2, 2)).map(sum)
     near_chunks = st.tuples(st.integers(1, 420), st.integers(-2, 2)).map(lambda at: at[0] * 10_000_000 + at[1])
     anywhere = st.integers(1, LARGEST_VIDEO)
@@ -124,7 +124,7 @@ def video_sizes() -> st.SearchStrategy[int]:
 
 
 def chunk_plans() -> st.SearchStrategy[ChunkPlan]:
-    """Draw the plans by which such videos are cut."""
+    """Draw the plans that cut such videos into chunks."""
     return video_sizes().map(plan_chunks)
 
 
@@ -141,7 +141,7 @@ def _fitting(text: str, longest: int) -> str:
 
 
 def creators() -> st.SearchStrategy[CreatorInfo]:
-    """Draw what TikTok says of a creator: private and public accounts, with anything switched off."""
+    """Draw TikTok's information on a creator: private and public accounts, with any options disabled."""
     levels = st.lists(st.sampled_from(PrivacyLevel), min_size=1, unique=True)
     return st.builds(
         CreatorInfo,
@@ -158,7 +158,7 @@ def creators() -> st.SearchStrategy[CreatorInfo]:
 
 @st.composite
 def video_posts(draw: st.DrawFn, creator: CreatorInfo | None = None) -> VideoPost:
-    """Draw settings of a video that can be posted, by this creator if one is given."""
+    """Draw settings of a video that can be posted, by `creator` if it is given."""
     level, branded, draft = draw(_visibilities(creator))
     return VideoPost(
         title=draw(captions(VIDEO_TITLE)),
@@ -183,7 +183,7 @@ def photo_urls() -> st.SearchStrategy[str]:
 
 @st.composite
 def photo_posts(draw: st.DrawFn, creator: CreatorInfo | None = None) -> PhotoPost:
-    """Draw settings of photos that can be posted, by this creator if one is given."""
+    """Draw settings of photos that can be posted, by `creator` if it is given."""
     level, branded, draft = draw(_visibilities(creator))
     pictures = tuple(draw(st.lists(photo_urls(), min_size=1, max_size=MOST_PHOTOS)))
     return PhotoPost(
@@ -206,14 +206,14 @@ def _visibilities(draw: st.DrawFn, creator: CreatorInfo | None) -> tuple[str | N
     options = tuple(map(str, PrivacyLevel)) if creator is None else creator.privacy_level_options
     draft = draw(st.booleans())
     level = draw(st.none() | st.sampled_from(options)) if draft else draw(st.sampled_from(options))
-    # What only its creator sees cannot be a paid partnership.
+    # A post that only its creator sees cannot be a paid partnership.
     branded = draw(st.booleans()) if draft or level != PrivacyLevel.SELF_ONLY else False
     return level, branded, draft
 
 
 @st.composite
 def publications(draw: st.DrawFn) -> Publication:
-    """Draw what TikTok tells of a post, in each of its stages."""
+    """Draw TikTok's status of a post, in each of its stages."""
     status = draw(st.sampled_from(PublishStatus))
     is_public = status is PublishStatus.PUBLISH_COMPLETE and draw(st.booleans())
     return Publication(
@@ -228,7 +228,7 @@ def publications(draw: st.DrawFn) -> Publication:
 
 @st.composite
 def user_infos(draw: st.DrawFn, granted: Iterable[str] | None = None) -> UserInfo:
-    """Draw profiles, as far as these scopes open them; as far as any would unless given."""
+    """Draw profiles with the fields that the `granted` scopes open. Without `granted`, draw the scopes, too."""
     handle, picture = draw(NAME), f"https://p16.tiktokcdn.com/{draw(NAME)}.jpeg"
     count = st.integers(0, 2**53 - 1)
     whole: dict[str, Any] = {
@@ -248,7 +248,7 @@ def user_infos(draw: st.DrawFn, granted: Iterable[str] | None = None) -> UserInf
 
 @st.composite
 def videos(draw: st.DrawFn) -> Video:
-    """Draw public videos with every field, as a list of them shows."""
+    """Draw public videos with every field that a list of videos has."""
     post_id, handle, caption = draw(POST_IDS), draw(NAME), draw(captions(CAPTION_SHOWN))
     page, count = f"https://www.tiktok.com/@{handle}/video/{post_id}", st.integers(0, 2**31 - 1)
     return Video(
@@ -269,7 +269,7 @@ def videos(draw: st.DrawFn) -> Video:
 
 @st.composite
 def events(draw: st.DrawFn, app: App | None = None) -> Event:
-    """Draw webhooks of each documented event, and of one that nobody knows; for this app, if one is given."""
+    """Draw webhooks of each documented event and of an unknown event, for `app` if it is given."""
     name = draw(st.sampled_from(sorted(EVENTS)))
     kind, own = EVENTS[name]
     said = draw(own)
@@ -297,7 +297,7 @@ REASONS: Final = (
     "auth_removed",
     "internal",
 )
-"""Some of the documented ones; source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status."""
+"""Some of the documented reasons. Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status."""
 
 POST_IDS: Final = st.integers(10**18, 2**63 - 1)
 POST: Final[dict[str, st.SearchStrategy[Any]]] = {
@@ -324,4 +324,4 @@ EVENTS: Final[dict[str, tuple[type[Event], st.SearchStrategy[dict[str, Any]]]]] 
     "portability.download.ready": (DownloadReady, st.fixed_dictionaries({"request_id": st.integers(1, 2**63 - 1)})),
     "somebody.did.something": (UnknownEvent, st.dictionaries(NAME, captions(20), max_size=3)),
 }
-"""Each event's name, its class, and what comes with it. Source: developers.tiktok.com/doc/webhooks-events."""
+"""Each event's name, its class, and its content. Source: developers.tiktok.com/doc/webhooks-events."""

@@ -1,6 +1,6 @@
-"""A proxy on loopback that makes tunnels, and fails as it is told, at the level of sockets.
+"""A proxy on loopback that opens tunnels, and fails on demand, with real sockets.
 
-What belongs here: CONNECT and its failures. Connections that break without a proxy are `proxy.FaultProxy`'s.
+What belongs here: CONNECT and its failures. `proxy.FaultProxy` breaks connections without a tunnel.
 """
 
 import socket
@@ -15,20 +15,20 @@ __all__ = ["ConnectProxy"]
 
 ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\nProxy-Agent: small\r\n\r\n"
 RESET: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER that makes closing a socket reset its connection."""
+"""With this value of SO_LINGER, closing a socket resets its connection."""
 
 
 @define
 class ConnectProxy:
-    """A proxy that knows CONNECT only, on loopback. Use it as a context manager.
+    """A proxy on loopback that handles only CONNECT. Use it as a context manager.
 
     Attributes:
-        says: its answer to CONNECT; after any other than the usual one it hangs up.
-        dies_after: bytes of the client's that it passes on at most before it resets both sides; None for never.
-        dies_before: bytes of the server's that it passes on at most before it hangs up; None for never.
-        user: name and password for its URL, `name:password`; it takes any.
-        heads: what was asked of it.
-        came: everything that came from the clients, once there were tunnels.
+        says: its answer to CONNECT. After any answer but the usual one it closes the connection.
+        dies_after: bytes of the client that it passes on before it resets both sides. None never resets.
+        dies_before: bytes of the server that it passes on before it closes the connection. None never closes.
+        user: name and password for its URL, `name:password`. The proxy accepts any.
+        heads: the heads of the requests that it got.
+        came: all bytes that clients sent through tunnels.
     """
 
     says: bytes = ESTABLISHED
@@ -42,7 +42,7 @@ class ConnectProxy:
 
     @property
     def url(self) -> str:
-        """Its URL, with user and password."""
+        """The proxy's URL, with user and password."""
         return f"http://{self.user}{'@' * bool(self.user)}127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:

@@ -1,1 +1,1 @@
-"""Ways to send a request: over a library, or to a function in memory."""
+"""Transports: they send a request over an HTTP library, or to a function in memory."""

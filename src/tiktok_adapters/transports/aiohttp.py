@@ -1,7 +1,7 @@
 """The asynchronous transport, over aiohttp.
 
-What belongs here: sessions, connections and TLS, which event loop they belong to, and their end. What happens to one request
-is the business of `aiohttp_exchange`.
+What belongs here: sessions, connections, TLS, their event loop, and closing them. The module `aiohttp_exchange` sends a
+single request.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import aiohttp
 
-from tiktok_adapters.transports.aiohttp_exchange import Exchange, ToldRequest
+from tiktok_adapters.transports.aiohttp_exchange import Exchange, WatchedRequest
 from tiktok_adapters.transports.common import hide_queries, ready, target_of, unforeseen
 from tiktok_adapters.transports.names import ThreadResolver
 from tiktok_adapters.transports.proxies import Proxy
@@ -31,26 +31,26 @@ __all__ = ["AiohttpTransport"]
 LOGGERS: Final = ("aiohttp.client", "aiohttp.internal")
 NO_HEADERS_OF_ITS_OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 LONGEST_LINE: Final = 65536
-"""Bytes of one line of an answer's head; what http.client allows too."""
+"""Largest size in bytes of a line of an answer's head. http.client has the same limit."""
 
 TURNS: Final = 100
-"""Turns of the event loop that are waited for connections to close; it takes a handful."""
+"""Largest number of event loop turns to wait until connections are closed. A few turns suffice."""
 
 
 class AiohttpTransport:
-    """Send requests over pooled connections, awaited. It belongs to the event loop that it is first used in.
+    """Send requests asynchronously over pooled connections. It belongs to the event loop in which it is first used.
 
-    It keeps no cookies, follows no redirect, sends nothing twice, and reads no environment variable.
+    It keeps no cookies, follows no redirects, sends no request twice, and reads no environment variables.
 
     Args:
-        proxy: URL of an HTTP proxy, `http://user:password@host:port`; user and password may be left out. A `Proxy` can
-            also name hosts that are called without it.
-        ca_file: PEM file of the authorities to trust, in place of the system's.
-        ssl_context: whom to trust and what to show, in place of `ca_file`. It has to check certificates and names.
+        proxy: URL of an HTTP proxy, `http://user:password@host:port`. User and password are optional. A `Proxy` can also
+            name hosts that are called without it.
+        ca_file: PEM file of the authorities to trust in place of the system's.
+        ssl_context: complete TLS settings in place of `ca_file`. They must check certificates and host names.
 
     Raises:
-        ValueError: the proxy is not an http URL, or the context checks less than it has to.
-        OSError: the file of authorities is missing or holds none.
+        ValueError: the proxy is not an http URL, or the context does not check certificates and host names.
+        OSError: the file of authorities is missing or holds no authority.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class AiohttpTransport:
         self._pid = os.getpid()
 
     async def send(self, request: Request, /) -> Response:
-        """Send the request and return the answer; a cancelled call closes its connection.
+        """Send the request and return the answer. A cancelled call closes its connection.
 
         Raises:
-            NotSent: nothing left this machine; repeating is safe.
-            Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
-            SourceChanged: the body's source ended early; what was sent is incomplete.
+            NotSent: no byte left this machine. Repeating the request is safe.
+            Interrupted: part of the request left, and no complete answer came. `TimedOut` if it did not come in time.
+            SourceChanged: the body's source ended early, so the server got an incomplete body.
         """
         guests = Guests()
         with suppress(GuestFailed):
@@ -99,18 +99,18 @@ class AiohttpTransport:
             session = self._session(fresh=request.fresh_connection)
         except NotSent:
             raise
-        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+        except Exception as foreign:  # noqa: BLE001 - the caller gets one of our errors for each foreign one
             raise NotSent(request.name, unforeseen(foreign)) from None
         return await exchange.answer(session)
 
     async def close(self) -> None:
-        """Close all connections; a second call does nothing, and so does one in a forked child.
+        """Close all connections. A second call, or a call in a forked child, does nothing.
 
         Raises:
             RuntimeError: the transport was used in another event loop.
         """
         if os.getpid() != self._pid:
-            return  # To close them here would make the parent's event loop deaf to them.
+            return  # Closing them here would remove them from the parent's event loop.
         if (obstacle := self._misplaced()) is not None:
             raise RuntimeError(obstacle)
         self._closed = True
@@ -131,8 +131,8 @@ class AiohttpTransport:
         raise TypeError("a transport is not pickled: it holds connections")
 
     async def _hang_up(self) -> None:
-        # Connections under TLS would wait until the other side has said good-bye, and an event loop that ends meanwhile
-        # would leave them open.
+        # TLS connections would wait for the server's closing message. If the event loop ended before that, they would stay
+        # open.
         for made in self._sockets:
             with suppress(OSError):
                 made.shutdown(socket.SHUT_RDWR)
@@ -148,13 +148,13 @@ class AiohttpTransport:
         return made
 
     def _misplaced(self) -> str | None:
-        """Return why it cannot be used here; None where it can. Where it is first used, it belongs."""
+        """Return why this process or event loop cannot use the transport, or None. The first use chooses the loop."""
         if os.getpid() != self._pid:
             return "this transport belongs to another process: make a new client (or transport) after the fork"
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return "there is no running event loop to await it in"
+            return "there is no running event loop: await this transport inside of one"
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
@@ -162,7 +162,7 @@ class AiohttpTransport:
         return None
 
     def _tls_context(self) -> ssl.SSLContext:
-        # Loading the authorities takes longer than a whole call, so it is done once, and only where TLS is used.
+        # Load the authorities once, and only for TLS: loading them takes longer than a whole request.
         if self._tls is None:
             self._tls = default_context()
         return self._tls
@@ -170,7 +170,7 @@ class AiohttpTransport:
     def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
         if fresh not in self._sessions:
             self._sessions[fresh] = aiohttp.ClientSession(
-                # Its own cache would go on with a place that the name has left.
+                # aiohttp's cache would keep an address that the name no longer has.
                 connector=aiohttp.TCPConnector(
                     limit=0,
                     force_close=fresh,
@@ -184,6 +184,6 @@ class AiohttpTransport:
                 max_line_size=LONGEST_LINE,
                 max_field_size=LONGEST_LINE,
                 skip_auto_headers=NO_HEADERS_OF_ITS_OWN,
-                request_class=ToldRequest,
+                request_class=WatchedRequest,
             )
         return self._sessions[fresh]

@@ -1,7 +1,7 @@
 """One request over aiohttp, and its answer.
 
-What belongs here: what is sent when, how long is waited for what, and telling "not sent" from "interrupted". aiohttp sends
-some requests again by itself; a middleware turns each failure into ours before it can.
+What belongs here: when to send what, how long to wait, and deciding between "not sent" and "interrupted". aiohttp repeats
+some failed requests by itself. A middleware prevents that: it turns each failure into one of our errors first.
 """
 
 import asyncio
@@ -28,42 +28,42 @@ from tiktok_core.hidden import Hidden
 from tiktok_core.wire.guests import GuestFailed
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Request, Response, Sink
 
-__all__ = ["Exchange", "ToldRequest"]
+__all__ = ["Exchange", "WatchedRequest"]
 
 Foreign: TypeAlias = tuple[tuple[type[Exception], str], ...]
 
 PIECE: Final = 64 * 1024
 LARGE_PIECE: Final = 256 * 1024
-"""Bytes that are sent in one wait: a few where the line is slow, because it has to take them within the time-out, and many
-where it is quick, because each wait costs."""
+"""Bytes that are sent per wait. A slow line gets few, because it must take them within the time-out. A fast line gets many,
+because each wait costs time."""
 PROMPT: Final = 1 / 16
-"""Of the time-out: a piece that left within it may be followed by one of twice the size."""
+"""Fraction of the time-out. If a piece was sent within it, the next piece has twice the size."""
 
 HOLD: Final = 0.005
-"""Seconds that all uploads together keep the event loop to themselves, where neither disk nor line makes them wait."""
+"""Seconds for which all uploads together may occupy the event loop if neither disk nor line makes them wait."""
 
 MOMENT: Final = 0.0003
-"""Seconds that the event loop waits for the block of a single upload: what is in memory is there by then, and sleeping until
-then takes longer. Of several, others can go on meanwhile."""
+"""Seconds for which a single upload blocks the event loop to wait for a block. Data in the system's memory is read within
+that time, and a real sleep would take longer. With several uploads it is zero, so that others can go on."""
 
-# What aiohttp raises before anything has left, and what it means; the first that fits counts.
+# Errors of aiohttp before any byte was sent, and their meaning. The first entry that fits counts.
 CONNECTING: Final[Foreign] = (
-    (TimeoutError, "no connection came about in time"),
+    (TimeoutError, "the connection was not made in time"),
     (aiohttp.ClientConnectorDNSError, "the host's name was not found"),
     (aiohttp.ClientProxyConnectionError, "the proxy refused the connection or is out of reach"),
     (aiohttp.InvalidURL, "the URL is not a complete http or https URL"),
     (aiohttp.ClientConnectorError, "the host refused the connection or is out of reach"),
     (aiohttp.ClientResponseError, "the proxy did not answer in HTTP"),
-    (aiohttp.ClientConnectionError, "the proxy hung up before there was a tunnel"),
+    (aiohttp.ClientConnectionError, "the proxy closed the connection before the tunnel was open"),
     (aiohttp.ClientError, "the connection could not be set up"),
     (OSError, "the connection could not be set up"),
 )
 HANDSHAKE: Final = (ssl.SSLError, ConnectionResetError, ConnectionAbortedError)
-"""What lies beneath a connector's error when there was a connection, and TLS failed on it."""
+"""Causes of a connector's error if the connection was made but the TLS handshake failed."""
 
-# What aiohttp raises once something has left, and what it means; the first that fits counts.
+# Errors of aiohttp after bytes were sent, and their meaning. The first entry that fits counts.
 TALKING: Final[Foreign] = (
-    (aiohttp.ServerDisconnectedError, "the connection was closed before a whole answer had come"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection before the answer was complete"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),
     (aiohttp.ClientPayloadError, "the answer broke off"),
     (aiohttp.ClientError, "the connection was lost"),
@@ -72,7 +72,7 @@ TALKING: Final[Foreign] = (
 
 
 class Exchange:
-    """One request on its way, and its answer."""
+    """Sends one request and reads its answer."""
 
     def __init__(
         self, request: Request, target: Target, proxy: Proxy | None, tls: ssl.SSLContext | None, reading: Reading
@@ -100,31 +100,31 @@ class Exchange:
             async with asyncio.timeout(None) as patience:
                 self._watch(patience)
                 return await self._answer(session)
-        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+        except Exception as foreign:  # noqa: BLE001 - the caller gets one of our errors for each foreign one
             error = self._translated(foreign)
             raise error from error.__cause__
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
             if self._line is not None:
-                # aiohttp closes it, which waits until the other side has read what is in the buffer: perhaps for ever.
+                # aiohttp's close waits until the server has read the buffer, perhaps for ever. So abort the connection.
                 self._line.abort()
 
     def _watch(self, patience: asyncio.Timeout) -> None:
-        """Look whether anything has moved within the time-out; if so, look again later."""
+        """Check whether any bytes moved within the time-out. If so, check again later."""
         end = self._moved + self._request.timeout
         end = end if self._end is None else min(end, self._end)
         if self._loop.time() < end:
             self._alarm = self._loop.call_at(end, self._watch, patience)
             return
         if self._late is not None and self._loop.time() >= self._moved + self._request.timeout:
-            # The line was not what stood still.
+            # A source or sink hung, not the connection.
             self._failed = self._late
         patience.reschedule(end)
 
     @contextmanager
     def _waiting(self, late: TikTokError) -> Iterator[None]:
-        """Wait for a source or a sink, which is what `late` says if it hangs until the time-out is over."""
+        """Wait for a source or a sink. If it hangs until the time-out is over, the request fails with `late`."""
         self._move()
         self._late = late
         try:
@@ -137,30 +137,32 @@ class Exchange:
         self._moved = self._loop.time()
 
     def connected(self) -> None:
-        """Note that there is a connection: from now on something may have left."""
+        """Note that the connection is open. From now on some of the request may have left."""
         self._connected = self._left = True
         self._move()
 
     def refused(self) -> None:
-        """Note that aiohttp could not spell the request, or found the connection closed, before anything left."""
+        """Note that nothing was sent: aiohttp could not write the request, or the connection was already closed."""
         self._left = False
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send the body, one block after the other, while a thread reads the next one: a slow disk holds up no task."""
+        """Send the body block by block. A thread reads the next block, so that a slow disk blocks no task."""
         try:
             await self._write(writer)
         except (GuestFailed, SourceChanged) as error:
-            # aiohttp hands on another error than this one.
+            # Keep the error, because aiohttp replaces it by its own.
             self._failed = error
             raise
 
     async def _write(self, writer: AbstractStreamWriter) -> None:
         if not isinstance(writer, StreamWriter):
-            raise TypeError("aiohttp writes in another way than it used to")
+            raise TypeError(
+                "this release of aiohttp writes bodies in a way that this library does not know: install an older one"
+            )
         if writer.transport is not None:
             self._line = writer.transport
-            # What was written has left, or is encrypted: its memory is about to be read into again. (TLS would take a
-            # limit of nothing for one that is always reached.)
+            # After a drain, written bytes are sent or encrypted, so that the memory of the block can be reused. (With TLS
+            # a limit of 0 would count as always exceeded.)
             self._line.set_write_buffer_limits(high=0 if self._tls is None else 1, low=0)
         if isinstance(self._request.body, bytes):
             for block in body_blocks(self._request):
@@ -180,18 +182,18 @@ class Exchange:
         else:
             await self._let_others()
         if block is None:
-            raise RuntimeError("a source that ended early has not said so")
+            raise RuntimeError("the source ended early without an error")
         return block
 
     async def _come(self, ahead: Ahead) -> Block | None:
-        """Wait for a block without a thread that waits for it."""
+        """Wait for a block without blocking a thread."""
         there = asyncio.Event()
 
         def tell() -> None:
-            with suppress(RuntimeError):  # The loop was closed meanwhile.
+            with suppress(RuntimeError):  # The loop was closed in the meantime.
                 self._loop.call_soon_threadsafe(there.set)
 
-        with ahead.told(tell):
+        with ahead.telling(tell):
             while True:
                 there.clear()
                 try:
@@ -200,7 +202,7 @@ class Exchange:
                     await there.wait()
 
     async def _let_others(self) -> None:
-        """Let other tasks have their turn, if they have not had one for long."""
+        """Let other tasks run, if they had no turn for some time."""
         if self._loop.time() - self._turn > HOLD / self._reading.count:
             await asyncio.sleep(0)
             self._turn = self._loop.time()
@@ -212,7 +214,7 @@ class Exchange:
             began = self._loop.time()
             self._sent += len(piece)
             await writer.write(piece, drain=False)
-            # An answer that overtakes the end of the body costs the connection: the last piece is not waited for.
+            # Do not drain the last piece: if the answer came during that wait, the connection would be lost.
             if self._sent < self._request.content_length:
                 await writer.drain()
             self._move()
@@ -223,17 +225,17 @@ class Exchange:
     async def only_once(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send; aiohttp sends again after some of its own errors, so none of them reaches it."""
-        if isinstance(request, ToldRequest):
+        """Send the request once. aiohttp repeats a request after some of its own errors, so turn all of them into ours."""
+        if isinstance(request, WatchedRequest):
             request.exchange = self
         try:
             return await handler(request)
-        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+        except Exception as foreign:  # noqa: BLE001 - the caller gets one of our errors for each foreign one
             error = self._translated(foreign)
             raise error from error.__cause__
 
     async def _answer(self, session: aiohttp.ClientSession) -> Response:
-        # Its `repr` shows the URL and the headers.
+        # Covered, because the `repr` of the response shows the URL and the headers.
         response = Hidden(
             await session.request(
                 self._request.method,
@@ -264,16 +266,18 @@ class Exchange:
             else:
                 await self._pour(content, sink)
         finally:
-            # An answer that was read whole has given its connection back already, unless the body is still on its way.
+            # A completely read answer has already returned its connection to the pool, unless the body is still being sent.
             response.reveal().close()
         if self._sent == self._request.content_length and len(answer.body) <= MAX_RESPONSE:
-            self._line = None  # All was sent and all was read: it may serve others by now.
+            self._line = (
+                None  # The exchange is complete, and the connection may already serve another request: do not abort it.
+            )
         return answer
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
-        if content.is_eof():  # All of it came with the head, as small answers do.
+        if content.is_eof():  # A small answer comes together with its head.
             return content.read_nowait(MAX_RESPONSE + 1)
-        body = io.BytesIO()  # Which does not show what it holds.
+        body = io.BytesIO()  # Its `repr` does not show the content.
         while body.tell() <= MAX_RESPONSE:
             self._move()
             if not body.write(await content.read(MAX_RESPONSE + 1 - body.tell())) or content.at_eof():
@@ -287,23 +291,23 @@ class Exchange:
         self._move()
         lane = Lane()
         while block := await content.read(BLOCK):
-            reason = f"it took no bytes within {self._request.timeout:g} s; see whether its disk hangs"
+            reason = f"it took no bytes within {self._request.timeout:g} s; check whether its disk hangs"
             with self._waiting(StoreError("Destination", reason)):
-                # In a thread: a slow disk would hold up every other task.
+                # Write in a thread, because a slow disk would block all other tasks.
                 await lane.call(partial(sink.write, block))
             self._move()
 
     def _headers(self) -> dict[str, str]:
-        told = self._proxy if self._target.scheme == "http" else None
-        # In one expression: no variable holds what may be a secret.
-        return {**wire_headers(self._request), **({} if told is None else told.headers)}
+        proxy = self._proxy if self._target.scheme == "http" else None
+        # In one expression, so that no local variable holds a secret.
+        return {**wire_headers(self._request), **({} if proxy is None else proxy.headers)}
 
     def _report(self) -> None:
         if self._request.on_sent is not None:
             self._request.on_sent(self._sent)
 
     def _translated(self, foreign: Exception) -> Exception:
-        """Return our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
+        """Return our error for a foreign one. Drop the foreign message, which may quote the URL."""
         if isinstance(foreign, (TikTokError, GuestFailed)):
             return foreign
         if self._failed is not None:
@@ -317,7 +321,7 @@ class Exchange:
         return error(self._request.name, next(reasons, unforeseen(foreign)))
 
     def _obstacle(self, foreign: Exception) -> str:
-        """Return why no connection came about."""
+        """Return why the connection could not be made."""
         if isinstance(foreign, aiohttp.ClientHttpProxyError):
             return Proxy.refusal(foreign.status)
         if isinstance(foreign, aiohttp.ClientConnectorError) and isinstance(foreign.os_error, HANDSHAKE):
@@ -326,12 +330,12 @@ class Exchange:
 
 
 def _text(value: str) -> str:
-    # aiohttp spells bytes that are no UTF-8 as lone surrogates, which no log and no store takes.
+    # aiohttp decodes bytes that are not UTF-8 to lone surrogates, which logs and stores refuse.
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Body(aiohttp.Payload):
-    """The body as aiohttp takes it: a payload of our own, because only a payload gets to see the connection."""
+    """The body as an aiohttp payload, because aiohttp gives only a payload access to the connection."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(None)
@@ -342,17 +346,17 @@ class _Body(aiohttp.Payload):
         await self._exchange.write(writer)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - aiohttp's signature
-        """Refuse: a body is never text."""
+        """Raise TypeError: a body is never text."""
         raise TypeError("a body is not decoded")
 
 
-class ToldRequest(aiohttp.ClientRequest):
-    """A request that tells its exchange when there is a connection for it."""
+class WatchedRequest(aiohttp.ClientRequest):
+    """A request that notifies its exchange when its connection is open."""
 
     exchange: Exchange | None = None
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Send it on that connection."""
+        """Send the request on the connection."""
         if self.exchange is None:
             return await super().send(conn)
         self.exchange.connected()

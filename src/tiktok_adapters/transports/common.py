@@ -1,6 +1,6 @@
-"""What the transports over real sockets have in common: how a request is spelled, and what may not be logged.
+"""The common part of the transports over real sockets: how to write a request, and what must not be logged.
 
-What belongs here: pure spelling that every HTTP library needs alike. Nothing here sends.
+What belongs here: pure functions that every HTTP library needs. Nothing here sends.
 """
 
 import logging
@@ -32,21 +32,21 @@ __all__ = [
 BODYLESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 NOT_SENT: Final[int | None] = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Windows has none.
 UNSENT: Final = 128 * 1024
-"""Bytes that the operating system keeps at most before they leave. It would take megabytes on a slow line, which leave
-while we wait for an answer already."""
+"""Largest number of bytes that the operating system buffers before it sends them. By default it takes megabytes, which a slow
+line still sends while the transport already waits for the answer."""
 QUERY: Final = re.compile(r"\?[^\s\"'<>()]+")
 
 
 @frozen(kw_only=True)
 class Target:
-    """Where a request goes.
+    """The parts of the URL to which a request goes.
 
     Attributes:
         scheme: `http` or `https`.
-        host: without brackets.
-        port: the scheme's own where the URL has none.
-        path: with the query.
-        url: all of it, in ASCII; what is ASCII already stays as it is spelled, because it may be signed.
+        host: the host without brackets.
+        port: the port of the URL, or the default port of the scheme.
+        path: the path with the query.
+        url: the whole URL in ASCII. A URL that is ASCII already keeps its exact spelling, because it may be signed.
     """
 
     scheme: str
@@ -62,18 +62,18 @@ class Target:
 
     @property
     def url(self) -> str:
-        """All of it, in ASCII; what is ASCII already stays as it is spelled, because it may be signed."""
+        """The whole URL in ASCII. A URL that is ASCII already keeps its exact spelling, because it may be signed."""
         return self._url.reveal()
 
 
 def target_of(request: Request) -> Target:
-    """Return where the request goes.
+    """Return the target of the request.
 
     Raises:
-        NotSent: the URL is not one that can be sent to.
+        NotSent: the URL is not a complete http or https URL, or names a user.
     """
     try:
-        # A query may be a secret, which is not kept.
+        # A query may be a secret, so such a URL is not cached.
         return _target(Hidden(request.url)) if "?" in request.url else _known_target(Hidden(request.url))
     except ValueError as problem:
         raise NotSent(request.name, str(problem)) from None
@@ -104,10 +104,10 @@ _known_target: Final = lru_cache(maxsize=64)(_target)
 
 
 def wire_headers(request: Request) -> dict[str, str]:
-    """Return the headers to send: the request's own, with the body's length, and no compression asked for.
+    """Return the headers to send: the request's own, the body's length, and a refusal of compression.
 
     Raises:
-        NotSent: a header has no spelling.
+        NotSent: a header holds half of a character, which UTF-8 cannot express.
     """
     try:
         "".join(request.headers.values()).encode()
@@ -115,7 +115,7 @@ def wire_headers(request: Request) -> dict[str, str]:
         raise NotSent(request.name, "a header holds half of a character") from None
     names = [name for name in request.headers if name.lower() != "content-length"]
     has_body = request.content_length or request.method not in BODYLESS
-    # By their names, and in one expression: no variable holds what may be a secret.
+    # In one expression, so that no local variable holds a value: it may be a secret, and a crash report shows variables.
     return {
         **{name: request.headers[name] for name in names},
         **({} if any(name.lower() == "accept-encoding" for name in names) else {"Accept-Encoding": "identity"}),
@@ -124,10 +124,10 @@ def wire_headers(request: Request) -> dict[str, str]:
 
 
 def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
-    """Return the body in blocks, of which only one is in memory where it comes from a source.
+    """Return the body in blocks. If it comes from a source, only one block is in memory.
 
     Raises:
-        SourceChanged: while it is read, when the source ends early.
+        SourceChanged: during iteration, if the source ends early.
     """
     if isinstance(request.body, FileSlice):
         return request.body.blocks_in(memoryview(bytearray(min(BLOCK, request.body.length))))
@@ -136,12 +136,12 @@ def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
 
 
 def unforeseen(error: Exception) -> str:
-    """Return why a request failed with an error that no table knows; what the error says may quote a secret."""
+    """Return the reason for an unexpected error. It does not quote the error's message, which may hold a secret."""
     return f"the HTTP library failed with {type(error).__name__}"
 
 
 def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the headers of an answer: names in lower case, the values of a repeated one joined by ", "."""
+    """Return the headers of an answer: names in lower case, and the values of a repeated header joined by ", "."""
     joined: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()
@@ -150,7 +150,7 @@ def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def ready(connection: socket.socket) -> None:
-    """Set a socket's options: nothing waits for company, and what counts as sent is really about to leave."""
+    """Set a socket's options: send small packets at once, and keep little in the system's buffer."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if NOT_SENT is not None:
         connection.setsockopt(socket.IPPROTO_TCP, NOT_SENT, UNSENT)
@@ -167,6 +167,6 @@ _filter = _QueryFilter()
 
 
 def hide_queries(*loggers: str) -> None:
-    """Keep the queries of URLs out of what these loggers write. A second call does nothing."""
+    """Remove the queries of URLs from what these loggers write. A second call does nothing."""
     for name in loggers:
         logging.getLogger(name).addFilter(_filter)

@@ -1,6 +1,6 @@
-"""How a blocking connection comes about: name, address, tunnel, TLS; each step within its wait.
+"""Open a blocking connection: look up the name, connect, open a tunnel, start TLS. Each step has a time limit.
 
-What belongs here: everything before the first byte of a request. So each failure here is `NotSent`, told in one clause.
+What belongs here: everything before the first byte of a request. So each failure here is `NotSent`, with a clause as reason.
 """
 
 import ipaddress
@@ -26,25 +26,25 @@ Reasons: TypeAlias = tuple[tuple[type[Exception], str], ...]
 
 LONGEST_LINE: Final = 65536
 
-# What fails in each step, and what it means; the first that fits counts.
+# For each step: its errors and their meaning. The first entry that fits counts.
 LOOKING_UP: Final[Reasons] = (
-    (TimeoutError, "the host's name was not looked up in time"),
-    (UnicodeError, "the host's name is not one"),
+    (TimeoutError, "the lookup of the host's name took too long"),
+    (UnicodeError, "the host's name is not valid"),
     (OSError, "the host's name was not found"),
 )
 CONNECTING: Final[Reasons] = (
-    (TimeoutError, "no connection came about in time"),
+    (TimeoutError, "the connection was not made in time"),
     (OSError, "the host refused the connection or is out of reach"),
 )
 TO_PROXY: Final[Reasons] = (
-    (TimeoutError, "no connection to the proxy came about in time"),
+    (TimeoutError, "the connection to the proxy was not made in time"),
     (OSError, "the proxy refused the connection or is out of reach"),
 )
 TUNNELLING: Final[Reasons] = (
     (TimeoutError, "the proxy did not answer in time"),
-    (RemoteDisconnected, "the proxy hung up before there was a tunnel"),
+    (RemoteDisconnected, "the proxy closed the connection before the tunnel was open"),
     (HTTPException, "the proxy did not answer in HTTP"),
-    (OSError, "the proxy hung up before there was a tunnel"),
+    (OSError, "the proxy closed the connection before the tunnel was open"),
 )
 
 
@@ -54,15 +54,15 @@ def dial(
     """Return a connected socket.
 
     Args:
-        name: of the request that it is for.
-        host: where to.
-        port: where to.
-        waits: how long.
-        proxy: what to go through: in a tunnel where there is TLS, and only to it where there is none.
-        tls: whom to trust; None for a plain connection.
+        name: the name of the request, for errors.
+        host: the host of the server.
+        port: the port of the server.
+        waits: how long each step may take.
+        proxy: the proxy to use. With TLS the connection is a tunnel through it. Without TLS it ends at the proxy.
+        tls: the TLS settings. None makes a plain connection.
 
     Raises:
-        NotSent: it did not come about.
+        NotSent: the connection could not be made.
     """
     inner = _dialled(name, proxy.host, proxy.port, waits, TO_PROXY) if proxy else _dialled(name, host, port, waits)
     try:
@@ -81,9 +81,9 @@ def dial(
 
 
 def _dialled(name: str, host: str, port: int, waits: Waits, reasons: Reasons = CONNECTING) -> socket.socket:
-    with _told(name, LOOKING_UP):
+    with _reported(name, LOOKING_UP):
         addresses = _addresses(host, port, waits.next())
-    with _told(name, reasons):
+    with _reported(name, reasons):
         for family, kind, protocol, _, address in addresses[:-1]:
             try:
                 return _connected(socket.socket(family, kind, protocol), address, waits.next())
@@ -96,7 +96,7 @@ def _dialled(name: str, host: str, port: int, waits: Waits, reasons: Reasons = C
 def _addresses(host: str, port: int, timeout: float) -> Sequence[Address]:
     """Return at least one address.
 
-    Looking up a name cannot be interrupted. So it is done in a thread, which is left to itself when it takes too long.
+    A lookup cannot be interrupted. So a thread does it, and after `timeout` the caller no longer waits for that thread.
     """
     try:
         ipaddress.ip_address(host)
@@ -110,7 +110,7 @@ def _addresses(host: str, port: int, timeout: float) -> Sequence[Address]:
 def _look_up(found: "Future[Sequence[Address]]", host: str, port: int) -> None:
     try:
         found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever waits
+    except BaseException as error:  # noqa: BLE001 - the caller gets every error
         found.set_exception(error)
 
 
@@ -127,7 +127,7 @@ def _connected(inner: socket.socket, address: Any, timeout: float) -> socket.soc
 
 def _tunnel(name: str, host: str, port: int, plain: PatientSocket, proxy: Proxy) -> None:
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    with _told(name, TUNNELLING):
+    with _reported(name, TUNNELLING):
         plain.sendall(_connect(target, proxy))
         with plain.makefile("rb") as reader:
             version, _, rest = reader.readline(LONGEST_LINE).partition(b" ")
@@ -140,14 +140,14 @@ def _tunnel(name: str, host: str, port: int, plain: PatientSocket, proxy: Proxy)
 
 
 def _connect(target: str, proxy: Proxy) -> bytes:
-    # In one expression: no variable holds the proxy's password.
+    # In one expression, so that no local variable holds the proxy's password.
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     return "\r\n".join([*lines, *map(": ".join, proxy.headers.items()), "", ""]).encode("latin-1")
 
 
 @contextmanager
-def _told(name: str, reasons: Reasons) -> Iterator[None]:
-    """Raise our error for a foreign one. What the foreign one says stays here: it may quote a password."""
+def _reported(name: str, reasons: Reasons) -> Iterator[None]:
+    """Turn foreign errors into ours. Drop their messages, which may quote a password."""
     try:
         yield
     except tuple(kind for kind, _ in reasons) as error:

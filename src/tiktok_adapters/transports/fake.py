@@ -1,7 +1,7 @@
-"""The in-memory transport: it hands each request to a function and gives its answer back.
+"""The in-memory transport: it passes each request to a function and returns the function's answer.
 
-What belongs here: the fake, and the two signals by which a handler tells it what a network would have done
-(`ConnectionDropped`, `DelayedResponse`). It knows no rule of TikTok's: any `Request -> Response` will do.
+What belongs here: the fake transport, and the two classes by which a handler simulates the network (`ConnectionDropped`,
+`DelayedResponse`). The transport knows no rule of TikTok's. It takes any function from `Request` to `Response`.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,11 @@ Handler: TypeAlias = Callable[[Request], Response]
 
 
 class ConnectionDropped(Exception):
-    """Raised by a handler: the connection is lost and there will be no answer.
+    """A handler raises it to simulate a lost connection without an answer.
 
     Args:
-        sent: whether anything of the request had left the client, so that it may have had an effect.
-        reason: one clause.
+        sent: whether part of the request had left the client, so that it may have had an effect.
+        reason: the reason, as a clause.
     """
 
     def __init__(self, *, sent: bool, reason: str = "the connection was dropped") -> None:
@@ -35,21 +35,21 @@ class ConnectionDropped(Exception):
 
 @frozen
 class DelayedResponse(Response):
-    """An answer that comes `seconds` late; what it answers has been done already."""
+    """An answer that comes `seconds` late. The server has already acted on the request."""
 
     seconds: float = 0.0
 
 
 class FakeTransport:
-    """A blocking transport that calls `handle` in place of a network; each `send` delivers the request exactly once.
+    """A blocking transport that calls `handle` in place of a network. Each `send` delivers the request exactly once.
 
-    Bodies in memory reach the handler as they are, slices as slices. Progress is reported while the handler reads a
-    slice; what it leaves unread is read afterwards, as a network would have sent it too. An answer that a sink takes is given
-    to it in blocks; what is missing of it is found out afterwards, as on a network.
+    The handler gets bytes as bytes, and slices as slices. Progress is reported while the handler reads a slice. The transport
+    reads the rest of the slice afterwards, because a network would have sent it too. A sink gets the answer in blocks. As on
+    a network, the transport only notices after the last block that an answer is too short.
 
     Args:
-        handle: answers each request; it may raise `ConnectionDropped` or return a `DelayedResponse`.
-        wait: called with the seconds of a delay (a virtual clock's `advance`); by default a delay passes unnoticed.
+        handle: answers each request. It may raise `ConnectionDropped` or return a `DelayedResponse`.
+        wait: called with the seconds of a delay, for example the `advance` of a virtual clock. By default no time passes.
     """
 
     def __init__(self, handle: Handler, *, wait: Callable[[float], None] | None = None) -> None:
@@ -58,12 +58,12 @@ class FakeTransport:
         self._closed = False
 
     def send(self, request: Request, /) -> Response:
-        """Hand the request over and return the answer, cut one byte after `MAX_RESPONSE`.
+        """Pass the request to the handler and return its answer, cut off one byte after `MAX_RESPONSE`.
 
         Raises:
-            NotSent: this transport is closed, or the handler says that nothing left.
-            Interrupted: the handler dropped the connection, or its answer is shorter than it claims.
-            TimedOut: the answer is later than the request allows.
+            NotSent: this transport is closed, or the handler dropped the connection before anything was sent.
+            Interrupted: the handler dropped the connection, or its answer is shorter than its Content-Length.
+            TimedOut: the delay is longer than the request allows.
             SourceChanged: the body's source ended early.
         """
         guests = Guests()
@@ -87,14 +87,14 @@ class FakeTransport:
         except (GuestFailed, NotSent, Interrupted, SourceChanged):
             raise
         except Exception as error:
-            # It stands for a server, which may have done what it was asked to.
+            # The handler stands for a server, which may have acted on the request before it failed.
             raise Interrupted(request.name, f"the handler failed with {type(error).__name__}") from error
         meter.finish()
         self._pass_time(request, response)
         return _as_received(request, response)
 
     def close(self) -> None:
-        """Refuse every later request; a second call does nothing."""
+        """Refuse all later requests. A second call does nothing."""
         self._closed = True
 
     def _pass_time(self, request: Request, response: Response) -> None:
@@ -107,27 +107,27 @@ class FakeTransport:
 
 
 class _Meter:
-    """Tells `on_sent` how much of one request's body has been read."""
+    """Reports to `on_sent` how much of one request's body has been read."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._sent = 0
 
     def watched(self) -> Request:
-        """Return the request with a body that reports its own reading."""
+        """Return the request with a body that reports each read."""
         body = _slice(self._request)
         if body is None:
             return self._request
         return evolve(self._request, body=FileSlice(_Watched(body.source, body.start, self._reached), 0, body.length))
 
     def settle(self) -> None:
-        """Report a body in memory: nobody could watch it being read."""
+        """Report a body of bytes block by block, because reading bytes cannot be observed."""
         if isinstance(self._request.body, bytes):
             for position in range(BLOCK, len(self._request.body) + BLOCK, BLOCK):
                 self._reached(min(position, len(self._request.body)))
 
     def finish(self) -> None:
-        """Send what the handler did not care to read."""
+        """Read the rest of the body that the handler has not read, and report it."""
         body = _slice(self._request)
         if body is None:
             self.settle()
@@ -144,12 +144,12 @@ class _Meter:
 
 
 def _slice(request: Request) -> FileSlice | None:
-    # Not the bytes of a form: they hold secrets, and no variable does.
+    # Return no bytes: they may be a form with secrets, which no local variable may hold.
     return request.body if isinstance(request.body, FileSlice) else None
 
 
 class _Watched:
-    """A part of another source, beginning at `start`, that tells how far it was read."""
+    """A part of another source, beginning at `start`, that reports how far it was read."""
 
     def __init__(self, source: Source, start: int, reached: Callable[[int], None]) -> None:
         self._source = source

@@ -1,7 +1,7 @@
-"""What the head of an answer has to be before its body is read: one judge for every transport.
+"""Check the head of an answer before its body is read. Every transport uses this check.
 
-What belongs here: rules of RFC 9112 on which HTTP libraries differ. Where a body ends decides where the next answer on the
-same connection begins, so an answer whose head leaves that open is refused, and its connection is closed.
+What belongs here: rules of RFC 9112 on which HTTP libraries differ. The end of a body is the beginning of the next answer on
+the same connection. So a transport refuses an answer whose head leaves the end open, and closes the connection.
 """
 
 import re
@@ -14,9 +14,9 @@ from tiktok_core.wire.http import Request
 __all__ = ["MOST_FIELDS", "check_head"]
 
 MOST_FIELDS: Final = 100
-"""Fields of one head, or of one trailer."""
+"""Largest number of fields of one head, or of one trailer."""
 LONGEST_FIELD: Final = 65_536
-"""Characters of one field's name and value; http.client and aiohttp read no longer line."""
+"""Largest number of characters of a field's name and value. http.client and aiohttp refuse longer lines."""
 LENGTH: Final = re.compile(r"[0-9]{1,18}")
 CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 VERSIONS: Final = ((1, 0), (1, 1))
@@ -25,20 +25,20 @@ VERSIONS: Final = ((1, 0), (1, 1))
 def check_head(
     request: Request, version: tuple[int, int], status: int, reason: str, fields: Iterable[tuple[str, str]]
 ) -> None:
-    """Refuse a head that HTTP/1.1 does not allow, or that does not say for certain where the body ends.
+    """Refuse a head that HTTP/1.1 does not allow, or that leaves the end of the body open.
 
     Args:
-        request: what is answered.
-        version: of HTTP, as the status line has it.
-        status: of the answer that ends the exchange, so no interim one but 101.
-        reason: the words behind the status.
-        fields: the names and values of the head, each repeated one by itself.
+        request: the request that is answered.
+        version: the version of HTTP in the status line.
+        status: the status of the final answer, so no interim status but 101.
+        reason: the text after the status.
+        fields: the names and values of the head, with each repeated field on its own.
 
     Raises:
-        Interrupted: the head is refused. What the server did with the request is not known.
+        Interrupted: the head is refused. The server may have acted on the request.
     """
     problem = _problem(version, status, reason, [(name.lower(), value) for name, value in fields])
-    del fields  # A crash report would show them.
+    del fields  # A crash report shows local variables.
     if problem:
         raise Interrupted(request.name, f"the answer is not HTTP: {problem}")
 
@@ -57,7 +57,7 @@ def _problem(version: tuple[int, int], status: int, reason: str, fields: list[tu
     if len(lengths) > 1 or not all(map(LENGTH.fullmatch, lengths)):
         return "its Content-Length is not one number"
     if codings and (codings != ["chunked"] or lengths):
-        return "its Transfer-Encoding is not chunked alone, or a Content-Length stands beside it"
+        return "its Transfer-Encoding is not just chunked, or it has a Content-Length as well"
     if status == 204 and (codings or lengths not in ([], ["0"])):
-        return "it says that it has no content, and announces some"
+        return "its status is 204 (no content), but it announces content"
     return ""

@@ -1,7 +1,7 @@
-"""Looking up the names of hosts, for aiohttp.
+"""Look up host names for aiohttp.
 
-What belongs here: asking the operating system in a thread of our own. aiohttp asks it in asyncio's executor, which the whole
-program shares, and whose threads the program's end waits for: a name server that is out of reach would hold up both.
+What belongs here: name lookups in our own threads. aiohttp uses asyncio's executor, which the whole program shares, and whose
+threads a program waits for when it exits. A name server that does not answer would block both.
 """
 
 import socket
@@ -15,12 +15,12 @@ from tiktok_adapters.threads import Lane
 __all__ = ["ThreadResolver"]
 
 MOST: Final = 64
-"""Names that are looked up at a time; further ones wait for their turn."""
+"""Largest number of concurrent lookups. Further ones wait for their turn."""
 NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class ThreadResolver(AbstractResolver):
-    """Look names up in daemon threads. A lookup that is cancelled goes on by itself, and its answer is dropped."""
+    """Look names up in daemon threads. A cancelled lookup goes on in its thread, and its answer is dropped."""
 
     def __init__(self) -> None:
         self._lane = Lane(MOST)
@@ -31,12 +31,12 @@ class ThreadResolver(AbstractResolver):
         """Return the addresses of a host.
 
         Raises:
-            OSError: it has none.
+            OSError: the lookup found no address.
         """
         return await self._lane.call(partial(_addresses, host, port, family), always=False)
 
     async def close(self) -> None:
-        """Do nothing: no thread belongs to a resolver."""
+        """Do nothing: a resolver owns no thread."""
 
 
 def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
@@ -44,7 +44,7 @@ def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[Resol
     return [
         ResolveResult(
             hostname=host,
-            # With its zone, where an address means something within one only (IPv6, link-local).
+            # Include the zone, without which a link-local IPv6 address is ambiguous.
             host=socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0],
             port=port,
             family=kind,

@@ -1,6 +1,6 @@
-"""An HTTP proxy: where it is, what it is told, and which hosts are called without it.
+"""An HTTP proxy: its address, the headers for it, and the hosts that are called without it.
 
-What belongs here: settings only. How a proxy is spoken to is each transport's business.
+What belongs here: settings only. Each transport talks to the proxy itself.
 """
 
 import base64
@@ -17,10 +17,10 @@ from tiktok_core.hidden import Hidden
 __all__ = ["Proxy"]
 
 VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-"""The first that is set counts."""
+"""The first variable that is set counts."""
 EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 HERE: Final = ("localhost", "127.0.0.0/8", "::1")
-"""What is on this machine; no proxy elsewhere could reach it."""
+"""This machine. A proxy on another machine could not reach it."""
 
 
 def _hidden(headers: dict[str, str] | Hidden[dict[str, str]]) -> Hidden[dict[str, str]]:
@@ -32,11 +32,11 @@ class Proxy:
     """An HTTP proxy.
 
     Attributes:
-        host: its name or address.
-        port: its port.
-        headers: what to send to it, which is a secret.
-        exceptions: hosts that are called without it: a name (with all that end in it), an address, a network
-            (`10.0.0.0/8`), each with or without a port; or `*` for all.
+        host: the proxy's name or address.
+        port: the proxy's port.
+        headers: the headers to send to the proxy. They may hold a password.
+        exceptions: hosts that are called without the proxy. Each is a name (which covers its subdomains), an address or a
+            network (`10.0.0.0/8`), with or without a port, or `*` for all hosts.
     """
 
     host: str
@@ -46,12 +46,12 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What to send to it, which is a secret."""
+        """The headers to send to the proxy. They may hold a password."""
         return self._headers.reveal()
 
     @property
     def url(self) -> str:
-        """Its URL, without user and password."""
+        """The proxy's URL, without user and password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -68,10 +68,10 @@ class Proxy:
 
     @classmethod
     def parsed(cls, url: str, *exceptions: str) -> "Proxy":
-        """Return the proxy of a URL, `http://user:password@host:port`.
+        """Return the proxy that a URL `http://user:password@host:port` names.
 
         Raises:
-            ValueError: it is not such a URL. The message does not quote it, because it may hold a password.
+            ValueError: the text is not such a URL. The message does not quote it, because it may hold a password.
         """
         lying = Hidden(url)
         del url  # A crash report would show it.
@@ -81,7 +81,7 @@ class Proxy:
         except ValueError:  # The port is not a number, or a bracket is missing.
             parts, host, port = Hidden(urlsplit("")), None, 0
         if parts.reveal().scheme != "http" or not host:
-            raise ValueError("a proxy is given as http://host:port")
+            raise ValueError("the proxy must be a URL such as http://host:port")
         if parts.reveal().username is None:
             return cls(host, port, {}, exceptions)
         user = Hidden(f"{unquote(parts.reveal().username or '')}:{unquote(parts.reveal().password or '')}".encode())
@@ -90,12 +90,12 @@ class Proxy:
 
     @classmethod
     def named_by(cls, environ: Mapping[str, str]) -> "Proxy | None":
-        """Return the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, without the hosts of `NO_PROXY`; None if none does.
+        """Return the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, with the exceptions of `NO_PROXY`, or None.
 
-        Either spelling counts, the lower one first. This machine itself is always called without a proxy.
+        The names may be in lower or upper case, and lower case comes first. Calls to this machine never use a proxy.
 
         Raises:
-            InvalidSettings: the variable holds something else than an http proxy.
+            InvalidSettings: the variable does not hold the URL of an http proxy.
         """
         name = next((name for name in VARIABLES if environ.get(name)), None)
         if name is None:
@@ -115,13 +115,13 @@ class Proxy:
 
     @staticmethod
     def refusal(status: int) -> str:
-        """Return what its answer to the wish for a tunnel means, in one clause."""
+        """Return as a clause why the proxy refused a tunnel, from its HTTP status."""
         if status == 407:
-            return "the proxy wants a user name and a password, or others than it was given (HTTP 407)"
-        return f"the proxy refused to pass it on (HTTP {status})"
+            return "the proxy wants a user name and a password, or refused those it was given (HTTP 407)"
+        return f"the proxy refused to open a tunnel (HTTP {status})"
 
     def serves(self, host: str, port: int) -> bool:
-        """Return whether this host is called through the proxy."""
+        """Return whether calls to this host go through the proxy."""
         return not any(_covers(exception.lower(), host.lower().rstrip("."), port) for exception in self.exceptions)
 
 
@@ -136,5 +136,5 @@ def _covers(exception: str, host: str, port: int) -> bool:
     exception = exception.strip("[]").strip(".")
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(exception, strict=False)
-    except ValueError:  # One of them is a name.
+    except ValueError:  # One of the two is a name.
         return bool(exception) and (host == exception or host.endswith(f".{exception}"))

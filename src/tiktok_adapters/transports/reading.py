@@ -1,7 +1,7 @@
-"""A body that is read ahead of the line.
+"""Read a body ahead of sending it.
 
-What belongs here: handing blocks from a thread that reads to whoever sends. Encrypting a block and sending it take longer
-than reading the next one, so the line never waits for a disk that is as quick as it.
+What belongs here: passing blocks from a reading thread to the sender. Encrypting and sending a block take longer than
+reading the next one. So the sender does not wait for a disk that is as fast as the line.
 """
 
 import threading
@@ -19,33 +19,33 @@ __all__ = ["AHEAD", "LEAVE", "Ahead", "Block", "NotYet", "Reading", "hung"]
 Block: TypeAlias = bytes | memoryview
 
 AHEAD: Final = 1
-"""Blocks that are read while one is sent."""
+"""Number of blocks that are read while one is sent."""
 FEW: Final = 4
 SMALL: Final = BLOCK // 2
-"""Bytes of a block, where more than these few bodies are read ahead at once. Large ones make a single upload quicker; many
-of them would only take more memory, and keep an event loop from its other tasks for longer."""
+"""Bytes of a block while more than `FEW` bodies are read ahead. Large blocks make a single upload faster. With many uploads
+they would only take more memory, and keep an event loop from its other tasks for longer."""
 
 
 LEAVE: Final = 1.0
-"""Seconds that an interrupted caller waits for the block that is being read: a disk that works has read it by then."""
+"""Seconds that an interrupted caller waits for the current read. A working disk needs less."""
 
 
 def hung(within: float) -> SourceChanged:
-    """Return the error for a source that gives no bytes and raises nothing."""
+    """Return the error for a source that neither gives bytes nor raises."""
     return SourceChanged(
-        None, f"the source gave no bytes within {within:g} s; see whether its disk or network drive hangs"
+        None, f"the source gave no bytes within {within:g} s; check whether its disk or network drive hangs"
     )
 
 
 class NotYet(Exception):
-    """The block was not read in time. A class of its own, because a source may raise any other."""
+    """The block was not read in time. This class is separate from all errors that a source may raise."""
 
 
 class Reading:
-    """The bodies that one transport reads ahead at a time. Threads may share it.
+    """Counts the bodies that one transport reads ahead. Threads may share it.
 
     Attributes:
-        count: how many there are now.
+        count: the number of bodies that are read ahead now.
     """
 
     def __init__(self) -> None:
@@ -53,13 +53,13 @@ class Reading:
         self.count = 0
 
     def pays_for(self, body: FileSlice) -> bool:
-        """Whether reading ahead makes a sender quicker that need not do so."""
-        # Many senders keep all processors busy.
+        """Return whether reading ahead makes an upload faster, for a sender that could also read block by block."""
+        # Many senders keep all processors busy, so reading ahead would gain nothing.
         return self.count < FEW and body.length > BLOCK
 
     @contextmanager
     def ahead(self, body: FileSlice, *, by: int = AHEAD) -> Iterator["Ahead"]:
-        """Give the blocks of a body, each of them until the next but `by` is asked for."""
+        """Give the blocks of a body. The memory of a block is reused once `by` + 1 further blocks are asked for."""
         with self._lock:
             self.count += 1
             size = BLOCK if self.count <= FEW else SMALL
@@ -76,10 +76,10 @@ class Reading:
 
 
 class Ahead:
-    """The blocks of a body, the next of which is read while one is in use.
+    """The blocks of a body. A thread reads the next blocks while one is in use.
 
     Args:
-        blocks: the body; it is iterated over in a thread. Each block has to stay as it is until the next but `by` is
+        blocks: the body. A thread iterates over it. Each block must keep its content until `by` + 1 further blocks are
             asked for.
         by: how many blocks are read while one is in use.
     """
@@ -96,18 +96,18 @@ class Ahead:
             self._wanted.put(None)
 
     def ask(self) -> None:
-        """Say that a block is to come: once before each is taken. The memory of the one before may be read into."""
+        """Ask for one more block. Call it once before each `take`. From then on the previous block's memory may be reused."""
         self._wanted.put(None)
 
     def take(self, *, within: float | None = None) -> Block | None:
-        """Return the next block; None at the end.
+        """Return the next block, or None at the end.
 
         Args:
-            within: seconds to wait for it; None for as long as it takes.
+            within: seconds to wait for it. None waits without a limit.
 
         Raises:
-            NotYet: it is not there by then.
-            Exception: whatever the source raised.
+            NotYet: the block was not read within that time.
+            Exception: the error that the source raised.
         """
         try:
             block = self._read.get() if within is None else taken(self._read, within)
@@ -118,8 +118,8 @@ class Ahead:
         return block
 
     @contextmanager
-    def told(self, tell: Callable[[], object]) -> Iterator[None]:
-        """Call `tell` in the reading thread whenever a block has come. One that is there already is not told."""
+    def telling(self, tell: Callable[[], object]) -> Iterator[None]:
+        """Call `tell` in the reading thread after each block that is read from now on."""
         self._tell = tell
         try:
             yield
@@ -127,10 +127,10 @@ class Ahead:
             self._tell = None
 
     def blocks(self, within: float) -> Iterator[Block]:
-        """Return the blocks, each asked for by itself.
+        """Return the blocks, and ask for each of them.
 
         Raises:
-            SourceChanged: one of them is not there after so many seconds.
+            SourceChanged: the source gave no block within `within` seconds.
         """
         while True:
             self.ask()
@@ -143,14 +143,14 @@ class Ahead:
             yield block
 
     def stop(self) -> None:
-        """Read no more than what is being read at this moment."""
+        """Stop reading after the block that is being read now."""
         self._over = True
         self._wanted.put(None)
 
     def join(self, within: float) -> None:
-        """Stop, and wait until nothing is read any more: whoever gave the source may close it from then on.
+        """Stop, and wait until the thread reads no more. Then the owner of the source may close it.
 
-        A source that hangs is waited for that many seconds. The thread that reads it is a daemon, and holds up no program.
+        The wait for a source that hangs ends after `within` seconds. Its thread is a daemon, so the program can still exit.
         """
         self.stop()
         self._thread.join(within)
@@ -161,13 +161,13 @@ class Ahead:
             while not self._over and (block := next(self._blocks, None)) is not None:
                 self._put(block)
                 self._wanted.get()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is for whoever waits
+        except BaseException as error:  # noqa: BLE001 - `take` raises every error to the sender
             self._put(error)
         else:
             self._put(None)
 
     def _put(self, block: Block | BaseException | None) -> None:
         self._read.put(block)
-        # Looked at after the block was put: whoever asks to be told looks for the block after that.
+        # Read `_tell` only after the put. A sender sets it before it looks for the block, so it cannot miss one.
         if (tell := self._tell) is not None:
             tell()

@@ -1,8 +1,8 @@
-"""Sockets whose every wait ends in time, plain and TLS.
+"""Sockets, plain and TLS, whose every wait has a limit.
 
-What belongs here: bytes in and out for a blocking transport. A time-out of the socket alone starts anew with each byte
-that comes, so a server that sends one byte a second could hold a caller for ever; and it does not start anew while a long
-block leaves slowly, so an uplink that is slow but works would fail.
+What belongs here: receiving and sending bytes for a blocking transport. The time-out of an ordinary socket does not fit. It
+restarts with each byte received, so a server that sends one byte a second could block a caller for ever. And it does not
+restart while a long block is being sent, so a slow but working line would fail.
 """
 
 import io
@@ -30,21 +30,21 @@ __all__ = ["PatientSocket", "TlsSocket", "Waits"]
 T = TypeVar("T")
 
 SHORTEST: Final = 0.001
-"""Seconds; a time-out of zero would mean "do not wait at all" to a socket."""
+"""Seconds. A socket would take a time-out of zero for "do not wait at all"."""
 
-CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)  # Linux has it.
+CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)  # Only Linux has it.
 READ_BUFFER: Final = 64 * 1024
 EARLY: Final = 16 * 1024
-"""Bytes that are taken in when the other side speaks before it was asked to."""
+"""Bytes that are read when the server sends before the request is complete."""
 
 wait_for_either: Final[Callable[..., bool]] = partial(wait_for_socket, read=True, write=True)
 BLOCKED: Final = (BlockingIOError, ssl.SSLWantWriteError)
 INTERIM: Final = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\b")
-"""What an answer begins with that another one follows (RFC 9110 section 15.2); after 101 it would no longer be HTTP."""
+"""The beginning of an interim answer, which another answer follows (RFC 9110 section 15.2). After 101 follows no HTTP."""
 INTERIM_HEADS: Final = re.compile(rb"(?:HTTP/1\.\d 1(?!01)\d\d\b[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n)*")
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n"
 STATUS: Final = len(b"HTTP/1.1 200")
-# The lines of an answer (RFC 9112). A field that was folded goes on in a line that begins with a blank.
+# The lines of an answer (RFC 9112). A folded field continues on a line that begins with a blank.
 TEXT: Final = rb"[^\x00-\x08\x0a-\x1f\x7f]*\r?\n"
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] [1-9]\d\d(?: " + TEXT + rb"|\r?\n)")
 FIELD_LINE: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:|[ \t])" + TEXT + rb"|\r?\n")
@@ -52,11 +52,11 @@ SIZE_LINE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;" + TEXT + rb"|\r\n)
 
 
 class Waits:
-    """How long the next wait may take.
+    """Computes how long the next wait may take.
 
     Args:
         each: seconds for each single wait.
-        limit: seconds for all of them together, from now on; None for no limit.
+        limit: seconds for all waits together, from now on. None sets no limit.
     """
 
     def __init__(self, each: float, limit: float | None) -> None:
@@ -65,11 +65,11 @@ class Waits:
         self._head_end: float | None = None
 
     def begin_head(self) -> None:
-        """Let all waits from now on together take no longer than one: interim answers and single bytes are no headway."""
+        """Limit all waits from now on, together, to the time of one. Interim answers and single bytes are no progress."""
         self._head_end = time.monotonic() + self._each
 
     def end_head(self) -> None:
-        """Let each wait have its own time again."""
+        """Give each wait its own time again."""
         self._head_end = None
 
     def next(self) -> float:
@@ -88,14 +88,14 @@ class Waits:
 
 
 class PatientSocket:
-    """A connected socket that is waited for by ourselves: a time-out of its own costs two more system calls each time.
+    """A connected, non-blocking socket with its own waits. Python's time-out would cost two more system calls each time.
 
-    It has what http.client and urllib3 use of a socket.
+    It has the methods of a socket that http.client and urllib3 use.
 
     Attributes:
         waits: how long the next waits may take.
-        left_over: whether more than the last answer came along with it, which belongs to no request.
-        is_untouched: whether nothing of the present request was given to it to send.
+        left_over: whether bytes followed the last answer that belong to no request.
+        is_untouched: whether no byte of the current request was passed to it yet.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits) -> None:
@@ -104,32 +104,34 @@ class PatientSocket:
         self.begin(waits)
 
     def begin(self, waits: Waits) -> None:
-        """Begin another request."""
+        """Prepare for the next request."""
         self.waits = waits
         self.left_over = False
         self.is_untouched = True
 
     def sendall(self, data: "ReadableBuffer", /) -> None:
-        """Send all of `data`; each wait is for some of it to leave.
+        """Send all of `data`. Each wait ends when some bytes are sent.
 
         Raises:
-            ConnectionAbortedError: the other side has answered, or hung up, and takes no more.
-            TimeoutError: nothing left in time.
+            ConnectionAbortedError: the server has answered or closed the connection, and accepts no more.
+            TimeoutError: no byte was sent in time.
         """
         self.is_untouched = False
         with memoryview(data) as view:
-            del data  # A view does not show what it looks at.
+            del data  # Keep only the view: a crash report does not show its content.
             rest, send, has_waited = view, self._inner.send, False
             until: Callable[..., bool] = wait_for_either
             while rest:
-                try:  # Under TLS one record leaves at a time: what is done for each is done for each 16 KiB.
+                try:  # TLS sends one record (16 KiB) at a time, so keep this loop cheap.
                     rest = rest[send(rest) :]
                     has_waited = False
                 except BLOCKED:
-                    if has_waited and until is wait_for_either:  # It was not for more to leave that the wait has ended.
+                    if (
+                        has_waited and until is wait_for_either
+                    ):  # The wait has ended, but not because more could be sent.
                         is_final = _is_final(self._heard())
                         if is_final:
-                            raise ConnectionAbortedError("it takes no more") from None
+                            raise ConnectionAbortedError("the server takes no more") from None
                         until = wait_for_either if is_final is None else wait_for_write
                     self._wait(until)
                     has_waited = True
@@ -138,7 +140,7 @@ class PatientSocket:
 
     @contextmanager
     def in_full_packets(self) -> Iterator[None]:
-        """Let what is sent within this leave in full packets, where the system can: under TLS each record would be one."""
+        """Send in full packets meanwhile, if the system can. Otherwise each TLS record would be sent on its own."""
         if CORK is not None:
             self._inner.setsockopt(socket.IPPROTO_TCP, CORK, 1)
         try:
@@ -149,22 +151,22 @@ class PatientSocket:
                     self._inner.setsockopt(socket.IPPROTO_TCP, CORK, 0)
 
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
-        """Receive what comes next, within one wait; 0 at the end."""
+        """Receive the next bytes within one wait. Return 0 at the end."""
         while True:
             self._wait(wait_for_read)
-            with suppress(BlockingIOError):  # It was for nothing: there was a bad packet.
+            with suppress(BlockingIOError):  # The wait may end without data, after a bad packet.
                 return self._inner.recv_into(buffer)
 
     def is_quiet(self) -> bool:
-        """Return whether the other side has neither said anything that was not read yet, nor hung up."""
+        """Return whether the server has neither sent unread bytes nor closed the connection."""
         return self._heard() is None
 
     def has_answered(self) -> bool:
-        """Return whether the other side has begun to answer for good, or hung up. What is only an interim answer is none."""
+        """Return whether the server has begun its final answer, or closed the connection. Interim answers do not count."""
         return bool(_is_final(self._heard()))
 
     def _heard(self) -> bytes | None:
-        """Return what was said already, which is read again later; nothing at all where it hung up, None while it is quiet."""
+        """Return received bytes without consuming them. Empty: the server closed the connection. None: nothing came yet."""
         if self._is_silent():
             return None
         try:
@@ -178,11 +180,11 @@ class PatientSocket:
         return not wait_for_read(self._inner, timeout=0.0)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a reader; the socket stays open until both are closed, as with any socket."""
+        """Return a reader. As with any socket, the connection stays open until the socket and the reader are closed."""
         return _Lines(_Reader(self, self._inner.makefile("rb", buffering=0)))
 
     def settimeout(self, _seconds: float | None, /) -> None:
-        """Do nothing: the waits decide."""
+        """Do nothing: `waits` sets the time-outs."""
 
     def shutdown(self, how: int, /) -> None:
         """Shut the connection down."""
@@ -194,20 +196,20 @@ class PatientSocket:
 
     def _wait(self, until_ready: Callable[..., bool]) -> None:
         if not until_ready(self._inner, timeout=self.waits.next()):
-            raise TimeoutError("nothing moved in time")
+            raise TimeoutError("no bytes moved in time")
 
 
 class TlsSocket(PatientSocket):
-    """The same, under TLS.
+    """A `PatientSocket` under TLS.
 
     Args:
-        inner: a connected socket, which belongs to this one from now on.
-        waits: as above; the handshake keeps to them.
-        context: whom to trust.
-        host: whose certificate the server has to show.
+        inner: a connected socket, which this object owns from now on.
+        waits: how long the next waits may take, including those of the handshake.
+        context: the TLS settings, such as the trusted authorities.
+        host: the name that the server's certificate must hold.
 
     Raises:
-        OSError: the handshake failed (`ssl.SSLError` where TLS says why).
+        OSError: the handshake failed. It is an `ssl.SSLError` if TLS gives a reason.
     """
 
     def __init__(self, inner: socket.socket, waits: Waits, context: ssl.SSLContext, host: str) -> None:
@@ -222,7 +224,7 @@ class TlsSocket(PatientSocket):
             raise
 
     def receive_into(self, buffer: "WriteableBuffer", /) -> int:
-        """Receive and decrypt what comes next; 0 at the end, whether or not the other side said that it is one."""
+        """Receive and decrypt the next bytes. Return 0 at the end, whether or not the server announced it."""
         if not self._early:
             return self._done(self._inner.recv_into, buffer)
         with memoryview(buffer) as view:
@@ -231,7 +233,7 @@ class TlsSocket(PatientSocket):
             return taken
 
     def _heard(self) -> bytes | None:
-        # Not every byte that waits was said: servers send tickets for a next session, unasked.
+        # Waiting bytes need not be an answer: servers send session tickets unasked. So decrypt them to find out.
         if len(self._early.reveal()) < EARLY and (self._inner.pending() or not self._is_silent()):
             try:
                 self._early = Hidden(self._early.reveal() + self._inner.recv(EARLY))
@@ -240,10 +242,12 @@ class TlsSocket(PatientSocket):
             except OSError:
                 return self._early.reveal()
             return self._early.reveal()
-        return self._early.reveal() or None  # To ask TLS would cost an exception each time.
+        return (
+            self._early.reveal() or None
+        )  # Do not call TLS here: without data it raises an exception, which costs time.
 
     def _done(self, act: Callable[..., T], *arguments: object) -> T:
-        """Let TLS do something; it says by an error what it waits for."""
+        """Run a TLS operation, and wait for the socket each time TLS asks for it by an error."""
         while True:
             try:
                 return act(*arguments)
@@ -254,7 +258,7 @@ class TlsSocket(PatientSocket):
 
 
 def _is_final(heard: bytes | None) -> bool | None:
-    """Return whether this begins the answer that was waited for, or is the end; None where nothing was said."""
+    """Return whether these bytes begin the final answer or are the end of the stream. None: no bytes came."""
     if not heard:
         return None if heard is None else True
     rest = INTERIM_HEADS.sub(b"", heard, count=1)
@@ -262,7 +266,7 @@ def _is_final(heard: bytes | None) -> bool | None:
 
 
 class _Lines(io.BufferedReader):
-    """The lines of one answer, for http.client, which takes some that HTTP does not allow and would cut it short or long."""
+    """Reads one answer for http.client. It refuses malformed lines, after which http.client would misread the answer's end."""
 
     def __init__(self, reader: "_Reader") -> None:
         super().__init__(reader, READ_BUFFER)
@@ -270,21 +274,21 @@ class _Lines(io.BufferedReader):
         self._part = STATUS_LINE
         self._fields = 0
         self._is_interim = False
-        self._left = 0  # Bytes of the chunk that are to come.
-        self._is_ended = True  # Whether the end of the chunk has come, too.
+        self._left = 0  # Bytes of the chunk that are still to come.
+        self._is_ended = True  # Whether the line end after the chunk has come.
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        # http.client takes the end of the stream for the end of the head: an answer that was cut there would pass for
-        # a whole one.
+        # http.client takes the end of the stream for the end of the head. So it would accept an answer that was cut off
+        # within the head.
         line = super().readline(size)
         if not line.endswith(b"\n") or not self._part.fullmatch(line):
             trouble = _trouble(line, size)
-            del line  # A crash report would show it.
+            del line  # A crash report shows local variables.
             raise trouble
         if self._part is STATUS_LINE:
             self._is_interim = INTERIM.match(line) is not None
             self._part, self._fields = FIELD_LINE, 0
-            # http.client passes over 100 and takes any other interim answer for the one that was waited for.
+            # http.client skips status 100 only, and takes any other interim answer for the final one. So show it a 100.
             return CONTINUE if self._is_interim else line
         if self._part is SIZE_LINE:
             self._left = int(line.partition(b";")[0], 16)
@@ -292,7 +296,7 @@ class _Lines(io.BufferedReader):
             if not self._left:
                 self._part, self._fields = FIELD_LINE, 0  # The trailer.
         elif line in (b"\r\n", b"\n"):
-            # Once an interim head has ended, the next one begins.
+            # After an interim head, the next head begins.
             self._part = STATUS_LINE if self._is_interim else SIZE_LINE
         else:
             self._fields += 1
@@ -305,7 +309,7 @@ class _Lines(io.BufferedReader):
         if self._left:
             self._left -= len(data)
         elif not self._is_ended:
-            # http.client throws away what stands behind a chunk without a look.
+            # http.client discards the line end after a chunk without checking it.
             if data != b"\r\n":
                 raise BadStatusLine("a chunk does not end where it should")
             self._is_ended = True
@@ -320,7 +324,7 @@ class _Lines(io.BufferedReader):
 
 def _trouble(line: bytes, size: int | None) -> HTTPException:
     if line.endswith(b"\n"):
-        return BadStatusLine("a line of the answer is none of HTTP's")
+        return BadStatusLine("a line of the answer is not HTTP")
     return (
         LineTooLong("line of an answer") if len(line) == size else RemoteDisconnected("the stream ended within a line")
     )
@@ -330,13 +334,13 @@ class _Reader(io.RawIOBase):
     def __init__(self, patient: PatientSocket, raw: io.RawIOBase) -> None:
         self.patient = patient
         self._is_over = False
-        self._raw = raw  # Never read from; the socket counts it, and stays open while it is.
+        self._raw = raw  # Not read from. The socket stays open while this file is open.
 
     def readable(self) -> bool:
         return True
 
     def end(self) -> None:
-        """Give nothing more, without waiting for it."""
+        """End the stream now: read no more from the socket."""
         self._is_over = True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:

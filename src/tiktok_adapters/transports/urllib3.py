@@ -1,7 +1,7 @@
 """The blocking transport, over urllib3's connections.
 
-What belongs here: sending one request over a socket, and telling "not sent" from "interrupted". urllib3's own pool is
-left out on purpose: it sends again, writes whole URLs to its log, and hides on which side of the first byte it failed.
+What belongs here: sending one request over a socket, and deciding between "not sent" and "interrupted". This module does not
+use urllib3's pool. The pool repeats requests, logs complete URLs, and hides whether it failed before or after the first byte.
 """
 
 import http.client
@@ -48,15 +48,15 @@ __all__ = ["Urllib3Transport"]
 Origin: TypeAlias = tuple[str, str, int]
 
 IDLE: Final = 100
-"""Idle connections that are kept for each origin."""
+"""Largest number of idle connections per origin."""
 LOOK: Final = 0.05
-"""Seconds after which it is looked again, between two blocks, whether there is an answer already."""
+"""Seconds between two checks, during an upload, whether the server has already answered."""
 
-# What urllib3, http.client and the socket raise once something has left, and what it means; the first that fits counts.
+# Errors of urllib3, http.client and the socket after bytes were sent, and their meaning. The first entry that fits counts.
 TALKING: Final[tuple[tuple[type[Exception], str], ...]] = (
     (TimeoutError, "no answer came in time"),
     (ReadTimeoutError, "no answer came in time"),
-    (RemoteDisconnected, "the connection was closed before a whole answer had come"),
+    (RemoteDisconnected, "the server closed the connection before the answer was complete"),
     (OSError, "the connection was lost"),
     (HTTPException, "the answer is not HTTP"),
     (HTTPError, "the answer broke off"),
@@ -67,24 +67,24 @@ REMEDIES: Final = {
     "urllib3-future": "reinstall both so that each has its own name: URLLIB3_NO_OVERRIDE=1 pip install --force-reinstall "
     "--no-deps --no-binary urllib3-future urllib3-future urllib3"
 }
-"""For packages that take the name: what lets them live beside urllib3."""
+"""For each package that replaces urllib3: how to install both side by side."""
 
 
 class Urllib3Transport:
-    """Send requests over pooled connections, blocking. Threads may share it; a forked child makes its own.
+    """Send requests over pooled connections, blocking. Threads may share it. A forked child must make its own.
 
-    It keeps no cookies, follows no redirect, sends nothing twice, and reads no environment variable.
+    It keeps no cookies, follows no redirects, sends no request twice, and reads no environment variables.
 
     Args:
-        proxy: URL of an HTTP proxy, `http://user:password@host:port`; user and password may be left out. A `Proxy` can
-            also name hosts that are called without it.
-        ca_file: PEM file of the authorities to trust, in place of the system's.
-        ssl_context: whom to trust and what to show, in place of `ca_file`. It has to check certificates and names.
+        proxy: URL of an HTTP proxy, `http://user:password@host:port`. User and password are optional. A `Proxy` can also
+            name hosts that are called without it.
+        ca_file: PEM file of the authorities to trust in place of the system's.
+        ssl_context: complete TLS settings in place of `ca_file`. They must check certificates and host names.
 
     Raises:
-        ValueError: the proxy is not an http URL, or the context checks less than it has to.
-        OSError: the file of authorities is missing or holds none.
-        ImportError: another package has taken the name urllib3 in this environment.
+        ValueError: the proxy is not an http URL, or the context does not check certificates and host names.
+        OSError: the file of authorities is missing or holds no authority.
+        ImportError: another package has replaced urllib3 in this environment.
     """
 
     def __init__(
@@ -110,9 +110,9 @@ class Urllib3Transport:
         """Send the request and return the answer.
 
         Raises:
-            NotSent: nothing left this machine; repeating is safe.
-            Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
-            SourceChanged: the body's source ended early; what was sent is incomplete.
+            NotSent: no byte left this machine. Repeating the request is safe.
+            Interrupted: part of the request left, and no complete answer came. `TimedOut` if it did not come in time.
+            SourceChanged: the body's source ended early, so the server got an incomplete body.
         """
         guests = Guests()
         with suppress(GuestFailed):
@@ -121,7 +121,7 @@ class Urllib3Transport:
 
     def _sent(self, request: Request) -> Response:
         if os.getpid() != self._pid:
-            # The connections are the parent's: two processes on one of them would read each other's answers.
+            # The connections belong to the parent. Two processes that share one would read each other's answers.
             said = "this transport belongs to another process: make a new client (or transport) after the fork"
             raise NotSent(request.name, said)
         try:
@@ -131,7 +131,7 @@ class Urllib3Transport:
             connection = self._connection(request, origin, proxy)
         except NotSent:
             raise
-        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+        except Exception as foreign:  # noqa: BLE001 - the caller gets one of our errors for each foreign one
             raise NotSent(request.name, unforeseen(foreign)) from None
         exchange = _Exchange(request, target, connection, self._reading)
         try:
@@ -146,12 +146,12 @@ class Urllib3Transport:
         return response
 
     def close(self) -> None:
-        """Close all idle connections; a second call does nothing, and so does one in a forked child.
+        """Close all idle connections. A second call, or a call in a forked child, does nothing.
 
-        Requests on their way end by themselves.
+        Running requests continue, and close their connections at their end.
         """
         if os.getpid() != self._pid:
-            return  # The lock may be held by a thread that did not come along.
+            return  # The lock may belong to a thread that does not exist in the child.
         with self._lock:
             self._closed = True
             connections = [connection for idle in self._idle.values() for connection in idle]
@@ -175,11 +175,11 @@ class Urllib3Transport:
     def _connection(self, request: Request, origin: Origin, proxy: Proxy | None) -> HTTPConnection:
         waits = Waits(request.timeout, request.time_limit)
         while (connection := self._idle_one(request, origin)) is not None:
-            # Asked outside of the lock: whoever asks the system lets other threads run, and each would stop at the lock.
+            # Check outside of the lock: a system call lets other threads run, and each would stop at the lock.
             if _socket(connection).is_quiet():
                 _socket(connection).begin(waits)
                 return connection
-            connection.close()  # The server has hung up, or said something that nobody asked for.
+            connection.close()  # The server has closed the connection, or sent bytes without a request.
         return self._new_connection(request, origin, proxy, waits)
 
     def _idle_one(self, request: Request, origin: Origin) -> HTTPConnection | None:
@@ -192,7 +192,7 @@ class Urllib3Transport:
     def _new_connection(self, request: Request, origin: Origin, proxy: Proxy | None, waits: Waits) -> HTTPConnection:
         scheme, host, port = origin
         tls = self._tls_context() if scheme == "https" else None
-        # Only spoken over: it never connects by itself, and so it cannot do that a second time either.
+        # urllib3 only uses the given socket. It must not connect by itself, because it would also reconnect.
         connection = (HTTPConnection if tls is None else HTTPSConnection)(host, port, blocksize=BLOCK)
         connection.auto_open = 0
         connection.sock = cast(socket.socket, dial(request.name, host, port, waits, proxy=proxy, tls=tls))
@@ -214,7 +214,7 @@ class Urllib3Transport:
 
 
 class _Exchange:
-    """One request on one connection, and its answer."""
+    """Sends one request on one connection, and reads its answer."""
 
     def __init__(self, request: Request, target: Target, connection: HTTPConnection, reading: Reading) -> None:
         self._request = request
@@ -228,7 +228,7 @@ class _Exchange:
 
     @property
     def may_go_on(self) -> bool:
-        """Whether the connection is ready for another request: all was sent, all was read, and it is still open."""
+        """Whether the connection can serve another request: all bytes were sent and read, and it is still open."""
         is_final = self._response is not None and self._response.status >= 200
         return (
             is_final and self._ended and self._sent == self._request.content_length and not self._connection.is_closed
@@ -259,10 +259,10 @@ class _Exchange:
 
     def _check_end(self) -> None:
         if self._ended and self._line.left_over:
-            raise Interrupted(self._request.name, "the answer is not HTTP: more came than it announced")
+            raise Interrupted(self._request.name, "the answer is not HTTP: it is longer than it announced")
 
     def abandon(self) -> None:
-        """Close the connection, and what is left of an answer."""
+        """Close the connection and the unread answer."""
         self._connection.close()
         if self._response is not None:
             self._response.close()
@@ -271,7 +271,7 @@ class _Exchange:
         return None if self._request.sink is None else self._request.sink(head)
 
     def _pour(self, response: HTTPResponse, sink: Sink) -> None:
-        # To its end, as in `_read`.
+        # Read until an empty block, as in `_read`.
         while block := response.read(BLOCK, decode_content=False):
             sink.write(block)
         self._ended = True
@@ -288,17 +288,17 @@ class _Exchange:
                 decode_content=False,
             )
         except TimeoutError:
-            # A server that has said no may have stopped reading: then its answer is waiting.
+            # A server that refuses a request may stop reading it. Then its answer can already be read.
             if not self._line.has_answered():
                 raise
         except OSError:
-            pass  # It may have hung up after its answer, which can still be read.
+            pass  # The server may have closed the connection after its answer, which can still be read.
         finally:
             blocks.close()
 
     def _headers(self, proxy: Proxy | None) -> dict[str, str]:
         names = {name.lower() for name in self._request.headers}
-        # In one expression: no variable holds what may be a secret.
+        # In one expression, so that no local variable holds a secret.
         return {
             **_spelled(wire_headers(self._request)),
             **({} if "user-agent" in names else {"User-Agent": SKIP_HEADER}),
@@ -311,7 +311,7 @@ class _Exchange:
             for block in blocks:
                 if (now := time.monotonic()) >= look:
                     if self._line.has_answered():
-                        return  # It has answered already, or is gone: the rest of the body is for nobody.
+                        return  # The server has answered or closed the connection, and will not read the rest of the body.
                     look = now + LOOK
                 yield block
                 self._sent += len(block)
@@ -319,9 +319,9 @@ class _Exchange:
 
     @contextmanager
     def _body(self) -> Iterator[Iterator[Block]]:
-        # The bytes of a form hold secrets: no variable does.
+        # The bytes of a form hold secrets, which no local variable may hold.
         body = self._request.body if isinstance(self._request.body, FileSlice) else None
-        # A source that does more than fill memory may mind another thread: it is read on this one, where it may hang.
+        # A source without `read_into` may not allow another thread. So read it on this thread, even if it may hang.
         if body is None or not isinstance(body.source, FillsBuffers):
             yield body_blocks(self._request)
             return
@@ -330,7 +330,7 @@ class _Exchange:
             try:
                 yield ahead.blocks(patience)
             except BaseException as error:
-                # A source that hangs was waited for already. Ctrl-C waits for none that may hang.
+                # The sender has already waited for a source that hangs, and after Ctrl-C it must not wait for long.
                 if isinstance(error, SourceChanged) or not isinstance(error, (Exception, GeneratorExit)):
                     patience = LEAVE
                 raise
@@ -343,12 +343,12 @@ class _Exchange:
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
-        """Raise our error for a foreign one. What the foreign one says stays here: it may quote the URL."""
+        """Turn foreign errors into ours. Drop their messages, which may quote the URL."""
         try:
             yield
         except (GuestFailed, NotSent, SourceChanged):
             raise
-        except Exception as foreign:  # noqa: BLE001 - whatever a library raises, one of ours leaves
+        except Exception as foreign:  # noqa: BLE001 - the caller gets one of our errors for each foreign one
             name = self._request.name
             if self._line.is_untouched:
                 raise NotSent(name, unforeseen(foreign)) from None
@@ -358,25 +358,25 @@ class _Exchange:
 
 
 def _check_urllib3() -> None:
-    """Look whether urllib3 is urllib3: a connection of another package would not speak over the socket that it is given.
+    """Check that the module urllib3 is the real one: another package's connection would not use the socket it is given.
 
     Raises:
-        ImportError: it is not.
+        ImportError: another package has replaced urllib3.
     """
     if issubclass(HTTPConnection, http.client.HTTPConnection):
         return
     others = sorted({*packages_distributions().get("urllib3", ())} - {"urllib3"})
     remedy = next((REMEDIES[other] for other in others if other in REMEDIES), "reinstall urllib3")
     raise ImportError(
-        f"{' or '.join(others) or 'another package'} has taken the name urllib3 in this environment, and the blocking "
-        f"client cannot work with it: install this library in an environment of its own, or {remedy}",
+        f"{' or '.join(others) or 'another package'} has replaced urllib3 in this environment, and the blocking "
+        f"client cannot work with it: install this library in a separate environment, or {remedy}",
         name="urllib3",
     )
 
 
 def _read(response: HTTPResponse) -> bytes:
-    # One call may give less than was asked for. Where no length was promised, only an empty one has checked the end.
-    body = io.BytesIO()  # Which does not show what it holds.
+    # One read may return less than asked for. Without a Content-Length, only an empty read proves that the end was checked.
+    body = io.BytesIO()  # Its `repr` does not show the content.
     while body.tell() <= MAX_RESPONSE and body.write(
         response.read(MAX_RESPONSE + 1 - body.tell(), decode_content=False)
     ):
@@ -390,7 +390,7 @@ def _socket(connection: HTTPConnection) -> PatientSocket:
 
 
 def _spelled(headers: dict[str, str]) -> dict[str, str]:
-    # http.client writes Latin-1; this makes it write UTF-8, which is what the other libraries do.
+    # http.client encodes headers as Latin-1. This makes it send UTF-8, as the other libraries do.
     if all(map(str.isascii, headers.values())):
         return headers
     return {name: value.encode().decode("latin-1") for name, value in headers.items()}

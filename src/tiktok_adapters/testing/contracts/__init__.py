@@ -1,8 +1,8 @@
-"""The promises of each port, as tests to be bound to an adapter: ours, or yours.
+"""The promises of each port as tests. You can bind them to an adapter of this library or of your own.
 
-What belongs here: one file per port, and what they share. A contract is a class of ordinary tests; a binding is a
-subclass with one fixture that makes the adapter. Blocking and asynchronous adapters keep the same contract: whatever a
-call returns goes through `run`, which awaits it where there is something to await. See `contract_tests/README.md`.
+What belongs here: one file per port, and the code that they share. A contract is a class of ordinary tests. A binding is a
+subclass with one fixture that makes the adapter. Blocking and asynchronous adapters keep the same contract: every result of
+a call goes through `run`, which awaits it if it is awaitable. See `contract_tests/README.md`.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ import pytest
 __all__ = ["Contract", "Run", "ended"]
 
 Run: TypeAlias = Callable[[Any], Any]
-"""Returns what a call of either world gave, awaited where there is something to await."""
+"""Returns the result of a blocking or asynchronous call. It awaits an awaitable result."""
 
 
 class Contract:
-    """What all contracts share: the fixture `run`."""
+    """The base of all contracts: the fixture `run`."""
 
     @pytest.fixture
     def run(self) -> Iterator[Run]:
-        """Return what a call returned, awaited where it is awaitable; all in one event loop for each test."""
+        """Return a function that awaits awaitable results, in one event loop for each test, and returns others unchanged."""
         with asyncio.Runner() as runner:
 
             def run(value: Any) -> Any:
@@ -33,9 +33,9 @@ class Contract:
 
 
 def ended(run: Run, call: Callable[[], Any]) -> Any:
-    """Return what a call of either world gave, or the very object that it raised, whatever that is.
+    """Return the result of a blocking or asynchronous call, or the exception object that it raised.
 
-    It is caught where the call was made: an event loop treats some errors in a way of its own.
+    The exception is caught inside the event loop, because an event loop handles some exceptions in its own way.
     """
     try:
         value = call()

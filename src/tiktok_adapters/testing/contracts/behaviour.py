@@ -1,7 +1,7 @@
-"""A server that behaves, well or badly, as its path says; and the same in memory, as far as it can be had there.
+"""A server that behaves well or badly depending on the path, and its good paths in memory.
 
-What belongs here: the other side of the transports' contracts. It works on raw sockets, because what it has to get
-wrong no HTTP library would do.
+What belongs here: the server for the transports' contracts. It works on raw sockets, because no HTTP library would make the
+mistakes that it must make.
 
 Longer than 400 lines because one server plays every behaviour that a transport has to meet.
 """
@@ -29,13 +29,13 @@ STEP: Final = 0.02
 """Seconds between the bytes of a slow answer."""
 
 LONG: Final = 10
-"""Seconds after which a server that says nothing answers after all: a client that waits beyond its limit gets that answer."""
+"""Seconds after which a silent server answers after all. A client that waits beyond its limit gets that answer, and fails."""
 
 TLS: Final = b"\x16"
 """The first byte of a TLS handshake."""
 
 RESET: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER that makes closing a socket reset its connection."""
+"""With this value of SO_LINGER, closing a socket resets its connection."""
 
 
 @define
@@ -43,11 +43,11 @@ class Seen:
     """One request, as it arrived.
 
     Attributes:
-        method: as it was spelled.
-        target: path and query, as they were spelled.
-        headers: in order, names in lower case.
-        connection: number of the connection that it came on, from 0.
-        body: what was read of it.
+        method: the method as received.
+        target: path and query as received.
+        headers: the headers in order, with names in lower case.
+        connection: the number of its connection, counted from 0.
+        body: the part of the body that the server has read.
     """
 
     method: str
@@ -67,7 +67,7 @@ class Seen:
 
 
 class Place(Protocol):
-    """Where the requests of a contract go."""
+    """The destination of the requests of a contract."""
 
     @property
     def base_url(self) -> str:
@@ -88,7 +88,7 @@ class _Answer:
 
 
 def _answer(seen: Seen) -> _Answer:
-    """Answer well: echo, a status, odd headers, many bytes, compressed bytes."""
+    """Give a good answer: echo, a status, odd headers, many bytes, compressed bytes."""
     what, _, value = seen.path[1:].partition("/")
     if what == "status":
         location = seen.header("x-location") or "/landed"
@@ -103,7 +103,7 @@ def _answer(seen: Seen) -> _Answer:
 
 
 class MemoryPlace:
-    """The well-behaved paths without a socket: `handle` is what a fake transport calls."""
+    """The good paths without a socket. A fake transport calls `handle`."""
 
     base_url = "http://behaviour.invalid"
 
@@ -111,7 +111,7 @@ class MemoryPlace:
         self.seen: list[Seen] = []
 
     def handle(self, request: Request) -> Response:
-        """Answer as the server would."""
+        """Give the same answer as the server."""
         body = b"".join(request.body.blocks()) if isinstance(request.body, FileSlice) else request.body
         headers = tuple((name.lower(), value) for name, value in request.headers.items())
         parts = urlsplit(request.url)
@@ -127,12 +127,12 @@ class MemoryPlace:
 class BehaviourServer:
     """The server, on loopback, with a thread for each connection. Use it as a context manager.
 
-    Paths that behave are those of `MemoryPlace`. Those that do not are in `FAULTS`.
+    The good paths are those of `MemoryPlace`. The bad paths are in `FAULTS`.
 
     Args:
-        slam: reset every connection as soon as it is made.
-        tls: what to speak TLS with; plain http unless given.
-        narrow: let little be on its way at a time, as on a line that is not loopback.
+        slam: whether to reset every connection as soon as it is made.
+        tls: the TLS settings. None serves plain http.
+        narrow: whether to keep the buffers small, as on a real line.
     """
 
     def __init__(self, *, slam: bool = False, tls: ssl.SSLContext | None = None, narrow: bool = False) -> None:
@@ -141,7 +141,7 @@ class BehaviourServer:
         self._slam = slam
         self.tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
-        if narrow:  # Connections inherit it.
+        if narrow:  # Connections inherit the buffer size.
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
             self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
         self._port: int = self._listener.getsockname()[1]
@@ -155,11 +155,11 @@ class BehaviourServer:
 
     @property
     def connections(self) -> int:
-        """How many were made."""
+        """The number of connections made so far."""
         return len(self._conversations)
 
     def requests_to(self, path: str) -> list[Seen]:
-        """Return the requests so far whose path this is."""
+        """Return the requests to this path so far."""
         return [seen for seen in self.seen if seen.path == path]
 
     def __enter__(self) -> Self:
@@ -171,7 +171,7 @@ class BehaviourServer:
     ) -> None:
         self.stopping.set()
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
-            pass  # Wakes the thread that accepts.
+            pass  # Wake the accepting thread.
         self._thread.join(5)
         self._listener.close()
         for conversation in self._conversations:
@@ -192,7 +192,7 @@ class BehaviourServer:
 
 
 class _Conversation:
-    """One connection, and what is said on it."""
+    """One connection, and the methods by which faults use it."""
 
     def __init__(self, server: BehaviourServer, connection: socket.socket, number: int) -> None:
         self.server = server
@@ -202,7 +202,7 @@ class _Conversation:
         self.thread = threading.Thread(target=self._talk, daemon=True)
 
     def end(self) -> None:
-        """End it from outside, and wait until its thread is gone."""
+        """End it from another thread, and wait until its own thread has ended."""
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
         self.thread.join(5)
@@ -211,7 +211,7 @@ class _Conversation:
         """Read the whole body, in pieces with a pause after each.
 
         Raises:
-            ConnectionError: it ended early.
+            ConnectionError: the body ended early.
         """
         left = int(seen.header("content-length") or 0)
         blocks = []
@@ -225,15 +225,15 @@ class _Conversation:
         seen.body = b"".join(blocks)
 
     def read_some(self, size: int) -> None:
-        """Read the beginning of the body, and let the rest be."""
+        """Read only the beginning of the body."""
         self._reader.read(size)
 
     def say(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send raw bytes."""
         self.connection.sendall(data)
 
     def answer(self, answer: _Answer, *, method: str = "") -> None:
-        """Send a whole answer."""
+        """Send a complete answer."""
         lines = [f"HTTP/1.1 {answer.status} Whatever", *(f"{name}: {value}" for name, value in answer.headers)]
         if answer.status != 204:
             lines.append(f"Content-Length: {len(answer.body)}")
@@ -252,7 +252,7 @@ class _Conversation:
         self.server.stopping.wait()
 
     def _talk(self) -> None:
-        # Whatever breaks here was broken on purpose, by one side or the other.
+        # Errors are expected here: one side has broken the connection on purpose.
         with suppress(OSError), self._opened(), self._reader:
             for seen in self._requests():
                 self.requests += 1
@@ -267,9 +267,9 @@ class _Conversation:
     def _opened(self) -> Iterator[None]:
         with self.connection:
             tls = self.server.tls
-            # To wrap a connection that the client has reset already would leak it.
+            # Wrapping a connection that the client has already reset would leak it.
             if tls is not None and self.connection.recv(1, socket.MSG_PEEK):
-                # The handshake comes later, so that `end` reaches a connection that is in the midst of it.
+                # Delay the handshake, so that `end` can close a connection during it.
                 self.connection = tls.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
             with self.connection:
                 if isinstance(self.connection, ssl.SSLSocket):
@@ -288,7 +288,7 @@ class _Conversation:
             yield seen
 
     def _first_line(self) -> list[str]:
-        if self._reader.peek(1)[:1] == TLS:  # No line of it would ever end.
+        if self._reader.peek(1)[:1] == TLS:  # A TLS handshake has no line that would end.
             return []
         return self._reader.readline().decode("latin-1").split()
 
@@ -471,7 +471,7 @@ REFUSED: Final[dict[str, bytes]] = {
     "no-line-at-all": b"a" * 1_000_000,
     "zeros": bytes(100),
 }
-"""Answers that are not HTTP, or that leave open where they end: what a transport may not take for an answer."""
+"""Answers that are not HTTP, or that leave their end open. A transport must not accept them."""
 TAKEN: Final[dict[str, bytes]] = {
     "no-reason": b"HTTP/1.1 200\r\n" + LENGTH + b"\r\nok",
     "version-1.0": b"HTTP/1.0 200 OK\r\n" + LENGTH + b"\r\nok",
@@ -484,7 +484,7 @@ TAKEN: Final[dict[str, bytes]] = {
     "trailer": OK + CHUNKED + b"\r\n2\r\nok\r\n0\r\nX-T: a\r\n\r\n",
     "value-in-latin-1": OK + b"X-A: a\xffb\r\n" + LENGTH + b"\r\nok",
 }
-"""Answers that HTTP allows, though few servers give them; each says `ok`."""
+"""Unusual answers that HTTP allows. Each has the body `ok`."""
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n"
 FAULTS: Final[dict[str, Fault]] = {
     "/reset-after-head": _reset_after_head,

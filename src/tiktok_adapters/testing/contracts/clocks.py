@@ -14,7 +14,7 @@ __all__ = ["ClockContract"]
 
 NAP = 0.02
 SLACK = timedelta(milliseconds=5)
-"""How much earlier than asked a real clock may wake: it is set by the network while we sleep."""
+"""Seconds by which a real clock may wake too early, because the network may adjust it during the sleep."""
 
 
 class ClockContract(Contract):
@@ -37,11 +37,11 @@ class ClockContract(Contract):
 
     @pytest.mark.parametrize("seconds", [0, 0.0, -1, -1e9])
     def test_sleeping_for_nothing_returns(self, clock: Clock | AsyncClock, run: Run, seconds: float) -> None:
-        """A wait that is already over is no error, and ends; it sets no clock back."""
+        """A wait of zero or less is no error. It ends at once, and does not set the clock back."""
         before = clock.now()
         assert run(clock.sleep(seconds)) is None
         assert clock.now() >= before
 
     def test_sleeping_gives_nothing_back(self, clock: Clock | AsyncClock, run: Run) -> None:
-        """A sleep returns None, so nobody can build on a value that another clock lacks."""
+        """A sleep returns None, so that no caller can rely on a value that another clock does not return."""
         assert run(clock.sleep(NAP / 10)) is None

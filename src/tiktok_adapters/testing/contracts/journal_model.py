@@ -1,6 +1,6 @@
-"""A plain model of a journal, and a machine that makes any calls in any order and compares.
+"""A plain model of a journal, and a state machine that makes calls in any order and compares the results.
 
-What belongs here: the model alone. Single promises, in words, stand in `journals`.
+What belongs here: the model only. The module `journals` tests the single promises.
 """
 
 import itertools
@@ -35,14 +35,14 @@ _examples = itertools.count()
 
 
 def forget_before(journal: Journal | AsyncJournal, run: Run, before: datetime) -> None:
-    """Let a journal look at a clock until it has forgotten what ended before a time, whatever it has seen until now."""
+    """Make a journal forget all records that ended before a time, independent of the times it has seen so far."""
     for now in (LONG_AGO, before, before + DAY):
         run(journal.forget(now, keep=NO_TIME))
 
 
 @define
 class _Lease:
-    """The newest lease of a post; without an owner once it was given back."""
+    """The newest lease of a post. A released lease has no owner."""
 
     number: int
     owner: str | None
@@ -51,11 +51,11 @@ class _Lease:
 
 
 class JournalMachine(RuleBasedStateMachine):
-    """Calls one journal and keeps in step with it. Each example has an account of its own in the same journal.
+    """Makes the same calls to a journal and to the model. Each example has its own account in the same journal.
 
     Args:
-        journal: the journal, blocking or not.
-        run: awaits what a call returned, where there is something to await.
+        journal: the journal, blocking or asynchronous.
+        run: awaits the results of asynchronous calls.
     """
 
     def __init__(self, journal: Journal | AsyncJournal, run: Run) -> None:
@@ -72,17 +72,17 @@ class JournalMachine(RuleBasedStateMachine):
 
     @initialize()
     def sees_a_time_long_ago(self) -> None:
-        """Begin with a time that is known to have been seen: earlier examples may have shown any."""
+        """Start with a known latest time, because earlier examples may have shown any time to the journal."""
         self.run(self.journal.forget(LONG_AGO, keep=NO_TIME))
 
     @rule(seconds=SECONDS)
     def wait(self, seconds: int) -> None:
-        """Let time go by."""
+        """Let time pass."""
         self.now += timedelta(seconds=seconds)
 
     @rule(key=KEYS, owner=OWNERS, seconds=SECONDS)
     def try_lease(self, key: str, owner: str, seconds: int) -> None:
-        """Take or renew, or be refused."""
+        """Try to take or renew a lease."""
         until = self.now + timedelta(seconds=seconds)
         got = self.run(self.journal.try_lease(self.named(key).name, owner=owner, now=self.now, until=until))
         held = self.leases.get(key)
@@ -103,7 +103,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS, owner=OWNERS)
     def release(self, key: str, owner: str) -> None:
-        """Give back what one may hold or not."""
+        """Release a lease that the owner may hold or not."""
         self.run(self.journal.release(self.named(key).name, owner=owner))
         held = self.leases.get(key)
         if held and held.owner == owner:
@@ -111,7 +111,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS, fence=FENCES, stage=st.sampled_from(Stage), age=SECONDS, url=URLS)
     def save(self, key: str, fence: str, stage: Stage, age: int, url: Secret | None) -> None:
-        """Save under a fence that holds, or one that does not."""
+        """Save under a valid or an invalid fence."""
         born = START + timedelta(seconds=age)
         record = evolve(
             self.named(key),
@@ -132,7 +132,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS, is_seen=st.booleans(), stage=st.sampled_from(Stage), url=URLS)
     def replace(self, key: str, is_seen: bool, stage: Stage, url: Secret | None) -> None:
-        """Replace what is there, or what is not."""
+        """Replace the stored record, or one that is not stored."""
         there = self.records.get(key)
         seen = there if is_seen and there is not None else evolve(self.named(key), offset=-1)
         record = evolve(seen, stage=stage, upload_url=url, updated_at=self.now)
@@ -142,7 +142,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(ago=SECONDS)
     def forget(self, ago: int) -> None:
-        """Forget what ended before a time; a lease that had run out by then may be forgotten with it."""
+        """Forget records that ended before a time. Leases that expired before it may be forgotten, too."""
         before = self.now - timedelta(seconds=ago)
         forget_before(self.journal, self.run, before)
         self.seen = before + DAY
@@ -150,7 +150,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(hours=st.integers(-100, 100), keep=SECONDS)
     def look(self, hours: int, keep: int) -> None:
-        """Look at a clock that may be wrong: what it says counts for nothing before another look bears it out."""
+        """Show a time to the journal that may be wrong. It counts only once a later time confirms it."""
         now = self.now + timedelta(hours=hours)
         self.run(self.journal.forget(now, keep=timedelta(seconds=keep)))
         if now >= self.seen + DAY:
@@ -160,7 +160,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def remove(self, key: str) -> None:
-        """Remove what has ended, or what has not."""
+        """Remove a record that has ended or not."""
         there = self.records.get(key)
         may_go = there is not None and there.is_ended
         assert self.run(self.journal.remove(self.named(key).name)) is may_go
@@ -168,7 +168,7 @@ class JournalMachine(RuleBasedStateMachine):
             self.leave(key)
 
     def forgotten(self, before: datetime) -> None:
-        """Let the model forget."""
+        """Make the model forget."""
         for key, record in list(self.records.items()):
             if record.is_ended and record.updated_at < before:
                 self.leave(key)
@@ -176,7 +176,7 @@ class JournalMachine(RuleBasedStateMachine):
             lease.may_be_forgotten |= key not in self.records and lease.until <= before
 
     def leave(self, key: str) -> None:
-        """Let the model keep the trace of a record, and not the record."""
+        """Replace a record in the model by its trace."""
         record = self.records.pop(key)
         older = self.traces.get(key)
         if older is None or SAYS_MORE.index(record.stage) > SAYS_MORE.index(older[0]):
@@ -184,7 +184,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_has_what_the_model_has(self) -> None:
-        """Compare all records, one by one and together."""
+        """Compare all records with the model, one by one and together."""
         for key in ("key-1", "key-2"):
             assert self.run(self.journal.load(self.named(key).name)) == self.records.get(key)
             trace = self.run(self.journal.trace(self.named(key).name))
@@ -195,7 +195,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert [record.created_at for record in listed] == sorted(record.created_at for record in listed)
 
     def saved(self, record: Record, number: int | None) -> bool:
-        """Save, and return whether the lease was good for it."""
+        """Save, and return whether the journal accepted the fence."""
         try:
             self.run(self.journal.save(record, fence=number))
         except LeaseLost:
@@ -208,7 +208,7 @@ class JournalMachine(RuleBasedStateMachine):
         return Record(key=key, app="app", account=self.account, wish=wish, created_at=START, updated_at=self.now)
 
     def fence(self, key: str, which: str) -> int | None:
-        """Return a number of the wanted sort, or one that was never given where there is none."""
+        """Return a lease number of the wanted sort. If there is none, return one that the journal never gave."""
         other = "key-2" if key == "key-1" else "key-1"
         numbers: dict[str, Any] = {
             "newest": self.given.get(key, [])[-1:],

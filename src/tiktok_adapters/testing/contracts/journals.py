@@ -1,6 +1,6 @@
 """The contract of `Journal` and `AsyncJournal`.
 
-What belongs here: promises that hold for every journal, and for every journal that outlives its process.
+What belongs here: promises of every journal, and of every journal that outlives its process.
 
 Longer than 400 lines because a contract is one class that an adapter binds.
 """
@@ -34,9 +34,9 @@ from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal, trace_of
 __all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
 
 AnyJournal: TypeAlias = Journal | AsyncJournal
-"""A journal of either world."""
+"""A blocking or asynchronous journal."""
 OpenJournal: TypeAlias = Callable[[], AnyJournal]
-"""Opens the same place at each call."""
+"""Opens the same place with each call."""
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
@@ -93,7 +93,7 @@ class JournalContract(Contract):
     # --- Records -----------------------------------------------------------------------------------------------------
 
     def test_an_unknown_name_has_no_record(self, kept: AnyJournal, run: Run) -> None:
-        """Loading what was never saved gives None, also when somebody leased it."""
+        """Loading a record that was never saved gives None, even if the name is leased."""
         assert run(kept.load(NAME)) is None
         run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.load(NAME)) is None
@@ -101,12 +101,12 @@ class JournalContract(Contract):
 
     @pytest.mark.parametrize("record", [RECORD, OTHER, evolve(RECORD, handed_at=NOW, upload_url=None)])
     def test_what_was_saved_is_loaded(self, kept: AnyJournal, run: Run, record: Record) -> None:
-        """A record comes back as it was, with its upload URL and its times to the microsecond."""
+        """A record is loaded exactly as saved, with its upload URL and its times to the microsecond."""
         run(kept.save(record, fence=None))
         assert run(kept.load(record.name)) == record
 
     def test_saving_replaces_the_record_as_a_whole(self, kept: AnyJournal, run: Run) -> None:
-        """Nothing of the record before is left, and it is still one record."""
+        """Nothing of the earlier record remains, and there is still one record."""
         run(kept.save(RECORD, fence=None))
         bare = evolve(RECORD, stage=Stage.PLANNED, upload_url=None, plan=None, publish_id=None, last=None)
         run(kept.save(bare, fence=None))
@@ -114,14 +114,14 @@ class JournalContract(Contract):
         assert run(kept.records()) == (bare,)
 
     def test_a_key_belongs_to_an_app_and_an_account(self, kept: AnyJournal, run: Run) -> None:
-        """The same key of another app or account is another post."""
+        """The same key under another app or account is another post."""
         records = [RECORD, evolve(RECORD, app="other"), evolve(RECORD, account="you"), evolve(RECORD, key="key-2")]
         for record in records:
             run(kept.save(record, fence=None))
         assert [run(kept.load(record.name)) for record in records] == records
 
     def test_records_come_oldest_first(self, kept: AnyJournal, run: Run) -> None:
-        """All of them, by when they were wished and not by when they were saved or named; ended ones too."""
+        """All records, ended ones too, come by their creation time, not by when they were saved or by name."""
         wished = [
             evolve(RECORD, key=key, created_at=NOW + TICK * age, updated_at=NOW - TICK * age, stage=stage)
             for age, (key, stage) in enumerate(zip("zayxb", (Stage.PLANNED, *ENDS), strict=True))
@@ -131,7 +131,7 @@ class JournalContract(Contract):
         assert run(kept.records()) == tuple(wished)
 
     def test_some_of_the_records_can_be_asked_for(self, kept: AnyJournal, run: Run) -> None:
-        """By how their name begins, character by character, and by when they were last true."""
+        """Records can be filtered by the exact beginning of their names and by the time of their last update."""
         records = [
             evolve(RECORD, app=app, account=account, created_at=NOW + TICK * age, updated_at=NOW - TICK * age)
             for age, (app, account) in enumerate(
@@ -151,7 +151,7 @@ class JournalContract(Contract):
 
     @pytest.mark.parametrize("key", ODD_NAMES, ids=range(len(ODD_NAMES)))
     def test_odd_characters_in_a_name_survive(self, kept: AnyJournal, run: Run, key: str) -> None:
-        """A name is an opaque key: it is never a path, a pattern or a piece of a query. So is an owner."""
+        """Names and owners are opaque keys, and never a path, a pattern or part of a query."""
         odd, beside = evolve(RECORD, key=key), evolve(RECORD, key=f"{key}.", created_at=NOW + TICK)
         number = run(kept.try_lease(odd.name, owner=key, now=NOW, until=LATER))
         run(kept.save(odd, fence=number))
@@ -165,17 +165,17 @@ class JournalContract(Contract):
     # --- Leases ------------------------------------------------------------------------------------------------------
 
     def test_a_free_lease_has_a_number(self, kept: AnyJournal, run: Run) -> None:
-        """Who comes first gets the lease, also of a post without a record."""
+        """The first owner gets the lease, even for a post without a record."""
         assert type(run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))) is int
 
     def test_a_lease_is_not_taken_twice(self, kept: AnyJournal, run: Run) -> None:
-        """Another owner does not get it before it has run out."""
+        """Another owner does not get a lease before it has expired."""
         run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
         assert run(kept.try_lease(NAME, owner="b", now=LATER - TICK, until=MUCH_LATER)) is None
 
     def test_a_lease_runs_out(self, kept: AnyJournal, run: Run) -> None:
-        """At its end it is free, and whoever takes it has a larger number."""
+        """An expired lease is free, and its next owner gets a larger number."""
         first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > first
         assert run(kept.try_lease(NAME, owner="a", now=LATER, until=MUCH_LATER)) is None
@@ -184,14 +184,14 @@ class JournalContract(Contract):
     def test_a_clock_that_goes_back_makes_nobody_wait_for_long(
         self, kept: AnyJournal, run: Run, back: timedelta
     ) -> None:
-        """A lease that ends later than any could is left over from before: whoever takes it has a larger number."""
+        """A lease that ends later than any lease can is left from before the clock went back. It does not block a new owner."""
         first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         then = NOW - back
         assert run(kept.try_lease(NAME, owner="b", now=then, until=then + LONGEST_LEASE)) > first
         assert run(kept.try_lease(NAME, owner="a", now=then, until=then + LONGEST_LEASE)) is None
 
     def test_a_renewed_lease_keeps_its_number(self, kept: AnyJournal, run: Run) -> None:
-        """Renewing moves the end and nothing else, also when the lease ran out and nobody took it."""
+        """Renewing changes only the end, even if the lease has expired and no other owner took it."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + TICK)) == number
         assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
@@ -199,7 +199,7 @@ class JournalContract(Contract):
         assert run(kept.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + TICK)) is None
 
     def test_a_released_lease_is_free(self, kept: AnyJournal, run: Run) -> None:
-        """Nobody waits for a lease that was given back, and its number is not given again."""
+        """A released lease is free at once, and its number is never reused."""
         first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.release(NAME, owner="a"))
         second = run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER))
@@ -207,34 +207,34 @@ class JournalContract(Contract):
         assert first < second < run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER))
 
     def test_a_stranger_cannot_release_a_lease(self, kept: AnyJournal, run: Run) -> None:
-        """Who lost a lease and wakes up late does not take it from the one who has it now."""
+        """An owner that lost its lease cannot release the lease of the new owner."""
         run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.release(NAME, owner="b"))
         run(kept.release("nothing", owner="b"))
         assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
 
     def test_leases_of_posts_do_not_mix(self, kept: AnyJournal, run: Run) -> None:
-        """Each post has its own lease: taking or giving back one says nothing of another."""
+        """Each post has its own lease. Taking or releasing one does not affect another."""
         run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease(OTHER.name, owner="b", now=NOW, until=LATER)) is not None
         run(kept.release(OTHER.name, owner="a"))
         assert run(kept.try_lease(OTHER.name, owner="a", now=NOW, until=LATER)) is None
 
     def test_saving_leaves_the_lease(self, kept: AnyJournal, run: Run) -> None:
-        """The holder saves while it holds, up to the end; only `release` and time end a lease."""
+        """Saving does not end the lease, even if the post has ended. Only `release` and time do."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=number))
         assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
 
     def test_of_many_at_once_one_gets_the_lease(self, kept: AnyJournal, run: Run) -> None:
-        """However many ask in the same moment, one of them has a number."""
+        """Of many owners that ask at the same time, exactly one gets a number."""
         calls = [lambda o=o: kept.try_lease(NAME, owner=str(o), now=NOW, until=LATER) for o in range(16)]
         assert sum(number is not None for number in _at_once(run, calls)) == 1
 
     # --- Fences ------------------------------------------------------------------------------------------------------
 
     def test_the_newest_lease_writes(self, kept: AnyJournal, run: Run) -> None:
-        """Its holder saves as often as it likes: also with a lease that ran out, while nobody else has taken it."""
+        """The owner of the newest lease may save repeatedly, even after it expired, until another owner takes it."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.save(RECORD, fence=number))
         run(kept.try_lease(NAME, owner="a", now=MUCH_LATER, until=MUCH_LATER))
@@ -243,7 +243,7 @@ class JournalContract(Contract):
         assert run(kept.load(NAME)) == moved
 
     def test_a_lease_that_was_given_back_writes_until_the_next(self, kept: AnyJournal, run: Run) -> None:
-        """What was said late is still kept, as long as nobody else has gone on."""
+        """A late save under a released lease succeeds, as long as no other owner has taken the lease."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.release(NAME, owner="a"))
         run(kept.save(RECORD, fence=number))
@@ -251,7 +251,7 @@ class JournalContract(Contract):
 
     @pytest.mark.parametrize("ending", ["run out", "released", "released twice"])
     def test_an_older_lease_writes_nothing(self, kept: AnyJournal, run: Run, ending: str) -> None:
-        """Who was overtaken is told so by the key of the post, and what the newer one wrote stays."""
+        """A save under an older lease raises `LeaseLost` with the post's key, and the newer owner's record stays."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         if ending != "run out":
             run(kept.release(NAME, owner="a"))
@@ -265,7 +265,7 @@ class JournalContract(Contract):
         assert run(kept.load(NAME)) == RECORD
 
     def test_an_overtaken_holder_writes_nothing_before_the_newer_one_does(self, kept: AnyJournal, run: Run) -> None:
-        """From the moment on in which a lease is granted, the older one is worth nothing."""
+        """As soon as a new lease is granted, a save under the older one is refused."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER))
         with pytest.raises(LeaseLost):
@@ -274,7 +274,7 @@ class JournalContract(Contract):
 
     @pytest.mark.parametrize("away", [-(2**70), -1, 1, 2**31, 2**70])
     def test_a_number_that_was_never_given_writes_nothing(self, kept: AnyJournal, run: Run, away: int) -> None:
-        """Neither a smaller nor a larger number passes, nor any where no lease was ever taken."""
+        """A save with a smaller or larger number is refused, and so is any number if no lease was ever taken."""
         with pytest.raises(LeaseLost):
             run(kept.save(OTHER, fence=away))
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
@@ -283,7 +283,7 @@ class JournalContract(Contract):
         assert run(kept.records()) == ()
 
     def test_without_a_fence_anybody_writes(self, kept: AnyJournal, run: Run) -> None:
-        """An answer that must not be lost is kept, whoever holds the lease, and the holder goes on."""
+        """A save without a fence succeeds under any lease, for answers that must not be lost. The owner goes on."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.save(RECORD, fence=None))
         assert run(kept.load(NAME)) == RECORD
@@ -293,7 +293,7 @@ class JournalContract(Contract):
     # --- Beside the lease ---------------------------------------------------------------------------------------------
 
     def test_what_was_seen_is_replaced(self, kept: AnyJournal, run: Run) -> None:
-        """Whoever holds the lease, and as a whole; the lease stays with its holder, who goes on under its number."""
+        """`replace` replaces the whole record under any lease. The lease stays with its owner, under the same number."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.save(RECORD, fence=number))
         told = evolve(RECORD, stage=Stage.COMPLETE, upload_url=None, updated_at=LATER)
@@ -313,18 +313,18 @@ class JournalContract(Contract):
         ids=["time", "offset", "URL", "tidings"],
     )
     def test_what_was_changed_since_is_not_replaced(self, kept: AnyJournal, run: Run, seen: Record) -> None:
-        """Whoever looked before the latest change is told so, whatever was changed, and nothing is lost."""
+        """If any field was changed since `seen` was loaded, `replace` returns False, and nothing is lost."""
         run(kept.save(RECORD, fence=None))
         assert run(kept.replace(evolve(seen, stage=Stage.FAILED), seen=seen)) is False
         assert run(kept.records()) == (RECORD,)
 
     def test_what_is_not_there_is_not_replaced(self, kept: AnyJournal, run: Run) -> None:
-        """A record that was forgotten meanwhile does not come back."""
+        """`replace` does not bring back a record that was forgotten."""
         assert run(kept.replace(RECORD, seen=RECORD)) is False
         assert run(kept.records()) == ()
 
     def test_of_many_at_once_one_replaces(self, kept: AnyJournal, run: Run) -> None:
-        """However many saw the same record, it is replaced once, and by one of them."""
+        """Of many callers that saw the same record, exactly one replaces it."""
         run(kept.save(RECORD, fence=None))
         told = [evolve(RECORD, offset=number) for number in range(16)]
         written = _at_once(run, [partial(kept.replace, one, seen=RECORD) for one in told])
@@ -343,7 +343,7 @@ class JournalContract(Contract):
         assert run(kept.records()) == (() if record.is_ended else (record,))
 
     def test_what_ended_since_is_kept(self, kept: AnyJournal, run: Run) -> None:
-        """What counts is when a record was last true, to the microsecond."""
+        """Forgetting compares the time of the last update, to the microsecond."""
         old = evolve(RECORD, stage=Stage.FAILED, created_at=LATER, updated_at=NOW - TICK)
         new = evolve(OTHER, stage=Stage.FAILED, created_at=NOW - timedelta(days=400), updated_at=NOW)
         for record in (old, new):
@@ -352,7 +352,7 @@ class JournalContract(Contract):
         assert run(kept.records()) == (new,)
 
     def test_forgetting_leaves_a_lease_that_is_alive(self, kept: AnyJournal, run: Run) -> None:
-        """Who holds a lease goes on under its number, whatever is forgotten meanwhile."""
+        """Forgetting removes no valid lease: its owner goes on under its number."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + TICK))
         run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=number))
         forget_before(kept, run, LATER)
@@ -361,7 +361,7 @@ class JournalContract(Contract):
         assert run(kept.load(NAME)) == RECORD
 
     def test_a_key_that_was_forgotten_has_larger_numbers(self, kept: AnyJournal, run: Run) -> None:
-        """Whoever slept through the end of a post and its forgetting cannot write into the next of that name."""
+        """An owner from before a post was forgotten cannot write into a later post of the same name."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=old))
         run(kept.release(NAME, owner="a"))
@@ -373,7 +373,7 @@ class JournalContract(Contract):
         assert run(kept.load(NAME)) is None
 
     def test_what_is_forgotten_leaves_its_trace_for_good(self, kept: AnyJournal, run: Run) -> None:
-        """A digest of its name, how it ended, its publish id, and why it failed, through all later forgetting; no name."""
+        """A trace keeps a digest of the name, the end, the publish id and the reason of a failure for ever, but no name."""
         failed = evolve(
             RECORD, stage=Stage.FAILED, last=Publication(publish_id="p", status="FAILED", fail_reason="internal")
         )
@@ -393,7 +393,7 @@ class JournalContract(Contract):
     def test_of_two_traces_the_one_that_speaks_of_a_post_stays(
         self, kept: AnyJournal, run: Run, first: Stage, second: Stage
     ) -> None:
-        """A key that was posted once stays posted, whatever is saved and forgotten under it afterwards."""
+        """A key that was posted stays posted, even if other records are saved and forgotten under it later."""
         for stage in (first, second):
             run(kept.save(evolve(RECORD, stage=stage), fence=None))
             assert run(kept.remove(NAME)) is True
@@ -402,20 +402,20 @@ class JournalContract(Contract):
 
     @pytest.mark.parametrize("off", [timedelta(days=-20_000), timedelta(days=100), timedelta(days=36_500)])
     def test_one_look_at_a_wrong_clock_forgets_nothing(self, kept: AnyJournal, run: Run, off: timedelta) -> None:
-        """Nor do many looks within a day; the journal remembers the times that it has seen, and the clock is set right."""
+        """Wrong times within a day forget nothing, because the journal compares each time with those it has seen."""
         ended, keep = evolve(RECORD, stage=Stage.COMPLETE), timedelta(days=90)
         run(kept.save(ended, fence=None))
         for now in (NOW, NOW + off, NOW + off + timedelta(hours=23), NOW, NOW + timedelta(days=30)):
             run(kept.forget(now, keep=keep))
             assert run(kept.records()) == (ended,)
-        # The right time is believed again as soon as it has been seen for a day.
+        # The journal trusts the right time again once it has seen it for a day.
         run(kept.forget(NOW + timedelta(days=100), keep=keep))
         run(kept.forget(NOW + timedelta(days=101), keep=keep))
         assert run(kept.records()) == ()
 
     @pytest.mark.parametrize("stage", Stage)
     def test_only_what_has_ended_is_removed(self, kept: AnyJournal, run: Run, stage: Stage) -> None:
-        """A record that can be read and has not ended stays; what is not there is not removed."""
+        """`remove` keeps a readable record that has not ended, and returns False for an unknown name."""
         record = evolve(RECORD, stage=stage)
         run(kept.save(record, fence=None))
         assert run(kept.remove(NAME)) is record.is_ended
@@ -424,7 +424,7 @@ class JournalContract(Contract):
         assert run(kept.remove(OTHER.name)) is False
 
     def test_what_can_be_read_is_not_listed_as_unreadable(self, kept: AnyJournal, run: Run) -> None:
-        """Every record that this release saves can be read by it."""
+        """Every record that this release saves is readable."""
         run(kept.save(RECORD, fence=None))
         run(kept.save(evolve(OTHER, stage=Stage.FAILED), fence=None))
         assert run(kept.unreadable()) == ()
@@ -432,7 +432,7 @@ class JournalContract(Contract):
     # --- All of it ---------------------------------------------------------------------------------------------------
 
     def test_any_order_of_calls_does_what_the_model_does(self, kept: AnyJournal, run: Run) -> None:
-        """Two owners, two posts, and every call in any order: the journal is never told from a plain model of it."""
+        """With two owners, two posts and any order of calls, the journal behaves like a plain model."""
 
         class Machine(JournalMachine):
             def __init__(self) -> None:
@@ -443,17 +443,17 @@ class JournalContract(Contract):
         )
 
     def test_it_does_not_show_what_is_in_it(self, kept: AnyJournal, run: Run) -> None:
-        """An upload URL is a secret: a journal's repr does not hold it."""
+        """A journal's repr does not show upload URLs, which are secrets."""
         run(kept.save(RECORD, fence=None))
         assert "canary" not in f"{kept!r} {kept} {run(kept.records())!r}"
 
     def test_closing_twice_does_nothing(self, kept: AnyJournal, run: Run) -> None:
-        """A second close is no error."""
+        """A second `close` is no error."""
         assert run(kept.close()) is None
         assert run(kept.close()) is None
 
     def test_a_closed_journal_says_so(self, kept: AnyJournal, run: Run) -> None:
-        """Use after close is a `StoreError`, not an empty journal."""
+        """After `close`, a call raises `StoreError`. The journal does not seem empty."""
         run(kept.close())
         for call in (
             lambda: kept.load(NAME),
@@ -474,28 +474,28 @@ class JournalContract(Contract):
 class DurableJournalContract(JournalContract):
     """For journals that outlive their process. Bind it with the fixture `open_journal`.
 
-    `open_journal` is a function without arguments; each call opens the same place, which is empty at first.
+    `open_journal` is a function without arguments. Each call opens the same place, which is empty at first.
     """
 
     @pytest.fixture
     def open_journal(self) -> OpenJournal:
-        """Return a function that opens the same place at each call."""
+        """Return a function that opens the same place with each call."""
         raise NotImplementedError("a binding defines the fixture `open_journal`")
 
     @pytest.fixture
     def journal(self, open_journal: OpenJournal) -> AnyJournal:
-        """Return the place, opened."""
+        """Open the place."""
         return open_journal()
 
     @pytest.fixture
     def other(self, open_journal: OpenJournal, run: Run) -> Iterator[AnyJournal]:
-        """Return the place, opened once more."""
+        """Open the place a second time."""
         other = open_journal()
         yield other
         run(other.close())
 
     def test_records_survive_closing(self, kept: AnyJournal, open_journal: OpenJournal, run: Run) -> None:
-        """What was saved is there when the place is opened again."""
+        """Saved data is there when the place is opened again."""
         run(kept.save(RECORD, fence=None))
         run(kept.close())
         again = open_journal()
@@ -503,7 +503,7 @@ class DurableJournalContract(JournalContract):
         run(again.close())
 
     def test_leases_survive_closing(self, kept: AnyJournal, open_journal: OpenJournal, run: Run) -> None:
-        """A lease belongs to its owner, not to the opened journal."""
+        """A lease belongs to its owner, so it survives closing the journal."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.close())
         again = open_journal()
@@ -516,7 +516,7 @@ class DurableJournalContract(JournalContract):
     def test_numbers_grow_across_closing(
         self, kept: AnyJournal, open_journal: OpenJournal, run: Run, *, forgotten: bool
     ) -> None:
-        """A number is never given twice, not even after its lease was given back and all was forgotten and closed."""
+        """A number is never reused, even after its lease was released, the post forgotten, and the journal closed."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.release(NAME, owner="a"))
         if forgotten:
@@ -527,7 +527,7 @@ class DurableJournalContract(JournalContract):
         run(again.close())
 
     def test_another_one_sees_what_was_saved_and_forgotten(self, kept: AnyJournal, other: AnyJournal, run: Run) -> None:
-        """Each call sees what others did before it: nothing is cached."""
+        """Each call sees earlier changes of other openers: nothing is cached."""
         run(kept.save(RECORD, fence=None))
         assert run(other.load(NAME)) == RECORD
         ended = evolve(RECORD, stage=Stage.COMPLETE)
@@ -537,7 +537,7 @@ class DurableJournalContract(JournalContract):
         assert run(other.records()) == ()
 
     def test_another_one_respects_lease_and_fence(self, kept: AnyJournal, other: AnyJournal, run: Run) -> None:
-        """A lease holds for everybody who opened the place, and so does its loss."""
+        """All openers of the place respect a lease, and its loss."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(other.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
         assert run(other.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > old
@@ -547,7 +547,7 @@ class DurableJournalContract(JournalContract):
 
 
 def _at_once(run: Run, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Return what the calls return: made by threads, or awaited together where there is something to await."""
+    """Make the calls at the same time, by threads or as tasks, and return their results."""
     with ThreadPoolExecutor(len(calls)) as pool:
         results = list(pool.map(lambda call: call(), calls))
     if not inspect.isawaitable(results[0]):

@@ -1,6 +1,6 @@
 """The contract of `Pacer` and `AsyncPacer`.
 
-What belongs here: promises that hold for every pacer, whoever shares it.
+What belongs here: promises that hold for every pacer, whether threads or processes share it.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ AnyPacer = Pacer | AsyncPacer
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 TICK = timedelta(microseconds=2)
-"""A pause is a float: its last digit may be lost."""
+"""A pause is a float, so its last digit may be inexact."""
 
 
 class PacerContract(Contract):
@@ -27,7 +27,7 @@ class PacerContract(Contract):
 
     @pytest.fixture
     def pacer(self) -> AnyPacer:
-        """Return the pacer to test: one that remembers nothing yet."""
+        """Return the pacer to test, without any calls so far."""
         raise NotImplementedError("a binding defines the fixture `pacer`")
 
     @pytest.fixture
@@ -39,7 +39,7 @@ class PacerContract(Contract):
 
     @pytest.mark.parametrize("seed", range(12))
     def test_no_minute_has_too_many_calls_and_none_waits_idly(self, kept: AnyPacer, run: Run, seed: int) -> None:
-        """Whenever calls are wanted, each made as soon as it may be."""
+        """At any schedule, no minute has more calls than the limit, and each call is made as early as the limit allows."""
         chance = Random(seed)  # noqa: S311 - a schedule, not a secret
         limit, name = chance.randint(1, 6), str(seed)
         gaps = [chance.choice((0, chance.random(), chance.uniform(0, 40))) for _ in range(40)]
@@ -57,7 +57,7 @@ class PacerContract(Contract):
             assert call - made[index] >= MINUTE - TICK
 
     def test_asking_while_there_is_a_pause_costs_nothing(self, kept: AnyPacer, run: Run) -> None:
-        """Only a call that may be made counts."""
+        """Only calls that the pacer allowed count."""
         assert run(kept.pause("a", limit=1, now=NOW)) == 0
         for seconds in range(1, 60):
             assert run(kept.pause("a", limit=1, now=NOW + timedelta(seconds=seconds))) == 60 - seconds
@@ -65,7 +65,7 @@ class PacerContract(Contract):
 
     @pytest.mark.parametrize("other", ["b", "A", "a ", "a\n", "a%", "a\0", "\ud800", "", "ä" * 500])
     def test_names_are_opaque_keys(self, kept: AnyPacer, run: Run, other: str) -> None:
-        """Calls under one name say nothing of another's."""
+        """Calls under one name do not count for another name."""
         assert run(kept.pause("a", limit=1, now=NOW)) == 0
         assert run(kept.pause(other, limit=1, now=NOW)) == 0
         assert run(kept.pause("a", limit=1, now=NOW)) == 60
@@ -75,7 +75,7 @@ class PacerContract(Contract):
         "back", [timedelta(seconds=1), timedelta(hours=1), timedelta(days=365), NOW - datetime(1970, 1, 1, tzinfo=UTC)]
     )
     def test_a_clock_that_goes_back_makes_nobody_wait(self, kept: AnyPacer, run: Run, back: timedelta) -> None:
-        """What was called later than now counts for nothing; a wait is never longer than a minute."""
+        """Calls with a later time than now do not count, and no pause is longer than a minute."""
         assert run(kept.pause("a", limit=1, now=NOW)) == 0
         assert run(kept.pause("a", limit=1, now=NOW - back)) == 0
         assert run(kept.pause("a", limit=1, now=NOW - back)) == 60

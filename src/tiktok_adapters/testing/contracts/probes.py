@@ -1,6 +1,6 @@
 """The contract of `Probe` and `AsyncProbe`.
 
-What belongs here: promises that hold for every probe, however it reads.
+What belongs here: promises that hold for every probe, independent of how it reads the video.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ FILM: Final = Path(tiktok_adapters.__file__).parent / "cli" / "film" / "demo.mp4
 FACTS: Final = VideoFacts(codec="H.264", frame_rate=30.0, width=640, height=360, duration=4.0)
 NOISE: Final = Random(11).randbytes(50_000)  # noqa: S311 - reproducible bytes, not a secret
 MOST: Final = 32 * 1024**2
-"""Bytes that a look may cost."""
+"""Largest number of bytes that one call may read."""
 
 
 class ProbeContract(Contract):
@@ -37,7 +37,7 @@ class ProbeContract(Contract):
         raise NotImplementedError("a binding defines the fixture `probe`")
 
     def test_a_film_is_known(self, probe: AnyProbe, run: Run) -> None:
-        """Codec, frame rate, size and duration of an ordinary film are read; what a probe leaves out is None."""
+        """The probe reads codec, frame rate, size and duration of an ordinary video. A fact that it leaves out is None."""
         found = run(probe.facts(FileSource(FILM)))
         for name in ("codec", "frame_rate", "width", "height", "duration"):
             assert getattr(found, name) in (None, getattr(FACTS, name))
@@ -45,31 +45,31 @@ class ProbeContract(Contract):
         assert not found.has_variable_rate
 
     def test_the_name_of_a_source_says_nothing(self, probe: AnyProbe, run: Run) -> None:
-        """The same bytes under no name, or a wrong one, give the same facts."""
+        """The same bytes without a name, or with a wrong one, give the same facts."""
         data = FILM.read_bytes()
         found = run(probe.facts(FileSource(FILM)))
         assert run(probe.facts(BytesSource(data))) == run(probe.facts(BytesSource(data, name="picture.jpg"))) == found
 
     @pytest.mark.parametrize("data", [b"", b"\0", NOISE, FILM.read_bytes()[:40] + NOISE, FILM.read_bytes()[:900]])
     def test_what_cannot_be_read_is_unknown(self, probe: AnyProbe, run: Run, data: bytes) -> None:
-        """Noise, an empty source and half of a header are no error, and whatever is told of them is a figure."""
+        """Noise, an empty source and half of a header cause no error, and every number in the result is valid."""
         found = run(probe.facts(BytesSource(data)))
         for figure in (found.frame_rate, found.width, found.height, found.duration):
             assert figure is None or figure > 0
 
     def test_a_source_that_is_gone_is_told(self, probe: AnyProbe, run: Run) -> None:
-        """Trouble in reading is the source's, and is raised as it came."""
+        """The probe raises the source's error unchanged."""
         with pytest.raises(SourceChanged, match="out of reach"):
             run(probe.facts(_Gone(FILM.read_bytes())))
 
     def test_a_large_film_is_not_read_through(self, probe: AnyProbe, run: Run) -> None:
-        """Of a gigabyte behind the index a small part is read."""
+        """Of a gigabyte after the index, the probe reads only a small part."""
         source = _Padded(FILM.read_bytes(), 10**9)
         assert run(probe.facts(source)).duration in (None, 4.0)
         assert source.given < MOST
 
     def test_a_film_is_left_as_it_is(self, probe: AnyProbe, run: Run) -> None:
-        """A look changes no byte, and the source can be read afterwards."""
+        """The probe changes no byte, and the source can be read afterwards."""
         source = FileSource(FILM)
         before = source.fingerprint
         run(probe.facts(source))
@@ -77,7 +77,7 @@ class ProbeContract(Contract):
         assert source.read(0, source.size) == FILM.read_bytes()
 
     def test_threads_may_share_a_blocking_probe(self, probe: AnyProbe, run: Run) -> None:
-        """Many looks at once give what one gives."""
+        """Many concurrent calls give the same result as one call."""
         alone = run(probe.facts(FileSource(FILM)))
         with ThreadPoolExecutor(8) as pool:
             looks = [pool.submit(probe.facts, FileSource(FILM)) for _ in range(40)]
@@ -90,7 +90,7 @@ class _Gone(BytesSource):
 
 
 class _Padded:
-    """A film, and zeros behind it; it counts what was read."""
+    """A video followed by zeros. It counts the bytes that were read."""
 
     def __init__(self, data: bytes, size: int) -> None:
         self._data = data

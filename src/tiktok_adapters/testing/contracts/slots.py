@@ -1,6 +1,6 @@
 """The contract of `UploadSlots` and `AsyncUploadSlots`.
 
-What belongs here: promises that hold for all slots, whoever waits for them.
+What belongs here: promises that hold for all slots, whether threads or tasks wait for them.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,18 @@ __all__ = ["Crowd", "UploadSlotsContract"]
 
 
 class Crowd(Protocol):
-    """Workers that want slots, each a thread or a task; every method returns once nothing moves any more."""
+    """Workers that want slots. Each is a thread or a task. Every method returns once all workers are idle."""
 
     def start(self, account: str, name: str) -> None:
-        """Let a worker of this account enter."""
+        """Start a worker that enters for this account."""
         ...
 
     def finish(self, name: str) -> None:
-        """Let a worker that has a slot leave."""
+        """Make a worker leave its slot."""
         ...
 
     def cancel(self, name: str) -> None:
-        """Take a worker away that waits."""
+        """Cancel a waiting worker."""
         ...
 
     @property
@@ -37,12 +37,12 @@ class UploadSlotsContract:
 
     @pytest.fixture
     def gather(self) -> Callable[[int], Crowd]:
-        """Return a function that makes a crowd before that many slots."""
+        """Return a function that makes a crowd for a number of slots."""
         raise NotImplementedError("a binding defines the fixture `gather`")
 
     @pytest.mark.parametrize("limit", [0, -1])
     def test_at_least_one_may_run(self, gather: Callable[[int], Crowd], limit: int) -> None:
-        """Slots for nobody would hang everybody."""
+        """A limit below 1 is refused, because no upload could ever run."""
         with pytest.raises(ValueError, match="at least one"):
             gather(limit)
 
@@ -50,7 +50,7 @@ class UploadSlotsContract:
     def test_as_many_run_as_there_are_slots_and_in_their_order(
         self, gather: Callable[[int], Crowd], limit: int
     ) -> None:
-        """Whoever leaves lets exactly the next one in."""
+        """As many workers enter as there are slots. Each worker that leaves lets exactly the next one in."""
         crowd = gather(limit)
         names = [str(number) for number in range(limit + 4)]
         for name in names:
@@ -67,7 +67,7 @@ class UploadSlotsContract:
         crowd.finish("again")
 
     def test_the_accounts_take_turns(self, gather: Callable[[int], Crowd]) -> None:
-        """Who comes late with one post does not wait for all of another's."""
+        """An account with one late post does not wait for all posts of another account."""
         crowd = gather(1)
         for number in range(5):
             crowd.start("many", f"m{number}")
@@ -82,7 +82,7 @@ class UploadSlotsContract:
         assert order == ["m0", "m1", "o0", "t0", "m2", "o1", "m3", "m4"]
 
     def test_who_goes_away_takes_no_slot(self, gather: Callable[[int], Crowd]) -> None:
-        """Neither the first nor the last nor the only one of an account leaves a hole in the queue."""
+        """A cancelled worker takes no slot, whether it is the first, the last or the only one of its account."""
         crowd = gather(1)
         for name in ("a0", "a1", "a2", "b0", "a3"):
             crowd.start(name[0], name)

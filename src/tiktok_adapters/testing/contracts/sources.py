@@ -1,6 +1,6 @@
 """The contract of `Source`.
 
-What belongs here: promises that hold for every source, wherever its bytes lie.
+What belongs here: promises that hold for every source, wherever it keeps its bytes.
 """
 
 from collections.abc import Callable
@@ -40,18 +40,18 @@ class SourceContract:
 
     @pytest.mark.parametrize(("start", "length"), [(299_990, 100), (300_000, 1), (400_000, 10), (5, 0)])
     def test_reading_beyond_the_end_gives_what_there_is(self, make_source: MakeSource, start: int, length: int) -> None:
-        """Fewer bytes, or none, come where the source has ended."""
+        """At the end of the source, `read` returns fewer bytes or none."""
         assert make_source(DATA).read(start, length) == DATA[start : start + length]
 
     def test_reading_moves_nothing(self, make_source: MakeSource) -> None:
-        """There is no cursor: the same question has the same answer, in any order."""
+        """There is no cursor: the same read gives the same bytes, in any order."""
         source = make_source(DATA)
         first = source.read(1000, 500)
         source.read(0, 300_000)
         assert source.read(1000, 500) == first == DATA[1000:1500]
 
     def test_threads_do_not_disturb_one_another(self, make_source: MakeSource) -> None:
-        """Many readers at once each get the bytes that they asked for."""
+        """Each of many concurrent readers gets the bytes that it asked for."""
         source = make_source(DATA)
         starts = [index * 997 % 290_000 for index in range(400)]
         with ThreadPoolExecutor(8) as pool:
@@ -74,11 +74,11 @@ class SourceContract:
         assert make_source(DATA).fingerprint != make_source(bytes(changed)).fingerprint
 
     def test_more_bytes_have_another_fingerprint(self, make_source: MakeSource) -> None:
-        """A source that has grown is another one."""
+        """A source that has grown has another fingerprint."""
         assert make_source(DATA).fingerprint != make_source(DATA + DATA[:1]).fingerprint
 
     def test_a_slice_lies_in_the_buffers_that_it_was_given(self, make_source: MakeSource) -> None:
-        """Whether or not the source fills them: a block is as it was until the turn of its buffer comes again."""
+        """A block keeps its content until its buffer is used again, whether or not the source fills buffers."""
         body, size = FileSlice(make_source(DATA), 100, 200_000), 65_536
         previous, found = memoryview(b""), bytearray()
         for block in body.blocks_in(memoryview(bytearray(size)), memoryview(bytearray(size))):
@@ -93,7 +93,7 @@ class SourceContract:
     def test_a_buffer_is_filled_as_far_as_there_are_bytes(
         self, make_source: MakeSource, start: int, length: int
     ) -> None:
-        """Where a source fills buffers, it does so with what `read` returns, and touches nothing behind it."""
+        """A source that fills buffers writes the same bytes that `read` returns, and changes nothing after them."""
         source, buffer = make_source(DATA), bytearray(b"\xaa" * length)
         expected = DATA[start : start + length]
         got = source.read_into(start, memoryview(buffer)) if isinstance(source, FillsBuffers) else None
@@ -101,7 +101,7 @@ class SourceContract:
         assert got is None or buffer == expected + b"\xaa" * (length - len(expected))
 
     def test_a_slice_yields_its_part_in_blocks(self, make_source: MakeSource) -> None:
-        """A body that is cut from the source holds exactly its part, in blocks of the size asked for."""
+        """A slice of the source yields exactly its part, in blocks of the requested size."""
         blocks = list(FileSlice(make_source(DATA), 100, 200_000).blocks(65_536))
         assert [len(block) for block in blocks] == [65_536, 65_536, 65_536, 3_392]
         assert b"".join(blocks) == DATA[100:200_100]

@@ -1,6 +1,6 @@
-"""A plain model of a token store, and a machine that makes any calls in any order and compares.
+"""A plain model of a token store, and a state machine that makes calls in any order and compares the results.
 
-What belongs here: the model alone. Single promises, in words, stand in `stores`.
+What belongs here: the model only. The module `stores` tests the single promises.
 """
 
 import itertools
@@ -28,18 +28,18 @@ _examples = itertools.count()
 
 @define
 class _Kept:
-    """What an account has."""
+    """The tokens of an account, and its generations."""
 
     tokens: Tokens
     generation: int
 
 
 class TokenStoreMachine(RuleBasedStateMachine):
-    """Calls one store and keeps in step with it. Each example has accounts of its own in the same store.
+    """Makes the same calls to a store and to the model. Each example has its own accounts in the same store.
 
     Args:
-        store: the token store, blocking or not.
-        run: awaits what a call returned, where there is something to await.
+        store: the token store, blocking or asynchronous.
+        run: awaits the results of asynchronous calls.
     """
 
     def __init__(self, store: TokenStore | AsyncTokenStore, run: Run) -> None:
@@ -52,7 +52,7 @@ class TokenStoreMachine(RuleBasedStateMachine):
 
     @rule(name=ACCOUNTS, which=SEEN, secret=st.text(max_size=20), number=st.integers(0, FAR_AWAY))
     def save(self, name: str, which: str, secret: str, number: int) -> None:
-        """Save as a sign-in, over what is there, or over what is there no longer."""
+        """Save as a sign-in, over the current generation, or over one that is gone."""
         tokens = Tokens(
             open_id=name,
             access_token=Secret(secret),
@@ -74,7 +74,7 @@ class TokenStoreMachine(RuleBasedStateMachine):
 
     @rule(name=ACCOUNTS, which=SEEN)
     def delete(self, name: str, which: str) -> None:
-        """Forget whatever is there, or only what was seen."""
+        """Delete the tokens, or only those of a generation."""
         seen = self.seen(name, which)
         self.run(self.store.delete(self.named(name), seen=seen))
         if seen is None or (name in self.kept and self.kept[name].generation == seen):
@@ -82,7 +82,7 @@ class TokenStoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_has_what_the_model_has(self) -> None:
-        """Compare the tokens, their generations and the names."""
+        """Compare the tokens, their generations and the names with the model."""
         for name in NAMES:
             loaded = self.run(self.store.load(self.named(name)))
             kept = self.kept.get(name)
@@ -96,7 +96,7 @@ class TokenStoreMachine(RuleBasedStateMachine):
         return f"{self.example}:{name}"
 
     def seen(self, name: str, which: str) -> int | None:
-        """Return a generation of the wanted sort, or one that was never given where there is none."""
+        """Return a generation of the wanted sort. If there is none, return one that the store never gave."""
         other = NAMES[1] if name == NAMES[0] else NAMES[0]
         numbers = {
             "latest": self.given[name][-1:],

@@ -1,6 +1,6 @@
 """The contract of `TokenStore` and `AsyncTokenStore`.
 
-What belongs here: promises that hold for every store, and for every store that outlives its process.
+What belongs here: promises of every store, and of every store that outlives its process.
 
 Longer than 400 lines because a contract is one class that an adapter binds.
 """
@@ -26,16 +26,16 @@ from tiktok_core.ports import AsyncTokenStore, TokenStore
 __all__ = ["AnyTokenStore", "DurableTokenStoreContract", "OpenStore", "Spoil", "TokenStoreContract"]
 
 AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
-"""A token store of either world."""
+"""A blocking or asynchronous token store."""
 OpenStore: TypeAlias = Callable[[], AnyTokenStore]
-"""Opens the same place at each call."""
+"""Opens the same place with each call."""
 Spoil: TypeAlias = Callable[[str, bytes], None]
-"""Changes what lies in the place."""
+"""Changes the stored document of an account."""
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=10)
 JUMPS = (timedelta(hours=1), timedelta(days=365), NOW - datetime(1970, 1, 1, tzinfo=UTC))
-"""By how much a clock may be set back."""
+"""Times by which a clock is set back."""
 TOKENS = Tokens(
     open_id="open-id-1",
     access_token=Secret("act.first"),
@@ -52,7 +52,7 @@ SPOILT = {
     "too large": (b'{"version": 1, "access_token": "act.canary"' + b" " * 9_000_000 + b"}", "damaged"),
     "another version": (b'{"version": 99, "access_token": "act.canary"}', "version"),
 }
-"""What may lie there, and what kind of trouble that is."""
+"""Unreadable documents, and the kind of trouble that each causes."""
 ODD_NAMES = [
     "",
     " ",
@@ -86,16 +86,16 @@ class TokenStoreContract(Contract):
     # --- Tokens ------------------------------------------------------------------------------------------------------
 
     def test_an_unknown_account_has_no_tokens(self, kept: AnyTokenStore, run: Run) -> None:
-        """Loading what was never saved gives None."""
+        """Loading an unknown account gives None."""
         assert run(kept.load("nobody")) is None
 
     def test_what_was_saved_is_loaded(self, kept: AnyTokenStore, run: Run) -> None:
-        """Tokens come back as they were, secrets and times included."""
+        """Tokens are loaded exactly as saved, including secrets and times."""
         run(kept.save("me", TOKENS))
         assert run(kept.load("me")) == TOKENS
 
     def test_a_mark_is_kept_with_the_tokens(self, kept: AnyTokenStore, run: Run) -> None:
-        """That TikTok refuses the refresh token is known to everybody, until somebody signs in."""
+        """The mark that TikTok refuses the refresh token is kept with the tokens until the next sign-in."""
         run(kept.save("me", evolve(TOKENS, is_refused=True)))
         assert run(kept.load("me")) == TOKENS
         assert run(kept.load("me")).is_refused is True
@@ -103,7 +103,7 @@ class TokenStoreContract(Contract):
         assert run(kept.load("me")).is_refused is False
 
     def test_saving_replaces_the_tokens_as_a_whole(self, kept: AnyTokenStore, run: Run) -> None:
-        """Nothing of the tokens before is left."""
+        """Nothing of the earlier tokens remains."""
         run(kept.save("me", TOKENS))
         run(kept.save("me", OTHERS))
         assert run(kept.load("me")) == OTHERS
@@ -115,7 +115,7 @@ class TokenStoreContract(Contract):
         assert (run(kept.load("me")), run(kept.load("you"))) == (TOKENS, OTHERS)
 
     def test_a_deleted_account_is_gone(self, kept: AnyTokenStore, run: Run) -> None:
-        """Deleting forgets this account and no other."""
+        """Deleting removes this account and no other."""
         run(kept.save("me", TOKENS))
         run(kept.save("you", OTHERS))
         run(kept.delete("me"))
@@ -123,19 +123,19 @@ class TokenStoreContract(Contract):
         assert run(kept.load("you")) == OTHERS
 
     def test_deleting_an_unknown_account_does_nothing(self, kept: AnyTokenStore, run: Run) -> None:
-        """Forgetting twice is no error."""
+        """Deleting twice is no error."""
         run(kept.save("me", TOKENS))
         run(kept.delete("nobody"))
         assert run(kept.accounts()) == ("me",)
 
     def test_accounts_are_sorted(self, kept: AnyTokenStore, run: Run) -> None:
-        """The names come sorted, whatever order they were saved in."""
+        """The names are sorted, independent of the order in which they were saved."""
         for name in ("b", "ä", "a", "Z", "10", "9"):
             run(kept.save(name, TOKENS))
         assert run(kept.accounts()) == ("10", "9", "Z", "a", "b", "ä")
 
     def test_only_accounts_with_tokens_are_listed(self, kept: AnyTokenStore, run: Run) -> None:
-        """A lease alone makes no account."""
+        """A lease without tokens does not make an account."""
         run(kept.try_lease("leased", owner="a", now=NOW, until=LATER))
         run(kept.save("gone", TOKENS))
         run(kept.delete("gone"))
@@ -143,7 +143,7 @@ class TokenStoreContract(Contract):
 
     @pytest.mark.parametrize("name", ODD_NAMES, ids=range(len(ODD_NAMES)))
     def test_odd_characters_in_a_name_survive(self, kept: AnyTokenStore, run: Run, name: str) -> None:
-        """A name is an opaque key: it is never a path, a pattern or a piece of a query."""
+        """A name is an opaque key, and never a path, a pattern or part of a query."""
         run(kept.save(name, TOKENS))
         run(kept.save(f"{name}.", OTHERS))
         assert run(kept.load(name)) == TOKENS
@@ -156,7 +156,7 @@ class TokenStoreContract(Contract):
     # --- Generations -------------------------------------------------------------------------------------------------
 
     def test_each_save_has_a_generation_of_its_own(self, kept: AnyTokenStore, run: Run) -> None:
-        """Whoever loads learns which save the tokens come from; what they came with counts for nothing."""
+        """Loaded tokens have the generation of their save. The generation in the saved tokens is ignored."""
         first = run(kept.save("me", evolve(TOKENS, generation=7)))
         assert run(kept.load("me")).generation == first
         second = run(kept.save("me", TOKENS))
@@ -164,7 +164,7 @@ class TokenStoreContract(Contract):
         assert first != second
 
     def test_what_was_seen_is_replaced(self, kept: AnyTokenStore, run: Run) -> None:
-        """A renewal saves over the tokens that it has renewed."""
+        """A renewal replaces the tokens that it has renewed."""
         run(kept.save("me", TOKENS))
         seen = run(kept.load("me")).generation
         generation = run(kept.save("me", OTHERS, seen=seen))
@@ -173,7 +173,7 @@ class TokenStoreContract(Contract):
         assert run(kept.load("me")).generation == generation
 
     def test_what_was_not_seen_is_not_replaced(self, kept: AnyTokenStore, run: Run) -> None:
-        """A renewal that comes late does not undo a newer one, nor a sign-in, though the tokens are the same."""
+        """A late renewal does not replace a newer renewal or sign-in, even if the tokens are equal."""
         seen = run(kept.save("me", TOKENS))
         newer = run(kept.save("me", TOKENS))
         assert run(kept.save("me", OTHERS, seen=seen)) is None
@@ -181,7 +181,7 @@ class TokenStoreContract(Contract):
         assert run(kept.load("me")).generation == newer
 
     def test_what_is_gone_is_not_brought_back(self, kept: AnyTokenStore, run: Run) -> None:
-        """A renewal that comes late does not undo a sign-out, nor make an account that never was."""
+        """A late renewal does not undo a sign-out, and does not create an account."""
         seen = run(kept.save("me", TOKENS))
         run(kept.delete("me"))
         assert run(kept.save("me", OTHERS, seen=seen)) is None
@@ -189,7 +189,7 @@ class TokenStoreContract(Contract):
         assert run(kept.accounts()) == ()
 
     def test_a_generation_is_not_given_again(self, kept: AnyTokenStore, run: Run) -> None:
-        """Not after a sign-out either: who saw the tokens before it does not pass for one who saw those after it."""
+        """A generation is never reused, even after a sign-out: so a generation from before it never matches later tokens."""
         given = []
         for _ in range(3):
             given.append(run(kept.save("me", TOKENS)))
@@ -200,13 +200,13 @@ class TokenStoreContract(Contract):
         assert run(kept.load("me")).generation == latest
 
     def test_a_sign_in_takes_the_place_of_whatever_is_there(self, kept: AnyTokenStore, run: Run) -> None:
-        """A person has just acted: nothing that happened in between counts for more."""
+        """A sign-in replaces any tokens, because a person has just acted."""
         for tokens in (TOKENS, OTHERS, TOKENS):
             assert run(kept.save("me", tokens, seen=None)) is not None
             assert run(kept.load("me")) == tokens
 
     def test_only_what_was_seen_is_deleted(self, kept: AnyTokenStore, run: Run) -> None:
-        """A sign-out that comes late does not end a newer sign-in."""
+        """A late sign-out does not delete a newer sign-in."""
         seen = run(kept.save("me", TOKENS))
         newer = run(kept.save("me", OTHERS))
         run(kept.delete("me", seen=seen))
@@ -216,7 +216,7 @@ class TokenStoreContract(Contract):
         assert run(kept.load("me")) is None
 
     def test_of_many_who_have_seen_the_same_one_saves(self, kept: AnyTokenStore, run: Run) -> None:
-        """Comparing and saving are one act: of eight at once seven are refused."""
+        """Comparing and saving are atomic: of eight concurrent saves, seven are refused."""
         seen = run(kept.save("me", TOKENS))
         several = [evolve(OTHERS, refresh_token=Secret(f"rft.{number}")) for number in range(8)]
         saved = run(_all_at_once(kept, several, seen))
@@ -225,7 +225,7 @@ class TokenStoreContract(Contract):
         assert run(kept.load("me")).generation == saved[winner]
 
     def test_any_order_of_calls_does_what_the_model_does(self, kept: AnyTokenStore, run: Run) -> None:
-        """Two accounts, and every save and deletion in any order: the store is never told from a plain model of it."""
+        """With two accounts and any order of saves and deletions, the store behaves like a plain model."""
 
         class Machine(TokenStoreMachine):
             def __init__(self) -> None:
@@ -236,18 +236,18 @@ class TokenStoreContract(Contract):
     # --- Leases ------------------------------------------------------------------------------------------------------
 
     def test_a_free_lease_can_be_taken(self, kept: AnyTokenStore, run: Run) -> None:
-        """Who comes first gets the lease, also for an account without tokens."""
+        """The first owner gets the lease, even for an account without tokens."""
         assert run(kept.try_lease("me", owner="a", now=NOW, until=LATER)) is True
 
     def test_a_lease_is_not_taken_twice(self, kept: AnyTokenStore, run: Run) -> None:
-        """Another owner does not get it before it has run out."""
+        """Another owner does not get a lease before it has expired."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         just_before = LATER - timedelta(microseconds=1)
         assert run(kept.try_lease("me", owner="b", now=NOW, until=LATER)) is False
         assert run(kept.try_lease("me", owner="b", now=just_before, until=LATER + timedelta(days=1))) is False
 
     def test_a_lease_runs_out(self, kept: AnyTokenStore, run: Run) -> None:
-        """At its end it is free: its holder may be dead."""
+        """An expired lease is free, because its owner may be dead."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease("me", owner="b", now=LATER, until=LATER + timedelta(seconds=10))) is True
         assert run(kept.try_lease("me", owner="a", now=LATER, until=LATER + timedelta(seconds=10))) is False
@@ -256,26 +256,26 @@ class TokenStoreContract(Contract):
     def test_a_clock_that_goes_back_makes_nobody_wait_for_long(
         self, kept: AnyTokenStore, run: Run, back: timedelta
     ) -> None:
-        """A lease that ends later than any could is left over from before: it counts for nothing."""
+        """A lease that ends later than any lease can is left from before the clock went back. It does not block a new owner."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         then = NOW - back
         assert run(kept.try_lease("me", owner="b", now=then, until=then + timedelta(seconds=60))) is True
         assert run(kept.try_lease("me", owner="a", now=then, until=then + timedelta(seconds=60))) is False
 
     def test_its_owner_can_renew_a_lease(self, kept: AnyTokenStore, run: Run) -> None:
-        """Renewing moves the end."""
+        """Renewing changes the end of a lease."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease("me", owner="a", now=NOW, until=LATER + timedelta(seconds=5))) is True
         assert run(kept.try_lease("me", owner="b", now=LATER, until=LATER + timedelta(seconds=9))) is False
 
     def test_a_released_lease_is_free(self, kept: AnyTokenStore, run: Run) -> None:
-        """Nobody waits for a lease that was given back."""
+        """A released lease is free at once."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         run(kept.release("me", owner="a"))
         assert run(kept.try_lease("me", owner="b", now=NOW, until=LATER)) is True
 
     def test_a_stranger_cannot_release_a_lease(self, kept: AnyTokenStore, run: Run) -> None:
-        """Who lost a lease and wakes up late does not take it from the one who has it now."""
+        """An owner that lost its lease cannot release the lease of the new owner."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         run(kept.release("me", owner="b"))
         run(kept.release("nobody", owner="b"))
@@ -287,7 +287,7 @@ class TokenStoreContract(Contract):
         assert run(kept.try_lease("you", owner="b", now=NOW, until=LATER)) is True
 
     def test_saving_and_deleting_leave_the_lease(self, kept: AnyTokenStore, run: Run) -> None:
-        """The holder saves while it holds; only `release` and time end a lease."""
+        """Saving and deleting do not end a lease. Only `release` and time do."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         run(kept.save("me", TOKENS))
         run(kept.delete("me"))
@@ -296,12 +296,12 @@ class TokenStoreContract(Contract):
     # --- The end -----------------------------------------------------------------------------------------------------
 
     def test_closing_twice_does_nothing(self, kept: AnyTokenStore, run: Run) -> None:
-        """A second close is no error."""
+        """A second `close` is no error."""
         assert run(kept.close()) is None
         assert run(kept.close()) is None
 
     def test_a_closed_store_says_so(self, kept: AnyTokenStore, run: Run) -> None:
-        """Use after close is a `StoreError`, not an empty store."""
+        """After `close`, a call raises `StoreError`. The store does not seem empty."""
         run(kept.close())
         with pytest.raises(StoreError):
             run(kept.load("me"))
@@ -323,34 +323,34 @@ def _all_at_once(store: Any, several: list[Tokens], seen: int) -> Any:
 class DurableTokenStoreContract(TokenStoreContract):
     """For stores that outlive their process. Bind it with the fixtures `open_store` and `spoil`.
 
-    `open_store` is a function without arguments; each call opens the same place, which is empty at first. `spoil(account,
-    document)` puts these bytes in place of the document that lies there for the account, past the store.
+    `open_store` is a function without arguments. Each call opens the same place, which is empty at first. `spoil(account,
+    document)` bypasses the store, and replaces the account's stored document by these bytes.
     """
 
     @pytest.fixture
     def spoil(self) -> Spoil:
-        """Return a function that changes what lies there."""
+        """Return a function that replaces a stored document."""
         raise NotImplementedError("a binding defines the fixture `spoil`")
 
     @pytest.fixture
     def open_store(self) -> OpenStore:
-        """Return a function that opens the same place at each call."""
+        """Return a function that opens the same place with each call."""
         raise NotImplementedError("a binding defines the fixture `open_store`")
 
     @pytest.fixture
     def store(self, open_store: OpenStore) -> AnyTokenStore:
-        """Return the place, opened."""
+        """Open the place."""
         return open_store()
 
     @pytest.fixture
     def other(self, open_store: OpenStore, run: Run) -> Iterator[AnyTokenStore]:
-        """Return the place, opened once more."""
+        """Open the place a second time."""
         other = open_store()
         yield other
         run(other.close())
 
     def test_tokens_survive_closing(self, kept: AnyTokenStore, open_store: OpenStore, run: Run) -> None:
-        """What was saved is there when the place is opened again."""
+        """Saved data is there when the place is opened again."""
         run(kept.save("me", TOKENS))
         run(kept.close())
         again = open_store()
@@ -358,7 +358,7 @@ class DurableTokenStoreContract(TokenStoreContract):
         run(again.close())
 
     def test_leases_survive_closing(self, kept: AnyTokenStore, open_store: OpenStore, run: Run) -> None:
-        """A lease belongs to its owner, not to the opened store."""
+        """A lease belongs to its owner, so it survives closing the store."""
         run(kept.try_lease("me", owner="a", now=NOW, until=LATER))
         run(kept.close())
         again = open_store()
@@ -369,7 +369,7 @@ class DurableTokenStoreContract(TokenStoreContract):
     def test_another_one_sees_what_was_saved_and_deleted(
         self, kept: AnyTokenStore, other: AnyTokenStore, run: Run
     ) -> None:
-        """Each call sees what others did before it: nothing is cached."""
+        """Each call sees earlier changes of other openers: nothing is cached."""
         run(kept.save("me", TOKENS))
         assert run(other.load("me")) == TOKENS
         run(other.save("me", OTHERS))
@@ -378,7 +378,7 @@ class DurableTokenStoreContract(TokenStoreContract):
         assert run(other.accounts()) == ()
 
     def test_generations_survive_closing(self, kept: AnyTokenStore, open_store: OpenStore, run: Run) -> None:
-        """Opened again, the place knows which tokens it has, and gives no number anew, not even of a deleted account."""
+        """After reopening, generations are the same, and none is reused, not even that of a deleted account."""
         seen, gone = run(kept.save("me", TOKENS)), run(kept.save("you", TOKENS))
         run(kept.delete("you"))
         run(kept.close())
@@ -390,7 +390,7 @@ class DurableTokenStoreContract(TokenStoreContract):
         run(again.close())
 
     def test_another_one_cannot_be_overtaken(self, kept: AnyTokenStore, other: AnyTokenStore, run: Run) -> None:
-        """Of two who have seen the same tokens, in two processes say, the first one to save is the only one."""
+        """Of two openers, such as two processes, that have seen the same tokens, only the first one saves."""
         seen = run(kept.save("me", TOKENS))
         assert run(other.load("me")).generation == seen
         assert run(other.save("me", OTHERS, seen=seen)) is not None
@@ -400,9 +400,9 @@ class DurableTokenStoreContract(TokenStoreContract):
 
     @pytest.mark.parametrize("what", SPOILT)
     def test_what_cannot_be_read_is_told_and_kept(self, kept: AnyTokenStore, spoil: Spoil, run: Run, what: str) -> None:
-        """Damaged, too large, or another release's: an error in its account and in no other, and no sign-in replaces it.
+        """Tokens that are damaged, too large or another release's cause an error for their account only.
 
-        Deleting it is how one begins anew.
+        No sign-in replaces them. After they are deleted, the account can sign in again.
         """
         run(kept.save("me", TOKENS))
         run(kept.save("you", OTHERS))
@@ -420,7 +420,7 @@ class DurableTokenStoreContract(TokenStoreContract):
         assert run(kept.load("me")) == TOKENS
 
     def test_another_one_respects_the_lease(self, kept: AnyTokenStore, other: AnyTokenStore, run: Run) -> None:
-        """A lease holds for everybody who opened the place."""
+        """All openers of the place respect a lease."""
         assert run(kept.try_lease("me", owner="a", now=NOW, until=LATER)) is True
         assert run(other.try_lease("me", owner="b", now=NOW, until=LATER)) is False
         run(kept.release("me", owner="a"))

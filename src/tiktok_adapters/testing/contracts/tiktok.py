@@ -1,7 +1,7 @@
-"""The contract of transports under the client's real work: sign in, post, follow, against the simulated TikTok.
+"""The contract of transports under a client: sign in, post and follow posts against the simulated TikTok.
 
-What belongs here: whole flows, with the simulator's log as the only witness of what was sent. What a transport does with
-single requests stands in `transports` and `wire`.
+What belongs here: whole flows. The simulator's log proves what was sent. The modules `transports` and `wire` test single
+requests.
 
 Longer than 400 lines because a contract is one class that an adapter binds.
 """
@@ -63,7 +63,7 @@ PHOTOS: Final = ("https://media.example.com/1.jpg", "https://media.example.com/2
 PULLED: Final = "https://media.example.com/clip.mp4"
 PORTABILITY: Final = ("user.info.basic", "portability.all.ongoing")
 LOST: Final = ("drop-before", "drop-after", "truncate")
-"""Ways in which an answer does not come after the request has left."""
+"""Ways to lose an answer after the request has left."""
 
 REFUSALS: Final[dict[str, type[TikTokError]]] = {
     "creator_info=code:scope_not_authorized": ScopeMissing,
@@ -80,7 +80,7 @@ REFUSALS: Final[dict[str, type[TikTokError]]] = {
 
 
 class TikTokContract(Contract):
-    """Bind it with the fixture `transport`; over sockets that is all, and in memory it is made from `sim.handle`."""
+    """Bind it with the fixture `transport`. A transport in memory is made from `sim.handle`."""
 
     @pytest.fixture
     def sim(self) -> Iterator[SimulatedTikTok]:
@@ -91,7 +91,7 @@ class TikTokContract(Contract):
 
     @pytest.fixture
     def sandbox(self, sim: SimulatedTikTok) -> Iterator[SandboxServer]:
-        """Return the server of the simulated TikTok; a transport in memory uses its addresses only."""
+        """Return the server of the simulated TikTok. A transport in memory uses only its addresses."""
         with SandboxServer(sim).run_in_thread() as server:
             yield server
 
@@ -102,7 +102,7 @@ class TikTokContract(Contract):
 
     @pytest.fixture
     def user(self, sim: SimulatedTikTok, sandbox: SandboxServer, transport: AnyTransport, run: Run) -> "Iterator[User]":
-        """Return the client over the transport, in the transport's own world; both are closed after the test."""
+        """Return a client over the transport, blocking or asynchronous as the transport is. Close both after the test."""
         user = User(sim, sandbox, transport, run)
         yield user
         run(user.tiktok.close())
@@ -110,21 +110,21 @@ class TikTokContract(Contract):
     # --- The main job -------------------------------------------------------------------------------------------------
 
     def test_a_person_signs_in(self, user: "User") -> None:
-        """The code becomes tokens for the account that consented, in one request."""
+        """One request exchanges the code for tokens of the account that consented."""
         account = user.sign_in()
         assert user.run(account.tokens()).open_id == account.open_id
         assert user.sim.count("token") == 1
         user.check_every_send_was_one_request()
 
     def test_a_person_who_says_no_is_heard(self, user: "User") -> None:
-        """Denied access is its own class, and costs no request."""
+        """Denied access raises its own class, without any request."""
         begun = user.tiktok.authorization()
         with pytest.raises(AccessDenied):
             user.run(user.tiktok.sign_in(begun, user.sim.authorize(begun.url, allow=False)))
         assert user.sent == []
 
     def test_creator_and_profile_are_told(self, user: "User") -> None:
-        """A POST without a body and a GET bring this creator's values."""
+        """A POST without a body and a GET return this creator's values."""
         account = user.sign_in()
         creator, profile = user.run(account.creator_info()), user.run(account.user_info())
         assert creator.creator_username == user.sim.creator.username
@@ -133,7 +133,7 @@ class TikTokContract(Contract):
         user.check_every_send_was_one_request()
 
     def test_a_video_of_several_chunks_arrives(self, user: "User") -> None:
-        """Every byte is there once and in its place: the digest is the file's, and each chunk took one request."""
+        """Every byte arrives once and in its place: the digest is the file's, and each chunk takes one request."""
         told: list[Progress] = []
         done = user.post_video(user.sign_in(), on_progress=told.append)
         (post,) = user.sim.posts
@@ -156,7 +156,7 @@ class TikTokContract(Contract):
         user.check_every_send_was_one_request()
 
     def test_a_status_is_told(self, user: "User") -> None:
-        """Asking how a post is doing is one request, and the answer is TikTok's word."""
+        """Asking for a post's status takes one request, and returns TikTok's status."""
         account = user.sign_in()
         done = user.post_video(account, wait=False)
         asked = user.sim.count("status")
@@ -166,7 +166,7 @@ class TikTokContract(Contract):
         user.check_every_send_was_one_request()
 
     def test_what_was_granted_is_ended(self, user: "User") -> None:
-        """Revoking is one request, and the tokens are gone after it."""
+        """Revoking takes one request, and removes the tokens."""
         account = user.sign_in()
         user.run(account.revoke())
         assert user.sim.count("revoke") == 1
@@ -177,7 +177,7 @@ class TikTokContract(Contract):
 
     @pytest.mark.parametrize("operation", ["creator_info", "video_init", "status"])
     def test_a_token_that_dies_is_renewed_once(self, user: "User", operation: str) -> None:
-        """After a 401 the token is renewed and the call made again, whichever call it was; nothing is posted twice."""
+        """After a 401 of any call, the client renews the token and repeats the call. It posts nothing twice."""
         account = user.sign_in()
         user.sim.faults.add(f"{operation}=expire")
         user.post_clip(account)
@@ -188,7 +188,7 @@ class TikTokContract(Contract):
         user.check_every_send_was_one_request()
 
     def test_a_dead_code_is_refused_by_its_class(self, user: "User") -> None:
-        """TikTok sends refusals of OAuth with 200 and in another shape; they come as their class all the same."""
+        """TikTok sends OAuth refusals with status 200 and in another shape. They still raise their own class."""
         begun = user.tiktok.authorization()
         callback = user.sim.authorize(begun.url)
         user.run(user.tiktok.sign_in(begun, callback))
@@ -200,7 +200,7 @@ class TikTokContract(Contract):
 
     @pytest.mark.parametrize(("fault", "expected"), REFUSALS.items(), ids=REFUSALS)
     def test_a_refusal_comes_as_its_class(self, user: "User", fault: str, expected: type[TikTokError]) -> None:
-        """Status, code and log id of a refusal pass the transport, so that the error is the one that was meant."""
+        """The transport passes on status, code and log id of a refusal, so that the client raises the right error."""
         account = user.sign_in()
         user.sim.faults.add(fault)
         with pytest.raises(expected) as caught:
@@ -213,7 +213,7 @@ class TikTokContract(Contract):
         user.check_every_send_was_one_request()
 
     def test_what_the_creator_does_not_allow_is_not_sent(self, user: "User") -> None:
-        """The creator's own answer, read through the transport, refuses a post before it is begun."""
+        """The client reads the creator's options through the transport, and refuses a forbidden post before the init."""
         account = user.sign_in()
         with pytest.raises(InvalidPost):
             user.run(account.post_photos(PHOTOS, privacy_level="FOLLOWER_OF_NOBODY"))
@@ -221,7 +221,7 @@ class TikTokContract(Contract):
 
     @pytest.mark.parametrize("operation", ["creator_info", "user_info", "init", "put", "status"])
     def test_nothing_follows_a_redirect(self, user: "User", operation: str) -> None:
-        """Neither token nor video goes where an answer points to."""
+        """The transport sends neither a token nor a video to the target of a redirect."""
         account = user.sign_in()
         user.sim.faults.add(f"{operation}x9=redirect:{user.sandbox.url}/landed")
         with pytest.raises(TikTokError) as caught:
@@ -234,7 +234,7 @@ class TikTokContract(Contract):
 
     @pytest.mark.parametrize("fault", ["", "data_download=truncate", "data_download=drop-after"])
     def test_an_archive_arrives_whole(self, user: "User", tmp_path: Path, fault: str) -> None:
-        """More than an answer in memory may have; after a break it begins anew, and its file is there at the end only."""
+        """A large archive arrives. After a break the download restarts, and the file appears only at its end."""
         user.sim.switches.data_seconds, user.sim.switches.data_bytes = 0, 3_000_000
         account = user.sign_in(PORTABILITY)
         request_id = user.run(account.request_data(["activity"]))
@@ -251,7 +251,7 @@ class TikTokContract(Contract):
         "fault", ["data_downloadx3=truncate", "data_downloadx3=garbage", "data_download=status:404"]
     )
     def test_half_an_archive_is_none(self, user: "User", tmp_path: Path, fault: str) -> None:
-        """Nothing is left of a download that failed, nor does what came in its place pass for it."""
+        """A failed download leaves no file, and another answer does not count as the archive."""
         user.sim.switches.data_seconds = 0
         account = user.sign_in(PORTABILITY)
         request_id = user.run(account.request_data(["activity"]))
@@ -263,7 +263,7 @@ class TikTokContract(Contract):
 
     @pytest.mark.parametrize("status", ["told", "200"])
     def test_a_refused_archive_is_told(self, user: "User", tmp_path: Path, status: Literal["told", "200"]) -> None:
-        """Under the status of its error, or under that of a success."""
+        """A refusal raises an error, whether its HTTP status is that of an error or of a success."""
         user.sim.switches.data_failure_status = status
         account = user.sign_in(PORTABILITY)
         request_id = user.run(account.request_data(["activity"]))
@@ -277,7 +277,7 @@ class TikTokContract(Contract):
     @pytest.mark.parametrize("lost", LOST)
     @pytest.mark.parametrize("what", ["photos", "video"])
     def test_a_pull_whose_answer_is_lost_is_left_to_a_person(self, user: "User", what: str, lost: str) -> None:
-        """It may have been posted, so there was exactly one request, and there is none after it either."""
+        """The post may exist, so the client sends exactly one request, and none after it."""
         account = user.sign_in()
         posts = {
             "photos": partial(user.post_photos, key="wish"),
@@ -295,9 +295,9 @@ class TikTokContract(Contract):
     @pytest.mark.parametrize("lost", LOST)
     @pytest.mark.parametrize("operation", ["creator_info", "user_info", "init", "put", "status"])
     def test_a_lost_answer_is_never_made_good_by_the_transport(self, user: "User", operation: str, lost: str) -> None:
-        """Whether to ask again is the client's decision: what it sends is what arrives, for every method."""
+        """Only the client decides whether to repeat a request: TikTok gets exactly the requests that the client sends."""
         account = user.sign_in()
-        # Idle connections are what a library would quietly send again on.
+        # Open idle connections first: a library might silently repeat a request on those.
         user.run(account.creator_info())
         user.sim.faults.add(f"{operation}={lost}")
         user.run(account.user_info())
@@ -310,7 +310,7 @@ class TikTokContract(Contract):
     @pytest.mark.parametrize("fault", ["drop-at:0", "drop-at:3000000", "drop-after", "status:503", "expire"])
     @pytest.mark.parametrize("nth", [1, 2])
     def test_a_chunk_in_doubt_is_gone_on_with(self, user: "User", nth: int, fault: str) -> None:
-        """After a break the video is finished where TikTok stands: no byte is lost, and none is there twice."""
+        """After a break the client continues at TikTok's offset: no byte is lost, and none arrives twice."""
         account = user.sign_in()
         user.sim.faults.add(f"put:{nth}={fault}")
         told: list[Progress] = []
@@ -330,9 +330,9 @@ class User:
     Attributes:
         sim: the simulated TikTok.
         sandbox: its server.
-        run: gives a result of either world.
+        run: returns the result of a blocking or asynchronous call.
         tiktok: the client, blocking or asynchronous as the transport is.
-        sent: method and path of each request that was given to the transport.
+        sent: method and path of each request that the client gave to the transport.
     """
 
     sim: SimulatedTikTok
@@ -371,13 +371,13 @@ class User:
             )
 
     def sign_in(self, scopes: Sequence[str] | None = None) -> Any:
-        """Return an account that consented to everything asked for, for which the app is approved."""
+        """Return an account that has granted all requested scopes to an approved app."""
         self.sim.app.scopes = tuple(dict.fromkeys((*self.sim.app.scopes, *(scopes or ()))))
         begun = self.tiktok.authorization(scopes)
         return self.run(self.tiktok.sign_in(begun, self.sim.authorize(begun.url)))
 
     def post_video(self, account: Any, video: Any = FILM, **options: Any) -> Any:
-        """Post a video, the film in chunks unless it says otherwise."""
+        """Post a video. The default is `FILM`, which takes several chunks."""
         return self.run(account.post_video(video, **{"privacy_level": "SELF_ONLY", "chunk_size": CHUNK, **options}))
 
     def post_clip(self, account: Any) -> Any:
@@ -389,7 +389,7 @@ class User:
         return self.run(account.post_photos(PHOTOS, privacy_level="SELF_ONLY", **options))
 
     def check_every_send_was_one_request(self) -> None:
-        """Assert that TikTok saw exactly what the transport was given: nothing twice, nothing else, in this order."""
+        """Assert that TikTok got exactly the requests that the transport was given, each once, in the same order."""
         seen = [(entry.method, entry.path) for entry in self.sim.log if entry.operation != "authorize"]
         assert seen == self.sent
 

@@ -1,6 +1,6 @@
-"""The contract of transports under TLS: everything that holds without it, and whom a transport does not trust.
+"""The contract of transports under TLS: all promises that hold without TLS, and the servers that a transport must not trust.
 
-What belongs here: certificates, good and bad, made by trustme: the good ones once for all tests.
+What belongs here: good and bad certificates, made by trustme. The good ones are made once for all tests.
 """
 
 import socket
@@ -33,7 +33,7 @@ DAY: Final = timedelta(days=1)
 
 
 def server_context(certificate: "trustme.LeafCert | None" = None) -> ssl.SSLContext:
-    """Return what a server speaks TLS with."""
+    """Return a server's TLS settings."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if certificate is not None:
         certificate.configure_cert(context)
@@ -72,7 +72,7 @@ def _not_yet(authority: trustme.CA) -> ssl.SSLContext:
 def _old(version: ssl.TLSVersion) -> Callable[[trustme.CA], ssl.SSLContext]:
     def made(authority: trustme.CA) -> ssl.SSLContext:
         context = server_context(authority.issue_cert(HOST))
-        context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL would not speak it otherwise.
+        context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL refuses this version otherwise.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = context.maximum_version = version
@@ -91,20 +91,20 @@ BAD_SERVERS: Final[dict[str, Callable[[trustme.CA], ssl.SSLContext]]] = {
     "TLS 1.0": _old(ssl.TLSVersion.TLSv1),
     "TLS 1.1": _old(ssl.TLSVersion.TLSv1_1),
 }
-"""Servers that are not to be trusted, by what is wrong with them."""
+"""Servers that a transport must not trust, by their fault."""
 CUTS: Final[dict[str, bytes | None]] = {
     "at once": None,
     "after the greeting": b"",
     "within a record": b"\x16\x03\x03\x00\x7a\x02\x00",
     "with an alert": b"\x15\x03\x03\x00\x02\x02\x28",
 }
-"""Where a handshake may break off, and what is said before that."""
-"""What a server says before it hangs up; nothing is not even heard out."""
+"""Where a handshake may break off, and the bytes that the server sends before that."""
+"""What a server sends before it closes the connection. With None it does not even read the client's first message."""
 
 
 @contextmanager
 def cutting(says: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
-    """Run a server that hangs up in the handshake; give its URL, and what it has heard of each connection."""
+    """Run a server that closes connections during the handshake. Give its URL, and the bytes it got on each connection."""
     heard: list[bytes] = []
     with socket.create_server((HOST, 0)) as listener:
 
@@ -141,7 +141,7 @@ def _trusted(authority: trustme.CA) -> ssl.SSLContext:
 
 
 class Trust:
-    """What both contracts share: an authority, and a server's certificate from it."""
+    """The common part of both contracts: an authority, and a server's certificate from it."""
 
     @pytest.fixture
     def authority(self) -> trustme.CA:
@@ -150,12 +150,12 @@ class Trust:
 
     @pytest.fixture
     def ssl_context(self, authority: trustme.CA) -> ssl.SSLContext:
-        """Return what the transport is to speak TLS with."""
+        """Return the TLS settings for the transport."""
         return _trusting(authority)
 
     @pytest.fixture
     def good(self, authority: trustme.CA) -> ssl.SSLContext:
-        """Return what a server speaks TLS with that can be trusted."""
+        """Return the TLS settings of a trusted server."""
         return _trusted(authority)
 
 
@@ -174,13 +174,13 @@ class TlsWireContract(Trust, WireContract):
 
     @pytest.fixture
     def place(self, good: ssl.SSLContext) -> Iterator[BehaviourServer]:
-        """Return the server that the requests go to."""
+        """Return the server of the tests."""
         with BehaviourServer(tls=good) as server:
             yield server
 
     @pytest.fixture
     def narrow_place(self, good: ssl.SSLContext) -> Iterator[BehaviourServer]:
-        """Return the same, at the end of a line on which little is on its way at a time."""
+        """Return a server with small buffers, as at the end of a real line."""
         with BehaviourServer(tls=good, narrow=True) as server:
             yield server
 
@@ -188,7 +188,7 @@ class TlsWireContract(Trust, WireContract):
     def test_a_server_that_cannot_be_trusted_gets_nothing(
         self, http: AnyTransport, authority: trustme.CA, run: Run, server: Callable[[trustme.CA], ssl.SSLContext]
     ) -> None:
-        """A wrong certificate or an old TLS is `NotSent`; it is tried once, and never without TLS."""
+        """With a wrong certificate or an old TLS the result is `NotSent`. The transport tries once, and never without TLS."""
         with BehaviourServer(tls=server(authority)) as bad:
             with pytest.raises(NotSent) as caught:
                 run(http.send(self.upload(bad.base_url)))
@@ -198,7 +198,7 @@ class TlsWireContract(Trust, WireContract):
 
     @pytest.mark.parametrize("says", CUTS.values(), ids=CUTS)
     def test_a_handshake_that_is_cut_is_not_sent(self, http: AnyTransport, run: Run, says: bytes | None) -> None:
-        """A server that hangs up within the handshake got nothing, and is not tried without TLS."""
+        """If a server closes the connection during the handshake, nothing is sent to it, and not without TLS either."""
         with cutting(says) as (url, heard):
             with pytest.raises(NotSent) as caught:
                 run(http.send(self.upload(url)))
@@ -207,14 +207,14 @@ class TlsWireContract(Trust, WireContract):
         assert heard[0][:1] in {b"", b"\x16"}
 
     def test_a_handshake_that_does_not_end_is_not_waited_for(self, http: AnyTransport, run: Run) -> None:
-        """A server that accepts and says nothing holds nobody longer than `timeout`."""
+        """A server that accepts a connection and stays silent blocks the caller no longer than `timeout`."""
         with socket.create_server((HOST, 0)) as silent, pytest.raises(NotSent):
             run(http.send(self.upload(f"https://{HOST}:{silent.getsockname()[1]}", timeout=PATIENCE)))
 
     def test_trust_in_one_server_is_no_trust_in_another(
         self, http: AnyTransport, place: BehaviourServer, authority: trustme.CA, run: Run
     ) -> None:
-        """A connection that stands lends nothing to a server that shows a wrong certificate, before and after."""
+        """An open connection to a trusted server does not make the transport trust another server, before or after."""
         assert run(http.send(self.upload(place.base_url))).status == 201
         with BehaviourServer(tls=_another_host(authority)) as bad, pytest.raises(TransportError):
             run(http.send(self.upload(bad.base_url)))

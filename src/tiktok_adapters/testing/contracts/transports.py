@@ -1,6 +1,6 @@
-"""The contract of `Transport` and `AsyncTransport`: what holds for every transport, the in-memory fake included.
+"""The contract of `Transport` and `AsyncTransport`: promises of every transport, including the in-memory fake.
 
-What belongs here: promises that need no socket. `tiktok_adapters.testing.contracts.wire` adds those that do.
+What belongs here: promises that need no socket. `tiktok_adapters.testing.contracts.wire` adds those that need one.
 
 Longer than 400 lines because a contract is one class that an adapter binds.
 """
@@ -30,9 +30,9 @@ from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Body, FileSlice, Request,
 __all__ = ["AnyTransport", "TransportContract"]
 
 AnyTransport = Transport | AsyncTransport
-"""A transport of either world."""
+"""A blocking or asynchronous transport."""
 
-SECRET: Final = "canary-4711"  # noqa: S105 - it stands for one, to see whether it leaks
+SECRET: Final = "canary-4711"  # noqa: S105 - a sample, to detect leaks
 DATA: Final = Random(11).randbytes(2 * BLOCK + 77)  # noqa: S311 - reproducible bytes, not a secret
 STATUSES: Final = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 408, 416, 429, 500, 503]
 BODIES: Final[dict[str, Body]] = {
@@ -45,7 +45,7 @@ BODIES: Final[dict[str, Body]] = {
 
 
 class Own(BaseException):
-    """An error of the caller's own that is no `Exception`."""
+    """An error of the caller that is not an `Exception`."""
 
 
 RAISED: Final[dict[str, Callable[[], BaseException]]] = {
@@ -63,11 +63,11 @@ RAISED: Final[dict[str, Callable[[], BaseException]]] = {
     "a closed generator": GeneratorExit,
     "an error of its own kind": Own,
 }
-"""What the caller's code may raise: also what a socket, a library, this library or an event loop could."""
+"""Errors that the caller's code may raise, including those of sockets, HTTP libraries, this library and event loops."""
 
 
 class Raising(BytesSource):
-    """A source that fails from an offset on, and remembers how far it was read."""
+    """A source that fails from an offset on, and counts how far it was read."""
 
     def __init__(self, error: BaseException | None = None, *, at: int = 0) -> None:
         super().__init__(bytes(16 * BLOCK))
@@ -77,11 +77,11 @@ class Raising(BytesSource):
 
     @property
     def whole(self) -> FileSlice:
-        """All of it."""
+        """The whole source as a body."""
         return FileSlice(self, 0, self.size)
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return the bytes, or fail."""
+        """Return the bytes, or raise the error."""
         if self.error is not None and start + length > self.at:
             raise self.error
         self.furthest = max(self.furthest, start + length)
@@ -89,10 +89,10 @@ class Raising(BytesSource):
 
 
 class Odd:
-    """A source that answers in a way of its own; `read_into` only where it is given.
+    """A source whose `read` is given. It has no `read_into`.
 
     Args:
-        read: gives a part of the bytes.
+        read: returns a part of the bytes, in its own way.
         data: the bytes.
     """
 
@@ -104,23 +104,23 @@ class Odd:
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
         return len(self._data)
 
     def read(self, start: int, length: int, /) -> Any:
-        """Answer."""
+        """Return the result of the given function."""
         return self._read(self._data, start, length)
 
 
 class OddFiller(Odd):
-    """The same for a source that fills buffers: it says of a filled buffer what it likes, and gives no bytes otherwise."""
+    """A source that fills buffers, and returns the result of the given function as their count. Its `read` returns None."""
 
     def read(self, _start: int, _length: int, /) -> Any:
-        """Give nothing."""
+        """Return None."""
         return None
 
     def read_into(self, start: int, buffer: memoryview, /) -> Any:
-        """Fill as much as there is, and say something else."""
+        """Fill the buffer, and return the result of the given function."""
         part = self._data[start : start + len(buffer)]
         buffer[: len(part)] = part
         return self._read(self._data, start, len(buffer))
@@ -144,7 +144,7 @@ USABLE: Final[dict[str, Callable[[bytes], Source]]] = {
     "a view": lambda data: Odd(lambda all_, start, length: memoryview(all_)[start : start + length], data),
     "the same buffer each time": lambda data: Odd(_reused, data),
 }
-"""Sources whose bytes can be sent, though they answer otherwise than the port says."""
+"""Sources whose bytes can be sent, although they do not keep to the port."""
 
 UNUSABLE: Final[dict[str, Callable[[bytes], Source]]] = {
     "None": lambda data: Odd(lambda _all, _start, _length: None, data),
@@ -156,46 +156,46 @@ UNUSABLE: Final[dict[str, Callable[[bytes], Source]]] = {
     "more than a buffer": lambda data: OddFiller(lambda _all, _start, length: length + 1, data),
     "less than nothing": lambda data: OddFiller(lambda _all, _start, _length: -1, data),
 }
-"""Sources that give no bytes, or cannot count."""
+"""Sources that return no bytes, or a wrong count."""
 
 
 class ShortSource(BytesSource):
-    """A source that promised more bytes than it has."""
+    """A source whose size is larger than its data."""
 
     @property
     def size(self) -> int:
-        """Bytes that were promised."""
+        """The promised number of bytes."""
         return super().size + 1000
 
 
 class Basin:
-    """Takes answers, and remembers how they came."""
+    """A sink that records answers and their blocks."""
 
     def __init__(self) -> None:
         self.heads: list[Response] = []
         self.blocks: list[bytes] = []
 
     def sink(self, head: Response) -> "Basin":
-        """Take this answer."""
+        """Accept this answer."""
         self.heads.append(head)
         return self
 
     def write(self, block: bytes, /) -> None:
-        """Take a block of it."""
+        """Record a block."""
         self.blocks.append(block)
 
     @property
     def content(self) -> bytes:
-        """All blocks in their order."""
+        """All blocks in order."""
         return b"".join(self.blocks)
 
 
 class TransportContract(Contract):
-    """Bind it with the fixture `transport`, which the contract closes, and with `place` where that is not in memory."""
+    """Bind it with the fixture `transport`, which the contract closes. Over sockets also bind the fixture `place`."""
 
     @pytest.fixture
     def place(self) -> Any:
-        """Return where the requests go."""
+        """Return the destination of the requests."""
         return MemoryPlace()
 
     @pytest.fixture
@@ -211,13 +211,13 @@ class TransportContract(Contract):
 
     @pytest.mark.parametrize("status", STATUSES)
     def test_any_status_is_an_answer(self, http: AnyTransport, place: Place, run: Run, status: int) -> None:
-        """A transport judges no status: that is the core's work."""
+        """A transport returns every status as an answer. The core judges it."""
         response = run(http.send(Request(method="GET", url=f"{place.base_url}/status/{status}")))
         assert type(response) is Response
         assert response.status == status
 
     def test_header_names_come_in_lower_case(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A header is found whatever its spelling was, and its value is as it was sent."""
+        """Header names come in lower case, and values unchanged."""
         headers = run(http.send(Request(method="GET", url=f"{place.base_url}/headers"))).headers
         assert headers["x-mixed"] == "one"
         assert headers["x-odd"] == 'a; b="c, d"; ü=✓'
@@ -229,7 +229,7 @@ class TransportContract(Contract):
 
     @pytest.mark.parametrize("value", ["plain", 'a;b="c, d"', "Bearer act.x%20y", "=?utf-8?q?x?=", "ü ✓"])
     def test_header_values_arrive(self, http: AnyTransport, place: Place, run: Run, value: str) -> None:
-        """Values of request headers are not touched."""
+        """Values of request headers arrive unchanged."""
         run(http.send(Request(method="GET", url=f"{place.base_url}/echo", headers={"X-Value": value})))
         assert place.seen[-1].header("x-value") == value
 
@@ -237,7 +237,7 @@ class TransportContract(Contract):
     def test_the_target_arrives_as_it_was_spelled(
         self, http: AnyTransport, place: Place, run: Run, target: str
     ) -> None:
-        """A URL may be signed, so nothing in it is encoded, decoded or sorted anew."""
+        """A URL may be signed, so the transport does not encode, decode or sort its parts again."""
         run(http.send(Request(method="GET", url=place.base_url + target)))
         assert place.seen[-1].target == target
 
@@ -246,13 +246,13 @@ class TransportContract(Contract):
     def test_bodies_arrive_byte_for_byte(
         self, http: AnyTransport, place: Place, run: Run, method: str, body: Body
     ) -> None:
-        """What was given is what arrives, bytes and slices alike."""
+        """Bodies arrive unchanged, both bytes and slices."""
         expected = b"".join(body.blocks()) if isinstance(body, FileSlice) else body
         run(http.send(Request(method=method, url=f"{place.base_url}/status/200", body=body)))
         assert (place.seen[-1].method, place.seen[-1].body) == (method, expected)
 
     def test_the_same_request_can_be_sent_again(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A request is a value: sending it uses nothing up."""
+        """A request is a value, so it can be sent more than once."""
         request = Request(method="PUT", url=f"{place.base_url}/status/201", body=FileSlice(BytesSource(DATA), 5, 4000))
         assert [run(http.send(request)).status for _ in range(3)] == [201, 201, 201]
         assert [seen.body for seen in place.seen] == [DATA[5:4005]] * 3
@@ -262,7 +262,7 @@ class TransportContract(Contract):
     def test_a_redirect_is_not_followed(
         self, http: AnyTransport, place: Place, run: Run, method: str, status: int
     ) -> None:
-        """A request carries secrets or a video: it goes where it was sent, and nowhere else."""
+        """A request holds secrets or a video, so it goes only to its own URL."""
         body = b"" if method == "GET" else b"video"
         response = run(http.send(Request(method=method, url=f"{place.base_url}/status/{status}", body=body)))
         assert (response.status, response.headers["location"]) == (status, "/landed")
@@ -270,7 +270,7 @@ class TransportContract(Contract):
 
     @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
     def test_progress_counts_up_to_the_length(self, http: AnyTransport, place: Place, run: Run, body: Body) -> None:
-        """`on_sent` hears growing numbers of which the last is the body's length; without a body, nothing."""
+        """`on_sent` gets growing numbers, the last of which is the body's length. Without a body it is not called."""
         heard: list[int] = []
         request = Request(method="PUT", url=f"{place.base_url}/status/200", body=body, on_sent=heard.append)
         run(http.send(request))
@@ -282,9 +282,9 @@ class TransportContract(Contract):
     def test_what_a_callback_raises_reaches_the_caller_as_it_is(
         self, http: AnyTransport, place: Place, run: Run, raised: Callable[[], BaseException]
     ) -> None:
-        """Whoever stops an upload from `on_sent` gets their own error back; no more of the body leaves after it.
+        """An error that `on_sent` raises reaches the caller unchanged, and no more of the body is sent after it.
 
-        Nor is anything sent again, and the connection serves no other request.
+        The transport does not repeat the request, and uses the connection for no other.
         """
         stop, heard, source = raised(), list[int](), Raising()
 
@@ -303,7 +303,7 @@ class TransportContract(Contract):
     def test_the_end_of_an_iteration_reaches_the_caller_as_the_language_allows(
         self, http: AnyTransport, place: Place, run: Run
     ) -> None:
-        """`StopIteration` of a callback: as it is from a function, as the cause of a `RuntimeError` from a coroutine."""
+        """A callback's `StopIteration` leaves a function unchanged, and a coroutine as the cause of a `RuntimeError`."""
         stop = StopIteration("mine")
 
         def on_sent(_sent: int) -> None:
@@ -319,7 +319,7 @@ class TransportContract(Contract):
     def test_what_a_source_raises_reaches_the_caller_as_it_is(
         self, http: AnyTransport, place: Place, run: Run, raised: Callable[[], BaseException], at: int
     ) -> None:
-        """Before its first byte as in the midst of it; the next request does not suffer from it."""
+        """An error of the source before or after its first byte reaches the caller, and the next request works."""
         broken = raised()
         body = Raising(broken, at=at).whole
         assert ended(run, lambda: http.send(Request(method="PUT", url=f"{place.base_url}/echo", body=body))) is broken
@@ -329,7 +329,7 @@ class TransportContract(Contract):
     def test_no_byte_leaves_behind_the_length_that_was_told(
         self, http: AnyTransport, place: Place, run: Run, source: Callable[[bytes], Source]
     ) -> None:
-        """A source that gives more than was asked, less, or memory that it writes to again: the body is what was asked."""
+        """The body has its length and content, even if the source returns more, less or memory that it reuses."""
         body = FileSlice(source(DATA), 7, BLOCK + 12)
         run(http.send(Request(method="PUT", url=f"{place.base_url}/status/200", body=body)))
         run(http.send(Request(method="PUT", url=f"{place.base_url}/status/200", body=b"next")))
@@ -339,14 +339,14 @@ class TransportContract(Contract):
     def test_a_source_that_gives_no_bytes_is_told_in_one_sentence(
         self, http: AnyTransport, place: Place, run: Run, source: Callable[[bytes], Source]
     ) -> None:
-        """What is no bytes, or a wrong count of them, is the source's fault and is not sent."""
+        """If a source returns no bytes or a wrong count, the error names the source, and nothing wrong is sent."""
         body = FileSlice(source(DATA), 7, BLOCK + 12)
         with pytest.raises(SourceChanged, match=r"the source's read(_into)?\(\) (returned|says) "):
             run(http.send(Request(method="PUT", url=f"{place.base_url}/status/200", body=body, timeout=2)))
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
     def test_a_source_that_ends_early_reaches_the_caller(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """`SourceChanged` is no trouble of the network; and the next request does not suffer from it."""
+        """`SourceChanged` reaches the caller and is not reported as a network error, and the next request works."""
         body = FileSlice(ShortSource(DATA), 0, len(DATA) + 1000)
         with pytest.raises(SourceChanged):
             run(http.send(Request(method="PUT", url=f"{place.base_url}/status/200", body=body, timeout=2)))
@@ -354,14 +354,14 @@ class TransportContract(Contract):
 
     @pytest.mark.parametrize("extra", [-1, 0, 1, 2, 500_000])
     def test_a_long_answer_is_cut(self, http: AnyTransport, place: Place, run: Run, extra: int) -> None:
-        """At most one byte more than `MAX_RESPONSE` is kept, by which the core knows; the next request is well."""
+        """At most `MAX_RESPONSE` + 1 bytes are kept, so that the core notices the excess. The next request works."""
         size = MAX_RESPONSE + extra
         response = run(http.send(Request(method="GET", url=f"{place.base_url}/large/{size}")))
         assert len(response.body) == min(size, MAX_RESPONSE + 1)
         assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"well"))).body == b"well"
 
     def test_a_long_answer_goes_to_its_sink(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """All of it, in order, and in blocks that can be held; nothing of it is kept, and the next request is well."""
+        """The sink gets the whole answer in order, in small blocks. Nothing stays in memory, and the next request works."""
         basin = Basin()
         response = run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=DATA, sink=basin.sink)))
         assert (response.status, response.body) == (200, b"")
@@ -370,7 +370,7 @@ class TransportContract(Contract):
         assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"well"))).body == b"well"
 
     def test_a_sink_is_chosen_by_the_head(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """Status and headers are told before the body is read; an answer that is declined is kept as any other."""
+        """The sink's factory gets status and headers before the body. If it declines, the answer is returned as usual."""
         heads: list[Response] = []
         url = f"{place.base_url}/status/404"
         response = run(http.send(Request(method="GET", url=url, sink=heads.append)))
@@ -378,21 +378,21 @@ class TransportContract(Contract):
         assert [(head.status, head.headers, head.body) for head in heads] == [(404, response.headers, b"")]
 
     def test_each_send_chooses_anew(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A request that is repeated begins its answer from the front."""
+        """Each send calls the sink's factory, so a repeated request starts its answer from the beginning."""
         basin = Basin()
         request = Request(method="POST", url=f"{place.base_url}/echo", body=b"one ", sink=basin.sink)
         assert [run(http.send(request)).body for _ in range(2)] == [b"", b""]
         assert (len(basin.heads), basin.content) == (2, b"one one ")
 
     def test_what_goes_to_a_sink_is_not_decoded(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A compressed answer stays as it came there, too."""
+        """A sink gets a compressed answer unchanged."""
         basin = Basin()
         run(http.send(Request(method="GET", url=f"{place.base_url}/gzip", sink=basin.sink)))
         assert gzip.decompress(basin.content) == b"plain"
 
     @pytest.mark.parametrize("raised", RAISED.values(), ids=RAISED)
     @pytest.mark.parametrize("where", ["sink", "write"])
-    def test_what_a_sink_raises_reaches_the_caller_as_it_is(  # noqa: PLR0917 - fixtures come by their names
+    def test_what_a_sink_raises_reaches_the_caller_as_it_is(  # noqa: PLR0917 - pytest passes fixtures by name
         self,
         http: AnyTransport,
         place: Place,
@@ -401,7 +401,7 @@ class TransportContract(Contract):
         where: str,
         raised: Callable[[], BaseException],
     ) -> None:
-        """A full disk is no trouble of the network, also where its error is one that a socket could raise."""
+        """An error of a sink, such as a full disk, is not reported as a network error, even if a socket could raise it."""
         full, basin = raised(), Basin()
 
         def fail(_what: object) -> None:
@@ -413,12 +413,12 @@ class TransportContract(Contract):
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
     def test_content_is_not_decoded(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A compressed answer stays as it came: unpacking could fill the memory."""
+        """A compressed answer stays compressed, because unpacking could fill the memory."""
         response = run(http.send(Request(method="GET", url=f"{place.base_url}/gzip")))
         assert gzip.decompress(response.body) == b"plain"
 
     def test_after_closing_nothing_is_sent(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """Use after close is `NotSent`, a second close does nothing, and the error shows no query."""
+        """A send after `close` is `NotSent`, and the error shows no query. A second `close` does nothing."""
         run(http.close())
         run(http.close())
         with pytest.raises(NotSent) as caught:
@@ -427,9 +427,9 @@ class TransportContract(Contract):
         assert place.seen == []
 
     def test_a_second_event_loop_is_served_or_told(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """In another thread's event loop a request is answered, or `NotSent` says what to do: nothing else, and no waiting.
+        """In another thread's event loop the request is answered, or `NotSent` says what to do. The call does not hang.
 
-        The first loop's connections stay well. A blocking transport serves any thread.
+        The first loop's connections still work. A blocking transport serves any thread.
         """
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
         with ThreadPoolExecutor(1) as pool:
@@ -438,15 +438,17 @@ class TransportContract(Contract):
         assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
 
     def test_a_forked_child_is_served_or_told(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A child's request is answered, or `NotSent` says what to do; it never writes into its parent's connections.
+        """A forked child's request is answered, or `NotSent` says what to do. The child never uses its parent's connections.
 
-        Two processes on one connection would read each other's answers.
+        Two processes that share a connection would read each other's answers.
         """
         if sys.platform == "win32":
             pytest.skip("Windows has no fork")
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # The other side has threads, of which none is needed.
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # The server has threads, but the child needs none of them.
             child = os.fork()
         if child == 0:
             status = 1
@@ -460,7 +462,7 @@ class TransportContract(Contract):
 
 
 def _elsewhere(http: AnyTransport, url: str) -> Any:
-    """Send a request in an event loop of its own, where the transport wants one."""
+    """Send a request. An asynchronous transport gets a new event loop for it."""
     with asyncio.Runner() as runner:
         return ended(runner.run, lambda: http.send(Request(method="GET", url=url, timeout=5)))
 
@@ -470,7 +472,7 @@ def _is_served_or_told(found: Any) -> bool:
 
 
 def _status_of(child: int, patience: float = 30.0) -> int:
-    """Return the exit status of a child; one that hangs is killed."""
+    """Return the exit status of a child. A child that hangs is killed."""
     if sys.platform == "win32":
         raise NotImplementedError("Windows has no fork")
     end = time.monotonic() + patience

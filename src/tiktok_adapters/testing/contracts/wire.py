@@ -1,6 +1,6 @@
-"""The contract of transports over real sockets: what holds when the other side, or the way there, misbehaves.
+"""The contract of transports over real sockets: promises that hold when the server or the network misbehaves.
 
-What belongs here: promises that need a socket. Binding `WireContract` binds `TransportContract` too.
+What belongs here: promises that need a socket. Binding `WireContract` also binds `TransportContract`.
 
 Longer than 400 lines because a contract is one class that an adapter binds.
 """
@@ -25,10 +25,10 @@ from tiktok_core.wire.http import BLOCK, Body, FileSlice, Request
 __all__ = ["WireContract"]
 
 PATIENCE: Final = 0.15
-"""Seconds that a request in these tests waits for what never comes."""
+"""Seconds that a request in these tests waits for an answer that never comes."""
 
 MUCH: Final = FileSlice(BytesSource(bytes(16 * BLOCK)), 0, 16 * BLOCK)
-"""More than the buffers between two sockets hold."""
+"""More bytes than the buffers between two sockets hold."""
 
 
 class _Filling(BytesSource):
@@ -39,7 +39,7 @@ class _Filling(BytesSource):
 
 
 VARIED: Final = FileSlice(_Filling(Random(9).randbytes(BLOCK + BLOCK // 2)), 0, BLOCK + BLOCK // 2)  # noqa: S311 - no secret
-"""Bytes that are read into memory which is used again, none like the one a block away."""
+"""A body in reused memory, in which each byte differs from the byte one block later."""
 
 SENDS: Final[dict[str, tuple[str, Body]]] = {
     "GET": ("GET", b""),
@@ -71,13 +71,13 @@ class WireContract(TransportContract):
 
     @pytest.fixture
     def place(self) -> Iterator[BehaviourServer]:
-        """Return the server that the requests go to."""
+        """Return the server of the tests."""
         with BehaviourServer() as server:
             yield server
 
     @pytest.fixture
     def narrow_place(self) -> Iterator[BehaviourServer]:
-        """Return the same, at the end of a line on which little is on its way at a time."""
+        """Return a server with small buffers, as at the end of a real line."""
         with BehaviourServer(narrow=True) as server:
             yield server
 
@@ -87,7 +87,7 @@ class WireContract(TransportContract):
     def test_the_length_is_always_explicit(
         self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
     ) -> None:
-        """Every body has its Content-Length, an empty one too, and none is chunked."""
+        """Every body has a Content-Length, even an empty one, and none is chunked."""
         request = Request(method=method, url=f"{place.base_url}/status/200", body=body)
         run(http.send(request))
         length = str(request.content_length)
@@ -98,7 +98,7 @@ class WireContract(TransportContract):
     def test_no_header_is_made_up(
         self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
     ) -> None:
-        """The core says what is sent; in particular no content type is guessed and no compression asked for."""
+        """The transport adds no header. In particular it guesses no content type and asks for no compression."""
         run(http.send(Request(method=method, url=f"{place.base_url}/echo", headers={"X-Mine": "1"}, body=body)))
         names = [name for name, _ in place.seen[0].headers]
         assert set(names) <= {"host", "user-agent", "connection", "accept-encoding", "content-length", "x-mine"}
@@ -106,19 +106,19 @@ class WireContract(TransportContract):
         assert place.seen[0].header("accept-encoding") == "identity"
 
     def test_headers_that_were_given_win(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """A header of the request stands in place of whatever the library would send."""
+        """A header of the request replaces the header that the library would send."""
         given = {"user-agent": "ours/1", "CONTENT-TYPE": "video/mp4", "accept-encoding": "br", "Accept": "text/x"}
         run(http.send(Request(method="POST", url=f"{place.base_url}/echo", headers=given, body=b"x")))
         for name, value in given.items():
             assert [found for key, found in place.seen[0].headers if key == name.lower()] == [value]
 
     def test_the_head_of_an_answer_has_no_body(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """HEAD does not wait for bytes that never come."""
+        """After HEAD the transport waits for no body."""
         response = run(http.send(Request(method="HEAD", url=f"{place.base_url}/large/100", timeout=PATIENCE)))
         assert (response.status, response.headers["content-length"], response.body) == (200, "100", b"")
 
     def test_cookies_are_not_kept(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """One account's answer leaves nothing behind for the next account's request."""
+        """Cookies of one account's answer are not sent with another account's request."""
         for _ in range(2):
             run(http.send(Request(method="GET", url=f"{place.base_url}/status/200")))
         assert [seen.header("cookie") for seen in place.seen] == [None, None]
@@ -136,7 +136,7 @@ class WireContract(TransportContract):
     def test_the_environment_names_no_proxy(
         self, http: AnyTransport, place: BehaviourServer, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Requests go straight to the server unless a proxy was asked for in the program."""
+        """Requests use no proxy unless the program has configured one."""
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         monkeypatch.delenv("no_proxy", raising=False)
@@ -149,7 +149,7 @@ class WireContract(TransportContract):
     def test_an_interim_answer_is_not_the_answer(
         self, http: AnyTransport, place: BehaviourServer, run: Run, body: Body
     ) -> None:
-        """Hints and the like (1xx) are passed over, before the body as after it; the next request gets its own answer."""
+        """The transport skips interim answers (1xx) before and after the body. The next request gets its own answer."""
         interim = Request(method="PUT", url=f"{place.base_url}/interim", body=body, timeout=5)
         for _ in range(2):
             response = run(http.send(interim))
@@ -163,7 +163,7 @@ class WireContract(TransportContract):
     def test_a_request_on_a_dropped_connection_is_not_repeated(
         self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
     ) -> None:
-        """A connection that was idle and dies under a request makes it `Interrupted`: the server sees it once."""
+        """An idle connection that breaks during a request makes it `Interrupted`, and the server gets the request once."""
         request = Request(method=method, url=f"{place.base_url}/second-dropped", body=body)
         assert run(http.send(request)).status == 200
         try:
@@ -176,7 +176,7 @@ class WireContract(TransportContract):
     def test_a_fresh_connection_is_a_new_one(
         self, http: AnyTransport, place: BehaviourServer, run: Run, method: str, body: Body
     ) -> None:
-        """With `fresh_connection` no idle connection can make the outcome doubtful."""
+        """With `fresh_connection` the transport uses a new connection, because an idle one could break and leave a doubt."""
         url = f"{place.base_url}/second-dropped"
         run(http.send(Request(method="GET", url=url)))
         for _ in range(2):
@@ -185,7 +185,7 @@ class WireContract(TransportContract):
         assert len({seen.connection for seen in place.seen}) == len(place.seen) == 3
 
     def test_a_server_that_hangs_up_is_called_again(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """A connection that was closed while idle is found out, or it makes a doubt; it never makes a second send."""
+        """The transport notices that the server closed an idle connection, or reports a doubt. It never sends twice."""
         request = Request(method="PUT", url=f"{place.base_url}/hang-up", body=b"video")
         answered = 0
         for _ in range(5):
@@ -201,9 +201,9 @@ class WireContract(TransportContract):
     def test_a_broken_exchange_is_interrupted_and_not_repeated(
         self, http: AnyTransport, place: BehaviourServer, run: Run, path: str, sends: tuple[str, Body]
     ) -> None:
-        """Once something has left, every failure is `Interrupted`, and the server saw one request."""
+        """Once bytes were sent, every failure is `Interrupted`, and the server gets one request."""
         method, body = sends
-        # After HEAD there is no body that could be cut.
+        # An answer to HEAD has no body that could be cut off.
         if method == "HEAD" and path in {"/truncated", "/truncated-chunks"}:
             path = "/truncated-head"
         with pytest.raises(Interrupted) as caught:
@@ -213,7 +213,7 @@ class WireContract(TransportContract):
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
     def test_a_reset_before_the_request_is_no_answer(self, http: AnyTransport, run: Run) -> None:
-        """A server that slams the door may have seen something: nobody can know."""
+        """A server that resets the connection may have got the request, so the result is an error and no answer."""
         with BehaviourServer(slam=True) as slammer, pytest.raises((Interrupted, NotSent)):
             run(http.send(Request(method="PUT", url=f"{slammer.base_url}/echo", body=b"video")))
 
@@ -223,7 +223,7 @@ class WireContract(TransportContract):
     def test_what_is_not_http_is_no_answer(
         self, http: AnyTransport, place: BehaviourServer, run: Run, name: str
     ) -> None:
-        """An answer that HTTP does not allow, or that leaves open where it ends, is `Interrupted` by every transport."""
+        """Every transport raises `Interrupted` for an answer that HTTP does not allow, or that leaves its end open."""
         with pytest.raises(Interrupted) as caught:
             run(http.send(Request(method="POST", url=f"{place.base_url}/odd/{name}", body=b"x", timeout=5)))
         self.check_is_ours(caught.value)
@@ -234,7 +234,7 @@ class WireContract(TransportContract):
     def test_what_http_allows_is_an_answer(
         self, http: AnyTransport, place: BehaviourServer, run: Run, name: str
     ) -> None:
-        """Few servers answer so, and every transport reads it; each header can be written as UTF-8."""
+        """Every transport reads unusual answers that HTTP allows. Each header can be encoded as UTF-8."""
         response = run(http.send(Request(method="POST", url=f"{place.base_url}/odd/{name}", body=b"x", timeout=5)))
         assert (response.status, response.body) == (200, b"ok")
         assert all((header + value).encode() for header, value in response.headers.items())
@@ -242,7 +242,7 @@ class WireContract(TransportContract):
     def test_interim_answers_without_end_end_with_the_time_limit(
         self, http: AnyTransport, place: BehaviourServer, run: Run
     ) -> None:
-        """A server that says again and again that it is at work cannot hold a caller beyond `time_limit`."""
+        """A server that sends interim answers for ever cannot block a caller longer than `time_limit`."""
         url = f"{place.base_url}/interim-drip"
         with pytest.raises(TimedOut):
             run(http.send(Request(method="POST", url=url, body=b"x", time_limit=2 * PATIENCE)))
@@ -250,7 +250,7 @@ class WireContract(TransportContract):
     def test_what_comes_behind_an_answer_belongs_to_no_request(
         self, http: AnyTransport, place: BehaviourServer, run: Run
     ) -> None:
-        """A second answer that no request has asked for is never taken for the answer to the next one."""
+        """A second answer without a request never counts as the answer to the next request."""
         for _ in range(2):
             try:
                 response = run(http.send(Request(method="GET", url=f"{place.base_url}/two-answers")))
@@ -266,7 +266,7 @@ class WireContract(TransportContract):
     def test_an_answer_to_a_sink_that_is_cut_is_interrupted(
         self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
     ) -> None:
-        """What was written by then is the beginning; that it is not all is told, and nothing is asked for again."""
+        """The sink gets the beginning of the answer, the call raises `Interrupted`, and nothing is sent again."""
         basin = Basin()
         with pytest.raises(Interrupted) as caught:
             run(http.send(Request(method="POST", url=place.base_url + path, body=b"x", sink=basin.sink)))
@@ -276,13 +276,13 @@ class WireContract(TransportContract):
         assert run(http.send(Request(method="GET", url=f"{place.base_url}/status/200"))).status == 200
 
     def test_an_answer_in_chunks_goes_to_its_sink(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """Whoever makes an answer as it goes cannot tell its length before."""
+        """A chunked answer, whose length is not known before, goes to its sink completely."""
         basin = Basin()
         run(http.send(Request(method="POST", url=f"{place.base_url}/chunks", sink=basin.sink)))
         assert basin.content == b"whole chunk"
 
     def test_a_sink_waits_no_longer_than_others(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """The time limit holds while an answer streams by."""
+        """The time limit also holds while a sink gets an answer."""
         request = Request(method="GET", url=f"{place.base_url}/trickle", time_limit=PATIENCE, sink=Basin().sink)
         with pytest.raises(TimedOut):
             run(http.send(request))
@@ -290,19 +290,19 @@ class WireContract(TransportContract):
     # --- Nothing left ------------------------------------------------------------------------------------------------
 
     def test_a_refused_connection_is_not_sent(self, http: AnyTransport, run: Run) -> None:
-        """Where nobody listens, repeating is safe."""
+        """A refused connection is `NotSent`, so repeating is safe."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         with pytest.raises(NotSent):
             run(http.send(Request(method="POST", url=f"http://127.0.0.1:{port}/echo", body=b"x")))
 
     def test_an_unknown_host_is_not_sent(self, http: AnyTransport, run: Run) -> None:
-        """A name that does not exist is no doubt."""
+        """A host name that does not exist is `NotSent`."""
         with pytest.raises(NotSent):
             run(http.send(Request(method="POST", url="http://nowhere.invalid/echo", body=b"x")))
 
     def test_a_server_without_tls_is_not_sent_to(self, http: AnyTransport, run: Run) -> None:
-        """A server that does not speak TLS gets nothing, and is not tried without."""
+        """A server that does not speak TLS gets no request, and not without TLS either."""
         with BehaviourServer() as plain:
             url = plain.base_url.replace("http:", "https:")
             with pytest.raises(NotSent):
@@ -310,12 +310,12 @@ class WireContract(TransportContract):
             assert not any(seen.body or seen.path == "/echo" for seen in plain.seen)
 
     def test_a_url_that_is_none_is_not_sent(self, http: AnyTransport, run: Run) -> None:
-        """What cannot be an address is refused with our error."""
+        """An invalid URL is `NotSent`."""
         for url in ("ftp://127.0.0.1/x", "http:///x", "http://127.0.0.1:notaport/", "nonsense", ""):
             with pytest.raises(NotSent):
                 run(http.send(Request(method="GET", url=url)))
 
-    # --- In time: a client that waits for too long gets a good answer in the end, and fails by it --------------------
+    # --- In time: a client that waits for too long gets a good answer in the end, and then the test fails ------------
 
     def test_a_silent_server_is_not_waited_for(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
         """No answer within `timeout` is `TimedOut`."""
@@ -326,27 +326,27 @@ class WireContract(TransportContract):
     def test_the_time_limit_is_for_all_waits_together(
         self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
     ) -> None:
-        """A server that sends a byte now and then cannot hold a caller beyond `time_limit`."""
+        """A server that sends single bytes slowly cannot block a caller longer than `time_limit`."""
         with pytest.raises(TimedOut):
             run(http.send(Request(method="GET", url=place.base_url + path, time_limit=PATIENCE)))
 
     def test_a_server_that_does_not_read_is_not_waited_for(
         self, http: AnyTransport, place: BehaviourServer, run: Run
     ) -> None:
-        """A block that does not leave within `timeout` is `TimedOut`."""
+        """If the server takes no bytes within `timeout`, the result is `TimedOut`."""
         with pytest.raises(TimedOut):
             run(http.send(Request(method="PUT", url=f"{place.base_url}/stalled", body=MUCH, timeout=PATIENCE)))
 
     def test_the_time_limit_holds_while_sending(self, http: AnyTransport, place: BehaviourServer, run: Run) -> None:
-        """A server that reads slowly cannot hold a caller beyond `time_limit`."""
+        """A server that reads slowly cannot block a caller longer than `time_limit`."""
         request = Request(method="PUT", url=f"{place.base_url}/slow-reader", body=MUCH, time_limit=2 * PATIENCE)
         with pytest.raises(TimedOut):
             run(http.send(request))
 
     def test_a_slow_line_is_waited_for(self, http: AnyTransport, narrow_place: BehaviourServer, run: Run) -> None:
-        """`timeout` is for a wait in which nothing moves: a megabyte may take longer, as long as bytes leave.
+        """`timeout` limits each wait without progress: a megabyte may take longer, as long as bytes are sent.
 
-        The server pauses for longer than `timeout` in all. What waits is not read over meanwhile.
+        The server's pauses together are longer than `timeout`. Blocks that wait to be sent are not overwritten meanwhile.
         """
         request = Request(method="PUT", url=f"{narrow_place.base_url}/slow-line", body=VARIED, timeout=2)
         assert run(http.send(request)).status == 200
@@ -356,7 +356,7 @@ class WireContract(TransportContract):
     def test_an_answer_before_the_body_has_left_ends_the_wait(
         self, http: AnyTransport, place: BehaviourServer, run: Run, path: str
     ) -> None:
-        """A refusal that comes early is reported where it can be read, and nothing hangs."""
+        """An early refusal is reported if it can be read, and the call does not hang."""
         try:
             response = run(http.send(Request(method="PUT", url=place.base_url + path, body=MUCH, timeout=1)))
         except Interrupted:
@@ -372,7 +372,7 @@ class WireContract(TransportContract):
     def test_no_query_is_shown(
         self, http: AnyTransport, place: BehaviourServer, run: Run, caplog: pytest.LogCaptureFixture, path: str
     ) -> None:
-        """The query of a URL may be the key to an upload: no error and no log shows it, at no level."""
+        """The query of a URL may be the key to an upload. No error and no log of any level shows it."""
         caplog.set_level(logging.DEBUG)
         url = f"{place.base_url}{path}?upload_token={SECRET}"
         headers = {"Authorization": f"Bearer {SECRET}"}
@@ -387,7 +387,7 @@ class WireContract(TransportContract):
     def test_no_query_is_shown_when_nothing_was_sent(
         self, http: AnyTransport, run: Run, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Nor does an error that came before the first byte."""
+        """An error before the first byte does not show the query either."""
         caplog.set_level(logging.DEBUG)
         nowhere = ("http://nowhere.invalid", "http://127.0.0.1:9", "ftp://x", f"http://{SECRET}@127.0.0.1:9")
         with BehaviourServer() as plain:
@@ -398,7 +398,7 @@ class WireContract(TransportContract):
         assert SECRET not in caplog.text
 
     def check_is_ours(self, error: TransportError) -> None:
-        """Assert that the error shows no secret, drags no foreign error along, and can be pickled."""
+        """Assert that the error shows no secret, has no foreign error as cause or context, and can be pickled."""
         assert SECRET not in _everything(error)
         assert error.__cause__ is None
         assert error.reason

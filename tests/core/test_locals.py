@@ -468,7 +468,7 @@ def test_a_request_that_cannot_be_sent_is_not_shown(kind: Any, url: str) -> None
 def test_a_proxy_that_cannot_be_used_is_not_shown(kind: Any, url: str) -> None:
     """Neither the URL that was given, nor an environment that names it, shows its password."""
     canary = "canary-of-a-proxy"
-    with pytest.raises(ValueError, match="a proxy is given as") as caught:
+    with pytest.raises(ValueError, match="the proxy must be a URL") as caught:
         kind(proxy=url.format(canary))
     assert not shown(caught.value, {canary})
     with pytest.raises(InvalidSettings) as named:

@@ -189,7 +189,7 @@ def test_plain_tokens_beside_protected_ones_are_told_of(
     caplog.clear()
     with connect(environ=environ) as tiktok:
         sign_in(tiktok, sim)
-    assert "The store 'keyring' has tokens of this app, too" in caplog.text
+    assert "The store 'keyring' has tokens of this app too" in caplog.text
 
 
 def test_a_file_of_another_store_that_cannot_be_read_is_no_obstacle(
@@ -242,7 +242,7 @@ def test_a_wrong_key_is_found_before_anybody_consents(environ: dict[str, str], s
 @pytest.mark.parametrize(
     ("store", "words"),
     [
-        ("keychain", "store: 'keychain' is none of sqlite, keyring, encrypted.*TIKTOK_STORE"),
+        ("keychain", "store: 'keychain' is not one of sqlite, keyring, encrypted.*TIKTOK_STORE"),
         ("encrypted", "store_key: is missing: set TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE to a file outside"),
     ],
 )

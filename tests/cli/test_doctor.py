@@ -154,7 +154,7 @@ def expire(environ: dict[str, str], account: str) -> Path:
 
 
 def test_a_wrong_client_secret_is_sent_to_the_portal(cli: Any, environ: dict[str, str], signed_in: str) -> None:
-    """A missing setting shows when a token has to be renewed; neither the account nor the sign-in is at fault."""
+    """A wrong client secret shows when a token has to be renewed; neither the account nor the sign-in is at fault."""
     expire(environ, signed_in)
     status, found = examined(cli, env={"TIKTOK_CLIENT_SECRET": "canary-of-a-wrong-secret"})
     assert (status, found["sign-in"]["verdict"]) == (4, "trouble")
@@ -237,7 +237,7 @@ def test_what_shall_be_done_says_which_scope_is_needed(
 
 
 def test_the_upload_host_of_the_documents_is_asked() -> None:
-    """The check of the upload host sends no token; a simulated TikTok is its own upload host."""
+    """The check asks the documents' upload host, not the API's, without a token; a simulated TikTok is its own upload host."""
     asked: list[str] = []
 
     def handle(request: Request) -> Response:
@@ -260,7 +260,7 @@ def test_the_upload_host_of_the_documents_is_asked() -> None:
 def test_what_was_not_granted_is_told(
     cli: Any, environ: dict[str, str], signed_in: str, scope: tuple[str, ...], end: tuple[int, str]
 ) -> None:
-    """Without both scopes nothing can be posted; with one, only drafts or only direct posts."""
+    """With neither scope nothing can be posted; with one of them, only drafts or only direct posts."""
     change_tokens(environ, signed_in, scope=scope)
     exit_code, found = examined(cli)
     assert (exit_code, found["scopes"]["verdict"]) == end

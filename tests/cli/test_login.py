@@ -351,7 +351,7 @@ def test_an_account_without_a_profile_has_its_id_for_a_name(cli: Any, person: Pe
 
 
 def test_five_minutes_are_waited_and_no_longer(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the wait ends, the login exits with status 4 and stops listening."""
+    """After five minutes the login exits with status 4 and stops listening."""
     wait, usual, waited = Answers.wait, Answers.wait.__defaults__ or (), []
 
     def wait_less(answers: Answers, *seconds: float) -> str:

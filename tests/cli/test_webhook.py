@@ -109,7 +109,7 @@ def test_an_old_webhook_is_shown_and_told_from_a_fresh_one(cli: Any, sim: Simula
 
 @pytest.mark.parametrize("tolerance", ["inf", "nan", "-1"])
 def test_a_tolerance_is_a_length_of_time(cli: Any, sim: SimulatedTikTok, tmp_path: Path, tolerance: str) -> None:
-    """Any other signature or tolerance is an error of the caller, not a bug in the library."""
+    """A --tolerance that is not a length of time is a usage error, not a bug in the library."""
     fresh, body = signed_at(sim, ""), tmp_path / "body.json"
     body.write_bytes(fresh.body)
     command = ("webhook", "verify", "--signature", fresh.headers["TikTok-Signature"], str(body))
@@ -119,7 +119,7 @@ def test_a_tolerance_is_a_length_of_time(cli: Any, sim: SimulatedTikTok, tmp_pat
 
 @pytest.mark.parametrize("content", ["[1, 2]", "hello", "", 7])
 def test_what_nobody_knows_is_shown_as_it_came(cli: Any, sim: SimulatedTikTok, tmp_path: Path, content: object) -> None:
-    """The command shows every kind of event, and needs no redirect URI."""
+    """The command shows the content of an unknown event unchanged, and needs no redirect URI."""
     fresh, body = signed_at(sim, content), tmp_path / "body.json"
     body.write_bytes(fresh.body)
     command = ("webhook", "verify", "--signature", fresh.headers["TikTok-Signature"], str(body))

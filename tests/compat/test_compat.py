@@ -89,7 +89,7 @@ def test_signing_in_in_two_processes(sim: SimulatedTikTok) -> None:
 
 
 def test_tokens_are_renewed_and_ended(tik: TikTok) -> None:
-    """A call can revoke the kept token or a passed one; afterwards there are no tokens."""
+    """Calls renew and revoke the kept token or a passed one; afterwards there are no tokens."""
     before = tik.refresh_token
     assert tik.refresh_access_token()["refresh_token"] != before
     again = tik.refresh_access_token(refresh_token=tik.refresh_token)

@@ -1,7 +1,7 @@
-"""What every test of this repository is held to: nothing that it prints or logs, at the loudest level, shows a secret.
+"""The check for every test of this repository: its output and its logs, at the most verbose level, show no secret.
 
-What belongs here: listening. Seen is what pytest captures, what `CliRunner` returns, and what comes through the pipes of our
-own processes; what curl or a browser says is TikTok's.
+What belongs here: watching the output. The check sees the text that pytest captures, the results of `CliRunner`, and the pipes
+of our own processes. It ignores the output of curl and browsers, which is not ours.
 """
 
 import re
@@ -30,12 +30,12 @@ SECRETS = re.compile(
     r"|(?<![A-Za-z0-9_=-])[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"  # keys of an encrypted store
 )
 PAGES = re.compile(r"(?<!\S)\S*\bauthorize/?\?\S*")
-"""Addresses that a person has to open, or a phone to scan: they carry the state, or the ticket, and are shown on purpose."""
+"""Addresses for a person to open or a phone to scan: they carry the state or the ticket, and are shown on purpose."""
 WORDS = re.compile(r"[A-Za-z0-9_-]{32,}")
 remembered: set[str] = set()
-"""What has no look of its own: verifiers, states and tickets of ours, and tokens of the simulated TikTok's QR codes."""
+"""Secrets that no pattern can find: our verifiers, states and tickets, and the tokens of the simulated TikTok's QR codes."""
 heard: list[tuple[str, str]] = []
-"""What a test has read that pytest does not capture, and where it came from."""
+"""The texts that a test has read and pytest does not capture, each with its origin."""
 
 
 def _remembering(make: Callable[..., str], is_secret: Callable[[str], bool] = bool) -> Callable[..., str]:
@@ -49,7 +49,7 @@ def _remembering(make: Callable[..., str], is_secret: Callable[[str], bool] = bo
     return made
 
 
-# Before any module has taken the functions by their names.
+# This has to run before any module imports these functions by name.
 pkce.make_verifier = _remembering(pkce.make_verifier)
 pkce.make_state = _remembering(pkce.make_state)
 Chance.letters = _remembering(Chance.letters, lambda letters: len(letters) == 32)  # type: ignore[method-assign]
@@ -66,7 +66,7 @@ def _is_ours(process: "subprocess.Popen[Any]") -> bool:
 
 
 def _overheard(stream: Any, where: str) -> None:
-    """Hear what is read from a pipe, too, and not only what `communicate` returns."""
+    """Watch the text that a test reads from a pipe, and not only the result of `communicate`."""
     for name in ("read", "readline"):
         read = getattr(stream, name)
 
@@ -113,9 +113,9 @@ subprocess.Popen.communicate = _communicated  # type: ignore[method-assign]
 
 
 def shows_secret(text: str) -> bool:
-    """Whether a secret stands in a text, somewhere else than in an address that is shown on purpose."""
+    """Whether a text contains a secret outside the addresses that are shown on purpose."""
     text = PAGES.sub(" ", text)
-    # By words: there are thousands of remembered ones, and texts of megabytes.
+    # Comparing words is fast enough for thousands of remembered secrets and texts of megabytes.
     return SECRETS.search(text) is not None or not remembered.isdisjoint(WORDS.findall(text))
 
 
@@ -134,9 +134,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_configure(config: Any) -> None:
-    """Listen to every logger at its loudest, the HTTP libraries' and asyncio's, too; and hear Ctrl-C.
+    """Watch every logger at its most verbose level, including the HTTP libraries' and asyncio's; and enable Ctrl-C.
 
-    A shell lets what it starts in the background ignore Ctrl-C, and so would all processes that a test starts.
+    A shell makes its background processes ignore Ctrl-C, and the processes that a test starts would inherit that.
     """
     config.option.log_level = config.option.log_level or "DEBUG"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

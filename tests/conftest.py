@@ -1,4 +1,4 @@
-"""Hypothesis profiles: few examples in `make test`, repeatable in CI and `make check`, patient at night."""
+"""Hypothesis profiles: few examples in `make test`, repeatable ones in CI and `make check`, many at night."""
 
 import os
 

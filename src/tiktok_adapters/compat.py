@@ -1,16 +1,16 @@
-"""The surface of `tiktok-api-client` over this core: for who moves from there by changing one import line.
+"""The interface of `tiktok-api-client` on top of this core: programs can move here by changing one import line.
 
-What belongs here: that library's names, parameters and shapes of answers, which are TikTok's own documents. What it does
-wrong is not kept: drafts go to the inbox, scopes are used, a challenge is hexadecimal, a cover counts from the first
-picture, tokens may come from outside, and a post that was made returns.
+What belongs here: that library's names, parameters and return values, which are TikTok's own JSON documents. Its errors are
+corrected here: drafts go to the inbox, scopes are used, the challenge is hexadecimal, the cover index counts from the first
+photo, a program may set tokens, and a successful post returns.
 
-Longer than 400 lines because it is the whole surface of another library.
+Longer than 400 lines because it is the whole interface of another library.
 """
 
 import json
 import os
 import secrets
-from builtins import TimeoutError as TimeoutError  # noqa: PLC0414 - documented as one of this surface's exceptions
+from builtins import TimeoutError as TimeoutError  # noqa: PLC0414 - documented as one of this module's exceptions
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -59,42 +59,42 @@ SOURCES: Final = {
 POST_MODES: Final = ("DIRECT_POST", "MEDIA_UPLOAD")
 TOKENS: Final = ("access_token", "refresh_token")
 UNNAMED: Final = "unnamed"
-"""What tokens from outside are kept under while nobody said whose they are."""
+"""The account name of tokens that the program set without an `open_id`."""
 GIVEN: Final = "given"
-"""What a token is kept under that was given for one call."""
+"""The account name of a token that the program passes to one call."""
 UNKNOWN_LIFE: Final = timedelta(days=365)
-"""A token from outside is used until TikTok refuses it."""
+"""The assumed life of a token without an end: this module uses it until TikTok refuses it."""
 
 
 class HTTPError(Exception):
-    """TikTok refused, or could not be asked; `__cause__` is the typed error of `tiktok_core`."""
+    """TikTok refused a call or could not be reached. `__cause__` is the typed error of `tiktok_core`."""
 
 
 class TikTok:
-    """An app at TikTok and one account, as `tiktok-api-client` shows them.
+    """An app at TikTok and one account, with the interface of `tiktok-api-client`.
 
     Args:
         client_key: the portal's "Client key".
         client_secret: the portal's "Client secret".
         redirect_uri: as registered in the portal.
-        state: comes back with the answer of TikTok's page; a dictionary is sent as JSON. A random one unless given.
-        scopes: what to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
+        state: TikTok's page returns it with its answer; a dictionary is sent as JSON (default: a random text).
+        scopes: the scopes to ask for (default: `user.info.basic`, `video.upload` and `video.publish`).
         timeout: seconds for each single wait of a request.
-        endpoints: where TikTok is; `TIKTOK_API_URL` and `TIKTOK_AUTH_URL`, or the real one, unless given.
-        transport: sends requests; urllib3 unless given.
-        clock: the machine's unless given.
+        endpoints: the addresses of TikTok (default: `TIKTOK_API_URL` and `TIKTOK_AUTH_URL`, otherwise the real ones).
+        transport: sends requests (default: urllib3).
+        clock: tells the time (default: the machine's clock).
 
     Attributes:
-        code_verifier: proves that the code is spent by who asked for it. It is to be kept, and set again where the code is
-            spent by another process.
-        state: as given; may be set anew before the page is opened.
-        scopes: as given; may be set anew, too.
-        redirect_uri: as given. Where its port is a wildcard, it has to be set to the one that is listened on.
+        code_verifier: proves that the process that exchanges the code also asked for it. Keep it, and set it again if another
+            process exchanges the code.
+        state: the argument; you may change it before you open the page.
+        scopes: the argument; you may change it too.
+        redirect_uri: the argument. If its port is a wildcard, set it to the URI with the port that you listen on.
 
-    Videos are looked into before they are posted, where the extra `media` is installed.
+    If the extra `media` is installed, videos are checked before the post.
 
     Raises:
-        ValueError: something of this cannot be used.
+        ValueError: an argument cannot be used.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class TikTok:
 
     @property
     def code_verifier(self) -> str:
-        """Proves that the code is spent by who asked for it; may be set to the one that was kept."""
+        """The proof that this program asked for the code. You may set it to one that you kept."""
         return self._verifier.reveal()
 
     @code_verifier.setter
@@ -150,7 +150,7 @@ class TikTok:
 
     @property
     def state(self) -> str | Mapping[str, Any]:
-        """What comes back with the answer of TikTok's page, as it was given; empty where it is a random one."""
+        """The state that you passed, which TikTok's page returns with its answer; empty if the state is random."""
         return self._state.reveal()
 
     @state.setter
@@ -164,7 +164,7 @@ class TikTok:
         """Return the page to open in the person's browser.
 
         Raises:
-            ValueError: an unknown scope, or a redirect URI that is not the app's with a port.
+            ValueError: a scope is unknown, or the redirect URI is not the app's, with a port in place of a wildcard.
         """
         with _as_documented():
             scopes = check_scopes(self.scopes)
@@ -181,16 +181,16 @@ class TikTok:
         )
 
     def exchange_code_for_token(self, code: str, state: str | Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Spend the code of TikTok's page, keep the tokens, and return TikTok's answer.
+        """Exchange the code from TikTok's page for tokens, keep them, and return TikTok's answer.
 
         Args:
-            code: as it came, decoded.
-            state: as it came; checked when given. It should be given: it tells a forged answer from a true one.
+            code: the code from the callback, decoded.
+            state: the state from the callback; it is checked if you pass it. Pass it, because it exposes a forged answer.
 
         Raises:
             StateMismatch: the answer belongs to another sign-in.
-            SignInFailed: TikTok did not take the code.
-            TimeoutError, HTTPError: TikTok could not be asked.
+            SignInFailed: TikTok refused the code.
+            TimeoutError, HTTPError: TikTok could not be reached.
         """
         brought, received = Secret(code), Hidden(state)
         del code, state  # A crash report would show them.
@@ -212,11 +212,11 @@ class TikTok:
         """Renew the tokens, keep the new ones, and return TikTok's answer.
 
         Args:
-            refresh_token: used in place of the one kept, which stays if TikTok does not take this one.
+            refresh_token: the token to use instead of the kept one. If TikTok refuses it, the kept one stays.
 
         Raises:
-            SignInRequired: there is no refresh token, or TikTok no longer takes it.
-            SignInFailed, TimeoutError, HTTPError: TikTok did not renew it.
+            SignInRequired: there is no refresh token, or TikTok no longer accepts it.
+            SignInFailed, TimeoutError, HTTPError: TikTok did not renew the tokens.
         """
         given = None if refresh_token is None else Secret(refresh_token)
         del refresh_token  # A crash report would show it.
@@ -230,11 +230,11 @@ class TikTok:
         return self._heard.latest("/v2/oauth/token/")
 
     def revoke_access_token(self, access_token: str | None = None) -> dict[str, Any]:
-        """End what the person granted, forget the tokens, and return TikTok's answer, which is empty.
+        """Revoke the person's grant, delete the tokens, and return TikTok's answer, which is empty.
 
         Raises:
             SignInRequired: there is no access token.
-            TimeoutError, HTTPError: TikTok did not end it; the tokens are kept.
+            TimeoutError, HTTPError: TikTok did not revoke the grant; the tokens stay.
         """
         given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
@@ -244,7 +244,7 @@ class TikTok:
 
     @property
     def token_data(self) -> dict[str, Any]:
-        """The tokens, in the shape of TikTok's answer; empty while nobody has signed in. May be set from outside."""
+        """The tokens, in the shape of TikTok's answer; empty before the sign-in. You may set them."""
         tokens = self._store.load(self._name)
         if tokens is None:
             return {}
@@ -267,7 +267,7 @@ class TikTok:
 
     @property
     def access_token(self) -> str | None:
-        """The access token; may be set from outside."""
+        """The access token. You may set it."""
         return self.token_data.get("access_token")
 
     @access_token.setter
@@ -278,7 +278,7 @@ class TikTok:
 
     @property
     def refresh_token(self) -> str | None:
-        """The refresh token; may be set from outside."""
+        """The refresh token. You may set it."""
         return self.token_data.get("refresh_token")
 
     @refresh_token.setter
@@ -293,8 +293,8 @@ class TikTok:
         """Return TikTok's answer: what this creator may post now.
 
         Raises:
-            SignInRequired: there is no access token, or it can no longer be renewed.
-            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+            SignInRequired: there is no access token, or TikTok no longer renews it.
+            TimeoutError, HTTPError: TikTok refused the call or could not be reached.
         """
         given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
@@ -316,18 +316,18 @@ class TikTok:
         video_path: str | None = None,
         video_url: str | None = None,
     ) -> dict[str, Any]:
-        """Post a video, or put it into the creator's inbox, and return once TikTok has all of it.
+        """Post a video, or send it to the creator's inbox, and return once TikTok has the whole video.
 
         Args:
             source: `FILE_UPLOAD` or `PULL_FROM_URL`.
             upload_type: `POST_VIDEO_FILE`, `POST_VIDEO_URL`, or for the inbox `UPLOAD_VIDEO_FILE`, `UPLOAD_VIDEO_URL`.
-            title: caption; a draft takes none.
-            privacy_level: one of the creator's options; a draft takes none.
-            disable_duet: no duets.
-            disable_comment: no comments.
-            disable_stitch: no stitches.
-            video_cover_timestamp_ms: the frame to show as cover, in ms.
-            access_token: used for this call in place of the one kept.
+            title: the caption; ignored for a draft.
+            privacy_level: one of the creator's options; ignored for a draft.
+            disable_duet: allow no duets.
+            disable_comment: allow no comments.
+            disable_stitch: allow no stitches.
+            video_cover_timestamp_ms: the time of the frame to show as the cover, in ms.
+            access_token: the token to use for this call instead of the kept one.
             video_path: the file, for `FILE_UPLOAD`.
             video_url: an https URL, for `PULL_FROM_URL`.
 
@@ -336,10 +336,10 @@ class TikTok:
             that answer itself.
 
         Raises:
-            ValueError: every problem with what was given, at once; nothing was sent.
-            SignInRequired: there is no access token, or it can no longer be renewed.
-            OutcomeUnknown: the answer to a pull was lost; it may have been posted, so do not repeat it unseen.
-            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+            ValueError: arguments are wrong; the error names every problem at once, and nothing was sent.
+            SignInRequired: there is no access token, or TikTok no longer renews it.
+            OutcomeUnknown: the answer to a pull was lost. TikTok may have made the post: look before you repeat it.
+            TimeoutError, HTTPError: TikTok refused the call or could not be reached.
         """
         if source not in SOURCES:
             raise ValueError(f"source must be one of {list(SOURCES)}")
@@ -378,27 +378,27 @@ class TikTok:
         photo_images: Sequence[str] = (),
         access_token: str | None = None,
     ) -> dict[str, Any]:
-        """Post photos that TikTok pulls, or put them into the creator's inbox.
+        """Post photos that TikTok pulls, or send them to the creator's inbox.
 
         Args:
             post_mode: `DIRECT_POST`, or for the inbox `MEDIA_UPLOAD`.
             title: the text above the description.
-            privacy_level: one of the creator's options; a draft takes none.
+            privacy_level: one of the creator's options; ignored for a draft.
             description: the text below the title; tags and mentions go here.
-            disable_comment: no comments.
-            auto_add_music: lets TikTok add music.
-            photo_cover_index: the cover, counted from 1.
+            disable_comment: allow no comments.
+            auto_add_music: let TikTok add music.
+            photo_cover_index: the number of the cover photo, counted from 1.
             photo_images: 1 to 35 https URLs.
-            access_token: used for this call in place of the one kept.
+            access_token: the token to use for this call instead of the kept one.
 
         Returns:
             `photo_upload_response`, TikTok's answer.
 
         Raises:
-            ValueError: every problem with what was given, at once; nothing was sent.
-            SignInRequired: there is no access token, or it can no longer be renewed.
-            OutcomeUnknown: the answer was lost; it may have been posted, so do not repeat it unseen.
-            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+            ValueError: arguments are wrong; the error names every problem at once, and nothing was sent.
+            SignInRequired: there is no access token, or TikTok no longer renews it.
+            OutcomeUnknown: the answer was lost. TikTok may have made the post: look before you repeat it.
+            TimeoutError, HTTPError: TikTok refused the call or could not be reached.
         """
         if post_mode not in POST_MODES:
             raise ValueError(f"post_mode must be one of {list(POST_MODES)}")
@@ -422,12 +422,12 @@ class TikTok:
         return {"photo_upload_response": self._heard.latest("/v2/post/publish/content/init/")}
 
     def check_upload_status(self, publish_id: str, access_token: str | None = None) -> dict[str, Any]:
-        """Return TikTok's answer: how the post is doing.
+        """Return TikTok's answer: the status of the post.
 
         Raises:
-            ValueError: that is no publish id.
-            SignInRequired: there is no access token, or it can no longer be renewed.
-            TimeoutError, HTTPError: TikTok refused, or could not be asked.
+            ValueError: `publish_id` is not a publish id.
+            SignInRequired: there is no access token, or TikTok no longer renews it.
+            TimeoutError, HTTPError: TikTok refused the call or could not be reached.
         """
         given = None if access_token is None else Secret(access_token)
         del access_token  # A crash report would show it.
@@ -435,10 +435,10 @@ class TikTok:
             self._signed_in(given).publish_status(publish_id)
         return self._heard.latest("/v2/post/publish/status/fetch/")
 
-    # --- What is kept ------------------------------------------------------------------------------------------------
+    # --- The client's own state --------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the connections, and forget the tokens."""
+        """Close the connections, and delete the tokens from memory."""
         self._client.close()
 
     def __enter__(self) -> Self:
@@ -451,7 +451,7 @@ class TikTok:
         return f"TikTok(client_key={self.client_key!r}, redirect_uri={self.redirect_uri!r})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a client is not pickled: make one where it is needed")
+        raise TypeError("a client cannot be pickled: make a new one in each process")
 
     def _signed_in(self, access_token: Secret | None) -> Account:
         if access_token is not None:
@@ -483,7 +483,7 @@ class TikTok:
             refresh_token=known.get("refresh_token") or Secret(""),
             scope=parse_scope(str(known.get("scope") or "")),
             issued_at=now,
-            # Without an access token there is only one to be renewed.
+            # Without an access token, an end at this moment makes the client renew before its first call.
             expires_at=end("expires_in") if known.get("access_token") else now,
             refresh_expires_at=end("refresh_expires_in"),
         )
@@ -491,7 +491,7 @@ class TikTok:
 
 
 class _Heard:
-    """A transport that remembers TikTok's latest answer of each path: this surface returns TikTok's own documents."""
+    """A transport that keeps TikTok's latest answer for each path, because this module returns TikTok's own documents."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -514,7 +514,7 @@ class _Heard:
 
 
 def _usual_transport() -> Transport:
-    from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - not where another one is given
+    from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - a program with another transport does not need it
 
     return Urllib3Transport()
 
@@ -525,12 +525,12 @@ def _spelled(state: Hidden[Any]) -> str:
     try:
         return json.dumps(dict(state.reveal()), separators=(",", ":"))
     except TypeError as error:
-        raise ValueError(f"state is sent as JSON: {error}") from error
+        raise ValueError(f"state must be a text or a dictionary that fits JSON: {error}") from error
 
 
 @contextmanager
 def _as_documented() -> Iterator[None]:
-    """Raise what that library documents; what it has no word for is raised as it is."""
+    """Raise the exceptions that the other library documents; errors that it lacks pass unchanged."""
     try:
         yield
     except TimedOut as error:

@@ -1,4 +1,4 @@
-"""The main job on a system that lacks what Linux has: run as a program by `test_elsewhere`.
+"""The main job on a system without Linux's special features. `test_elsewhere` runs this file as a program.
 
 What belongs here: taking away what Windows or macOS lack, before anything of ours is imported, and the job in both worlds.
 Windows itself is not at hand: what is taken away is what Python's documents say that it lacks there.
@@ -50,20 +50,20 @@ NO_MODULES = ("fcntl", "grp", "pwd", "resource", "termios")
 
 
 def be_macos() -> None:
-    """Take away what macOS lacks: `/proc`, a corked socket, reading into buffers by position (before macOS 11)."""
+    """Remove what macOS lacks: `/proc`, a corked socket, reading into buffers by position (before macOS 11)."""
     for module, names in {socket: ("TCP_CORK",), os: ("preadv", "posix_fadvise", "posix_fallocate")}.items():
         _take_away(module, names)
     _hide_proc()
 
 
 def be_windows() -> None:
-    """Take away what Windows lacks: users, modes, forks, reading by position, open folders, signals in event loops."""
+    """Remove what Windows lacks: users, modes, forks, reading by position, open folders, signals in event loops."""
     for module, names in NOT_ON_WINDOWS.items():
         _take_away(module, names)
     _hide_proc()
     for name in NO_MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
-    # As the standard library removes folders there.
+    # On Windows the standard library removes folders in this way.
     shutil._use_fd_functions = False  # type: ignore[attr-defined]
     shutil._rmtree_impl = shutil._rmtree_unsafe  # type: ignore[attr-defined]  # since Python 3.13
     opened, renamed = os.open, os.rename
@@ -86,7 +86,7 @@ def be_windows() -> None:
 
     os.open, os.rename = open_file, rename
     os.link = link  # type: ignore[assignment]
-    os.chmod = lambda *_arguments, **_options: None  # What is left of it there is the mark "read only".
+    os.chmod = lambda *_arguments, **_options: None  # On Windows it only sets the flag "read only".
     asyncio.SelectorEventLoop.add_signal_handler = add_signal_handler  # type: ignore[assignment]
     for name in ("stat", "lstat", "fstat"):
         setattr(os, name, _without_modes(getattr(os, name)))
@@ -128,7 +128,7 @@ MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(range(
 
 @contextlib.contextmanager
 def sandbox(folder: Path) -> Iterator[tuple[dict[str, str], Any]]:
-    """Serve a simulated TikTok; give the variables that lead to it, and the simulator."""
+    """Serve a simulated TikTok; yield the variables that connect to it, and the simulator."""
     from tiktok_adapters.simulator import SimulatedTikTok, Switches
     from tiktok_adapters.simulator.server import SandboxServer
 
@@ -148,7 +148,7 @@ def sandbox(folder: Path) -> Iterator[tuple[dict[str, str], Any]]:
 
 
 def callback(authorization_of: Any) -> tuple[Any, str]:
-    """Let a person consent on TikTok's page, and return the authorization with what the listener heard."""
+    """Let a person consent on TikTok's page; return the authorization and the callback that the listener received."""
     from tiktok_adapters.cli.person import consent
     from tiktok_adapters.sign_in import Answers, accepts_state
     from tiktok_adapters.sign_in.loopback import LoopbackListener
@@ -178,7 +178,7 @@ def blocking_job(environ: dict[str, str], film: Path) -> list[str]:
 
 
 async def awaited_job(environ: dict[str, str], film: Path) -> list[str]:
-    """The same, awaited."""
+    """The same with the asynchronous client."""
     from tiktok_adapters import connect_async
 
     async with connect_async(environ=environ) as tiktok:
@@ -206,7 +206,7 @@ def told(environ: dict[str, str], *words: str) -> Any:
 
 
 def command_line_job(environ: dict[str, str], film: Path) -> list[str]:
-    """Post with the command line, as who has signed in before; look at the post, the journal and the account."""
+    """Post with the command line and the earlier sign-in; check the post, the journal and the account."""
     posted = told(environ, "post", "video", str(film), "--privacy", "SELF_ONLY", "--again")
     assert told(environ, "uploads")["posts"] == []
     assert len(told(environ, "accounts")["accounts"]) == 1
@@ -214,7 +214,7 @@ def command_line_job(environ: dict[str, str], film: Path) -> list[str]:
 
 
 def keep_a_file(folder: Path) -> None:
-    """Write a destination, as a download does: under its name once, and over it where that is wanted."""
+    """Write a destination as a download does: a new file, and then over it with `overwrite`."""
     from tiktok_adapters.destinations import open_destination
 
     for overwrite in (False, True):
@@ -225,7 +225,7 @@ def keep_a_file(folder: Path) -> None:
 
 
 def main(system: str) -> None:
-    """Do the job, and print what came of it; what is logged as a warning is a failure."""
+    """Do the job, and print the result; a logged warning is a failure."""
     {"macos": be_macos, "windows": be_windows}[system]()
 
     class Fails(logging.Handler):

@@ -1,4 +1,4 @@
-"""Closing a client in the midst of a renewal: TikTok has replaced the refresh token, and what it gave is still stored."""
+"""Closing a client during a renewal: TikTok has replaced the refresh token, and the client still stores the new one."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ Place = tuple[SimulatedTikTok, dict[str, str]]
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    """Serve a TikTok where somebody has signed in and whose next answer about tokens is slow."""
+    """Serve a TikTok with a signed-in account, whose next token response is slow."""
     sim = SimulatedTikTok(seed=None)
     with signed_in(sim, tmp_path / "home") as environ:
         sim.faults.add("token=slow:0.6")
@@ -30,12 +30,12 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def renewing(sim: SimulatedTikTok) -> bool:
-    """Whether TikTok has been asked for new tokens."""
+    """Whether the client has asked TikTok for new tokens."""
     return sim.count("token") > 1
 
 
 def assert_kept(place: Place) -> None:
-    """See that TikTok was asked once, and that what is stored lives."""
+    """Check that the client asked TikTok once, and that the stored tokens are valid."""
     sim, environ = place
     assert sim.count("token") == 2
     with connect(environ=environ) as tiktok:
@@ -45,7 +45,7 @@ def assert_kept(place: Place) -> None:
 
 @pytest.mark.parametrize("how", ["left", "cancelled", "failed"])
 def test_leaving_the_block_waits_for_a_task_that_renews(place: Place, how: str) -> None:
-    """Also when that task is cancelled, and when it is an error that leaves the block."""
+    """The tokens are also stored if the task is cancelled, or if an error leaves the block."""
     sim, environ = place
 
     async def main() -> None:
@@ -65,7 +65,7 @@ def test_leaving_the_block_waits_for_a_task_that_renews(place: Place, how: str) 
 
 
 def test_leaving_the_block_waits_for_a_thread_that_renews(place: Place) -> None:
-    """The same without `await`: the token file is closed after the save."""
+    """The same with the blocking client: it closes the token file after the save."""
     sim, environ = place
     with connect(environ=environ) as tiktok:
         thread = threading.Thread(target=tiktok.account().refresh)

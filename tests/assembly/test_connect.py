@@ -21,7 +21,7 @@ REDIRECT = "http://127.0.0.1:3455/callback/"
 
 @pytest.fixture
 def sim() -> Iterator[SimulatedTikTok]:
-    """A simulated TikTok whose posts are done at the first question."""
+    """A simulated TikTok whose posts are done when the client first asks."""
     simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0))
     yield simulated
     simulated.close()
@@ -29,7 +29,7 @@ def sim() -> Iterator[SimulatedTikTok]:
 
 @pytest.fixture
 def environ(sim: SimulatedTikTok, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Settings that lead to it."""
+    """Settings that connect to it."""
     with SandboxServer(sim).run_in_thread() as server:
         yield {
             "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
@@ -54,7 +54,7 @@ def test_a_blocking_client_does_the_whole_job(environ: dict[str, str], sim: Simu
 
 
 def test_an_awaited_client_does_the_whole_job(environ: dict[str, str], sim: SimulatedTikTok, tmp_path: Path) -> None:
-    """The same, awaited; both clients share the tokens of one home."""
+    """The same with the asynchronous client; both clients share the tokens of one home folder."""
     film = tmp_path / "clip.mp4"
     film.write_bytes(MP4)
 
@@ -84,7 +84,7 @@ def test_looking_leaves_no_trace(environ: dict[str, str], sim: SimulatedTikTok, 
 
 
 def test_closing_closes_store_and_transport(environ: dict[str, str], sim: SimulatedTikTok) -> None:
-    """After the block nothing can be asked any more, whether or not the store had been opened."""
+    """After the block the client refuses every call, whether or not it had opened the store."""
     with connect(environ=environ) as tiktok:
         pass
     with pytest.raises(StoreError, match="closed"):
@@ -97,7 +97,7 @@ def test_closing_closes_store_and_transport(environ: dict[str, str], sim: Simula
 
 
 def test_an_app_may_be_given(environ: dict[str, str], tmp_path: Path) -> None:
-    """With an app and endpoints no setting is needed, and given ones win over the environment."""
+    """With an app and endpoints the client needs no settings; arguments override the environment."""
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, REDIRECT)
     where = Endpoints(api_url=environ["TIKTOK_API_URL"], auth_url=environ["TIKTOK_AUTH_URL"])
     with connect(app, home=tmp_path / "other", environ={}, endpoints=where) as tiktok:
@@ -111,14 +111,14 @@ def test_an_app_may_be_given(environ: dict[str, str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [connect, connect_async])
 def test_missing_settings_are_told(make: object, tmp_path: Path) -> None:
-    """Without settings there is no client, and the sentence names the variable and the portal's field."""
+    """Without settings `connect` raises; the sentence names the variable and the portal's field."""
     assert callable(make)
     with pytest.raises(InvalidSettings, match=r'TIKTOK_CLIENT_KEY.*"Client key".*TIKTOK_CLIENT_SECRET'):
         make(home=tmp_path, environ={})
 
 
 def test_importing_the_adapters_is_light() -> None:
-    """`import tiktok_adapters` brings no library and no core, and `connect` is found all the same."""
+    """`import tiktok_adapters` imports no library and no core, and still offers `connect`."""
     script = (
         "import sys, tiktok_adapters\n"
         "heavy = ('urllib3', 'aiohttp', 'sqlite3', 'click', 'rich', 'tiktok_core')\n"
@@ -133,7 +133,7 @@ def test_importing_the_adapters_is_light() -> None:
 
 
 def test_a_missing_aiohttp_names_the_extra(tmp_path: Path) -> None:
-    """Without aiohttp the awaited client says what to install."""
+    """Without aiohttp `connect_async` says what to install."""
     script = (
         "import sys; sys.modules['aiohttp'] = None\n"
         "from tiktok_adapters import connect_async\nfrom tiktok_core import App\n"
@@ -145,7 +145,7 @@ def test_a_missing_aiohttp_names_the_extra(tmp_path: Path) -> None:
 
 
 def test_the_account_of_the_settings_is_the_clients_own(tmp_path: Path) -> None:
-    """`TIKTOK_ACCOUNT` says which account is meant, to programs as to the command line."""
+    """`TIKTOK_ACCOUNT` chooses the account, for programs and for the command line."""
     environ = {
         "TIKTOK_CLIENT_KEY": "k",
         "TIKTOK_CLIENT_SECRET": "s",

@@ -1,4 +1,4 @@
-"""Systems that are not Linux: the main job where they lack what Linux has."""
+"""Systems other than Linux: the main job without Linux's special features."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ JOB = Path(__file__).with_name("elsewhere.py")
 
 @pytest.mark.parametrize("system", ["macos", "windows"])
 def test_the_main_job_needs_nothing_that_this_system_lacks(system: str) -> None:
-    """Sign in, post a file and photos, ask for their status, read the journal: in both worlds and at the command line.
+    """Sign in, post a file and photos, ask for their status, read the journal: with both clients and the command line.
 
     Nothing there is taken for a danger, either: no warning is logged, and no file is refused for its mode.
     """

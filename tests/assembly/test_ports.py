@@ -1,4 +1,4 @@
-"""`connect` and `connect_async` take any port by name: that one is used, and the others are the usual ones."""
+"""`connect` and `connect_async` take any port by name; they use the usual adapters for the other ports."""
 
 import asyncio
 import subprocess
@@ -26,7 +26,7 @@ worlds = pytest.mark.parametrize(("make", "client", "family"), WORLDS)
 
 @pytest.fixture
 def made_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Make a client, and return the ports that it was made from."""
+    """Make a client, and return its ports."""
 
     def ports(make: Callable[..., Any], client: str, **given: Any) -> dict[str, Any]:
         monkeypatch.setattr(assembly, client, lambda app, **ports: ports)
@@ -41,7 +41,7 @@ def made_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
 def test_a_port_that_is_given_is_used_and_the_others_are_the_usual_ones(
     name: str, make: Any, client: str, family: Any, made_from: Callable[..., dict[str, Any]]
 ) -> None:
-    """One adapter changed is one argument; it is passed on as it is."""
+    """To change one adapter takes one argument; the client gets it unchanged."""
     usual, own = made_from(make, client), object()
     found = made_from(make, client, **{name: own})
     assert found.pop(name) is own
@@ -53,21 +53,21 @@ def test_a_port_that_is_given_is_used_and_the_others_are_the_usual_ones(
 def test_both_worlds_have_the_same_ports(
     make: Any, client: str, family: Any, made_from: Callable[..., dict[str, Any]]
 ) -> None:
-    """A port of one world is a port of the other, and the client gets each; its entropy is the core's own unless given."""
+    """Both clients have the same ports, and each gets all of them; its entropy is the core's own unless you pass one."""
     assert sorted(family.__annotations__) == NAMES
     assert set(made_from(make, client)) == set(NAMES) - {"entropy"}
 
 
 @worlds
 def test_a_probe_may_be_left_out(make: Any, client: str, family: Any, made_from: Callable[..., dict[str, Any]]) -> None:
-    """`probe=False` looks into no video, and `probe=True` is as usual."""
+    """With `probe=False` the client checks no video; `probe=True` means the usual probe."""
     assert made_from(make, client, probe=False)["probe"] is None
     assert type(made_from(make, client, probe=True)["probe"]) is type(made_from(make, client)["probe"])
 
 
 @worlds
 def test_a_port_that_does_not_exist_is_refused(make: Any, client: str, family: Any, tmp_path: Path) -> None:
-    """A misspelt port is an error, and says which word was wrong."""
+    """A misspelt port is an error that names the wrong word."""
     with pytest.raises(TypeError, match=rf"{make.__name__}\(\) got an unexpected keyword argument 'transprot'"):
         make(APP, home=tmp_path, environ={}, transprot=object())
 
@@ -76,13 +76,13 @@ def test_a_port_that_does_not_exist_is_refused(make: Any, client: str, family: A
 def test_a_store_that_is_given_needs_no_key_of_the_settings_store(
     make: Any, client: str, family: Any, made_from: Callable[..., dict[str, Any]]
 ) -> None:
-    """The settings may name a store whose key is missing: it is not asked for where tokens lie elsewhere."""
+    """If you pass `tokens`, the settings may name a store whose key is missing."""
     own = object()
     assert made_from(make, client, store="encrypted", tokens=own)["tokens"] is own
 
 
 def test_a_blocking_client_works_with_what_was_given_and_closes_it(tmp_path: Path) -> None:
-    """A sign-in goes through the given transport into the given store; the end of the client ends both, and the journal."""
+    """A sign-in uses the given transport and store; closing the client closes both, and the journal."""
     clock, tokens, journal = ManualClock(), MemoryTokenStore(), MemoryJournal()
     sim = SimulatedTikTok(clock)
     transport = FakeTransport(sim.handle)
@@ -97,7 +97,7 @@ def test_a_blocking_client_works_with_what_was_given_and_closes_it(tmp_path: Pat
 
 
 def test_an_awaited_client_works_with_what_was_given_and_closes_it(tmp_path: Path) -> None:
-    """The same, awaited."""
+    """The same with the asynchronous client."""
     clock, tokens, journal = ManualClock(), MemoryTokenStore(), MemoryJournal()
     sim = SimulatedTikTok(clock)
     transport = FakeTransport(sim.handle)
@@ -123,7 +123,7 @@ def test_an_awaited_client_works_with_what_was_given_and_closes_it(tmp_path: Pat
 
 
 def they_are_closed(transport: FakeTransport, tokens: MemoryTokenStore, journal: MemoryJournal) -> None:
-    """Check that none of them does anything any more."""
+    """Check that all of them are closed."""
     with pytest.raises(NotSent, match="closed"):
         transport.send(Request(method="GET", url="https://open.tiktokapis.com/"))
     for store in (tokens.accounts, journal.records):
@@ -132,7 +132,7 @@ def they_are_closed(transport: FakeTransport, tokens: MemoryTokenStore, journal:
 
 
 def test_with_a_transport_of_ones_own_aiohttp_is_not_needed(tmp_path: Path) -> None:
-    """The usual adapter of a port that was given is not imported."""
+    """The client does not import the usual adapter of a port that you pass."""
     script = (
         "import sys; sys.modules['aiohttp'] = None\n"
         "from tiktok_adapters import connect_async\nfrom tiktok_core import App\n"

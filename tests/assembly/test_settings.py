@@ -1,4 +1,4 @@
-"""Settings: where each comes from, and what is said when they cannot work."""
+"""Settings: the source of each, and the errors about wrong ones."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def _config(folder: Path, text: str) -> dict[str, str]:
 
 
 def test_an_option_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
-    """Each setting comes from the first place that has it, and its origin is known."""
+    """Each setting comes from the first source that has it, and `origins` names that source."""
     environ = _config(tmp_path, 'client_key = "file"\nclient_secret = "file"\naccount = "file"\nlog = "info"\n')
     environ |= {"TIKTOK_CLIENT_SECRET": "environment", "TIKTOK_ACCOUNT": "environment"}
     found = load_settings({"account": "option"}, environ)
@@ -40,13 +40,13 @@ def test_an_option_wins_over_the_environment_and_that_over_the_file(tmp_path: Pa
 
 
 def test_the_home_of_an_option_holds_the_file(tmp_path: Path) -> None:
-    """The file is looked for in the home folder that was chosen."""
+    """The settings are read from the file in the chosen home folder."""
     _config(tmp_path, 'client_key = "file"\n')
     assert load_settings({"home": str(tmp_path)}, {"TIKTOK_HOME": "/nowhere"}).client_key == "file"
 
 
 def test_empty_is_not_given(tmp_path: Path) -> None:
-    """An empty variable or option does not hide what stands in the next place."""
+    """An empty variable or option does not hide the value of the next source."""
     environ = _config(tmp_path, 'client_key = "file"\n') | {"TIKTOK_CLIENT_KEY": ""}
     assert load_settings({"client_key": ""}, environ).client_key == "file"
 
@@ -54,7 +54,7 @@ def test_empty_is_not_given(tmp_path: Path) -> None:
 def test_without_any_setting_the_defaults_are_the_documented_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The home is ~/.tiktok, the hosts are TikTok's, and looking creates nothing."""
+    """By default the home is ~/.tiktok and the hosts are TikTok's; reading settings creates nothing."""
     monkeypatch.setenv("HOME", str(tmp_path))
     found = load_settings({}, {})
     assert found == Settings(home=tmp_path / ".tiktok")
@@ -64,7 +64,7 @@ def test_without_any_setting_the_defaults_are_the_documented_ones(
 
 
 def test_a_loopback_api_leaves_the_page_where_it_is() -> None:
-    """Nothing is guessed: the authorization page stays the documented one until it is set."""
+    """Another API address does not change the authorization page: it stays the documented one until it is set."""
     found = load_settings({}, {**WHOLE, "TIKTOK_HOME": "/nowhere", "TIKTOK_API_URL": "http://127.0.0.1:8642"})
     assert found.endpoints().auth_url == "https://www.tiktok.com/v2/auth/authorize/"
 
@@ -73,14 +73,14 @@ def test_a_loopback_api_leaves_the_page_where_it_is() -> None:
     ("text", "sentence"),
     [
         ("client_key = ", "is not TOML"),
-        ('client_kee = "x"', "client_kee: is no setting of"),
+        ('client_kee = "x"', "client_kee: is not a setting, but .*config.toml contains it"),
         ("client_key = 7", "must be a text in quotes"),
-        ('log = "loud"', "'loud' is none of DEBUG"),
-        ('home = "/elsewhere"', "home: is no setting of"),
+        ('log = "loud"', "'loud' is not one of DEBUG"),
+        ('home = "/elsewhere"', "home: is not a setting, but .*config.toml contains it"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_told(text: str, sentence: str, tmp_path: Path) -> None:
-    """A misspelt file is named, and what is wrong in it."""
+    """The error names the broken file and what is wrong in it."""
     with pytest.raises(InvalidSettings, match=sentence) as caught:
         load_settings({}, _config(tmp_path, text))
     assert str(tmp_path / "config.toml") in str(caught.value)
@@ -99,14 +99,14 @@ def test_a_file_that_is_not_text_is_told_without_its_content(tmp_path: Path) -> 
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A folder in the file's place is named."""
+    """The error names a folder that stands in the file's place."""
     (tmp_path / "config.toml").mkdir()
     with pytest.raises(InvalidSettings, match="cannot be read: is a directory"):
         load_settings({"home": str(tmp_path)}, {})
 
 
 def test_everything_wrong_comes_at_once() -> None:
-    """Missing and wrong settings, hosts included, are told together, each with where it comes from."""
+    """One error names all missing and wrong settings, including hosts, each with its source."""
     environ = {
         "TIKTOK_HOME": "/nowhere",
         "TIKTOK_CLIENT_SECRET": "can ary",
@@ -126,7 +126,7 @@ def test_everything_wrong_comes_at_once() -> None:
 
 
 def test_a_kind_is_the_redirect_uris() -> None:
-    """A chosen kind is checked against the redirect URI, and a missing one is only missing."""
+    """A chosen kind is checked against the redirect URI; if the URI is missing, the error says only that."""
     assert load_settings({}, {**WHOLE, "TIKTOK_HOME": "/nowhere"}).app("desktop").kind == "desktop"
     with pytest.raises(InvalidSettings, match="of a web app must be an absolute https URL"):
         load_settings({}, {**WHOLE, "TIKTOK_HOME": "/nowhere"}).app("web")
@@ -141,13 +141,13 @@ def test_settings_show_no_secret() -> None:
 
 
 def test_a_home_with_a_nul_is_refused() -> None:
-    """A path that no system takes is told as a setting, not as a crash."""
+    """A path with a NUL character is an error of the setting, not a crash."""
     with pytest.raises(InvalidSettings, match="NUL"):
         load_settings({"home": "a\0b"}, {})
 
 
 def test_the_documents_have_a_row_for_each_setting() -> None:
-    """The page about the command line tells variable, option and default of every setting, in the table's own words."""
+    """The page about the command line lists variable, option and default of every setting, in the table's own words."""
     page = (Path(__file__).parents[2] / "docs" / "guides" / "command-line.md").read_text()
     defaults = {found.name: found.default for found in fields(Settings)}
     rows = [
@@ -165,15 +165,15 @@ def test_the_attributes_are_documented_by_the_table() -> None:
 
 
 def test_the_options_of_the_table_are_the_command_lines() -> None:
-    """An option that the table names can be given to every command."""
+    """Every command takes the options that the table names."""
     known = {option for parameter in tiktok.params for option in parameter.opts}
     assert {row.option for row in TABLE.values() if row.option} <= known
 
 
 def test_every_word_that_makes_no_sense_is_told_at_once() -> None:
-    """Several misspelt settings are told together, each with where it comes from."""
+    """One error names all misspelt settings, each with its source."""
     environ = {"TIKTOK_HOME": "/nowhere", "TIKTOK_STORE": "safe", "TIKTOK_KIND": "phone", "TIKTOK_LOG": "loud"}
     with pytest.raises(InvalidSettings) as caught:
         load_settings({}, environ)
     assert [problem.field for problem in caught.value.problems] == ["store", "kind", "log"]
-    assert "'safe' is none of sqlite, keyring, encrypted (it comes from TIKTOK_STORE)" in str(caught.value)
+    assert "'safe' is not one of sqlite, keyring, encrypted (it comes from TIKTOK_STORE)" in str(caught.value)

@@ -1,4 +1,4 @@
-"""The choice of the token store: where it is made, what each store needs, and that none is used in place of another."""
+"""The choice of the token store: its source, what each store needs, and that no store replaces another."""
 
 import asyncio
 import base64
@@ -24,27 +24,27 @@ KEY, OTHER = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number
 
 @pytest.fixture(scope="module")
 def sim() -> Iterator[SimulatedTikTok]:
-    """Give a simulated TikTok."""
+    """Yield a simulated TikTok."""
     with closing(SimulatedTikTok()) as simulated:
         yield simulated
 
 
 @pytest.fixture(scope="module")
 def url(sim: SimulatedTikTok) -> Iterator[str]:
-    """Serve it."""
+    """Serve the simulated TikTok."""
     with SandboxServer(sim).run_in_thread() as server:
         yield server.url
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Give the home folder."""
+    """Return the home folder."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def environ(url: str, home: Path) -> dict[str, str]:
-    """Give settings that lead to the simulated TikTok, but for the store."""
+    """Return settings that connect to the simulated TikTok, without a choice of store."""
     return {
         "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,
         "TIKTOK_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
@@ -57,7 +57,7 @@ def environ(url: str, home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def keychain(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
-    """Let the machine have a keychain, and give its entries."""
+    """Give the machine a keychain, and return its entries."""
     import keyring.core  # noqa: PLC0415
     from keyring.backend import KeyringBackend  # noqa: PLC0415
 
@@ -86,7 +86,7 @@ def sign_in(tiktok: TikTok, sim: SimulatedTikTok) -> None:
 
 
 def bytes_of(home: Path) -> bytes:
-    """Return everything that the home folder holds."""
+    """Return the content of all files in the home folder."""
     return b"".join(file.read_bytes() for file in home.iterdir())
 
 
@@ -115,7 +115,7 @@ def test_the_keychain_is_used_where_it_was_chosen(
 
 
 def test_tokens_are_encrypted_where_that_was_chosen(environ: dict[str, str], sim: SimulatedTikTok, home: Path) -> None:
-    """With a key from the environment no secret reaches the home folder; without it nothing opens."""
+    """With a key from the environment the home folder contains no secret; without the key the tokens do not open."""
     environ |= {"TIKTOK_STORE": "encrypted", "TIKTOK_STORE_KEY": KEY}
     with connect(environ=environ) as tiktok:
         sign_in(tiktok, sim)
@@ -128,7 +128,7 @@ def test_tokens_are_encrypted_where_that_was_chosen(environ: dict[str, str], sim
 
 
 def test_the_awaited_client_uses_the_same_store(environ: dict[str, str], sim: SimulatedTikTok, tmp_path: Path) -> None:
-    """Both clients find each other's sign-in, whatever the store; a parameter chooses it, too."""
+    """Both clients find each other's sign-in in every store; a parameter can choose the store too."""
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n")
     file.chmod(0o600)
@@ -144,7 +144,7 @@ def test_the_awaited_client_uses_the_same_store(environ: dict[str, str], sim: Si
 
 
 def test_the_choice_is_remembered_in_the_file(environ: dict[str, str], home: Path) -> None:
-    """What stands in `config.toml` holds for every program of this home; the environment wins over it."""
+    """The store in `config.toml` applies to every program with this home folder; the environment overrides it."""
     home.mkdir()
     (home / "config.toml").write_text('store = "keyring"\nstore_key_file = "/etc/key"\n')
     found = load_settings({}, environ)
@@ -160,21 +160,21 @@ def test_the_choice_is_remembered_in_the_file(environ: dict[str, str], home: Pat
 def test_tokens_of_another_store_are_told_of_and_not_used(
     environ: dict[str, str], sim: SimulatedTikTok, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever chooses another store is signed out there, and hears once where the tokens are that are not used."""
+    """A new store has no sign-in yet, and one warning names the store whose tokens the client ignores."""
     with connect(environ=environ) as tiktok:
         sign_in(tiktok, sim)
         tiktok.account()
-    assert "not used" not in caplog.text
+    assert "ignores them" not in caplog.text
     for store in ("keyring", "encrypted"):
         with connect(environ=environ | {"TIKTOK_STORE": store, "TIKTOK_STORE_KEY": KEY}) as tiktok:
             for _ in range(2):
                 with pytest.raises(SignInRequired):
                     tiktok.account()
             assert not token_file(home, APP, store).exists()
-        (said,) = [line for line in caplog.messages if "not used" in line]
+        (said,) = [line for line in caplog.messages if "ignores them" in line]
         assert said == (
-            f"The store 'sqlite' has tokens of this app, too ({token_file(home, APP)}): they are not used, "
-            f"the store is {store!r}"
+            f"The store 'sqlite' has tokens of this app too ({token_file(home, APP)}): the client "
+            f"ignores them, because it uses the store {store!r}"
         )
         caplog.clear()
 
@@ -183,24 +183,24 @@ def test_tokens_of_another_store_are_told_of_and_not_used(
 def test_plain_tokens_beside_protected_ones_are_told_of(
     environ: dict[str, str], sim: SimulatedTikTok, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where the choice was forgotten, a sign-in into a plain file is not silent: the keychain's tokens are named."""
+    """If a sign-in goes into a plain file although the keychain has tokens, a warning names the keychain's tokens."""
     with connect(environ=environ, store="keyring") as tiktok:
         sign_in(tiktok, sim)
     caplog.clear()
     with connect(environ=environ) as tiktok:
         sign_in(tiktok, sim)
-    assert "The store 'keyring' has tokens of this app, too" in caplog.text
+    assert "The store 'keyring' has tokens of this app too" in caplog.text
 
 
 def test_a_file_of_another_store_that_cannot_be_read_is_no_obstacle(
     environ: dict[str, str], home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is not used need not be in order."""
+    """A broken file of an unused store does no harm."""
     home.mkdir()
     token_file(home, APP).write_bytes(b"nonsense")
     with connect(environ=environ | {"TIKTOK_STORE_KEY": KEY}, store="encrypted") as tiktok:
         assert tiktok.accounts() == ()
-    assert "not used" not in caplog.text
+    assert "ignores them" not in caplog.text
 
 
 # --- Before a person is asked ----------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_a_file_of_another_store_that_cannot_be_read_is_no_obstacle(
 def test_a_locked_keychain_is_found_before_anybody_consents(
     environ: dict[str, str], keychain: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Preparing asks the keychain, so that no grant is lost to one that does not open."""
+    """`prepare` opens the keychain, so that a locked one does not lose a grant."""
     import keyring.core  # noqa: PLC0415
     from keyring.errors import KeyringLocked  # noqa: PLC0415
 
@@ -225,7 +225,7 @@ def test_a_locked_keychain_is_found_before_anybody_consents(
 
 
 def test_a_wrong_key_is_found_before_anybody_consents(environ: dict[str, str], sim: SimulatedTikTok) -> None:
-    """Preparing opens what is there, so that no two keys are mixed by accident."""
+    """`prepare` decrypts the existing tokens, so that one store never holds tokens of two keys by accident."""
     environ |= {"TIKTOK_STORE": "encrypted", "TIKTOK_STORE_KEY": KEY}
     prepare(load_settings({}, environ), APP)
     with connect(environ=environ) as tiktok:
@@ -242,12 +242,12 @@ def test_a_wrong_key_is_found_before_anybody_consents(environ: dict[str, str], s
 @pytest.mark.parametrize(
     ("store", "words"),
     [
-        ("keychain", "store: 'keychain' is none of sqlite, keyring, encrypted.*TIKTOK_STORE"),
+        ("keychain", "store: 'keychain' is not one of sqlite, keyring, encrypted.*TIKTOK_STORE"),
         ("encrypted", "store_key: is missing: set TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE to a file outside"),
     ],
 )
 def test_a_store_that_cannot_be_used_is_told(environ: dict[str, str], store: str, words: str, give_app: bool) -> None:
-    """Nothing is used in its place, with or without an app of one's own."""
+    """No other store replaces a wrong or missing one, with or without an app as argument."""
     with pytest.raises(InvalidSettings, match=words):
         connect(APP if give_app else None, environ=environ | {"TIKTOK_STORE": store})
 
@@ -256,24 +256,24 @@ def test_a_store_that_cannot_be_used_is_told(environ: dict[str, str], store: str
 def test_a_missing_package_is_told(
     environ: dict[str, str], store: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sentence says what to install."""
+    """The error says what to install."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(InvalidSettings, match=rf"needs {package}: pip install 'tiktok-open\[{store}\]'"):
         connect(environ=environ | {"TIKTOK_STORE": store, "TIKTOK_STORE_KEY": KEY})
 
 
 def test_everything_wrong_with_the_store_comes_with_the_rest(environ: dict[str, str]) -> None:
-    """A missing key is told together with a missing secret."""
+    """One error names both a missing key and a missing secret."""
     with pytest.raises(InvalidSettings) as caught:
         connect(environ=environ | {"TIKTOK_STORE": "encrypted", "TIKTOK_CLIENT_SECRET": ""})
     assert [problem.field for problem in caught.value.problems] == ["client_secret", "store_key"]
 
 
 def test_a_key_does_not_stand_beside_what_it_encrypts(environ: dict[str, str], home: Path) -> None:
-    """Neither in the settings' file nor in a file of the home folder, reached in whichever way."""
+    """A key may be neither in the settings' file nor in a file of the home folder, by any path."""
     home.mkdir()
     (home / "config.toml").write_text(f'store_key = "{KEY}"\n')
-    with pytest.raises(InvalidSettings, match=r"must not stand in .*, beside what it encrypts") as caught:
+    with pytest.raises(InvalidSettings, match=r"must not be in .*, beside the tokens it encrypts") as caught:
         load_settings({}, environ)
     assert KEY not in str(caught.value)
     (home / "config.toml").unlink()
@@ -284,25 +284,25 @@ def test_a_key_does_not_stand_beside_what_it_encrypts(environ: dict[str, str], h
     link.symlink_to(inside)
     for file in (inside, link, roundabout):
         chosen = {"TIKTOK_STORE": "encrypted", "TIKTOK_STORE_KEY_FILE": str(file)}
-        with pytest.raises(InvalidSettings, match="lies beside the tokens, and whoever gets those would get it"):
+        with pytest.raises(InvalidSettings, match="lies beside the tokens, so a thief would get both"):
             connect(environ=environ | chosen)
 
 
 @pytest.mark.parametrize(
     ("mode", "content", "words"),
     [
-        (0o640, KEY.encode(), "can be read by others: replace the key, and chmod 600 the file"),
-        (0o604, KEY.encode(), "can be read by others"),
-        (0o600, b"", "holds none"),
-        (0o600, b" \n,\n", "holds none"),
+        (0o640, KEY.encode(), "other users can read or write .*: replace the key, and chmod 600 the file"),
+        (0o604, KEY.encode(), "other users can read or write"),
+        (0o600, b"", "holds no key"),
+        (0o600, b" \n,\n", "holds no key"),
         (0o600, b"canary-of-a-key", "store_key: key 1 is malformed: a key is 32 random bytes in URL-safe base64"),
-        (0o600, b"\xff\xfe", "cannot be read: it is no text"),
+        (0o600, b"\xff\xfe", "cannot be read: it is not UTF-8 text"),
     ],
 )
 def test_a_key_file_that_cannot_be_used_is_told(
     environ: dict[str, str], tmp_path: Path, mode: int, content: bytes, words: str
 ) -> None:
-    """Its owner alone may have any rights to it, and it has to hold a key; nothing of it is shown."""
+    """Only the owner may have rights to the key file, and it must hold a key; no error shows its content."""
     file = tmp_path / "key"
     file.write_bytes(content)
     file.chmod(mode)
@@ -314,7 +314,7 @@ def test_a_key_file_that_cannot_be_used_is_told(
 
 
 def test_what_is_no_key_file_is_told(environ: dict[str, str], tmp_path: Path) -> None:
-    """A missing file, a folder, a pipe that nobody writes to, another user's: each is named, and none waited for."""
+    """The error names a missing file, a folder, a pipe without a writer and another user's file, and waits for none."""
     os.mkfifo(tmp_path / "pipe", 0o600)
     places = {"missing": "no such file", ".": "is a directory|not a regular file", "pipe": "not a regular file"}
     if os.geteuid() == 0:
@@ -330,7 +330,7 @@ def test_what_is_no_key_file_is_told(environ: dict[str, str], tmp_path: Path) ->
 
 @pytest.mark.parametrize("text", [f"{KEY}\n{OTHER}\n", f"{KEY}, {OTHER}", f"  {KEY} {OTHER}  "])
 def test_keys_stand_one_after_the_other(environ: dict[str, str], tmp_path: Path, text: str) -> None:
-    """Line ends, commas and blanks stand between them; the first is the newest; the environment wins over the file."""
+    """Line ends, commas and spaces separate the keys; the first is the newest; the environment overrides the file."""
     file = tmp_path / "keys"
     file.write_text(text)
     file.chmod(0o400)
@@ -343,5 +343,5 @@ def test_keys_stand_one_after_the_other(environ: dict[str, str], tmp_path: Path,
 
 
 def test_only_an_encrypted_store_asks_for_keys(environ: dict[str, str]) -> None:
-    """What another store does not need is not looked at."""
+    """The client ignores the keys if the chosen store does not need them."""
     assert load_settings({}, environ | {"TIKTOK_STORE_KEY_FILE": "/nowhere"}).store_keys() == ()

@@ -1,4 +1,4 @@
-"""A browser without a window, the sandbox and the command line as processes of their own."""
+"""A headless browser, and the sandbox and the command line as separate processes."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ WAIT = 30
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Any]:
-    """Chromium, steered by selenium; skipped where one of them is missing."""
+    """Chromium, driven by selenium; the test is skipped if one of them is missing."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     if missing := [name for name, path in programs.items() if path is None]:
@@ -43,11 +43,11 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Chromium's own sandbox refuses to run as root.
         options.add_argument("--no-sandbox")
-    # With the path given, selenium looks for nothing and downloads nothing.
+    # With the path given, selenium neither searches for a driver nor downloads one.
     service = webdriver.ChromeService(executable_path=programs["chromedriver"], log_output=subprocess.DEVNULL)
     driver = webdriver.Chrome(options=options, service=service)
     driver.set_page_load_timeout(WAIT)
-    # What the browser tells selenium is its own: where it is, say, with the answer in the address.
+    # selenium's debug log has the browser's own messages, such as its address with the answer in it.
     logging.getLogger("selenium").setLevel(logging.INFO)
     try:
         yield driver
@@ -57,7 +57,7 @@ def browser(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start `tiktok` as a process; whatever still runs at the end is ended by its id."""
+    """Start `tiktok` as a process; the fixture ends the processes that still run, by their ids."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TIKTOK_")}
     started: list[subprocess.Popen[str]] = []
 

@@ -18,7 +18,7 @@ WAIT = 30
 
 @pytest.fixture
 def sandbox(start: Start) -> dict[str, str]:
-    """The settings that lead to a sandbox, as it prints them itself."""
+    """The settings that connect to a sandbox, as the sandbox prints them."""
     running = start("sandbox", "--json")
     assert running.stdout is not None
     environment: dict[str, str] = json.loads(running.stdout.readline())["environment"]
@@ -26,7 +26,7 @@ def sandbox(start: Start) -> dict[str, str]:
 
 
 def begin(start: Start, sandbox: dict[str, str], browser: Any) -> "subprocess.Popen[str]":
-    """Begin a login, and open the page that it prints."""
+    """Start a login, and open the page that it prints."""
     running = start("login", "--no-browser", **sandbox)
     assert running.stdout is not None
     browser.get(running.stdout.readline().strip())
@@ -34,7 +34,7 @@ def begin(start: Start, sandbox: dict[str, str], browser: Any) -> "subprocess.Po
 
 
 def press(browser: Any, label: str) -> str:
-    """Press a button, and return what the page to which it led says."""
+    """Press a button, and return the text of the next page."""
     by = pytest.importorskip("selenium.webdriver.common.by").By
     ui = pytest.importorskip("selenium.webdriver.support.ui")
     before = browser.find_element(by.TAG_NAME, "html").id
@@ -45,7 +45,7 @@ def press(browser: Any, label: str) -> str:
 
 
 def accounts(start: Start, sandbox: dict[str, str]) -> list[dict[str, str]]:
-    """Return who is signed in, as the command line tells."""
+    """Return the signed-in accounts, as the command line lists them."""
     stdout, stderr = start("accounts", "--json", **sandbox).communicate(timeout=WAIT)
     assert not stderr
     found: list[dict[str, str]] = json.loads(stdout)["accounts"]
@@ -53,7 +53,7 @@ def accounts(start: Start, sandbox: dict[str, str]) -> list[dict[str, str]]:
 
 
 def test_a_person_signs_in(start: Start, sandbox: dict[str, str], browser: Any, tmp_path: Path) -> None:
-    """The login prints a page, the person presses Allow, the last page says that it can be closed, tokens are stored."""
+    """The login prints a page, the person presses Allow, the last page says that it can be closed, and the tokens are stored."""
     running = begin(start, sandbox, browser)
     assert browser.title == "Log in with TikTok"
     page = browser.find_element("tag name", "body").text
@@ -73,7 +73,7 @@ def test_a_person_signs_in(start: Start, sandbox: dict[str, str], browser: Any, 
 
 
 def test_a_person_unticks_a_scope(start: Start, sandbox: dict[str, str], browser: Any) -> None:
-    """What was unticked is not granted, and the login says so."""
+    """A scope that the person unticks is not granted, and the login says so."""
     running = begin(start, sandbox, browser)
     browser.find_element("css selector", "input[value='video.publish']").click()
     assert "You can close this window" in press(browser, "Allow")
@@ -84,7 +84,7 @@ def test_a_person_unticks_a_scope(start: Start, sandbox: dict[str, str], browser
 
 
 def test_a_person_says_no(start: Start, sandbox: dict[str, str], browser: Any) -> None:
-    """The last page says that nobody was signed in, the login ends with 4, and nothing is stored."""
+    """If the person denies, the last page says so, the login ends with status 4, and no tokens are stored."""
     running = begin(start, sandbox, browser)
     text = press(browser, "Deny")
     assert "Not signed in" in text
@@ -97,7 +97,7 @@ def test_a_person_says_no(start: Start, sandbox: dict[str, str], browser: Any) -
 
 
 def test_a_faulty_address_is_named_on_the_page(start: Start, sandbox: dict[str, str], browser: Any) -> None:
-    """As TikTok does, the page names the parameter, and the browser is not sent back."""
+    """For a faulty address the page names the parameter, as TikTok's does, and does not redirect the browser."""
     running = start("login", "--no-browser", **sandbox)
     assert running.stdout is not None
     browser.get(running.stdout.readline().strip().replace("client_key=", "client_id="))
@@ -105,14 +105,14 @@ def test_a_faulty_address_is_named_on_the_page(start: Start, sandbox: dict[str, 
 
 
 def test_a_phone_signs_in(start: Start, sandbox: dict[str, str], browser: Any) -> None:
-    """The sandbox's phone takes what the QR code says, the person agrees, and the login ends."""
+    """The sandbox's phone takes the URL of the QR code, the person agrees, and the login ends."""
     running = start("login", "--qr", **sandbox, PYTHONIOENCODING="utf-8")
     assert running.stdout is not None
     said = next(line.strip() for line in running.stdout if line.startswith("aweme://"))
     browser.get(f"{sandbox['TIKTOK_API_URL']}/phone/")
     browser.find_element("id", "scanned").send_keys(said)
     assert "wants to use your TikTok account" in press(browser, "Scan")
-    assert "Done: go back" in press(browser, "Allow")
+    assert "Done: return to" in press(browser, "Allow")
     stdout, stderr = running.communicate(timeout=WAIT)
     assert running.returncode == 0, stderr
     assert "Signed in as Maker One" in stdout

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a sandbox, settings that lead to it, and ways to run `tiktok`."""
+"""What the tests of the command line share: a sandbox, settings that connect to it, and ways to run `tiktok`."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(range(
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let no setting of the machine reach a test."""
+    """Keep this machine's settings away from the tests."""
     for name in [name for name in os.environ if name.startswith("TIKTOK_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
@@ -33,14 +33,14 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no command of this process sit out TikTok's seconds and minutes: the sandbox has done its work by then."""
+    """Shorten the waits of commands in this process: the sandbox finishes its work at once."""
     sleep = SystemClock.sleep
     monkeypatch.setattr(SystemClock, "sleep", lambda clock, seconds: sleep(clock, min(seconds, 0.01)))
 
 
 @pytest.fixture
 def sim() -> Iterator[SimulatedTikTok]:
-    """A simulated TikTok whose posts are done at the first question."""
+    """A simulated TikTok whose posts are done when the client first asks."""
     simulated = SimulatedTikTok(
         switches=Switches(processing_seconds=0.0, download_seconds=0.0), apps=[App(client_secret=SECRET)]
     )
@@ -50,14 +50,14 @@ def sim() -> Iterator[SimulatedTikTok]:
 
 @pytest.fixture
 def url(sim: SimulatedTikTok) -> Iterator[str]:
-    """Where it is served."""
+    """The address of the served sandbox."""
     with SandboxServer(sim).run_in_thread() as server:
         yield server.url
 
 
 @pytest.fixture
 def environ(sim: SimulatedTikTok, url: str, tmp_path: Path) -> dict[str, str]:
-    """The variables that lead to it."""
+    """The environment variables that connect to the sandbox."""
     return {
         "TIKTOK_CLIENT_KEY": sim.app.client_key,
         "TIKTOK_CLIENT_SECRET": SECRET,
@@ -70,7 +70,7 @@ def environ(sim: SimulatedTikTok, url: str, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def hides(sim: SimulatedTikTok) -> Callable[[str], str]:
-    """Assert that a text holds no secret of this test, and return it."""
+    """Assert that a text contains no secret of this test, and return the text."""
 
     def check(text: str) -> str:
         uploads = [task.upload for task in sim.world.tasks.values() if task.upload is not None]
@@ -83,7 +83,7 @@ def hides(sim: SimulatedTikTok) -> Callable[[str], str]:
 
 @define
 class Cli:
-    """Runs `tiktok` in this process, and sees that nothing secret and no traceback comes out."""
+    """Runs `tiktok` in this process, and checks that it prints no secret and no traceback."""
 
     environ: dict[str, str]
     hides: Callable[[str], str]
@@ -97,7 +97,7 @@ class Cli:
 
 @pytest.fixture
 def cli(environ: dict[str, str], hides: Callable[[str], str]) -> Cli:
-    """Runs `tiktok` against the sandbox, nobody being signed in."""
+    """Runs `tiktok` against the sandbox; no account is signed in."""
     return Cli(environ, hides)
 
 
@@ -111,7 +111,7 @@ def signed_in(sim: SimulatedTikTok, environ: dict[str, str]) -> str:
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    """A file that passes for a video."""
+    """A file that the library accepts as a video."""
     path = tmp_path / "clip.mp4"
     path.write_bytes(MP4)
     return path
@@ -119,7 +119,7 @@ def film(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def process(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start `tiktok` as a process of its own; whatever still runs at the end is ended by its id."""
+    """Start `tiktok` in a separate process; the fixture ends the processes that still run, by their ids."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":

@@ -1,4 +1,4 @@
-"""The commands about accounts, and the options that may stand anywhere."""
+"""The commands about accounts, and the options that are allowed everywhere."""
 
 import json
 import sqlite3
@@ -30,7 +30,7 @@ def test_accounts_lists_no_token(arguments: tuple[str, ...], cli: Any, signed_in
 def test_a_sign_in_that_ends_soon_is_told(
     days: int, word: str, cli: Any, signed_in: str, environ: dict[str, str]
 ) -> None:
-    """From 30 days before its end, the list says beside the document who has to sign in again."""
+    """From 30 days before a sign-in ends, `accounts` also says on standard error who has to sign in again."""
     settings = load_settings({}, environ)
     end = datetime.now(UTC) + timedelta(days=days)
     with closing(SqliteTokenStore(token_file(settings.home, settings.app()))) as store:
@@ -39,18 +39,18 @@ def test_a_sign_in_that_ends_soon_is_told(
         store.save(signed_in, evolve(tokens, refresh_expires_at=end))
     result = cli("accounts", "--json")
     assert len(json.loads(result.stdout)["accounts"]) == 1
-    assert f"The sign-in of {signed_in} {word} on {end:%Y-%m-%d}: sign in again" in result.stderr
+    assert f"The sign-in of {signed_in} {word} on {end:%Y-%m-%d}; sign in again" in result.stderr
 
 
 def test_a_refused_sign_in_is_told(cli: Any, signed_in: str, sim: SimulatedTikTok) -> None:
-    """What TikTok has said once is told from then on, by the list too."""
+    """Once TikTok has refused a refresh token, `accounts` says so."""
     sim.disconnect(signed_in)
     assert cli("refresh").exit_code == 3
-    assert f"no longer takes the refresh token of {signed_in}: sign in again" in cli("accounts").stderr
+    assert f"no longer accepts the refresh token of {signed_in}; sign in again" in cli("accounts").stderr
 
 
 def test_what_cannot_be_read_can_be_forgotten(cli: Any, signed_in: str, environ: dict[str, str]) -> None:
-    """A damaged record is told with its account and kept; forgetting it by name is how one begins anew."""
+    """The error about a damaged record names its account and keeps the record; `logout --forget` deletes it by name."""
     settings = load_settings({}, environ)
     with closing(sqlite3.connect(token_file(settings.home, settings.app()))) as connection, connection:
         connection.execute("UPDATE tokens SET record = x'7b'")
@@ -60,12 +60,15 @@ def test_what_cannot_be_read_can_be_forgotten(cli: Any, signed_in: str, environ:
         assert (done.exit_code, error["type"], error["code"]) == (1, "StoreError", "damaged")
         assert signed_in in error["message"]
     assert cli("logout", "--forget").exit_code == 2
-    assert cli("logout", "--forget", signed_in).stdout == f"{signed_in} is forgotten here; TikTok was not told\n"
+    assert (
+        cli("logout", "--forget", signed_in).stdout
+        == f"{signed_in} is forgotten on this machine only; its tokens stay valid at TikTok\n"
+    )
     assert json.loads(cli("accounts", "--json").stdout) == {"accounts": []}
 
 
 def test_nobody_is_an_empty_list(cli: Any, tmp_path: Any) -> None:
-    """Before the first sign-in the list is empty, and no folder is made for it."""
+    """Before the first sign-in the list is empty, and the command makes no folder."""
     assert json.loads(cli("accounts", "--json").stdout) == {"accounts": []}
     assert not (tmp_path / "home").exists()
 
@@ -90,7 +93,7 @@ def test_whoami_and_creator_use_tiktoks_names(cli: Any, signed_in: str) -> None:
 
 
 def test_whoami_shows_the_fields_that_were_chosen(cli: Any, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
-    """All that the scopes open, or those named and no other; one that does not exist, or was not granted, is said."""
+    """`whoami` shows every field that the scopes allow, or only the named ones; it refuses unknown and ungranted fields."""
     scopes = ["user.info.basic", "user.info.profile", "user.info.stats"]
     with connect(environ=environ) as client:
         asked = client.authorization(scopes, redirect_uri="http://127.0.0.1:3455/callback/")
@@ -109,7 +112,7 @@ def test_whoami_shows_the_fields_that_were_chosen(cli: Any, sim: SimulatedTikTok
 
 
 def test_refresh_renews(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
-    """Refresh asks TikTok once and keeps what came."""
+    """`refresh` asks TikTok once and keeps the new tokens."""
     before = sim.count("token")
     assert json.loads(cli("refresh", "--json").stdout)["open_id"] == signed_in
     assert sim.count("token") == before + 1
@@ -128,13 +131,13 @@ def test_logout_revokes_and_forgets(named: bool, cli: Any, sim: SimulatedTikTok,
 
 @pytest.mark.usefixtures("signed_in")
 def test_logout_mistakes_no_account_for_an_option(cli: Any) -> None:
-    """Every letter of an open_id is its own, and a misspelt option is still one."""
+    """`logout` takes an open_id that begins with a dash as a whole, and still refuses a misspelt option."""
     assert "-000have needs a sign-in" in cli("logout", "-000have").stderr
     assert cli("logout", "--al").exit_code == 2
 
 
 def test_several_accounts_want_a_name(cli: Any, sim: SimulatedTikTok, signed_in: str, environ: dict[str, str]) -> None:
-    """With two accounts a command asks which; option and variable name one."""
+    """With two accounts a command asks for one; the option and the variable each choose one."""
     sim.creators.append(Creator(open_id="-000Second", username="maker_two", nickname="Maker Two"))
     with connect(environ=environ) as client:
         authorization = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")

@@ -15,7 +15,7 @@ SCOPES = ("user.info.basic", "portability.all.ongoing")
 
 @pytest.fixture(autouse=True)
 def portable(sim: SimulatedTikTok, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sign somebody in who lets the app have their data, and go to an empty folder."""
+    """Sign in a user who grants the app their data, and change to an empty folder."""
     sim.app.scopes = (*DEFAULT_SCOPES, *SCOPES)
     with connect(environ=environ) as client:
         asked = client.authorization(SCOPES, redirect_uri="http://127.0.0.1:3455/callback/")
@@ -25,7 +25,7 @@ def portable(sim: SimulatedTikTok, environ: dict[str, str], tmp_path: Path, monk
 
 
 def test_a_copy_is_asked_for_and_fetched(cli: Any, sim: SimulatedTikTok) -> None:
-    """Each step says which one comes next, and tells a program by its exit status how far it is."""
+    """Each step names the next one, and its exit status shows a program how far the request is."""
     asked = cli("data", "request", "profile", "activity")
     request_id = asked.stdout.partition(":")[0]
     assert f"tiktok data check {request_id}" in asked.stdout
@@ -71,7 +71,7 @@ def test_every_step_has_its_document(cli: Any, sim: SimulatedTikTok, tmp_path: P
 
 
 def test_what_cannot_be_asked_for_is_a_usage_error(cli: Any, sim: SimulatedTikTok) -> None:
-    """Refused here, with the words that there are, and without a call."""
+    """The command refuses an unknown word without a call, and lists the known ones."""
     unknown = cli("data", "request", "likes")
     assert (unknown.exit_code, "all_data, video, profile" in unknown.stderr) == (2, True)
     for wrong in (("data", "request"), ("data", "check", "mine"), ("data", "check", "0"), ("data",)):

@@ -12,7 +12,7 @@ from tiktok_adapters.simulator import SimulatedTikTok
 
 @pytest.fixture
 def lister(sim: SimulatedTikTok, environ: dict[str, str]) -> None:
-    """Sign a public creator in, who lets the app list videos."""
+    """Sign in a public creator who lets the app list videos."""
     sim.app.audited, sim.creator.private = True, False
     sim.switches.moderation_seconds = sim.switches.download_seconds = 0
     with connect(environ=environ) as client:
@@ -23,7 +23,7 @@ def lister(sim: SimulatedTikTok, environ: dict[str, str]) -> None:
 
 @pytest.mark.usefixtures("lister")
 def test_videos_are_listed_and_gone_on_with(cli: Any, film: Path) -> None:
-    """The newest first, so many at a time, from a cursor."""
+    """`videos` lists the newest first, up to the limit, from the cursor."""
     assert "no public videos" in cli("videos").stdout
     for number in range(3):
         post = ("post", "video", str(film), "--title", f"clip {number}", "--privacy", "PUBLIC_TO_EVERYONE", "--again")
@@ -39,7 +39,7 @@ def test_videos_are_listed_and_gone_on_with(cli: Any, film: Path) -> None:
 def test_the_cursor_goes_on_after_the_last_video(
     cli: Any, sim: SimulatedTikTok, environ: dict[str, str], limit: int
 ) -> None:
-    """However many were asked for: walked on from there, every video comes once, and none is left out."""
+    """With any limit, following the cursors lists every video exactly once."""
     with connect(environ=environ, probe=False) as client:
         draft = client.account().post_video("https://media.example.com/a.mp4", draft=True)
     for _ in range(22):
@@ -62,7 +62,7 @@ def test_the_cursor_goes_on_after_the_last_video(
 
 @pytest.mark.usefixtures("lister")
 def test_a_post_is_found(cli: Any, film: Path) -> None:
-    """By its key; the exit status tells a program that it is not there yet."""
+    """`find` takes the post's key; its exit status shows a program that the post is not public yet."""
     assert cli("post", "video", str(film), "--privacy", "PUBLIC_TO_EVERYONE", "--key", "mine").exit_code == 0
     found = cli("find", "mine")
     assert found.exit_code == 0
@@ -76,7 +76,7 @@ def test_a_post_is_found(cli: Any, film: Path) -> None:
 
 @pytest.mark.usefixtures("lister")
 def test_a_pull_is_cancelled(cli: Any, sim: SimulatedTikTok) -> None:
-    """While TikTok downloads; afterwards it says that it is too late."""
+    """`cancel` stops a pull while TikTok downloads; afterwards it says that it is too late."""
     sim.switches.download_seconds = 60
     pulled = cli("post", "video", "https://media.example.com/a.mp4", "--draft", "--no-wait", "--json")
     publish_id = json.loads(pulled.stdout)["publish_id"]

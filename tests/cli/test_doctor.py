@@ -1,4 +1,4 @@
-"""`doctor`: each thing that keeps a post from being made is found, told, and told where to mend it."""
+"""`doctor` finds each obstacle to a post, and says what to change and where."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def examined(cli: Any, *arguments: str, env: dict[str, str] | None = None) -> tu
 
 @pytest.mark.usefixtures("signed_in")
 def test_all_is_well(cli: Any) -> None:
-    """Every check is made, in the order in which a post needs them, and none finds trouble."""
+    """The command runs every check, in the order in which a post needs them, and finds no trouble."""
     status, found = examined(cli)
     assert status == 0
     assert list(found) == CHECKS
@@ -60,14 +60,14 @@ def test_all_is_well(cli: Any) -> None:
 
 @pytest.mark.usefixtures("signed_in")
 def test_people_get_lines(cli: Any) -> None:
-    """A mark and a sentence for each check, and below it what to change."""
+    """For a person each check is a mark and a sentence, and below it what to change."""
     done = cli("doctor")
     assert done.exit_code == 0
     assert "+ creator: maker_one may post now; videos up to 300 s" in done.stdout
 
 
 def test_missing_settings_are_named_with_their_place_in_the_portal(cli: Any) -> None:
-    """All of them at once, and nothing else is looked at."""
+    """The command names all wrong settings at once, and checks nothing else."""
     status, found = examined(cli, env={"TIKTOK_CLIENT_KEY": "", "TIKTOK_CLIENT_SECRET": ""})
     assert status == 2
     assert "developer portal" in found["settings"]["message"]
@@ -76,13 +76,13 @@ def test_missing_settings_are_named_with_their_place_in_the_portal(cli: Any) -> 
 
 
 def test_the_key_of_a_sandbox_is_pointed_out(cli: Any, environ: dict[str, str]) -> None:
-    """Only target users can sign in to a sandbox, which is told before anybody wonders."""
+    """If the key looks like a sandbox's, the command says that only target users can sign in."""
     assert "target users" in examined(cli, env={"TIKTOK_CLIENT_KEY": "sbawexample"})[1]["settings"]["message"]
 
 
 @pytest.mark.usefixtures("signed_in")
 def test_nobody_answers(cli: Any) -> None:
-    """Trouble with the network is told for the API and for the upload host; what the home folder tells is still told."""
+    """Without a network the API and the upload host are in trouble; the checks of the home folder still run."""
     status, found = examined(cli, env={"TIKTOK_API_URL": "http://127.0.0.1:1"})
     assert status == 5
     assert [name for name, finding in found.items() if finding["verdict"] == "trouble"] == [
@@ -95,7 +95,7 @@ def test_nobody_answers(cli: Any) -> None:
 
 
 def test_nobody_is_signed_in(cli: Any) -> None:
-    """Then the way to mend it is one command."""
+    """If no account is signed in, the advice is one command."""
     status, found = examined(cli)
     assert status == 3
     assert found["sign-in"]["change"] == "Sign in: tiktok login"
@@ -106,20 +106,20 @@ def test_nobody_is_signed_in(cli: Any) -> None:
 @pytest.mark.parametrize(
     ("environment", "check", "change", "where"),
     [
-        ({"TIKTOK_CLIENT_SECRET": ""}, "settings", "Copy it from the app's page", CREDENTIALS),
+        ({"TIKTOK_CLIENT_SECRET": ""}, "settings", "Copy it from your app's page", CREDENTIALS),
         ({"TIKTOK_REDIRECT_URI": ""}, "settings", "Register a redirect URI of this kind", REDIRECTS),
         ({"TIKTOK_STORE": "encrypted"}, "settings", "Give the key", "TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE"),
         ({"TIKTOK_STORE": "drawer"}, "settings", "Choose one of the stores", "TIKTOK_STORE, or config.toml"),
         ({"TIKTOK_API_URL": "http://api.example.com"}, "settings", "Leave it out", "TIKTOK_API_URL, or config.toml"),
         ({"TIKTOK_AUTH_URL": "ftp://example.com"}, "settings", "Leave it out", "TIKTOK_AUTH_URL, or config.toml"),
-        ({"TIKTOK_LOG": "LOUD"}, "settings", "Set it as the sentence says", "the environment, or config.toml"),
-        ({"TIKTOK_KIND": "toaster"}, "settings", "Say under which platform", REDIRECTS),
+        ({"TIKTOK_LOG": "LOUD"}, "settings", "Correct it as the sentence says", "the environment, or config.toml"),
+        ({"TIKTOK_KIND": "toaster"}, "settings", "Name the Login Kit platform", REDIRECTS),
     ],
 )
 def test_a_wrong_setting_is_sent_to_its_own_place(
     cli: Any, environment: dict[str, str], check: str, change: str, where: str
 ) -> None:
-    """The portal has nothing to do with a key of the store, and TikTok's host is in no portal."""
+    """The advice names the place of each setting: the portal for the app's, this machine for the store's and for addresses."""
     status, found = examined(cli, env=environment)
     assert (status, found[check]["verdict"]) == (2, "trouble")
     assert found[check]["change"].startswith(change)
@@ -136,7 +136,7 @@ def test_a_wrong_setting_is_sent_to_its_own_place(
     ],
 )
 def test_a_redirect_uri_that_does_not_fit_its_kind_is_told(cli: Any, uri: str, kind: str, words: str) -> None:
-    """It is a finding of its own, with the place of the portal where the URI is registered."""
+    """A wrong redirect URI is a finding of its own, with the place in the portal where it is registered."""
     status, found = examined(cli, env={"TIKTOK_REDIRECT_URI": uri, "TIKTOK_KIND": kind})
     assert (status, found["redirect URI"]["verdict"]) == (2, "trouble")
     assert words in found["redirect URI"]["message"]
@@ -146,7 +146,7 @@ def test_a_redirect_uri_that_does_not_fit_its_kind_is_told(cli: Any, uri: str, k
 
 
 def expire(environ: dict[str, str], account: str) -> Path:
-    """Let the access token have ended, and return the file where it lies."""
+    """Make the access token expire, and return its file."""
     past = datetime.now(UTC) - timedelta(hours=3)
     change_tokens(environ, account, issued_at=past, expires_at=past)
     app = App(environ["TIKTOK_CLIENT_KEY"], environ["TIKTOK_CLIENT_SECRET"], environ["TIKTOK_REDIRECT_URI"])
@@ -154,7 +154,7 @@ def expire(environ: dict[str, str], account: str) -> Path:
 
 
 def test_a_wrong_client_secret_is_sent_to_the_portal(cli: Any, environ: dict[str, str], signed_in: str) -> None:
-    """It shows when a token has to be renewed; neither the account nor the sign-in is at fault."""
+    """A wrong client secret shows when a token has to be renewed; neither the account nor the sign-in is at fault."""
     expire(environ, signed_in)
     status, found = examined(cli, env={"TIKTOK_CLIENT_SECRET": "canary-of-a-wrong-secret"})
     assert (status, found["sign-in"]["verdict"]) == (4, "trouble")
@@ -166,25 +166,25 @@ def test_a_wrong_client_secret_is_sent_to_the_portal(cli: Any, environ: dict[str
 def test_an_ended_token_and_no_network_is_no_reason_to_sign_in(
     cli: Any, environ: dict[str, str], signed_in: str
 ) -> None:
-    """Nobody could: the network is what has to be mended."""
+    """Without a network a sign-in cannot help: the advice is to fix the network."""
     expire(environ, signed_in)
     status, found = examined(cli, env={"TIKTOK_API_URL": "http://127.0.0.1:1"})
     assert (status, found["sign-in"]["verdict"]) == (5, "trouble")
-    assert found["sign-in"]["change"].startswith("See that this machine reaches TikTok")
+    assert found["sign-in"]["change"].startswith("Check that this machine can reach TikTok")
 
 
 def test_a_damaged_token_file_is_sent_to_the_file(cli: Any, environ: dict[str, str], signed_in: str) -> None:
-    """Choosing another account would not help."""
+    """The advice on a damaged file names the file, because another account would not help."""
     file = expire(environ, signed_in)
     file.write_bytes(b"junk" * 2_000)
     status, found = examined(cli)
     assert (status, found["sign-in"]["verdict"]) == (1, "trouble")
-    assert found["sign-in"]["change"].startswith("Put a copy in its place")
+    assert found["sign-in"]["change"].startswith("Restore it from a backup")
     assert str(file) in found["sign-in"]["where"]
 
 
 def test_a_damaged_journal_is_told(cli: Any, environ: dict[str, str], signed_in: str) -> None:
-    """The command ends with findings, and not with an error."""
+    """A damaged journal is a finding, not an error of the command."""
     (Path(environ["TIKTOK_HOME"]) / "journal.db").write_bytes(b"junk" * 2_000)
     status, found = examined(cli)
     assert (status, found["posts of the last day"]["verdict"]) == (1, "trouble")
@@ -193,14 +193,14 @@ def test_a_damaged_journal_is_told(cli: Any, environ: dict[str, str], signed_in:
 
 
 def test_several_accounts_have_to_be_chosen_from(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
-    """Then, and only then, the way is to choose one."""
+    """The advice to choose an account comes only if several are signed in."""
     sim.creators.append(Creator(open_id="-000Second", username="maker_two"))
     with connect(environ=cli.environ) as client:
         begun = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
         client.sign_in(begun, sim.authorize(begun.url, account="maker_two"))
     status, found = examined(cli)
     assert (status, found["sign-in"]["verdict"]) == (2, "trouble")
-    assert found["sign-in"]["change"] == "Choose one of 'tiktok accounts'."
+    assert found["sign-in"]["change"] == "Choose one that 'tiktok accounts' lists."
     assert found["sign-in"]["where"] == "--account, or TIKTOK_ACCOUNT"
     assert examined(cli, "--account", signed_in)[0] == 0
 
@@ -208,7 +208,7 @@ def test_several_accounts_have_to_be_chosen_from(cli: Any, sim: SimulatedTikTok,
 def test_a_sign_in_that_is_refused_is_told(
     cli: Any, environ: dict[str, str], sim: SimulatedTikTok, signed_in: str
 ) -> None:
-    """While its access token lives, that is a warning; afterwards it is trouble."""
+    """A refused refresh token is a warning while the access token is valid, and trouble afterwards."""
     change_tokens(environ, signed_in, is_refused=True)
     status, found = examined(cli)
     assert (status, found["sign-in"]["verdict"]) == (0, "warning")
@@ -226,7 +226,7 @@ def test_a_sign_in_that_is_refused_is_told(
 def test_what_shall_be_done_says_which_scope_is_needed(
     cli: Any, environ: dict[str, str], signed_in: str, purpose: str, scope: str
 ) -> None:
-    """Without it that is trouble, and with it alone it is not."""
+    """With `--for`, a missing scope of that command is trouble, and its scope alone is enough."""
     everything = {"user.info.basic", "video.publish", "video.upload", "video.list"}
     change_tokens(environ, signed_in, scope=(scope,))
     assert examined(cli, "--for", purpose)[1]["scopes"]["verdict"] == "fine"
@@ -237,7 +237,7 @@ def test_what_shall_be_done_says_which_scope_is_needed(
 
 
 def test_the_upload_host_of_the_documents_is_asked() -> None:
-    """Without a token, and not the API's own; a simulated TikTok takes the bytes itself."""
+    """The check asks the documents' upload host, not the API's, without a token; a simulated TikTok is its own upload host."""
     asked: list[str] = []
 
     def handle(request: Request) -> Response:
@@ -260,7 +260,7 @@ def test_the_upload_host_of_the_documents_is_asked() -> None:
 def test_what_was_not_granted_is_told(
     cli: Any, environ: dict[str, str], signed_in: str, scope: tuple[str, ...], end: tuple[int, str]
 ) -> None:
-    """With neither scope nothing can be posted; with one of them, drafts or direct posts alone."""
+    """With neither scope nothing can be posted; with one of them, only drafts or only direct posts."""
     change_tokens(environ, signed_in, scope=scope)
     exit_code, found = examined(cli)
     assert (exit_code, found["scopes"]["verdict"]) == end
@@ -271,7 +271,7 @@ def test_what_was_not_granted_is_told(
 
 
 def change_tokens(environ: dict[str, str], account: str, **changes: Any) -> None:
-    """Change what the home folder keeps of an account."""
+    """Change the stored tokens of an account."""
     app = App(environ["TIKTOK_CLIENT_KEY"], environ["TIKTOK_CLIENT_SECRET"], environ["TIKTOK_REDIRECT_URI"])
     store = SqliteTokenStore(token_file(Path(environ["TIKTOK_HOME"]), app))
     tokens = store.load(account)
@@ -281,7 +281,7 @@ def change_tokens(environ: dict[str, str], account: str, **changes: Any) -> None
 
 
 def test_a_sign_in_that_ends_soon_is_told(cli: Any, environ: dict[str, str], signed_in: str) -> None:
-    """Within 30 days of its end, while nothing has failed yet."""
+    """A sign-in that ends within 30 days is a warning."""
     change_tokens(environ, signed_in, refresh_expires_at=datetime.now(UTC) + timedelta(days=29))
     status, found = examined(cli)
     assert (status, found["sign-in"]["verdict"]) == (0, "warning")
@@ -319,13 +319,13 @@ def test_a_sign_in_that_ends_soon_is_told(cli: Any, environ: dict[str, str], sig
             ),
         ),
         ("rate_limit_exceeded", "within a minute", ("Try again after a minute.", "")),
-        ("never_heard_of", "never_heard_of", ("Show TikTok's support the log_id.", "")),
+        ("never_heard_of", "never_heard_of", ("Send the log_id to TikTok's support.", "")),
     ],
 )
 def test_a_refusal_of_the_creator_info_is_explained(
     cli: Any, sim: SimulatedTikTok, code: str, words: str, advice: tuple[str, str]
 ) -> None:
-    """What to change and where, also for the three that come with HTTP 200."""
+    """Each refusal gets its advice and place, including the three that TikTok sends with HTTP 200."""
     sim.faults.add(parse_fault(f"creator_infox9=code:{code}@200"))
     status, found = examined(cli)
     assert (status, found["creator"]["verdict"]) == (4, "trouble")
@@ -335,7 +335,7 @@ def test_a_refusal_of_the_creator_info_is_explained(
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_public_account_is_a_warning(cli: Any, sim: SimulatedTikTok) -> None:
-    """Whether the app was audited nobody can ask; the account can be seen."""
+    """A public account is a warning: TikTok does not say whether it audited the app."""
     sim.creators[0].private = False
     status, found = examined(cli)
     assert (status, found["account"]["verdict"]) == (0, "warning")
@@ -345,7 +345,7 @@ def test_a_public_account_is_a_warning(cli: Any, sim: SimulatedTikTok) -> None:
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_full_inbox_is_a_warning(cli: Any, film: Path) -> None:
-    """After five drafts of a day the sixth may be refused."""
+    """After five drafts in a day the command warns that TikTok may refuse the sixth."""
     for number in range(5):
         assert cli("post", "video", str(film), "--draft", "--key", str(number)).exit_code == 0
     status, found = examined(cli)
@@ -356,7 +356,7 @@ def test_a_full_inbox_is_a_warning(cli: Any, film: Path) -> None:
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_post_of_unknown_outcome_is_a_warning(cli: Any, sim: SimulatedTikTok) -> None:
-    """Somebody has to look; how to say what was found stands beside it."""
+    """For an unknown outcome the advice is to look, and it names the command that records the result."""
     sim.faults.add(parse_fault("photo_init=drop-after"))
     assert cli("post", "photo", "https://media.example.com/1.jpg", "--privacy", "SELF_ONLY").exit_code == 6
     found = examined(cli)[1]["posts of the last day"]
@@ -369,7 +369,7 @@ def test_a_post_of_unknown_outcome_is_a_warning(cli: Any, sim: SimulatedTikTok) 
     [(0, "fine"), (-50, "fine"), (90, "warning"), (-90, "warning"), (900, "trouble"), (-900, "trouble")],
 )
 def test_a_clock_that_is_wrong_is_told(behind: int, verdict: str) -> None:
-    """By TikTok's own Date: a little is a warning, more than five minutes is trouble."""
+    """The check compares with TikTok's Date header: one minute off is a warning, five minutes are trouble."""
     there = format_datetime(datetime.now(UTC) + timedelta(seconds=behind), usegmt=True)
     finding = room._clock(Response(status=401, headers={"date": there}))
     assert finding.verdict == verdict
@@ -378,11 +378,11 @@ def test_a_clock_that_is_wrong_is_told(behind: int, verdict: str) -> None:
 
 @pytest.mark.parametrize("date", ["", "yesterday", "\N{SNOWMAN}"])
 def test_a_date_that_cannot_be_read_is_no_trouble(date: str) -> None:
-    """Then the clock was not looked at, and that is said."""
+    """Without a readable Date the command says that it could not check the clock."""
     assert room._clock(Response(status=401, headers={"date": date} if date else {})).verdict == "not looked at"
 
 
 def test_nothing_is_left_behind_by_looking(cli: Any, environ: dict[str, str]) -> None:
-    """Where nobody has signed in, the home folder is not even made."""
+    """If no account is signed in, the command does not make the home folder."""
     examined(cli)
     assert not Path(environ["TIKTOK_HOME"]).exists()

@@ -1,4 +1,4 @@
-"""`uploads`, `resume`, `--key`, `--again`: posting once, and going on with what was interrupted."""
+"""`uploads`, `resume`, `--key`, `--again`: posting once, and continuing an interrupted post."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("signed_in")
 
 
 def test_the_same_command_within_the_hour_posts_once(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """A command that is repeated answers with the post that it made, and says so."""
+    """A repeated command shows the post that the first one made, and says so."""
     first = cli("post", "video", str(film), *SELF, "--json")
     again = cli("post", "video", str(film), *SELF, "--json")
     assert (first.exit_code, again.exit_code) == (0, 0)
@@ -39,7 +39,7 @@ def test_again_and_another_wish_are_other_posts(cli: Any, sim: SimulatedTikTok, 
 
 
 def test_a_chosen_key_stands_for_one_post(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """Under a chosen key the same is posted once, and something else is refused."""
+    """Under one key the command posts once, and refuses another post."""
     for _ in range(2):
         assert cli("post", "video", str(film), *SELF, "--key", "mine").exit_code == 0
     refused = cli("post", "video", str(film), *SELF, "--key", "mine", "--title", "other")
@@ -51,14 +51,14 @@ def test_a_chosen_key_stands_for_one_post(cli: Any, sim: SimulatedTikTok, film: 
 def test_a_killed_upload_is_listed_and_gone_on_with(
     process: Callable[..., "subprocess.Popen[str]"], cli: Any, sim: SimulatedTikTok, tmp_path: Path
 ) -> None:
-    """Killed in the middle of a chunk: the post is listed, `resume` goes on with it at once, and there is one."""
+    """After a kill in the middle of a chunk, `uploads` lists the post, and `resume` continues it without a second post."""
     film = tmp_path / "long.mp4"
     film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(15_000_000))
     sim.faults.add(parse_fault("put:2=slow:20"))
     running = process("post", "video", str(film), *SELF, "--chunk-size", "5242880", "--key", "mine")
     deadline = time.monotonic() + 20
     while sim.count("put") < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)  # Another process does the work: its requests are all that tells how far it is.
+        time.sleep(0.01)  # Another process does the work, and only its requests show how far it is.
     running.send_signal(signal.SIGKILL)
     running.wait()
     listed = cli("uploads", "--json")
@@ -74,7 +74,7 @@ def test_a_killed_upload_is_listed_and_gone_on_with(
 
 @pytest.mark.parametrize(("word", "inits"), [("posted", 1), ("not-posted", 2)])
 def test_an_unknown_outcome_is_settled(cli: Any, sim: SimulatedTikTok, word: str, inits: int) -> None:
-    """An unknown outcome exits 6 until a person has said what became of it; then the same command knows."""
+    """An unknown outcome exits 6 until a person settles it; then the same command shows the result."""
     sim.switches.download_seconds = 0
     sim.faults.add(parse_fault("photo_init=drop-after"))
     command = ("post", "photo", PHOTO, *SELF, "--key", "mine")
@@ -94,7 +94,7 @@ def test_an_unknown_outcome_is_settled(cli: Any, sim: SimulatedTikTok, word: str
 
 
 def test_a_refused_post_is_refused_again(cli: Any, sim: SimulatedTikTok) -> None:
-    """Going on with what TikTok refused exits as the refusal did, with its code, and posts nothing."""
+    """`resume` of a post that TikTok refused exits as the refusal did, with its code, and posts nothing."""
     sim.creator.private = False
     assert cli("post", "photo", PHOTO, *SELF, "--key", "mine").exit_code == 4
     again = cli("resume", "mine", "--json")
@@ -106,7 +106,7 @@ def test_a_refused_post_is_refused_again(cli: Any, sim: SimulatedTikTok) -> None
 
 
 def test_one_post_that_fails_does_not_hold_up_the_others(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """`resume` goes through all of them, and its exit status is the worst one."""
+    """`resume` continues all posts, and its exit status is the worst one."""
     sim.switches.processing_seconds = 3_600
     for key in ("first", "second"):
         assert cli("post", "video", str(film), *SELF, "--no-wait", "--key", key).exit_code == 0
@@ -121,7 +121,7 @@ def test_one_post_that_fails_does_not_hold_up_the_others(cli: Any, sim: Simulate
 def test_one_record_that_cannot_be_read_is_named_and_can_be_forgotten(
     cli: Any, sim: SimulatedTikTok, film: Path, *, environ: dict[str, str], signed_in: str, version: str, code: str
 ) -> None:
-    """It is listed with its account and with what to do, costs no other post, and goes only when it is named."""
+    """An unreadable record is listed with its account and advice, stops no other post, and is deleted only by name."""
     derived = ("post", "video", str(film), *SELF, "--json")
     key = json.loads(cli(*derived).stdout)["key"]
     path = Path(environ["TIKTOK_HOME"], "journal.db")
@@ -131,8 +131,8 @@ def test_one_record_that_cannot_be_read_is_named_and_can_be_forgotten(
     assert cli("post", "photo", PHOTO, *SELF, "--key", "other").exit_code == 0
     (lost,) = json.loads(cli("uploads", "--json").stdout)["unreadable"]
     assert (lost["key"], lost["open_id"], lost["code"]) == (key, signed_in, code)
-    assert f"{key}: cannot be read" in cli("uploads").stdout
-    # What was wished cannot be compared, so the same command does not make a second post by itself.
+    assert f"{key}: the record cannot be read" in cli("uploads").stdout
+    # The record's post cannot be compared with the command's, so the command does not post a second time.
     for command in (derived, ("resume", key, "--json")):
         refused = cli(*command)
         assert (refused.exit_code, json.loads(refused.stdout)["error"]["code"]) == (1, code)
@@ -148,7 +148,7 @@ def test_one_record_that_cannot_be_read_is_named_and_can_be_forgotten(
 
 
 def test_a_post_that_has_not_ended_is_not_forgotten(cli: Any, sim: SimulatedTikTok) -> None:
-    """`uploads --forget` refuses what can be read and goes on, and forgets what has ended."""
+    """`uploads --forget` refuses a readable unfinished post, and deletes the record of one that has ended."""
     sim.switches.download_seconds = 3_600
     command = ("post", "photo", PHOTO, *SELF, "--key", "mine")
     assert cli(*command, "--no-wait").exit_code == 0
@@ -164,5 +164,5 @@ def test_a_post_that_has_not_ended_is_not_forgotten(cli: Any, sim: SimulatedTikT
     "arguments", [("resume", "nothing"), ("resume", "--settle", "posted"), ("resume", "x", "--settle", "maybe")]
 )
 def test_what_cannot_be_resumed_is_refused(cli: Any, arguments: tuple[str, ...]) -> None:
-    """An unknown key, a settlement of nothing, and a word that is no answer exit 2."""
+    """An unknown key, `--settle` without a key, and an unknown word after it exit 2."""
     assert cli(*arguments).exit_code == 2

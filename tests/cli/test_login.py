@@ -1,4 +1,4 @@
-"""`tiktok login` as a person meets it: as a process, with a page, a listener, a pasted answer and a QR code."""
+"""`tiktok login` as a person uses it: a process, a page, a listener, a pasted answer and a QR code."""
 
 import http.client
 import io
@@ -49,7 +49,7 @@ def _redirect(page: str) -> str:
 
 
 def test_login_goes_from_end_to_end(process: Start, sim: SimulatedTikTok, hides: Hides, tmp_path: Path) -> None:
-    """The URL stands alone on a line; forged answers get 400 and the login goes on; the person's answer ends it."""
+    """The URL has its own line; forged answers get 400 and the login keeps waiting; the person's answer ends it."""
     running = process("login", "--no-browser")
     assert running.stdin is not None
     running.stdin.close()  # The end of the input does not end the wait.
@@ -85,7 +85,7 @@ def test_with_json_the_document_is_an_account(process: Start, sim: SimulatedTikT
 
 
 def test_an_answer_can_be_pasted(process: Start, sim: SimulatedTikTok, hides: Hides) -> None:
-    """With --no-browser the callback's address may be pasted; another line does not end the wait."""
+    """With --no-browser the person may paste the callback's address; another line does not end the wait."""
     running = process("login", "--no-browser")
     callback = sim.authorize(_page(running))
     stdout, stderr = running.communicate(f"what?\n{callback}x\n{callback}\n", timeout=30)
@@ -96,7 +96,7 @@ def test_an_answer_can_be_pasted(process: Start, sim: SimulatedTikTok, hides: Hi
 
 
 def test_the_browser_is_opened(process: Start, tmp_path: Path) -> None:
-    """Without --no-browser the person's browser gets the page, and nothing has to be typed."""
+    """Without --no-browser the command opens the person's browser, and the person types nothing."""
     script = tmp_path / "browser.py"
     script.write_text(
         "import sys\nfrom tiktok_adapters.cli.person import consent\nconsent(sys.argv[1])\nprint('noise')\n"
@@ -108,7 +108,7 @@ def test_the_browser_is_opened(process: Start, tmp_path: Path) -> None:
 
 
 def test_denied_consent_is_refused(process: Start, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
-    """4: the person said no, nothing is kept."""
+    """If the person denies, the exit status is 4, and no tokens are kept."""
     running = process("login", "--no-browser", "--json")
     assert running.stderr is not None
     page = next(line.strip() for line in running.stderr if line.startswith("http"))
@@ -121,17 +121,17 @@ def test_denied_consent_is_refused(process: Start, sim: SimulatedTikTok, environ
 
 
 def test_scopes_that_were_unticked_are_named(process: Start, sim: SimulatedTikTok) -> None:
-    """Fewer scopes than wanted is a success with a warning."""
+    """A sign-in with fewer scopes than requested succeeds with a warning."""
     running = process("login", "--no-browser")
     assert _get(sim.authorize(_page(running), scopes=["user.info.basic"])) == 200
     stdout, stderr = running.communicate(timeout=30)
     assert running.returncode == 0
-    assert "Not granted, though it was asked for: video.upload, video.publish" in stderr
+    assert "You did not grant: video.upload, video.publish" in stderr
     assert "Granted: user.info.basic" in stdout
 
 
 def test_ctrl_c_ends_the_wait(process: Start, environ: dict[str, str]) -> None:
-    """130: interrupted, without a traceback, and nobody is signed in."""
+    """Ctrl-C ends the login with status 130, without a traceback and without a sign-in."""
     running = process("login", "--no-browser")
     _page(running)
     running.send_signal(signal.SIGINT)
@@ -145,29 +145,29 @@ def test_ctrl_c_ends_the_wait(process: Start, environ: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("redirect", ["https://app.example.com/callback/", "https://127.0.0.1:3455/callback/"])
 def test_a_redirect_elsewhere_is_pasted(redirect: str, process: Start, sim: SimulatedTikTok) -> None:
-    """Where nobody can listen, a sentence says so, and the answer is pasted."""
+    """If the command cannot listen on the redirect URI, it says so, and the person pastes the answer."""
     sim.app.redirect_uris = (redirect,)
     running = process("login", "--no-browser", env={"TIKTOK_REDIRECT_URI": redirect})
     callback = sim.authorize(_page(running))
     stdout, stderr = running.communicate(f"{callback}\n", timeout=30)
     assert running.returncode == 0, stderr
-    assert f"has to be pasted here, because {redirect}" in stderr
+    assert f"have to paste the answer here, because {redirect}" in stderr
     assert "Signed in as" in stdout
 
 
 def test_a_taken_port_leaves_pasting(process: Start, sim: SimulatedTikTok) -> None:
-    """A port that another program holds is named, and the answer can be pasted."""
+    """If another program uses the port, the command names it, and the person can paste the answer."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         redirect = f"http://127.0.0.1:{other.getsockname()[1]}/callback/"
         running = process("login", "--no-browser", env={"TIKTOK_REDIRECT_URI": redirect})
         stdout, stderr = running.communicate(f"{sim.authorize(_page(running))}\n", timeout=30)
     assert running.returncode == 0, stderr
-    assert "cannot be listened on (address already in use)" in stderr
+    assert f"this machine cannot listen on {redirect} (address already in use)" in stderr
     assert "Signed in as" in stdout
 
 
 def test_no_answer_can_come_after_the_end_of_the_only_input(process: Start) -> None:
-    """Where pasting is the only way, the end of the input ends the wait with status 4."""
+    """If pasting is the only way, the end of the input ends the wait with status 4."""
     running = process("login", "--no-browser", env={"TIKTOK_REDIRECT_URI": "https://app.example.com/callback/"})
     _stdout, stderr = running.communicate("", timeout=30)
     assert running.returncode == 4
@@ -196,19 +196,19 @@ def test_tokens_that_cannot_be_kept_are_found_out_before_anybody_is_asked(cli: A
 def test_a_code_alone_can_be_pasted(
     spelled: Callable[[str], str], process: Start, sim: SimulatedTikTok, hides: Hides
 ) -> None:
-    """The code will do, plain or as an address spells it, and it is said what that is worth; a word is not a code."""
+    """The command takes the code alone, plain or percent-encoded, and says what protects it; it refuses another word."""
     running = process("login", "--no-browser")
     code = callback_values(sim.authorize(_page(running)))["code"]
     stdout, stderr = running.communicate(f"what?\n{spelled(code)}\n", timeout=30)
     assert running.returncode == 0, stderr
     assert stderr.count("not the answer") == 1
-    assert "only PKCE" in stderr
+    assert "only TikTok's check of PKCE" in stderr
     assert "Signed in as Maker One" in hides(stdout)
     hides(stderr)
 
 
 def test_a_code_of_another_sign_in_is_refused(process: Start, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
-    """What somebody else was given signs nobody in: TikTok finds that the verifier does not fit."""
+    """A code from another person's sign-in is refused, because TikTok finds that the verifier does not match."""
     with connect(environ=environ) as client:
         other = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
     running = process("login", "--no-browser")
@@ -222,7 +222,7 @@ def test_a_code_of_another_sign_in_is_refused(process: Start, sim: SimulatedTikT
 
 @define
 class Person:
-    """Somebody at the browser of a command that runs in this process, and at its terminal.
+    """A simulated person at the browser and the terminal of a command that runs in this process.
 
     Attributes:
         pages: what the browser was sent to.
@@ -233,7 +233,7 @@ class Person:
     pages: list[str] = field(factory=list)
 
     def agrees(self, **choices: Any) -> None:
-        """Decide on the page as soon as it opens, and follow where it leads."""
+        """Decide on the page as soon as it opens, and follow the redirect."""
 
         def open_browser(page: str) -> bool:
             self.pages.append(page)
@@ -242,7 +242,7 @@ class Person:
         self.monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", open_browser)
 
     def pastes(self, *lines: Callable[[str], str]) -> None:
-        """Agree, and paste lines that are made of where the browser was sent to."""
+        """Agree, and paste lines that are made from the address that the browser was sent to."""
         self.monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", self.pages.append)
 
         def read_pasted(answers: Answers, accepts: Any, **options: Any) -> None:
@@ -256,7 +256,7 @@ class Person:
 
 @pytest.fixture
 def person(sim: SimulatedTikTok, monkeypatch: pytest.MonkeyPatch) -> Person:
-    """Somebody who signs in."""
+    """A person who signs in."""
     return Person(sim, monkeypatch)
 
 
@@ -269,18 +269,18 @@ WEB = {"TIKTOK_REDIRECT_URI": "https://app.example.com/callback/"}
 
 @pytest.mark.parametrize(("redirect", "warned"), [(WEB["TIKTOK_REDIRECT_URI"], True), ("taken", False)])
 def test_a_web_apps_code_is_taken_with_a_warning(redirect: str, warned: bool, cli: Any, person: Person) -> None:
-    """TikTok documents the check of PKCE for desktop apps alone, so for a web app the whole address is recommended."""
+    """TikTok documents the check of PKCE for desktop apps only, so a web app's login recommends the whole address."""
     person.pastes(_code)
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = f"http://127.0.0.1:{other.getsockname()[1]}/callback/"
         result = cli("login", env={"TIKTOK_REDIRECT_URI": taken if redirect == "taken" else redirect})
     assert result.exit_code == 0, result.stderr
-    assert "only PKCE" in result.stderr
-    assert ("the whole address is the safer answer" in result.stderr) == warned
+    assert "only TikTok's check of PKCE" in result.stderr
+    assert ("it is safer to paste the whole address" in result.stderr) == warned
 
 
 def test_without_a_challenge_a_code_alone_is_no_answer(cli: Any, person: Person) -> None:
-    """Where nothing ties a code to this sign-in, the whole address is asked for, and taken."""
+    """Without PKCE nothing ties a code to the sign-in, so the command asks for the whole address."""
     person.pastes(_code, str)
     result = cli("login", "--challenge", "none", env=WEB)
     assert "code_challenge" not in person.pages[0]
@@ -290,7 +290,7 @@ def test_without_a_challenge_a_code_alone_is_no_answer(cli: Any, person: Person)
 
 
 def test_the_challenge_can_be_chosen(cli: Any, person: Person) -> None:
-    """An app of which TikTok wants the RFC's spelling can have it."""
+    """`--challenge` chooses the RFC's encoding, for an app for which TikTok requires it."""
     person.sim.switches.pkce = "base64url"
     person.agrees()
     result = cli("login", "--challenge", "base64url")
@@ -308,26 +308,26 @@ def second(sim: SimulatedTikTok) -> str:
 
 
 def test_another_account_than_the_one_wanted_is_told(cli: Any, person: Person, signed_in: str, second: str) -> None:
-    """Whoever signs in is kept, and it is said that it is somebody else, new here, and how to choose."""
+    """If an account other than the chosen one signs in, the command keeps it, says so, and says how to choose."""
     person.agrees(account="maker_two")
     result = cli("login", "--account", signed_in)
     assert result.exit_code == 0, result.stderr
     assert f"Signed in as Maker Two ({second})" in result.stdout
-    assert f"{second} has signed in, and not {signed_in}, which was wanted" in result.stderr
+    assert f"{second} has signed in, but you asked for {signed_in}" in result.stderr
     assert "tiktok login --switch" in result.stderr
-    assert f"This account is new here, beside {signed_in}" in result.stderr
+    assert f"This machine now has several accounts ({signed_in} too)" in result.stderr
 
 
 def test_the_same_account_again_is_nothing_to_tell(cli: Any, person: Person, signed_in: str) -> None:
-    """Signing in anew says nothing about other accounts."""
+    """Signing in again with the same account prints nothing about other accounts."""
     person.agrees()
     result = cli("login", "--account", signed_in)
-    assert "wanted" not in result.stderr
-    assert "new here" not in result.stderr
+    assert "you asked for" not in result.stderr
+    assert "several accounts" not in result.stderr
 
 
 def test_a_switch_of_accounts_asks_for_the_page(cli: Any, person: Person, signed_in: str, second: str) -> None:
-    """With --switch TikTok shows its page, where it would otherwise take the session it knows."""
+    """With --switch TikTok shows its page, although it could use the session that it knows."""
     person.sim.switches.auto_auth = True
     person.agrees(account="maker_two")
     assert signed_in in cli("login").stdout
@@ -337,11 +337,11 @@ def test_a_switch_of_accounts_asks_for_the_page(cli: Any, person: Person, signed
 
 
 def test_an_account_without_a_profile_has_its_id_for_a_name(cli: Any, person: Person) -> None:
-    """The name is a courtesy: where it is not granted, or cannot be had, the sign-in is complete all the same."""
+    """The sign-in succeeds even if the scope for the name is missing or the request for the name fails."""
     person.agrees(scopes=["video.upload"])
     result = cli("login")
     assert f"Signed in as {person.sim.creator.open_id}." in result.stdout
-    assert "Not granted, though it was asked for: user.info.basic, video.publish" in result.stderr
+    assert "You did not grant: user.info.basic, video.publish" in result.stderr
     person.agrees()
     person.sim.faults.add("user_infox9=code:internal_error")
     assert f"Signed in as {person.sim.creator.open_id}." in cli("login").stdout
@@ -351,7 +351,7 @@ def test_an_account_without_a_profile_has_its_id_for_a_name(cli: Any, person: Pe
 
 
 def test_five_minutes_are_waited_and_no_longer(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After that the login ends with status 4, and nobody listens any more."""
+    """After five minutes the login exits with status 4 and stops listening."""
     wait, usual, waited = Answers.wait, Answers.wait.__defaults__ or (), []
 
     def wait_less(answers: Answers, *seconds: float) -> str:
@@ -376,7 +376,7 @@ def _said(output: str) -> str:
 
 
 def test_a_phone_can_sign_in(process: Start, sim: SimulatedTikTok, hides: Hides) -> None:
-    """The QR code is drawn, what it says stands below it alone on its line, and the phone's answer ends the wait."""
+    """The command draws the QR code, prints its address below on its own line, and ends when the phone answers."""
     running = process("login", "--qr", "--scope", "user.info.basic", env={"PYTHONIOENCODING": "utf-8"})
     assert running.stdout is not None
     drawn = []
@@ -394,7 +394,7 @@ def test_a_phone_can_sign_in(process: Start, sim: SimulatedTikTok, hides: Hides)
 
 
 class Phone:
-    """Scans what the command draws, while the command sleeps: its clock is the phone's cue."""
+    """A phone that scans the drawn code while the command sleeps; the command's clock triggers it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *acts: Callable[[str], None]) -> None:
         self.seen: list[str] = []
@@ -416,7 +416,7 @@ class Phone:
 def test_with_json_the_qr_code_is_on_standard_error(
     cli: Any, sim: SimulatedTikTok, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Standard output is the document alone; what is drawn is what the line below it says."""
+    """With --json standard output is only the document; the drawn code contains the address printed below it."""
     phone = Phone(monkeypatch, sim.scan)
     result = cli("login", "--qr", "--json")
     assert json.loads(result.stdout)["open_id"] == sim.creator.open_id
@@ -424,7 +424,7 @@ def test_with_json_the_qr_code_is_on_standard_error(
 
 
 def test_each_step_at_the_phone_is_told(cli: Any, sim: SimulatedTikTok, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scanned, ended and drawn anew, agreed to."""
+    """The command reports each step: scanned, expired and drawn again, agreed."""
     phone = Phone(
         monkeypatch,
         lambda url: sim.scan(url, allow=None),
@@ -434,21 +434,21 @@ def test_each_step_at_the_phone_is_told(cli: Any, sim: SimulatedTikTok, monkeypa
     )
     result = cli("login", "--qr")
     assert result.exit_code == 0, result.stderr
-    assert "It was scanned. Agree on the phone." in result.stderr
-    assert "has ended; here is another one" in result.stderr
+    assert "You scanned the code. Now agree on the phone." in result.stderr
+    assert "has expired; here is a new one" in result.stderr
     assert len(phone.seen) == 2
 
 
 @pytest.mark.parametrize("option", [("--switch",), ("--no-browser",), ("--challenge", "hex")])
 def test_options_of_a_page_mean_nothing_to_a_qr_code(option: tuple[str, ...], cli: Any) -> None:
-    """They are refused before anything is asked."""
+    """The command refuses these options before it sends anything."""
     result = cli("login", "--qr", *option)
     assert result.exit_code == 2
     assert "opens no page" in result.stderr
 
 
 def test_without_the_library_it_is_said_what_to_install(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence names the extra."""
+    """Without the package, one sentence names the extra to install."""
     monkeypatch.setitem(sys.modules, "segno", None)
     monkeypatch.delitem(sys.modules, "tiktok_adapters.sign_in.qr", raising=False)
     result = cli("login", "--qr")
@@ -457,7 +457,7 @@ def test_without_the_library_it_is_said_what_to_install(cli: Any, monkeypatch: p
 
 
 def test_a_narrow_terminal_is_told_of(environ: dict[str, str], sim: SimulatedTikTok) -> None:
-    """A QR code that will be wrapped cannot be read, and it is said how wide the terminal would have to be."""
+    """If the terminal is too narrow for the QR code, the command says how wide it has to be."""
     leader, follower = pty.openpty()
     running = subprocess.Popen(
         [sys.executable, "-c", "from tiktok_adapters.cli import main; main()", "login", "--qr"],
@@ -473,7 +473,7 @@ def test_a_narrow_terminal_is_told_of(environ: dict[str, str], sim: SimulatedTik
         while "aweme://" not in shown or not shown.endswith("\n"):
             shown += os.read(leader, 65536).decode("utf-8", "replace")
         sim.scan(_said(shown))
-        with suppress(OSError):  # The end of a terminal.
+        with suppress(OSError):  # A closed terminal raises this.
             while os.read(leader, 65536):
                 pass
         _stdout, stderr = running.communicate(timeout=30)
@@ -482,4 +482,4 @@ def test_a_narrow_terminal_is_told_of(environ: dict[str, str], sim: SimulatedTik
         running.communicate()
         os.close(leader)
     assert running.returncode == 0
-    assert "has 40 columns and the QR code needs" in stderr
+    assert "columns, but this terminal has 40" in stderr

@@ -1,4 +1,4 @@
-"""Looking before posting, from the command line: wrong media, URLs that are asked for, and a post that is only shown."""
+"""Checks before a post, from the command line: wrong media, requests to URLs, and `--dry-run`."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ PHOTO = "https://media.example.com/1.jpg"
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Give a folder of pictures, one of which has 21 MB."""
+    """Yield a folder of photos, one of which has 21 MB."""
     shutil.copytree(MEDIA, tmp_path / "media")
     (tmp_path / "media" / "heavy.jpg").write_bytes((MEDIA / "good.jpg").read_bytes().ljust(21_000_000, b"\0"))
     (tmp_path / "media" / "cut.jpg").write_bytes((MEDIA / "good.jpg").read_bytes()[:30])
@@ -38,7 +38,7 @@ def pictures(tmp_path: Path) -> Path:
     ],
 )
 def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli: Any) -> None:
-    """Status 2, one sentence, and nobody need have signed in."""
+    """Wrong media exits 2 with one sentence, and without a sign-in."""
     result = cli("post", "video", str(MEDIA / name), *SELF)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr
@@ -46,7 +46,7 @@ def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli:
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_video_too_long_for_the_creator_is_refused(cli: Any, sim: SimulatedTikTok) -> None:
-    """The creator's own longest duration is told before an init is sent."""
+    """A video longer than this creator may post is refused before the command sends an init."""
     sim.creator.max_video_post_duration_sec = 3
     result = cli("post", "video", str(MEDIA / "good.mp4"), *SELF)
     assert result.exit_code == 2
@@ -56,7 +56,7 @@ def test_a_video_too_long_for_the_creator_is_refused(cli: Any, sim: SimulatedTik
 
 @pytest.mark.usefixtures("signed_in")
 def test_the_look_can_be_left_out(cli: Any, sim: SimulatedTikTok) -> None:
-    """`--no-probe` leaves the figures to TikTok; a film that is cut off is refused all the same."""
+    """`--no-probe` leaves codec, rate and size to TikTok; the command still refuses a truncated file."""
     assert cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe").exit_code == 0
     assert len(sim.posts) == 1
     assert "cut off" in cli("post", "video", str(MEDIA / "cut-index.mp4"), *SELF, "--no-probe").stderr
@@ -72,7 +72,7 @@ def test_the_look_can_be_left_out(cli: Any, sim: SimulatedTikTok) -> None:
     ],
 )
 def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures: Path) -> None:
-    """Of the files given beside the URLs, the wrong one is told by its place and name."""
+    """The error names the wrong one of the given files, by its position and name."""
     files = [word for file in ("good.jpg", name) for word in ("--file", str(pictures / file))]
     result = cli("post", "photo", PHOTO, PHOTO, *files, *SELF)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
@@ -83,7 +83,7 @@ def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures
 @pytest.mark.usefixtures("signed_in")
 @pytest.mark.parametrize("name", [*WRONG_VIDEOS, *WRONG_PICTURES, "good.mp4"])
 def test_what_is_refused_begins_no_post(name: str, pictures: Path, cli: Any, sim: SimulatedTikTok) -> None:
-    """Each wrong video and picture, and the one that is too long for this creator, who is asked for that."""
+    """`--dry-run` refuses each wrong video and photo, and asks TikTok for the creator's longest duration."""
     sim.creator.max_video_post_duration_sec = 3
     photo = name in WRONG_PICTURES
     arguments = ("photo", PHOTO, "--file", str(pictures / name)) if photo else ("video", str(MEDIA / name))
@@ -92,7 +92,7 @@ def test_what_is_refused_begins_no_post(name: str, pictures: Path, cli: Any, sim
 
 
 def test_only_verified_places_are_pulled_from(cli: Any) -> None:
-    """Where the settings list the portal's URL properties, a URL outside of them is refused; a wrong list is told."""
+    """If the settings list verified URLs, the command refuses every other URL; it also refuses an invalid list."""
     listed = {"TIKTOK_VERIFIED_URLS": "https://media.example.com/p/, other.example"}
     result = cli("post", "photo", PHOTO, *SELF, env=listed)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
@@ -103,7 +103,7 @@ def test_only_verified_places_are_pulled_from(cli: Any) -> None:
 
 
 def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--check-url` finds that a host is not there; without it nobody looks the name up."""
+    """`--check-url` finds that a host does not exist; without it the command does not look the name up."""
     asked: list[str] = []
     look_up = socket.getaddrinfo
 
@@ -130,7 +130,7 @@ def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any, monkeypatch: pyt
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_dry_run_shows_what_a_post_then_sends(cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
-    """The bodies, headers and ranges that are shown are those that TikTok then sees; nothing else was asked meanwhile."""
+    """`--dry-run` shows the bodies, headers and ranges that TikTok then receives, and asks only for the creator's limits."""
     film = tmp_path / "clip.mp4"
     film.write_bytes((MEDIA / "index-first.mp4").read_bytes() + b"\0\0\0\0free" + bytes(12_000_000))
     arguments = ("post", "video", str(film), *SELF, "--title", "Hello \N{CAT FACE}", "--chunk-size", "5242880")
@@ -162,7 +162,7 @@ def test_a_dry_run_shows_what_a_post_then_sends(cli: Any, sim: SimulatedTikTok, 
 def test_a_dry_run_shows_the_plan_that_tiktok_takes(
     cli: Any, sim: SimulatedTikTok, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where TikTok has refused the usual size of chunks, what is shown is what is then sent."""
+    """After TikTok has refused the usual chunk size, `--dry-run` still shows exactly the requests that are sent later."""
     handle = sim.handle
 
     def picky(request: Request) -> Response:
@@ -185,7 +185,7 @@ def test_a_dry_run_shows_the_plan_that_tiktok_takes(
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_dry_run_asks_what_this_creator_may_post(cli: Any, sim: SimulatedTikTok) -> None:
-    """A level or a duration that this creator does not have is refused as the post would be."""
+    """`--dry-run` refuses a privacy level or duration that this creator may not use, as the post would."""
     sim.creator.max_video_post_duration_sec = 3
     result = cli("post", "video", str(MEDIA / "good.mp4"), "--privacy", "PUBLIC_TO_EVERYONE", "--dry-run")
     assert result.exit_code == 2
@@ -198,30 +198,30 @@ def test_a_dry_run_asks_what_this_creator_may_post(cli: Any, sim: SimulatedTikTo
 
 
 def test_a_dry_run_needs_no_sign_in(cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
-    """Nobody is signed in: that is said, everything is shown, TikTok is asked nothing, and no folder appears."""
+    """Without a sign-in `--dry-run` says so, shows every request, sends none, and makes no folder."""
     result = cli("post", "video", str(MEDIA / "good.mp4"), *SELF, "--dry-run")
     assert result.exit_code == 0
-    assert "What this creator may post was not checked." in result.stderr
+    assert "The creator's limits were not checked." in result.stderr
     assert "PUT {upload_url}" in result.stdout
     assert "  Content-Range: bytes 0-8554/8555" in result.stdout
-    assert result.stdout.splitlines()[-1] == "This is what would be sent; none of it was."
+    assert result.stdout.splitlines()[-1] == "A real post would send these requests; none of them was sent."
     assert sim.log == ()
     assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_dry_run_without_a_network_shows_what_it_can(cli: Any, sim: SimulatedTikTok) -> None:
-    """TikTok out of reach keeps nobody from seeing what would be sent."""
+    """If TikTok cannot be reached, `--dry-run` still shows every request."""
     sim.faults.add("creator_infox9=unreachable")
     result = cli("post", "video", str(MEDIA / "good.mp4"), *SELF, "--dry-run", "--json")
     assert result.exit_code == 0
-    assert "was not checked" in result.stderr
+    assert "were not checked" in result.stderr
     assert json.loads(result.stdout)["dry_run"] is True
 
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_dry_run_of_drafts_and_photos(cli: Any, sim: SimulatedTikTok) -> None:
-    """A draft asks for no creator info and goes to the inbox; photos have no chunks."""
+    """A draft needs no creator info and goes to the inbox; photos have no chunks."""
     asked = len(sim.log)
     draft = json.loads(cli("post", "video", str(MEDIA / "good.mp4"), "--draft", "--dry-run", "--json").stdout)
     assert [request["url"].rpartition("/v2/")[2] for request in draft["requests"]] == [
@@ -240,7 +240,7 @@ def test_a_dry_run_of_drafts_and_photos(cli: Any, sim: SimulatedTikTok) -> None:
 
 @pytest.mark.usefixtures("signed_in")
 def test_what_is_doubtful_is_told_once(cli: Any) -> None:
-    """A file is looked at more than once, and what is said of it is said once."""
+    """The command checks a file more than once, but prints a warning about it once."""
     result = cli("post", "video", str(MEDIA / "varying.mp4"), *SELF)
     assert result.exit_code == 0
     assert sum("it varies" in line for line in result.stderr.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Posting and following: what arrives at TikTok, and what the commands say."""
+"""Posting and following: what arrives at TikTok, and what the commands print."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def test_a_video_goes_from_end_to_end(
     sim: SimulatedTikTok,
     film: Path,
 ) -> None:
-    """As a process of its own: the bytes arrive intact, the settings too, and only the document is on stdout."""
+    """In a separate process: the bytes and settings arrive intact, and stdout has only the document."""
     running = process(
         "post",
         "video",
@@ -75,23 +75,23 @@ def test_a_chosen_chunk_size_is_kept(cli: Any, sim: SimulatedTikTok, film: Path)
 
 
 def test_a_draft_says_what_is_not_sent(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """A draft needs no privacy level; its title is accepted, not sent, and standard error says so."""
+    """A draft needs no privacy level; the command accepts a title, does not send it, and says so on standard error."""
     result = cli("post", "video", str(film), "--draft", "--title", "Later")
     assert result.exit_code == 0, result.stderr
     assert "SEND_TO_USER_INBOX" in result.stdout
-    assert "this is not sent: title" in result.stderr
+    assert "the post leaves out: title" in result.stderr
     assert (sim.posts[0].mode, sim.posts[0].title) == ("MEDIA_UPLOAD", "")
 
 
 def test_a_video_can_be_pulled(cli: Any, sim: SimulatedTikTok) -> None:
-    """A URL is handed to TikTok as it is."""
+    """The command sends a URL to TikTok unchanged."""
     result = cli("post", "video", "https://media.example.com/clip.mp4", *SELF, "--no-wait")
     assert result.exit_code == 0, result.stderr
     assert sim.posts[0].urls == ("https://media.example.com/clip.mp4",)
 
 
 def test_photos_are_posted_in_their_order(cli: Any, sim: SimulatedTikTok) -> None:
-    """All URLs, the cover and the switches arrive as they were given."""
+    """All URLs, the cover and the options arrive unchanged."""
     second = "https://media.example.com/2.webp"
     result = cli(
         "post", "photo", PHOTO, second, *SELF, "--title", "Two", "--description", "doors #doors",
@@ -107,7 +107,7 @@ def test_photos_are_posted_in_their_order(cli: Any, sim: SimulatedTikTok) -> Non
 
 
 def test_status_tells_of_a_finished_post(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """0: the post has ended well."""
+    """The exit status is 0 if the post succeeded."""
     cli("post", "video", str(film), *SELF, "--no-wait")
     result = cli("status", sim.posts[0].publish_id, "--json")
     assert (result.exit_code, json.loads(result.stdout)["status"]) == (0, "PUBLISH_COMPLETE")
@@ -115,7 +115,7 @@ def test_status_tells_of_a_finished_post(cli: Any, sim: SimulatedTikTok, film: P
 
 @pytest.mark.parametrize("wait", [(), ("--wait",)])
 def test_status_tells_of_a_failed_post(wait: tuple[str, ...], cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """4: the document says FAILED and why, with and without waiting, and a sentence explains it."""
+    """The exit status is 4 if the post failed; the document has the reason, with and without --wait, and a sentence explains it."""
     sim.faults.add("init=fail:duration_check_failed")
     cli("post", "video", str(film), *SELF, "--no-wait")
     result = cli("status", sim.posts[0].publish_id, "--json", *wait)
@@ -125,7 +125,7 @@ def test_status_tells_of_a_failed_post(wait: tuple[str, ...], cli: Any, sim: Sim
 
 
 def test_status_tells_of_a_post_that_goes_on(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """6: neither a success nor a failure."""
+    """The exit status is 6 while the post is neither done nor failed."""
     sim.switches.processing_seconds = 60.0
     cli("post", "video", str(film), *SELF, "--no-wait")
     result = cli("status", sim.posts[0].publish_id)
@@ -134,14 +134,14 @@ def test_status_tells_of_a_post_that_goes_on(cli: Any, sim: SimulatedTikTok, fil
 
 
 def test_status_of_an_unknown_post_is_tiktoks_refusal(cli: Any) -> None:
-    """4: TikTok does not know the id, and its code is told."""
+    """If TikTok does not know the id, the exit status is 4, and the document has TikTok's code."""
     result = cli("status", "v_pub_file~v2-1.1", "--json")
     assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (4, "invalid_publish_id")
 
 
 @pytest.mark.parametrize(("command", "post"), [(video, VideoPost), (photo, PhotoPost)])
 def test_every_setting_of_a_post_can_be_chosen(command: click.Command, post: type) -> None:
-    """The command line has an option for each setting of the library, and the same manners for videos and photos."""
+    """The command line has an option for each setting of the library, and the same `How` options for videos and photos."""
     known = {parameter.name for parameter in command.params}
     assert {field.name for field in fields(post)} - known == {"auto_add_music"} & {field.name for field in fields(post)}
     assert {field.name for field in fields(How)} <= known

@@ -31,7 +31,7 @@ HEAVY = ("rich", "urllib3", "aiohttp", "sqlite3", "cattrs", "tiktok_core")
 
 
 def test_help_stays_light() -> None:
-    """`tiktok --help` imports nothing that it does not need, so that it answers at once."""
+    """`tiktok --help` imports only what it needs, so that it answers at once."""
     script = (
         "import sys; from tiktok_adapters.cli import main\n"
         "try: main(['--help'])\n"
@@ -43,7 +43,7 @@ def test_help_stays_light() -> None:
 
 
 def test_the_table_tells_what_the_commands_tell() -> None:
-    """The help texts of the table, which imports no command, are the commands' own."""
+    """The help texts in the table, which imports no command, equal the commands' own."""
     context = click.Context(app.tiktok)
     for name, (_room, text) in app.COMMANDS.items():
         command = app.tiktok.get_command(context, name)
@@ -54,7 +54,7 @@ def test_the_table_tells_what_the_commands_tell() -> None:
 
 @pytest.mark.parametrize(("module", "extra"), [("click", "cli")])
 def test_a_missing_extra_is_named(module: str, extra: str) -> None:
-    """Without click the program says what to install, in one line."""
+    """Without click the program prints one line that says what to install."""
     script = f"import sys; sys.modules[{module!r}] = None\nfrom tiktok_adapters.cli import main\nmain([])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -64,7 +64,7 @@ def test_a_missing_extra_is_named(module: str, extra: str) -> None:
 
 @pytest.mark.parametrize("size", ["70_000_000", "70,000,000", "70000000"])
 def test_plan_takes_a_number(size: str, cli: Any) -> None:
-    """A size may be written as people write it; no setting is needed."""
+    """`plan` takes sizes with separators, and needs no settings."""
     nothing = dict.fromkeys(("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"), "")
     document = json.loads(cli("plan", size, "--json", env=nothing).stdout)
     assert {name: document[name] for name in ("video_size", "chunk_size", "total_chunk_count")} == {
@@ -77,14 +77,14 @@ def test_plan_takes_a_number(size: str, cli: Any) -> None:
 
 
 def test_plan_takes_a_file(cli: Any, film: Path) -> None:
-    """A file's size is looked up."""
+    """`plan` reads the size of a file."""
     result = cli("plan", str(film))
     assert f"{film.stat().st_size:,} bytes in one chunk" in result.stdout
 
 
 @pytest.mark.parametrize("code", sorted(REFUSALS))
 def test_explain_knows_every_code(code: str, cli: Any) -> None:
-    """Each code of the table is explained, for people and for programs."""
+    """`explain` explains each code of the table, for people and for programs."""
     assert REFUSALS[code].meaning in cli("explain", code).stdout
     told = json.loads(cli("explain", code, "--json").stdout)
     assert (told["meaning"], told["fault"]) == (REFUSALS[code].meaning, REFUSALS[code].fault)
@@ -100,12 +100,12 @@ def test_explain_knows_every_code(code: str, cli: Any) -> None:
     ],
 )
 def test_explain_says_whose_fault_it_is(code: str, fault: str, cli: Any) -> None:
-    """In the first line, behind what it is about."""
+    """The first line says whose fault a refusal is, after its subject."""
     assert fault in cli("explain", code).stdout.splitlines()[0]
 
 
 def test_nothing_unexpected_shows_a_traceback(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake of ours is one sentence and status 1; its traceback comes for TIKTOK_LOG=DEBUG only."""
+    """A bug in the library gives one sentence and status 1; only TIKTOK_LOG=DEBUG prints the traceback."""
 
     def broken(*_: object) -> ChunkPlan:
         raise ZeroDivisionError
@@ -145,13 +145,13 @@ def test_an_interrupt_is_130(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_errors_have_their_status(error: Exception, status: int) -> None:
-    """What the other tests cannot easily cause has its exit status, too."""
+    """Errors that the other tests cannot easily cause have their exit statuses, too."""
     assert status_of(error) == status
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_sandbox_serves_until_it_is_told_to_end(number: signal.Signals, process: Start) -> None:
-    """It prints lines for a shell that lead to it, at once, and ends cleanly."""
+    """`sandbox` prints shell lines that connect to it at once, and ends cleanly."""
     running = process("sandbox", "--fault", "status=code:internal_error")
     assert running.stdout is not None
     lines = [running.stdout.readline() for _ in range(6)]
@@ -176,7 +176,7 @@ def test_the_sandbox_serves_until_it_is_told_to_end(number: signal.Signals, proc
 
 
 def test_the_sandbox_document_is_one_line(process: Start) -> None:
-    """With --json the first line is the whole document, and the sandbox goes on serving."""
+    """With --json the first line is the whole document, and the sandbox keeps serving."""
     running = process("sandbox", "--json")
     assert running.stdout is not None
     document = json.loads(running.stdout.readline())
@@ -186,7 +186,7 @@ def test_the_sandbox_document_is_one_line(process: Start) -> None:
 
 
 def test_a_taken_port_is_one_sentence(cli: Any) -> None:
-    """A port in use is named, without a traceback."""
+    """The error names a port that is in use, without a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         result = cli("sandbox", "--port", str(port))
@@ -196,7 +196,7 @@ def test_a_taken_port_is_one_sentence(cli: Any) -> None:
 
 
 def test_the_demo_tells_its_story(process: Start, tmp_path: Path) -> None:
-    """The demo needs nothing, believes no variable, leaves nothing, and finds the film intact."""
+    """The demo needs no settings, ignores the environment, leaves no files, and finds the video intact."""
     misleading = {"TIKTOK_API_URL": "http://nowhere.invalid", "TIKTOK_LOG": "NONSENSE", "TIKTOK_CLIENT_KEY": ""}
     before = set(tmp_path.iterdir())
     running = process("demo", "--json", env=misleading)
@@ -217,7 +217,7 @@ def test_damage_is_an_error(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo's comparison is real: another digest ends it with status 1."""
     monkeypatch.setattr("tiktok_adapters.cli.demo.SIZE", 200_000)
     monkeypatch.setattr("tiktok_adapters.cli.demo.digest_of", lambda _source: "0" * 64)
-    # The demo's TikTok takes its time to deal with a video.
+    # The demo's TikTok needs some time to process a video.
     monkeypatch.setattr(SystemClock, "sleep", lambda _clock, seconds: time.sleep(seconds))
     result = cli("demo")
     assert result.exit_code == 1
@@ -225,7 +225,7 @@ def test_damage_is_an_error(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_padded_film_can_be_read_from_anywhere() -> None:
-    """The source is consistent at any offset, its box closes exactly at the end, and no two blocks are the same."""
+    """The source returns the same bytes at any offset, its box ends exactly at the end, and no two blocks are equal."""
     small = small_film()
     source = PaddedFilm(small, 200_000)
     whole = source.read(0, source.size)
@@ -236,12 +236,12 @@ def test_the_padded_film_can_be_read_from_anywhere() -> None:
     for start, length in ((0, 10), (len(small) - 3, 20), (len(small) + 5, 9000), (199_990, 100), (200_000, 5)):
         assert source.read(start, length) == whole[start : start + length]
     assert whole[160_000:170_000] not in whole[170_000:]
-    with pytest.raises(ValueError, match="cannot be written"):
+    with pytest.raises(ValueError, match="needs 8 to 4294967295 bytes"):
         PaddedFilm(small, len(small) + 7)
 
 
 def test_plain_progress_names_bytes_percent_and_chunk(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each chunk gets one line, each new word of the status one more, however often they are told."""
+    """Each chunk and each new status gets one line, even if the display receives it several times."""
     told = Progress(
         stage="uploading",
         sent_bytes=0,

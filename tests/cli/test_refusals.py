@@ -70,7 +70,7 @@ SETTINGS = {
     "redirect with query": ({"TIKTOK_REDIRECT_URI": "http://127.0.0.1:1/c/?x=1"}, "must not have a query"),
     "http API elsewhere": ({"TIKTOK_API_URL": "http://api.example.com"}, "must be https"),
     "http page elsewhere": ({"TIKTOK_AUTH_URL": "http://www.example.com/"}, "TIKTOK_AUTH_URL"),
-    "unknown log level": ({"TIKTOK_LOG": "LOUD"}, "'LOUD' is none of"),
+    "unknown log level": ({"TIKTOK_LOG": "LOUD"}, "'LOUD' is not one of"),
 }
 
 
@@ -89,7 +89,7 @@ def _nothing_posted(sim: SimulatedTikTok) -> None:
 @pytest.mark.parametrize("case", FILES)
 @pytest.mark.usefixtures("signed_in")
 def test_a_file_that_is_no_video_is_refused(case: str, cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
-    """What cannot be uploaded is named in one sentence before TikTok is asked anything."""
+    """One sentence names a file that cannot be uploaded, before the command sends anything to TikTok."""
     make, sentence = FILES[case]
     asked = len(sim.log)
     _refused(cli("post", "video", make(tmp_path), *SELF), sentence)
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_video_is_refused(case: str, cli: Any, sim: SimulatedT
 @pytest.mark.parametrize("case", POSTS)
 @pytest.mark.usefixtures("signed_in")
 def test_a_post_that_breaks_a_rule_is_refused(case: str, cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """A post that TikTok would refuse never begins."""
+    """The command refuses a post that TikTok would refuse, and sends nothing."""
     arguments, sentence = POSTS[case]
     _refused(cli("post", *[str(film) if word == "FILM" else word for word in arguments]), sentence)
     _nothing_posted(sim)
@@ -108,7 +108,7 @@ def test_a_post_that_breaks_a_rule_is_refused(case: str, cli: Any, sim: Simulate
 @pytest.mark.parametrize("case", SETTINGS)
 @pytest.mark.usefixtures("signed_in")
 def test_settings_that_cannot_work_are_refused(case: str, cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """A setting that is missing or wrong is named before anything is sent with it."""
+    """The command names a missing or wrong setting before it sends anything."""
     env, sentence = SETTINGS[case]
     asked = len(sim.log)
     _refused(cli("post", "video", str(film), *SELF, env=env), sentence)
@@ -116,17 +116,17 @@ def test_settings_that_cannot_work_are_refused(case: str, cli: Any, sim: Simulat
 
 
 def test_an_unknown_scope_is_refused(cli: Any) -> None:
-    """A scope that TikTok does not have is named before a page is opened."""
+    """The command names an unknown scope before it opens a page."""
     _refused(cli("login", "--no-browser", "--scope", "video.publish,video.everything"), "'video.everything'")
 
 
 def test_no_scope_is_refused(cli: Any) -> None:
-    """An empty list of scopes is not taken for the default one."""
+    """The command refuses an empty list of scopes; it does not use the default list."""
     _refused(cli("login", "--no-browser", "--scope", ","), "at least one scope")
 
 
 def test_all_problems_come_at_once(cli: Any) -> None:
-    """Whoever set nothing is told of all three settings together."""
+    """Without any settings, one error names all three required ones."""
     result = cli("accounts", env={"TIKTOK_CLIENT_KEY": "", "TIKTOK_CLIENT_SECRET": "", "TIKTOK_REDIRECT_URI": ""})
     for name in ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"):
         assert name in result.stderr
@@ -134,20 +134,20 @@ def test_all_problems_come_at_once(cli: Any) -> None:
 
 
 def test_settings_are_looked_at_before_the_file(cli: Any) -> None:
-    """Without settings and without a file, the settings come first."""
+    """If settings and the file are both missing, the error names the settings."""
     result = cli("post", "video", "missing.mp4", *SELF, env={"TIKTOK_CLIENT_KEY": ""})
     assert "TIKTOK_CLIENT_KEY" in result.stderr
     assert "missing.mp4" not in result.stderr
 
 
 def test_the_file_is_looked_at_before_the_sign_in(cli: Any, tmp_path: Path) -> None:
-    """Nobody has to sign in to be told that a file is missing; and looking leaves no folder behind."""
+    """The command names a missing file without a sign-in, and makes no folder."""
     _refused(cli("post", "video", str(tmp_path / "missing.mp4"), *SELF), "there is no file")
     assert not (tmp_path / "home").exists()
 
 
 def test_a_good_post_without_a_sign_in_asks_for_one(cli: Any, film: Path, tmp_path: Path) -> None:
-    """Exit status 3 says that a person has to sign in."""
+    """The exit status is 3 if a person has to sign in."""
     result = cli("post", "video", str(film), *SELF)
     assert result.exit_code == 3
     assert "nobody is signed in" in result.stderr
@@ -178,7 +178,7 @@ def test_a_usage_error_is_a_document_too(cli: Any, arguments: list[str]) -> None
 
 @pytest.mark.usefixtures("signed_in")
 def test_an_upload_url_elsewhere_gets_no_byte(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """A foreign upload host ends the post with status 1 before a byte leaves."""
+    """A foreign upload host ends the post with status 1 before the command sends a byte."""
     sim.faults.add("init=foreign-upload-host")
     result = cli("post", "video", str(film), *SELF)
     assert result.exit_code == 1
@@ -189,7 +189,7 @@ def test_an_upload_url_elsewhere_gets_no_byte(cli: Any, sim: SimulatedTikTok, fi
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_refusal_of_tiktoks_is_explained(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """TikTok's own refusal comes as a document with code, log id and explanation, and with status 4."""
+    """For TikTok's own refusal the document has code, log id and explanation, and the exit status is 4."""
     sim.faults.add("init=code:spam_risk_too_many_posts")
     result = cli("post", "video", str(film), *SELF, "--json")
     assert result.exit_code == 4
@@ -213,7 +213,7 @@ def test_a_refusal_of_tiktoks_is_explained(cli: Any, sim: SimulatedTikTok, film:
     ],
 )
 def test_each_end_has_its_status(fault: str, end: tuple[int, str], cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """A program can tell from the exit status by whose fault a post did not end well."""
+    """The exit status shows a program why a post did not succeed."""
     sim.faults.add(fault)
     result = cli("--json", "post", "video", str(film), *SELF)
     assert (result.exit_code, json.loads(result.stdout)["error"]["type"]) == end
@@ -221,7 +221,7 @@ def test_each_end_has_its_status(fault: str, end: tuple[int, str], cli: Any, sim
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_lost_answer_to_a_pull_is_an_unknown_outcome(cli: Any, sim: SimulatedTikTok) -> None:
-    """Status 6: the post may exist, so it is not repeated."""
+    """The exit status is 6 if the post may exist; the command does not repeat it."""
     sim.faults.add("init=drop-after")
     result = cli("post", "photo", PHOTO, *SELF)
     assert result.exit_code == 6

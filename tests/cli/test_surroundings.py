@@ -1,4 +1,4 @@
-"""What surrounds a command must not change what it does: closed pipes, odd encodings, other apps, file modes."""
+"""The surroundings of a command must not change its work: closed pipes, odd encodings, other apps, file modes."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SELF = ("--privacy", "SELF_ONLY")
 def test_a_closed_terminal_does_not_end_a_post(
     redirection: str, environ: dict[str, str], sim: SimulatedTikTok, film: Path
 ) -> None:
-    """Whoever read the progress is gone: the post is made all the same."""
+    """The post succeeds even if the reader of the progress has gone."""
     command = " ".join(f"'{word}'" for word in (*PROGRAM, "post", "video", str(film), *SELF))
     done = subprocess.run(
         f"{command} {redirection}", shell=True, env={**os.environ, **environ}, stdout=subprocess.DEVNULL, check=False
@@ -35,7 +35,7 @@ def test_a_closed_terminal_does_not_end_a_post(
 
 @pytest.mark.usefixtures("signed_in")
 def test_an_old_encoding_does_not_turn_success_into_an_error(environ: dict[str, str], sim: SimulatedTikTok) -> None:
-    """A name that the output cannot show is spelled out."""
+    """The output escapes a name that its encoding cannot show."""
     sim.creator.nickname = "Maker 🎬"
     done = subprocess.run(
         [*PROGRAM, "whoami"],
@@ -50,7 +50,7 @@ def test_an_old_encoding_does_not_turn_success_into_an_error(environ: dict[str, 
 
 @pytest.mark.usefixtures("signed_in")
 def test_the_tokens_of_one_app_are_not_another_apps(cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
-    """Under another client key nobody is signed in, nothing is sent, and the first app's tokens stay."""
+    """Another client key has no signed-in accounts, sends nothing, and leaves the first app's tokens."""
     before = len(sim.log)
     other = {"TIKTOK_CLIENT_KEY": "awanother"}
     assert json.loads(cli("accounts", "--json", env=other).stdout) == {"accounts": []}
@@ -66,7 +66,7 @@ def test_the_tokens_of_one_app_are_not_another_apps(cli: Any, sim: SimulatedTikT
 def test_a_home_folder_that_others_may_look_into_is_closed(
     environ: dict[str, str], tmp_path: Path, sim: SimulatedTikTok, cli: Any
 ) -> None:
-    """A folder that was there before becomes 0700 at the sign-in, and a file with the secret 0600 when it is read."""
+    """A sign-in sets an existing home folder to 0700; reading a file with the secret sets it to 0600."""
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
     config = home / "config.toml"
@@ -87,7 +87,7 @@ def test_a_home_folder_that_others_may_look_into_is_closed(
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_photo_draft_says_what_is_not_sent(cli: Any, sim: SimulatedTikTok) -> None:
-    """A disclosure that TikTok does not take with a draft is not dropped without a word."""
+    """The command says so if it drops a disclosure that TikTok does not accept for drafts."""
     url = "https://media.example.com/1.jpg"
     result = cli("post", "photo", url, "--draft", *SELF, "--brand-organic", "--disable-comment", "--no-wait")
     assert result.exit_code == 0
@@ -97,7 +97,7 @@ def test_a_photo_draft_says_what_is_not_sent(cli: Any, sim: SimulatedTikTok) -> 
 
 
 def test_a_closed_port_is_told_as_such(cli: Any, signed_in: str) -> None:
-    """A refused connection is not called a time-out."""
+    """The command does not call a refused connection a time-out."""
     result = cli("creator", env={"TIKTOK_API_URL": "http://127.0.0.1:9", "TIKTOK_ACCOUNT": signed_in})
     assert result.exit_code == 5
     assert "refused the connection" in result.stderr
@@ -150,7 +150,7 @@ def test_curl_uploads_a_file_by_its_own_option_to_the_sandbox(process: Any, tmp_
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_long_wait_is_explained(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """A command that sits out one of TikTok's minutes says so, and then does what it was asked."""
+    """A command that waits for a minute of TikTok's quota says so, and then does its work."""
     sim.faults.add(parse_fault("init=code:rate_limit_exceeded"))
     result = cli("post", "video", str(film), *SELF, "--no-wait")
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""`webhook verify`: what came is checked byte for byte, and shown."""
+"""`webhook verify` checks a webhook byte for byte, and shows it."""
 
 import io
 import json
@@ -18,14 +18,14 @@ from tiktok_core.wire.webhooks import LONGEST
 
 @pytest.fixture
 def delivery(sim: SimulatedTikTok, cli: Any, signed_in: str, film: Path) -> Any:
-    """Give the webhook of a draft that waits in the inbox."""
+    """Return the webhook of a draft that waits in the inbox."""
     assert cli("post", "video", str(film), "--draft").exit_code == 0
     (came,) = sim.webhooks()
     return came
 
 
 def test_a_webhook_is_shown(cli: Any, delivery: Any, tmp_path: Path, signed_in: str) -> None:
-    """For a person in a line, for a program as a document with a key by which a repetition is recognised."""
+    """The command prints one line for a person, and for a program a document with a key that identifies repetitions."""
     body = tmp_path / "body.json"
     body.write_bytes(delivery.body)
     signature = delivery.headers["TikTok-Signature"]
@@ -39,14 +39,14 @@ def test_a_webhook_is_shown(cli: Any, delivery: Any, tmp_path: Path, signed_in: 
 
 
 def test_the_body_may_come_by_standard_input(environ: dict[str, str], delivery: Any) -> None:
-    """As bytes: nothing decodes them on the way."""
+    """The command checks the raw bytes and does not decode them first."""
     command = ["webhook", "verify", "--signature", delivery.headers["TikTok-Signature"]]
     assert CliRunner().invoke(tiktok, command, env=environ, input=delivery.body).exit_code == 0
     assert CliRunner().invoke(tiktok, command, env=environ, input=delivery.body + b"\n").exit_code == 4
 
 
 def test_a_forged_webhook_is_refused(cli: Any, delivery: Any, tmp_path: Path) -> None:
-    """With a sentence, and the exit status of a refusal."""
+    """A forged webhook gives one sentence, and the exit status of a refusal."""
     body = tmp_path / "body.json"
     body.write_bytes(delivery.body.replace(b"INBOX", b"OTHER"))
     refused = cli("webhook", "verify", "--signature", delivery.headers["TikTok-Signature"], str(body), "--json")
@@ -56,23 +56,23 @@ def test_a_forged_webhook_is_refused(cli: Any, delivery: Any, tmp_path: Path) ->
 
 
 class Endless(io.RawIOBase):
-    """A stream of zeros without end, of which somebody has taken `taken` bytes."""
+    """An endless stream of zeros, of which the command has read `taken` bytes."""
 
     taken = 0
 
     def readable(self) -> bool:
-        """Say that it is to be read from."""
+        """Return whether the stream is readable: it is."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Give zeros; more than four times of what may count means that there is no limit."""
+        """Return zeros; fail after four times the limit, because then the command has no limit."""
         self.taken += len(buffer)
         assert self.taken <= 4 * LONGEST
         return len(buffer)
 
 
 def test_no_more_is_read_than_may_count(cli: Any, environ: dict[str, str], tmp_path: Path) -> None:
-    """A file of any size, and standard input without end, is one sentence and the exit status of a refusal."""
+    """A huge file or endless standard input gives one sentence and the exit status of a refusal."""
     body = tmp_path / "body.json"
     body.touch()
     os.truncate(body, 1 << 36)
@@ -85,14 +85,14 @@ def test_no_more_is_read_than_may_count(cli: Any, environ: dict[str, str], tmp_p
 
 
 def signed_at(sim: SimulatedTikTok, content: object, *, ago: timedelta = timedelta(0)) -> Delivery:
-    """Return a webhook with that content, signed so long ago."""
+    """Return a webhook with this content, signed `ago` before now."""
     said = {"client_key": sim.app.client_key, "event": "post.publish.renamed", "create_time": 1_790_000_000}
     body = json.dumps({**said, "content": content}).encode()
     return signed(sim.app, "", body, datetime.now(UTC) - ago)
 
 
 def test_an_old_webhook_is_shown_and_told_from_a_fresh_one(cli: Any, sim: SimulatedTikTok, tmp_path: Path) -> None:
-    """What was written down yesterday can be looked at: it is TikTok's, late, and a longer tolerance takes it."""
+    """The command shows yesterday's webhook as late; a longer --tolerance accepts it."""
     late, body = signed_at(sim, '{"a": 1}', ago=timedelta(hours=20)), tmp_path / "body.json"
     body.write_bytes(late.body)
     command = ("webhook", "verify", "--signature", late.headers["TikTok-Signature"], str(body))
@@ -109,7 +109,7 @@ def test_an_old_webhook_is_shown_and_told_from_a_fresh_one(cli: Any, sim: Simula
 
 @pytest.mark.parametrize("tolerance", ["inf", "nan", "-1"])
 def test_a_tolerance_is_a_length_of_time(cli: Any, sim: SimulatedTikTok, tmp_path: Path, tolerance: str) -> None:
-    """Anything else is a slip of whoever asks, and no accident of ours."""
+    """A --tolerance that is not a length of time is a usage error, not a bug in the library."""
     fresh, body = signed_at(sim, ""), tmp_path / "body.json"
     body.write_bytes(fresh.body)
     command = ("webhook", "verify", "--signature", fresh.headers["TikTok-Signature"], str(body))
@@ -119,7 +119,7 @@ def test_a_tolerance_is_a_length_of_time(cli: Any, sim: SimulatedTikTok, tmp_pat
 
 @pytest.mark.parametrize("content", ["[1, 2]", "hello", "", 7])
 def test_what_nobody_knows_is_shown_as_it_came(cli: Any, sim: SimulatedTikTok, tmp_path: Path, content: object) -> None:
-    """Whatever it is; and no redirect URI is needed to look at it."""
+    """The command shows the content of an unknown event unchanged, and needs no redirect URI."""
     fresh, body = signed_at(sim, content), tmp_path / "body.json"
     body.write_bytes(fresh.body)
     command = ("webhook", "verify", "--signature", fresh.headers["TikTok-Signature"], str(body))

@@ -1,4 +1,4 @@
-"""The surface of `tiktok-api-client`: its documented calls give the documented keys, and its faults are not kept."""
+"""The interface of `tiktok-api-client`: its documented calls return the documented keys, and its errors are corrected."""
 
 import hashlib
 import pickle
@@ -25,7 +25,7 @@ ENVELOPE = {"data", "error"}
 
 @pytest.fixture
 def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTikTok]:
-    """Give a sandbox, served where the variables point to."""
+    """Yield a sandbox, served at the address in the environment variables."""
     app = App(client_key=KEY, redirect_uris=(CALLBACK, "http://127.0.0.1:*/callback/"), kind="both")
     sim = SimulatedTikTok(apps=[app])
     with closing(sim), SandboxServer(sim).run_in_thread() as server:
@@ -36,7 +36,7 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTikTok]:
 
 @pytest.fixture
 def tik(sim: SimulatedTikTok) -> Iterator[TikTok]:
-    """Give a client that has signed in."""
+    """Yield a client that has signed in."""
     with TikTok(client_key=KEY, client_secret=DEFAULT_CLIENT_SECRET, redirect_uri=CALLBACK) as tik:
         tik.exchange_code_for_token(code=answered(sim, tik)["code"])
         yield tik
@@ -44,14 +44,14 @@ def tik(sim: SimulatedTikTok) -> Iterator[TikTok]:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> str:
-    """Give a small file that starts as an MP4 does."""
+    """Return a small file that starts as an MP4 does."""
     path = tmp_path / "video.mp4"
     path.write_bytes(CLIP)
     return str(path)
 
 
 def answered(sim: SimulatedTikTok, tik: TikTok) -> dict[str, str]:
-    """Consent on TikTok's page, and return what it sends back."""
+    """Consent on TikTok's page, and return the parameters that it sends back."""
     query = urlsplit(sim.authorize(tik.get_authorization_url())).query
     return {name: values[0] for name, values in parse_qs(query).items()}
 
@@ -60,7 +60,7 @@ def answered(sim: SimulatedTikTok, tik: TikTok) -> dict[str, str]:
 
 
 def test_signing_in_in_two_processes(sim: SimulatedTikTok) -> None:
-    """The page is opened by one client; the code is spent by another, which was given the verifier and the state."""
+    """One client opens the page; another, with its verifier and state, exchanges the code."""
     first = TikTok(
         client_key=KEY,
         client_secret=DEFAULT_CLIENT_SECRET,
@@ -89,7 +89,7 @@ def test_signing_in_in_two_processes(sim: SimulatedTikTok) -> None:
 
 
 def test_tokens_are_renewed_and_ended(tik: TikTok) -> None:
-    """With the token that is kept, or with one that is given; afterwards there are none."""
+    """Calls renew and revoke the kept token or a passed one; afterwards there are no tokens."""
     before = tik.refresh_token
     assert tik.refresh_access_token()["refresh_token"] != before
     again = tik.refresh_access_token(refresh_token=tik.refresh_token)
@@ -101,7 +101,7 @@ def test_tokens_are_renewed_and_ended(tik: TikTok) -> None:
 
 
 def test_the_creator_info_is_tiktoks_document(tik: TikTok) -> None:
-    """With `data` and `error`, and all documented fields."""
+    """The creator info has `data` and `error`, and all documented fields."""
     creator_info = tik.get_creator_info()
     assert set(creator_info) == ENVELOPE
     assert creator_info["error"]["code"] == "ok"
@@ -118,7 +118,7 @@ def test_the_creator_info_is_tiktoks_document(tik: TikTok) -> None:
 
 
 def test_a_file_is_posted(tik: TikTok, sim: SimulatedTikTok, clip: str) -> None:
-    """The answer names the post and its upload URL; the bytes are there when it returns, and its status can be asked."""
+    """The answer names the post and its upload URL; when the call returns, TikTok has the bytes and a status."""
     response = tik.create_video(
         title="Hello World",
         source="FILE_UPLOAD",
@@ -156,7 +156,7 @@ def test_a_url_is_posted(tik: TikTok) -> None:
     ("source", "upload_type"), [("PULL_FROM_URL", "UPLOAD_VIDEO_URL"), ("FILE_UPLOAD", "UPLOAD_VIDEO_FILE")]
 )
 def test_drafts_go_to_the_inbox(tik: TikTok, sim: SimulatedTikTok, clip: str, source: str, upload_type: str) -> None:
-    """Both kinds of upload that are documented as drafts are drafts."""
+    """Both upload types that the documentation calls drafts are drafts."""
     media: dict[str, Any] = {"video_url": VIDEO_URL} if source == "PULL_FROM_URL" else {"video_path": clip}
     tik.create_video(title="hello", source=source, upload_type=upload_type, privacy_level="SELF_ONLY", **media)
     assert sim.count("inbox_init") == 1
@@ -165,7 +165,7 @@ def test_drafts_go_to_the_inbox(tik: TikTok, sim: SimulatedTikTok, clip: str, so
 
 @pytest.mark.parametrize("post_mode", ["DIRECT_POST", "MEDIA_UPLOAD"])
 def test_photos_are_posted(tik: TikTok, sim: SimulatedTikTok, post_mode: str) -> None:
-    """Directly, or to the inbox; the cover is the first picture unless told otherwise."""
+    """Photos go to the profile or to the inbox; the default cover is the first photo."""
     response = tik.create_photo(title="My Photos", post_mode=post_mode, privacy_level="SELF_ONLY", photo_images=PHOTOS)
     assert set(response) == {"photo_upload_response"}
     assert set(response["photo_upload_response"]["data"]) == {"publish_id"}
@@ -176,7 +176,7 @@ def test_photos_are_posted(tik: TikTok, sim: SimulatedTikTok, post_mode: str) ->
 
 
 def test_the_page_is_asked_for_the_scopes_that_were_given(sim: SimulatedTikTok) -> None:
-    """Joined by commas, as TikTok reads them; the state is one string that is not guessed."""
+    """The URL joins the scopes with commas, as TikTok expects; the random state cannot be guessed."""
     with TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK, scopes=["user.info.basic", "video.upload"]) as tik:
         query = parse_qs(urlsplit(tik.get_authorization_url()).query)
         assert query["scope"] == ["user.info.basic,video.upload"]
@@ -187,7 +187,7 @@ def test_the_page_is_asked_for_the_scopes_that_were_given(sim: SimulatedTikTok) 
 
 
 def test_a_challenge_for_a_loopback_redirect_is_hexadecimal(sim: SimulatedTikTok) -> None:
-    """As TikTok wants it of desktop apps; and the code is taken."""
+    """The challenge is hexadecimal, as TikTok requires for desktop apps; TikTok then accepts the code."""
     with TikTok(KEY, DEFAULT_CLIENT_SECRET, "http://127.0.0.1:4000/callback/") as tik:
         query = parse_qs(urlsplit(tik.get_authorization_url()).query)
         assert query["code_challenge"] == [hashlib.sha256(tik.code_verifier.encode()).hexdigest()]
@@ -195,7 +195,7 @@ def test_a_challenge_for_a_loopback_redirect_is_hexadecimal(sim: SimulatedTikTok
 
 
 def test_a_wildcard_is_not_sent(sim: SimulatedTikTok) -> None:
-    """TikTok knows no asterisk for a port: the one that is listened on has to be set, and works then."""
+    """TikTok accepts no asterisk as a port: the program has to set the port that it listens on."""
     with TikTok(KEY, DEFAULT_CLIENT_SECRET, "http://127.0.0.1:*/callback/") as tik:
         for wrong in (tik.redirect_uri, "https://elsewhere.example/"):
             tik.redirect_uri = wrong
@@ -206,7 +206,7 @@ def test_a_wildcard_is_not_sent(sim: SimulatedTikTok) -> None:
 
 
 def test_state_and_scopes_may_be_set_later(sim: SimulatedTikTok) -> None:
-    """What is set before the page is opened is sent and checked; what cannot be is refused when it is set or used."""
+    """Scopes and state set before the page opens are sent and checked; invalid ones raise when they are set or used."""
     with TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK) as tik:
         tik.state, tik.scopes = {"user": 1}, ["user.info.basic"]
         answer = answered(sim, tik)
@@ -214,18 +214,18 @@ def test_state_and_scopes_may_be_set_later(sim: SimulatedTikTok) -> None:
         with pytest.raises(StateMismatch):
             tik.exchange_code_for_token(answer["code"], state="")
         tik.exchange_code_for_token(answer["code"], state={"user": 1})
-        with pytest.raises(ValueError, match="state is sent as JSON"):
+        with pytest.raises(ValueError, match="a dictionary that fits JSON"):
             tik.state = {"user": {1, 2}}
         assert tik.state == {"user": 1}
         tik.scopes = ["everything"]
         with pytest.raises(ValueError, match="scope"):
             tik.get_authorization_url()
-    with pytest.raises(ValueError, match="state is sent as JSON"):
+    with pytest.raises(ValueError, match="a dictionary that fits JSON"):
         TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK, state={"user": {1, 2}})
 
 
 def test_a_wrong_refresh_token_costs_nothing(tik: TikTok, sim: SimulatedTikTok) -> None:
-    """The good one that is kept stays, and so does the access token; a good one from outside takes their place."""
+    """After a refused refresh token the kept tokens stay; an accepted one replaces them."""
     kept = tik.token_data
     with pytest.raises(SignInRequired):
         tik.refresh_access_token(refresh_token="rft.wrong")
@@ -239,7 +239,7 @@ def test_a_wrong_refresh_token_costs_nothing(tik: TikTok, sim: SimulatedTikTok) 
 
 
 def test_a_wrong_video_is_refused_before_it_is_sent(tik: TikTok, sim: SimulatedTikTok) -> None:
-    """It is looked into, as everywhere."""
+    """This module checks videos before the post, too."""
     wrong = Path(__file__).parents[1] / "media" / "15fps.mp4"
     with pytest.raises(ValueError, match="15 a second"):
         tik.create_video("FILE_UPLOAD", "POST_VIDEO_FILE", "", "SELF_ONLY", video_path=str(wrong))
@@ -248,7 +248,7 @@ def test_a_wrong_video_is_refused_before_it_is_sent(tik: TikTok, sim: SimulatedT
 
 @pytest.mark.parametrize("state", ["", "mine", {"user": 1}])
 def test_a_state_that_is_given_is_checked(sim: SimulatedTikTok, state: Any) -> None:
-    """A forged answer is refused before its code is spent; the true one is taken, as it came or as it was given."""
+    """A forged state raises before the code is exchanged; the true state works as a text and as the dictionary."""
     with TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK, state=state) as tik:
         answer = answered(sim, tik)
         for forged in ("other", "", {"user": 2}):
@@ -259,7 +259,7 @@ def test_a_state_that_is_given_is_checked(sim: SimulatedTikTok, state: Any) -> N
 
 
 def test_later_steps_work_with_tokens_from_outside(tik: TikTok, sim: SimulatedTikTok, clip: str) -> None:
-    """Set as a whole, one by one, or given to one call, they serve every step."""
+    """Tokens work for every call if they are set together, set one by one, or passed to the call."""
     known = tik.token_data
     with TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK) as other:
         assert other.get_creator_info(access_token=known["access_token"])["error"]["code"] == "ok"
@@ -273,7 +273,7 @@ def test_later_steps_work_with_tokens_from_outside(tik: TikTok, sim: SimulatedTi
 
 
 def test_a_dead_token_is_renewed_on_the_way(tik: TikTok, sim: SimulatedTikTok) -> None:
-    """Where a refresh token is known, nobody need run a timer."""
+    """With a refresh token the client renews by itself; the program needs no timer."""
     sim.faults.add(parse_fault("creator_info=code:access_token_invalid"))
     before = tik.access_token
     assert tik.get_creator_info()["error"]["code"] == "ok"
@@ -294,7 +294,7 @@ def test_a_dead_token_is_renewed_on_the_way(tik: TikTok, sim: SimulatedTikTok) -
 def test_what_cannot_be_posted_is_a_value_error(
     tik: TikTok, sim: SimulatedTikTok, clip: str, call: dict[str, Any], words: str
 ) -> None:
-    """With a sentence, and before an init is sent."""
+    """Wrong arguments raise with one sentence, before an init is sent."""
     right = {"source": "FILE_UPLOAD", "upload_type": "POST_VIDEO_FILE", "title": "", "privacy_level": "SELF_ONLY"}
     with pytest.raises(ValueError, match=words):
         tik.create_video(**{**right, "video_path": clip, **call})  # type: ignore[arg-type]
@@ -302,7 +302,7 @@ def test_what_cannot_be_posted_is_a_value_error(
 
 
 def test_what_cannot_be_posted_as_photos_is_a_value_error(tik: TikTok) -> None:
-    """The mode, the cover, and what TikTok's limits say."""
+    """A wrong mode or cover, or a broken limit of TikTok, raises."""
     with pytest.raises(ValueError, match="post_mode must be one of"):
         tik.create_photo("POST", "", "SELF_ONLY", photo_images=PHOTOS)
     with pytest.raises(ValueError, match="photo_cover_index"):
@@ -312,7 +312,7 @@ def test_what_cannot_be_posted_as_photos_is_a_value_error(tik: TikTok) -> None:
 
 
 def test_errors_are_the_documented_classes(tik: TikTok, sim: SimulatedTikTok) -> None:
-    """With the typed error as their cause; OAuth's are typed already."""
+    """Refusals raise `HTTPError` with the typed error as the cause; OAuth errors are typed already."""
     sim.faults.add(parse_fault("creator_info=code:spam_risk_too_many_posts"))
     with pytest.raises(HTTPError, match="spam_risk_too_many_posts") as refused:
         tik.get_creator_info()
@@ -325,7 +325,7 @@ def test_errors_are_the_documented_classes(tik: TikTok, sim: SimulatedTikTok) ->
 
 
 def test_a_time_out_is_the_documented_class(sim: SimulatedTikTok) -> None:
-    """Python's own `TimeoutError`."""
+    """A time-out raises Python's own `TimeoutError`."""
     with TikTok(KEY, DEFAULT_CLIENT_SECRET, CALLBACK, timeout=0.2) as tik:
         tik.access_token = "act.any"
         sim.faults.add(parse_fault("creator_infox9=slow:2"))
@@ -334,7 +334,7 @@ def test_a_time_out_is_the_documented_class(sim: SimulatedTikTok) -> None:
 
 
 def test_secrets_do_not_show(tik: TikTok) -> None:
-    """Neither in a repr nor in a pickle."""
+    """Secrets appear neither in a repr nor in a pickle."""
     assert str(tik.access_token) not in repr(tik)
     assert DEFAULT_CLIENT_SECRET not in repr(tik)
     with pytest.raises(TypeError):

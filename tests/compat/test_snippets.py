@@ -1,4 +1,4 @@
-"""The documentation of `tiktok-api-client`, run as it stands: one changed import line moves a user here."""
+"""The snippets in the documentation of `tiktok-api-client` run unchanged, except for the import line."""
 
 import json
 import re
@@ -20,7 +20,7 @@ FILM = Path(__file__).parents[1] / "media" / "good.mp4"
 
 @pytest.fixture
 def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTikTok]:
-    """Give a sandbox that knows the app of the documentation, with its URLs verified."""
+    """Yield a sandbox with the app of the documentation, whose URLs are verified."""
     app = App(
         client_key="your_client_key",
         client_secret="your_client_secret",
@@ -36,7 +36,7 @@ def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedTikTok]:
 
 
 def test_every_documented_call_gives_what_is_documented(sim: SimulatedTikTok, capsys: Any) -> None:
-    """In the documentation's order, with its names, its parameters and its answers; between them a person consents."""
+    """The snippets run in the documentation's order, with its names, parameters and answers; a person consents in between."""
     scope: dict[str, Any] = {}
     blocks = BLOCK.findall(FILE.read_text())
     assert [kind for kind, _ in blocks].count("python") == 12
@@ -59,10 +59,10 @@ def test_every_documented_call_gives_what_is_documented(sim: SimulatedTikTok, ca
 
 
 def filled_in(text: str, scope: dict[str, Any]) -> str:
-    """Return a snippet with the one import line changed, and what stands for the reader's own filled in."""
+    """Return a snippet with the import line changed, and with values in place of the reader's own."""
     own = {"tiktok_api_client": "tiktok_adapters.compat", "/path/to/video.mp4": str(FILM)}
     if "your_refresh_token" in text:
-        # By then the call above it has renewed the one that is known now.
+        # The call above this line has renewed the token by then, so take the current one.
         text = text.replace('"your_refresh_token"', "tik.refresh_token")
     if "your_publish_id" in text:
         own["your_publish_id"] = scope["response"]["photo_upload_response"]["data"]["publish_id"]
@@ -72,19 +72,19 @@ def filled_in(text: str, scope: dict[str, Any]) -> str:
 
 
 def consent(sim: SimulatedTikTok, tik: Any) -> dict[str, str]:
-    """Let a person agree on TikTok's page; return what the reader would have by then."""
+    """Let a person agree on TikTok's page; return the values that the reader would have by then."""
     answer = parse_qs(urlsplit(sim.authorize(tik.get_authorization_url())).query)
     return {"code": answer["code"][0], "code_verifier": tik.code_verifier}
 
 
 def sign_in_again(sim: SimulatedTikTok, scope: dict[str, Any]) -> None:
-    """Sign in with all documented scopes: what follows in the documentation needs more than its first example asks for."""
+    """Sign in with all documented scopes: later examples need more scopes than the first one asks for."""
     scope["tik"].scopes = scope["SCOPES"]
     scope["tik"].exchange_code_for_token(code=consent(sim, scope["tik"])["code"])
 
 
 def assert_shaped(answer: Any, shape: Any) -> None:
-    """Assert that an answer has the documented keys, with values of the documented kinds, all the way down."""
+    """Assert that an answer has the documented keys and types of values, at every level."""
     if isinstance(shape, dict):
         assert shape.keys() <= answer.keys()
         for name, inner in shape.items():

@@ -1,4 +1,4 @@
-"""The reference documents every public name, and every public name has something to be documented by."""
+"""The reference documents every public name, and every public name has a docstring."""
 
 import importlib
 import inspect
@@ -17,7 +17,7 @@ import tiktok_core
 REFERENCE: Final = Path(__file__).parents[2] / "docs" / "reference"
 DIRECTIVE: Final = re.compile(r"^\.\. auto(\w+):: (\S+)$", re.MULTILINE)
 INNER: Final = ("behaviour", "journal_model")
-"""What the contracts are made of, and nobody binds."""
+"""The parts of the contracts, which adapters' authors do not bind."""
 PUBLIC: Final = (
     "tiktok_core",
     "tiktok_core.errors",
@@ -45,7 +45,7 @@ _SPEC.loader.exec_module(conf)
 
 
 def documented() -> list[tuple[str, Any, ModuleType]]:
-    """Return what the directives of the reference name: each name, what it stands for, and the module that was named."""
+    """Return the entries of the reference: each name, its object, and the module that the directive names."""
     found: list[tuple[str, Any, ModuleType]] = []
     for page in sorted(REFERENCE.glob("*.md")):
         for kind, target in DIRECTIVE.findall(page.read_text()):
@@ -63,7 +63,7 @@ DOCUMENTED: Final = documented()
 
 @pytest.mark.parametrize("public", PUBLIC)
 def test_every_public_name_is_in_the_reference(public: str) -> None:
-    """Whatever may be imported from a public module has its entry, there or where it is defined."""
+    """Every name that a public module exports has an entry, under that module or the one that defines it."""
     module = importlib.import_module(public)
     for name in getattr(module, "__all__", []):
         value = getattr(module, name)
@@ -73,14 +73,14 @@ def test_every_public_name_is_in_the_reference(public: str) -> None:
 
 
 def is_described(name: str, value: Any, place: ModuleType) -> bool:
-    """Whether something has a docstring: its own or, as a constant, the text that stands below it."""
+    """Whether a name has a docstring: its own or, for a constant, the text below it."""
     if inspect.isclass(value) or inspect.isroutine(value) or hasattr(value, "__wrapped__"):
         return bool(value.__doc__)
     return bool(conf.words_of_a_constant(place.__name__, name))
 
 
 def test_the_reference_lists_public_names_only() -> None:
-    """Each entry is a name that a program may import: of a public module, or of a module of adapters, where all are."""
+    """Each entry is a name that a program may import, from a public module or from any module of the adapters."""
     public = {f"{module}.{name}" for module in PUBLIC for name in importlib.import_module(module).__all__}
     for page in sorted(REFERENCE.glob("*.md")):
         for kind, target in DIRECTIVE.findall(page.read_text()):
@@ -93,7 +93,7 @@ def test_the_reference_lists_public_names_only() -> None:
 
 @pytest.mark.parametrize("face", [tiktok_core.TikTok, tiktok_core.Account])
 def test_every_method_of_a_client_has_its_entry(face: type) -> None:
-    """The methods stand under the use that they have; each is there, once."""
+    """The reference groups the methods by use; each method is there once."""
     text = "".join(page.read_text() for page in REFERENCE.glob("*.md"))
     entries = [target for kind, target in DIRECTIVE.findall(text) if kind in {"method", "attribute"}]
     listed = [one.rpartition(".")[2] for one in entries if one.startswith(f"tiktok_core.{face.__name__}.")]

@@ -1,4 +1,4 @@
-"""Every Python snippet of the README and the guides runs as it is printed; every example runs by itself."""
+"""Every Python snippet of the README and the guides runs unchanged; every example runs by itself."""
 
 import asyncio
 import importlib.util
@@ -24,7 +24,7 @@ PAGES = sorted(
     page for folder in (".", "contract_tests", "docs", "docs/*", "examples") for page in ROOT.glob(f"{folder}/*.md")
 )
 SNIPPET = re.compile(r"^(?:<!-- (\w+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-"""A comment before a snippet names the package that it needs, and that may not be installed."""
+"""A comment before a snippet names the package that it needs; the package may be missing."""
 TEST = "def test_"
 SCRIPTS = sorted(path for path in (ROOT / "examples").glob("*.py") if "test" not in path.stem)
 
@@ -37,7 +37,7 @@ def snippets_of(page: Path) -> list[str]:
 
 @pytest.fixture
 def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give a folder with a clip, and settings under which an account is signed in at a sandbox."""
+    """Yield a folder with a clip, and settings with an account that is signed in at a sandbox."""
     simulated = SimulatedTikTok()
     simulated.switches.processing_seconds = 0
     with closing(simulated), SandboxServer(simulated).run_in_thread() as sandbox:
@@ -65,8 +65,8 @@ def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
 def test_the_snippets_of_a_page_run_one_after_another(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a page shows can be typed in, top to bottom; a coroutine `main` is run by an event loop."""
-    # A page of the contracts speaks of an adapter of the reader's own.
+    """The snippets of a page run one after another; an event loop runs a coroutine `main`."""
+    # The page about contracts imports the reader's own adapter, so this provides one.
     yours = ModuleType("yours")
     yours.__dict__.update(YourTransport=Urllib3Transport, YourFake=FakeTransport)
     monkeypatch.setitem(sys.modules, "yours", yours)
@@ -86,7 +86,7 @@ def test_the_snippets_of_a_page_run_one_after_another(page: Path, monkeypatch: p
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
 def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
-    """What a page shows as a test is one, and passes."""
+    """The tests that a page shows pass."""
     tests = [snippet for snippet in snippets_of(page) if TEST in snippet]
     for number, snippet in enumerate(tests):
         (tmp_path / f"test_{number}.py").write_text(snippet)
@@ -97,7 +97,7 @@ def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
 
 
 def test_the_contract_finds_what_the_guide_says_of_its_transport(tmp_path: Path) -> None:
-    """A cut answer and progress are what it breaks, of what can be told quickly; that it sends once it keeps."""
+    """Of the quick checks, the guide's transport breaks those about cut answers and progress, and keeps the one about sending once."""
     page = ROOT / "docs" / "guides" / "adapter.md"
     needed = [one for one in snippets_of(page) if "class " in one]
     (tmp_path / "test_own.py").write_text("\n\n".join(needed))
@@ -117,7 +117,7 @@ def test_the_contract_finds_what_the_guide_says_of_its_transport(tmp_path: Path)
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_each_example_runs_by_itself(script: Path) -> None:
-    """An example ends with success, prints something, and warns of nothing."""
+    """An example ends with success, prints something, and gives no warning."""
     done = subprocess.run(
         [sys.executable, "-W", "error", script], capture_output=True, text=True, check=False, timeout=60
     )
@@ -126,7 +126,7 @@ def test_each_example_runs_by_itself(script: Path) -> None:
 
 
 def test_each_example_that_is_a_test_passes() -> None:
-    """The examples of tests are found and pass under pytest, as their pages say."""
+    """The example tests are found and pass under pytest, as their docstrings say."""
     files = [ROOT / "examples" / "property_test_planner.py", ROOT / "examples" / "downstream_test.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *files],
@@ -142,7 +142,7 @@ def test_each_example_that_is_a_test_passes() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    """No page links to a file that is not there."""
+    """Every link of a page leads to an existing file."""
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target

@@ -1,6 +1,6 @@
-"""The package without its extras: what works with the base alone, and what a missing extra is told as.
+"""The package without its extras: the work of the base alone, and the errors about missing extras.
 
-What belongs here: processes that find the standard library, this package and some of its dependencies, and nothing else.
+What belongs here: processes that can import only the standard library, this package and some of its dependencies.
 """
 
 import json
@@ -69,7 +69,7 @@ COMMAND = "import sys; from tiktok_adapters.cli import main; main(sys.argv[1:])"
 
 
 def _installed(folder: Path, lines: Iterable[str]) -> None:
-    """Let a folder hold what these requirements bring, and what those require in turn, as an installer would."""
+    """Fill a folder with these requirements and their own requirements, as an installer does."""
     seen: set[str] = set()
     wanted = [*map(Requirement, lines)]
     while wanted:
@@ -86,7 +86,7 @@ def _installed(folder: Path, lines: Iterable[str]) -> None:
 
 
 def _python(folder: Path, code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run code in a Python that finds what is in the folder, this package, and the standard library."""
+    """Run code in a Python that can import only from the folder, this package, and the standard library."""
     path = [str(folder), str(Path(tiktok_core.__file__).parents[1])]
     program = f"import sys; sys.path += {path!r}\n{code}"
     return subprocess.run(
@@ -105,7 +105,7 @@ def base(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Settings that lead to a simulated TikTok, served by this process."""
+    """Settings that connect to a simulated TikTok, which this process serves."""
     simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0))
     with SandboxServer(simulated).run_in_thread() as server:
         yield {
@@ -126,13 +126,13 @@ def test_the_base_alone_signs_in_and_posts(base: Path, environ: dict[str, str], 
 
 
 def test_each_missing_extra_is_one_sentence(base: Path) -> None:
-    """It says what needs which package, and how to install it."""
+    """The sentence names the feature and the package that it needs, and says how to install it."""
     done = _python(base, WISHES)
     assert (done.stdout.splitlines(), done.stderr) == (SENTENCES, "")
 
 
 def test_a_missing_command_line_is_one_sentence(base: Path) -> None:
-    """The program is installed without its extra, too."""
+    """The program exists even without its extra, and says what to install."""
     done = _python(base, COMMAND, "whoami")
     assert done.returncode == 1
     assert done.stderr == "The command line needs click and rich: pip install 'tiktok-open[cli]'\n"
@@ -149,7 +149,7 @@ def test_a_missing_command_line_is_one_sentence(base: Path) -> None:
 def test_a_command_that_needs_more_says_so_in_one_sentence(
     base: Path, tmp_path: Path, command: str, sentence: str
 ) -> None:
-    """The other commands work without that extra."""
+    """One sentence names the extra that the command needs; the other commands work without it."""
     _installed(base, ["click"])
     settings = {"CLIENT_KEY": "k", "CLIENT_SECRET": "s", "REDIRECT_URI": "http://127.0.0.1:*/c/", "HOME": str(tmp_path)}
     given = f"import os; os.environ.update({ {f'TIKTOK_{name}': value for name, value in settings.items()}!r})\n"

@@ -1,6 +1,6 @@
-"""What pyproject.toml says of dependencies and Pythons, against what is tested.
+"""The dependencies and Pythons in pyproject.toml, compared with the tested ones.
 
-What belongs here: facts that stand in two files, because a tool wants them there.
+What belongs here: facts that are in two files because a tool needs them there.
 """
 
 import re
@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TOOLS = ("dev", "check")
-"""Extras of the repository: what is installed for them is pinned, and no user gets them."""
+"""Extras for work on the repository: their packages are pinned, and no user installs them."""
 
 
 def _requirements() -> list[Requirement]:
@@ -23,7 +23,7 @@ def _requirements() -> list[Requirement]:
 
 
 def test_each_dependency_is_tested_with_the_lowest_release_that_is_allowed() -> None:
-    """What `make lowest` installs is what pyproject.toml names as the lowest, for the base and for every extra."""
+    """`make lowest` installs the lowest releases that pyproject.toml allows, for the base and for every extra."""
     pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements-lowest.txt").read_text(), re.MULTILINE))
     for requirement in _requirements():
         pinned = pins[canonicalize_name(requirement.name)]
@@ -32,7 +32,7 @@ def test_each_dependency_is_tested_with_the_lowest_release_that_is_allowed() -> 
 
 
 def test_the_pythons_that_are_named_were_run() -> None:
-    """A classifier names a Python only where docs/pythons.md has what came of it."""
+    """Each Python in the classifiers has its test result in docs/pythons.md."""
     named = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
     ran = re.findall(r"^\| (3\.\d+)\.\d+", (ROOT / "docs" / "pythons.md").read_text(), re.MULTILINE)
     assert named == ran

@@ -1,4 +1,4 @@
-"""The recipes of the guide on webhooks, served by their frameworks: raw bytes arrive, and each event counts once."""
+"""The recipes of the guide on webhooks, served by their frameworks: the recipes get raw bytes, and each event counts once."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ from tiktok_core import App, TikTok
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "webhooks.md"
 SNIPPET = re.compile(r"^(?:<!-- (\w+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# Not TikTok's spelling of JSON: whoever parses and writes it again changes these bytes.
+# These bytes are not in TikTok's form of JSON: a framework that parses and writes them again changes them.
 BODY = (
     b'{"client_key": "%b",  "event":"post.publish.complete","create_time":1790000000,"user_openid":"\\u002d000a",'
     b'"content":"{\\"publish_id\\":\\"v_pub_url~v2.1\\"}"}' % DEFAULT_CLIENT_KEY.encode()
@@ -30,13 +30,13 @@ Post = Callable[[bytes, dict[str, str]], int]
 
 
 class Awaited:
-    """Stands in for a client whose `received` does nothing until it is awaited."""
+    """Replaces a client whose `received` does nothing until it is awaited."""
 
     def __init__(self, received: list[Any]) -> None:
         self._received = received
 
     async def received(self, event: Any) -> None:
-        """Take a while, and keep the event."""
+        """Wait a little, and keep the event."""
         await asyncio.sleep(0.01)
         self._received.append(event)
 
@@ -62,19 +62,19 @@ def recipe(name: str, received: list[Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def received() -> list[Any]:
-    """What the recipe has acted on."""
+    """The events on which the recipe has acted."""
     return []
 
 
 @pytest.fixture(params=["aiohttp", "fastapi", "flask", "django"])
 def post(request: pytest.FixtureRequest, received: list[Any]) -> Iterator[Post]:
-    """Serve each recipe in turn, and give a function that posts to it."""
+    """Serve each recipe in turn, and yield a function that posts to it."""
     served: Callable[[dict[str, Any]], Iterator[Post]] = SERVED[request.param]
     yield from served(recipe(request.param, received))
 
 
 def over_aiohttp(scope: dict[str, Any]) -> Iterator[Post]:
-    """Serve by aiohttp on a loop of its own."""
+    """Serve with aiohttp on a separate loop."""
     from aiohttp import web  # noqa: PLC0415
 
     loop = asyncio.new_event_loop()
@@ -92,20 +92,20 @@ def over_aiohttp(scope: dict[str, Any]) -> Iterator[Post]:
 
 
 def posting(url: str) -> Iterator[Post]:
-    """Give a function that posts there."""
+    """Return a function that posts to this address."""
     with urllib3.PoolManager(retries=False) as pool:
         yield lambda body, headers: pool.request("POST", f"{url}/webhook", body=body, headers=headers).status
 
 
 class Quiet(WSGIRequestHandler):
-    """Says nothing."""
+    """A handler that logs nothing."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
-        """Say nothing."""
+        """Log nothing."""
 
 
 def over_wsgi(application: Any) -> Iterator[Post]:
-    """Serve by the standard library's WSGI server."""
+    """Serve with the standard library's WSGI server."""
     with make_server("127.0.0.1", 0, application, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -120,7 +120,7 @@ def over_flask(scope: dict[str, Any]) -> Iterator[Post]:
 
 
 def over_django(scope: dict[str, Any]) -> Iterator[Post]:
-    """Serve the Django view under the smallest possible settings."""
+    """Serve the Django view with the smallest possible settings."""
     import django  # noqa: PLC0415
     from django.conf import settings  # noqa: PLC0415
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
@@ -138,7 +138,7 @@ def over_django(scope: dict[str, Any]) -> Iterator[Post]:
 
 
 def over_asgi(scope: dict[str, Any]) -> Iterator[Post]:
-    """Call the FastAPI application as a server would: this library brings no ASGI server."""
+    """Call the FastAPI application as a server does, because this library brings no ASGI server."""
 
     def post(body: bytes, headers: dict[str, str]) -> int:
         sent: list[dict[str, Any]] = []
@@ -173,12 +173,12 @@ SERVED = {"aiohttp": over_aiohttp, "fastapi": over_asgi, "flask": over_flask, "d
 
 @pytest.fixture
 def delivery() -> Delivery:
-    """Give a webhook that was signed now."""
+    """Return a webhook that was signed now."""
     return signed(SimulatedTikTok().app, "", BODY, SystemClock().now())
 
 
 def test_a_webhook_counts_once(post: Post, received: list[Any], delivery: Delivery) -> None:
-    """It is answered with 200 each time, and acted on the first time."""
+    """The recipe answers each delivery with 200, and acts on the first one only."""
     for _ in range(3):
         assert post(delivery.body, dict(delivery.headers)) == 200
     assert [event.publish_id for event in received] == ["v_pub_url~v2.1"]
@@ -186,7 +186,7 @@ def test_a_webhook_counts_once(post: Post, received: list[Any], delivery: Delive
 
 @pytest.mark.parametrize("forge", ["body", "signature", "none"])
 def test_a_forged_webhook_is_refused(post: Post, received: list[Any], delivery: Delivery, forge: str) -> None:
-    """With 400, whatever is wrong with it, and nothing is done."""
+    """The recipe answers a forged webhook with 400 and does nothing."""
     body, headers = delivery.body, dict(delivery.headers)
     if forge == "body":
         body = body.replace(b"  ", b" ")
@@ -199,7 +199,7 @@ def test_a_forged_webhook_is_refused(post: Post, received: list[Any], delivery: 
 
 
 def test_a_late_webhook_counts_once_too(post: Post, received: list[Any]) -> None:
-    """TikTok repeats for 72 hours, and may not sign anew."""
+    """A late delivery counts once too, because TikTok repeats for 72 hours, perhaps with the old signature."""
     late = signed(SimulatedTikTok().app, "", BODY, SystemClock().now().replace(year=2025))
     for _ in range(2):
         assert post(late.body, dict(late.headers)) == 200

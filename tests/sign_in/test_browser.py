@@ -1,4 +1,4 @@
-"""Opening the browser: it gets the URL as one argument, and the terminal hears nothing of it."""
+"""Opening the browser: it gets the URL as one argument, and prints nothing on the terminal."""
 
 import sys
 import threading
@@ -20,7 +20,7 @@ def _ended() -> None:
 def test_the_browser_gets_the_url(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The URL arrives whole, without a shell, and what the browser prints is seen by nobody."""
+    """The browser gets the whole URL without a shell, and its output is discarded."""
     script = tmp_path / "browser.py"
     script.write_text(
         "import pathlib, sys\nprint('noise')\nprint('noise', file=sys.stderr)\n"
@@ -34,6 +34,6 @@ def test_the_browser_gets_the_url(
 
 
 def test_a_browser_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where nothing can be started, the answer is no, and nothing is raised."""
+    """If no browser can be started, the function returns False and does not raise."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
     assert not open_browser(URL)

@@ -1,4 +1,4 @@
-"""The listener on the loopback redirect URI: what it believes, what it refuses, and how it ends."""
+"""The listener on the loopback redirect URI: the answers that it accepts and refuses, and its end."""
 
 import http.client
 import socket
@@ -22,13 +22,13 @@ AUTHORIZATION = Authorization(
 
 @pytest.fixture
 def answers() -> Answers:
-    """Where the answer comes."""
+    """The object that receives the answer."""
     return Answers()
 
 
 @pytest.fixture
 def listener(answers: Answers) -> Iterator[LoopbackListener]:
-    """A listener that waits for `STATE`, and is quick to lose patience."""
+    """A listener that waits for `STATE`, with a short limit for slow connections."""
     with LoopbackListener("http://127.0.0.1:*/callback/", read_timeout=0.3) as listening:
         listening.start(accepts_state(AUTHORIZATION), answers)
         yield listening
@@ -61,7 +61,7 @@ def _raw(listener: LoopbackListener, request: bytes) -> bytes:
 
 
 def test_the_answer_comes_through(listener: LoopbackListener, answers: Answers) -> None:
-    """The valid answer is handed over to the letter, and the person is told that the window may be closed."""
+    """The listener passes on the valid answer unchanged, and tells the person that the window may be closed."""
     answer, page = _ask(listener, f"/callback/?code=a%2Ab%21c&scopes=user.info.basic&state={STATE}")
     assert answer.status == 200
     assert "close this window" in page
@@ -69,7 +69,7 @@ def test_the_answer_comes_through(listener: LoopbackListener, answers: Answers) 
 
 
 def test_the_page_is_kept_by_nobody(listener: LoopbackListener) -> None:
-    """The answer's address may be stored, framed or passed on by no browser; no other site may read the page."""
+    """The page's headers forbid browsers to store, frame or pass on its address, and other sites to read it."""
     answer, _page = _ask(listener, f"/callback/?code=x&state={STATE}")
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -108,7 +108,7 @@ def test_what_does_not_fit_does_not_end_the_sign_in(
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "OPTIONS"])
 def test_only_get_is_answered(method: str, listener: LoopbackListener, answers: Answers) -> None:
-    """An answer by another method is none."""
+    """The listener accepts an answer by GET only."""
     answer, _page = _ask(listener, f"/callback/?code=x&state={STATE}", method)
     assert (answer.status, answer.headers["Allow"]) == (405, "GET")
     _still_waits(answers)
@@ -116,7 +116,7 @@ def test_only_get_is_answered(method: str, listener: LoopbackListener, answers: 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1", "127.0.0.1:1", "localhost:{port}", ""])
 def test_another_host_name_is_refused(host: str, listener: LoopbackListener, answers: Answers) -> None:
-    """A site that points its own name at this machine cannot ask."""
+    """The listener refuses a request from a site whose host name points to this machine."""
     named = host.format(port=listener.address[1])
     assert _ask(listener, f"/callback/?code=x&state={STATE}", Host=named)[0].status == 400
     _still_waits(answers)
@@ -124,7 +124,7 @@ def test_another_host_name_is_refused(host: str, listener: LoopbackListener, ans
 
 @pytest.mark.parametrize("lines", [b"", b"Host: 127.0.0.1:{port}\r\nHost: evil.example.com\r\n"])
 def test_a_host_must_be_named_once(lines: bytes, listener: LoopbackListener, answers: Answers) -> None:
-    """No host, or two of them, is refused."""
+    """The listener refuses a request with no Host header, or with two."""
     lines = lines.replace(b"{port}", str(listener.address[1]).encode())
     request = b"GET /callback/?code=x&state=" + STATE.encode() + b" HTTP/1.1\r\n" + lines + b"\r\n"
     assert _raw(listener, request).startswith(b"HTTP/1.1 400 ")
@@ -132,7 +132,7 @@ def test_a_host_must_be_named_once(lines: bytes, listener: LoopbackListener, ans
 
 
 def test_a_refusal_with_the_state_is_an_answer(listener: LoopbackListener, answers: Answers) -> None:
-    """TikTok's `error` ends the wait when its state is right, and is shown escaped."""
+    """TikTok's `error` ends the wait if its state is right, and the page escapes it."""
     answer, page = _ask(listener, f"/callback/?error={quote('<script>alert(1)</script>')}&state={STATE}")
     assert answer.status == 200
     assert "&lt;script&gt;" in page
@@ -141,7 +141,7 @@ def test_a_refusal_with_the_state_is_an_answer(listener: LoopbackListener, answe
 
 
 def test_a_second_answer_is_refused(listener: LoopbackListener, answers: Answers) -> None:
-    """A state serves once."""
+    """The listener accepts a state once."""
     assert _ask(listener, f"/callback/?code=first&state={STATE}")[0].status == 200
     assert _ask(listener, f"/callback/?code=second&state={STATE}")[0].status == 400
     assert "first" in answers.wait(5)
@@ -150,7 +150,7 @@ def test_a_second_answer_is_refused(listener: LoopbackListener, answers: Answers
 
 @pytest.mark.parametrize("begin", [b"", b"GET /callback/?code=x"])
 def test_a_slow_connection_hinders_nobody(begin: bytes, answers: Answers) -> None:
-    """While one connection says too little, others are answered."""
+    """While one connection sends too little, the listener answers others."""
     with LoopbackListener("http://127.0.0.1:*/callback/", read_timeout=600) as patient:
         patient.start(accepts_state(AUTHORIZATION), answers)
         with socket.create_connection(patient.address, timeout=10) as slow:
@@ -161,7 +161,7 @@ def test_a_slow_connection_hinders_nobody(begin: bytes, answers: Answers) -> Non
 
 @pytest.mark.parametrize("begin", [b"", b"GET /callback/?code=x"])
 def test_many_connections_take_few_threads_and_hinder_nobody(begin: bytes, answers: Answers) -> None:
-    """However many connections say too little, their threads are few; the oldest make room, and the answer comes through."""
+    """With many silent connections the listener keeps few threads: it drops the oldest, and the answer arrives."""
     before = threading.active_count()
     with LoopbackListener("http://127.0.0.1:*/callback/", read_timeout=60) as patient, ExitStack() as stack:
         patient.start(accepts_state(AUTHORIZATION), answers)
@@ -171,7 +171,7 @@ def test_many_connections_take_few_threads_and_hinder_nobody(begin: bytes, answe
             slow[-1].sendall(begin)
         assert _ask(patient, f"/callback/?code=x&state={STATE}")[0].status == 200
         assert answers.wait(5)
-        assert threading.active_count() - before <= MOST + 1  # The one more accepts.
+        assert threading.active_count() - before <= MOST + 1  # One more thread accepts connections.
         for early in slow[: 4 * MOST]:
             with suppress(ConnectionResetError):
                 assert early.recv(1) == b""
@@ -183,7 +183,7 @@ def test_many_connections_take_few_threads_and_hinder_nobody(begin: bytes, answe
 def test_a_listener_that_gets_no_thread_goes_on(
     listener: LoopbackListener, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the system gives no thread, that connection is closed, however often, and the next one is answered."""
+    """If the system cannot start a thread, the listener closes that connection and answers the next one."""
 
     def none_left(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -199,17 +199,17 @@ def test_a_listener_that_gets_no_thread_goes_on(
 
 @pytest.mark.parametrize("begin", [b"", b"GET /callback/?code=x"])
 def test_a_slow_connection_is_dropped(begin: bytes, listener: LoopbackListener) -> None:
-    """A connection that says too little is not kept open."""
+    """The listener closes a connection that sends too little."""
     assert _raw(listener, begin) == b""
 
 
 def test_a_slow_connection_has_five_seconds_unless_the_caller_gives_another_limit() -> None:
-    """The limit that the tests beside this one set is the same one, and its default is five seconds."""
+    """The other tests set this limit, and its default is five seconds."""
     assert signature(LoopbackListener).parameters["read_timeout"].default == 5
 
 
 def test_a_trickle_is_dropped_too(listener: LoopbackListener) -> None:
-    """The limit is for the whole request: a byte now and then does not prolong it."""
+    """The limit applies to the whole request: single bytes do not prolong it."""
     with socket.create_connection(listener.address, timeout=10) as slow:
         stop = threading.Event()
 
@@ -233,7 +233,7 @@ def test_a_trickle_is_dropped_too(listener: LoopbackListener) -> None:
 
 
 def test_a_long_request_is_refused(listener: LoopbackListener, answers: Answers) -> None:
-    """What is longer than 8 KiB is not read."""
+    """The listener reads at most 8 KiB of a request."""
     request = b"GET /callback/?state=" + STATE.encode() + b"&code="
     assert _raw(listener, request + b"x" * (LIMIT - len(request))).startswith(b"HTTP/1.1 431 ")
     _still_waits(answers)
@@ -247,7 +247,7 @@ def test_what_is_no_http_is_refused(request_line: bytes, listener: LoopbackListe
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_it_is_bound_to_this_machine_alone(host: str) -> None:
-    """Whatever the name, the address is 127.0.0.1, and a free port stands in for the wildcard."""
+    """The listener uses 127.0.0.1 for every loopback name, and a free port in place of the wildcard."""
     with LoopbackListener(f"http://{host}:*/callback/") as listening:
         address, port = listening.address
         assert listening._server.socket.getsockname() == ("127.0.0.1", port)
@@ -256,7 +256,7 @@ def test_it_is_bound_to_this_machine_alone(host: str) -> None:
 
 
 def test_a_name_is_asked_for_by_its_name(answers: Answers) -> None:
-    """A redirect URI on localhost takes requests for localhost, and none for the number."""
+    """With a redirect URI on localhost the listener accepts requests for localhost, and refuses those for 127.0.0.1."""
     with LoopbackListener("http://localhost:*/callback/") as listening:
         listening.start(accepts_state(AUTHORIZATION), answers)
         port = listening.address[1]
@@ -266,7 +266,7 @@ def test_a_name_is_asked_for_by_its_name(answers: Answers) -> None:
 
 
 def test_after_closing_nobody_listens(listener: LoopbackListener) -> None:
-    """The port is open only as long as the sign-in lasts."""
+    """The port is open only during the sign-in."""
     listener.close()
     listener.close()
     with pytest.raises(ConnectionRefusedError):
@@ -274,7 +274,7 @@ def test_after_closing_nobody_listens(listener: LoopbackListener) -> None:
 
 
 def test_a_taken_port_is_told() -> None:
-    """A registered port that another program holds is an error of the system's."""
+    """A registered port that another program uses raises the system's error."""
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
         LoopbackListener(f"http://127.0.0.1:{other.getsockname()[1]}/callback/")
 
@@ -288,14 +288,14 @@ def test_a_taken_port_is_told() -> None:
     ],
 )
 def test_what_cannot_be_listened_on_is_told(redirect: str, why: str) -> None:
-    """A redirect URI elsewhere, or over TLS, is refused in a clause."""
+    """For a redirect URI on another host or over TLS, a clause says why the listener cannot use it."""
     assert why in unlistenable(redirect)
     with pytest.raises(InvalidSettings, match=why):
         LoopbackListener(redirect)
 
 
 def test_nothing_more_can_come() -> None:
-    """Giving up ends the wait at once, but not before an answer that came first."""
+    """Giving up ends the wait at once, unless an answer came first."""
     answers = Answers()
     answers.put("first")
     answers.give_up()

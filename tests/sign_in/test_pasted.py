@@ -1,4 +1,4 @@
-"""Reading a pasted answer: which lines count, and when the end of the input ends the wait."""
+"""Reading a pasted answer: the lines that count, and the end of the input."""
 
 import contextlib
 import io
@@ -68,12 +68,12 @@ def read(stdin: Callable[[str], TextIO], monkeypatch: pytest.MonkeyPatch) -> Rea
 @pytest.mark.parametrize("line", [f"https://a.example/?code=x&state={STATE}", f"code=x&state={STATE}"])
 @pytest.mark.parametrize("takes_codes", [True, False])
 def test_an_address_with_its_state_counts(read: Read, line: str, takes_codes: bool) -> None:
-    """The whole address or its query, after lines that are something else."""
+    """The whole address or its query counts, even after other lines."""
     assert read(f"\n what?\n{line}\n", takes_codes=takes_codes).wait(1) == line
 
 
 def test_a_code_alone_counts_where_it_may(read: Read) -> None:
-    """Only where PKCE ties it to the sign-in."""
+    """A code alone counts only if PKCE ties it to the sign-in."""
     assert read(f"{CODE}\n", takes_codes=True).wait(1) == CODE
     with pytest.raises(SignInFailed, match="input ended"):
         read(f"{CODE}\n", takes_codes=False).wait(1)
@@ -81,25 +81,25 @@ def test_a_code_alone_counts_where_it_may(read: Read) -> None:
 
 @pytest.mark.parametrize("state", ["wrong", ""])
 def test_a_wrong_state_is_never_made_good_by_a_code(read: Read, state: str) -> None:
-    """Whatever has the shape of an address needs the state, also where codes alone are taken."""
+    """A line in the shape of an address needs the state, even if a code alone would count."""
     with pytest.raises(SignInFailed, match="input ended"):
         read(f"https://a.example/?code={CODE}&state={state}\n", takes_codes=True).wait(1)
 
 
 def test_the_end_of_the_input_ends_the_wait_only_where_nothing_else_can_come(read: Read) -> None:
-    """Beside a listener the wait goes on."""
+    """The end of the input ends the wait only if no listener runs."""
     with pytest.raises(SignInFailed, match="no answer came"):
         read("", takes_codes=True, is_only_way=False).wait(0.01)
 
 
 def test_a_line_without_end_is_not_kept(read: Read) -> None:
-    """What has no line break for longer than any answer is let go; the answer after it still counts."""
+    """A line longer than any answer is discarded; the answer after it still counts."""
     answer = f"https://a.example/?code=x&state={STATE}"
     assert read(f"{'x' * 20_000}\n{answer}\n", takes_codes=True).wait(1) == answer
 
 
 def test_an_input_that_breaks_has_ended(monkeypatch: pytest.MonkeyPatch, read: Read) -> None:
-    """A terminal that is gone says no more."""
+    """An input that raises an error has ended, such as a closed terminal."""
 
     def broken(_descriptor: int, _count: int) -> bytes:
         raise OSError(5, "gone")

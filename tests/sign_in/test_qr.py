@@ -1,4 +1,4 @@
-"""Drawing a QR code: what is drawn is the code, module by module."""
+"""Drawing a QR code: the picture has every module of the code."""
 
 import pytest
 import segno
@@ -12,7 +12,7 @@ DARK = {" ": (True, True), "\u2580": (False, True), "\u2584": (True, False), "\u
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=400))
 def test_every_module_is_drawn_in_its_place(text: str) -> None:
-    """Read back from the half blocks, with its quiet border taken off, the picture is the QR code of the text."""
+    """Read back from the half blocks, without its quiet border, the picture is the QR code of the text."""
     lines = draw(f"aweme://authorize?token={text}").splitlines()
     assert len({len(line) for line in lines}) == 1
     rows = [[DARK[block][half] for block in line] for line in lines for half in (0, 1)]
@@ -25,7 +25,7 @@ def test_every_module_is_drawn_in_its_place(text: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "no such encoding"])
 def test_where_there_are_no_blocks_colours_draw(encoding: str) -> None:
-    """An old terminal gets escape codes, which every encoding has."""
+    """An old terminal gets escape codes, which every encoding can show."""
     picture = draw("aweme://authorize", encoding=encoding)
     assert "\x1b[" in picture
     assert picture.isascii()

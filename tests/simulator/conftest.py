@@ -1,4 +1,4 @@
-"""What the tests of the simulator share: a virtual clock, the simulator, and a client that knows nothing but JSON."""
+"""What the tests of the simulator share: a virtual clock, the simulator, and a client that knows only JSON."""
 
 import hashlib
 import json
@@ -51,7 +51,7 @@ class Answer:
 
 @define
 class Play:
-    """Plays a client against a simulator, one plain request after another."""
+    """A client that sends plain requests to a simulator, one after another."""
 
     sim: SimulatedTikTok
     clock: ManualClock
@@ -61,7 +61,7 @@ class Play:
     tokens: dict[str, dict[str, Any]] = field(factory=dict)
 
     def authorize_url(self, **changes: str | None) -> str:
-        """Return a valid authorization URL with some parameters changed, or left out where they are None."""
+        """Return a valid authorization URL with some parameters changed; a parameter that is None is left out."""
         parameters: dict[str, str | None] = {
             "client_key": self.client_key,
             "scope": ",".join(DEFAULT_SCOPES),
@@ -153,7 +153,7 @@ class Play:
         return self.post("/v2/post/publish/inbox/video/init/", {"source_info": self.source(size), **more}, token=token)
 
     def photos(self, mode: str = "DIRECT_POST", *, token: str | None = None, **changes: object) -> Answer:
-        """Begin a post of two pictures."""
+        """Begin a post of two photos."""
         body: dict[str, object] = {
             "media_type": "PHOTO",
             "post_mode": mode,
@@ -169,13 +169,13 @@ class Play:
 
     @staticmethod
     def source(size: int, chunk: int | None = None) -> dict[str, object]:
-        """Return a chunk plan by floor."""
+        """Return a chunk plan whose count is rounded down."""
         chunk = chunk or size
         count = size // max(1, chunk)
         return {"source": "FILE_UPLOAD", "video_size": size, "chunk_size": chunk, "total_chunk_count": count}
 
     def put(self, url: str, first: int, body: Body, total: int, **headers: str) -> Response:
-        """Put a chunk."""
+        """Send a chunk."""
         length = len(body) if isinstance(body, bytes) else body.length
         every = {"Content-Type": "video/mp4", "Content-Range": f"bytes {first}-{first + length - 1}/{total}"}
         every |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -188,7 +188,7 @@ class Play:
         return str(begun.data["publish_id"])
 
     def status(self, publish_id: str, *, token: str | None = None) -> Answer:
-        """Ask how a post is."""
+        """Fetch the status of a post."""
         return self.post("/v2/post/publish/status/fetch/", {"publish_id": publish_id}, token=token)
 
     def cancel(self, publish_id: str, *, token: str | None = None) -> Answer:
@@ -218,7 +218,7 @@ def play(sim: SimulatedTikTok, clock: ManualClock) -> Play:
 
 @pytest.fixture(scope="session")
 def new_play() -> Iterator[Callable[[], Play]]:
-    """Makes a client of a new simulator, for tests that need one per example."""
+    """A function that makes a client with a new simulator, for tests that need one for each example."""
     made: list[SimulatedTikTok] = []
 
     def make() -> Play:

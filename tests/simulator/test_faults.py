@@ -1,4 +1,4 @@
-"""Faults: their grammar, whom they meet, and what they do; and the in-memory transport that carries them."""
+"""Faults: their grammar, the requests that they meet, and their effects; and the in-memory transport that carries them."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ INFO = "/v2/post/publish/creator_info/query/"
     ],
 )
 def test_grammar(text: str, fault: Fault) -> None:
-    """A fault is spelled WHERE[:N][xM]=WHAT, and prints as it is spelled."""
+    """A fault is written as WHERE[:N][xM]=WHAT, and prints the same text."""
     assert parse_fault(text) == fault
     assert parse_fault(str(fault)) == fault
 
@@ -43,22 +43,22 @@ def test_grammar(text: str, fault: Fault) -> None:
         ("put:2:drop-after", "is not a fault"),
         ("upload=drop-after", "no operation"),
         ("put=explode", "no fault"),
-        ("put=drop-after:3", "needs"),
-        ("put=drop-at", "needs"),
-        ("put=drop-at:many", "needs"),
-        ("status=status:999", "needs"),
-        ("status=slow:-1", "needs"),
-        ("status=code:Not A Word", "needs"),
-        ("status=redirect:elsewhere", "needs"),
-        ("status=drop-at:3", "no sense"),
-        ("status=fail:internal", "no sense"),
-        ("put=code:internal_error", "no sense"),
-        ("token=expire", "no sense"),
-        ("put=foreign-upload-host", "no sense"),
+        ("put=drop-after:3", "does not fit"),
+        ("put=drop-at", "does not fit"),
+        ("put=drop-at:many", "does not fit"),
+        ("status=status:999", "does not fit"),
+        ("status=slow:-1", "does not fit"),
+        ("status=code:Not A Word", "does not fit"),
+        ("status=redirect:elsewhere", "does not fit"),
+        ("status=drop-at:3", "does not apply"),
+        ("status=fail:internal", "does not apply"),
+        ("put=code:internal_error", "does not apply"),
+        ("token=expire", "does not apply"),
+        ("put=foreign-upload-host", "does not apply"),
     ],
 )
 def test_bad_faults_are_refused(text: str, complaint: str) -> None:
-    """A word that is not in the vocabulary, or has no sense there, is refused with a reason."""
+    """An unknown word, or one that does not apply to the operation, is refused with a reason."""
     with pytest.raises(ValueError, match=complaint):
         parse_fault(text)
 
@@ -70,7 +70,7 @@ def test_bad_faults_are_refused(text: str, complaint: str) -> None:
     seen=st.lists(st.sampled_from(OPERATIONS), max_size=30),
 )
 def test_a_fault_meets_the_right_requests(nth: int, times: int, where: str, seen: list[str]) -> None:
-    """Of the requests that match, exactly those from the nth on are met, as many as it says."""
+    """A fault meets exactly `times` matching requests, starting with the nth."""
     faults = Faults()
     faults.add(Fault(where, "drop-after", nth=nth, times=times))
     met = [bool(faults.take(operation)) for operation in seen]
@@ -82,7 +82,7 @@ def test_a_fault_meets_the_right_requests(nth: int, times: int, where: str, seen
 
 
 def test_one_fault_leaves_the_next_request_alone(play: Any) -> None:
-    """A fault meets its request and is gone."""
+    """A fault meets its request once and is then removed."""
     play.token()
     play.sim.faults.add("creator_info=code:rate_limit_exceeded")
     first, second = play.post(INFO), play.post(INFO)
@@ -115,7 +115,7 @@ def test_oauth_codes_are_flat(play: Any) -> None:
 
 
 def test_bare_status(play: Any) -> None:
-    """A bare status is answered without handling the request."""
+    """The answer is a bare status, and the request is not handled."""
     play.token()
     play.sim.faults.add("init=status:503")
     assert play.video().status == 503
@@ -123,7 +123,7 @@ def test_bare_status(play: Any) -> None:
 
 
 def test_redirect(play: Any) -> None:
-    """A redirect names another place and does nothing."""
+    """A redirect names another address, and the request is not handled."""
     play.token()
     play.sim.faults.add("init=redirect:https://elsewhere.example/")
     answer = play.video()
@@ -132,7 +132,7 @@ def test_redirect(play: Any) -> None:
 
 
 def test_garbage(play: Any) -> None:
-    """Garbage is handled and answered with 200 and no JSON."""
+    """With `garbage` the request is handled, and the answer is 200 without JSON."""
     play.token()
     play.sim.faults.add("init=garbage")
     answer = play.video()
@@ -142,14 +142,14 @@ def test_garbage(play: Any) -> None:
 
 
 def test_foreign_upload_host(play: Any) -> None:
-    """The upload URL points elsewhere, its secrets with it."""
+    """The upload URL points to another host, and carries its secrets there."""
     play.token()
     play.sim.faults.add("init=foreign-upload-host")
     assert play.video().data["upload_url"].startswith("https://uploads.example.net/video/?upload_id=")
 
 
 def test_faults_combine(play: Any) -> None:
-    """Several faults may meet one request; one that finds nothing to spoil does no harm."""
+    """Several faults may meet one request; a fault without an effect does no harm."""
     request = _init(play)
     for fault in ("init=slow:9", "init=foreign-upload-host", "init:2=foreign-upload-host", "init:2=status:503"):
         play.sim.faults.add(fault)
@@ -159,7 +159,7 @@ def test_faults_combine(play: Any) -> None:
 
 
 def test_expire(play: Any) -> None:
-    """The access token, or the upload URL, dies before its next use."""
+    """The access token, or the upload URL, expires before its next use."""
     url = play.video(3).data["upload_url"]
     play.sim.faults.add("put=expire")
     assert play.put(url, 0, b"abc", 3).status == 403
@@ -210,7 +210,7 @@ def _init(play: Any) -> Request:
     ],
 )
 def test_lost_connections(play: Any, fault: str, error: type[Exception], posts: int) -> None:
-    """The client hears what a network would have told it, and the request was handled or not."""
+    """The client gets the same error as from a network, and the request was handled or not, as the fault says."""
     request = _init(play)
     play.sim.faults.add(fault)
     with pytest.raises(error) as caught:
@@ -222,7 +222,7 @@ def test_lost_connections(play: Any, fault: str, error: type[Exception], posts: 
 
 
 def test_slow_answer_in_time(play: Any) -> None:
-    """A slow answer within the limit arrives, and the clock has moved on."""
+    """A slow answer within the limit arrives, and the virtual clock has advanced."""
     request, start = _init(play), play.clock.now()
     play.sim.faults.add("init=slow:4.5")
     assert FakeTransport(play.sim.handle, wait=play.clock.advance).send(request).status == 200
@@ -232,7 +232,7 @@ def test_slow_answer_in_time(play: Any) -> None:
 @pytest.mark.parametrize(("kept", "received"), [("discard", 0), ("keep", 4)])
 @pytest.mark.parametrize("size", [10, 4])
 def test_drop_at(play: Any, kept: str, received: int, size: int) -> None:
-    """A PUT is cut at a byte: nothing is kept, or by a switch what came; a body that came whole is stored."""
+    """A PUT is cut at a byte: the host keeps none of its bytes, or with a switch those that arrived; a whole body is stored."""
     play.sim.switches.partial_bytes = kept
     url = play.video(size).data["upload_url"]
     play.sim.faults.add("put=drop-at:4")
@@ -263,7 +263,7 @@ class Bytes:
     in_memory=st.booleans(),
 )
 def test_progress(size: int, start: int, reads: str, in_memory: bool) -> None:
-    """Whatever the handler reads, progress grows block by block and ends at the length of the body."""
+    """Progress grows block by block and ends at the length of the body, even if the handler reads only a part."""
     content = b"x" * (start + size)
     body = content[start:] if in_memory else FileSlice(Bytes(content), start, size)
     seen: list[int] = []
@@ -286,7 +286,7 @@ def test_progress(size: int, start: int, reads: str, in_memory: bool) -> None:
 
 
 def test_nothing_is_reported_as_sent_when_nothing_was(play: Any) -> None:
-    """A request that never left reports no progress; one that was dropped after its body does."""
+    """A request that was never sent reports no progress; one that was dropped after its body does."""
     seen: list[int] = []
     request = Request(method="POST", url=f"{API_URL}/v2/oauth/token/", body=b"abc", on_sent=seen.append)
     for fault in ("token=unreachable", "token:2=drop-after"):
@@ -300,14 +300,14 @@ def test_nothing_is_reported_as_sent_when_nothing_was(play: Any) -> None:
 
 
 def test_short_source_goes_through(play: Any) -> None:
-    """A source that ends early is the caller's trouble, whether or not the handler reads it."""
+    """A source that ends early raises the caller's error, whether or not the handler reads the source."""
     body = FileSlice(Bytes(b"abc", promised=9), 0, 9)
     with pytest.raises(SourceChanged):
         FakeTransport(lambda _request: Response(404)).send(Request(method="PUT", url="https://a.example/", body=body))
 
 
 def test_answers_are_cut_and_lowered() -> None:
-    """Header names come in lower case, and of a long body one byte more than the limit."""
+    """Header names arrive in lower case; of a long body the client gets one byte more than the limit."""
     transport = FakeTransport(lambda _request: DelayedResponse(200, {"X-One": "1"}, b"x" * (MAX_RESPONSE + 9), 1.0))
     response = transport.send(Request(method="GET", url="https://a.example/"))
     assert type(response) is Response
@@ -315,7 +315,7 @@ def test_answers_are_cut_and_lowered() -> None:
 
 
 def test_closed_transport_sends_nothing(play: Any) -> None:
-    """After close nothing leaves any more; each send before it was delivered once."""
+    """After `close` the transport sends nothing; it delivered each earlier request once."""
     transport = FakeTransport(play.sim.handle)
     request = Request(method="GET", url=f"{API_URL}/nothing")
     transport.send(request)

@@ -1,4 +1,4 @@
-"""Copies of the data in the simulator: what it takes, spends and gives, each as its page says."""
+"""Copies of the data in the simulator: its calls behave as TikTok's pages say."""
 
 import io
 import json
@@ -15,7 +15,7 @@ FIELDS = "?fields=request_id,apply_time,collect_time,status,data_format,category
 
 
 def token(play: Any, *scopes: str) -> str:
-    """Return a token with these of the scopes `portability.*`."""
+    """Return a token with these `portability.*` scopes."""
     wanted = [f"portability.{scope}" for scope in scopes]
     play.sim.app.scopes = tuple(dict.fromkeys((*play.sim.app.scopes, *wanted)))
     answer = play.exchange(play.code(scope=",".join(["user.info.basic", *wanted])))
@@ -29,19 +29,19 @@ def add(play: Any, access: str, *categories: str, data_format: object = "json") 
 
 
 def about(play: Any, path: str, access: str, request_id: object) -> Any:
-    """Ask about a copy."""
+    """Check a copy."""
     return play.post(path, {"request_id": request_id}, token=access)
 
 
 def download(play: Any, access: str, request_id: int) -> Any:
-    """Download a copy; its answer as it is."""
+    """Download a copy; return the answer unchanged."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {access}"}
     body = json.dumps({"request_id": request_id}).encode()
     return play.sim.handle(Request(method="POST", url=API_URL + DOWNLOAD, headers=headers, body=body))
 
 
 def test_a_copy_lives_as_its_page_says(play: Any, clock: Any) -> None:
-    """Pending, ready for four days, expired; the answers have the documented members."""
+    """A copy is pending, then ready for four days, then expired; the answers have the documented members."""
     access = token(play, "all.ongoing")
     begun = int(clock.now().timestamp())
     request_id = add(play, access, "activity", "all_data").data["request_id"]
@@ -75,12 +75,12 @@ def test_a_copy_lives_as_its_page_says(play: Any, clock: Any) -> None:
 def test_each_category_needs_its_scope(
     play: Any, scopes: tuple[str, ...], categories: tuple[str, ...], is_taken: bool
 ) -> None:
-    """The table of the add page, letter by letter."""
+    """Each category needs exactly the scopes in the table of TikTok's add page."""
     assert (add(play, token(play, *scopes), *categories).code == "ok") is is_taken
 
 
 def test_a_one_time_scope_is_spent(play: Any) -> None:
-    """The documents' example: `all` goes first, and what is left allows one request more."""
+    """As in the documents' example, a request uses up `all` first, and the rest allows one more request."""
     access = token(play, "all.single", "activity.single")
     assert add(play, access, "activity", "video").code == "ok"
     assert add(play, access, "video").code == "scope_not_authorized"
@@ -102,7 +102,7 @@ def test_a_one_time_scope_is_spent(play: Any) -> None:
     ],
 )
 def test_a_bad_request_is_refused_in_the_documented_shape(play: Any, changes: dict[str, object]) -> None:
-    """With the HTTP status in the error, and with that status or, by a switch, without."""
+    """A refusal names the HTTP status in its error, and has that status, or 200 with a switch."""
     access = token(play, "all.single")
     body = {"data_format": "json", "category_selection_list": ["profile"], **changes}
     for switch, status in (("told", 400), ("200", 200)):
@@ -121,13 +121,13 @@ def test_a_bad_request_is_refused_in_the_documented_shape(play: Any, changes: di
 @pytest.mark.parametrize("path", [CHECK + FIELDS, CANCEL, DOWNLOAD])
 @pytest.mark.parametrize("request_id", [1, "1", None, True])
 def test_a_wrong_id_is_refused_in_the_documents_words(play: Any, path: str, request_id: object) -> None:
-    """Unknown ones, and those that are no number."""
+    """An unknown request id, and one that is not a number, are refused."""
     answer = about(play, path, token(play, "all.ongoing"), request_id)
     assert answer.document["error"]["message"] == "Incorrect `request_id`. Please validate the request."
 
 
 def test_another_app_has_no_copy_of_it(play: Any, second_app: Any) -> None:
-    """An id is its own app's alone."""
+    """An app cannot use another app's request id."""
     request_id = add(play, token(play, "all.ongoing"), "profile").data["request_id"]
     second_app.scopes = (*DEFAULT_SCOPES, "portability.all.ongoing")
     play.client_key, play.secret = second_app.client_key, second_app.client_secret
@@ -135,7 +135,7 @@ def test_another_app_has_no_copy_of_it(play: Any, second_app: Any) -> None:
 
 
 def test_an_archive_is_a_zip(play: Any) -> None:
-    """A file for each category in the wished format; larger, and under another type, by switches."""
+    """The archive has a file for each category in the requested format; switches set its size and its type."""
     play.sim.switches.data_seconds = 0
     access = token(play, "all.ongoing")
     request_id = add(play, access, "profile", "activity", data_format="text").data["request_id"]
@@ -152,7 +152,7 @@ def test_an_archive_is_a_zip(play: Any) -> None:
 
 
 def test_a_ready_copy_is_told_by_webhook(play: Any, clock: Any) -> None:
-    """Once, when it is ready and not before; a cancelled one never is. The sample names no user: a switch does as it does."""
+    """One webhook comes when a copy is ready, none for a cancelled one. A switch leaves the user out, as the sample does."""
     access = token(play, "all.ongoing")
     first, second = (add(play, access, "profile").data["request_id"] for _ in range(2))
     assert about(play, CANCEL, access, second).document.keys() == {"error"}
@@ -170,7 +170,7 @@ def test_a_ready_copy_is_told_by_webhook(play: Any, clock: Any) -> None:
 
 
 def test_direct_messages_are_spelled_both_ways(play: Any) -> None:
-    """As in the table, and as in the sample of an answer."""
+    """A switch spells the category of direct messages as the table does, or as the sample answer does."""
     access = token(play, "all.ongoing")
     request_id = add(play, access, "direct_message").data["request_id"]
     for spelling in ("direct_message", "direct_messages"):
@@ -180,7 +180,7 @@ def test_direct_messages_are_spelled_both_ways(play: Any) -> None:
 
 
 def test_a_thousand_calls_a_minute(play: Any, clock: Any) -> None:
-    """Of each kind; then the next one is refused until the minute has passed."""
+    """Each call has its quota; the next call is refused until the minute has passed."""
     access = token(play, "all.ongoing")
     request_id = add(play, access, "profile").data["request_id"]
     codes = {about(play, CHECK + FIELDS, access, request_id).code for _ in range(1000)}
@@ -193,5 +193,5 @@ def test_a_thousand_calls_a_minute(play: Any, clock: Any) -> None:
 
 
 def test_it_is_asked_by_post_only(play: Any) -> None:
-    """As every page says."""
+    """The call takes POST only, as TikTok's pages say."""
     assert play.get(CHECK + FIELDS, token=token(play, "all.ongoing")).status == 405

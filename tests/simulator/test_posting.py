@@ -17,7 +17,7 @@ JSON = {"Content-Type": "application/json; charset=UTF-8"}
 
 
 def test_main_job(play: Any) -> None:
-    """A video posted for oneself is processed, completes, and never gets a public id."""
+    """A video with `SELF_ONLY` is processed, completes, and never gets a public id."""
     begun = play.video(100)
     assert begun.data["publish_id"].startswith("v_pub_file~v2-1.")
     assert begun.data["upload_url"].startswith("https://open-upload.tiktokapis.com/video/?upload_id=")
@@ -45,7 +45,7 @@ def test_envelope(play: Any) -> None:
 
 
 def test_creator_info(play: Any) -> None:
-    """The options follow from the account being private or public."""
+    """The privacy options depend on whether the account is private or public."""
     data = play.post("/v2/post/publish/creator_info/query/").data
     assert data["privacy_level_options"] == ["FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
     assert data["max_video_post_duration_sec"] == 300
@@ -225,7 +225,7 @@ SITUATIONS = [
 
 @pytest.mark.parametrize(("status", "code", "prepare", "call"), SITUATIONS)
 def test_every_code_has_its_situation(play: Any, status: int, code: str, prepare: Any, call: Any) -> None:
-    """Each documented refusal of each endpoint comes up in the situation that its page describes, with its HTTP status."""
+    """Each endpoint sends each documented refusal in the situation that its page describes, with its HTTP status."""
     prepare(play)
     answer = call(play)
     assert (answer.status, answer.code) == (status, code)
@@ -243,7 +243,7 @@ def test_publish_id_of_somebody_else(play: Any) -> None:
 
 
 def test_cancel_may_look_at_ownership(play: Any) -> None:
-    """By a switch a cancel checks the ownership of the URL that is being pulled."""
+    """With a switch, cancel checks that the app owns the URL of the pull."""
     publish_id = play.pull().data["publish_id"]
     play.sim.app.url_properties = ()
     play.sim.switches.cancel_checks_ownership = True
@@ -300,7 +300,7 @@ def _video_body(**changes: object) -> dict[str, object]:
     ],
 )
 def test_bad_video_parameters(play: Any, body: object, message: str) -> None:
-    """A bad parameter of a video is named in the message, and nothing is begun."""
+    """The message names a bad parameter of a video, and no post begins."""
     answer = play.post("/v2/post/publish/video/init/", body)
     assert (answer.status, answer.code) == (400, "invalid_params")
     assert message in answer.document["error"]["message"]
@@ -342,12 +342,12 @@ def test_photos_have_their_ai_label_at_the_root(play: Any) -> None:
 
 
 def test_unknown_members_are_tolerated(play: Any) -> None:
-    """What TikTok does not know, it ignores."""
+    """TikTok ignores unknown members."""
     assert play.post("/v2/post/publish/video/init/", _video_body(new="thing")).code == "ok"
 
 
 def test_title_length_counts_utf16(play: Any) -> None:
-    """2200 units are allowed, an emoji takes two."""
+    """A caption may have 2200 UTF-16 units; an emoji takes two."""
     assert play.video(title="😀" * 1100).code == "ok"
     assert play.video(title="😀" * 1100 + "x").code == "invalid_params"
 
@@ -363,7 +363,7 @@ def test_title_length_counts_utf16(play: Any) -> None:
     ],
 )
 def test_spelling_of_failures(play: Any, switches: dict[str, Any], status: int, code: str, data: Any) -> None:
-    """How a failure is spelled follows the switches."""
+    """The switches decide the spelling of a failure."""
     play.sim.switches.flip(switches)
     answer = play.video(title="x" * 2201)
     document = dict(answer.document)
@@ -372,7 +372,7 @@ def test_spelling_of_failures(play: Any, switches: dict[str, Any], status: int, 
 
 
 def test_switches_of_a_post(play: Any) -> None:
-    """What the documents leave open about a post goes both ways."""
+    """The switches choose each point about a post that the documents leave open."""
     hidden = {"brand_content_toggle": True}
     assert play.video(**hidden).code == "invalid_params"
     play.sim.switches.brand_self_only = "accept"
@@ -414,7 +414,7 @@ def test_audited_app_posts_publicly(play: Any) -> None:
     [("numbers", lambda i: [i]), ("strings", lambda i: [str(i)]), ("scalar", lambda i: i), ("missing", lambda i: None)],
 )
 def test_shapes_of_the_id_list(play: Any, shape: str, spell: Any) -> None:
-    """The list of ids comes in every shape that was seen."""
+    """The list of ids comes in every shape that was observed."""
     play.sim.app.audited, play.sim.creator.private = True, False
     play.sim.switches.status_ids = shape
     publish_id = play.upload(play.video(privacy_level="PUBLIC_TO_EVERYONE"))
@@ -459,7 +459,7 @@ def test_pull(play: Any) -> None:
 
 
 def test_cancel_stops_a_download_only(play: Any) -> None:
-    """A pull is cancelled while it downloads; while it is processed nothing happens, and afterwards it is refused."""
+    """Cancel stops a pull while it downloads, has no effect while it is processed, and is refused afterwards."""
     early, late = play.pull().data["publish_id"], play.pull().data["publish_id"]
     answer = play.cancel(early)
     assert set(answer.document) == {"error"}
@@ -487,11 +487,11 @@ def test_draft(play: Any) -> None:
 
 
 def test_draft_may_vanish(play: Any) -> None:
-    """By a switch a draft cannot be finished for ever; a direct post never can."""
+    """With a switch the creator can finish a draft for a limited time; a direct post can never be finished."""
     play.sim.switches.draft_seconds = 100
     publish_id = play.upload(play.draft())
     play.clock.advance(100)
-    with pytest.raises(ValueError, match="gone"):
+    with pytest.raises(ValueError, match="no longer"):
         play.sim.finish_draft(publish_id)
     with pytest.raises(ValueError, match="not a draft"):
         play.sim.finish_draft(play.upload(play.video()))
@@ -522,7 +522,7 @@ def test_daily_cap_frees_after_a_day(play: Any) -> None:
 
 
 def test_daily_cap_is_checked_again_when_the_bytes_are_there(play: Any) -> None:
-    """Of two posts begun at once only as many succeed as the cap allows."""
+    """Of two simultaneous posts, only as many succeed as the cap allows."""
     play.sim.creator.daily_posts = 1
     both = [play.video(), play.video()]
     first, second = (play.upload(begun) for begun in both)
@@ -532,7 +532,7 @@ def test_daily_cap_is_checked_again_when_the_bytes_are_there(play: Any) -> None:
 
 
 def test_a_publish_id_may_be_forgotten(play: Any) -> None:
-    """By a switch a publish_id cannot be asked about for ever."""
+    """With a switch the status of a publish_id can be fetched for a limited time."""
     publish_id = play.pull().data["publish_id"]
     play.sim.switches.publish_id_seconds = 50
     play.clock.advance(50)
@@ -540,7 +540,7 @@ def test_a_publish_id_may_be_forgotten(play: Any) -> None:
 
 
 def test_failed_post_in_short(play: Any) -> None:
-    """A failed post is a success of the call; by a switch its answer has two fields only."""
+    """The status call succeeds for a failed post; with a switch its answer has only two fields."""
     play.token()
     play.sim.faults.add("init=fail:picture_size_check_failed")
     publish_id = play.photos().data["publish_id"]
@@ -556,7 +556,7 @@ def test_failed_post_in_short(play: Any) -> None:
 @settings(deadline=None, max_examples=at_most(60))
 @given(pauses=st.lists(st.sampled_from([0.0, 0.5, 5.0, 9.5, 20.0, 59.0, 60.0]), max_size=40))
 def test_quota_slides(new_play: Callable[[], Any], pauses: list[float]) -> None:
-    """However calls are spaced, no minute ever sees more than six of them succeed, and none is refused without cause."""
+    """With any spacing of calls, at most six succeed in a minute, and none is refused below the quota."""
     play = new_play()
     play.sim.creator.daily_posts = 1000
     play.token()
@@ -573,7 +573,7 @@ def test_quota_slides(new_play: Callable[[], Any], pauses: list[float]) -> None:
 
 
 def test_buckets(play: Any) -> None:
-    """The inits have a quota each; by a switch they share one, and by another the answer says how long to wait."""
+    """Each init has its own quota; with a switch they share one; with another the answer says how long to wait."""
     for _ in range(6):
         play.photos()
     assert play.video().code == "ok"
@@ -596,7 +596,7 @@ def test_tokens_have_quotas_of_their_own(play: Any) -> None:
 
 @pytest.mark.parametrize(("whose", "code"), [("token", "ok"), ("app", "rate_limit_exceeded")])
 def test_library_quota(play: Any, whose: str, code: str) -> None:
-    """Whether the 600 of user info count per token or per app is open, so both can be had."""
+    """A switch counts the 600 calls of user info per token or per app, because the documents leave that open."""
     play.sim.switches.library_quota = whose
     path = "/v2/user/info/?fields=open_id"
     for _ in range(600):
@@ -604,11 +604,11 @@ def test_library_quota(play: Any, whose: str, code: str) -> None:
     assert play.get(path, token=play.sign_in()["access_token"]).code == code
 
 
-# --- Around it -----------------------------------------------------------------------------------------------------
+# --- Other calls ---------------------------------------------------------------------------------------------------
 
 
 def test_user_info(play: Any) -> None:
-    """The asked fields come back; those outside the scopes are left out by a switch."""
+    """User info returns the requested fields; with a switch it leaves out those beyond the scopes."""
     token = play.sign_in(scopes=["user.info.basic"])["access_token"]
     path = "/v2/user/info/?fields=open_id,display_name,username"
     play.sim.switches.field_scope = "omit"
@@ -622,7 +622,7 @@ def test_user_info(play: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/v2/user/info", "/v2/post/publish/video/init", "/v2/nothing/", "/nothing"])
 def test_unknown_paths(play: Any, path: str) -> None:
-    """Every documented path ends in a slash, and nothing else exists."""
+    """Every documented path ends in a slash, and no other path exists."""
     assert play.post(path, {}).status == 404
 
 
@@ -658,7 +658,7 @@ def test_apps_are_kept_apart(play: Any, second_app: App) -> None:
 
 
 def test_switches_refuse_what_they_do_not_have(play: Any) -> None:
-    """A misspelt switch or value is refused, and nothing is set."""
+    """A misspelt switch or value is refused, and no switch changes."""
     for values in (
         {"no_such": 1},
         {"mb": "metric"},

@@ -12,7 +12,7 @@ TICKET = "a-ticket-of-ours"
 
 
 def _begin(play: Any, **changes: str | None) -> tuple[str, str]:
-    """Ask for a QR code; return what to draw, with our ticket in it, and its token."""
+    """Ask for a QR code; return the URL to draw, with our ticket in it, and the token."""
     fields: dict[str, str | None] = {"scope": "user.info.basic,video.upload", "client_secret": None, **changes}
     answer = play.form("/v2/oauth/get_qrcode/", **fields)
     assert set(answer.document) == {"scan_qrcode_url", "token"}, answer
@@ -24,7 +24,7 @@ def _check(play: Any, token: str, **changes: str | None) -> Any:
 
 
 def test_a_code_is_drawn_as_documented(play: Any) -> None:
-    """What to draw has the documented shape, with a placeholder for the ticket."""
+    """The URL to draw has the documented shape, with a placeholder for the ticket."""
     url = play.form("/v2/oauth/get_qrcode/", scope="user.info.basic", client_secret=None).document["scan_qrcode_url"]
     assert url.startswith("aweme://authorize?")
     said = parse_qs(urlsplit(url).query)
@@ -33,7 +33,7 @@ def test_a_code_is_drawn_as_documented(play: Any) -> None:
 
 
 def test_it_goes_from_new_to_utilised(play: Any) -> None:
-    """Each step has its documented word; ticket and state are echoed, and the code is in the redirect URI."""
+    """Each step has its documented word; answers repeat ticket and state, and the code is in the redirect URI."""
     url, token = _begin(play, state="s1")
     assert _check(play, token).document["status"] == "new"
     play.sim.scan(url, allow=None)
@@ -50,7 +50,7 @@ def test_it_goes_from_new_to_utilised(play: Any) -> None:
 
 
 def test_by_a_switch_the_code_has_a_field_of_its_own(play: Any) -> None:
-    """One table of the documents calls it `code`; then any redirect URI of the app goes with it, and no other."""
+    """With a switch the field is `code`, as in one table of the documents; then the code fits any redirect URI of the app."""
     play.sim.switches.qr_code_in = "code"
     url, token = _begin(play)
     play.sim.scan(url)
@@ -62,7 +62,7 @@ def test_by_a_switch_the_code_has_a_field_of_its_own(play: Any) -> None:
 
 
 def test_an_app_with_a_wildcard_alone_can_sign_in_too(play: Any) -> None:
-    """The redirect URI of the answer fits, whatever the app has registered."""
+    """The redirect URI in the answer fits the app's registered ones, even if they all have a wildcard."""
     play.sim.app.redirect_uris = ("http://127.0.0.1:*/callback/",)
     url, token = _begin(play)
     play.sim.scan(url)
@@ -72,7 +72,7 @@ def test_an_app_with_a_wildcard_alone_can_sign_in_too(play: Any) -> None:
 
 @pytest.mark.parametrize("denied", [True, False])
 def test_it_ends(play: Any, denied: bool) -> None:
-    """After its time, and after a denial, it has expired and cannot be scanned."""
+    """After its life or a denial, a QR code has expired and cannot be scanned."""
     url, token = _begin(play)
     if denied:
         play.sim.scan(url, allow=False)
@@ -94,13 +94,13 @@ def test_it_ends(play: Any, denied: bool) -> None:
     ],
 )
 def test_bad_questions_for_a_code(play: Any, changes: dict[str, str | None], error: str) -> None:
-    """Each gets its flat error."""
+    """Each wrong request gets its flat error."""
     fields: dict[str, str | None] = {"scope": "user.info.basic", **changes}
     assert play.form("/v2/oauth/get_qrcode/", **fields).code == error
 
 
 def test_bad_questions_after_a_code(play: Any, second_app: App) -> None:
-    """A code is asked after with the secret of its own app."""
+    """The check of a QR code needs the secret of the code's own app."""
     _url, token = _begin(play)
     assert _check(play, token, client_secret=None).code == "invalid_request"
     assert _check(play, token, client_secret="wrong").code == "invalid_client"
@@ -119,7 +119,7 @@ def test_bad_questions_after_a_code(play: Any, second_app: App) -> None:
     ],
 )
 def test_what_the_phone_cannot_use(play: Any, said: str, parameter: str) -> None:
-    """The phone names what is faulty: another address, a placeholder that nobody filled in."""
+    """The phone names the faulty part: a foreign address, or a placeholder that the app did not replace."""
     url = play.form("/v2/oauth/get_qrcode/", scope="user.info.basic", client_secret=None).document["scan_qrcode_url"]
     with pytest.raises(ValueError, match=rf"phone refuses {parameter}$"):
         play.sim.scan(said.format(url=url))
@@ -133,7 +133,7 @@ def test_a_ticket_has_a_length(play: Any) -> None:
 
 
 def test_the_phone_is_a_page_of_the_sandbox(play: Any) -> None:
-    """It is at no host of TikTok's; without anything to scan it asks for that; nonsense is refused on a page."""
+    """The phone is on none of TikTok's hosts; without a URL it asks for one; it refuses nonsense on a page."""
     assert play.sim.handle(Request(method="GET", url="https://www.tiktok.com/phone/?scanned=x")).status == 404
     page = play.sim.handle(Request(method="GET", url="http://127.0.0.1:1/phone/"))
     assert b'name="scanned"' in page.body
@@ -143,7 +143,7 @@ def test_the_phone_is_a_page_of_the_sandbox(play: Any) -> None:
 
 
 def test_nobody_but_an_account_of_the_page_can_agree(play: Any) -> None:
-    """An account that is not there, or no target user, is refused, and the code still waits."""
+    """An unknown account, or one that is not a target user, is refused, and the code stays valid."""
     url, token = _begin(play)
     with pytest.raises(ValueError, match="account"):
         play.sim.scan(url, account="nobody")

@@ -62,14 +62,14 @@ PLANS = [
 
 @pytest.mark.parametrize(("size", "chunk", "count", "decimal", "binary"), PLANS)
 def test_worked_plans(size: int, chunk: int, count: int, decimal: bool, binary: bool) -> None:
-    """Every worked example of the documents is judged as they say, in each reading of MB."""
+    """The check accepts and refuses each example of the documents as they say, in each reading of MB."""
     assert (plan_problem(size, chunk, count, mb="decimal") is None) == decimal
     assert (plan_problem(size, chunk, count, mb="binary") is None) == binary
     assert (plan_problem(size, chunk, count, mb="strict") is None) == (decimal and binary)
 
 
 def judged_slowly(size: int, chunk: int, count: int, unit: int) -> bool:
-    """Lay the chunks down one after another, and look at each of them."""
+    """Place the chunks one after another, and check each of them."""
     mb = unit
     if size > 4 * (1000 if unit == 1_000_000 else 1024) * mb or not 1 <= count <= 1000:
         return False
@@ -100,7 +100,7 @@ edges = st.one_of(
 
 @given(size=edges, chunk=edges, wrong=st.sampled_from([0, 0, 0, 1, -1]))
 def test_plans_against_a_slow_judge(size: int, chunk: int, wrong: int) -> None:
-    """The check agrees with laying chunks down one by one; the strict reading is what both others allow."""
+    """The check agrees with placing the chunks one by one; the strict reading allows what both others allow."""
     count = size // chunk + wrong
     decimal = judged_slowly(size, chunk, count, 1_000_000)
     binary = judged_slowly(size, chunk, count, MIB)
@@ -110,14 +110,14 @@ def test_plans_against_a_slow_judge(size: int, chunk: int, wrong: int) -> None:
 
 
 def test_one_chunk_that_is_smaller_than_the_file() -> None:
-    """Whether one chunk may be smaller than the file is open, so it is refused or accepted by choice."""
+    """A choice refuses or accepts a single chunk smaller than the file, because the documents leave that open."""
     assert plan_problem(12_000_000, 10_000_000, 1, mb="strict") == "The chunk size is invalid"
     assert plan_problem(12_000_000, 10_000_000, 1, mb="strict", lenient=True) is None
     assert plan_problem(4_000_000, 3_000_000, 1, mb="strict", lenient=True) == "The chunk size is invalid"
 
 
 def test_ceil_is_refused_by_name() -> None:
-    """A count by ceil gets the message that was seen on the wire."""
+    """A count that is rounded up gets the message that was observed on the wire."""
     assert plan_problem(41_000_000, 10_000_000, 5, mb="strict") == "The total chunk count is invalid"
 
 
@@ -140,7 +140,7 @@ RFC = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     ],
 )
 def test_pkce_vectors(challenge: str, encoding: str, good: bool) -> None:
-    """TikTok's challenge is hexadecimal; the spelling of the RFC counts only where a switch says so."""
+    """TikTok's challenge is hexadecimal; the RFC's encoding counts only if a switch says so."""
     assert proves(VERIFIER, challenge, encoding) is good
 
 
@@ -171,7 +171,7 @@ def test_verifier_lengths(verifier: str) -> None:
     ],
 )
 def test_redirects_match_exactly_but_for_a_wildcard_port(registered: str, given_uri: str, good: bool) -> None:
-    """A redirect URI is compared byte by byte; only a registered `*` port stands for a number."""
+    """A redirect URI is compared byte by byte; only a registered `*` port matches any number."""
     assert redirect_matches(registered, given_uri) is good
 
 
@@ -231,5 +231,5 @@ def test_pull_urls(url: object, good: bool) -> None:
     ],
 )
 def test_ownership(known: str, url: str, good: bool) -> None:
-    """A domain covers all below it, a prefix what starts with it."""
+    """A domain covers its subdomains; a prefix covers the URLs that start with it."""
     assert owns([known], url) is good

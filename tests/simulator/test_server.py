@@ -40,7 +40,7 @@ SIZE, CHUNK = 11_000_000, 5_242_880
 
 @pytest.fixture(autouse=True)
 def somebody_elses_client(caplog: pytest.LogCaptureFixture) -> None:
-    """urllib3 is called here without our transport, and alone it logs upload URLs whole."""
+    """Silence urllib3's log: without our transport urllib3 logs whole upload URLs."""
     caplog.set_level(logging.INFO, "urllib3")
 
 
@@ -52,7 +52,7 @@ def server(sim: SimulatedTikTok) -> Iterator[SandboxServer]:
 
 
 class Caller:
-    """Calls a server without any retry."""
+    """A client that never repeats a call."""
 
     def __init__(self, url: str, seconds: float = 10) -> None:
         self.url = url
@@ -95,7 +95,7 @@ def run_curl(*arguments: str) -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_walks_the_whole_sandbox(server: SandboxServer, play: Any, tmp_path: Path) -> None:
-    """Authorize, consent, exchange, init, two chunks and status work with curl alone, and no byte is changed."""
+    """Authorize, consent, exchange, init, two chunks and status work with curl alone, and every byte stays the same."""
     page = run_curl(
         "--get",
         f"{server.url}/v2/auth/authorize/",
@@ -153,7 +153,7 @@ def test_curl_walks_the_whole_sandbox(server: SandboxServer, play: Any, tmp_path
 
 
 def test_pages_of_posts(server: SandboxServer, caller: Caller, play: Any) -> None:
-    """What was posted is shown with its caption escaped, and the same stands in JSON."""
+    """The page shows a post with its caption escaped, and the JSON has the same data."""
     play.upload(play.video(title='<script>alert(1)</script> & "so" on'))
     play.photos(post_info={"privacy_level": "SELF_ONLY", "description": "<b>doors</b>"})
     page = caller.call("GET", "/")
@@ -190,7 +190,7 @@ def test_pages_of_posts(server: SandboxServer, caller: Caller, play: Any) -> Non
     ],
 )
 def test_videos_play(caller: Caller, play: Any, header: str, status: int, part: slice) -> None:
-    """A stored video is served whole and in ranges, under the type with which it came."""
+    """The server sends a stored video whole and in ranges, with the media type of its upload."""
     publish_id, path = begin(play)
     content = bytes(number % 251 for number in range(1000))
     put = caller.call("PUT", path, content, Content_Type="video/webm", Content_Range="bytes 0-999/1000")
@@ -205,7 +205,7 @@ def test_videos_play(caller: Caller, play: Any, header: str, status: int, part: 
 
 
 def test_faults_and_switches_over_http(server: SandboxServer, caller: Caller, play: Any) -> None:
-    """Other processes add faults in the same grammar and flip switches by name; bad ones are refused whole."""
+    """Other processes add faults in the same grammar and set switches by name; a request with a bad one changes nothing."""
     assert json.loads(caller.call("POST", "/_sandbox/faults", b"status=status:502\nput:2=drop-after\n").data) == [
         "status=status:502",
         "put:2=drop-after",
@@ -236,7 +236,7 @@ def test_connections_are_really_lost(server: SandboxServer, caller: Caller, play
 
 
 def test_slow_answers(server: SandboxServer, caller: Caller, play: Any) -> None:
-    """A slow answer is whole, and really late: a client that waits too little does not get it, though TikTok has acted."""
+    """A slow answer is whole and late: a client with a short time-out does not get it, although TikTok has acted."""
     play.sim.faults.add("token=slow:0.1")
     assert caller.form("/v2/oauth/token/", {"grant_type": "x"}).status == 200
     play.sim.faults.add("token=slow:600")
@@ -247,7 +247,7 @@ def test_slow_answers(server: SandboxServer, caller: Caller, play: Any) -> None:
 
 @pytest.mark.parametrize(("kept", "received"), [("discard", 0), ("keep", 400)])
 def test_client_that_goes_away(server: SandboxServer, play: Any, kept: str, received: int) -> None:
-    """Of a PUT that breaks off nothing is kept, or by a switch what came; the upload can go on."""
+    """The host keeps none of a broken PUT, or with a switch the bytes that arrived; the upload can continue."""
     play.sim.switches.partial_bytes = kept
     _publish_id, path = begin(play)
     address = urlsplit(server.url)
@@ -266,7 +266,7 @@ def test_client_that_goes_away(server: SandboxServer, play: Any, kept: str, rece
 
 
 def raw(server: SandboxServer, text: str) -> bytes:
-    """Send a request as it stands and return the first line of the answer."""
+    """Send a raw request and return the first line of the answer."""
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as wire:
         wire.sendall(text.encode())
@@ -289,7 +289,7 @@ def test_odd_requests(server: SandboxServer, caller: Caller, play: Any) -> None:
 
 
 def test_large_put_goes_through_a_file(server: SandboxServer, caller: Caller, play: Any) -> None:
-    """A chunk larger than what memory holds is received whole."""
+    """The server receives a chunk that is larger than the limit in memory."""
     publish_id, path = begin(play, 20_000_000)
     answer = caller.call(
         "PUT", path, b"w" * 20_000_000, Content_Type="video/mp4", Content_Range="bytes 0-19999999/20000000"
@@ -299,7 +299,7 @@ def test_large_put_goes_through_a_file(server: SandboxServer, caller: Caller, pl
 
 
 def test_only_loopback() -> None:
-    """The sandbox cannot be bound to an address that others reach."""
+    """The sandbox refuses to serve on an address that a network can reach."""
     sim = SimulatedTikTok(ManualClock(), creators=[Creator()])
     for host in ("0.0.0.0", "192.168.1.2", "example.com", "::"):
         with pytest.raises(ValueError, match="loopback"):
@@ -319,7 +319,7 @@ def test_taken_port(server: SandboxServer, sim: SimulatedTikTok) -> None:
 
 
 def test_asynchronous_life(sim: SimulatedTikTok) -> None:
-    """It starts and stops inside a loop, and gives the upload base back, without a warning."""
+    """The server starts and stops inside a loop, and restores the upload base, without a warning."""
 
     async def live() -> str:
         async with SandboxServer(sim, "localhost") as server:
@@ -334,7 +334,7 @@ def test_asynchronous_life(sim: SimulatedTikTok) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_forever_ends_cleanly(number: signal.Signals) -> None:
-    """Interrupted or terminated, it says nothing and ends with 0."""
+    """After SIGINT or SIGTERM the program prints nothing and ends with status 0."""
     program = (
         "from tiktok_adapters.simulator import SimulatedTikTok\n"
         "from tiktok_adapters.simulator.server import serve_forever\n"

@@ -19,7 +19,7 @@ HEX = "13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3"
 
 
 def test_consent_leads_back_with_a_code(play: Any) -> None:
-    """Allowing redirects with code, granted scopes and state; the code has the characters that need escaping."""
+    """Allow redirects with code, granted scopes and state; the code has characters that need escaping."""
     url = play.sim.authorize(play.authorize_url(), scopes=["user.info.basic", "video.upload"])
     values = callback_values(url)
     assert url.startswith("http://127.0.0.1:3455/callback/?code=")
@@ -31,7 +31,7 @@ def test_consent_leads_back_with_a_code(play: Any) -> None:
 
 
 def test_denial(play: Any) -> None:
-    """Denying redirects with access_denied and the state, and no code."""
+    """Deny redirects with access_denied and the state, without a code."""
     values = callback_values(play.sim.authorize(play.authorize_url(), allow=False))
     assert values["error"] == "access_denied"
     assert values["state"] == "st&<ate>"
@@ -59,7 +59,7 @@ def test_denial(play: Any) -> None:
     ],
 )
 def test_faulty_requests_stay_on_the_page(play: Any, changes: dict[str, str | None], parameter: str) -> None:
-    """A fault in the request is shown on a page that names the parameter, and is never sent through the redirect."""
+    """A faulty request gets a page that names the parameter, and never a redirect."""
     with pytest.raises(ValueError, match=rf"refuses {parameter}$"):
         play.sim.authorize(play.authorize_url(**changes))
     page = play.sim.handle(Request(method="GET", url=play.authorize_url(**changes)))
@@ -68,13 +68,13 @@ def test_faulty_requests_stay_on_the_page(play: Any, changes: dict[str, str | No
 
 
 def test_repeated_parameter(play: Any) -> None:
-    """A parameter that stands there twice is refused by name."""
+    """The page names a repeated parameter."""
     with pytest.raises(ValueError, match="state"):
         play.sim.authorize(play.authorize_url() + "&state=again")
 
 
 def test_repeated_field_of_the_form(play: Any) -> None:
-    """So is a field of the form that the page sends."""
+    """The page names a repeated field of its form."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     page = Request(method="POST", url=AUTH_URL, headers=headers, body=b"state=a&state=b&decision=allow")
     response = play.sim.handle(page)
@@ -83,21 +83,21 @@ def test_repeated_field_of_the_form(play: Any) -> None:
 
 
 def test_unsupported_response_type_goes_back(play: Any) -> None:
-    """Only a response type other than code is told to the app."""
+    """Only a wrong response type is reported to the app through the redirect."""
     assert callback_values(play.sim.authorize(play.authorize_url(response_type="token")))["error"] == (
         "unsupported_response_type"
     )
 
 
 class Tags(HTMLParser):
-    """Collects what a browser would see as elements."""
+    """Collects the elements that a browser would see."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note it."""
+        """Collect an element."""
         self.tags.append(tag)
         self.tags.extend(name for name, _value in attrs if name.startswith("on"))
 
@@ -105,7 +105,7 @@ class Tags(HTMLParser):
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hostile=st.text(alphabet="<>&\"'/ =abonscript", min_size=1, max_size=40))
 def test_consent_page_escapes(hostile: str) -> None:
-    """Whatever stands in names and parameters, the page's elements stay the same."""
+    """Any text in names and parameters leaves the page's elements unchanged."""
 
     def tags(text: str) -> tuple[list[str], str]:
         app = App(name=text)
@@ -177,7 +177,7 @@ def test_code_dies(play: Any, seconds: int, code: str) -> None:
 )
 @pytest.mark.parametrize("status", [200, 400])
 def test_refused_exchanges(play: Any, changes: dict[str, str | None], error: str, words: str, status: int) -> None:
-    """Each bad exchange gets the documented flat error, with the HTTP status of the switch, and a good one still works."""
+    """Each bad exchange gets the documented flat error with the switch's HTTP status; a good one still works afterwards."""
     play.sim.switches.oauth_error_status = status
     code = play.code()
     answer = play.exchange(code, **changes)
@@ -195,7 +195,7 @@ def test_code_of_another_app(play: Any, second_app: App) -> None:
 
 
 def test_grant_types_of_an_app(play: Any) -> None:
-    """An app that may not refresh is told so."""
+    """An app that may not refresh gets `unauthorized_client`."""
     play.sim.app.grant_types = ("authorization_code",)
     assert play.refresh("rft.x").code == "unauthorized_client"
 
@@ -220,7 +220,7 @@ def test_missing_slash(play: Any) -> None:
 
 
 def test_refresh_rotates(play: Any) -> None:
-    """By the November pages a refresh gives a new refresh token and kills the old one."""
+    """As in the November pages, a refresh gives a new refresh token and invalidates the old one."""
     tokens = play.sign_in()
     renewed = play.refresh(tokens["refresh_token"]).document
     assert renewed["refresh_token"] != tokens["refresh_token"]
@@ -229,7 +229,7 @@ def test_refresh_rotates(play: Any) -> None:
 
 
 def test_legacy_refresh(play: Any) -> None:
-    """By the older pages the refresh token stays, and its life goes on running."""
+    """As in the older pages, the refresh token stays, and a refresh does not prolong its life."""
     play.sim.switches.lifetimes = "legacy"
     tokens = play.sign_in()
     play.clock.advance(1000)
@@ -242,7 +242,7 @@ def test_legacy_refresh(play: Any) -> None:
 @settings(deadline=None)
 @given(steps=st.lists(st.sampled_from(["refresh", "old refresh", "wait"]), max_size=12), kills=st.booleans())
 def test_life_of_refresh_tokens(new_play: Callable[[], Any], steps: list[str], kills: bool) -> None:
-    """In any order of refreshes and pauses the newest pair works until it expires, and no older refresh token does."""
+    """After any refreshes and pauses, the newest pair works until it expires, and no older refresh token works."""
     play = new_play()
     play.sim.switches.refresh_kills_access = kills
     pairs = [play.sign_in()]
@@ -262,7 +262,7 @@ def test_life_of_refresh_tokens(new_play: Callable[[], Any], steps: list[str], k
 
 
 def test_web_flow(play: Any) -> None:
-    """The web needs no challenge, unless a switch says so, and then in the spelling of its own switch."""
+    """The web flow needs no challenge; with a switch it needs one, in the encoding of another switch."""
     web = {"redirect_uri": "https://app.example.com/callback/", "code_challenge": None, "code_challenge_method": None}
     redirect = {"redirect_uri": web["redirect_uri"]}
     assert play.exchange(play.code(**web), **redirect, code_verifier=None).code == "ok"
@@ -274,7 +274,7 @@ def test_web_flow(play: Any) -> None:
 
 
 def test_misspelt_challenge_found_by_the_token_call(play: Any) -> None:
-    """By a switch the page lets a base64url challenge through and the token call refuses it."""
+    """With a switch the page accepts a base64url challenge, and the token call refuses it."""
     play.sim.switches.challenge_check = "token"
     answer = play.exchange(play.code(code_challenge=RFC))
     assert answer.document["error_description"] == "Code verifier or code challenge is invalid."
@@ -283,7 +283,7 @@ def test_misspelt_challenge_found_by_the_token_call(play: Any) -> None:
 
 
 def test_automatic_consent(play: Any) -> None:
-    """By a switch an account that consented is sent back at once, unless the app asks for the page."""
+    """With a switch TikTok redirects an account that consented before at once, unless the app asks for the page."""
     play.sim.switches.auto_auth = True
     play.code()
     assert play.sim.handle(Request(method="GET", url=play.authorize_url())).status == 302
@@ -298,7 +298,7 @@ def test_sandbox_targets(play: Any) -> None:
 
 
 def test_client_token(play: Any) -> None:
-    """A client token is given out, and is no user's access token."""
+    """An app gets a client token, which does not work as a user's access token."""
     answer = play.form("/v2/oauth/token/", grant_type="client_credentials")
     assert answer.document["access_token"].startswith("clt.")
     assert answer.document["expires_in"] == 7200
@@ -308,7 +308,7 @@ def test_client_token(play: Any) -> None:
 
 
 def test_revoke(play: Any) -> None:
-    """Revoking kills both tokens and fails what is in progress; revoking again is an error, or not, by a switch."""
+    """Revoking invalidates both tokens and fails posts in progress; a switch decides whether revoking again is an error."""
     tokens = play.sign_in()
     begun = play.pull(token=tokens["access_token"]).data["publish_id"]
     answer = play.sim.handle(_revocation(play, tokens["access_token"]))
@@ -328,14 +328,14 @@ def _revocation(play: Any, token: str) -> Request:
 
 
 def test_each_app_knows_an_account_by_another_name(play: Any, second_app: App) -> None:
-    """The open_id is per app and user, and TikTok's first character is kept."""
+    """Each app has its own open_id for a user, and it begins with TikTok's first character."""
     names = {play.sim.world.account(app, play.sim.creator) for app in play.sim.apps}
     assert len(names) == 2
     assert all(name.startswith("-000") for name in names)
 
 
 def test_runs_repeat(play: Any, new_play: Callable[[], Any]) -> None:
-    """The same seed gives the same tokens; without a seed nobody can guess them."""
+    """The same seed gives the same tokens; without a seed the tokens cannot be guessed."""
     unguessable = new_play()
     unguessable.sim = SimulatedTikTok(unguessable.clock, seed=None)
     tokens = play.sign_in()

@@ -20,7 +20,7 @@ SIZE, CHUNK = 11_000_000, 5 * MIB
 
 @define
 class Pattern:
-    """A source of any size whose bytes depend on their place; it may end early."""
+    """A source of any size whose bytes depend on their position; it may end early."""
 
     size: int
     ends_at: int | None = None
@@ -42,7 +42,7 @@ FIRST, LAST = b"a" * CHUNK, b"b" * (SIZE - CHUNK)
 
 
 def test_two_chunks(play: Any, url: str) -> None:
-    """206, then 201; the progress header counts; the digest is that of the whole."""
+    """The host answers 206, then 201; the progress header counts bytes; the digest is that of the whole file."""
     first = play.put(url, 0, FIRST, SIZE)
     assert (first.status, first.headers["content-range"], first.body) == (206, f"bytes 0-{CHUNK}/{SIZE}", b"")
     (post,) = play.sim.posts
@@ -55,7 +55,7 @@ def test_two_chunks(play: Any, url: str) -> None:
 
 
 def test_progress_as_last_offset(play: Any, url: str) -> None:
-    """By a switch the progress header gives the last offset, and other switches change status and body."""
+    """With a switch the progress header gives the last offset; other switches change status and body."""
     play.sim.switches.flip({"progress_header": "last", "last_chunk_status": 200, "put_body": "null"})
     assert "content-range" not in play.put(url, CHUNK, LAST, SIZE).headers
     first = play.put(url, 0, FIRST, SIZE)
@@ -82,7 +82,7 @@ def test_progress_as_last_offset(play: Any, url: str) -> None:
     ],
 )
 def test_unwelcome_chunks(play: Any, first: int, body: bytes, headers: dict[str, str], status: int) -> None:
-    """A chunk out of order or not as declared is refused, nothing of it is stored, and the right one still goes."""
+    """A chunk out of order or unlike its declaration is refused and not stored; the right chunk still works afterwards."""
     url = play.video(SIZE, CHUNK).data["upload_url"]
     assert play.put(url, first, body, SIZE, **headers).status == status
     assert play.sim.posts[0].bytes_received == 0
@@ -90,13 +90,13 @@ def test_unwelcome_chunks(play: Any, first: int, body: bytes, headers: dict[str,
 
 
 def test_mismatch_may_be_a_502(play: Any, url: str) -> None:
-    """By a switch a body that is not as long as declared looks like trouble of the server."""
+    """With a switch, a body with another length than declared gets a server error."""
     play.sim.switches.mismatch_status = 502
     assert play.put(url, 0, FIRST[:-1], SIZE, Content_Range=f"bytes 0-{CHUNK - 1}/{SIZE}").status == 502
 
 
 def test_repeated_chunk(play: Any, url: str) -> None:
-    """The chunk just stored is refused with the progress; by a switch it is accepted and stored once."""
+    """If the last chunk is sent again, it is refused with the progress; with a switch it is accepted and stored once."""
     play.put(url, 0, FIRST, SIZE)
     again = play.put(url, 0, FIRST, SIZE)
     assert (again.status, again.headers["content-range"]) == (416, f"bytes 0-{CHUNK}/{SIZE}")
@@ -108,7 +108,7 @@ def test_repeated_chunk(play: Any, url: str) -> None:
 
 
 def test_expiry(play: Any, url: str) -> None:
-    """An upload URL lives one hour; the post then stays as it is, or fails by a switch."""
+    """An upload URL lives one hour; the post then stays unchanged, or fails with a switch."""
     play.clock.advance(3599)
     assert play.put(url, 0, FIRST, SIZE).status == 206
     play.clock.advance(1)
@@ -119,7 +119,7 @@ def test_expiry(play: Any, url: str) -> None:
 
 
 def test_a_status_that_lags_shows_what_was(play: Any, url: str) -> None:
-    """By a switch the status, its count with it, is that of some seconds ago; others count whole chunks, or nothing."""
+    """With a switch the status and its count are some seconds old; other switches count whole chunks, or leave the count out."""
 
     def told() -> tuple[str, int | None]:
         data = play.status(play.sim.posts[0].publish_id).data
@@ -140,7 +140,7 @@ def test_a_status_that_lags_shows_what_was(play: Any, url: str) -> None:
 
 
 def test_a_status_may_count_whole_chunks_only(play: Any, url: str) -> None:
-    """What was kept of a broken chunk is stored, and by a switch not counted."""
+    """The kept bytes of a broken chunk are stored; with a switch they are not counted."""
     play.sim.switches.flip({"partial_bytes": "keep", "uploaded_bytes": "chunks"})
     play.put(url, 0, FIRST, SIZE)
     play.sim.faults.add("put=drop-at:1000")
@@ -152,7 +152,7 @@ def test_a_status_may_count_whole_chunks_only(play: Any, url: str) -> None:
 
 
 def test_a_finished_upload_may_be_forgotten(play: Any, url: str) -> None:
-    """By a switch the host no longer knows an upload that has every byte."""
+    """With a switch the host no longer knows an upload after its last byte."""
     play.put(url, 0, FIRST, SIZE)
     play.put(url, CHUNK, LAST, SIZE)
     assert play.put(url, CHUNK, LAST, SIZE).status == 416
@@ -169,7 +169,7 @@ def test_unknown_upload(play: Any, url: str, spoil: Callable[[str], str]) -> Non
 
 
 def test_upload_paths_and_methods(play: Any) -> None:
-    """The other documented path works too, and only PUT does."""
+    """The other documented path works too, and only with PUT."""
     play.sim.switches.upload_path = "/upload"
     url = play.video(3).data["upload_url"]
     assert "/upload?upload_id=" in url
@@ -183,7 +183,7 @@ def test_upload_paths_and_methods(play: Any) -> None:
     repeat=st.sampled_from(["refuse", "accept"]),
 )
 def test_any_order_keeps_the_offset_right(new_play: Callable[[], Any], order: list[int], repeat: str) -> None:
-    """In whatever order chunks come, exactly those that fit are stored, and the file ends up whole and in order."""
+    """In any order of chunks, the host stores exactly those that fit, and the file is whole and in order."""
     play = new_play()
     play.sim.switches.repeat_chunk = repeat
     size = 4 * CHUNK + 17
@@ -203,7 +203,7 @@ def test_any_order_keeps_the_offset_right(new_play: Callable[[], Any], order: li
 
 
 def test_slices_are_read_in_blocks(play: Any) -> None:
-    """A slice of a source is stored exactly, whatever blocks the source hands out."""
+    """A slice of a source is stored exactly, with any size of the source's blocks."""
     size = 100_000
     source = Pattern(size)
     url = play.video(size).data["upload_url"]
@@ -214,7 +214,7 @@ def test_slices_are_read_in_blocks(play: Any) -> None:
 
 @pytest.mark.parametrize(("kept", "received"), [("discard", 0), ("keep", 40_000)])
 def test_source_that_ends_early(play: Any, kept: str, received: int) -> None:
-    """Of a body that breaks off nothing is kept, or by a switch what came; the next PUT begins there."""
+    """The host keeps none of a broken body, or with a switch the bytes that arrived; the next PUT begins there."""
     play.sim.switches.partial_bytes = kept
     size = 100_000
     url = play.video(size).data["upload_url"]
@@ -227,7 +227,7 @@ def test_source_that_ends_early(play: Any, kept: str, received: int) -> None:
 
 
 def test_bytes_need_not_be_kept(play: Any) -> None:
-    """Without its bytes a video still has its digest."""
+    """A video whose bytes are not kept still has its digest."""
     play.sim = SimulatedTikTok(play.clock, keep_bytes=False)
     publish_id = play.upload(play.video())
     assert play.sim.post(publish_id).sha256 == hashlib.sha256(b"v" * 100).hexdigest()
@@ -235,7 +235,7 @@ def test_bytes_need_not_be_kept(play: Any) -> None:
 
 
 def test_large_files_leave_memory(play: Any, url: str) -> None:
-    """A file above 8 MiB lies in a temporary file, and closing the simulator closes it."""
+    """A file above 8 MiB goes to a temporary file, which closing the simulator closes."""
     play.put(url, 0, FIRST, SIZE)
     play.put(url, CHUNK, LAST, SIZE)
     upload = next(iter(play.sim.world.tasks.values())).upload

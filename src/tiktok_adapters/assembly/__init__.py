@@ -1,7 +1,7 @@
 """Assembly: the one place that chooses adapters for you.
 
-What belongs here: `connect` and `connect_async`. Which adapters they choose stands in `ports`; the heavy ones are imported where
-they are chosen, so that importing this module costs nothing.
+What belongs here: `connect` and `connect_async`. The module `ports` chooses the adapters and imports each one only when a client
+needs it, so that importing this module is quick.
 """
 
 import os
@@ -42,26 +42,26 @@ def connect(
     store: Literal["sqlite", "keyring", "encrypted"] | None = None,
     **ports: Unpack[Ports],
 ) -> TikTok:
-    """Return a client that blocks: urllib3, tokens where the settings say, the machine's clock; or the ports that are given.
+    """Return a blocking client with the usual adapters, such as urllib3, or with those you pass.
 
     Args:
-        app: the app; read from the settings, as the command line reads them, unless given.
-        home: folder of the tokens and of `config.toml`; `TIKTOK_HOME` or `~/.tiktok` unless given.
-        environ: read in place of the process's environment.
-        endpoints: where TikTok is; read from the settings unless given.
-        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
-        patience: seconds to follow a post before saying that it is still processing.
-        uploads: how many uploads run at once in the usual `slots`; further ones wait before they begin, the accounts by turns.
-        store: where the usual `tokens` are kept; read from the settings unless given, and otherwise `sqlite`.
-        **ports: adapters of your own, by the name of their port (`transport=`, `tokens=`, ...): see `Ports`. Each port that is
-            not given is the usual one. Where `tokens` is given, nothing has to be installed or set for the settings' store.
+        app: the app (default: from the settings, as the command line reads them).
+        home: the folder of the tokens and of `config.toml` (default: `TIKTOK_HOME`, or `~/.tiktok`).
+        environ: the environment variables to read instead of the process's own.
+        endpoints: the addresses of TikTok (default: from the settings).
+        timeout: seconds for each single wait of a request, and for each read of a source.
+        patience: seconds to follow a post before `StillProcessing` is raised.
+        uploads: how many uploads run at once in the usual `slots`; further ones wait before they begin, and accounts take turns.
+        store: where the usual `tokens` are kept (default: from the settings, otherwise `sqlite`).
+        **ports: your own adapters, by the name of their port (`transport=`, `tokens=`, ...): see `Ports`. The client uses the
+            usual adapter for every other port. If you pass `tokens`, the store in the settings needs no package and no key.
 
-    Closing the client, or leaving its `with` block, closes its transport, tokens, journal and pacer, those that were given, too,
-    after a renewal that another thread is in the midst of. A call that raises has closed nothing.
+    Closing the client, or leaving its `with` block, closes its transport, tokens, journal and pacer, including those you passed.
+    It first waits for a renewal that another thread has begun. If this call raises, it has closed nothing.
 
     Raises:
-        InvalidSettings: everything that is missing or wrong, at once.
-        TypeError: no port has such a name.
+        InvalidSettings: settings are missing or wrong; the error names all of them at once.
+        TypeError: a keyword names no port.
         ImportError: another package has taken the name urllib3 in this environment.
     """
     around = Hidden(environ)
@@ -89,14 +89,14 @@ def connect_async(
     store: Literal["sqlite", "keyring", "encrypted"] | None = None,
     **ports: Unpack[AsyncPorts],
 ) -> AsyncTikTok:
-    """Return a client that is awaited: over aiohttp, otherwise as `connect`, with the same arguments; for use in `async with`.
+    """Return an asynchronous client over aiohttp, for use in `async with`. The arguments are those of `connect`.
 
-    The ports that are given are of the asynchronous family: see `AsyncPorts`.
+    The ports you pass have to be asynchronous: see `AsyncPorts`.
 
     Raises:
-        InvalidSettings: everything that is missing or wrong, at once.
-        TypeError: no port has such a name.
-        ImportError: aiohttp is not installed, and no transport was given.
+        InvalidSettings: settings are missing or wrong; the error names all of them at once.
+        TypeError: a keyword names no port.
+        ImportError: aiohttp is not installed, and you passed no transport.
     """
     around = Hidden(environ)
     del environ  # A crash report would show it.
@@ -124,7 +124,9 @@ def _chosen(
     options = {"home": None if home is None else os.fspath(home), "store": store}
     settings = load_settings(options, Hidden(os.environ) if around.reveal() is None else around)
     if has_tokens:
-        settings = evolve(settings, store="sqlite")  # It needs nothing, so that nothing is found to be missing.
+        settings = evolve(
+            settings, store="sqlite"
+        )  # This store needs no package and no key, so the check finds none missing.
     if app is not None:
         settings.store_keys()
         return Chosen(app, settings, uploads), endpoints or settings.endpoints()

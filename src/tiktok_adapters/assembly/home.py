@@ -1,6 +1,6 @@
-"""The home folder: which file keeps what, and the stores in those files.
+"""The home folder: its files, and the stores in those files.
 
-What belongs here: names and modes of files. How a store lies in its file, and when it is opened, is the store's.
+What belongs here: the names and modes of files. The stores decide what their files contain and when to open them.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from tiktok_core.ports import Journal, Pacer, TokenStore
 __all__ = ["home_journal", "home_pacer", "home_tokens", "journal_file", "pacer_file", "prepare", "token_file"]
 
 TOKENS: Final = {"sqlite": "tokens-{app}.db", "keyring": "keychain-{app}.db", "encrypted": "encrypted-{app}.db"}
-"""One file for each app: an `open_id` means something to its own app only, and no other may get its tokens.
+"""One file for each app: an `open_id` is valid for one app only, and no other app may get its tokens.
 
-And one for each store, so that none is ever taken for another: what lies beside a keychain has no secret.
+Each store has a file of its own too, so that no store reads another's file: the file beside a keychain holds no secrets.
 """
 SERVICE: Final = "tiktok-open {app}"
 JOURNAL: Final = "journal.db"
@@ -30,39 +30,39 @@ log: Final = logging.getLogger("tiktok_core")
 
 
 def token_file(home: Path, app: App, store: str = "sqlite") -> Path:
-    """Return the file in which a store keeps the tokens of this app's accounts, or what it knows of them."""
+    """Return the file in which a store keeps the tokens of this app's accounts, or the accounts without their tokens."""
     return home / TOKENS[store].format(app=_digest(app))
 
 
 def journal_file(home: Path) -> Path:
-    """Return the file that keeps the records of posts, of all apps: each record names its own."""
+    """Return the file that keeps the records of posts of all apps; each record names its app."""
     return home / JOURNAL
 
 
 def pacer_file(home: Path) -> Path:
-    """Return the file by which the processes of this machine keep to the quotas together."""
+    """Return the file through which the processes of this machine share TikTok's quotas."""
     return home / PACER
 
 
 def prepare(settings: Settings, app: App) -> None:
-    """Make the home folder and its token store, so that what is wrong with them is known before a person is asked.
+    """Make the home folder and its token store, so that their errors come before a person is asked to consent.
 
     Raises:
-        StoreError: tokens could not be kept there.
-        InvalidSettings: what the store needs is missing.
+        StoreError: the store cannot keep tokens.
+        InvalidSettings: the store's package or key is missing.
     """
     with closing(_open_tokens(settings, app)) as store:
-        store.load("")  # Nobody's: a keychain that is locked says so.
+        store.load("")  # No account has this name: the call only finds out whether a keychain is locked.
         if settings.store == "encrypted":
             for account in store.accounts():
-                store.load(account)  # And a wrong key.
+                store.load(account)  # This finds out whether the key is wrong.
     home = settings.home
     if hasattr(os, "geteuid") and home.stat().st_uid == os.geteuid():
         home.chmod(0o700)
 
 
 def _digest(app: App) -> str:
-    # A client key is no file name: whatever stands in it, its digest is one.
+    # A client key may hold characters that a file name must not; its digest does not.
     return hashlib.sha256(app.client_key.encode()).hexdigest()[:12]
 
 
@@ -83,16 +83,16 @@ def _open_tokens(settings: Settings, app: App) -> TokenStore:
 
 
 def home_tokens(settings: Settings, app: App) -> TokensOnDemand:
-    """Return the tokens of an app in the store that was chosen.
+    """Return the store of an app's tokens that the settings choose.
 
-    Nothing is ever taken from another store than that, or kept in one; a warning tells when one has tokens, too.
+    The client never reads from or writes to the other stores. It logs a warning if one of them has tokens of this app.
     """
 
     def tell_of_others() -> None:
         for kind in TOKENS:
             file = token_file(settings.home, app, kind)
             if kind != settings.store and _has_accounts(file):
-                said = "The store %r has tokens of this app, too (%s): they are not used, the store is %r"
+                said = "The store %r has tokens of this app too (%s): the client ignores them, because it uses the store %r"
                 log.warning(said, kind, file, settings.store)
 
     path = token_file(settings.home, app, settings.store)

@@ -1,7 +1,7 @@
-"""The ports of a client: which there are in both worlds, and the usual adapter of each.
+"""The ports of a client, blocking and asynchronous, and the usual adapter of each.
 
-What belongs here: one line a port and world. An adapter is imported where it is made, so that a client that was given another
-one needs neither the usual one nor its package.
+What belongs here: one line for each port of each client. Each function imports the adapter that it makes, so that a client with
+another adapter does not need the package of the usual one.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,21 +46,21 @@ class _BothWorlds(TypedDict, total=False):
 
 
 class Ports(_BothWorlds, total=False):
-    """The ports that `connect` takes by name; each one that is not given is the usual one.
+    """The ports that `connect` takes by name. The client uses the usual adapter for every port you do not pass.
 
     Attributes:
-        transport: sends requests; over urllib3.
-        tokens: keeps tokens; in the home folder, in the store that the settings name.
-        journal: keeps the record of each post; in the home folder.
-        clock: time and waiting; the machine's.
-        pacer: keeps to TikTok's quotas; together with all processes that use the home folder.
-        slots: bounds how many uploads run at once; `uploads` of this client.
-        probe: looks into each video before it is posted; with the extra `media`, where it is installed. False for none.
-        protect: finishes a renewal that is interrupted; holds Ctrl-C back in the main thread.
-        background: reads files, and gives up a disk that hangs; in threads.
-        open_source: opens a named file for `post_video`; from the disk.
-        open_destination: says where a named file of `download_data` is kept; on the disk.
-        entropy: returns that many unpredictable bytes; from the operating system.
+        transport: sends requests. Usual: urllib3.
+        tokens: keeps tokens. Usual: the store that the settings name, in the home folder.
+        journal: keeps the record of each post. Usual: a file in the home folder.
+        clock: tells the time and waits. Usual: the machine's clock.
+        pacer: keeps to TikTok's quotas. Usual: one that all processes with the same home folder share.
+        slots: limits how many uploads run at once. Usual: the `uploads` argument, for this client.
+        probe: checks each video before the post. Usual: the extra `media`, if it is installed. False for none.
+        protect: lets an interrupted renewal finish. Usual: it holds Ctrl-C back in the main thread.
+        background: reads files, and abandons a read from a disk that hangs. Usual: threads.
+        open_source: opens a named file for `post_video`. Usual: a file on the disk.
+        open_destination: opens the named file for `download_data`. Usual: a file on the disk.
+        entropy: returns the requested number of unpredictable bytes. Usual: the operating system's.
     """
 
     transport: Transport
@@ -75,9 +75,9 @@ class Ports(_BothWorlds, total=False):
 
 
 class AsyncPorts(_BothWorlds, total=False):
-    """The ports that `connect_async` takes by name: those of `Ports`, each from the asynchronous family.
+    """The ports that `connect_async` takes by name: the asynchronous form of each port in `Ports`.
 
-    The usual transport is over aiohttp; the usual stores and the usual probe work in threads.
+    The usual transport is aiohttp; the usual stores and the usual probe work in threads.
     """
 
     transport: AsyncTransport
@@ -93,11 +93,11 @@ class AsyncPorts(_BothWorlds, total=False):
 
 @frozen
 class Chosen:
-    """What the usual adapters are made from.
+    """The values from which the functions below make the usual adapters.
 
     Attributes:
         app: the app.
-        settings: where its files are.
+        settings: the settings, which name the home folder.
         uploads: how many uploads run at once.
     """
 
@@ -107,10 +107,10 @@ class Chosen:
 
 
 def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every port of a blocking client: the one that was given, or the usual one.
+    """Return every port of a blocking client: the passed adapter, or the usual one.
 
     Raises:
-        TypeError: no port has such a name.
+        TypeError: a name in `given` is no port.
     """
     from tiktok_adapters.background import ThreadBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
@@ -135,11 +135,11 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every port of an asynchronous client: the one that was given, or the usual one.
+    """Return every port of an asynchronous client: the passed adapter, or the usual one.
 
     Raises:
-        TypeError: no port has such a name.
-        ImportError: the usual transport is needed, and aiohttp is not installed.
+        TypeError: a name in `given` is no port.
+        ImportError: the client needs the usual transport, but aiohttp is not installed.
     """
     from tiktok_adapters.background import AsyncioBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import AsyncioClock  # noqa: PLC0415
@@ -171,7 +171,7 @@ def _filled(caller: str, given: Mapping[str, Any], usual: dict[str, Callable[[],
     usual |= {"open_source": lambda: open_source, "open_destination": lambda: open_destination}
     if unknown := given.keys() - usual.keys() - {"entropy"}:
         raise TypeError(f"{caller}() got an unexpected keyword argument {min(unknown)!r}")
-    # `probe` alone may be a boolean: True for the usual one, and False for none.
+    # Only `probe` may be a boolean: True for the usual probe, False for none.
     found = {name: None if port is False else port for name, port in given.items() if port is not True}
     return found | {name: make() for name, make in usual.items() if name not in found}
 

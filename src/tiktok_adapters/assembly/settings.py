@@ -1,4 +1,4 @@
-"""Settings: where each of them comes from, and what is wrong with them, all at once.
+"""Settings: read each from its source, and report everything that is wrong with them at once.
 
 What belongs here: options, environment, `config.toml`; nothing that makes an adapter.
 """
@@ -34,16 +34,16 @@ DEFAULTS: Final = Endpoints()
 
 @frozen(kw_only=True)
 class Setting:
-    """What one setting is, besides its name, its type and its default, which its field in `Settings` has.
+    """The description of one setting. Its field in `Settings` has its name, type and default.
 
     Attributes:
         variable: the environment variable.
-        doc: what it is for, in words; the documents say it in the same words.
-        option: the option of the command line; empty where there is none.
-        in_file: whether `config.toml` may say it, under the setting's name.
-        read: makes its value of the word that was written; raises `ValueError` with a clause that says what is wrong with it.
-        portal: what the developer portal calls it; a setting with such a name is required.
-        passable: what stands in for it while it is missing and the others are checked, so that everything wrong is said at once.
+        doc: the purpose of the setting; the documentation uses the same words.
+        option: the command-line option; empty if there is none.
+        in_file: whether `config.toml` may contain it, under the setting's name.
+        read: turns the written word into the value; raises `ValueError` with a clause that says what is wrong with the word.
+        portal: the name in the developer portal; a setting with such a name is required.
+        passable: a valid value that replaces a missing setting while the others are checked, so that one error names every problem.
     """
 
     variable: str
@@ -64,7 +64,7 @@ def _one_of(words: Iterable[str], meant: Callable[[str], str] = str) -> Callable
 
     def read(word: str) -> str:
         if meant(word) not in known:
-            raise ValueError(f"{word!r} is none of {', '.join(known)}")
+            raise ValueError(f"{word!r} is not one of {', '.join(known)}")
         return meant(word)
 
     return read
@@ -72,13 +72,13 @@ def _one_of(words: Iterable[str], meant: Callable[[str], str] = str) -> Callable
 
 @frozen(kw_only=True)
 class Settings:
-    """What was set, and where. Nothing is checked yet but the shape of the file: `app` and `endpoints` check.
+    """The settings and their sources. Only the shape of the file is checked so far: `app` and `endpoints` check the values.
 
     Attributes:
-        origins: where each setting came from, in words; a setting that has its default has none.
+        origins: the source of each setting, in words; a setting with its default value has none.
     """
 
-    # One row a setting. The attributes' documentation and the table in the documents are made of these words.
+    # One row for each setting. The attributes' docstrings and the table in the documentation use these words.
     home: Path = field(
         metadata=_row(
             "TIKTOK_HOME",
@@ -110,7 +110,7 @@ class Settings:
         default="",
         metadata=_row(
             "TIKTOK_REDIRECT_URI",
-            "as registered there; `http://127.0.0.1:*/callback/` takes any free port",
+            "exactly as registered there; `http://127.0.0.1:*/callback/` uses any free port",
             portal='a "Redirect URI"',
             passable="http://127.0.0.1:*/callback/",
         ),
@@ -118,7 +118,7 @@ class Settings:
     account: str | None = field(
         default=None,
         metadata=_row(
-            "TIKTOK_ACCOUNT", "which account, where several are signed in; the only one unless set", option="--account"
+            "TIKTOK_ACCOUNT", "the account to use; with one signed in, that one unless set", option="--account"
         ),
     )
     store: str = field(
@@ -133,7 +133,7 @@ class Settings:
             KEY_VARIABLE,
             "the keys of an encrypted store",
             read=Secret,
-            in_file=False,  # A key must not lie beside what it encrypts.
+            in_file=False,  # A key must not lie beside the tokens that it encrypts.
         ),
     )
     store_key_file: str = field(
@@ -144,7 +144,7 @@ class Settings:
         metadata=_row(
             "TIKTOK_KIND",
             "`desktop` or `web`: the platform of Login Kit under which the redirect URI is registered; "
-            "told by the URI unless set",
+            "the URI decides unless set",
             read=_one_of(kind.value for kind in AppKind),
         ),
     )
@@ -152,7 +152,7 @@ class Settings:
         default=None,
         metadata=_row(
             "TIKTOK_CHALLENGE",
-            "`hex`, `base64url` or `none`: how PKCE's challenge is written; as TikTok documents it for the kind unless set",
+            "`hex`, `base64url` or `none`: the encoding of the PKCE challenge; as TikTok documents it for the kind unless set",
             read=_one_of(encoding.value for encoding in ChallengeEncoding),
         ),
     )
@@ -160,7 +160,7 @@ class Settings:
         default="",
         metadata=_row(
             "TIKTOK_VERIFIED_URLS",
-            "the portal's verified URL properties, with commas between them; where it is set, other URLs are refused",
+            "the portal's verified URL properties, separated by commas; if set, the client refuses other URLs",
         ),
     )
     api_url: str = field(
@@ -173,7 +173,7 @@ class Settings:
     log: str | None = field(
         default=None,
         metadata=_row(
-            "TIKTOK_LOG", "a level of the log, such as `DEBUG`; no log unless set", read=_one_of(LOG_LEVELS, str.upper)
+            "TIKTOK_LOG", "the log level, such as `DEBUG`; no log unless set", read=_one_of(LOG_LEVELS, str.upper)
         ),
     )
     origins: Mapping[str, str] = field(factory=dict)
@@ -182,19 +182,19 @@ class Settings:
         """Return the app.
 
         Args:
-            kind: of the app, where it was chosen.
-            without: settings that the caller can do without; what is missing of them is filled with something.
+            kind: the app's kind, if the caller chose it.
+            without: settings that the caller does not need; a valid value replaces each missing one.
 
         Raises:
-            InvalidSettings: everything that is missing or wrong, hosts included.
+            InvalidSettings: settings, or hosts, are missing or wrong; the error names all of them at once.
         """
         return self.checked(kind, without=without)[0]
 
     def endpoints(self) -> Endpoints:
-        """Return where TikTok is.
+        """Return the addresses of TikTok.
 
         Raises:
-            InvalidSettings: a host that cannot be used.
+            InvalidSettings: a host cannot be used.
         """
         problems: list[Problem] = []
         found = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
@@ -206,7 +206,7 @@ class Settings:
         """Return the keys of an encrypted store, the newest first; none for another store.
 
         Raises:
-            InvalidSettings: the store's package is missing, or its keys are, or cannot be used.
+            InvalidSettings: the store's package or its keys are missing, or a key cannot be used.
         """
         problems: list[Problem] = []
         found = self._tried(problems, self._store_keys)
@@ -215,14 +215,14 @@ class Settings:
         return found
 
     def checked(self, kind: AppKind | str | None = None, *, without: Container[str] = ()) -> tuple[App, Endpoints]:
-        """Return the app and where TikTok is, once the store's settings are found to be good, too.
+        """Return the app and the addresses of TikTok, and check the store's settings too.
 
         Args:
-            kind: of the app, where it was chosen.
+            kind: the app's kind, if the caller chose it.
             without: as for `app`.
 
         Raises:
-            InvalidSettings: everything that is missing or wrong, at once.
+            InvalidSettings: settings are missing or wrong; the error names all of them at once.
         """
         problems = [problem for problem in self._missing() if problem.field not in without]
         given = {
@@ -231,7 +231,7 @@ class Settings:
             "redirect_uri": self.redirect_uri,
         }
         whole: dict[str, Any] = {name: value or TABLE[name].passable for name, value in given.items()}
-        # What stands in must not meet the rules of a kind that was chosen for the real one.
+        # The replacement of a missing redirect URI must not fail the rules of the kind that was chosen for the real one.
         chosen = (kind or self.kind) if self.redirect_uri else None
         verified = self.verified_urls.replace(",", " ").split()
         options: dict[str, Any] = {"kind": chosen, "challenge": self.challenge, "verified_urls": verified}
@@ -252,7 +252,7 @@ class Settings:
                 yield Problem(
                     name,
                     f"is missing: set {row.variable}, or {name} in {self.home / CONFIG}, "
-                    f"to {row.portal} of the app's page in TikTok's developer portal",
+                    f"to {row.portal} from the app's page in TikTok's developer portal",
                 )
 
     def _tried(self, problems: list[Problem], make: Callable[[], T]) -> T | None:
@@ -279,14 +279,14 @@ Settings.__doc__ = (Settings.__doc__ or "").rstrip() + "".join(
 def load_settings(
     options: Mapping[str, str | None], environ: Mapping[str, str] | Hidden[Mapping[str, str] | None]
 ) -> Settings:
-    """Return the settings: an option wins over the environment, which wins over `config.toml` in the home folder.
+    """Return the settings: an option overrides the environment, which overrides `config.toml` in the home folder.
 
     Args:
-        options: by the names of `Settings`; None and empty ones count as not given.
+        options: values by the names in `Settings`; None and empty values count as missing.
         environ: variables such as `TIKTOK_CLIENT_KEY`.
 
     Raises:
-        InvalidSettings: the home folder, the file, the store or the level of the log makes no sense.
+        InvalidSettings: the home folder, the file, the store or the log level is invalid.
     """
     lying, around = Hidden(options), Hidden((environ.reveal() if isinstance(environ, Hidden) else environ) or {})
     del options, environ  # A crash report would show them.
@@ -317,7 +317,7 @@ def load_settings(
 
 
 def _covered(given: Hidden[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what was given, its secrets covered, and what is no setting: it may be a secret whose name is misspelt."""
+    """Return the given values with the secrets hidden. It hides unknown names too: one may be a misspelt secret."""
     covered: dict[str, Any] = {}
     for name in given.reveal():
         is_secret = (name not in TABLE or TABLE[name].read is Secret) and not isinstance(given.reveal()[name], Secret)
@@ -331,7 +331,7 @@ def _home(options: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[Pat
         if not value:
             continue
         if "\0" in value:
-            raise InvalidSettings((Problem("home", f"holds a NUL character (it comes from {origin})"),))
+            raise InvalidSettings((Problem("home", f"contains a NUL character (it comes from {origin})"),))
         return _at_home(Path(value)), origin
     return _at_home(Path("~/.tiktok")), ""
 
@@ -340,12 +340,12 @@ def _at_home(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:
-        message = "no home folder is known: set TIKTOK_HOME to a folder for tokens and settings"
+        message = "cannot be found on this machine: set TIKTOK_HOME to a folder for tokens and settings"
         raise InvalidSettings((Problem("home", message),)) from None
 
 
 def _written(path: Path) -> dict[str, Any]:
-    """Return what the file says, its secrets covered; an absent file says nothing."""
+    """Return the settings in the file, with the secrets hidden; none if there is no file."""
     try:
         text = Secret(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -357,23 +357,23 @@ def _written(path: Path) -> dict[str, Any]:
     try:
         document = _covered(Hidden(tomllib.loads(text.reveal())))
     except tomllib.TOMLDecodeError as error:
-        # The message names a place and never quotes the line, which may hold the secret.
+        # TOML's message names the place but does not quote the line, which may hold the secret.
         raise _unreadable(path, f"it is not TOML: {error}") from None
     if "store_key" in document:
-        message = f"must not stand in {path}, beside what it encrypts: set {KEY_VARIABLE}, or store_key_file"
+        message = f"must not be in {path}, beside the tokens it encrypts: set {KEY_VARIABLE} or store_key_file instead"
         raise InvalidSettings((Problem("store_key", message),))
     known = [name for name, row in TABLE.items() if row.in_file]
     problems = [
-        Problem(name, f"is no setting of {path}: there are {', '.join(known)}")
+        Problem(name, f"is not a setting, but {path} contains it; the settings are {', '.join(known)}")
         if name not in known
-        else Problem(name, f"must be a text in quotes, in {path}")
+        else Problem(name, f"must be a text in quotes in {path}")
         for name, value in document.items()
         if name not in known or not isinstance(value, (str, Secret))
     ]
     if problems:
         raise InvalidSettings(tuple(problems))
     if "client_secret" in document and path.stat().st_mode & 0o077:
-        # It holds a secret; where it is not ours to narrow, it is the owner's choice.
+        # The file holds a secret. If another user owns it, the chmod fails, and the mode stays that user's choice.
         with suppress(OSError):
             path.chmod(0o600)
     return document

@@ -1,6 +1,6 @@
 """The command line: `tiktok`.
 
-What belongs here: the way in, which costs little and says what is missing. The commands are imported when they are run.
+What belongs here: the entry point. It imports little, says which packages are missing, and imports a command only to run it.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""`accounts`, `whoami`, `refresh`, `logout`, `creator`: who is signed in, and what they may do.
+"""`accounts`, `whoami`, `refresh`, `logout`, `creator`: the signed-in accounts, and what they may do.
 
-What belongs here: the commands about accounts that are signed in already.
+What belongs here: the commands for accounts that have signed in already.
 """
 
 from datetime import UTC, datetime
@@ -26,13 +26,13 @@ def accounts() -> None:
     now = datetime.now(UTC)
     for tokens in known:
         if tokens.is_refused:
-            say(f"TikTok no longer takes the refresh token of {tokens.open_id}: sign in again, tiktok login")
+            say(f"TikTok no longer accepts the refresh token of {tokens.open_id}; sign in again: tiktok login")
         elif tokens.needs_sign_in_soon(now):
             end = f"{'ended' if tokens.is_dead(now) else 'ends'} on {tokens.refresh_expires_at:%Y-%m-%d}"
-            say(f"The sign-in of {tokens.open_id} {end}: sign in again, tiktok login")
+            say(f"The sign-in of {tokens.open_id} {end}; sign in again: tiktok login")
     found = [account_document(tokens) for tokens in known]
     lines = [f"{one['open_id']}  until {one['refresh_expires_at']}  {one['scope']}" for one in found]
-    show({"accounts": found}, *(lines or ["Nobody is signed in: tiktok login"]))
+    show({"accounts": found}, *(lines or ["No account is signed in; sign in: tiktok login"]))
 
 
 @click.command(short_help="Show the account's profile.")
@@ -41,7 +41,7 @@ def accounts() -> None:
 )
 @common
 def whoami(names: tuple[str, ...]) -> None:
-    """Show the account's profile: the fields chosen, or all that the granted scopes open.
+    """Show the account's profile: the fields you name, or every field that the granted scopes allow.
 
     Example: tiktok whoami --field username --field follower_count
     """
@@ -54,26 +54,26 @@ def whoami(names: tuple[str, ...]) -> None:
 @click.command(short_help="Renew the account's tokens now.")
 @common
 def refresh() -> None:
-    """Renew the account's tokens now, however long they would have lived.
+    """Renew the account's tokens now, even if they have not expired.
 
     Example: tiktok refresh
     """
     with signed_in(settings()) as account:
         tokens = account.refresh()
     found = account_document(tokens)
-    show(found, f"Renewed {found['open_id']}: the access token is good until {found['expires_at']}")
+    show(found, f"Renewed {found['open_id']}: the access token is valid until {found['expires_at']}")
 
 
-# TikTok's open_ids begin with "-000", and none of their letters may be taken for a short option.
+# TikTok's open_ids begin with "-000"; click must not read their letters as short options.
 @click.command(
-    short_help="End a sign-in, at TikTok and here.",
+    short_help="End a sign-in, at TikTok and on this machine.",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
 )
 @click.argument("open_id", metavar="[ACCOUNT]", required=False)
-@click.option("--forget", is_flag=True, help="Forget the tokens here only, also such as cannot be read.")
+@click.option("--forget", is_flag=True, help="Delete the tokens on this machine only, even if they cannot be read.")
 @common
 def logout(open_id: str | None, forget: bool) -> None:
-    """End a sign-in: at TikTok first, then the tokens are forgotten here.
+    """End a sign-in: revoke it at TikTok, then delete the tokens on this machine.
 
     Example: tiktok logout
     """
@@ -82,10 +82,10 @@ def logout(open_id: str | None, forget: bool) -> None:
     found = settings()
     if forget:
         if not (chosen := open_id or found.account):
-            raise click.UsageError("--forget needs the account to forget")
+            raise click.UsageError("--forget needs an account: name the one whose tokens to delete.")
         with client(found) as tiktok:
             tiktok.forget(chosen)
-        show({"open_id": chosen}, f"{chosen} is forgotten here; TikTok was not told")
+        show({"open_id": chosen}, f"{chosen} is forgotten on this machine only; its tokens stay valid at TikTok")
         return
     with signed_in(evolve(found, account=open_id or found.account)) as account:
         account.revoke()

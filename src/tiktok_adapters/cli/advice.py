@@ -1,6 +1,7 @@
-"""What to change, and where, when something stands in the way: words for `doctor`.
+"""The advice that `doctor` prints: what to change, and where.
 
-What belongs here: places in TikTok's developer portal, in the TikTok app and on this machine, and who is sent to which.
+What belongs here: the places in TikTok's developer portal, in the TikTok app and on this machine, and the errors that each
+of them belongs to.
 """
 
 from typing import Final
@@ -32,19 +33,28 @@ PHONE: Final = 'the TikTok app, "Settings and privacy", "Privacy": "Private acco
 LOGIN: Final = "tiktok login"
 
 SETTINGS: Final[dict[str, Advice]] = {
-    "client_key": ("Copy it from the app's page; a sandbox has its own.", CREDENTIALS),
-    "client_secret": ("Copy it from the app's page; a sandbox has its own.", CREDENTIALS),
-    "redirect_uri": ("Register a redirect URI of this kind, and set the same one here, letter by letter.", REDIRECTS),
-    "kind": ("Say under which platform of Login Kit the redirect URI stands.", REDIRECTS),
-    "verified_urls": ("List the domains and prefixes that the app has verified.", PROPERTIES),
-    "api_url": ("Leave it out for TikTok itself; another one has to be https.", "TIKTOK_API_URL, or config.toml"),
-    "auth_url": ("Leave it out for TikTok itself; another one has to be https.", "TIKTOK_AUTH_URL, or config.toml"),
-    "store": ("Choose one of the stores, and install what it needs.", "TIKTOK_STORE, or config.toml"),
+    "client_key": ("Copy it from your app's page; each sandbox has its own.", CREDENTIALS),
+    "client_secret": ("Copy it from your app's page; each sandbox has its own.", CREDENTIALS),
+    "redirect_uri": ("Register a redirect URI of this kind, and set exactly the same one here.", REDIRECTS),
+    "kind": ("Name the Login Kit platform under which the redirect URI is registered.", REDIRECTS),
+    "verified_urls": ("List the domains and prefixes that you verified for the app.", PROPERTIES),
+    "api_url": (
+        "Leave it out to reach TikTok itself; any other address must be https.",
+        "TIKTOK_API_URL, or config.toml",
+    ),
+    "auth_url": (
+        "Leave it out to reach TikTok itself; any other address must be https.",
+        "TIKTOK_AUTH_URL, or config.toml",
+    ),
+    "store": ("Choose one of the stores, and install the packages it needs.", "TIKTOK_STORE, or config.toml"),
     "store_key": ("Give the key of the encrypted store.", "TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE"),
-    "store_key_file": ("Give a file with the key that only you can read.", "TIKTOK_STORE_KEY_FILE, or config.toml"),
-    "account": ("Choose one of 'tiktok accounts'.", "--account, or TIKTOK_ACCOUNT"),
+    "store_key_file": (
+        "Name a file that holds the key and that only you can read.",
+        "TIKTOK_STORE_KEY_FILE, or config.toml",
+    ),
+    "account": ("Choose one that 'tiktok accounts' lists.", "--account, or TIKTOK_ACCOUNT"),
 }
-"""For each setting that is wrong; the sentence before it says how."""
+"""What to do about each wrong setting; the sentence before it says what is wrong."""
 PLACES: Final[dict[str, str]] = {
     "invalid_client": CREDENTIALS,
     "unauthorized_client": PRODUCTS,
@@ -61,31 +71,31 @@ PLACES: Final[dict[str, str]] = {
     "spam_risk_user_banned_from_posting": APP,
     "spam_risk_too_many_pending_share": APP,
 }
-"""Where a refusal of TikTok's is mended."""
+"""Where to fix the cause of each of TikTok's refusals."""
 STORES: Final[dict[str, str]] = {
-    "locked": "Unlock it, or end the program that is busy with it, and look again.",
-    "full": "Make room on the disk.",
-    "damaged": "Put a copy in its place, or forget what cannot be read, and sign in again: tiktok login",
+    "locked": "Unlock it, or end the program that uses it, and try again.",
+    "full": "Free space on the disk.",
+    "damaged": "Restore it from a backup, or delete what cannot be read and sign in again: tiktok login",
     "version": "Use the release that wrote it, or a newer one: pip install --upgrade tiktok-open",
-    "key": "Give the key with which the tokens were encrypted: TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE.",
-    "foreign": "Give the folder to whoever runs this, or choose another one: --home, or TIKTOK_HOME.",
-    "missing": "Install what the sentence names, or choose another store: TIKTOK_STORE.",
+    "key": "Set the key that encrypted the tokens: TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE.",
+    "foreign": "Make yourself the folder's owner, or choose another folder: --home, or TIKTOK_HOME.",
+    "missing": "Install the package that the sentence names, or choose another store: TIKTOK_STORE.",
 }
-NETWORK: Final = "See that this machine reaches TikTok (firewall, proxy, certificates)."
+NETWORK: Final = "Check that this machine can reach TikTok (firewall, proxy, certificates)."
 
 
 def advice_on_setting(name: str) -> Advice:
-    """Return what to do about a setting that is wrong."""
-    return SETTINGS.get(name, ("Set it as the sentence says.", "the environment, or config.toml"))
+    """Return what to do about a wrong setting, and where."""
+    return SETTINGS.get(name, ("Correct it as the sentence says.", "the environment, or config.toml"))
 
 
 def advice_on(error: TikTokError) -> Advice:
-    """Return what to do about an error of a call."""
+    """Return what to do about the error of a call, and where."""
     match error:
         case SignInRequired():
             return f"Sign in: {LOGIN}", ""
         case StoreError():
-            return STORES.get(error.kind, "Look after the store that the sentence names."), error.store
+            return STORES.get(error.kind, "Check the store that the sentence names."), error.store
         case InvalidSettings(problems):
             return advice_on_setting(problems[0].field)
         case TransportError():
@@ -93,7 +103,7 @@ def advice_on(error: TikTokError) -> Advice:
         case ApiError() | SignInFailed():
             why = error.explanation
             again = f"Try again {why.retry_when}." if why and why.retry_helps else ""
-            advice = why.advice if why else "Show TikTok's support the log_id."
+            advice = why.advice if why else "Send the log_id to TikTok's support."
             return " ".join(part for part in (again, advice) if part), PLACES.get(error.code, "")
         case _:
-            return "Try again; if it stays so, show TikTok's support the log_id.", ""
+            return "Try again; if it fails again, send the log_id to TikTok's support.", ""

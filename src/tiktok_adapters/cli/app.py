@@ -1,7 +1,7 @@
-"""The command `tiktok`: its sub-commands by name, and how each of them ends.
+"""The command `tiktok`: the table of its sub-commands, and their exit statuses.
 
-What belongs here: the table of commands, loaded one at a time so that `--help` stays quick, and the one place where
-errors become exit statuses.
+What belongs here: the table of commands, which are imported one at a time so that `--help` stays quick, and the only place
+that turns errors into exit statuses.
 """
 
 import importlib
@@ -23,30 +23,30 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "accounts": ("account", "List the signed-in accounts."),
     "whoami": ("account", "Show the account's profile."),
     "refresh": ("account", "Renew the account's tokens now."),
-    "logout": ("account", "End a sign-in, at TikTok and here."),
+    "logout": ("account", "End a sign-in, at TikTok and on this machine."),
     "creator": ("account", "Show what this creator may post now."),
     "plan": ("plan", "Show how a video is cut into chunks."),
     "post": ("post", "Post a video or photos."),
-    "status": ("post", "Ask how a post is doing."),
-    "cancel": ("display", "Stop a pull."),
-    "find": ("display", "Find what a post has become in public."),
+    "status": ("post", "Show the status of a post."),
+    "cancel": ("display", "Stop TikTok from pulling a post's media."),
+    "find": ("display", "Find the public video that a post became."),
     "videos": ("display", "List the account's public videos."),
     "data": ("data", "Ask for a copy of the account's data."),
-    "uploads": ("journal", "List the posts that have not ended."),
-    "resume": ("journal", "Go on with a post that has not ended."),
-    "webhook": ("webhook", "Check webhooks."),
+    "uploads": ("journal", "List the unfinished posts."),
+    "resume": ("journal", "Continue an unfinished post."),
+    "webhook": ("webhook", "Check a webhook's signature."),
     "doctor": ("doctor", "Find out why you cannot post."),
-    "explain": ("plan", "Tell what a refusal means and what to do."),
+    "explain": ("plan", "Explain a refusal, and what to do about it."),
     "sandbox": ("sandbox", "Serve a simulated TikTok on this machine."),
-    "demo": ("demo", "Show the whole job against a simulated TikTok."),
+    "demo": ("demo", "Try everything against a simulated TikTok."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are run, and which ends the process as the commands say."""
+    """A group that imports a command only to run it, and ends the process with the command's exit status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
-        """Return the names in the order of the table."""
+        """Return the names of the commands, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """Write the table; no command is imported for it."""
+        """Write the table of commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
 
@@ -72,21 +72,21 @@ class LazyGroup(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run a command and end the process with its exit status."""
-        del standalone_mode  # The process ends here in any case: this is where errors become statuses.
+        del standalone_mode  # This method always ends the process, because it turns errors into exit statuses.
         as_json = wants_json(args)
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # What an old encoding cannot show is spelled out: it must not turn a post that was made into an error.
+            # Escape what an old encoding cannot show: an encoding error must not hide that the post was made.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             result = super().main(
                 args, prog_name, complete_var, standalone_mode=False, windows_expand_args=windows_expand_args, **extra
             )
             status = result if isinstance(result, int) else 0
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, a person gets a sentence
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error becomes one sentence for the person
             from tiktok_adapters.cli.output import report, status_of  # noqa: PLC0415 - brings the whole core
 
             status = status_of(error)
-            # Nobody may be there any more to read what went wrong.
+            # The terminal or pipe may be closed by now.
             with suppress(OSError, ValueError):
                 status = report(error, as_json=as_json)
         _let_go(sys.stdout, sys.stderr)
@@ -94,7 +94,7 @@ class LazyGroup(click.Group):
 
 
 def _let_go(*streams: TextIO | None) -> None:
-    # What can no longer be written would fail again as the interpreter ends, and change the exit status.
+    # The interpreter flushes its streams again as it ends: a failure there would change the exit status.
     for stream in streams:
         if stream is None:
             continue

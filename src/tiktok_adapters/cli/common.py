@@ -1,6 +1,6 @@
-"""What all commands share: the options that stand anywhere, the settings, and a client made from them.
+"""What all commands share: the options allowed everywhere, the settings, and a client made from the settings.
 
-What belongs here: nothing that costs time to import; the core comes when a command needs it.
+What belongs here: nothing that is slow to import. A command imports the core when it needs it.
 """
 
 import os
@@ -32,7 +32,7 @@ else:
 
 @define
 class Choices:
-    """What was chosen for all commands, before or after the command's name."""
+    """The options that every command has, whether they stand before or after the command's name."""
 
     home: str | None = None
     account: str | None = None
@@ -56,12 +56,12 @@ BYTES = Bytes()
 
 
 def choices() -> Choices:
-    """Return what was chosen in the command that runs now."""
+    """Return the shared options of the command that runs now."""
     return click.get_current_context().find_root().ensure_object(Choices)
 
 
 def common(command: F) -> F:
-    """Give a command the options that are the same everywhere, and may stand before or after its name."""
+    """Give a command the shared options, which may stand before or after its name."""
     for option in (
         click.option(
             "--json", is_flag=True, expose_value=False, is_eager=True, callback=_keep, help="Print one JSON document."
@@ -71,10 +71,14 @@ def common(command: F) -> F:
             metavar="OPEN_ID",
             expose_value=False,
             callback=_keep,
-            help="The account, where there are several.",
+            help="The account to use, if several are signed in.",
         ),
         click.option(
-            "--home", metavar="FOLDER", expose_value=False, callback=_keep, help="Where tokens and config.toml are."
+            "--home",
+            metavar="FOLDER",
+            expose_value=False,
+            callback=_keep,
+            help="The folder with the tokens and config.toml.",
         ),
     ):
         command = option(command)
@@ -82,34 +86,34 @@ def common(command: F) -> F:
 
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    # Given twice, the later one wins; not given, it must not undo the earlier one.
+    # The later of two values wins; a missing option must not erase the value of an earlier one.
     if value:
         setattr(ctx.find_root().ensure_object(Choices), parameter.name or "", value)
 
 
 def wants_json(arguments: Sequence[str] | None) -> bool:
-    """Whether a JSON document is wanted, as far as it can be told before the arguments are understood."""
+    """Whether the arguments seem to ask for JSON. It looks at the words, because click has not parsed them yet."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
 def say(sentence: str) -> None:
     """Write a line for the person, on standard error."""
-    # Telling is not doing: a closed terminal must not end a post.
+    # A closed terminal must not end a post.
     with suppress(OSError, ValueError, AttributeError):
         click.echo(printable(sentence), err=True)
 
 
 def printable(text: str) -> str:
-    """Return the text without what could move a terminal's cursor."""
+    """Return the text with every unprintable character replaced, so that it cannot move a terminal's cursor."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def settings() -> "Settings":
-    """Return the settings of this command, not yet checked, and begin the log that they ask for.
+    """Return the settings of this command, not yet checked, and start the log that they ask for.
 
     Raises:
-        InvalidSettings: the home folder, its `config.toml` or the level of the log makes no sense.
+        InvalidSettings: the home folder, its `config.toml` or the log level is invalid.
     """
     from tiktok_adapters.assembly import load_settings  # noqa: PLC0415
 
@@ -126,8 +130,8 @@ def settings() -> "Settings":
 
 
 def _say_warning(said: set[str], record: "LogRecord") -> None:
-    # A person who watches a command stand still for a minute wants to know why; of short waits nobody does. Of a file it
-    # is told once, though it is looked at before the sign-in and again before the post.
+    # Long waits are shown, because a person wants to know why the command stands still; short waits are not. A warning
+    # about a file is shown once, although the file is checked before the sign-in and again before the post.
     sentence, pause = record.getMessage(), getattr(record, "pause", None)
     if (pause is None and sentence not in said) or (pause is not None and pause >= LONG_WAIT):
         said.add(sentence)
@@ -135,15 +139,15 @@ def _say_warning(said: set[str], record: "LogRecord") -> None:
 
 
 def client(found: "Settings", kind: str | None = None, *, probe: bool = True) -> "TikTok":
-    """Return a client made from the settings; nothing is opened or created yet.
+    """Return a client made from the settings. It does not open or create anything yet.
 
     Args:
         found: the settings.
-        kind: of the app, where it was chosen.
-        probe: look into videos before they are posted.
+        kind: the app's kind, if `--kind` chose it.
+        probe: check videos before they are posted.
 
     Raises:
-        InvalidSettings: everything that is missing or wrong, at once.
+        InvalidSettings: settings are missing or wrong; the error names all of them at once.
     """
     from tiktok_adapters.assembly import connect  # noqa: PLC0415
 
@@ -153,11 +157,11 @@ def client(found: "Settings", kind: str | None = None, *, probe: bool = True) ->
 
 @contextmanager
 def signed_in(found: "Settings", opened: "TikTok | None" = None) -> Iterator["Account"]:
-    """Open the account of the settings, and close the client afterwards.
+    """Yield the account that the settings choose, and close the client afterwards.
 
     Raises:
         InvalidSettings: a setting is missing or wrong, or several accounts are signed in and none was chosen.
-        SignInRequired: nobody is signed in, or not the account chosen.
+        SignInRequired: no account is signed in, or the chosen one is not.
     """
     with opened or client(found) as tiktok:
         yield tiktok.account(found.account)

@@ -1,6 +1,6 @@
 """`data request`, `check`, `cancel`, `download`: a copy of the account's data.
 
-What belongs here: the commands. Asking and writing the file are the core's and the destination's.
+What belongs here: the commands. The core sends the requests, and the destination writes the file.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ GONE = 4
 def data() -> None:
     """Ask for a copy of the account's data, and download it once it is ready.
 
-    It needs a scope portability.*, which TikTok approves apps for; people in the EEA and the UK can grant it.
+    It needs a portability.* scope. TikTok has to approve the app for it, and only people in the EEA and the UK can grant it.
 
     Example: tiktok data request profile activity
     """
@@ -38,26 +38,27 @@ def data() -> None:
     type=click.Choice([one.value for one in DataFormat]),
     default=DataFormat.JSON.value,
     show_default=True,
-    help="Of the files in the archive.",
+    help="The format of the files in the archive.",
 )
 @common
 def request(categories: tuple[str, ...], data_format: str) -> None:
-    """Ask for a copy of the account's data. A one-time scope is spent by it.
+    """Ask for a copy of the account's data. This uses up a one-time scope.
 
     Example: tiktok data request profile activity
     """
     with signed_in(settings()) as account:
         request_id = account.request_data(categories, data_format=data_format)
     show(
-        {"request_id": request_id}, f"{request_id}: asked for; 'tiktok data check {request_id}' tells when it is ready"
+        {"request_id": request_id},
+        f"{request_id}: asked for; 'tiktok data check {request_id}' shows whether it is ready",
     )
 
 
-@data.command(short_help="Ask how a request is doing.")
+@data.command(short_help="Show the status of a request.")
 @click.argument("request_id", metavar="REQUEST_ID", type=int)
 @common
 def check(request_id: int) -> int:
-    """Ask how a request is doing. The exit status is 6 while it is not ready, and 4 once it is expired or cancelled.
+    """Show the status of a request. The exit status is 6 until it is ready, and 4 if it expired or was cancelled.
 
     Example: tiktok data check 123451234512345
     """
@@ -71,7 +72,7 @@ def check(request_id: int) -> int:
 @click.argument("request_id", metavar="REQUEST_ID", type=int)
 @common
 def cancel(request_id: int) -> None:
-    """Cancel a request, and show how it is doing afterwards.
+    """Cancel a request, and show its status afterwards.
 
     Example: tiktok data cancel 123451234512345
     """
@@ -82,10 +83,10 @@ def cancel(request_id: int) -> None:
 @data.command(short_help="Download an archive.")
 @click.argument("request_id", metavar="REQUEST_ID", type=int)
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @common
 def download(request_id: int, file: Path | None, overwrite: bool) -> None:
-    """Download the archive of a request that is ready, to FILE (tiktok-data-REQUEST_ID.zip unless given).
+    """Download the archive of a request that is ready, to FILE (default: tiktok-data-REQUEST_ID.zip).
 
     Example: tiktok data download 123451234512345 my-data.zip
     """
@@ -100,5 +101,5 @@ def _show(found: DataRequest) -> None:
     asked = (
         f", asked for on {datetime.fromtimestamp(found.apply_time, UTC):%Y-%m-%d %H:%M} UTC" if found.apply_time else ""
     )
-    ready = f"; 'tiktok data download {found.request_id}' fetches it" if found.is_ready else ""
+    ready = f"; 'tiktok data download {found.request_id}' downloads it" if found.is_ready else ""
     show(document, f"{found.request_id}: {found.status}{asked}{ready}")

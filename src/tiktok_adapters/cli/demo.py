@@ -1,7 +1,7 @@
-"""`tiktok demo`: the whole main job against a sandbox that it starts itself.
+"""`tiktok demo`: sign in, upload and publish against a sandbox that the command starts itself.
 
-What belongs here: the story. Everything in it is the real thing, the person and the machine on the other side excepted;
-no setting is read, and the client knows no address but the sandbox's.
+What belongs here: the steps of the demo. The client is the real one; only the person and TikTok are simulated. The demo
+reads no settings, and its client knows only the sandbox's address.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["demo", "digest_of"]
 
 SIZE: Final = 70_000_000
-"""Above 64,000,000 bytes, where TikTok wants several chunks."""
+"""More than 64,000,000 bytes, so that TikTok requires several chunks."""
 TITLE: Final = "Hello from the demo #opensource"
 ANSWER_WITHIN: Final = 20.0
 BLOCK: Final = 1 << 20
@@ -54,7 +54,7 @@ BLOCK: Final = 1 << 20
 
 @define
 class _Story:
-    """What is told on the way, and the document at the end."""
+    """The steps that the demo prints, and the document that it prints at the end."""
 
     facts: dict[str, Any] = field(factory=dict)
     steps: int = 0
@@ -64,12 +64,12 @@ class _Story:
         tell(f"{self.steps:>2}. {asked}: {answered}")
 
 
-@click.command(short_help="Show the whole job against a simulated TikTok.")
+@click.command(short_help="Try everything against a simulated TikTok.")
 @common
 def demo() -> None:
-    """Sign in, upload a film of 70 MB in chunks and publish it, all against a simulated TikTok on this machine.
+    """Sign in, upload a 70 MB video in chunks and publish it, all against a simulated TikTok on this machine.
 
-    It needs no account and no settings, reads none, and leaves nothing behind.
+    It needs no account, reads no settings, and leaves no files behind.
 
     Example: tiktok demo
     """
@@ -82,14 +82,14 @@ def demo() -> None:
     simulated = SimulatedTikTok(seed=None)
     try:
         with SandboxServer(simulated).run_in_thread() as server, tempfile.TemporaryDirectory() as home:
-            story.tell("Start a simulated TikTok", f"it is at {server.url}, and nothing else will be asked")
+            story.tell("Start a simulated TikTok", f"it is at {server.url}, and the demo contacts no other server")
             with _client(simulated, server.url, home) as tiktok:
                 _play(story, simulated, tiktok)
     finally:
         simulated.close()
     seconds = time.monotonic() - began
     story.facts["seconds"] = round(seconds, 2)
-    show(story.facts, f"Done: {SIZE:,} bytes posted and found intact, in {seconds:.1f} s. The real one: tiktok login")
+    show(story.facts, f"Done: {SIZE:,} bytes arrived intact in {seconds:.1f} s. To use the real TikTok: tiktok login")
 
 
 def digest_of(source: Source) -> str:
@@ -107,7 +107,7 @@ def _client(simulated: "SimulatedTikTok", url: str, home: str) -> TikTok:
     app: Callable[..., App] = App
     portal = simulated.app
     known = app(portal.client_key, portal.client_secret, portal.redirect_uris[0])
-    # No variable of the environment is read: they may lead to the real TikTok.
+    # Environment variables could lead to the real TikTok, so the demo passes none.
     return connect(known, home=home, environ={}, endpoints=endpoints)
 
 
@@ -141,7 +141,9 @@ def _sign_in(story: _Story, tiktok: TikTok) -> Account:
         with _person(Secret(authorization.url), answers):
             callback = Secret(answers.wait(ANSWER_WITHIN))
         account = tiktok.sign_in(authorization, callback)
-        story.tell("Sign in with PKCE", f"the answer came to {listener.redirect_uri} and was exchanged for tokens")
+        story.tell(
+            "Sign in with PKCE", f"the browser brought a code to {listener.redirect_uri}, and TikTok gave tokens for it"
+        )
     tokens = account.tokens()
     story.facts |= {"open_id": account.open_id, "scope": ",".join(tokens.scope)}
     story.tell("Keep the tokens", f"{account.open_id} granted {', '.join(tokens.scope)}")
@@ -150,7 +152,7 @@ def _sign_in(story: _Story, tiktok: TikTok) -> Account:
 
 @contextmanager
 def _person(page: Secret, answers: Answers) -> Iterator[None]:
-    """Let somebody consent meanwhile, and say what kept them from it if anything did."""
+    """Let the simulated person consent in a thread, and report the error if the consent fails."""
     from tiktok_adapters.cli.person import consent  # noqa: PLC0415 - brings the simulator
 
     troubles: list[Exception] = []
@@ -169,7 +171,7 @@ def _person(page: Secret, answers: Answers) -> Iterator[None]:
     except SignInFailed:
         person.join()
         if troubles:
-            raise click.ClickException(f"Nobody could consent: {troubles[0]}.") from None
+            raise click.ClickException(f"The simulated person could not consent: {troubles[0]}.") from None
         raise
     finally:
         person.join()
@@ -194,7 +196,7 @@ def _compare(story: _Story, simulated: "SimulatedTikTok", done: Publication, lar
     ours, theirs = digest_of(large), simulated.post(done.publish_id).sha256
     story.facts |= {"sha256": ours, "sha256_at_tiktok": theirs}
     if ours != theirs:
-        raise click.ClickException(f"The film arrived damaged: its SHA-256 is {ours}, and TikTok has {theirs}.")
+        raise click.ClickException(f"The video arrived damaged: its SHA-256 is {ours}, but TikTok received {theirs}.")
     story.tell("Compare the SHA-256", f"ours and TikTok's are both {ours}")
 
 
@@ -202,8 +204,8 @@ def _be_refused(story: _Story, simulated: "SimulatedTikTok", account: Account, s
     begun, refusals = len(simulated.posts), []
     simulated.creator.private = False
     for asked, level, branded in (
-        ("Post to everyone before TikTok audited the app", PrivacyLevel.PUBLIC_TO_EVERYONE, False),
-        ("Post a paid partnership that only the creator sees", PrivacyLevel.SELF_ONLY, True),
+        ("Post to everyone with an app that TikTok has not audited", PrivacyLevel.PUBLIC_TO_EVERYONE, False),
+        ("Post a paid partnership that only the creator can see", PrivacyLevel.SELF_ONLY, True),
     ):
         try:
             account.post_video(BytesSource(small), privacy_level=level, brand_content_toggle=branded)
@@ -211,14 +213,14 @@ def _be_refused(story: _Story, simulated: "SimulatedTikTok", account: Account, s
             refusals.append({"type": type(error).__name__, "message": str(error)})
             story.tell(asked, _why(error))
         else:
-            say(f"{asked}: it was not refused")
+            say(f"{asked}: TikTok did not refuse it")
     if len(refusals) != 2 or len(simulated.posts) != begun:
-        raise click.ClickException("A post that had to be refused was not.")
+        raise click.ClickException("The simulated TikTok accepted a post that it had to refuse.")
     story.facts["refusals"] = refusals
 
 
 def _why(error: TikTokError) -> str:
     if isinstance(error, ApiError):
         return f"TikTok refuses with {error.code}. {error.explanation or error.message}"
-    where = "before anything is sent" if isinstance(error, InvalidInput) else "on the way"
-    return f"refused {where}. {error}"
+    where = "before it sends anything" if isinstance(error, InvalidInput) else "while it sends the post"
+    return f"the library refuses {where}. {error}"

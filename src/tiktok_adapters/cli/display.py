@@ -1,6 +1,6 @@
-"""`videos`, `find`, `cancel`: what an account shows in public, what a post has become there, and stopping a pull.
+"""`videos`, `find`, `cancel`: list an account's public videos, find the video that a post became, stop a pull.
 
-What belongs here: the commands. Asking page by page is the core's.
+What belongs here: the commands. The core requests the pages.
 """
 
 from datetime import UTC, datetime
@@ -16,26 +16,28 @@ from tiktok_core import Video
 __all__ = ["cancel", "find", "videos"]
 
 MOST_VIDEOS: Final = 20
-"""Videos that TikTok gives at once."""
+"""The most videos that TikTok returns at once."""
 
 
 @click.command(short_help="List the account's public videos.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many.")
 @click.option(
-    "--cursor", type=click.IntRange(min=0), metavar="MS", help="Only those before this time, in ms since 1970."
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="The most videos to list."
+)
+@click.option(
+    "--cursor", type=click.IntRange(min=0), metavar="MS", help="Only videos older than this time, in ms since 1970."
 )
 @common
 def videos(limit: int, cursor: int | None) -> None:
     """List the account's public videos, the newest first. It needs the scope video.list.
 
-    Where there are more, it tells the cursor with which another call goes on after the last one shown.
+    If there are more, it prints the cursor with which another call continues after the last video shown.
 
     Example: tiktok videos --limit 5
     """
     found: list[Video] = []
     with signed_in(settings()) as account:
         while True:
-            # A page ends where the list is to end, so that TikTok's own cursor leads on from there.
+            # The last page ends exactly where the list ends, so that TikTok's own cursor continues from there.
             page = account.video_page(cursor, count=min(limit - len(found), MOST_VIDEOS))
             found += page.videos
             before, cursor = cursor, page.cursor
@@ -53,12 +55,12 @@ def _line(video: Video) -> str:
     return f"{video.id}  {at}  {video.view_count or 0:,} views  {video.title or video.video_description or ''}"
 
 
-@click.command(short_help="Find what a post has become in public.")
+@click.command(short_help="Find the public video that a post became.")
 @click.argument("post", metavar="KEY|PUBLISH_ID")
-@click.option("--wait", is_flag=True, help="Ask again until it is there.")
+@click.option("--wait", is_flag=True, help="Ask again until the video is public.")
 @common
 def find(post: str, wait: bool) -> int:
-    """Find what a post has become in public. The exit status is 6 while it is not public, or never will be.
+    """Find the public video that a post became. The exit status is 6 if there is none: a private post never has one.
 
     Example: tiktok find v_pub_file~v2-1.123 --wait
     """
@@ -67,15 +69,18 @@ def find(post: str, wait: bool) -> int:
     lines = [
         f"{one.share_url or one.embed_link}" + ("" if one.is_certain else "  (by caption and time)") for one in found
     ]
-    show({"posts": [asdict(one) for one in found]}, *(lines or ["It is not public yet; a private post never is."]))
+    show(
+        {"posts": [asdict(one) for one in found]},
+        *(lines or ["The post is not public yet; a private post never becomes public."]),
+    )
     return 0 if found else 6
 
 
-@click.command(short_help="Stop a pull.")
+@click.command(short_help="Stop TikTok from pulling a post's media.")
 @click.argument("publish_id", metavar="PUBLISH_ID")
 @common
 def cancel(publish_id: str) -> None:
-    """Ask TikTok to stop pulling a post, and show how it is doing afterwards: it may have been too late.
+    """Ask TikTok to stop pulling a post's media, and show the post's status afterwards: the request may come too late.
 
     Example: tiktok cancel v_pub_url~v2.123
     """

@@ -1,6 +1,7 @@
-"""`doctor`: why you cannot post, found by looking at everything that a post needs, in the order in which it is needed.
+"""`doctor`: find out why you cannot post, by checking everything that a post needs, in the order in which it needs it.
 
-What belongs here: the checks and what to tell of each. None of them changes anything but a token that has to be renewed.
+What belongs here: the checks, and the sentences about their results. The checks change nothing, except that they renew an
+expired token.
 """
 
 from collections.abc import Iterator
@@ -40,9 +41,9 @@ from tiktok_core.ports import Request, Response, Transport
 __all__ = ["Finding", "doctor"]
 
 UPLOAD_URL: Final = "https://open-upload.tiktokapis.com/video/"
-"""The host of the documents' examples; source: developers.tiktok.com/doc/content-posting-api-reference-direct-post."""
+"""The host in the examples of TikTok's documents; source: developers.tiktok.com/doc/content-posting-api-reference-direct-post."""
 SANDBOX_KEY: Final = "sb"
-"""How keys of the portal's sandboxes have been seen to begin: a hint and no more."""
+"""The observed first letters of sandbox keys. TikTok does not document them, so they are only a hint."""
 SKEW_TOLD: Final = 60
 SKEW_HARMFUL: Final = 300
 WAIT: Final = 10.0
@@ -60,14 +61,14 @@ Verdict = Literal["fine", "warning", "trouble", "not looked at"]
 
 @frozen(kw_only=True)
 class Finding:
-    """What one look has shown.
+    """The result of one check.
 
     Attributes:
-        check: what was looked at.
-        verdict: `trouble` keeps posts from being made; a `warning` may, or will some day.
-        message: what was seen.
-        change: what to do about it; empty where nothing has to be done.
-        where: where to do it; empty where that is clear.
+        check: the name of the check.
+        verdict: `trouble` prevents posts; a `warning` may prevent them, now or later.
+        message: what the check found.
+        change: what to do about it; empty if there is nothing to do.
+        where: where to do it; empty if that is clear.
         status: the exit status of a command that meets this trouble.
     """
 
@@ -81,13 +82,13 @@ class Finding:
 
 @click.command(short_help="Find out why you cannot post.")
 @click.option(
-    "--for", "purpose", type=click.Choice(list(NEEDS)), help="What shall be done; posts and drafts unless given."
+    "--for", "purpose", type=click.Choice(list(NEEDS)), help="The command you want to use (default: post and draft)."
 )
 @common
 def doctor(purpose: str | None) -> int:
-    """Look at everything that a post needs, in order, and say what to change and where.
+    """Check everything that a post needs, in order, and say what to change and where.
 
-    The exit status is 0 when nothing stands in the way, otherwise that of the first trouble.
+    The exit status is 0 if you can post, otherwise that of the first trouble.
 
     Example: tiktok doctor --json
     """
@@ -109,7 +110,7 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
 
 @define
 class _Examination:
-    """One round of checks; each stands on what those before it have found."""
+    """One round of checks; each check uses what the earlier ones found."""
 
     _purpose: str | None = None
     _found: Settings | None = None
@@ -133,12 +134,12 @@ class _Examination:
     )
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what each look shows; what can no longer be looked at is said, too."""
+        """Yield the result of each check, and a finding for each check that could not run."""
         for finding in self._looks():
             self._rest = [check for check in self._rest if check != finding.check]
             yield finding
         for check in self._rest:
-            yield Finding(check=check, verdict="not looked at", message="something above has to be mended first")
+            yield Finding(check=check, verdict="not looked at", message="fix the trouble above first")
 
     def _looks(self) -> Iterator[Finding]:
         yield from self._settings()
@@ -164,7 +165,7 @@ class _Examination:
             self._app, self._endpoints = self._found.checked()
         except InvalidSettings as error:
             problems = error.problems
-        # A redirect URI that is there and wrong is looked at with the kind of app that it has to fit.
+        # A wrong redirect URI gets its own finding, because it has to fit the kind of app; a missing one is a setting.
         redirects = [problem for problem in problems if problem.field == "redirect_uri" and self._has_redirect()]
         others = [problem for problem in problems if problem not in redirects]
         for problem in others:
@@ -179,7 +180,7 @@ class _Examination:
     def _has_redirect(self) -> bool:
         return self._found is not None and bool(self._found.redirect_uri)
 
-    # --- TikTok, as far as it can be asked without a token -----------------------------------------------------------
+    # --- TikTok, without a token -------------------------------------------------------------------------------------
 
     def _api(self, transport: Transport, endpoints: Endpoints) -> Iterator[Finding]:
         host = urlsplit(endpoints.api_url).netloc
@@ -231,12 +232,12 @@ class _Examination:
 
 def _redirect(app: App) -> Finding:
     kind = "Desktop" if app.kind is AppKind.DESKTOP else "Web"
-    wild = "; a wildcard port stands for any free one" if app.has_wildcard_port else ""
+    wild = "; a wildcard port means any free port" if app.has_wildcard_port else ""
     return Finding(
         check="redirect URI",
         verdict="fine",
-        message=f"{app.redirect_uri} is one of the platform {kind}{wild}",
-        change=f"It has to stand under {kind} letter by letter, or the consent page refuses it.",
+        message=f"{app.redirect_uri} suits the platform {kind}{wild}",
+        change=f"Register exactly this URI under {kind}, or TikTok's consent page refuses it.",
         where=REDIRECTS,
     )
 
@@ -250,19 +251,19 @@ def _clock(answer: Response) -> Finding:
     try:
         there = parsedate_to_datetime(answer.headers.get("date", ""))
     except ValueError:
-        return Finding(check="clock", verdict="not looked at", message="the answer has no readable Date")
+        return Finding(check="clock", verdict="not looked at", message="TikTok's response has no readable Date header")
     ahead = round((now - there.replace(tzinfo=there.tzinfo or UTC)).total_seconds())
     said = f"this machine is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} TikTok"
     if abs(ahead) < SKEW_TOLD:
         return Finding(check="clock", verdict="fine", message=said)
-    change = "Set this machine's clock: tokens are renewed too late or too early by it, and webhooks are refused."
+    change = "Set this machine's clock: with a wrong one, tokens are renewed too early or too late, and webhooks are refused."
     if abs(ahead) < SKEW_HARMFUL:
         return Finding(check="clock", verdict="warning", message=said, change=change)
     return Finding(check="clock", verdict="trouble", message=said, change=change, status=1)
 
 
 def _upload_host(transport: Transport, endpoints: Endpoints) -> Finding:
-    # A simulated TikTok takes the bytes itself; the real one must not be asked in its place.
+    # A simulated TikTok receives the bytes itself, so the check must not contact the real upload host.
     url = endpoints.api_url if is_loopback(endpoints.api_url) else UPLOAD_URL
     host = urlsplit(url).netloc
     try:
@@ -275,9 +276,7 @@ def _upload_host(transport: Transport, endpoints: Endpoints) -> Finding:
 def _sign_in(tokens: Tokens) -> Finding:
     said = f"{tokens.open_id} is signed in until {tokens.refresh_expires_at:%Y-%m-%d}"
     if tokens.is_refused:
-        said = (
-            f"{tokens.open_id} is signed in until {tokens.expires_at:%H:%M} UTC: TikTok takes its refresh token no more"
-        )
+        said = f"{tokens.open_id} is signed in until {tokens.expires_at:%H:%M} UTC: TikTok no longer accepts its refresh token"
         return Finding(check="sign-in", verdict="warning", message=said, change="Sign in again: tiktok login")
     if tokens.needs_sign_in_soon(datetime.now(UTC)):
         change = "Sign in again before then: tiktok login"
@@ -286,20 +285,20 @@ def _sign_in(tokens: Tokens) -> Finding:
 
 
 def _scopes(tokens: Tokens, purpose: str | None) -> Finding:
-    # Unless somebody says what for: whoever can post in one way can post.
+    # Without `--for`, either kind of post is enough: a scope for posts or one for drafts.
     wanted = {purpose: NEEDS[purpose]} if purpose else {name: NEEDS[name] for name in ("post", "draft")}
     lacking = {name: missing for name, scopes in wanted.items() if (missing := tokens.missing(scopes))}
     said = f"granted: {', '.join(tokens.scope) or 'nothing'}"
     if not lacking:
         return Finding(check="scopes", verdict="fine", message=said)
     wanting = [scope for scopes in lacking.values() for scope in scopes]
-    without = "; ".join(f"without {', '.join(scopes)} there is no {name!r}" for name, scopes in lacking.items())
+    without = "; ".join(f"without {', '.join(scopes)} {name!r} is not possible" for name, scopes in lacking.items())
     again = "".join(f" --scope {scope}" for scope in dict.fromkeys((*tokens.scope, *wanting)))
     return Finding(
         check="scopes",
         verdict="trouble" if len(lacking) == len(wanted) else "warning",
         message=f"{said}; {without}",
-        change=f"Let the app be given them, then sign in again and leave the boxes ticked: tiktok login{again}",
+        change=f"Add the scopes to your app, then sign in again and leave their boxes ticked: tiktok login{again}",
         where=PRODUCTS,
         status=4,
     )
@@ -307,13 +306,13 @@ def _scopes(tokens: Tokens, purpose: str | None) -> Finding:
 
 def _privacy(creator: CreatorInfo) -> Finding:
     if PrivacyLevel.PUBLIC_TO_EVERYONE not in creator.privacy_level_options:
-        said = "it is private: apps that are not audited may post to it, as SELF_ONLY"
+        said = "it is private: apps that TikTok has not audited may post to it, with SELF_ONLY"
         return Finding(check="account", verdict="fine", message=said)
     return Finding(
         check="account",
         verdict="warning",
-        message="it is public: TikTok refuses every direct post of an app that was not audited, also those as SELF_ONLY",
-        change=f"Unless the app is audited, make the account private while testing, or ask for the audit ({AUDIT}).",
+        message="it is public: TikTok refuses every direct post of an app that it has not audited, even with SELF_ONLY",
+        change=f"If TikTok has not audited your app, make the account private while you test, or ask for the audit ({AUDIT}).",
         where=PHONE,
     )
 
@@ -330,16 +329,14 @@ def _posts(account: Account) -> Finding:
     open_ones = sum(not record.is_ended for record in all_posts)
     unknown = sum(record.stage is Stage.UNKNOWN for record in all_posts)
     said = (
-        f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; {open_ones} not ended"
+        f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; {open_ones} unfinished"
     )
     if unknown:
-        change = (
-            "Look in the TikTok app, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists them)"
-        )
+        change = "Look in the TikTok app whether they are there, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists the keys)"
         said = f"{said}, of which {unknown} may or may not have been posted"
         return Finding(check="posts of the last day", verdict="warning", message=said, change=change)
     if drafts >= PENDING_SHARES or direct >= DAILY_POSTS:
-        change = "TikTok may refuse the next one: finish or delete drafts in the app, or wait a day."
+        change = "TikTok may refuse the next post: finish or delete drafts in the TikTok app, or wait a day."
         return Finding(check="posts of the last day", verdict="warning", message=said, change=change, where=APP)
     return Finding(check="posts of the last day", verdict="fine", message=said)
 
@@ -363,5 +360,5 @@ def _origins(found: Settings) -> Finding:
     told = ", ".join(f"{name} from {origin}" for name, origin in origins.items())
     said = f"home is {found.home}; {told}"
     if found.client_key.startswith(SANDBOX_KEY):
-        said = f"{said}; the key looks like a sandbox's, whose target users alone can sign in"
+        said = f"{said}; the key looks like a sandbox's: only the sandbox's target users can sign in"
     return Finding(check="settings", verdict="fine", message=said)

@@ -1,6 +1,6 @@
-"""`--dry-run`: every request that a post would send, shown in place of being sent.
+"""`--dry-run`: show every request that a post would send, and send none of them.
 
-What belongs here: spelling the requests out, without secrets. They are made as the flows make them.
+What belongs here: printing the requests without secrets. The same functions build them as for a real post.
 """
 
 import json
@@ -33,17 +33,17 @@ __all__ = ["show_dry_run"]
 HIDDEN: Final = Secret("***")
 UPLOAD_URL: Final = Secret("{upload_url}")
 PUBLISH_ID: Final = "{publish_id}"
-"""What only TikTok's answer to the init tells, stands in braces."""
+"""Braces mark the values that only TikTok's answer to the init gives."""
 
 
 def show_dry_run(found: "Settings", tiktok: "TikTok", wish: Wish, check: Callable[[CreatorInfo], object]) -> None:
-    """Show what would be sent, after a look at what this creator may do, where somebody is signed in.
+    """Show the requests of a post. If an account is signed in, check first what its creator may post.
 
     Args:
         found: the settings.
         tiktok: the client.
-        wish: what would be posted.
-        check: refuses what this creator may not post.
+        wish: the post.
+        check: raises if this creator may not post it.
     """
     if not wish.post.draft:
         _ask_the_creator(found, tiktok, check)
@@ -52,7 +52,7 @@ def show_dry_run(found: "Settings", tiktok: "TikTok", wish: Wish, check: Callabl
     show(
         {"dry_run": True, "media_type": wish.media_type, "plan": plan, "requests": requests},
         *(line for request in requests for line in _lines(request)),
-        "This is what would be sent; none of it was.",
+        "A real post would send these requests; none of them was sent.",
     )
 
 
@@ -60,7 +60,7 @@ def _ask_the_creator(found: "Settings", tiktok: "TikTok", check: Callable[[Creat
     try:
         creator = tiktok.account(found.account).creator_info()
     except (SignInRequired, TransportError) as error:
-        say(f"What this creator may post was not checked. {error}")
+        say(f"The creator's limits were not checked. {error}")
     else:
         check(creator)
 

@@ -1,6 +1,6 @@
-"""`uploads`, `resume`: the posts that have not ended; and the key under which a command posts.
+"""`uploads`, `resume`: list and continue unfinished posts; and choose the key of a post.
 
-What belongs here: what the command line makes of the journal. Its rules are the core's.
+What belongs here: how the command line uses the journal. The journal's rules are in the core.
 """
 
 import hashlib
@@ -18,43 +18,46 @@ from tiktok_core import Account, Record, Stage, TikTokError, Unreadable
 __all__ = ["chosen_key", "resume", "uploads"]
 
 SAME: Final = timedelta(minutes=60)
-"""How long the same command means the same post."""
+"""How long a repeated command means the same post."""
 
 
-@click.command(short_help="List the posts that have not ended.")
+@click.command(short_help="List the unfinished posts.")
 @click.option(
-    "--forget", metavar="KEY", help="Forget this post: its record cannot be read, or it has ended. Its key stays used."
+    "--forget",
+    metavar="KEY",
+    help="Delete the record of a post that has ended or cannot be read. Its key cannot be used again.",
 )
 @common
 def uploads(forget: str | None) -> None:
-    """List the posts that have not ended: under way, interrupted, or of unknown outcome.
+    """List the unfinished posts: in progress, interrupted, or with an unknown outcome.
 
     Example: tiktok uploads --json
     """
     with signed_in(settings()) as account:
         if forget is not None:
             account.forget(forget)
-            said = (
-                f"{forget} is forgotten here; TikTok was not told, and what may have been posted under it stays there"
-            )
+            said = f"{forget} is forgotten on this machine only; a post that was made under this key stays at TikTok"
             show({"key": forget}, said)
             return
         found, unreadable = account.unfinished(), account.unreadable()
     lines = [f"{one.key}: {one.stage}{_where(one)}, since {one.created_at:%Y-%m-%d %H:%M} UTC" for one in found]
-    lines += [f"{one.key}: cannot be read, so whether it has ended is not known. {one.reason}" for one in unreadable]
+    lines += [
+        f"{one.key}: the record cannot be read, so it is unknown whether the post has ended. {one.reason}"
+        for one in unreadable
+    ]
     document = {"posts": [post_document(one.shown) for one in found], "unreadable": _unreadable_documents(unreadable)}
     show(document, *(lines or ["Every post has ended."]))
 
 
-@click.command(short_help="Go on with a post that has not ended.")
+@click.command(short_help="Continue an unfinished post.")
 @click.argument("key", metavar="[KEY]", required=False)
 @click.option(
-    "--settle", type=click.Choice(["posted", "not-posted"]), help="Say how an unknown outcome ended, as you saw it."
+    "--settle", type=click.Choice(["posted", "not-posted"]), help="Say whether the post is on TikTok, after you looked."
 )
-@click.option("--no-wait", is_flag=True, help="Return once TikTok has it.")
+@click.option("--no-wait", is_flag=True, help="Return once TikTok has the media.")
 @common
 def resume(key: str | None, settle: str | None, no_wait: bool) -> int | None:
-    """Go on with one post, or with all that have not ended. Nothing is posted twice.
+    """Continue one post, or every unfinished one. It never posts twice.
 
     Example: tiktok resume --settle not-posted KEY
     """
@@ -73,7 +76,7 @@ def resume(key: str | None, settle: str | None, no_wait: bool) -> int | None:
 
 
 def _all(account: Account, *, until_final: bool) -> int:
-    """Go on with every post; one that fails does not hold up the others. The worst exit status is the command's."""
+    """Continue every unfinished post, even after one fails. Return the worst exit status."""
     documents, lines, worst = [], [], 0
     for lost in (unreadable := account.unreadable()):
         worst = UNEXPECTED
@@ -88,7 +91,10 @@ def _all(account: Account, *, until_final: bool) -> int:
         documents.append(post_document(done))
         lines.append(f"{record.key}: {done.status}")
     document = {"posts": documents, "unreadable": _unreadable_documents(unreadable)}
-    show(document, *(lines or ["Every post that can be read has ended." if unreadable else "Every post has ended."]))
+    show(
+        document,
+        *(lines or ["Every post whose record can be read has ended." if unreadable else "Every post has ended."]),
+    )
     return worst
 
 
@@ -97,10 +103,10 @@ def _unreadable_documents(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
 
 
 def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, again: bool) -> str | None:
-    """Return the key to post under: the one given, none where it shall be a post of its own, or a derived one.
+    """Return the key to post under: the given one, a derived one, or none if `again` asks for a separate post.
 
-    The same wish within 60 minutes, or while its post has not ended, gives the same key: a command that is repeated
-    because it seemed to hang, or by a script, goes on with its post instead of making a second one.
+    The same post within 60 minutes, or while the earlier one is unfinished, gets the same key. So a command that a person
+    repeats because it seemed to hang, or that a script repeats, continues its post and does not make a second one.
     """
     if key is not None or again:
         return key
@@ -111,11 +117,13 @@ def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, agai
     for record in reversed(account.posts()):
         if record.key.startswith(derived) and (now - record.created_at < SAME or not record.is_ended):
             if record.stage is not Stage.ABANDONED:
-                say(f"The same was asked for already: going on with post {record.key}; --again makes another one.")
+                say(
+                    f"You asked for the same post before: continuing post {record.key}; use --again to make another one."
+                )
             return record.key
     for lost in account.unreadable():
         if lost.key.startswith(derived):
-            # It may be this very post: using its key tells why it cannot be read.
+            # It may be this very post: using its key raises the error that says why the record cannot be read.
             return lost.key
     return f"{derived}-{now:%Y%m%dT%H%M%S}"
 

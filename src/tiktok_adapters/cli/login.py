@@ -1,7 +1,6 @@
-"""`login`: from TikTok's page, or a QR code, to stored tokens.
+"""`login`: sign in on TikTok's page, or with a QR code, and store the tokens.
 
-What belongs here: what the person sees and brings. The way of an answer from the browser to here is
-`tiktok_adapters.sign_in`.
+What belongs here: what the person sees and enters. `tiktok_adapters.sign_in` brings the answer from the browser.
 """
 
 import shutil
@@ -39,35 +38,37 @@ from tiktok_core.domain.sign_in import bare_code
 __all__ = ["login"]
 
 PASTED_PORT: Final = 3455
-"""Stands for a wildcard port where nobody listens and the answer is pasted."""
+"""The port that replaces a wildcard port if no listener runs and the person pastes the answer."""
 
 
 @click.command(short_help="Sign in to TikTok and keep the tokens.")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What to ask for; may be given several times.")
-@click.option("--kind", type=click.Choice([kind.value for kind in AppKind]), help="How the redirect URI is registered.")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope to ask for; may be repeated.")
+@click.option(
+    "--kind", type=click.Choice([kind.value for kind in AppKind]), help="The Login Kit platform of the redirect URI."
+)
 @click.option(
     "--challenge",
     type=click.Choice([encoding.value for encoding in ChallengeEncoding]),
-    help="How PKCE's challenge is written; TikTok's hex unless given.",
+    help="The encoding of the PKCE challenge (default: TikTok's hex).",
 )
-@click.option("--switch", is_flag=True, help="Let TikTok ask again, so that another account can be chosen.")
-@click.option("--no-browser", is_flag=True, help="Open no browser; the answer may also be pasted.")
-@click.option("--qr", is_flag=True, help="Draw a QR code for the TikTok app of a phone.")
+@click.option("--switch", is_flag=True, help="Make TikTok ask again, so that you can choose another account.")
+@click.option("--no-browser", is_flag=True, help="Open no browser; you can also paste the answer.")
+@click.option("--qr", is_flag=True, help="Draw a QR code, to be scanned with the TikTok app on a phone.")
 @common
 def login(
     scopes: tuple[str, ...], kind: str | None, challenge: str | None, *, switch: bool, no_browser: bool, qr: bool
 ) -> None:
-    """Sign in: print TikTok's page, wait for its answer, keep the tokens.
+    """Sign in: print the address of TikTok's page, wait for the answer, keep the tokens.
 
     Example: tiktok login --scope user.info.basic,video.publish
     """
     if qr and (challenge or switch or no_browser):
-        raise click.UsageError("--qr opens no page, so --challenge, --switch and --no-browser mean nothing with it.")
+        raise click.UsageError("--qr opens no page: leave out --challenge, --switch and --no-browser.")
     given = [word.strip() for words in scopes for word in words.split(",") if word.strip()]
     wanted = check_scopes(given if scopes else DEFAULT_SCOPES)
     found = settings()
     with client(found, kind) as tiktok:
-        # Before anybody is asked to consent: tokens that cannot be kept would be a grant that nobody holds.
+        # Check the store before the person consents: if it cannot keep the tokens, the grant would be lost.
         prepare(found, tiktok.app)
         before = [tokens.open_id for tokens in tiktok.accounts()]
         if qr:
@@ -78,7 +79,7 @@ def login(
             account = _spent(tiktok, authorization, answer)
         tokens = account.tokens()
         if refused := tokens.missing(wanted):
-            say(f"Not granted, though it was asked for: {', '.join(refused)}. What needs it will be refused.")
+            say(f"You did not grant: {', '.join(refused)}. TikTok will refuse the calls that need it.")
         _tell_apart(account.open_id, found.account, before)
         name = tokens.open_id if choices().json else _name(account, tokens)
         show(account_document(tokens), f"Signed in as {name}. Granted: {', '.join(tokens.scope)}")
@@ -108,13 +109,13 @@ def _answered(
             open_browser(authorization.url)
         if no_browser or listener is None:
             takes_codes = authorization.code_verifier is not None
-            what = "the address to which the browser was sent afterwards" + (", or the code in it" * takes_codes)
+            what = "the address in the browser after you agreed" + (", or the code in it" * takes_codes)
             say(f"{'Or paste' if listener else 'Paste'} here {what}:")
             read_pasted(
                 answers,
                 accepts,
                 takes_codes=takes_codes,
-                refused=lambda: say(f"That is not the answer to this sign-in: it is {what}. Still waiting."),
+                refused=lambda: say(f"That is not the answer to this sign-in. Paste {what}. Still waiting."),
                 is_only_way=listener is None,
             )
         return authorization, Secret(answers.wait())
@@ -123,9 +124,9 @@ def _answered(
 def _spent(tiktok: TikTok, authorization: Authorization, answer: Secret) -> Account:
     if bare_code(answer) is None:
         return tiktok.sign_in(authorization, answer)
-    say("A code alone carries no state: only PKCE, which TikTok checks, ties it to this sign-in.")
+    say("A code alone carries no state: only TikTok's check of PKCE ties it to this sign-in.")
     if tiktok.app.kind is AppKind.WEB:
-        say("For web apps TikTok does not document that check; the whole address is the safer answer.")
+        say("For web apps TikTok does not document that check; it is safer to paste the whole address.")
     return tiktok.sign_in_with_code(authorization, answer)
 
 
@@ -135,8 +136,10 @@ def _listener(app: App) -> LoopbackListener | None:
         try:
             return LoopbackListener(app.redirect_uri)
         except OSError as error:
-            reason = f"{app.redirect_uri} cannot be listened on ({(error.strerror or 'no reason given').lower()})"
-    say(f"The answer has to be pasted here, because {reason}.")
+            reason = (
+                f"this machine cannot listen on {app.redirect_uri} ({(error.strerror or 'no reason given').lower()})"
+            )
+    say(f"You have to paste the answer here, because {reason}.")
     return None
 
 
@@ -149,12 +152,13 @@ def _by_qr_code(tiktok: TikTok, scopes: Sequence[str]) -> Account:
     def show_code(code: QrCode) -> None:
         stream = sys.stderr if choices().json else sys.stdout
         picture = draw(code.url, encoding=stream.encoding or "ascii")
-        wide, room = len(picture.partition("\n")[0]), shutil.get_terminal_size().columns
-        if stream.isatty() and "\x1b" not in picture and wide > room:
+        wide, columns = len(picture.partition("\n")[0]), shutil.get_terminal_size().columns
+        if stream.isatty() and "\x1b" not in picture and wide > columns:
             say(
-                f"This terminal has {room} columns and the QR code needs {wide}: make it wider, or its letters smaller."
+                f"The QR code needs {wide} columns, but this terminal has {columns}: "
+                "make the window wider, or the font smaller."
             )
-        say("Scan this with the TikTok app, or open the address below it on the phone, and agree there:")
+        say("Scan this with the TikTok app, or open the address below it on your phone, and agree there:")
         click.echo(picture, err=choices().json)
         _print_alone(Secret(code.url))
 
@@ -163,29 +167,31 @@ def _by_qr_code(tiktok: TikTok, scopes: Sequence[str]) -> Account:
 
 def _tell_status(status: str) -> None:
     if status == QrStatus.SCANNED:
-        say("It was scanned. Agree on the phone.")
+        say("You scanned the code. Now agree on the phone.")
     elif status == QrStatus.EXPIRED:
-        say("This QR code has ended; here is another one.")
+        say("This QR code has expired; here is a new one.")
 
 
 def _print_alone(url: Secret) -> None:
-    # Alone on its line, unwrapped and at once, so that people and programs can copy it.
+    # The address gets its own line, without wrapping, so that people and programs can copy it.
     click.echo(url.reveal(), err=choices().json)
 
 
 def _tell_apart(open_id: str, wanted: str | None, before: Sequence[str]) -> None:
-    """Say so where another account has signed in than the one that was wanted, or than were there before."""
+    """Say so if the account that signed in is not the chosen one, or not one of the earlier accounts."""
     if wanted and wanted != open_id:
         say(
-            f"{open_id} has signed in, and not {wanted}, which was wanted; what came is kept. "
+            f"{open_id} has signed in, but you asked for {wanted}. The sign-in of {open_id} is kept. "
             "To choose another account on TikTok's page: tiktok login --switch"
         )
     if before and open_id not in before:
-        say(f"This account is new here, beside {', '.join(before)}: say which with --account or TIKTOK_ACCOUNT.")
+        say(
+            f"This machine now has several accounts ({', '.join(before)} too): choose one with --account or TIKTOK_ACCOUNT."
+        )
 
 
 def _name(account: Account, tokens: Tokens) -> str:
-    # A courtesy: the sign-in is complete, whatever becomes of this question.
+    # The name is only for display: the sign-in is complete even if this request fails.
     try:
         name = account.user_info(["display_name"]).display_name if tokens.allows("user.info.basic") else None
     except TikTokError:

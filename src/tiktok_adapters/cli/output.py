@@ -1,6 +1,6 @@
-"""What commands say at their end: documents, sentences, exit statuses.
+"""The results of commands: documents, sentences, exit statuses.
 
-What belongs here: how values and errors are spelled for programs (`--json`) and for people.
+What belongs here: writing values and errors for programs (`--json`) and for people.
 """
 
 import json
@@ -49,7 +49,7 @@ __all__ = [
 UNEXPECTED: Final = 1
 INTERRUPTED: Final = 130
 DERIVED: Final = "cli-"
-"""How the keys begin that the command line makes by itself."""
+"""The first letters of every key that the command line derives itself."""
 STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (SourceChanged, 2),
     (InvalidInput, 2),
@@ -64,9 +64,9 @@ STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (OutcomeUnknown, 6),
     (StillProcessing, 6),
 )
-"""The first class that fits counts."""
+"""The exit status of each error class; the first class that fits counts."""
 GOES_ON: Final = (StillProcessing, TransportError, UploadError)
-"""Ends after which the journal has something to go on with."""
+"""Errors after which `tiktok resume` can continue the post."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
 
 
@@ -80,7 +80,7 @@ def status_of(error: BaseException) -> int:
 
 
 def report(error: BaseException, *, as_json: bool) -> int:
-    """Say what went wrong: one sentence on standard error and, if wanted, a document. Return the exit status."""
+    """Print one sentence on standard error and, for `as_json`, a document. Return the exit status."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
         error.show()
         return error.exit_code
@@ -95,12 +95,12 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 def document(value: Any) -> None:
     """Print one JSON document on standard output."""
-    # ASCII, so that no terminal's or pipe's encoding can break it.
+    # JSON in ASCII survives the encoding of any terminal or pipe.
     click.echo(json.dumps(value, indent=2))
 
 
 def show(value: Any, *lines: str) -> None:
-    """End a command: the document where JSON is wanted, the lines otherwise."""
+    """Print the result of a command: the document for `--json`, the lines otherwise."""
     if choices().json:
         document(value)
         return
@@ -109,7 +109,7 @@ def show(value: Any, *lines: str) -> None:
 
 
 def tell(sentence: str) -> None:
-    """Tell a person something on the way: standard output, or standard error where that is for a document."""
+    """Print a sentence while the command runs: on standard output, or with `--json` on standard error."""
     if choices().json:
         say(sentence)
     else:
@@ -129,16 +129,16 @@ def post_document(publication: Publication) -> dict[str, Any]:
 
 
 def show_post(done: Publication) -> None:
-    """End a command with a post: its document, or one line; a derived key is told, since it holds off repetitions."""
+    """Print a post as its document or one line. Name a derived key too, because it prevents a repeated post."""
     if done.key and done.key.startswith(DERIVED):
-        say(f"Its key is {done.key}: the same command within 60 minutes does not post again, unless with --again.")
+        say(f"Its key is {done.key}: the same command within 60 minutes does not post again; use --again for that.")
     ids = f", public as {', '.join(map(str, done.post_ids))}" if done.post_ids else ""
     reason = f" ({done.fail_reason})" if done.fail_reason else ""
     show(post_document(done), f"{done.publish_id or done.key}: {done.status}{reason}{ids}")
 
 
 def account_document(tokens: Tokens) -> dict[str, Any]:
-    """Return the document of a signed-in account; no token is in it."""
+    """Return the document of a signed-in account, without its tokens."""
     return {
         "open_id": tokens.open_id,
         "scope": ",".join(tokens.scope),
@@ -152,7 +152,7 @@ def _moment(moment: datetime) -> str:
 
 
 def error_document(error: BaseException) -> dict[str, Any]:
-    """Return the document of what went wrong."""
+    """Return the document of an error."""
     code = getattr(error, "code", None)
     if isinstance(error, PublishFailed):
         code = error.reason
@@ -182,18 +182,18 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, INTERRUPTIONS):
         return "interrupted"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return f"A command is needed. Try '{error.ctx.command_path} --help'."
+        return f"Name a command. Try '{error.ctx.command_path} --help'."
     if isinstance(error, click.UsageError):
         hint = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
         return f"{error.format_message().rstrip('.')}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, OutcomeUnknown) and (key := error.key):
-        return f"{error} 'tiktok resume {key} --settle posted' says that it is there, '--settle not-posted' that it is not."
+        return f"{error} If it is there: tiktok resume {key} --settle posted. If not: tiktok resume {key} --settle not-posted"
     if isinstance(error, GOES_ON) and (key := error.key):
-        return f"{error} Its key is {key}; 'tiktok resume {key}' goes on with it."
+        return f"{error} Its key is {key}; 'tiktok resume {key}' continues it."
     if _is_unexpected(error):
-        return f"something unexpected went wrong ({type(error).__name__}); TIKTOK_LOG=DEBUG shows where"
+        return f"an unexpected error ({type(error).__name__}); set TIKTOK_LOG=DEBUG to see where"
     return str(error)
 
 
@@ -202,7 +202,7 @@ def _is_unexpected(error: BaseException) -> bool:
 
 
 def _names_a_package(error: BaseException) -> bool:
-    """Whether an adapter says what has to be installed; Python's own errors name a file, or are of a narrower class."""
+    """Whether an adapter names a package to install; Python's own import errors name a file, or have a narrower class."""
     return type(error) is ImportError and error.name is not None and error.path is None
 
 

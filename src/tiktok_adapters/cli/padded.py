@@ -1,6 +1,6 @@
-"""The demo's film as a large file: a real one, and behind it a box that players skip.
+"""The demo's large video: a small real one, followed by a box that players skip.
 
-What belongs here: bytes that are made when they are read, so that 70 MB lie neither in the package nor in memory.
+What belongs here: bytes that are computed when they are read, so that neither the package nor memory holds 70 MB.
 """
 
 import hashlib
@@ -15,48 +15,48 @@ BLOCK: Final = 4096
 
 
 def film() -> bytes:
-    """Return the small film that comes with the package."""
+    """Return the bytes of the small video that comes with the package."""
     return files("tiktok_adapters.cli").joinpath("film", "demo.mp4").read_bytes()
 
 
 class PaddedFilm:
-    """A film made larger by a `free` box (ISO/IEC 14496-12) at its end, which leaves it as playable as it was.
+    """A video made larger by a `free` box (ISO/IEC 14496-12) at its end; players still play it.
 
-    The padding differs from block to block, so that a chunk in the wrong place changes the digest of the whole.
+    Each block of padding differs, so that a chunk in the wrong place changes the digest of the whole.
 
     Args:
         film: an MP4 file.
-        size: bytes in all.
+        size: the total number of bytes.
 
     Raises:
-        ValueError: there is no room for the box, or it would be larger than its 32-bit size can say.
+        ValueError: `size` leaves too few bytes for the box, or more than its 32-bit size can hold.
     """
 
     def __init__(self, film: bytes, size: int) -> None:
-        room = size - len(film)
-        if not 8 <= room < 2**32:
-            raise ValueError(f"a box of {room} bytes cannot be written in the short form")
-        self._head = film + room.to_bytes(4, "big") + b"free"
+        padding = size - len(film)
+        if not 8 <= padding < 2**32:
+            raise ValueError(f"a `free` box needs 8 to 4294967295 bytes, not {padding}; choose another size")
+        self._head = film + padding.to_bytes(4, "big") + b"free"
         self._size = size
         self._fingerprint = f"{size}-{BytesSource(film).fingerprint}"
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """The file's name."""
         return "demo.mp4"
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """The total number of bytes."""
         return self._size
 
     @property
     def fingerprint(self) -> str:
-        """A word that never changes, because the bytes cannot."""
+        """The fingerprint of the bytes, which never change."""
         return self._fingerprint
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return the `length` bytes from `start`, or fewer at the end."""
+        """Return `length` bytes from `start`, or fewer at the end."""
         end = min(start + length, self._size)
         if start >= end:
             return b""

@@ -1,6 +1,6 @@
-"""`tiktok plan` and `tiktok explain`: what can be known without an account, and without any setting.
+"""`tiktok plan` and `tiktok explain`: answers that need neither an account nor settings.
 
-What belongs here: commands that ask nobody.
+What belongs here: commands that send no request.
 """
 
 import re
@@ -19,7 +19,7 @@ __all__ = ["explain", "plan", "plan_document"]
 
 @click.command(short_help="Show how a video is cut into chunks.")
 @click.argument("video", metavar="FILE|BYTES")
-@click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given.")
+@click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk (default: the library chooses).")
 @common
 def plan(video: str, chunk_size: int | None) -> None:
     """Show how a video is cut into chunks, from its file or from its size.
@@ -46,17 +46,23 @@ FAULTS: Final = {
 }
 
 
-@click.command(short_help="Tell what a refusal means and what to do.")
+@click.command(short_help="Explain a refusal, and what to do about it.")
 @click.argument("code", metavar="CODE")
 @common
 def explain(code: str) -> None:
-    """Tell what a code, a word of OAuth or a fail reason of TikTok's means, and what to do.
+    """Explain an error code, OAuth error or fail reason of TikTok, and say what to do.
 
     Example: tiktok explain spam_risk_too_many_posts
     """
     found = explanation_of(code)
     if found is None:
-        raise InvalidInput((Problem("code", f"{code!r} is no code that TikTok's documents or its users tell of"),))
+        raise InvalidInput(
+            (
+                Problem(
+                    "code", f"{code!r} is not a code that TikTok's documents or its users mention; check the spelling"
+                ),
+            )
+        )
     again = f"Try again {found.retry_when}." if found.retry_helps else "The same call will not succeed later."
     head = f"{code} (about the {found.about}; {FAULTS[found.fault]})"
     show({"code": code, **asdict(found)}, head, found.meaning, again, found.advice)

@@ -1,6 +1,6 @@
-"""`post video`, `post photo`, `status`: posting, and following what was posted.
+"""`post video`, `post photo`, `status`: make a post, and follow it.
 
-What belongs here: the options of a post, and the checks that come before the sign-in is looked at.
+What belongs here: the options of a post, and the checks that need no sign-in.
 """
 
 from collections.abc import Callable
@@ -33,13 +33,13 @@ Option: TypeAlias = Callable[[Command], Command]
 
 @frozen
 class How:
-    """What was chosen for a post besides its settings.
+    """The options that say how to post.
 
     Attributes:
         check_url: ask the URL's server before TikTok does.
-        key: the name of the post.
-        again: post even if the same was posted within the last hour.
-        no_wait: return once TikTok has it.
+        key: the key of the post.
+        again: post even if you posted the same within the last hour.
+        no_wait: return once TikTok has the media.
         dry_run: send nothing.
     """
 
@@ -57,25 +57,27 @@ def _option(*names: str, **more: Any) -> Option:
 SETTINGS: Final = (
     _option("--title", default="", metavar="TEXT", help="The caption."),
     _option("--privacy", "privacy_level", metavar="LEVEL", help=f"Required unless --draft: {', '.join(PrivacyLevel)}."),
-    _option("--disable-comment", is_flag=True, help="No comments."),
-    _option("--brand-content", "brand_content_toggle", is_flag=True, help="A paid partnership."),
-    _option("--brand-organic", "brand_organic_toggle", is_flag=True, help="Promotes the creator's own business."),
+    _option("--disable-comment", is_flag=True, help="Allow no comments."),
+    _option("--brand-content", "brand_content_toggle", is_flag=True, help="Mark it as a paid partnership."),
+    _option(
+        "--brand-organic", "brand_organic_toggle", is_flag=True, help="Mark it as promoting the creator's own business."
+    ),
     _option("--aigc", "is_aigc", is_flag=True, help="Label it as made by AI."),
-    _option("--draft", is_flag=True, help="To the creator's inbox, to be finished in the app."),
+    _option("--draft", is_flag=True, help="Send it to the creator's inbox; the creator finishes it in the TikTok app."),
 )
 """The settings that videos and photos share."""
 MANNERS: Final = (
-    _option("--check-url", is_flag=True, help="Ask the URL's server whether TikTok could pull it."),
-    _option("--key", metavar="KEY", help="Names the post: the same key never makes a second one."),
-    _option("--again", is_flag=True, help="Post even if the same was posted within the last hour."),
-    _option("--no-wait", is_flag=True, help="Return once TikTok has it."),
-    _option("--dry-run", is_flag=True, help="Show all that would be sent, and send none of it."),
+    _option("--check-url", is_flag=True, help="First ask the URL's server whether TikTok can pull it."),
+    _option("--key", metavar="KEY", help="The post's key: one key never makes a second post."),
+    _option("--again", is_flag=True, help="Post even if you posted the same within the last hour."),
+    _option("--no-wait", is_flag=True, help="Return once TikTok has the media."),
+    _option("--dry-run", is_flag=True, help="Show the requests of the post, and send none of them."),
 )
 """The fields of `How`."""
 
 
 def post_options(*own: Option) -> Option:
-    """Give a command the options of a post: the shared settings, its own, and how to post, which it gets as `how`."""
+    """Give a command the options of a post: the shared settings, its own, and those that it gets as `how`."""
     options: tuple[Option, ...] = (*SETTINGS, *own, *MANNERS, common)
 
     def decorate(command: Command) -> Command:
@@ -103,11 +105,17 @@ def post() -> None:
 @post.command(short_help="Post a video: a file, or a URL that TikTok pulls.")
 @click.argument("video", metavar="FILE|URL")
 @post_options(
-    _option("--disable-duet", is_flag=True, help="No duets."),
-    _option("--disable-stitch", is_flag=True, help="No stitches."),
-    _option("--cover-ms", "video_cover_timestamp_ms", type=int, metavar="N", help="The frame to show as cover, in ms."),
-    _option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk; planned unless given."),
-    _option("--no-probe", is_flag=True, help="Do not look at codec, frame rate, size and duration."),
+    _option("--disable-duet", is_flag=True, help="Allow no duets."),
+    _option("--disable-stitch", is_flag=True, help="Allow no stitches."),
+    _option(
+        "--cover-ms",
+        "video_cover_timestamp_ms",
+        type=int,
+        metavar="N",
+        help="The time of the frame to show as the cover, in ms.",
+    ),
+    _option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk (default: the library chooses)."),
+    _option("--no-probe", is_flag=True, help="Do not check codec, frame rate, size and duration."),
 )
 def video(
     *,
@@ -142,10 +150,21 @@ def video(
 @click.argument("photo_images", metavar="URL...", nargs=-1)
 @post_options(
     _option("--description", default="", metavar="TEXT", help="The text below the title."),
-    _option("--cover-index", "photo_cover_index", type=int, default=0, metavar="I", help="The cover, from 0."),
-    _option("--no-music", is_flag=True, help="Let TikTok add no music."),
     _option(
-        "--file", "files", multiple=True, metavar="FILE", help="A picture as a file, to look at; one for each URL."
+        "--cover-index",
+        "photo_cover_index",
+        type=int,
+        default=0,
+        metavar="I",
+        help="The photo to show as the cover; the first is 0.",
+    ),
+    _option("--no-music", is_flag=True, help="Do not let TikTok add music."),
+    _option(
+        "--file",
+        "files",
+        multiple=True,
+        metavar="FILE",
+        help="A photo's file, to check before the post; one for each URL.",
     ),
 )
 def photo(
@@ -183,12 +202,12 @@ def photo(
     show_post(done)
 
 
-@click.command(short_help="Ask how a post is doing.")
+@click.command(short_help="Show the status of a post.")
 @click.argument("publish_id", metavar="PUBLISH_ID")
 @click.option("--wait", is_flag=True, help="Follow the post to its end.")
 @common
 def status(publish_id: str, wait: bool) -> int:
-    """Ask how a post is doing. The exit status is 0 when it is done, 4 when it failed, 6 while it goes on.
+    """Show the status of a post. The exit status is 0 if it is done, 4 if it failed, 6 while TikTok processes it.
 
     Example: tiktok status v_pub_file~v2-1.123 --wait
     """
@@ -212,7 +231,7 @@ def _verdict(known: Publication) -> int:
         return status_of(error)
     if known.is_final:
         return 0
-    say(f"Post {known.publish_id} is still {known.status}; TikTok goes on by itself, so do not post again.")
+    say(f"Post {known.publish_id} is still {known.status}; TikTok continues by itself, so do not post again.")
     return 6
 
 
@@ -230,4 +249,4 @@ def _tell_what_a_draft_drops(kind: str, wishes: dict[str, Any]) -> None:
         "no_music": "music setting",
     }
     if dropped := [text for name, text in names.items() if wishes.get(name) not in ("", None, False)]:
-        say(f"A {kind} draft is finished in the app, so this is not sent: {', '.join(dropped)}.")
+        say(f"A {kind} draft is finished in the TikTok app, so the post leaves out: {', '.join(dropped)}.")

@@ -1,6 +1,6 @@
-"""How far a post is, on standard error: a moving bar for a terminal, plain lines for everything else.
+"""The progress of a post on standard error: a moving bar on a terminal, plain lines elsewhere.
 
-What belongs here: drawing. What there is to tell comes from the core's `Progress`.
+What belongs here: drawing. The core's `Progress` brings the numbers.
 """
 
 import sys
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["Display", "display"]
 
 LINE_EVERY: Final = 10.0
-"""Seconds between plain lines where a chunk takes long."""
+"""Seconds between plain lines while a chunk takes long."""
 
 
 class Display(Protocol):
-    """Shows progress while it is open."""
+    """A context manager that shows progress while it is open."""
 
     def __call__(self, progress: Progress, /) -> None:
-        """Show how far the post is."""
+        """Show the progress of the post."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -41,19 +41,19 @@ def display() -> Display:
     if sys.stderr is not None and sys.stderr.isatty():
         try:
             return Harmless(Bar())
-        except ModuleNotFoundError:  # rich is comfort only.
+        except ModuleNotFoundError:  # rich is optional.
             pass
     return Harmless(Lines())
 
 
 class Harmless:
-    """A display whose terminal may go away: telling is not doing, so that must not end a post."""
+    """A display that ignores a closed terminal, because showing progress must not end a post."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
 
     def __call__(self, progress: Progress, /) -> None:
-        """Show how far the post is, if anybody looks."""
+        """Show the progress of the post, if the terminal is still there."""
         with suppress(OSError, ValueError):
             self._display(progress)
 
@@ -70,7 +70,7 @@ class Harmless:
 
 
 def chunk_of(progress: Progress) -> tuple[int, int]:
-    """Return the number of the chunk that is leaving, counted from 1, and how many there are."""
+    """Return the number of the chunk being sent, counted from 1, and the number of chunks."""
     if progress.plan is None:
         return 1, 1
     count = progress.plan.total_chunk_count
@@ -78,7 +78,7 @@ def chunk_of(progress: Progress) -> tuple[int, int]:
 
 
 class Lines:
-    """A line for each finished chunk, for every ten seconds, and for each new word of the status."""
+    """Plain lines: one for each finished chunk, one every ten seconds, and one for each new status."""
 
     def __init__(self) -> None:
         self._began: tuple[float, int] | None = None
@@ -132,7 +132,7 @@ class Lines:
 
 
 class Bar:
-    """A bar with bytes, percent, rate, time left and chunk; below it the words of the status.
+    """A bar with bytes, percent, rate, time left and chunk; the status stands below it.
 
     Raises:
         ModuleNotFoundError: rich is not installed.

@@ -1,6 +1,6 @@
-"""`tiktok sandbox`: the simulated TikTok, served on loopback until it is told to end.
+"""`tiktok sandbox`: serve the simulated TikTok on loopback until Ctrl-C.
 
-What belongs here: starting the server, and how its address is told to people and programs.
+What belongs here: starting the server, and printing its address for people and programs.
 """
 
 import json
@@ -13,19 +13,17 @@ from tiktok_adapters.cli.common import choices, common
 __all__ = ["environment", "sandbox"]
 
 PORTABILITY = ("portability.all.single", "portability.all.ongoing")
-"""Scopes that a new app does not have; here they can be tried out."""
+"""Scopes that a new app does not have; the sandbox grants them so that people can try them."""
 
 
 @click.command(short_help="Serve a simulated TikTok on this machine.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port (default: a free one).")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port; a free one unless given."
-)
-@click.option(
-    "--fault", "faults", multiple=True, metavar="FAULT", help="What shall go wrong, such as put:2=drop-after."
+    "--fault", "faults", multiple=True, metavar="FAULT", help="A fault to simulate, such as put:2=drop-after."
 )
 @common
 def sandbox(port: int, faults: tuple[str, ...]) -> None:
-    """Serve a simulated TikTok on this machine until Ctrl-C; it prints the settings that lead to it.
+    """Serve a simulated TikTok on this machine until Ctrl-C; it prints the settings that connect to it.
 
     Example: tiktok sandbox --port 8642 --fault init=code:spam_risk_too_many_posts
     """
@@ -34,7 +32,7 @@ def sandbox(port: int, faults: tuple[str, ...]) -> None:
         from tiktok_adapters.simulator.server import serve_forever  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(f"The sandbox needs {error.name}: pip install 'tiktok-open[sandbox]'") from None
-    # `curl -T` adds the file's name to a URL that ends in a slash; this is the other documented path.
+    # `curl -T` adds the file's name to a URL that ends in a slash, so the sandbox uses the other documented path.
     app = App(scopes=(*DEFAULT_SCOPES, *PORTABILITY))
     simulated = SimulatedTikTok(switches=Switches(upload_path="/upload", data_seconds=60), apps=[app], seed=None)
     for fault in faults:
@@ -49,7 +47,7 @@ def sandbox(port: int, faults: tuple[str, ...]) -> None:
         if as_json:
             click.echo(json.dumps({"url": url, "environment": variables}))
             return
-        lines = [f"# A simulated TikTok is at {url}; Ctrl-C ends it. Settings that lead to it:"]
+        lines = [f"# A simulated TikTok is at {url}; Ctrl-C ends it. Settings that connect to it:"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         click.echo("\n".join(lines))
 
@@ -63,7 +61,7 @@ def sandbox(port: int, faults: tuple[str, ...]) -> None:
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return the variables that lead this command line to a sandbox at `url`."""
+    """Return the environment variables that connect the command line to a sandbox at `url`."""
     from tiktok_adapters.simulator import (  # noqa: PLC0415
         DEFAULT_CLIENT_KEY,
         DEFAULT_CLIENT_SECRET,

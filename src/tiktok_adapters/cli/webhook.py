@@ -1,6 +1,6 @@
-"""`webhook verify`: whether a webhook that came is TikTok's, and what it says.
+"""`webhook verify`: check that a webhook comes from TikTok, and show its content.
 
-What belongs here: the command. The check is the core's.
+What belongs here: the command. The core checks the signature.
 """
 
 import json
@@ -20,13 +20,13 @@ from tiktok_core.wire.webhooks import LONGEST
 __all__ = ["webhook"]
 
 COMMON: Final = {field.name for field in fields(Event)}
-"""What every event has, so that a line need not tell it."""
+"""The fields of every event, which the printed line leaves out."""
 
 
-@click.group(short_help="Check webhooks.")
+@click.group(short_help="Check a webhook's signature.")
 @common
 def webhook() -> None:
-    """Check webhooks.
+    """Check a webhook's signature.
 
     Example: tiktok webhook verify --signature t=1790000001,s=... body.json
     """
@@ -34,13 +34,20 @@ def webhook() -> None:
 
 @webhook.command(short_help="Check and show a webhook.")
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--signature", required=True, metavar="S", help="The header TikTok-Signature, as it came.")
-@click.option("--tolerance", type=float, default=300.0, show_default=True, metavar="SECONDS", help="How old it may be.")
+@click.option("--signature", required=True, metavar="S", help="The TikTok-Signature header, unchanged.")
+@click.option(
+    "--tolerance",
+    type=float,
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The greatest age of the webhook.",
+)
 @common
 def verify(file: Path | None, signature: str, tolerance: float) -> int:
-    """Check a webhook's signature over the bytes of FILE (or of standard input), and show what it says.
+    """Check a webhook's signature over the bytes of FILE (or of standard input), and show its content.
 
-    One that was written down a while ago is shown, too, with exit status 4 unless --tolerance allows for its age.
+    A webhook older than --tolerance is shown too, with exit status 4.
 
     Example: tiktok webhook verify --signature t=1790000001,s=... body.json
     """
@@ -51,14 +58,14 @@ def verify(file: Path | None, signature: str, tolerance: float) -> int:
     except StaleWebhook as late:
         show({**_document(late.event), "error": error_document(late)}, _line(late.event))
         status = report(late, as_json=False)
-        say("A longer --tolerance takes it.")
+        say("To accept it, use a longer --tolerance.")
         return status
     show(_document(event), _line(event))
     return 0
 
 
 def _body(file: Path | None) -> bytes:
-    # One byte more than may count: by it the check knows that there is more, and no more has to fit into memory.
+    # One byte more than the limit is enough for the check to see that the body is too long, and it bounds the memory.
     if file is None:
         return sys.stdin.buffer.read(LONGEST + 1)
     with file.open("rb") as opened:

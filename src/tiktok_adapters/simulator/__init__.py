@@ -1,6 +1,6 @@
 """The simulated TikTok: the Open API in memory, as a fake behind `FakeTransport` or served on loopback.
 
-What belongs here: what others may import. The server is in `tiktok_adapters.simulator.server`, which needs aiohttp.
+What belongs here: the public names of the simulator. The server is in `tiktok_adapters.simulator.server`, which needs aiohttp.
 """
 
 from tiktok_adapters.simulator.accounts import (

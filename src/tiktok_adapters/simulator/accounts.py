@@ -1,7 +1,7 @@
-"""The apps and creators of the simulated TikTok, and the defaults that make it useful as it stands.
+"""The apps and creators of the simulated TikTok, with defaults that need no further setup.
 
-What belongs here: what a developer portal and a creator's settings would hold. Both kinds of values may be changed
-while the simulator runs (`sim.app.audited = True`): the next request sees it.
+What belongs here: the values of a developer portal and of a creator's settings. A test may change them while the simulator
+runs (`sim.app.audited = True`); the next request sees the change.
 """
 
 import base64
@@ -27,11 +27,11 @@ __all__ = [
 ]
 
 DEFAULT_CLIENT_KEY: Final = "sbawsimulated0001"
-"""The client key of the app that is registered unless others are."""
-DEFAULT_CLIENT_SECRET: Final = "simulated-client-secret"  # noqa: S105 - it opens nothing but the simulator
-"""Its client secret."""
+"""The client key of the default app."""
+DEFAULT_CLIENT_SECRET: Final = "simulated-client-secret"  # noqa: S105 - it is a secret for the simulator only
+"""The client secret of the default app."""
 DEFAULT_REDIRECT_URI: Final = "http://127.0.0.1:*/callback/"
-"""One of its redirect URIs: any port of this machine."""
+"""A redirect URI of the default app, with any port of this machine."""
 DEFAULT_REDIRECT_URIS: Final = (
     DEFAULT_REDIRECT_URI,
     "http://localhost:*/callback/",
@@ -45,11 +45,11 @@ DEFAULT_SCOPES: Final = (
     "video.upload",
     "video.publish",
 )
-"""What the app that is registered unless others are may ask for."""
+"""The scopes that TikTok has approved for the default app."""
 DEFAULT_URL_PROPERTIES: Final = ("media.example.com", "https://files.example.org/videos/user/")
-"""Its verified URL properties."""
+"""The verified URL properties of the default app."""
 DEFAULT_OPEN_ID: Final = "-000SimulatedMakerOne00000000"
-"""The creator who is there unless others are."""
+"""The `open_id` of the default creator."""
 
 PRIVACY_LEVELS: Final = frozenset({"PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"})
 _PRIVATE: Final = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
@@ -71,23 +71,23 @@ def _known_scopes(_app: "App", _attribute: "Attribute[tuple[str, ...]]", value: 
 
 @define(kw_only=True, eq=False)
 class App:
-    """What the developer portal holds about one app.
+    """The data of one app in the developer portal.
 
     Attributes:
-        client_key: public name of the app.
-        client_secret: its password.
-        name: shown on the consent page.
+        client_key: the public name of the app.
+        client_secret: the app's password.
+        name: the name on the consent page.
         kind: `desktop` needs a code challenge, `web` does not, `both` needs one for loopback redirects only.
-        redirect_uris: registered; a loopback one may have `*` for its port.
-        scopes: what the app was approved for.
-        audited: whether the audit of the Content Posting API was passed.
-        active_user_cap: users who may post in 24 hours once audited; None for any number.
+        redirect_uris: the registered redirect URIs; a loopback one may have `*` as its port.
+        scopes: the scopes that TikTok has approved for the app.
+        audited: whether the app has passed the audit of the Content Posting API.
+        active_user_cap: how many users of an audited app may post in 24 hours; None for any number.
         url_properties: verified domains (`media.example.com`) and prefixes (`https://example.org/videos/`).
-        grant_types: what the app may ask the token endpoint for.
-        target_users: user names that may sign in to a sandbox app; None for everyone.
+        grant_types: the grant types that the app may use at the token endpoint.
+        target_users: the user names that may sign in to a sandbox app; None for all users.
 
     Raises:
-        ValueError: a redirect URI that a portal would refuse, or an unknown scope.
+        ValueError: the portal would refuse a redirect URI, or a scope is unknown.
     """
 
     client_key: str = DEFAULT_CLIENT_KEY
@@ -112,16 +112,16 @@ class Creator:
     """One TikTok account and its settings.
 
     Attributes:
-        open_id: what the simulator's first app calls this account; every other app has its own name for it.
+        open_id: the account's id for the simulator's first app; every other app has its own id for it.
         username: the handle.
         nickname: the display name.
         private: whether the account is private.
-        options: privacy levels offered; None for the documented ones of a private or public account.
-        comment_disabled, duet_disabled, stitch_disabled: interactions that the creator switched off.
-        max_video_post_duration_sec: seconds.
-        banned: barred from posting.
-        daily_posts: API posts in 24 hours, all apps together.
-        app_version: of the TikTok app on the creator's phone.
+        options: the privacy levels on offer; None for the documented ones of a private or public account.
+        comment_disabled, duet_disabled, stitch_disabled: whether the creator has switched off this interaction.
+        max_video_post_duration_sec: the longest video, in seconds.
+        banned: whether TikTok has barred the creator from posting.
+        daily_posts: how many API posts the creator may make in 24 hours, with all apps together.
+        app_version: the version of the TikTok app on the creator's phone.
     """
 
     open_id: str = DEFAULT_OPEN_ID
@@ -148,7 +148,7 @@ class Creator:
         return self.options if self.options is not None else _PRIVATE if self.private else _PUBLIC
 
     def name_for(self, app: App, first: App) -> str:
-        """Return this account's `open_id` as `app` knows it: each app has its own."""
+        """Return this account's `open_id` for `app`; each app has its own."""
         if app is first:
             return self.open_id
         digest = hashlib.sha256(f"{app.client_key} {self.open_id}".encode()).digest()
@@ -156,5 +156,5 @@ class Creator:
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """Return an app version such as `31.8` as numbers that compare."""
+    """Return an app version such as `31.8` as numbers that can be compared."""
     return tuple(int(part) for part in text.split("."))

@@ -1,4 +1,4 @@
-"""How the simulated TikTok spells its answers: both envelopes, the refusals that fill them, and their HTTP statuses.
+"""The shapes of the simulated TikTok's answers: both envelopes, the refusals in them, and their HTTP statuses.
 
 What belongs here: shapes of answers. Sources: https://developers.tiktok.com/doc/tiktok-api-v2-error-handling and
 /doc/oauth-error-handling, and the table of each endpoint's own page.
@@ -52,7 +52,7 @@ API_CODES: Final[Mapping[str, int]] = {
     "rate_limit_exceeded": 429,
     "internal_error": 500,
 }
-"""HTTP status of every documented code; creator_info answers some of them with 200."""
+"""The HTTP status of every documented code; creator_info sends some codes with 200."""
 
 OAUTH_CODES: Final = frozenset(
     {"access_denied", "invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "unauthorized_client"}
@@ -61,13 +61,13 @@ OAUTH_CODES: Final = frozenset(
 
 
 class Refused(Exception):
-    """A v2 call is refused.
+    """The refusal of a v2 call.
 
     Args:
-        code: `error.code`; `invalid_params` is spelled as the switch says.
-        message: `error.message`; a 403 always carries the same one, whatever its cause.
-        status: HTTP status where it is not the documented one.
-        retry_after: seconds, where a quota is the reason.
+        code: `error.code`; a switch decides the spelling of `invalid_params`.
+        message: `error.message`; every 403 carries the same one.
+        status: the HTTP status, if it is not the documented one.
+        retry_after: seconds, if a quota is the reason.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Refused(Exception):
 
 
 class OAuthRefused(Exception):
-    """An OAuth call is refused, in the flat shape."""
+    """The refusal of an OAuth call, in the flat shape."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(error)
@@ -106,13 +106,13 @@ def plain(text: str, status: int, headers: Mapping[str, str] | None = None) -> R
 
 
 def success(data: Mapping[str, Any] | None, log_id: str) -> Response:
-    """Return the envelope of a success; without `data` where an endpoint has none."""
+    """Return the envelope of a success; `data` None leaves that member out."""
     error = {"code": "ok", "message": "", "log_id": log_id}
     return json_answer({"error": error} if data is None else {"data": data, "error": error})
 
 
 def refusal(refused: Refused, switches: Switches, log_id: str, *, spelling: str = "") -> Response:
-    """Return the envelope of a failure; a bad parameter is spelled as the switch says, or as `spelling`."""
+    """Return the envelope of a failure; the switch, or `spelling`, decides the code of a bad parameter."""
     code = (spelling or switches.param_spelling) if refused.code == PARAM else refused.code
     status = switches.caps_status if refused.code in CAPS and refused.status == 403 else refused.status
     message = GUIDELINES if refused.status == 403 else refused.message or code
@@ -125,7 +125,7 @@ def refusal(refused: Refused, switches: Switches, log_id: str, *, spelling: str 
 
 
 def data_refusal(refused: Refused, switches: Switches, log_id: str, *, spelling: str = "") -> Response:
-    """Return the failure of a Data Portability call: its error tells an HTTP status, which the answer may have or not."""
+    """Return the failure of a Data Portability call: its error names an HTTP status, and a switch may send 200 instead."""
     whole = refusal(refused, switches, log_id, spelling=spelling)
     document = json.loads(whole.body)
     document["error"]["http_status_code"] = whole.status

@@ -1,6 +1,6 @@
-"""The simulated TikTok as a test has it before it: what the author of a test sets up, does as a person, and looks at.
+"""The simulated TikTok as a test uses it: setting it up, acting as a person, and reading its state.
 
-What belongs here: `SimulatedTikTok`. How a request is answered stands in `router` and the modules of its operations.
+What belongs here: `SimulatedTikTok`. The `router` and the modules of its operations answer the requests.
 """
 
 import threading
@@ -27,21 +27,22 @@ __all__ = ["SimulatedTikTok", "callback_values"]
 class SimulatedTikTok:
     """TikTok's Open API in memory, with virtual time, switches for what the documents leave open, and faults.
 
-    As it stands: one app that is not audited, one creator whose account is private, and the switches' defaults. So a
-    direct post with `SELF_ONLY` works, and a public one is refused as in the documents. It may be called from threads.
+    The defaults are one app that TikTok has not audited, one creator with a private account, and the switches' defaults.
+    With them a direct post with `SELF_ONLY` works, and a public one is refused as in the documents. Several threads may
+    use the simulator at once.
 
     Args:
-        clock: anything with `now()`; the machine's clock when none is given.
-        switches: how it behaves where TikTok may go either way.
-        apps: what the portal knows; the first one calls creators by their own `open_id`.
+        clock: an object with `now()` (default: the machine's clock).
+        switches: the behaviour where TikTok's documents leave a choice.
+        apps: the registered apps; the first one knows each creator by the `open_id` in `Creator`.
         creators: the accounts; the consent page offers all of them.
-        seed: of all ids and tokens, so that a run can be repeated; None where they must not be guessed.
-        keep_bytes: keep the bytes of videos, not just their digest.
+        seed: the seed of all ids and tokens, so that a run can be repeated; None for ids that cannot be guessed.
+        keep_bytes: keep the bytes of videos, not only their digest.
 
     Attributes:
-        switches, faults, apps, creators: may be changed at any time.
-        upload_base: scheme, host and port of upload URLs.
-        lock: held while a request is handled.
+        switches, faults, apps, creators: a test may change them at any time.
+        upload_base: the scheme, host and port of upload URLs.
+        lock: the simulator holds it while it handles a request.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class SimulatedTikTok:
 
     @property
     def switches(self) -> Switches:
-        """How it behaves where TikTok may go either way."""
+        """The behaviour where TikTok's documents leave a choice."""
         return self.world.switches
 
     @switches.setter
@@ -81,7 +82,7 @@ class SimulatedTikTok:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong."""
+        """The faults that meet the next requests."""
         return self._router.faults
 
     @faults.setter
@@ -90,7 +91,7 @@ class SimulatedTikTok:
 
     @property
     def apps(self) -> list[App]:
-        """What the developer portal knows."""
+        """The registered apps."""
         return self.world.apps
 
     @property
@@ -110,7 +111,7 @@ class SimulatedTikTok:
 
     @property
     def upload_base(self) -> str:
-        """Scheme, host and port of upload URLs."""
+        """The scheme, host and port of upload URLs."""
         return self.world.upload_base
 
     @upload_base.setter
@@ -119,12 +120,12 @@ class SimulatedTikTok:
 
     @property
     def posts(self) -> tuple[Post, ...]:
-        """Every post begun so far, in order, as it is now."""
+        """Every post so far, in the order of their inits, in its present state."""
         with self.lock:
             return tuple(task.shown(self.world.now, self.switches) for task in self.world.tasks.values())
 
     def post(self, publish_id: str) -> Post:
-        """Return one post as it is now.
+        """Return one post in its present state.
 
         Raises:
             KeyError: there is no such post.
@@ -133,26 +134,26 @@ class SimulatedTikTok:
             return self._task(publish_id).shown(self.world.now, self.switches)
 
     def webhooks(self, app: App | None = None) -> tuple[Delivery, ...]:
-        """Return the webhooks of what has happened since the last call, signed now; a test delivers them, or not.
+        """Return the webhooks of all events since the last call, signed now. The test delivers them, or not.
 
         Args:
-            app: whose; the first one's unless given.
+            app: the app that gets the webhooks (default: the first one).
         """
         with self.lock:
             return due(self.world, app or self.app)
 
     @property
     def log(self) -> tuple[LogEntry, ...]:
-        """Every request seen so far, in order, the sandbox's own pages left out."""
+        """Every request so far, in order, without those for the sandbox's own pages."""
         with self.lock:
             return tuple(self._router.log)
 
     def count(self, operation: str) -> int:
-        """Return how many requests of this operation were seen, refused and dropped ones included."""
+        """Return the number of requests of this operation, including refused and dropped ones."""
         return sum(entry.operation == operation for entry in self.log)
 
     def read_video(self, publish_id: str, start: int = 0, length: int | None = None) -> bytes:
-        """Return stored bytes of an upload; nothing where they are not kept.
+        """Return stored bytes of an upload; no bytes without `keep_bytes`.
 
         Raises:
             KeyError: there is no such post.
@@ -162,7 +163,7 @@ class SimulatedTikTok:
             return b"" if upload is None else upload.read(start, upload.size if length is None else length)
 
     def media_type(self, publish_id: str) -> str:
-        """Return the `Content-Type` under which an upload came.
+        """Return the `Content-Type` of an upload.
 
         Raises:
             KeyError: there is no such upload.
@@ -173,18 +174,18 @@ class SimulatedTikTok:
         return upload.media_type
 
     def finish_draft(self, publish_id: str, *, public: bool | None = None) -> None:
-        """Let the creator post a draft; visible to everyone unless the account is private or `public` says otherwise.
+        """Let the creator post a draft. It is public unless the account is private, or as `public` says.
 
         Raises:
             KeyError: there is no such post.
-            ValueError: it is not a draft in the inbox.
+            ValueError: the post is not a draft in the inbox.
         """
         with self.lock:
             task = self._task(publish_id)
             following.finish(self.world, task, public=not task.creator.private if public is None else public)
 
     def disconnect(self, account: str, *, app: App | None = None) -> None:
-        """Let a creator (user name or `open_id`) remove the app: its tokens die, posts in progress fail.
+        """Let a creator (user name or `open_id`) remove the app: its tokens become invalid, and posts in progress fail.
 
         Raises:
             KeyError: there is no such creator.
@@ -198,13 +199,13 @@ class SimulatedTikTok:
     def authorize(
         self, url: str, *, account: str | None = None, scopes: Sequence[str] | None = None, allow: bool = True
     ) -> str:
-        """Visit the authorization page, decide, and return the callback URL to which the browser is sent.
+        """Visit the authorization page, decide, and return the callback URL to which the page redirects the browser.
 
         Args:
-            url: the page's URL with its query, as the client made it.
-            account: user name of the account that consents; the first one by default.
-            scopes: the boxes that stay ticked; all by default.
-            allow: press Allow, or Deny.
+            url: the page's URL with its query, from the client.
+            account: the user name of the account that consents (default: the first one).
+            scopes: the scopes whose boxes stay ticked (default: all).
+            allow: True presses Allow, False presses Deny.
 
         Raises:
             ValueError: the page shows an error; the message names the faulty parameter.
@@ -225,13 +226,13 @@ class SimulatedTikTok:
         """Scan a QR code with the phone, and decide.
 
         Args:
-            url: what the QR code says.
-            account: user name of the account that consents; the first one by default.
-            scopes: the boxes that stay ticked; all by default.
-            allow: press Allow, or Deny, or (None) nothing yet.
+            url: the URL in the QR code.
+            account: the user name of the account that consents (default: the first one).
+            scopes: the scopes whose boxes stay ticked (default: all).
+            allow: True presses Allow, False presses Deny, None presses nothing yet.
 
         Raises:
-            ValueError: the phone shows an error; the message names what is faulty.
+            ValueError: the phone shows an error; the message names the faulty parameter.
         """
         page = f"http://localhost{qr.PHONE}?{urlencode({'scanned': url})}"
         answer = self._visit(page, account, scopes, allow=allow)
@@ -239,7 +240,7 @@ class SimulatedTikTok:
             raise ValueError(f"the phone refuses {_faulty(answer)}")
 
     def _visit(self, url: str, account: str | None, scopes: Sequence[str] | None, *, allow: bool | None) -> Response:
-        """Open a consent page and press a button on it; return the last answer, that of a page without a form included."""
+        """Open a consent page, press a button if the page has a form, and return the last answer."""
         page = self.handle(Request(method="GET", url=url))
         if page.status != 200 or allow is None:
             return page
@@ -256,14 +257,14 @@ class SimulatedTikTok:
     def _task(self, publish_id: str) -> Task:
         return self.world.tasks[publish_id]
 
-    # --- The way of a request -----------------------------------------------------------------------------------------
+    # --- Handling a request -------------------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Response:
-        """Answer one request, whatever it is.
+        """Answer a request of any kind.
 
         Raises:
             ConnectionDropped: a fault cuts the connection.
-            SourceChanged: the body's source ended early; none of the chunk is kept, unless a switch says so.
+            SourceChanged: the body's source ended early; the simulator keeps none of the chunk, unless a switch says so.
         """
         with self.lock:
             call = Call(request)
@@ -272,7 +273,7 @@ class SimulatedTikTok:
             return self._router.answer(call)
 
     def lost(self, request: Request, received: int) -> None:
-        """Take a request whose client went away after `received` bytes of its body, and which is not answered."""
+        """Handle a request whose client disconnected after `received` bytes of its body. It gets no answer."""
         with self.lock:
             self._router.lost(Call(request), received)
 

@@ -1,6 +1,6 @@
-"""What came in, taken apart: method, path, query, headers, and a body where it is small.
+"""A request in parts: method, path, query, headers, and a small body.
 
-What belongs here: reading a request the way a careful server does. No rule about what the values mean.
+What belongs here: reading a request as a careful server does; no rule about the meaning of the values.
 """
 
 import json
@@ -17,7 +17,7 @@ from tiktok_core.wire.http import Request
 __all__ = ["MAX_BODY", "Call", "TooLarge", "single_values"]
 
 MAX_BODY: Final = 1 << 20
-"""Bytes of a body that is read as a whole; only videos are longer."""
+"""The longest body that is read as a whole, in bytes; only videos are longer."""
 
 
 class TooLarge(Exception):
@@ -26,29 +26,29 @@ class TooLarge(Exception):
 
 @define(slots=False, eq=False)
 class Call:
-    """One request, as the rooms of the simulator look at it."""
+    """One request, as the modules of the simulator read it."""
 
     request: Request
 
     @cached_property
     def path(self) -> str:
-        """The path, as it was sent."""
+        """The path, unchanged."""
         return urlsplit(self.request.url).path or "/"
 
     @cached_property
     def origin(self) -> str:
-        """Scheme, host and port."""
+        """The scheme, host and port."""
         parts = urlsplit(self.request.url)
         return f"{parts.scheme}://{parts.netloc}"
 
     @cached_property
     def query(self) -> tuple[tuple[str, str], ...]:
-        """The query's names and values, decoded, in order, repeated ones included."""
+        """The query's names and values, decoded and in order, including repeated names."""
         return tuple(parse_qsl(urlsplit(self.request.url).query, keep_blank_values=True))
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
-        """The headers, names in lower case."""
+        """The headers, with their names in lower case."""
         return {name.lower(): value.strip() for name, value in self.request.headers.items()}
 
     @property
@@ -61,7 +61,7 @@ class Call:
         """The whole body.
 
         Raises:
-            TooLarge: it is longer than `MAX_BODY`.
+            TooLarge: the body is longer than `MAX_BODY`.
         """
         if self.request.content_length > MAX_BODY:
             raise TooLarge
@@ -72,7 +72,7 @@ class Call:
         """Return the body as a JSON object.
 
         Raises:
-            Refused: it is not one, or does not say that it is.
+            Refused: the body is not a JSON object, or its `Content-Type` is not JSON.
         """
         if self.media_type != "application/json":
             raise Refused.param("The Content-Type must be application/json")
@@ -88,7 +88,7 @@ class Call:
         """Return the fields of a form body.
 
         Raises:
-            OAuthRefused: it is not a form, or a field stands there twice.
+            OAuthRefused: the body is not a form, or repeats a field.
         """
         if self.media_type != "application/x-www-form-urlencoded":
             raise OAuthRefused("invalid_request", "The request parameters are malformed.")
@@ -108,7 +108,7 @@ class Call:
 
 
 def single_values(pairs: tuple[tuple[str, str], ...] | list[tuple[str, str]]) -> tuple[dict[str, str], str]:
-    """Return the pairs as a dictionary, and the name of one that stands there twice (or an empty text)."""
+    """Return the pairs as a dictionary, and the name of a repeated one (or an empty text)."""
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:

@@ -1,7 +1,7 @@
-"""What an init is checked for: members and types, captions, chunk plans, URLs, privacy, caps.
+"""The checks of an init: members and types, captions, chunk plans, URLs, privacy, caps.
 
-What belongs here: one function per check; each returns what it read or raises `Refused` with the code of the call's
-page. In which order they run stands in `publishing.py`.
+What belongs here: one function for each check; it returns the value that it read, or raises `Refused` with the code from
+TikTok's page of the call. `publishing.py` decides the order of the checks.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ MAX_PHOTOS: Final = 35
 
 
 def member(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return an object inside the body."""
+    """Return a member of the body that has to be an object."""
     value = body.get(name)
     if not isinstance(value, dict) or not value:
         raise Refused.param(f"{name} is missing or not an object")
@@ -41,7 +41,7 @@ def member(body: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def post_info(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `post_info`, which has to be an object with something in it."""
+    """Return `post_info`, which has to be an object that is not empty."""
     value = body.get("post_info")
     if not isinstance(value, dict) or not value:
         raise Refused.param("The request post info is empty or incorrect")
@@ -49,7 +49,7 @@ def post_info(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def caption(world: World, info: Mapping[str, Any], name: str, limit: int) -> None:
-    """Check a text that may be absent: its length in UTF-16 units."""
+    """Check the length, in UTF-16 units, of a text that may be absent."""
     value = info.get(name)
     if value is None:
         return
@@ -68,7 +68,7 @@ def flag(values: Mapping[str, Any], name: str) -> None:
 
 
 def toggles(world: World, info: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Check the booleans of a direct post, and that branded content is not for its creator alone."""
+    """Check the booleans of a direct post, and that branded content is not `SELF_ONLY`."""
     brands = ("brand_content_toggle", "brand_organic_toggle")
     for name in (*names, *brands):
         flag(info, name)
@@ -80,7 +80,7 @@ def toggles(world: World, info: Mapping[str, Any], names: tuple[str, ...]) -> No
 
 
 def video_source(world: World, source: Mapping[str, Any]) -> None:
-    """Check where a video comes from: its chunk plan, or its URL."""
+    """Check the source of a video: its chunk plan, or its URL."""
     kind = source.get("source")
     if kind == "PULL_FROM_URL":
         if problem := pull_url_problem(source.get("video_url")):
@@ -114,7 +114,7 @@ def photo_mode(body: Mapping[str, Any]) -> Mode:
 
 
 def photo_source(source: Mapping[str, Any]) -> None:
-    """Check the pictures' URLs, how many there are, and which one is the cover (counted from 0)."""
+    """Check the photos' URLs, their number, and the index of the cover (counted from 0)."""
     if source.get("source") != "PULL_FROM_URL":
         raise Refused.param("Photos can only be pulled: source must be PULL_FROM_URL")
     images = source.get("photo_images")
@@ -129,7 +129,7 @@ def photo_source(source: Mapping[str, Any]) -> None:
 
 
 def privacy(world: World, app: App, creator: Creator, info: Mapping[str, Any]) -> None:
-    """Check who shall see a direct post: the audit's rule first, then the creator's own options."""
+    """Check the privacy level of a direct post: the audit's rule first, then the creator's own options."""
     level = info.get("privacy_level")
     known = isinstance(level, str) and level in PRIVACY_LEVELS
     if known and not app.audited and (level != "SELF_ONLY" or not creator.private):
@@ -151,7 +151,7 @@ def app_version(creator: Creator, least: str | None) -> None:
 
 
 def may_post(world: World, app: App, creator: Creator) -> None:
-    """Check ban and caps of direct posts: the creator's day, and the app's users of the day."""
+    """Check the ban and the caps on direct posts: the creator's posts and the app's users in 24 hours."""
     if creator.banned:
         raise Refused("spam_risk_user_banned_from_posting")
     now, switches = world.now, world.switches
@@ -165,7 +165,7 @@ def may_post(world: World, app: App, creator: Creator) -> None:
 
 
 def may_draft(world: World, creator: Creator) -> None:
-    """Check ban and the cap of drafts that wait in the creator's inbox."""
+    """Check the ban and the cap on drafts that wait in the creator's inbox."""
     if creator.banned:
         raise Refused("spam_risk_user_banned_from_posting")
     now, switches = world.now, world.switches

@@ -1,7 +1,7 @@
-"""The authorization page: check what the app asks for, ask the person, and send the browser back.
+"""The authorization page: check the app's request, ask the person, and redirect the browser.
 
-What belongs here: https://developers.tiktok.com/doc/login-kit-desktop and /doc/login-kit-web. A fault in the request is
-shown on a page that names the parameter, and never travels through the redirect. The HTML is in `pages.py`.
+What belongs here: https://developers.tiktok.com/doc/login-kit-desktop and /doc/login-kit-web. A faulty request gets a page
+that names the parameter; it is never redirected to the app. The HTML is in `pages.py`.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _ASKED: Final = (
 
 
 class Faulty(Exception):
-    """What was asked or answered is wrong; the page names the parameter."""
+    """The request or the person's answer is wrong; the page names the parameter."""
 
     def __init__(self, parameter: str, sentence: str) -> None:
         super().__init__(parameter)
@@ -38,7 +38,7 @@ class Faulty(Exception):
 
 @frozen
 class _Ask:
-    """What an app asks a person for, checked."""
+    """The app's request for consent, after its checks."""
 
     app: App
     redirect_uri: str
@@ -49,7 +49,7 @@ class _Ask:
 
 
 def authorize(world: World, call: Call) -> Response:
-    """Answer the authorization page: GET shows it, POST is a person's decision."""
+    """Answer the authorization page: GET shows the page, POST brings the person's decision."""
     try:
         if call.request.method == "POST":
             return _decide(world, call)
@@ -124,10 +124,10 @@ def _decide(world: World, call: Call) -> Response:
 
 
 def form_of(call: Call) -> tuple[dict[str, str], list[str]]:
-    """Return the fields of the form that a consent page held, and the scopes that stayed ticked.
+    """Return the fields of the consent page's form, and the scopes that stayed ticked.
 
     Raises:
-        Faulty: it is no such form.
+        Faulty: the body is not this form.
     """
     if call.media_type != "application/x-www-form-urlencoded":
         raise Faulty("content-type", "The page sends a form.")
@@ -140,10 +140,10 @@ def form_of(call: Call) -> tuple[dict[str, str], list[str]]:
 
 
 def allowed_by(world: World, app: App, values: Mapping[str, str]) -> Creator | None:
-    """Return who pressed Allow; None for a denial.
+    """Return the creator who pressed Allow; None for a denial.
 
     Raises:
-        Faulty: nobody, or somebody who may not.
+        Faulty: no account was chosen, or the account may not sign in.
     """
     if values.get("decision") != "allow":
         return None
@@ -163,7 +163,7 @@ def _allow(world: World, ask: _Ask, creator: Creator, scopes: tuple[str, ...]) -
 def new_code(
     world: World, app: App, creator: Creator, scopes: tuple[str, ...], *, redirect_uri: str, challenge: str | None
 ) -> str:
-    """Return an authorization code for what a creator has granted; an empty redirect URI stands for any of the app's."""
+    """Return an authorization code for a creator's grant; an empty redirect URI means any of the app's."""
     text = world.chance.code()
     world.codes[text] = Code(
         app=app,
@@ -183,7 +183,7 @@ def _back(ask: _Ask, parameters: Mapping[str, str]) -> Response:
 
 
 class ConsentForm(HTMLParser):
-    """Reads the consent page as a browser would: its hidden fields, and the faulty parameter where it shows one."""
+    """Reads the consent page as a browser does: its hidden fields, and the faulty parameter if the page shows one."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ class ConsentForm(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the form's fields."""
+        """Read a field of the form."""
         values = {name: value or "" for name, value in attrs}
         self._in_parameter = values.get("id") == "parameter"
         if tag != "input":
@@ -209,7 +209,7 @@ class ConsentForm(HTMLParser):
             self.accounts.append(values["value"])
 
     def handle_data(self, data: str) -> None:
-        """Note the faulty parameter."""
+        """Read the faulty parameter."""
         if self._in_parameter:
             self.parameter += data
 
@@ -218,7 +218,7 @@ class ConsentForm(HTMLParser):
         self._in_parameter = False
 
     def answered(self, account: str | None, scopes: tuple[str, ...] | None, *, allow: bool) -> bytes:
-        """Return the body that a browser would post: all scopes and the first account unless told otherwise."""
+        """Return the body that a browser would post (default: the first account, with all scopes)."""
         chosen = self.scopes if scopes is None else scopes
         fields = [*self.hidden, ("account", account or self.accounts[0]), *(("granted", name) for name in chosen)]
         return urlencode([*fields, ("decision", "allow" if allow else "deny")]).encode()

@@ -1,7 +1,7 @@
-"""The sandbox's own pages, which the real TikTok does not have: what was posted, what was asked, faults, switches.
+"""The sandbox's own pages, which the real TikTok does not have: posts, requests, faults, switches.
 
-What belongs here: `/` and everything below `/_sandbox/` but the videos, which the server streams. These requests are
-neither logged nor met by faults.
+What belongs here: `/` and every path below `/_sandbox/`, except the videos, which the server streams. The log leaves out
+requests for these pages, and faults never meet them.
 """
 
 import json
@@ -25,14 +25,14 @@ __all__ = ["LogEntry", "Sandbox", "control", "is_control"]
 
 @frozen
 class LogEntry:
-    """One request that was seen.
+    """One request in the log.
 
     Attributes:
-        method: upper case.
-        path: without the query, which may hold secrets.
-        operation: its name in the vocabulary of faults; `other` for an unknown path.
-        status: HTTP status answered; None when the connection was lost instead.
-        account: the `open_id` whose token or upload URL it carried; empty where there was none.
+        method: the method, in upper case.
+        path: the path without the query, which may hold secrets.
+        operation: the name in the vocabulary of faults; `other` for an unknown path.
+        status: the HTTP status of the answer; None if the connection was lost.
+        account: the `open_id` of the request's token or upload URL; empty if it had none.
     """
 
     method: str
@@ -43,7 +43,7 @@ class LogEntry:
 
 
 class Sandbox(Protocol):
-    """What these pages show and change."""
+    """The parts of the simulator that these pages show and change."""
 
     switches: Switches
     faults: Faults
@@ -51,7 +51,7 @@ class Sandbox(Protocol):
 
     @property
     def posts(self) -> Sequence[Post]:
-        """All posts, in the order in which they were begun."""
+        """All posts, in the order of their inits."""
         ...
 
     @property
@@ -98,7 +98,7 @@ def _log(sandbox: Sandbox, _call: Call) -> Response:
 
 
 def _add_faults(sandbox: Sandbox, call: Call) -> Response:
-    """Add the faults of the body, one a line; none when one of them is wrong."""
+    """Add the faults in the body, one on each line; if one is wrong, add none."""
     lines = [line for line in call.body.decode("utf-8", "replace").splitlines() if line.strip()]
     trial = Faults()
     parsed = [trial.add(line) for line in lines]
@@ -119,7 +119,7 @@ def _clear_faults(sandbox: Sandbox, call: Call) -> Response:
 def _flip(sandbox: Sandbox, call: Call) -> Response:
     values = json.loads(call.body)
     if not isinstance(values, dict):
-        raise ValueError("switches are a JSON object")  # noqa: TRY004 - it is the caller's value, not a type of ours
+        raise ValueError("switches must be a JSON object")  # noqa: TRY004 - the value comes from the request, not from our code
     sandbox.switches.flip(values)
     return _show_switches(sandbox, call)
 

@@ -62,7 +62,7 @@ def _profile(world: World, app: App, creator: Creator) -> dict[str, Any]:
 
 
 def video_list(world: World, call: Call) -> dict[str, Any]:
-    """Answer `POST /v2/video/list/?fields=...`: public videos, newest first, those before `cursor` (ms)."""
+    """Answer `POST /v2/video/list/?fields=...`: the public videos before `cursor` (ms), newest first."""
     _app, creator = world.admit(call, "video_list", "video.list")
     fields = _fields(call, VIDEO_FIELDS)
     body = call.json() if call.body else {}
@@ -81,7 +81,7 @@ def video_list(world: World, call: Call) -> dict[str, Any]:
 
 
 def video_query(world: World, call: Call) -> dict[str, Any]:
-    """Answer `POST /v2/video/query/?fields=...`: these videos, as far as they are the user's and public."""
+    """Answer `POST /v2/video/query/?fields=...`: those of the named videos that are the user's and public."""
     _app, creator = world.admit(call, "video_query", "video.list")
     fields = _fields(call, VIDEO_FIELDS)
     filters = call.json().get("filters")
@@ -99,7 +99,7 @@ class _Video:
 
 
 def _videos(world: World, creator: Creator) -> list[_Video]:
-    """Return the public videos, newest first, no two at the same millisecond: the cursor could not tell them apart."""
+    """Return the public videos, newest first. No two have the same millisecond, because the cursor could not separate them."""
     now, switches = world.now, world.switches
     found = [
         ((at - _EPOCH) // timedelta(milliseconds=1), post_id, task)

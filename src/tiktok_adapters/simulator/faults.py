@@ -1,34 +1,36 @@
-"""Faults: what shall go wrong, where and when.
+"""Faults: the errors that the simulator makes on purpose, where and when.
 
-One readable grammar, usable from Python, the served sandbox and the command line:
+One readable grammar serves Python, the served sandbox and the command line:
 
     WHERE[:N][xM]=WHAT
 
 `WHERE` is an operation: `authorize`, `token`, `revoke`, `get_qrcode`, `check_qrcode`, `user_info`, `video_list`,
 `video_query`, `creator_info`, `init` (any of the three, or one of `video_init`, `inbox_init`, `photo_init`), `put`,
-`status`, `cancel`, `data_add`, `data_check`, `data_cancel`, `data_download`, or `*`. `N` counts the matching requests from now on; the next one is 1, which is the default. `M` is
-how many requests in a row it meets; the default is 1. Examples: `put:2=drop-after`, `statusx3=code:internal_error`,
-`init=fail:spam_risk`. Several faults may meet one request; two that shall come one after the other need different `N`.
+`status`, `cancel`, `data_add`, `data_check`, `data_cancel`, `data_download`, or `*`. `N` counts the matching requests from now
+on; the next one is 1, which is the default. `M` is the number of requests in a row that the fault meets; the default is 1.
+Examples: `put:2=drop-after`, `statusx3=code:internal_error`, `init=fail:spam_risk`. Several faults may meet one request; two
+faults that should come one after the other need different `N`.
 
 `WHAT` is one of:
 
-- `unreachable`: nothing leaves the client, and it knows that (over a socket it looks like `drop-before`).
-- `drop-before`: the request arrives and the connection is closed before it is handled; the client cannot know that.
-- `drop-after`: it is handled and its answer is lost.
+- `unreachable`: the client sends nothing, and knows it (over a socket this looks like `drop-before`).
+- `drop-before`: the request arrives, and the server closes the connection before it handles the request; the client cannot
+  know that.
+- `drop-after`: the server handles the request, and the answer is lost.
 - `drop-at:N`: the connection is lost after N bytes of the body (`put`).
-- `truncate`: the answer's body is cut in the middle.
-- `garbage`: an answer of status 200 that is not in any documented shape.
-- `slow:SECONDS`: handled at once, answered late.
-- `status:NNN`: a bare HTTP status, not handled.
+- `truncate`: the body of the answer is cut in the middle.
+- `garbage`: the answer has status 200 and no documented shape.
+- `slow:SECONDS`: the server handles the request at once and answers late.
+- `status:NNN`: a bare HTTP status; the server does not handle the request.
 - `code:WORD` or `code:WORD@NNN`: a refusal in the documented shape with the documented (or this) HTTP status.
-- `redirect:URL`: sent elsewhere with 307, not handled.
-- `expire`: the access token, or the upload URL of a `put`, dies just before the request.
+- `redirect:URL`: a redirect with 307; the server does not handle the request.
+- `expire`: the access token, or the upload URL of a `put`, expires just before the request.
 - `foreign-upload-host`: the upload URL of an init is on another host.
-- `fail:REASON`: the post of this init fails with this reason; `late-fail:REASON`: after it was complete.
+- `fail:REASON`: the post of this init fails with this reason; `late-fail:REASON`: it fails after it was complete.
 - `never-ends`: the post of this init stays in progress; `backwards`: its status goes back once; `word:WORD`: its status
   is an unknown word while it is in progress.
 
-What belongs here: the vocabulary, and which fault meets which request. What a fault does stands in `mishaps.py`.
+What belongs here: the vocabulary, and which fault meets which request. The effects of a fault are in `mishaps.py`.
 """
 
 import re
@@ -52,19 +54,19 @@ _WHERES: Final = frozenset({*OPERATIONS, "init", "*"})
 _POSTING: Final = frozenset({*INITS, "init"})
 
 POST_FAULTS: Final = frozenset({"fail", "late-fail", "never-ends", "backwards", "word"})
-"""Faults that change the life of the post which an init begins."""
+"""Faults that change the life of the post that an init begins."""
 
 
 @frozen
 class Fault:
-    """One thing that goes wrong.
+    """One fault.
 
     Attributes:
         where: an operation, `init`, or `*`.
         what: the word of the vocabulary.
-        detail: what stands after the word's colon; empty where it has none.
-        nth: the first matching request that it meets, counted from 1.
-        times: how many in a row.
+        detail: the text after the word's colon; empty if there is none.
+        nth: the first matching request that the fault meets, counted from 1.
+        times: the number of requests in a row that it meets.
     """
 
     where: str
@@ -79,7 +81,7 @@ class Fault:
         return f"{self.where}{nth}{times}={self.what}" + (f":{self.detail}" if self.detail else "")
 
     def meets(self, operation: str) -> bool:
-        """Return whether `operation` is where this fault is."""
+        """Return whether this fault applies to `operation`."""
         return self.where in {"*", operation} or (self.where == "init" and operation in INITS)
 
 
@@ -138,29 +140,29 @@ _SHAPE: Final = re.compile(
 
 
 def parse_fault(text: str) -> Fault:
-    """Return the fault that `text` describes: `WHERE[:N][xM]=WHAT`, as at the head of this module.
+    """Return the fault that `text` describes: `WHERE[:N][xM]=WHAT`, as in this module's docstring.
 
     Raises:
-        ValueError: another shape, an unknown word, a detail that does not fit, or a word that has no sense there.
+        ValueError: the text has another shape, an unknown word, a wrong detail, or a word that does not apply to WHERE.
     """
     found = _match(text.strip())
     where, what, detail = found["where"], found["what"], found["detail"] or ""
     if where not in _WHERES:
-        raise ValueError(f"{text!r}: no operation is called {where!r}; there are {', '.join(sorted(_WHERES))}")
+        raise ValueError(f"{text!r}: no operation is called {where!r}; the operations are {', '.join(sorted(_WHERES))}")
     if what not in _VOCABULARY:
-        raise ValueError(f"{text!r}: no fault is called {what!r}; there are {', '.join(_VOCABULARY)}")
+        raise ValueError(f"{text!r}: no fault is called {what!r}; the faults are {', '.join(_VOCABULARY)}")
     fits, places = _VOCABULARY[what]
     if not fits(detail):
-        raise ValueError(f"{text!r}: {detail!r} is not what {what!r} needs")
+        raise ValueError(f"{text!r}: {detail!r} does not fit {what!r}")
     if where not in places:
-        raise ValueError(f"{text!r}: {what!r} has no sense at {where!r}, only at {', '.join(sorted(places))}")
+        raise ValueError(f"{text!r}: {what!r} does not apply to {where!r}, only to {', '.join(sorted(places))}")
     return Fault(where, what, detail, int(found["nth"] or 1), int(found["times"] or 1))
 
 
 def _match(text: str) -> Mapping[str, Any]:
     found = _SHAPE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is not a fault: it is spelled WHERE[:N][xM]=WHAT, such as put:2=drop-after")
+        raise ValueError(f"{text!r} is not a fault: write WHERE[:N][xM]=WHAT, such as put:2=drop-after")
     return found.groupdict()
 
 
@@ -172,27 +174,27 @@ class _Waiting:
 
 @define(eq=False)
 class Faults:
-    """The faults that are still to come."""
+    """The faults that are still pending."""
 
     _waiting: list[_Waiting] = field(factory=list)
 
     def add(self, fault: Fault | str) -> Fault:
-        """Add a fault, parsed where it is a text, and return it.
+        """Add a fault, or parse and add a text, and return the fault.
 
         Raises:
-            ValueError: the text is not a fault.
+            ValueError: the text does not describe a fault.
         """
         parsed = parse_fault(fault) if isinstance(fault, str) else fault
         self._waiting.append(_Waiting(parsed))
         return parsed
 
     def clear(self) -> None:
-        """Forget all that are still to come."""
+        """Remove all pending faults."""
         self._waiting.clear()
 
     @property
     def pending(self) -> tuple[Fault, ...]:
-        """What is still to come, in the order in which it was added."""
+        """The pending faults, in the order in which they were added."""
         return tuple(waiting.fault for waiting in self._waiting)
 
     def take(self, operation: str) -> tuple[Fault, ...]:

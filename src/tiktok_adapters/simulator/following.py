@@ -1,7 +1,7 @@
-"""After a post has begun: its status, cancelling a pull, and the creator finishing a draft.
+"""The calls after an init: the status of a post, the end of a pull, and a draft that the creator finishes.
 
 What belongs here: https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status and the cancel call of
-/doc/content-posting-api-media-transfer-guide. The life itself is in `tasks.py`.
+/doc/content-posting-api-media-transfer-guide. The life of a post is in `tasks.py`.
 """
 
 from datetime import datetime, timedelta
@@ -18,17 +18,17 @@ __all__ = ["cancel", "finish", "status"]
 
 
 def status(world: World, call: Call) -> dict[str, Any]:
-    """Answer `POST /v2/post/publish/status/fetch/`; a post that failed is a success of this call."""
+    """Answer `POST /v2/post/publish/status/fetch/`; the call succeeds even if the post failed."""
     task = _own_task(world, call, "status")
     seen_at = world.now - timedelta(seconds=world.switches.status_lag_seconds)
     return _spelled(task, task.state(seen_at, world.switches), world.switches, seen_at)
 
 
 def cancel(world: World, call: Call) -> None:
-    """Answer `POST /v2/post/publish/cancel/`: a pull that is still downloading stops; later it is too late.
+    """Answer `POST /v2/post/publish/cancel/`: stop a pull while TikTok downloads; afterwards it is too late.
 
     Raises:
-        Refused: `publish_not_cancellable` for what is over, and for uploads, which end by sending nothing more.
+        Refused: `publish_not_cancellable` if the download is over, or for an upload, which a client ends by sending no more.
     """
     task = _own_task(world, call, "cancel")
     if task.state(world.now, world.switches).status in FINAL or task.upload is not None:
@@ -40,10 +40,10 @@ def cancel(world: World, call: Call) -> None:
 
 
 def finish(world: World, task: Task, *, public: bool) -> None:
-    """Let the creator post a draft in the app; it may be done again and again.
+    """Let the creator post a draft in the app. The creator may do so several times.
 
     Raises:
-        ValueError: there is no draft in the inbox, or it lay there too long.
+        ValueError: the draft is not in the inbox, or the inbox has dropped it.
     """
     if task.mode != "MEDIA_UPLOAD":
         raise ValueError(f"{task.publish_id} is not a draft")
@@ -51,7 +51,7 @@ def finish(world: World, task: Task, *, public: bool) -> None:
     if task.state(now, switches).status not in {"SEND_TO_USER_INBOX", "PUBLISH_COMPLETE"}:
         raise ValueError(f"{task.publish_id} is not in the inbox")
     if switches.draft_seconds is not None and now >= task.created_at + timedelta(seconds=switches.draft_seconds):
-        raise ValueError(f"{task.publish_id} has gone from the inbox")
+        raise ValueError(f"{task.publish_id} is no longer in the inbox")
     task.finishes.append((now, world.chance.post_id() if public else None))
 
 

@@ -1,6 +1,6 @@
-"""What a fault does to one request: before it is handled, and to its answer.
+"""The effect of a fault on one request: before the request is handled, and on its answer.
 
-What belongs here: acting on `faults.Fault`. The vocabulary itself is explained there.
+What belongs here: acting on a `faults.Fault`. The module `faults` explains the vocabulary.
 """
 
 import json
@@ -36,7 +36,7 @@ _SAID_WITH_200: Final = frozenset(
 
 
 def before(world: World, call: Call, operation: str, fault: Fault) -> Response | None:
-    """Let a fault act before the request is handled; an answer means that it is not handled at all.
+    """Apply a fault before the request is handled. If this returns an answer, the request is not handled.
 
     Raises:
         ConnectionDropped: the connection is lost.
@@ -62,7 +62,7 @@ def before(world: World, call: Call, operation: str, fault: Fault) -> Response |
 
 
 def after(world: World, fault: Fault, response: Response, begun: str | None) -> Response:
-    """Let a fault act on the answer, or on the post with the id `begun` which the request began.
+    """Apply a fault to the answer, or to the post with the id `begun` that the request began.
 
     Raises:
         ConnectionDropped: the answer is lost.
@@ -73,7 +73,7 @@ def after(world: World, fault: Fault, response: Response, begun: str | None) -> 
         case "drop-after":
             raise ConnectionDropped(sent=True, reason="the answer was lost")
         case "truncate":
-            # The length of the whole is kept, so that whoever delivers the answer can see that it is cut.
+            # The answer keeps the length of the whole body, so that the transport can see that the body is cut.
             headers = {**response.headers, "content-length": str(max(1, len(response.body)))}
             return evolve(response, headers=headers, body=response.body[: len(response.body) // 2])
         case "garbage":
@@ -113,6 +113,6 @@ def _elsewhere(response: Response) -> Response:
         document = json.loads(response.body)
         parts = urlsplit(document["data"]["upload_url"])
     except (ValueError, LookupError, TypeError):
-        return response  # the init was refused, or another fault has spoiled its answer
+        return response  # the init was refused, or another fault has changed its answer
     document["data"]["upload_url"] = f"{FOREIGN_HOST}{parts.path}?{parts.query}"
     return evolve(response, body=json.dumps(document).encode())

@@ -1,6 +1,6 @@
 """The token and revoke endpoints. Source: https://developers.tiktok.com/doc/oauth-user-access-token-management.
 
-What belongs here: exchanging codes, refreshing, client tokens, revoking, and the flat refusals of these.
+What belongs here: exchanging codes, refreshing, client tokens, revoking, and the flat refusals of these calls.
 """
 
 import hmac
@@ -25,7 +25,7 @@ def token(world: World, call: Call) -> Response:
     """Answer `POST /v2/oauth/token/`.
 
     Raises:
-        OAuthRefused: with the documented word and, where there is one, the documented description.
+        OAuthRefused: it carries the documented word and, if there is one, the documented description.
     """
     form = call.form()
     grant_type = required(form, "grant_type")
@@ -39,10 +39,10 @@ def token(world: World, call: Call) -> Response:
 
 
 def revoke(world: World, call: Call) -> Response:
-    """Answer `POST /v2/oauth/revoke/`: every token of this account for this app dies.
+    """Answer `POST /v2/oauth/revoke/`: every token of this account for this app becomes invalid.
 
     Raises:
-        OAuthRefused: bad credentials, or a token that is not alive.
+        OAuthRefused: the credentials are wrong, or the token is not valid.
     """
     form = call.form()
     app = client(world, form)
@@ -56,17 +56,17 @@ def revoke(world: World, call: Call) -> Response:
 
 
 def challenge_rules(world: World, app: App, redirect_uri: str) -> tuple[str, Encoding]:
-    """Return whether this flow's code challenge is `required`, `optional` or `ignored`, and how it is spelled."""
+    """Return whether this flow's code challenge is `required`, `optional` or `ignored`, and its encoding."""
     if app.kind == "desktop" or (app.kind == "both" and is_loopback(redirect_uri)):
         return "required", world.switches.pkce
     return world.switches.web_challenge, world.switches.web_pkce
 
 
 def client(world: World, form: Mapping[str, str]) -> App:
-    """Return the app whose credentials a form holds.
+    """Return the app whose credentials are in a form.
 
     Raises:
-        OAuthRefused: they are missing or wrong.
+        OAuthRefused: the credentials are missing or wrong.
     """
     key = required(form, "client_key")
     if not form.get("client_secret"):
@@ -78,10 +78,10 @@ def client(world: World, form: Mapping[str, str]) -> App:
 
 
 def required(form: Mapping[str, str], name: str) -> str:
-    """Return a field.
+    """Return a field of a form.
 
     Raises:
-        OAuthRefused: it is missing.
+        OAuthRefused: the field is missing.
     """
     if not form.get(name):
         raise OAuthRefused("invalid_request", f"The parameter {name} is missing.")

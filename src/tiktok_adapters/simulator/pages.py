@@ -1,6 +1,6 @@
-"""The HTML of the simulated TikTok: the consent page, its error page, the phone, and the page of what was posted.
+"""The HTML of the simulated TikTok: the consent page, its error page, the phone, and the page of posts.
 
-What belongs here: markup. Every value passes through `html.escape`; there is no script and nothing from elsewhere.
+What belongs here: markup. Every value passes through `html.escape`; the pages have no script and load nothing from other hosts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from tiktok_core.wire.http import Response
 
 __all__ = ["consent_page", "error_page", "html", "phone_page", "posts_page"]
 
-# Form targets are left open: the answer to the consent form leads to the app's redirect URI.
+# The policy allows every form target, because the answer to the consent form redirects to the app's own URI.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self'; frame-ancestors 'none'"
 
 _STYLE: Final = """
@@ -55,7 +55,7 @@ _SCOPE_TEXTS: Final[Mapping[str, str]] = {
 
 
 def html(page: str, status: int = 200) -> Response:
-    """Return a page as an answer that nobody may keep or frame."""
+    """Return a page as an answer that browsers must not cache or show in a frame."""
     headers = {
         "content-type": "text/html; charset=utf-8",
         "cache-control": "no-store",
@@ -91,11 +91,11 @@ def consent_page(
     """Return the page on which a person chooses an account and scopes, and allows or denies.
 
     Args:
-        app: who asks.
+        app: the app that asks.
         creators: the accounts to choose from.
-        scopes: what is asked for.
-        parameters: what the form sends back as it is.
-        note: where the person goes afterwards.
+        scopes: the requested scopes.
+        parameters: the values that the form sends back unchanged.
+        note: a sentence about where the person goes afterwards.
     """
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in parameters.items()
@@ -123,7 +123,7 @@ def consent_page(
 
 
 def phone_page(said: str = "") -> str:
-    """Return the page that stands for a phone: what it says after a decision, or a field for what a QR code says."""
+    """Return the page that plays a phone: the result of a decision, or a field for the URL in a QR code."""
     if said:
         return _page("Phone", f"<h1>{escape(said)}</h1>")
     inside = (
@@ -135,11 +135,11 @@ def phone_page(said: str = "") -> str:
 
 
 def posts_page(posts: Sequence[Post], *, videos: bool) -> str:
-    """Return the page of what was posted, newest first.
+    """Return the page of all posts, newest first.
 
     Args:
-        posts: in the order in which they were begun.
-        videos: whether their bytes were kept, so that whole ones can be played.
+        posts: the posts, in the order of their inits.
+        videos: whether the simulator keeps the bytes, so that the page can play complete videos.
     """
     shown = "\n".join(_article(post, videos=videos) for post in reversed(posts))
     phone = '<p class="note">To sign in by QR code, use <a href="/phone/">the phone</a>.</p>'

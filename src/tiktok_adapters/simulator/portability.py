@@ -1,7 +1,7 @@
-"""Copies of an account's data: asked for, looked after, cancelled, and downloaded as a zip.
+"""Copies of an account's data: request, check, cancel, and download as a zip.
 
-What belongs here: https://developers.tiktok.com/doc/data-portability-api-add-data-request and the pages of check, cancel and
-download beside it.
+What belongs here: https://developers.tiktok.com/doc/data-portability-api-add-data-request and TikTok's pages about check,
+cancel and download.
 """
 
 import io
@@ -27,12 +27,12 @@ KINDS: Final[Mapping[str, str]] = {
     "activity": "activity",
     "direct_message": "directmessages",
 }
-"""Each category and the middle of the scopes that open it; those of `all` open every one."""
+"""Each category, and the middle part of the scopes that allow it; the scopes of `all` allow every category."""
 FIELDS: Final = ("request_id", "apply_time", "collect_time", "status", "data_format", "category_selection_list")
 
 
 def add(world: World, call: Call) -> Response:
-    """Answer `POST /v2/user/data/add/?fields=request_id`; a one-time scope is spent by it."""
+    """Answer `POST /v2/user/data/add/?fields=request_id`; the request uses up a one-time scope."""
     app, creator = world.admit(call, "data_add")
     _fields(call, ("request_id",))
     body = call.json()
@@ -73,7 +73,7 @@ def check(world: World, call: Call) -> Response:
 
 
 def cancel(world: World, call: Call) -> Response:
-    """Answer `POST /v2/user/data/cancel/`: what has ended cannot be cancelled."""
+    """Answer `POST /v2/user/data/cancel/`; a request that has ended cannot be cancelled."""
     copy = _own(world, call, "data_cancel")
     if status_of(world, copy) not in {"pending", "downloading"}:
         raise _incorrect()
@@ -82,7 +82,7 @@ def cancel(world: World, call: Call) -> Response:
 
 
 def download(world: World, call: Call) -> Response:
-    """Answer `POST /v2/user/data/download/`: the archive as it is, without an envelope."""
+    """Answer `POST /v2/user/data/download/`: the archive alone, without an envelope."""
     copy = _own(world, call, "data_download")
     if status_of(world, copy) != "downloading":
         raise _incorrect()
@@ -91,13 +91,13 @@ def download(world: World, call: Call) -> Response:
 
 
 def ready_at(world: World, copy: DataCopy) -> datetime | None:
-    """Return when a copy is, was or will be ready; None where it was cancelled before."""
+    """Return the time at which a copy is ready; None if it was cancelled before."""
     ready = copy.applied_at + timedelta(seconds=world.switches.data_seconds)
     return None if copy.cancelled_at is not None and copy.cancelled_at < ready else ready
 
 
 def status_of(world: World, copy: DataCopy) -> str:
-    """Return the word for how a copy is doing; the one for a ready one is `downloading`."""
+    """Return TikTok's word for the status of a copy; a ready copy is `downloading`."""
     ready = ready_at(world, copy)
     if copy.cancelled_at is not None or ready is None:
         return "cancelled"
@@ -108,7 +108,7 @@ def status_of(world: World, copy: DataCopy) -> str:
 
 
 def _own(world: World, call: Call, operation: str) -> DataCopy:
-    # Not by scope: a one-time one has left the token by now, and what was asked for with it can still be fetched.
+    # The scope is not checked here: the request has used up a one-time scope, but its copy can still be downloaded.
     app, creator = world.admit(call, operation)
     request_id = call.json().get("request_id")
     copy = world.copies.get(request_id) if isinstance(request_id, int) else None
@@ -129,7 +129,7 @@ def _fields(call: Call, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _opening(world: World, call: Call, categories: Iterable[str]) -> set[str]:
-    """Return the one-time scopes that a request spends: none where lasting ones do, and `all` before any others."""
+    """Return the one-time scopes that a request uses up: none if lasting scopes allow it, and `all` before the others."""
     granted = world.bearer(call)[2]
     kinds = {KINDS[one] for one in categories}
     lasting = {kind for kind in kinds if f"portability.{kind}.ongoing" in granted}
@@ -144,14 +144,14 @@ def _opening(world: World, call: Call, categories: Iterable[str]) -> set[str]:
 
 
 def _spend(world: World, app: App, creator: Creator, scopes: set[str]) -> None:
-    # It leaves the tokens, as the documents say; only another consent brings it back.
+    # The used scope leaves the tokens, as the documents say; only another consent brings it back.
     for token in world.tokens.values():
         if token.app is app and token.creator is creator:
             token.scopes = tuple(scope for scope in token.scopes if scope not in scopes)
 
 
 def _archive(world: World, copy: DataCopy) -> bytes:
-    """Return the zip: a file for each category and, where a size is wished for, one that fills it up."""
+    """Return the zip: a file for each category and, if a switch sets the size, a file that fills the zip up to it."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
         for category in copy.categories:

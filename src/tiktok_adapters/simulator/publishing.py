@@ -1,6 +1,6 @@
-"""Beginning a post: creator info and the three inits.
+"""The start of a post: creator info and the three inits.
 
-What belongs here: the calls, in the order in which a server goes through them. The checks themselves are in `checks.py`.
+What belongs here: the calls, with the order of their checks. The checks themselves are in `checks.py`.
 Sources: https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info, and beside it the pages
 that end in -direct-post, -upload-video and -photo-post.
 """
@@ -23,7 +23,7 @@ from tiktok_adapters.simulator.world import World
 __all__ = ["PHOTO_DESCRIPTION", "PHOTO_TITLE", "VIDEO_TITLE", "creator_info", "inbox_init", "photo_init", "video_init"]
 
 VIDEO_TITLE: Final = 2200
-"""UTF-16 units, as are the other two."""
+"""The limit in UTF-16 units, like the other two."""
 PHOTO_TITLE: Final = 90
 PHOTO_DESCRIPTION: Final = 4000
 
@@ -38,7 +38,7 @@ _PREFIXES: Final[Mapping[tuple[str, str, str], str]] = {
 
 
 def creator_info(world: World, call: Call) -> dict[str, Any]:
-    """Answer `POST /v2/post/publish/creator_info/query/`; that the creator may not post now is said with HTTP 200."""
+    """Answer `POST /v2/post/publish/creator_info/query/`; if the creator may not post now, the refusal has HTTP 200."""
     app, creator = world.admit(call, "creator_info", "video.publish")
     if call.body:
         call.json()
@@ -73,7 +73,7 @@ def video_init(world: World, call: Call) -> dict[str, Any]:
 
 
 def inbox_init(world: World, call: Call) -> dict[str, Any]:
-    """Answer `POST /v2/post/publish/inbox/video/init/`: a video draft. It takes `source_info` only."""
+    """Answer `POST /v2/post/publish/inbox/video/init/`: a video draft. The call takes `source_info` only."""
     app, creator = world.admit(call, "inbox_init", "video.upload")
     body = call.json()
     if "post_info" in body and world.switches.inbox_post_info == "refuse":
@@ -87,7 +87,7 @@ def inbox_init(world: World, call: Call) -> dict[str, Any]:
 
 
 def photo_init(world: World, call: Call) -> dict[str, Any]:
-    """Answer `POST /v2/post/publish/content/init/`: photos, posted directly or as a draft."""
+    """Answer `POST /v2/post/publish/content/init/`: a direct post or a draft of photos."""
     world.bearer(call)  # the scope depends on the body, the token does not
     body = call.json()
     mode = checks.photo_mode(body)
@@ -111,7 +111,7 @@ def photo_init(world: World, call: Call) -> dict[str, Any]:
 
 @frozen
 class _Wish:
-    """A post that was asked for, all checks passed."""
+    """A requested post that has passed all checks."""
 
     app: App
     creator: Creator

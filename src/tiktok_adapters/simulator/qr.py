@@ -1,7 +1,7 @@
-"""Signing in by QR code: the two calls of an app, and the phone that scans what the app has drawn.
+"""Signing in by QR code: the two calls of an app, and the phone that scans the app's code.
 
-What belongs here: https://developers.tiktok.com/doc/login-kit-qr-code-authorization. The phone is a page of the sandbox: it
-is told what a QR code says, since nobody's phone knows of a simulated TikTok.
+What belongs here: https://developers.tiktok.com/doc/login-kit-qr-code-authorization. A page of the sandbox plays the phone: a
+person enters the URL of the QR code there, because a real phone cannot reach a simulated TikTok.
 """
 
 from typing import Final
@@ -24,10 +24,10 @@ LONGEST_TICKET: Final = 512
 
 
 def get_qrcode(world: World, call: Call) -> Response:
-    """Answer `POST /v2/oauth/get_qrcode/`, which wants no secret.
+    """Answer `POST /v2/oauth/get_qrcode/`, which needs no secret.
 
     Raises:
-        OAuthRefused: an unknown app, or a scope that it may not ask for.
+        OAuthRefused: the app is unknown, or may not ask for a scope.
     """
     form = call.form()
     app = world.app(required(form, "client_key"))
@@ -47,7 +47,7 @@ def check_qrcode(world: World, call: Call) -> Response:
     """Answer `POST /v2/oauth/check_qrcode/`.
 
     Raises:
-        OAuthRefused: bad credentials, or a token that is no QR code of this app.
+        OAuthRefused: the credentials are wrong, or the token belongs to no QR code of this app.
     """
     form = call.form()
     app = client(world, form)
@@ -64,7 +64,7 @@ def check_qrcode(world: World, call: Call) -> Response:
 
 
 def phone(world: World, call: Call) -> Response:
-    """Answer the phone: GET scans, POST is the person's decision."""
+    """Answer the phone: GET scans a code, POST brings the person's decision."""
     try:
         if call.request.method == "POST":
             values, granted = form_of(call)
@@ -76,7 +76,7 @@ def phone(world: World, call: Call) -> Response:
             raise Faulty(repeated, "This parameter stands in the address more than once.")
         drawn, ticket = _scanned(world, values)
         drawn.ticket = ticket
-        note = "You have scanned a QR code; afterwards you go back to where it was shown"
+        note = "You have scanned a QR code; afterwards return to the program that showed it"
         return html(consent_page(drawn.app, world.creators, drawn.scopes, {"scanned": values["scanned"]}, note))
     except Faulty as fault:
         return html(error_page(fault.parameter, fault.sentence), 400)
@@ -85,7 +85,7 @@ def phone(world: World, call: Call) -> Response:
 def _status(world: World, drawn: QrCode) -> str:
     if drawn.code:
         return "utilised" if world.codes[drawn.code].used else "confirmed"
-    # What TikTok answers after a denial is written nowhere.
+    # TikTok does not document its answer after a denial.
     if drawn.denied or world.now >= drawn.expires_at:
         return "expired"
     return "scanned" if drawn.ticket else "new"
@@ -96,12 +96,12 @@ def _scanned(world: World, values: dict[str, str]) -> tuple[QrCode, str]:
     said, _repeated = single_values(parse_qsl(query))
     drawn = world.qr_codes.get(said.get("token", ""))
     if scheme != "aweme" or drawn is None:
-        raise Faulty("scanned", "This is no QR code of an app.")
+        raise Faulty("scanned", "This is not the QR code of an app.")
     if _status(world, drawn) not in {"new", "scanned"}:
-        raise Faulty("token", "This QR code has ended.")
+        raise Faulty("token", "This QR code has expired.")
     ticket = said.get("client_ticket", PLACEHOLDER)
     if ticket == PLACEHOLDER or len(urlencode({"": ticket})) > LONGEST_TICKET:
-        raise Faulty("client_ticket", "The app has to fill in a ticket of its own, of less than 512 characters.")
+        raise Faulty("client_ticket", "The app has to fill in its own ticket, of less than 512 characters.")
     return drawn, ticket
 
 
@@ -110,13 +110,13 @@ def _decide(world: World, values: dict[str, str], granted: list[str]) -> Respons
     creator = allowed_by(world, drawn.app, values)
     if creator is None:
         drawn.denied = True
-        return html(phone_page("You have said no"))
+        return html(phone_page("You denied the request"))
     scopes = tuple(name for name in drawn.scopes if name in granted)
     uri = "" if world.switches.qr_code_in == "code" else _redirect(drawn.app)
     drawn.code = new_code(world, drawn.app, creator, scopes, redirect_uri=uri, challenge=None)
-    return html(phone_page("Done: go back to where the QR code was shown"))
+    return html(phone_page("Done: return to the program that showed the QR code"))
 
 
 def _redirect(app: App) -> str:
-    """Return the redirect URI of an app's QR codes; which one that is, is written nowhere."""
+    """Return the redirect URI of an app's QR codes. TikTok does not document which one it takes."""
     return next((uri for uri in app.redirect_uris if "*" not in uri), app.redirect_uris[0].replace(":*", "", 1))

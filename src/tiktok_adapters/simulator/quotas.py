@@ -1,6 +1,6 @@
 """Quotas of a sliding minute. Source: https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit.
 
-What belongs here: counting calls. Caps on posts count posts, and live with those.
+What belongs here: counting calls. The caps on posts count posts, and are with the posts.
 """
 
 import math
@@ -30,14 +30,14 @@ PER_MINUTE: Final[Mapping[str, int]] = {
     "data_cancel": 1000,
     "data_download": 1000,
 }
-"""Calls a minute, by operation; what is not here has no published quota."""
+"""Calls a minute, by operation; TikTok publishes no quota for the others."""
 
 _INITS: Final = frozenset({"video_init", "inbox_init", "photo_init"})
 _LIBRARY: Final = frozenset({"user_info", "video_list", "video_query"})
 
 
 class Quotas:
-    """The calls of the last minute, per bucket."""
+    """The calls of the last minute in each bucket."""
 
     def __init__(self) -> None:
         self._calls: dict[tuple[str, str], deque[datetime]] = {}
@@ -46,7 +46,7 @@ class Quotas:
         """Count one call. A refused one does not count.
 
         Raises:
-            Refused: the bucket has had its calls of this minute.
+            Refused: the bucket has used up its calls for this minute.
         """
         limit = switches.cancel_per_minute if operation == "cancel" else PER_MINUTE.get(operation)
         if limit is None:

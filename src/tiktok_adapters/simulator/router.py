@@ -1,7 +1,7 @@
-"""The way of a request through the simulated TikTok: from its path to its answer.
+"""The router of the simulated TikTok: it takes a request and finds its answer.
 
-What belongs here: which host and path is which operation, and log, faults and refusals around its answer. It imports nothing of
-the core but `wire.http`, so that client and simulator cannot share a mistake.
+What belongs here: the host and path of each operation, and the log, faults and refusals around its answer. From the core it
+imports only `wire.http`, so that client and simulator cannot share a mistake.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,9 +28,9 @@ from tiktok_core.wire.http import Response
 __all__ = ["API_URL", "AUTH_URL", "UPLOAD_BASE", "Router", "is_tiktok"]
 
 API_URL: Final = "https://open.tiktokapis.com"
-"""Where the simulated API is, for whoever calls it in memory."""
+"""The address of the simulated API, for calls in memory."""
 AUTH_URL: Final = "https://www.tiktok.com/v2/auth/authorize/"
-"""Its authorization page."""
+"""The address of its authorization page."""
 UPLOAD_BASE: Final = "https://open-upload.tiktokapis.com"
 """The host of its upload URLs."""
 
@@ -65,12 +65,12 @@ _UNSUPPORTED: Final = "Unsupported path(Janus)"
 
 
 class Router:
-    """Answers requests out of a world. Its caller sees to it that only one is in it at a time.
+    """Answers requests from a world. The caller must pass one request at a time.
 
     Attributes:
-        world: what is known and has happened.
-        faults: what goes wrong.
-        log: every request answered so far, in order.
+        world: the state of the simulator.
+        faults: the pending faults.
+        log: every answered request, in order.
     """
 
     def __init__(self, world: World) -> None:
@@ -83,7 +83,7 @@ class Router:
 
         Raises:
             ConnectionDropped: a fault cuts the connection.
-            SourceChanged: the body's source ended early; none of the chunk is kept, unless a switch says so.
+            SourceChanged: the body's source ended early; the simulator keeps none of the chunk, unless a switch says so.
         """
         operation, answer = self._route(call)
         status: int | None = None
@@ -95,7 +95,7 @@ class Router:
             self._note(call, operation, status)
 
     def lost(self, call: Call, received: int) -> None:
-        """Take a request whose client went away after `received` bytes of its body, and which is not answered."""
+        """Handle a request whose client disconnected after `received` bytes of its body. It gets no answer."""
         operation, _answer = self._route(call)
         if operation == "put":
             uploads.put_partly(self.world, call, received)
@@ -124,7 +124,7 @@ class Router:
         return None
 
     def _route(self, call: Call) -> tuple[str, Callable[[], Response]]:
-        """Return the operation's name, and how to answer it."""
+        """Return the operation's name, and the function that answers it."""
         path = call.path
         if not _host_serves(call, self.world.upload_base):
             return "other", lambda: plain("404 page not found", 404)
@@ -202,7 +202,7 @@ def is_tiktok(call: Call) -> bool:
 
 
 def _host_serves(call: Call, upload_base: str) -> bool:
-    """Return whether this host has this path: TikTok's hosts share nothing, any other stands for all of them."""
+    """Return whether this host has this path. TikTok's hosts share no paths; any other host has the paths of all of them."""
     if not is_tiktok(call):
         return True
     if call.path == _AUTHORIZE:

@@ -1,7 +1,7 @@
 """TikTok's rules that need no state, restated from its documents: chunk plans, redirect URIs, PKCE, captions, URLs.
 
-What belongs here: plain functions on plain values. No rule is shared with the client: a planner and a checker that
-were one and the same would be wrong together.
+What belongs here: plain functions on plain values. The client shares none of these rules: if the planner checked its own
+plans, both would be wrong together.
 """
 
 import base64
@@ -101,18 +101,18 @@ LIMITS: Final[Mapping[Megabyte, Limits]] = {
     "decimal": Limits(5_000_000, 64_000_000, 128_000_000, 4_000_000_000),
     "binary": Limits(5_242_880, 67_108_864, 134_217_728, 4_294_967_296),
 }
-"""The guide's 5 MB, 64 MB, 128 MB and 4 GB, in both readings; `strict` is what both of them allow."""
+"""The guide's 5 MB, 64 MB, 128 MB and 4 GB, in both readings; `strict` has the limits that both readings allow."""
 
 
 def plan_problem(video_size: int, chunk_size: int, count: int, *, mb: Megabyte, lenient: bool = False) -> str | None:
-    """Return what TikTok would say against a plan, or None where it is allowed.
+    """Return why TikTok would refuse a plan, or None if it would accept it.
 
     Args:
-        video_size: bytes of the file.
-        chunk_size: bytes of every chunk but the last, which takes the remainder.
+        video_size: the bytes of the file.
+        chunk_size: the bytes of every chunk except the last, which takes the remainder.
         count: `total_chunk_count`.
         mb: the reading of "MB".
-        lenient: one chunk may be larger than `chunk_size`, from 5 MB on.
+        lenient: whether a single chunk of 5 MB or more may be larger than `chunk_size`.
     """
     limits = LIMITS[mb]
     if video_size < 1 or video_size > limits.file:
@@ -159,7 +159,7 @@ def registration_problem(uri: str, kind: str) -> str | None:
 
 
 def redirect_matches(registered: str, given: str) -> bool:
-    """Return whether a request may name `given`: the registered URI, its `*` port replaced by a number."""
+    """Return whether a request may name `given`: the registered URI, with a number in place of its `*` port."""
     if ":*" not in registered:
         return given == registered
     before, after = registered.split(":*", 1)
@@ -180,7 +180,7 @@ def spelled_as(challenge: str, encoding: Encoding) -> bool:
 
 
 def proves(verifier: str, challenge: str, encoding: Encoding) -> bool:
-    """Return whether the code verifier (43 to 128 unreserved characters) belongs to the challenge."""
+    """Return whether the code verifier (43 to 128 unreserved characters) matches the challenge."""
     if not re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier) or not spelled_as(challenge, encoding):
         return False
     digest = hashlib.sha256(verifier.encode()).digest()
@@ -192,12 +192,12 @@ def proves(verifier: str, challenge: str, encoding: Encoding) -> bool:
 
 
 def utf16_units(text: str) -> int:
-    """Return the length of a caption as TikTok counts it: an emoji outside the BMP counts two."""
+    """Return the length of a caption as TikTok counts it: an emoji outside the BMP counts as two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def pull_url_problem(url: object) -> str | None:
-    """Return why TikTok could not pull from this URL, or None. Redirects and reachability are not looked at."""
+    """Return why TikTok could not pull from this URL, or None. It does not check redirects or reachability."""
     if not isinstance(url, str):
         return "The URL is missing or not a string"
     try:
@@ -223,7 +223,7 @@ def _is_address(host: str) -> bool:
 def owns(properties: Iterable[str], url: str) -> bool:
     """Return whether one of the verified URL properties covers this URL.
 
-    A property is a domain (`static.example.com`: it and all below it) or a prefix (`https://example.com/videos/`).
+    A property is a domain (`static.example.com`, with its subdomains) or a prefix (`https://example.com/videos/`).
     """
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -1,6 +1,6 @@
 """The sandbox server: the simulated TikTok on a loopback port, for browsers, curl and other processes.
 
-What belongs here: sockets. Every answer is the simulator's; only the stored videos are streamed from here.
+What belongs here: sockets. The simulator makes every answer; this module itself streams only the stored videos.
 """
 
 import asyncio
@@ -39,20 +39,20 @@ class SandboxServer:
     While it runs, the simulator's upload URLs point to it.
 
     Args:
-        sim: whose answers are served.
+        sim: the simulator that answers.
         host: a loopback address.
         port: 0 for a free one.
-        tls: what to speak TLS with; plain http unless given.
+        tls: the context for TLS (default: plain http).
 
     Raises:
-        ValueError: `host` is not a loopback address: the sandbox has no secrets worth showing to a network.
+        ValueError: `host` is not a loopback address; the sandbox must not be reachable from a network.
     """
 
     def __init__(
         self, sim: SimulatedTikTok, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
     ) -> None:
         if not _is_here(host):
-            raise ValueError(f"the sandbox binds to a loopback address only, not to {host}")
+            raise ValueError(f"the sandbox serves on loopback addresses only, not on {host}; use 127.0.0.1")
         self._sim = sim
         self._host = host
         self._port = port
@@ -64,10 +64,10 @@ class SandboxServer:
 
     @property
     def url(self) -> str:
-        """Scheme, host and port, without a slash at the end.
+        """The scheme, host and port, without a slash at the end.
 
         Raises:
-            RuntimeError: it is not running.
+            RuntimeError: the server is not running.
         """
         if not self._url:
             raise RuntimeError("the sandbox server is not running")
@@ -79,7 +79,7 @@ class SandboxServer:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
-            # Not a site of aiohttp's: to stop without losing a connection, the listening sockets are needed.
+            # aiohttp's site class hides the listening sockets, which `stop` needs so that it loses no connection.
             self._listener = await asyncio.get_running_loop().create_server(
                 _protocols(runner), self._host, self._port, ssl=self._tls
             )
@@ -96,7 +96,7 @@ class SandboxServer:
         self._sim.upload_base, self._url = self._previous_base, ""
         await self._stop_listening()
         if self._runner is not None:
-            # Behind TLS a connection is not closed before its other side agrees, which an idle client never does.
+            # With TLS a connection closes only when its other side agrees, which an idle client never does.
             still_open = [connection.transport for connection in _protocols(self._runner).connections]
             await self._runner.cleanup()
             for transport in filter(None, still_open):
@@ -106,8 +106,8 @@ class SandboxServer:
     async def _stop_listening(self) -> None:
         if self._listener is None:
             return
-        # A connection that is accepted while the server closes would be nobody's: first no more are accepted, then those
-        # that were have a few turns of the loop to arrive.
+        # aiohttp would never serve a connection that arrives while it closes. So first the server stops accepting, and then
+        # it gives the accepted connections a few turns of the loop to arrive.
         loop = asyncio.get_running_loop()
         for listening in self._listener.sockets:
             loop.remove_reader(listening.fileno())
@@ -149,7 +149,7 @@ class SandboxServer:
     # --- One request --------------------------------------------------------------------------------------------------
 
     async def _answer(self, incoming: web.Request) -> web.StreamResponse:
-        # A page of another site could reach a loopback port through a host name that it controls.
+        # Another site's page could reach a loopback port through a host name that this site controls.
         if not _is_meant(incoming):
             return web.Response(status=421, text="This sandbox answers to loopback addresses only.\n")
         if incoming.method == "GET" and incoming.path.startswith(_VIDEO):
@@ -203,13 +203,13 @@ def serve_forever(
     port: int = 0,
     on_ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; to be called on the main thread.
+    """Serve until SIGINT or SIGTERM. Call this on the main thread.
 
     Args:
-        sim: whose answers are served.
+        sim: the simulator that answers.
         host: a loopback address.
         port: 0 for a free one.
-        on_ready: called once with the server's URL.
+        on_ready: the function that is called once with the server's URL.
 
     Raises:
         ValueError: `host` is not a loopback address.
@@ -220,7 +220,7 @@ def serve_forever(
     async def serve() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            # Where loops cannot watch signals, Ctrl-C arrives as an exception.
+            # On systems whose loops cannot watch signals, Ctrl-C raises an exception.
             with contextlib.suppress(NotImplementedError):
                 loop.add_signal_handler(number, stop.set)
         async with server:
@@ -233,7 +233,7 @@ def serve_forever(
 
 @define(eq=False)
 class _Spooled:
-    """A received body as a source: written once from front to back, then read."""
+    """A received body as a source: it is written once from start to end, and then read."""
 
     _file: IO[bytes]
     size: int = 0
@@ -260,7 +260,7 @@ def _is_meant(incoming: web.Request) -> bool:
 
 
 async def _receive(incoming: web.Request, body: _Spooled) -> bool:
-    """Read the body into `body`; return False where it is longer than this method may send."""
+    """Read the body into `body`; return False if it is longer than the request's method allows."""
     async for block in incoming.content.iter_chunked(BLOCK):
         if incoming.method != "PUT" and body.size + len(block) > MAX_BODY:
             return False
@@ -302,7 +302,7 @@ def _abort(incoming: web.Request) -> web.StreamResponse:
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """Return first and last byte wanted, or None where the range cannot be served."""
+    """Return the first and last requested byte, or None if the range cannot be served."""
     if not header:
         return 0, size - 1
     found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header, re.ASCII)

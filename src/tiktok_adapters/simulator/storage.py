@@ -1,6 +1,6 @@
-"""The bytes of uploads: appended in order, hashed as they come, kept in a spooled temporary file.
+"""The bytes of uploads: appended in order, hashed at once, kept in a spooled temporary file.
 
-What belongs here: storing. Which bytes are welcome is decided in `uploads.py`.
+What belongs here: storing bytes. `uploads.py` decides which bytes to accept.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from tiktok_core.wire.http import BLOCK, Body
 __all__ = ["IN_MEMORY", "Upload", "blocks_of", "spool"]
 
 IN_MEMORY: Final = 8 << 20
-"""Bytes of one file that are held in memory; a longer one goes to a temporary file."""
+"""The most bytes of one file to hold in memory; a longer file goes to a temporary file."""
 
 
 def spool() -> IO[bytes]:
     """Return an empty file for the bytes of one body; the caller closes it."""
-    return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # its owner closes it
+    return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # the caller closes it
 
 
 def blocks_of(body: Body, limit: int | None = None) -> Iterator[bytes]:
@@ -40,18 +40,18 @@ def _sliced(body: bytes) -> Iterator[bytes]:
 
 @define(eq=False, kw_only=True)
 class Upload:
-    """One file on its way: what was declared at init, and what has come so far.
+    """One upload: its declaration at the init, and the bytes so far.
 
     Attributes:
-        upload_id, upload_token: the two secrets in its URL.
+        upload_id, upload_token: the two secrets in the upload URL.
         size, chunk_size, count: the declared chunk plan.
-        expires_at: when its URL dies.
-        offset: bytes stored; the next PUT has to begin here.
-        history: when how many bytes were stored, oldest first; filled by whoever knows the time.
-        last_range: first and last byte of the chunk stored last.
-        completed_at: when the last byte was stored.
-        media_type: as the last PUT declared it.
-        file: where the bytes are; None where they are not kept.
+        expires_at: the time at which the URL expires.
+        offset: the number of stored bytes; the next PUT has to begin here.
+        history: the number of stored bytes at each time, oldest first; the caller, which knows the time, fills it.
+        last_range: the first and last byte of the last stored chunk.
+        completed_at: the time at which the last byte was stored.
+        media_type: the type that the last PUT declared.
+        file: the stored bytes; None if they are not kept.
     """
 
     upload_id: str
@@ -70,29 +70,29 @@ class Upload:
 
     @property
     def sha256(self) -> str:
-        """The digest of the whole file in hexadecimal; empty until every byte is there."""
+        """The digest of the whole file in hexadecimal; empty until every byte has arrived."""
         return str(self._hasher.hexdigest()) if self.offset == self.size else ""
 
     def chunk_end(self, first: int) -> int:
-        """Return the last offset of the chunk in which `first` lies."""
+        """Return the last offset of the chunk that contains `first`."""
         index = min(first // self.chunk_size, self.count - 1)
         return self.size - 1 if index == self.count - 1 else (index + 1) * self.chunk_size - 1
 
     def counted(self, at: datetime) -> int:
-        """Return how many bytes were stored by then; all that are, where nobody wrote down since when."""
+        """Return the number of bytes stored by that time; all stored bytes if there is no history."""
         later = [since for since, _ in self.history if since > at]
         if not later:
             return self.offset
         return max((offset for since, offset in self.history if since <= at), default=0)
 
     def whole(self, offset: int) -> int:
-        """Return how much of so many bytes is whole chunks."""
+        """Return the number of these bytes that make whole chunks."""
         return offset if offset == self.size else offset // self.chunk_size * self.chunk_size
 
     def append(self, body: Body, limit: int | None = None, *, keep_partial: bool = False) -> int:
-        """Store the body, cut at `limit` bytes, behind what is there, and return how many bytes came.
+        """Append the body, cut at `limit` bytes, and return the number of bytes that arrived.
 
-        Where the body breaks off, nothing of it is kept unless `keep_partial` says so; the error goes on.
+        If the body breaks off, this keeps none of it unless `keep_partial` is set, and raises the error again.
         """
         hasher, came = self._hasher.copy(), 0
         if self.file is not None:
@@ -115,7 +115,7 @@ class Upload:
         self.offset += came
 
     def read(self, start: int, length: int) -> bytes:
-        """Return stored bytes; nothing where they were not kept."""
+        """Return stored bytes; no bytes if they were not kept."""
         if self.file is None:
             return b""
         self.file.seek(start)

@@ -1,7 +1,7 @@
-"""The switches of the simulated TikTok: whatever the documents leave open, or the wire does otherwise, has one here.
+"""The switches of the simulated TikTok: one for each point that the documents leave open, or that the real TikTok does otherwise.
 
-What belongs here: names, values and defaults; no behaviour. Each default is the documented way, or where the documents
-are silent the way that was seen on the wire, or else the one that is harder on a client.
+What belongs here: names, values and defaults; no behaviour. Each default is the documented behaviour; if the documents say
+nothing, the behaviour observed on the wire; otherwise the one that is harder for a client.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Encoding: TypeAlias = Literal["hex", "base64url", "either"]
 
 @frozen
 class Lifetimes:
-    """How long tokens live, in seconds, and whether a refresh kills the old refresh token."""
+    """The lives of tokens in seconds, and whether a refresh invalidates the old refresh token."""
 
     access: int
     refresh: int
@@ -29,11 +29,11 @@ LIFETIMES: Final[Mapping[str, Lifetimes]] = {
     "legacy": Lifetimes(86_400, 31_536_000, rotate=False),
     "2026-11": Lifetimes(7_200, 15_552_000, rotate=True),
 }
-"""The two dated answers of the token pages: up to October 2026, and those stamped November 2026."""
+"""The two versions of TikTok's token pages: up to October 2026, and dated November 2026."""
 
 
 def _one_of(*values: Any) -> Any:
-    """One of `values`; the first is the default."""
+    """Return a field for one of `values`; the first is the default."""
     return field(default=values[0], validator=[in_(values), instance_of(type(values[0]))])
 
 
@@ -46,11 +46,11 @@ def _word(default: str | None = None) -> Any:
 
 
 _LIMIT: Final = 10**9
-"""Seconds: longer than anything that a run can last, and still within what dates can hold."""
+"""Seconds: longer than any run, and small enough for a date."""
 
 
 def _amount(kinds: tuple[type, ...], default: float | None) -> Any:
-    """Return a field for a number from 0 up; it may be None where its default is."""
+    """Return a field for a number from 0 up; it may be None if its default is None."""
     checks = and_(not_(instance_of(bool)), instance_of(kinds), ge(0), le(_LIMIT))
     return field(default=default, validator=optional(checks) if default is None else checks)
 
@@ -65,82 +65,82 @@ def _number(default: int | None) -> Any:
 
 @define(kw_only=True)
 class Switches:
-    """How the simulated TikTok behaves where the real one may go either way. Any of them may be set at any time.
+    """The behaviour of the simulated TikTok where the real one has a choice. A test may set a switch at any time.
 
     Signing in:
-        lifetimes: `2026-11` (2 h, 180 d, a refresh kills the old refresh token) or `legacy` (24 h, 365 d, it does not).
-        access_seconds, refresh_seconds: lifetimes in place of the preset's.
-        refresh_kills_access: a refresh ends the older access token too.
-        oauth_error_status: HTTP status of OAuth errors; 200 is the only one that was seen.
-        pkce: spelling of the challenge on desktop; TikTok's is hexadecimal.
-        web_challenge: whether the web flow needs a challenge, takes one, or does not look at it.
-        web_pkce: spelling of the challenge on the web.
-        challenge_check: a misspelt challenge is found on the authorization page, or only by the token call.
-        code_seconds: life of an authorization code.
-        qr_seconds: life of a QR code that nobody agreed to.
-        qr_code_in: where the code of a confirmed QR code stands: in its redirect URI, or in a field of its own.
+        lifetimes: `2026-11` (2 h, 180 d, a refresh invalidates the old refresh token) or `legacy` (24 h, 365 d, it does not).
+        access_seconds, refresh_seconds: lives that replace those of `lifetimes`.
+        refresh_kills_access: a refresh invalidates the older access token too.
+        oauth_error_status: the HTTP status of OAuth errors; only 200 has been observed.
+        pkce: the encoding of the challenge on desktop; TikTok's is hexadecimal.
+        web_challenge: whether the web flow requires a challenge, accepts one, or ignores it.
+        web_pkce: the encoding of the challenge on the web.
+        challenge_check: the authorization page refuses a malformed challenge, or only the token call does.
+        code_seconds: the life of an authorization code.
+        qr_seconds: the life of a QR code until a person agrees.
+        qr_code_in: the place of the code of a confirmed QR code: in its redirect URI, or in a field of its own.
         auto_auth: skip the page for an account that has consented already, unless `disable_auto_auth=1`.
-        revoke_body: success of a revocation is an empty body or `{}`.
-        revoke_unknown: revoking an unknown or dead token is an error, or succeeds.
+        revoke_body: a successful revocation has an empty body or `{}`.
+        revoke_unknown: revoking an unknown or invalid token is an error, or succeeds.
 
     Answers:
         param_spelling: the code of a bad parameter: `invalid_params` on the wire, `invalid_param` in the documents.
         failure_data: `data` beside an error is `{}`, absent or null.
         retry_after: 429 carries a `Retry-After` header.
-        caps_status: HTTP status of refusals by caps and bans at init: 403 documented, 200 seen.
-        field_scope: user info beyond the granted scopes is refused as a whole, or comes without those fields.
-        profile_web_link: that field may be asked for.
+        caps_status: the HTTP status of refusals by caps and bans at init: 403 is documented, 200 was observed.
+        field_scope: for fields beyond the granted scopes, user info refuses the call, or leaves those fields out.
+        profile_web_link: a client may ask for this field.
 
     Quotas and caps:
         init_buckets: the three inits have a quota each, or share one.
-        library_quota: user info and the video calls count per token or per app.
-        cancel_per_minute: quota of cancel; None for none.
-        active_user_cap: users of an unaudited app who may post in 24 hours.
-        pending_cap: unfinished drafts per creator in 24 hours.
+        library_quota: the quota of user info and the video calls applies per token or per app.
+        cancel_per_minute: the quota of cancel; None for none.
+        active_user_cap: how many users of an unaudited app may post in 24 hours.
+        pending_cap: how many unfinished drafts a creator may have in 24 hours.
 
     Checks of a post:
-        mb: the reading of "MB": safe under both others, decimal, or binary.
-        single_chunk: one chunk needs `chunk_size == video_size`, or may be larger than `chunk_size`.
-        brand_self_only: branded content that only its creator sees is refused or accepted.
-        brand_toggles: may be left out, or not.
-        long_title_code: code for a title that is too long; None for that of a bad parameter.
-        privacy_mismatch_code: code for a privacy level that this creator does not have.
-        inbox_post_info: `post_info` sent with a video draft is ignored or refused.
-        video_draft_min_version: least version of the user's app for video drafts; None for any.
-        cancel_checks_ownership: cancel refuses a pull whose URL the app does not own (any more).
+        mb: the reading of "MB": decimal, binary, or (`strict`) the limits that both allow.
+        single_chunk: a single chunk needs `chunk_size == video_size`, or may be larger than `chunk_size`.
+        brand_self_only: branded content with `SELF_ONLY` is refused or accepted.
+        brand_toggles: the two brand toggles are optional or required.
+        long_title_code: the code for a title that is too long; None for the code of a bad parameter.
+        privacy_mismatch_code: the code for a privacy level that this creator does not have.
+        inbox_post_info: `post_info` with a video draft is ignored or refused.
+        video_draft_min_version: the lowest version of the user's app for video drafts; None for any.
+        cancel_checks_ownership: cancel refuses a pull whose URL the app does not own, or no longer owns.
 
     Upload host:
-        upload_path: path of upload URLs.
-        upload_seconds: life of an upload URL.
-        progress_header: the number in `Content-Range` of answers counts bytes, or is the last offset.
-        repeat_chunk: the chunk just stored, sent again, is refused with 416 or accepted.
-        mismatch_status: status for a body that is not as long as declared.
-        last_chunk_status: status after the last chunk.
-        partial_bytes: what arrived of a dropped PUT is discarded or kept.
-        put_body: body of the answers to a PUT.
-        expired_upload: a post whose upload URL died stays as it is, or fails with `internal`.
-        finished_upload: once every byte is there, the upload host refuses more by the range, or no longer knows the upload.
+        upload_path: the path of upload URLs.
+        upload_seconds: the life of an upload URL.
+        progress_header: the number in the answers' `Content-Range` counts bytes, or is the last offset.
+        repeat_chunk: if a client sends the last stored chunk again, it is refused with 416 or accepted.
+        mismatch_status: the status for a body whose length differs from the declared one.
+        last_chunk_status: the status after the last chunk.
+        partial_bytes: the bytes that arrived of a dropped PUT are discarded or kept.
+        put_body: the body of the answers to a PUT.
+        expired_upload: a post whose upload URL expired stays unchanged, or fails with `internal`.
+        finished_upload: after the last byte, the upload host refuses further bytes by their range, or as an unknown upload.
 
     Life of a post:
-        processing_seconds, download_seconds, moderation_seconds: how long each takes.
-        pull_bytes: what a pulled file is said to have.
-        status_ids: the list of public ids holds numbers or strings, is a lone number, or is missing.
-        status_lag_seconds: the status shows a post, and how much of it is there, as it was so long ago.
-        uploaded_bytes: the status counts what is stored, or whole chunks only, or says nothing.
-        failed_body: the status of a failed post has all fields, or just the status and the reason.
-        publish_id_seconds: how long a `publish_id` can be asked about; None for ever.
-        draft_seconds: how long a draft can be finished by the user; None for ever.
-        webhook_publish_type: the word for direct posts, which the documents leave out.
+        processing_seconds, download_seconds, moderation_seconds: the duration of each stage.
+        pull_bytes: the size that the status shows for a pulled file.
+        status_ids: the list of public ids holds numbers or strings, is a single number, or is missing.
+        status_lag_seconds: the status shows a post, and its stored bytes, as they were this long ago.
+        uploaded_bytes: the status counts stored bytes, or whole chunks only, or leaves the field out.
+        failed_body: the status of a failed post has all fields, or only the status and the reason.
+        publish_id_seconds: how long the status of a `publish_id` can be fetched; None for ever.
+        draft_seconds: how long the user can finish a draft; None for ever.
+        webhook_publish_type: the word for direct posts, which the documents do not give.
         webhook_post_id: ids in webhooks are numbers or strings.
 
     A copy of the data:
-        data_seconds: how long it takes to be ready.
-        data_keep_seconds: how long it can be downloaded from then on.
-        data_failure_status: a refusal has the HTTP status that its `http_status_code` tells, or always 200.
-        data_media_type: `Content-Type` of archives and of refusals; None for that of zip and JSON.
-        data_bytes: size of the archive; None for a small one.
-        data_spelling: direct messages are spelled in an answer as in the question, or as in the documents' sample of one.
-        webhook_data_user: the webhook of a copy names its user, or does not, as in the documents' sample.
+        data_seconds: how long TikTok needs to prepare a copy.
+        data_keep_seconds: how long a ready copy can be downloaded.
+        data_failure_status: a refusal has the HTTP status that its `http_status_code` names (`told`), or always 200.
+        data_media_type: the `Content-Type` of archives and of refusals; None for that of zip and JSON.
+        data_bytes: the size of the archive; None for a small one.
+        data_spelling: answers spell the category of direct messages as requests do, or as the documents' sample answer does.
+        webhook_data_user: the webhook of a copy names its user, or leaves the user out, as in the documents' sample.
     """
 
     lifetimes: Literal["2026-11", "legacy"] = _one_of("2026-11", "legacy")
@@ -218,7 +218,7 @@ class Switches:
         """Set switches by name, all of them or none.
 
         Raises:
-            ValueError: no such switch, or a value that it does not have.
+            ValueError: a switch or a value does not exist.
         """
         if unknown := sorted(set(values) - set(fields_dict(Switches))):
             raise ValueError(f"no such switch: {', '.join(unknown)}")
@@ -226,13 +226,13 @@ class Switches:
         try:
             Switches(**trial)
         except (TypeError, ValueError) as problem:
-            raise ValueError(f"no such value for a switch: {problem.args[0]}") from problem
+            raise ValueError(f"a switch does not take this value: {problem.args[0]}") from problem
         for name, value in values.items():
             setattr(self, name, value)
 
     @property
     def token_life(self) -> Lifetimes:
-        """The preset's lifetimes with the overrides applied."""
+        """The lives of tokens: the preset's, with the overrides applied."""
         preset = LIFETIMES[self.lifetimes]
         access = preset.access if self.access_seconds is None else self.access_seconds
         refresh = preset.refresh if self.refresh_seconds is None else self.refresh_seconds

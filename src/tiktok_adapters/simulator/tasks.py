@@ -1,6 +1,6 @@
-"""Posts and their lives: a task goes on by the clock alone, whether or not anybody asks.
+"""Posts and their lives: only the clock moves a task, even if no client asks for its status.
 
-What belongs here: the record of a post, and which status it has at which time. Source:
+What belongs here: the record of a post, and its status at each time. Source:
 https://developers.tiktok.com/doc/content-posting-api-reference-get-video-status.
 """
 
@@ -25,14 +25,14 @@ Mode = Literal["DIRECT_POST", "MEDIA_UPLOAD"]
 
 @define
 class Script:
-    """What shall become of a post, where it is not the ordinary course.
+    """The ways in which a post departs from the ordinary course.
 
     Attributes:
-        fail_reason: it fails with this; None where it does not.
-        late: it fails only after it was complete.
-        never_ends: it stays in progress.
-        backwards: once final, it is in progress again for a while.
-        word: an unknown status word in place of the one of its progress.
+        fail_reason: the post fails with this reason; None if it does not fail.
+        late: the post fails only after it was complete.
+        never_ends: the post stays in progress.
+        backwards: after its final status, the post is in progress again for a while.
+        word: an unknown status word that replaces the one for a post in progress.
     """
 
     fail_reason: str | None = None
@@ -42,7 +42,7 @@ class Script:
     word: str | None = None
 
     def follow(self, fault: str, detail: str) -> None:
-        """Take over a fault of the vocabulary in `faults.POST_FAULTS`."""
+        """Apply a fault of the vocabulary in `faults.POST_FAULTS`."""
         if fault in {"fail", "late-fail"}:
             self.fail_reason, self.late = detail, fault == "late-fail"
         elif fault == "word":
@@ -54,7 +54,7 @@ class Script:
 
 @frozen
 class State:
-    """Where a post is at one time."""
+    """The state of a post at one time."""
 
     status: str
     fail_reason: str = ""
@@ -64,26 +64,26 @@ class State:
 
 @frozen
 class Post:
-    """What a test may know about one post, at the time of asking.
+    """One post as a test sees it at one time.
 
     Attributes:
-        publish_id: as the client was told.
-        account: the creator's `open_id` as the app knows it.
+        publish_id: the id that the init returned.
+        account: the creator's `open_id` for this app.
         username: the creator's handle.
-        client_key: the app.
+        client_key: the app's client key.
         kind: `video` or `photo`.
         mode: `DIRECT_POST` or `MEDIA_UPLOAD` (a draft).
         source: `FILE_UPLOAD` or `PULL_FROM_URL`.
-        title: the caption; empty where none was sent.
-        privacy_level: as it was sent; empty for a draft.
-        status, fail_reason, post_ids: as status/fetch would say now.
-        size: bytes declared; 0 for a pull.
-        bytes_received: bytes stored so far.
-        sha256: of the whole file in hexadecimal; empty until every byte is there.
-        urls: what is pulled.
-        is_aigc: labelled as made by AI.
-        created_at: when init was answered (UTC).
-        post_info, source_info: as they were sent.
+        title: the caption; empty if the client sent none.
+        privacy_level: the level that the client sent; empty for a draft.
+        status, fail_reason, post_ids: the values that status/fetch would return now.
+        size: the declared bytes; 0 for a pull.
+        bytes_received: the bytes stored so far.
+        sha256: the digest of the whole file in hexadecimal; empty until every byte has arrived.
+        urls: the URLs of a pull.
+        is_aigc: whether the post is labelled as made by AI.
+        created_at: the time of the answer to the init (UTC).
+        post_info, source_info: the objects that the client sent.
     """
 
     publish_id: str
@@ -130,22 +130,22 @@ class Task:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """What is pulled; nothing for an upload."""
+        """The URLs of a pull; none for an upload."""
         if self.upload is not None:
             return ()
         return tuple(self.source_info["photo_images"] if self.kind == "photo" else (self.source_info["video_url"],))
 
     @property
     def started_at(self) -> datetime | None:
-        """When TikTok had what it needs to go on by itself; None while bytes are missing."""
+        """The time at which TikTok had all bytes or URLs; None while bytes are missing."""
         return self.created_at if self.upload is None else self.upload.completed_at
 
     def work_seconds(self, switches: Switches) -> float:
-        """Return how long it is in progress after `started_at`."""
+        """Return how long the post is in progress after `started_at`."""
         return switches.processing_seconds + (switches.download_seconds if self.upload is None else 0)
 
     def state(self, now: datetime, switches: Switches) -> State:
-        """Return where the post is at `now`."""
+        """Return the state of the post at `now`."""
         if self.cut is not None:
             return State("FAILED", self.cut[1])
         started = self.started_at
@@ -184,7 +184,7 @@ class Task:
         return tuple(post_id for at, post_id in self.finishes if post_id is not None and at <= moderated)
 
     def public_since(self, now: datetime, switches: Switches) -> list[tuple[datetime, int]]:
-        """Return when each public video of this post became one, with its id."""
+        """Return the id of each public video of this post, with the time at which it became public."""
         ids = self.state(now, switches).post_ids
         if self.finishes:
             return [(at, post_id) for at, post_id in self.finishes if post_id is not None and post_id in ids]
@@ -192,7 +192,7 @@ class Task:
         return [(started + timedelta(seconds=self.work_seconds(switches)), post_id) for post_id in ids if started]
 
     def counts_as_post(self, now: datetime, switches: Switches) -> bool:
-        """Return whether the caps of the last 24 hours count this direct post: it is on its way, or done."""
+        """Return whether the caps of the last 24 hours count this direct post: it is in progress, or done."""
         recent = self.mode == "DIRECT_POST" and now - self.created_at < DAY and self.started_at is not None
         return recent and self.state(now, switches).status != "FAILED"
 
@@ -202,7 +202,7 @@ class Task:
         return waits and self.state(now, switches).status != "FAILED"
 
     def shown(self, now: datetime, switches: Switches) -> Post:
-        """Return what a test may know at `now`."""
+        """Return the post as a test sees it at `now`."""
         state = self.state(now, switches)
         upload = self.upload
         return Post(

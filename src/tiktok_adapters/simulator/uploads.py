@@ -1,6 +1,6 @@
 """The upload host: one PUT per chunk, strictly in order. Source: /doc/content-posting-api-media-transfer-guide.
 
-What belongs here: which bytes are welcome, and what the host answers. Storing them is in `storage.py`.
+What belongs here: which bytes the host accepts, and its answers. `storage.py` stores the bytes.
 """
 
 import re
@@ -24,7 +24,7 @@ _RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
 
 
 class _Unwelcome(Exception):
-    """This PUT is answered without storing anything."""
+    """The host answers this PUT without storing its bytes."""
 
     def __init__(self, status: int, *, progress: bool = False) -> None:
         super().__init__(status)
@@ -46,7 +46,7 @@ class _Chunk:
 
 
 def find(world: World, call: Call) -> Task | None:
-    """Return the post to which an upload URL belongs, or None."""
+    """Return the post of an upload URL, or None."""
     given = dict(call.query)
     secrets = (given.get("upload_id"), given.get("upload_token"))
     uploads = (task for task in world.tasks.values() if task.upload is not None)
@@ -58,7 +58,7 @@ def _secrets(upload: Upload) -> tuple[str, str]:
 
 
 def put(world: World, call: Call) -> Response:
-    """Answer one PUT: 201 when every byte is there, 206 when more is expected, or why it is refused."""
+    """Answer one PUT: 201 after the last byte, 206 if more bytes are missing, or a refusal."""
     task = find(world, call)
     if task is None or task.upload is None:
         return Response(404)
@@ -69,7 +69,7 @@ def put(world: World, call: Call) -> Response:
         return Response(no.status, _progress(world, upload) if no.progress else {}, world.switches.put_body.encode())
     if chunk.again:
         for _block in blocks_of(call.request.body):
-            continue  # a server reads what it throws away
+            continue  # a server also reads the bytes that it discards
     else:
         _store(world, task, upload, call, chunk.length)
     done = upload.offset == upload.size
@@ -78,9 +78,9 @@ def put(world: World, call: Call) -> Response:
 
 
 def put_partly(world: World, call: Call, received: int) -> None:
-    """Take a PUT of which only `received` bytes came before its connection was lost; nobody hears an answer.
+    """Handle a PUT whose connection was lost after `received` bytes. It gets no answer.
 
-    The request's body holds at least that many bytes, and may hold all that were declared.
+    The request's body holds at least that many bytes, and at most the declared ones.
     """
     task = find(world, call)
     if task is None or task.upload is None:
@@ -134,7 +134,7 @@ def _store(world: World, task: Task, upload: Upload, call: Call, length: int) ->
 
 
 def _cap_again(world: World, task: Task) -> None:
-    # Inits that never got their bytes do not count, so a day's cap can also be met when the last byte comes.
+    # Inits without their bytes do not count towards a day's cap, so the last byte of an upload can reach the cap too.
     if task.mode != "DIRECT_POST":
         return
     try:
@@ -145,7 +145,7 @@ def _cap_again(world: World, task: Task) -> None:
 
 
 def _progress(world: World, upload: Upload) -> dict[str, str]:
-    """Return the header that says how much is stored: as a count, or as the last offset (absent when there is none)."""
+    """Return the header with the stored bytes: their number, or the last offset (no header if there is none)."""
     last = world.switches.progress_header == "last"
     if last and upload.offset == 0:
         return {}

@@ -1,7 +1,7 @@
-"""The webhooks of the simulated TikTok: what has happened since somebody last looked, spelled and signed.
+"""The webhooks of the simulated TikTok: the events since the test last asked, as signed requests.
 
-Source: https://developers.tiktok.com/doc/webhooks-events, /doc/webhooks-verification. What belongs here: which event follows
-which change, and the signature, restated from the documents. Nothing is sent by itself: whoever tests delivers.
+Source: https://developers.tiktok.com/doc/webhooks-events, /doc/webhooks-verification. What belongs here: the event that
+follows each change, and the signature, restated from the documents. The simulator sends no webhook; the test delivers them.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from tiktok_adapters.simulator.world import World
 __all__ = ["Delivery", "due", "signed"]
 
 PUBLISH_TYPES: Final = {"MEDIA_UPLOAD": "INBOX_SHARE"}
-"""The documented word; for direct posts there is none, so a switch has it."""
+"""The documented word. The documents give none for direct posts, so a switch has that one."""
 
 
 @frozen(kw_only=True)
@@ -29,9 +29,9 @@ class Delivery:
     """One webhook, as its receiver gets it.
 
     Attributes:
-        event: its name, for a test to look at.
-        headers: to be sent with it.
-        body: byte for byte what was signed.
+        event: the event's name, for the test.
+        headers: the headers of the request.
+        body: exactly the signed bytes.
     """
 
     event: str
@@ -40,7 +40,7 @@ class Delivery:
 
 
 def due(world: World, app: App) -> tuple[Delivery, ...]:
-    """Return what has happened since the last time, each event once, signed now."""
+    """Return the events since the last call, each once, signed now."""
     found = []
     for event, account, at, content in _happened(world, app):
         identity = (event, account, json.dumps(content))
@@ -52,7 +52,7 @@ def due(world: World, app: App) -> tuple[Delivery, ...]:
 
 
 def signed(app: App, event: str, body: bytes, at: datetime) -> Delivery:
-    """Return a delivery of these bytes, signed at that time; a repeated one may be signed anew or not."""
+    """Return a delivery of these bytes, signed at that time. A repeated delivery may have a new signature or the old one."""
     seconds = int(at.timestamp())
     message = str(seconds).encode() + b"." + body
     signature = hmac.new(app.client_secret.encode(), message, hashlib.sha256).hexdigest()

@@ -1,6 +1,6 @@
 """The state that all modules of the simulated TikTok share: apps, creators, codes, tokens, posts, clock, chance.
 
-What belongs here: looking things up and writing them down, with the checks that every signed-in call begins with.
+What belongs here: reading and changing the state, and the checks at the start of every signed-in call.
 """
 
 import random
@@ -25,7 +25,7 @@ _LETTERS: Final = string.ascii_letters + string.digits
 
 
 class Now(Protocol):
-    """Whatever tells the time: every clock of `tiktok_adapters.clocks` does."""
+    """An object that tells the time, such as every clock of `tiktok_adapters.clocks`."""
 
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
@@ -33,11 +33,11 @@ class Now(Protocol):
 
 
 class Chance:
-    """Ids and tokens from one seeded source, so that a run can be repeated; seed None cannot be guessed."""
+    """Ids and tokens from one seeded source, so that a run can be repeated. With the seed None they cannot be guessed."""
 
     def __init__(self, seed: int | None) -> None:
         chosen = secrets.randbits(256) if seed is None else seed
-        self._random = random.Random(chosen)  # noqa: S311 - repeatable on purpose; 256 unknown bits where it is served
+        self._random = random.Random(chosen)  # noqa: S311 - repeatable on purpose; a served sandbox seeds it with 256 unknown bits
 
     def letters(self, count: int) -> str:
         """Return letters and digits."""
@@ -52,7 +52,7 @@ class Chance:
         return self._random.randrange(7_000_000_000_000_000_000, 8_000_000_000_000_000_000)
 
     def uuid(self) -> str:
-        """Return a UUID's spelling."""
+        """Return a text in the form of a UUID."""
         digits = f"{self._random.getrandbits(128):032x}"
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
@@ -67,7 +67,7 @@ class Chance:
 
 @define(eq=False, kw_only=True)
 class Code:
-    """An authorization code, and what it was given out for. One that came by a QR code has no challenge: None."""
+    """An authorization code, and the grant behind it. The code of a QR code has no challenge: None."""
 
     app: App
     creator: Creator
@@ -80,7 +80,7 @@ class Code:
 
 @define(eq=False, kw_only=True)
 class QrCode:
-    """A QR code that was given out, and what a phone has made of it: the ticket that it read, and the code it agreed to."""
+    """An issued QR code, with the ticket that the phone read from it, and the code after the person agreed."""
 
     app: App
     scopes: tuple[str, ...]
@@ -119,7 +119,7 @@ class DataCopy:
 
 @define(eq=False, kw_only=True)
 class World:
-    """Everything that the simulated TikTok knows."""
+    """The whole state of the simulated TikTok."""
 
     clock: Now
     switches: Switches
@@ -167,13 +167,13 @@ class World:
         return creator.name_for(app, self.apps[0])
 
     def live_token(self, text: str, kind: str) -> Token | None:
-        """Return a token that is known, alive and of this kind, or None."""
+        """Return a token that is known, valid and of this kind, or None."""
         token = self.tokens.get(text)
         alive = token is not None and token.kind == kind and not token.dead and self.now < token.expires_at
         return token if alive else None
 
     def admit(self, call: Call, operation: str, *scopes: str) -> tuple[App, Creator]:
-        """Check the access token, one of these scopes, and the quota; return whose token it is.
+        """Check the access token, one of these scopes, and the quota; return the token's app and creator.
 
         Raises:
             Refused: `access_token_invalid`, `scope_not_authorized` or `rate_limit_exceeded`.
@@ -196,7 +196,7 @@ class World:
         return token.app, token.creator, frozenset(token.scopes)
 
     def task(self, publish_id: object) -> Task | None:
-        """Return the task with this id, or None when it is unknown or too old to be asked about."""
+        """Return the task with this id, or None if the id is unknown or too old."""
         task = self.tasks.get(publish_id) if isinstance(publish_id, str) else None
         life = self.switches.publish_id_seconds
         if task is None or (life is not None and self.now >= task.created_at + timedelta(seconds=life)):
@@ -204,7 +204,7 @@ class World:
         return task
 
     def disconnect(self, app: App, creator: Creator) -> None:
-        """End every token of this account for this app; posts in progress fail with `auth_removed`."""
+        """Invalidate every token of this account for this app; posts in progress fail with `auth_removed`."""
         self.removals.append((app, self.account(app, creator), self.now))
         for token in self.tokens.values():
             token.dead |= token.app is app and token.creator is creator

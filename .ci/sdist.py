@@ -1,4 +1,4 @@
-"""Builds the source distribution and the wheel, compares what is in them with the repository, and runs tests from them.
+"""Builds the source distribution and the wheel, compares their files with the repository, and runs tests from them.
 
 What belongs here: what a packager and a user get. The tests come from the source distribution, and the package from the wheel.
 """
@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[1]
 MADE = ("PKG-INFO",)
-"""Files that only the build makes."""
+"""The files that only the build makes."""
 TESTS = ("tests/core", "tests/docs", "tests/packaging", "tests/sign_in", "tests/testing")
 SAYS_WHERE = "import tiktok_adapters, tiktok_core; print(tiktok_adapters.__file__, tiktok_core.__file__)"
 
 
 def main() -> None:
-    """Do it; the process ends with a status that is not 0 where something differs or fails."""
+    """Build, compare and test; the process ends with a status other than 0 if a file differs or a step fails."""
     with tempfile.TemporaryDirectory() as name:
         built, source, package = (Path(name, part) for part in ("built", "source", "package"))
         run(sys.executable, "-m", "hatchling", "build", "-d", str(built))
@@ -36,23 +36,23 @@ def main() -> None:
         environ = {**os.environ, "PYTHONPATH": str(package)}
         where = subprocess.check_output([sys.executable, "-c", SAYS_WHERE], cwd=unpacked, env=environ, text=True)
         if any(not Path(path).is_relative_to(package) for path in where.split()):
-            sys.exit(f"The tests would not run with what is in the wheel: {where}")
+            sys.exit(f"The tests would import from {where} and not from the wheel.")
         run(sys.executable, "-m", "pytest", "-q", *TESTS, cwd=unpacked, environ=environ)
 
 
 def run(*words: str, cwd: Path = ROOT, environ: dict[str, str] | None = None) -> None:
-    """Run a program; this one ends with it where it fails."""
+    """Run a program; if it fails, end this process with its status."""
     if status := subprocess.run(words, cwd=cwd, env=environ, check=False).returncode:
         sys.exit(status)
 
 
 def files(folder: Path) -> set[str]:
-    """Return the files in a folder, by their names within it."""
+    """Return the files in a folder, as paths relative to it."""
     return {str(PurePosixPath(path.relative_to(folder))) for path in folder.rglob("*") if path.is_file()}
 
 
 def compare(what: str, there: set[str], wanted: set[str]) -> None:
-    """End the process where files are missing or are too many."""
+    """End the process if files are missing or unexpected."""
     for difference, word in ((wanted - there, "lacks"), (there - wanted, "has, and the repository has not,")):
         if difference:
             sys.exit(f"{what} {word} {', '.join(sorted(difference))}")

@@ -1,8 +1,8 @@
-"""Small JSON calls: `calls.py VARIANT URL PEM AT_ONCE` prints the microseconds of one, and how many were answered.
+"""Small JSON calls: `calls.py VARIANT URL PEM AT_ONCE` prints the microseconds of one call, and the number of answered calls.
 
-What belongs here: one function for each variant, each a way to ask for creator info and to have the answer's JSON read. The
-bare ones send the same headers, have a time-out and hand back a dict; ours gives a typed value. With more than one at once,
-blocking variants use threads and the others tasks.
+What belongs here: one function for each variant, which asks for creator info and parses the answer's JSON. The bare libraries
+send the same headers, have a time-out and return a dict; our clients return a typed value. With more than one call at once,
+blocking variants use threads and the others use tasks.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ __all__: list[str] = []
 
 CALLS: Final = 2_000
 SLOW_CALLS: Final = 200
-"""Calls of whoever makes a new connection for each: over TLS one takes as long as a hundred others."""
+"""The calls of a variant that makes a new connection for each: over TLS one takes as long as a hundred others."""
 FIRST_CALLS: Final = 50
-"""Calls before the measurement: connection, converter and caches."""
+"""The calls before the measurement, which fill connection, converter and caches."""
 TIMEOUT: Final = 30
 
 Ask = Callable[[], Any]
@@ -41,11 +41,11 @@ def question(url: str) -> tuple[str, dict[str, str]]:
 
 
 def check(answer: Any) -> None:
-    """Make sure that what is measured is a success, with all its fields."""
+    """Raise unless the measured answer is a success with all its fields."""
     data = answer["data"] if isinstance(answer, dict) else answer
     longest = data["max_video_post_duration_sec"] if isinstance(data, dict) else data.max_video_post_duration_sec
     if longest != 300:
-        raise RuntimeError("the answer is not the sink's")
+        raise RuntimeError("the answer differs from the sink's")
 
 
 # --- Blocking --------------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def bare_urllib3(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
 
 @contextmanager
 def bare_requests(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
-    """Ask with a session of requests'."""
+    """Ask with a session of requests."""
     import requests
     from requests.adapters import HTTPAdapter
 
@@ -92,7 +92,7 @@ def bare_requests(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
 
 @contextmanager
 def bare_httpx(url: str, certificate: str, at_once: int) -> Iterator[Ask]:
-    """Ask with a client of httpx's."""
+    """Ask with a client of httpx."""
     import httpx
 
     place, headers = question(url)
@@ -149,7 +149,7 @@ async def ours_asynchronous(url: str, certificate: str) -> AsyncIterator[AskLate
 
 @asynccontextmanager
 async def our_transport(url: str, certificate: str) -> AsyncIterator[AskLater]:
-    """Ask with the transport of the asynchronous client and nothing above it."""
+    """Ask with the transport of the asynchronous client, without the client."""
     from tiktok_adapters.transports.aiohttp import AiohttpTransport
 
     request = creator_info_request(Endpoints(api_url=url), ACCESS_TOKEN)
@@ -163,7 +163,7 @@ async def our_transport(url: str, certificate: str) -> AsyncIterator[AskLater]:
 
 @asynccontextmanager
 async def bare_aiohttp(url: str, certificate: str) -> AsyncIterator[AskLater]:
-    """Ask with a session of aiohttp's."""
+    """Ask with a session of aiohttp."""
     import aiohttp
 
     place, headers = question(url)

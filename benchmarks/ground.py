@@ -1,6 +1,6 @@
-"""What measurements stand on: a sink, a certificate, files, turns, and processes whose figures are read.
+"""The tools of the measurements: a sink, a certificate, files, turns, and processes that print figures.
 
-What belongs here: everything around a measurement that is not measured.
+What belongs here: everything that a measurement needs and does not measure.
 """
 
 import json
@@ -19,17 +19,17 @@ __all__ = ["HERE", "MIB", "Place", "fill", "place", "turns", "worker"]
 HERE: Final = Path(__file__).parent
 MIB: Final = 1 << 20
 HEAD: Final = b"\0\0\0\x18ftypisom"
-"""What a film begins with."""
+"""The first bytes of a video."""
 
 
 @frozen
 class Place:
-    """Where a sink listens.
+    """The address of a sink.
 
     Attributes:
-        url: its scheme, host and port.
-        authority: PEM file of whom to trust for it; empty where it speaks plain HTTP.
-        sink: its process.
+        url: the sink's scheme, host and port.
+        authority: the PEM file of the authority to trust; empty for plain HTTP.
+        sink: the sink's process.
     """
 
     url: str
@@ -39,7 +39,7 @@ class Place:
 
 @contextmanager
 def place(folder: Path, *, tls: bool) -> Iterator[Place]:
-    """Start a sink, and end it."""
+    """Start a sink, and end it after the block."""
     authority = certified(folder) if tls else None
     own = [str(folder / "sink.pem")] if tls else []
     command = [sys.executable, str(HERE / "sinks.py"), *own]
@@ -55,7 +55,7 @@ def place(folder: Path, *, tls: bool) -> Iterator[Place]:
 
 def certified(folder: Path) -> Path:
     """Write a certificate for the sink, and return the file of its authority."""
-    # In a process of its own: its libraries would make this one large, and with it the least its children are seen to use.
+    # A separate process does this: its libraries would enlarge this one, and so the least memory that its children report.
     made = "import sys, trustme; ca = trustme.CA(); leaf = ca.issue_cert('127.0.0.1'); "
     made += "ca.cert_pem.write_to_path(sys.argv[1]); leaf.private_key_and_cert_chain_pem.write_to_path(sys.argv[2])"
     authority = folder / "authority.pem"
@@ -64,7 +64,7 @@ def certified(folder: Path) -> Path:
 
 
 def fill(path: Path, size: int) -> Path:
-    """Write a file, and wait until it is on the disk: writing it out later would disturb the first round."""
+    """Write a file, and wait until it is on the disk, because a later write would disturb the first round."""
     block = os.urandom(min(size, MIB))
     with path.open("wb") as file:
         file.write(HEAD)
@@ -76,14 +76,14 @@ def fill(path: Path, size: int) -> Path:
 
 
 def turns(names: Sequence[str], rounds: int) -> Iterator[str]:
-    """Yield all names once a round, each round beginning with another one: nobody always follows the same neighbour."""
+    """Yield all names in each round. Each round starts with another name, so that the order within a round changes."""
     for number in range(rounds):
         first = number % len(names)
         yield from (*names[first:], *names[:first])
 
 
 def worker(script: str, *arguments: object) -> dict[str, float]:
-    """Run one measurement in a process of its own and return its figures."""
+    """Run one measurement in a separate process and return its figures."""
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     figures: dict[str, float] = json.loads(done.stdout)

@@ -1,7 +1,7 @@
-"""Many uploads at once: `many.py WORLD URL PEM FILE UPLOADS IN_FLIGHT` prints what posting a file that often cost.
+"""Many uploads at once: `many.py WORLD URL PEM FILE UPLOADS IN_FLIGHT` prints the cost of so many posts of a file.
 
-All are started at once on one client, in the names of many accounts: as tasks, or from 50 threads. What belongs here: the
-two worlds, and how long the event loop was kept from other work.
+All uploads start at once on one client, for many accounts: as tasks, or from 50 threads. What belongs here: the two clients, and
+the lag of the event loop.
 """
 
 import asyncio
@@ -25,17 +25,17 @@ __all__: list[str] = []
 
 THREADS: Final = 50
 EACH: Final = 5
-"""Uploads of one account: TikTok takes six inits of it in a minute."""
+"""The uploads of one account: TikTok accepts six inits of an account in a minute."""
 TICK: Final = 0.005
 
 
 def names(uploads: int) -> list[str]:
-    """Return in whose name each upload is made."""
+    """Return the account of each upload."""
     return [f"account-{number // EACH}" for number in range(uploads)]
 
 
 def served(published: list[str]) -> float:
-    """Return the accounts all of whose uploads came through."""
+    """Return the accounts whose uploads all succeeded."""
     return sum(count == EACH for count in Counter(published).values())
 
 
@@ -84,7 +84,7 @@ async def asynchronous(url: str, certificate: str, path: Path, uploads: int, in_
 
 
 async def watch(lags: list[float]) -> None:
-    """Note how much later than asked each of many short sleeps ends."""
+    """Record how late each of many short sleeps ends."""
     while True:
         began = time.perf_counter()
         await asyncio.sleep(TICK)
@@ -92,7 +92,7 @@ async def watch(lags: list[float]) -> None:
 
 
 def main(world: str, url: str, certificate: str, path: str, uploads: str, in_flight: str) -> None:
-    """Run one world and print its figures."""
+    """Run one client and print its figures."""
     options = (url, certificate, Path(path), int(uploads), int(in_flight))
     print(json.dumps(blocking(*options) if world == "blocking" else asyncio.run(asynchronous(*options))))
 

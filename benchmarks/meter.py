@@ -1,7 +1,7 @@
-"""What a stretch of work costs: seconds, processor seconds, and peak memory above where it began.
+"""The cost of a piece of work: seconds, processor seconds, and peak memory above the start.
 
-What belongs here: reading the process's own figures. Standard library only, and little of it, because a process hands
-its own size on to its children as the least they can be seen to have used.
+What belongs here: reading the process's own figures, with few imports from the standard library only. A process must stay small,
+because the system reports at least its size as the memory of its children.
 """
 
 import re
@@ -18,10 +18,10 @@ STATUS = Path("/proc/self/status")
 
 
 class Meter:
-    """Measures this process, all threads, from the moment it is made."""
+    """Measures this process, with all threads, from the creation of the meter."""
 
     def __init__(self) -> None:
-        # Linux forgets an earlier peak on request. Without that, what importing needed for a moment would hide the rest.
+        # Linux resets an earlier peak on request. Otherwise the peak of the imports would hide that of the work.
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", "ascii")
         self._idle = own_peak()
@@ -29,7 +29,7 @@ class Meter:
         self._began = time.perf_counter()
 
     def read(self) -> dict[str, float]:
-        """Return what it cost until now."""
+        """Return the cost so far."""
         seconds = time.perf_counter() - self._began
         return {
             "seconds": seconds,
@@ -40,7 +40,7 @@ class Meter:
 
 def own_peak() -> int:
     """Return this process's peak of resident memory, in bytes."""
-    # Where there is one, the file is truer: what `getrusage` tells includes the parent's size and is never forgotten.
+    # The file is more accurate if it exists: the peak of `getrusage` includes the parent's size and cannot be reset.
     if STATUS.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text("ascii"))):
         return int(found[1]) * 1024
     return peak(resource.RUSAGE_SELF)
@@ -52,6 +52,6 @@ def peak(who: int) -> int:
 
 
 def processor(who: int) -> float:
-    """Return the processor seconds, of user and system."""
+    """Return the processor seconds of user and system."""
     usage = resource.getrusage(who)
     return usage.ru_utime + usage.ru_stime

@@ -1,8 +1,8 @@
-"""A loopback of the benchmark's own: `alone()` starts the program again in a network namespace, where Linux lets it.
+"""A separate loopback for the benchmark: `alone()` starts the program again in a network namespace, if Linux allows it.
 
-What belongs here: making what is measured independent of how this machine's network is set. A congestion control that
-paces (BBR) spends timers on a line that needs none, more or fewer of them from one connection to the next, and no figure
-is worth anything.
+What belongs here: making the measurements independent of this machine's network settings. A congestion control that paces (BBR)
+spends timers on a loopback that needs none. Their number differs from one connection to the next, which makes the figures
+useless.
 """
 
 import fcntl
@@ -19,13 +19,13 @@ __all__ = ["alone", "congestion_control"]
 
 CONTROL: Final = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 STEADY: Final = "reno"
-"""It paces nothing, and every Linux has it."""
+"""A congestion control that does not pace, and that every Linux has."""
 MARK: Final = "BENCHMARK_NETWORK"
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 
 def alone() -> None:
-    """Go on in a network of our own; do nothing where that cannot be had."""
+    """Continue in a separate network; do nothing if the system does not allow one."""
     if os.environ.get(MARK):
         _bring_up()
         CONTROL.write_text(STEADY, "ascii")
@@ -38,7 +38,7 @@ def alone() -> None:
 
 
 def congestion_control() -> str:
-    """Return what paces the bytes here, or does not."""
+    """Return the congestion control of this network."""
     return CONTROL.read_text("ascii").strip() if CONTROL.exists() else "the system's"
 
 

@@ -1,6 +1,6 @@
-"""Our two clients, signed in, before a sink: what the measurements of uploads and of calls have in common.
+"""Our two clients, signed in and connected to a sink, for the measurements of uploads and of calls.
 
-What belongs here: making a client with as little around it as an embedder could have: tokens and journal in memory.
+What belongs here: making the smallest client that a program could embed, with tokens and journal in memory.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -18,11 +18,11 @@ __all__ = ["ACCESS_TOKEN", "APART", "asynchronous", "blocking", "signed_in"]
 ACCESS_TOKEN: Final = Secret("act.for-the-benchmark")
 APP: Final = App("key", Secret("secret"), "http://127.0.0.1:*/callback/")
 APART: Final = 10.0
-"""Seconds of virtual time between two calls: TikTok takes 6 to 30 a minute, and a client that keeps to that would wait."""
+"""Seconds of virtual time between two calls: TikTok accepts 6 to 30 a minute, and the client would wait for its quota."""
 
 
 def signed_in(clock: ManualClock, *accounts: str) -> MemoryTokenStore:
-    """Return a store with tokens that outlive the measurement."""
+    """Return a store with tokens that stay valid during the measurement."""
     now, store = clock.now(), MemoryTokenStore()
     for account in accounts or ("somebody",):
         tokens = Tokens(
@@ -40,7 +40,7 @@ def signed_in(clock: ManualClock, *accounts: str) -> MemoryTokenStore:
 
 @contextmanager
 def blocking(url: str, clock: ManualClock, certificate: str, **options: Any) -> Iterator[TikTok]:
-    """Give the blocking client."""
+    """Yield the blocking client."""
     from tiktok_adapters.transports.urllib3 import Urllib3Transport
 
     ports = {"tokens": signed_in(clock), "journal": MemoryJournal(), **options}
@@ -51,7 +51,7 @@ def blocking(url: str, clock: ManualClock, certificate: str, **options: Any) -> 
 
 @asynccontextmanager
 async def asynchronous(url: str, clock: ManualClock, certificate: str, **options: Any) -> AsyncIterator[AsyncTikTok]:
-    """Give the asynchronous client."""
+    """Yield the asynchronous client."""
     from tiktok_adapters.transports.aiohttp import AiohttpTransport
 
     ports = {"tokens": lift_tokens(signed_in(clock)), "journal": lift_journal(MemoryJournal()), **options}

@@ -1,4 +1,4 @@
-"""The planner: prints the microseconds of a plan for 4 GiB, and of each range that is walked.
+"""The planner: prints the microseconds of a plan for 4 GiB, and of each range.
 
 What belongs here: pure functions of the core that run once for an upload or once for a chunk.
 """
@@ -18,7 +18,7 @@ WALKS: Final = 500
 
 
 def microseconds(work: Callable[[], object], times: int) -> float:
-    """Return the time of one `work`."""
+    """Return the microseconds of one call of `work`."""
     work()
     began = time.perf_counter()
     for _ in range(times):

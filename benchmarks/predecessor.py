@@ -1,6 +1,6 @@
-"""tiktok-api-client, pointed at a sink: it has TikTok's addresses in its text, so its calls are turned on their way.
+"""tiktok-api-client, connected to a sink: its code contains TikTok's addresses, so this module redirects its calls.
 
-What belongs here: the turning, and nothing that costs anything beside a call.
+What belongs here: the redirection, which must cost nothing beside a call.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["signed_in"]
 
 
 class _Turned:
-    """The module `requests` as the library sees it, with every call led to the sink."""
+    """A replacement for the module `requests` that sends every call of the library to the sink."""
 
     exceptions = requests.exceptions
 

@@ -1,7 +1,7 @@
-"""Where the time goes: `make profile` prints what part of an upload and of a small call is whose, and writes `profile.json`.
+"""The profiles: `make profile` prints each library's share of an upload and of a small call, and writes `profile.json`.
 
-What belongs here: the profiler and the groups its figures are told in. It slows Python down and leaves the system's part as
-it is, so shares are told, not seconds; and it watches one thread, the one that sends.
+What belongs here: the profiler, and the groups of its figures. The profiler slows down Python but not the system, so the figures
+are shares, not seconds. It watches only the thread that sends.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ GROUPS: Final = (
     "core",
     "rest",
 )
-# What is C is told by its name; the first part that fits counts.
+# The name of a C function decides its group; the first matching part counts.
 C_CODE: Final = {
     "_ssl": ENCRYPTING,
     "of '_socket.socket'": SENDING,
@@ -47,7 +47,7 @@ C_CODE: Final = {
     "SimpleQueue": WAITING,
     "_thread.lock": WAITING,
 }
-# What is Python is told by its file.
+# The file of a Python function decides its group.
 FILES: Final = {
     "tiktok_core": "core",
     "tiktok_adapters": "adapters",
@@ -68,7 +68,7 @@ Function = tuple[str, int, str]
 
 
 def upload(variant: str, url: str, certificate: str, small: Path, large: Path) -> cProfile.Profile:
-    """Profile an upload, from the moment that `uploads.py` begins to measure it."""
+    """Profile an upload, from the start of the measurement in `uploads.py`."""
     profile = cProfile.Profile()
 
     class Watched(Meter):
@@ -80,7 +80,7 @@ def upload(variant: str, url: str, certificate: str, small: Path, large: Path) -
             profile.disable()
             return super().read()
 
-    uploads.Meter = Watched  # type: ignore[attr-defined]  # the variants look it up there
+    uploads.Meter = Watched  # type: ignore[attr-defined]  # the variants use this name
     cost: Any = uploads.VARIANTS[variant](url, certificate, small, large)
     if asyncio.iscoroutine(cost):
         asyncio.run(cost)
@@ -88,7 +88,7 @@ def upload(variant: str, url: str, certificate: str, small: Path, large: Path) -
 
 
 def call(variant: str, url: str, certificate: str) -> cProfile.Profile:
-    """Profile small calls, one after the other."""
+    """Profile small calls, one after another."""
     profile = cProfile.Profile()
 
     async def later() -> None:
@@ -114,10 +114,10 @@ def call(variant: str, url: str, certificate: str) -> cProfile.Profile:
 
 
 def shares(profile: cProfile.Profile) -> dict[str, float]:
-    """Return each group's share of the time; what C does for Python counts for the one that asked for it."""
+    """Return each group's share of the time; the time of a C function without a group counts for its Python caller."""
     found: dict[str, float] = defaultdict(float)
     entries: Mapping[Function, tuple[int, int, float, float, Mapping[Function, tuple[int, int, float, float]]]]
-    entries = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # it is public, and the stubs lack it
+    entries = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # the attribute is public, but the stubs lack it
     for function, (_, _, own, _, callers) in entries.items():
         told = group(function)
         if told is not None or not callers:
@@ -130,7 +130,7 @@ def shares(profile: cProfile.Profile) -> dict[str, float]:
 
 
 def group(function: Function) -> str | None:
-    """Return whose function that is; None for what C does for anybody."""
+    """Return the group of a function; None for a general C function."""
     file, _, name = function
     if file == "~":
         return next((told for part, told in C_CODE.items() if part in name), None)
@@ -139,7 +139,7 @@ def group(function: Function) -> str | None:
 
 
 def measured() -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield what was profiled, and its shares; each in a process of its own."""
+    """Yield the name and the shares of each profile; each runs in a separate process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         small, large = fill(folder / "small.mp4", 1_000), fill(folder / "large.mp4", SIZE)
@@ -157,7 +157,7 @@ def measured() -> Iterator[tuple[str, dict[str, float]]]:
 
 
 def main(*arguments: str) -> None:
-    """Profile everything, or with arguments one variant, whose shares are printed."""
+    """Profile everything, or with arguments one variant, and print its shares."""
     if len(arguments) == 5:
         variant, url, certificate, small, large = arguments
         print(json.dumps(shares(upload(variant, url, certificate, Path(small), Path(large)))))

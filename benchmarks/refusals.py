@@ -1,6 +1,6 @@
-"""Measure how soon wrong media are refused: each beside the start of an empty interpreter, in turns.
+"""Measure how quickly wrong media are refused, in turns with the start of an empty interpreter.
 
-What belongs here: the promise that a refusal is no wait. Only the ratio carries over to another machine.
+What belongs here: the promise that a refusal is quick. Only the ratio is valid on another machine.
 """
 
 import argparse
@@ -43,7 +43,7 @@ FRESH: Final = (
 
 
 def main() -> None:
-    """Print a row for each file, and one for a look in a process of its own."""
+    """Print a row for each file, and one for a check in a separate process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
@@ -57,7 +57,7 @@ def main() -> None:
             open_source=open_source,
             probe=MediaInfoProbe(),
         )
-        MediaInfoProbe().facts(FileSource(MEDIA / "good.mp4"))  # The library is loaded once.
+        MediaInfoProbe().facts(FileSource(MEDIA / "good.mp4"))  # This loads the library before the measurement.
         for name in VIDEOS:
             post = VideoPost(privacy_level="SELF_ONLY")
             show(name, lambda name=name, post=post: refused(lambda: tiktok.check_video(MEDIA / name, post)), rounds)
@@ -69,18 +69,18 @@ def main() -> None:
 
 
 def show(name: str, act: Callable[[], object], rounds: int) -> None:
-    """Print the median of what it takes over what an empty interpreter takes to start, within each round."""
+    """Print the median ratio of the check's time to the start of an empty interpreter in the same round."""
     ratios = sorted(took(act) / took(lambda: started("pass")) for _ in range(rounds))
     print(f"{name:32} {median(ratios):6.3f} x an empty interpreter ({ratios[0]:.3f} to {ratios[-1]:.3f})")
 
 
 def refused(check: Callable[[], object]) -> None:
-    """Check what has to be refused."""
+    """Check a file that has to be refused."""
     try:
         check()
     except InvalidPost:
         return
-    raise RuntimeError("it was not refused")
+    raise RuntimeError("the wrong file was not refused")
 
 
 def started(code: str, *arguments: Path) -> None:
@@ -89,7 +89,7 @@ def started(code: str, *arguments: Path) -> None:
 
 
 def took(act: Callable[[], object]) -> float:
-    """Return the seconds of an act."""
+    """Return the seconds that a function takes."""
     began = time.perf_counter()
     act()
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""From samples to rows: medians, ratios within each round, the table and the file.
+"""Turning samples into rows: medians, ratios within each round, the table and the file.
 
 What belongs here: arithmetic and layout. Nothing here measures.
 """
@@ -26,19 +26,19 @@ HEAD: Final = (
     "lag, ms",
 )
 NUMBERS: Final = (2, 4, 6, 7, 8, 9)
-"""Columns that are aligned to the right."""
+"""The columns that are aligned to the right."""
 
 Samples = Mapping[str, Sequence[Mapping[str, float]]]
 
 
 @frozen
 class Spread:
-    """What the rounds gave.
+    """The figures of all rounds.
 
     Attributes:
-        median: the middle one.
-        low: the lowest.
-        high: the highest.
+        median: the median figure.
+        low: the lowest figure.
+        high: the highest figure.
     """
 
     median: float
@@ -51,15 +51,15 @@ class Row:
     """One line of the table.
 
     Attributes:
-        part: what was measured.
-        variant: how.
-        unit: of the figure.
-        figure: what this machine gave, which says little about another one.
-        reference: what `ratio` and `processor` are ratios to.
-        ratio: the figure over the reference's of the same round.
-        processor: processor seconds over the reference's of the same round.
-        memory_mib: peak memory above idle.
-        lag_ms: how long the event loop was kept from other work, at the 99th percentile.
+        part: the measured part.
+        variant: the library or client that was measured.
+        unit: the unit of the figure.
+        figure: the figure on this machine; another machine has other figures.
+        reference: the variant that `ratio` and `processor` compare with.
+        ratio: the figure divided by the reference's in the same round.
+        processor: the processor seconds divided by the reference's in the same round.
+        memory_mib: the peak memory above idle.
+        lag_ms: how long the event loop could do no other work, at the 99th percentile.
     """
 
     part: str
@@ -74,7 +74,7 @@ class Row:
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Return the median of some values and how far they lie apart."""
+    """Return the median of some values, with the lowest and the highest."""
     found = sorted(values)
     return Spread(*(round(value, 4) for value in (median(found), found[0], found[-1])))
 
@@ -82,7 +82,7 @@ def spread(values: Iterable[float]) -> Spread:
 def compared(
     samples: Samples, variant: str, reference: str | None, figure: Callable[[Mapping[str, float]], float]
 ) -> Spread | None:
-    """Return the ratios of a figure to the reference's of the same round; None where there is no reference."""
+    """Return the ratios of a figure to the reference's in the same round; None without a reference."""
     if reference is None or not samples.get(reference):
         return None
     pairs = zip(samples[variant], samples[reference], strict=True)
@@ -90,7 +90,7 @@ def compared(
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return the rows as a table that is also Markdown."""
+    """Return the rows as a Markdown table."""
     cells = [HEAD, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
     lines = [

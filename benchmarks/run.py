@@ -1,7 +1,7 @@
-"""Measure the library beside curl and others' libraries, on this machine alone, and write `results.json`.
+"""Compare the library with curl and other libraries, on this machine only, and write `results.json`.
 
-What belongs here: which variants there are, in which order they run, and what is compared with what. Each measurement
-is a process of its own, and the variants take turns in each round, so that a passing load hits all of them alike.
+What belongs here: the variants, their order, and their references. Each measurement runs in a separate process, and the
+variants take turns in each round, so that a short load on the machine affects all of them.
 """
 
 import argparse
@@ -27,10 +27,10 @@ __all__: list[str] = []
 
 RESULTS: Final = HERE / "results.json"
 SMALL: Final = 1_000
-"""Bytes that each variant sends before it is measured."""
+"""The bytes that each variant sends before its measurement."""
 MANY_SIZE: Final = 20_000_000
 STARTS: Final = 3
-"""Starts of each interpreter in a round, of which the middle one counts: a start is short, and so is a disturbance."""
+"""The starts of each interpreter in a round. The median counts, because even a short disturbance spoils a short start."""
 LIBRARIES: Final = ("aiohttp", "attrs", "cattrs", "click", "httpx", "requests", "tiktok-api-client", "urllib3")
 
 CURL: Final = "curl -T"
@@ -48,7 +48,7 @@ UPLOADS: Final = {
 }
 SIZES: Final = {"64 MB": 64_000_000, "256 MB": 256_000_000, "1 GiB": 1 << 30, "4 GiB": 1 << 32}
 
-# Each of ours is compared with the library that it stands on.
+# Each of our clients is compared with the library that it uses.
 CALLS: Final = {
     "urllib3": ("bare-urllib3", "urllib3"),
     "TikTok": ("ours-urllib3", "urllib3"),
@@ -79,14 +79,14 @@ STARTED: Final = {
 
 @frozen(kw_only=True)
 class Options:
-    """What is measured.
+    """The settings of the measurements.
 
     Attributes:
-        size: bytes of an upload.
+        size: the bytes of an upload.
         rounds: how often each variant is measured.
-        many: uploads that are started at once on the asynchronous client; on the blocking one, a fifth of them.
-        folder: for files and certificates.
-        has_curl: whether there is a reference for uploads.
+        many: how many uploads start at once on the asynchronous client; the blocking client starts a fifth of them.
+        folder: the folder for files and certificates.
+        has_curl: whether curl is installed as the reference for uploads.
     """
 
     size: int
@@ -110,7 +110,7 @@ def uploads(options: Options) -> Iterator[Row]:
 
 
 def sizes(options: Options) -> Iterator[Row]:
-    """Yield a row for each size and world, over TLS: cost grows with the size, and memory does not."""
+    """Yield a row for each size and client, over TLS: the cost grows with the size, and the memory does not."""
     names = [name for name in (CURL, *OURS) if options.has_curl or name != CURL]
     for words, size in SIZES.items():
         large = fill(options.folder / "large.mp4", size)
@@ -120,7 +120,7 @@ def sizes(options: Options) -> Iterator[Row]:
 
 
 def uploaded(options: Options, names: Sequence[str], large: Path, *, tls: bool) -> Samples:
-    """Return what each upload cost, in each round."""
+    """Return the cost of each upload in each round."""
     small = fill(options.folder / "small.mp4", SMALL)
     samples: dict[str, list[dict[str, float]]] = defaultdict(list)
     with place(options.folder, tls=tls) as at:
@@ -160,7 +160,7 @@ def calls(options: Options) -> Iterator[Row]:
 
 
 def many(options: Options) -> Iterator[Row]:
-    """Yield a row for each number of uploads in flight, over TLS: throughput over that of 16, which is usual."""
+    """Yield a row for each number of uploads in flight, over TLS: the throughput over that of 16, which is the default."""
     film = fill(options.folder / "film.mp4", MANY_SIZE)
     usual, few = "16", options.many // 5
     settings: dict[str, dict[str, tuple[str, int, str]]] = {
@@ -178,10 +178,10 @@ def many(options: Options) -> Iterator[Row]:
 
 
 def posted(url: str, authority: str, film: Path, world: str, uploads: int, in_flight: str) -> dict[str, float]:
-    """Return what many uploads cost; all of them have to come through."""
+    """Return the cost of many uploads; all of them have to succeed."""
     cost = worker("many.py", world, url, authority, film, uploads, in_flight)
     if cost["accounts"] * 5 != uploads:
-        raise RuntimeError(f"only {cost['accounts']} accounts were served")
+        raise RuntimeError(f"uploads failed: only {cost['accounts']} accounts completed theirs")
     return {**cost, "rate": uploads * MANY_SIZE / cost["seconds"] / 1e6}
 
 
@@ -202,16 +202,16 @@ def many_row(
 
 
 def planner(options: Options) -> Iterator[Row]:
-    """Yield the planner's rows; there is nothing to compare them with."""
+    """Yield the planner's rows, which have no reference."""
     samples = [worker("planner.py") for _ in range(options.rounds)]
     for variant, figure in (("plan_chunks(4 GiB)", "plan"), ("one range of it", "range")):
         yield Row(part="planner", variant=variant, unit="microseconds", figure=spread(one[figure] for one in samples))
 
 
 def starts(options: Options) -> Iterator[Row]:
-    """Yield a row for each cold start: imports above an empty interpreter, commands as a whole."""
+    """Yield a row for each cold start: the time of imports above an empty interpreter, the whole time of commands."""
     for command in STARTED.values():
-        start(command)  # The first start may have to compile, and to read from the disk.
+        start(command)  # The first start may compile modules and read them from the disk.
     samples: dict[str, list[dict[str, float]]] = defaultdict(list)
     for name in turns(list(STARTED), options.rounds):
         samples[name].append({"ms": median(start(STARTED[name]) for _ in range(STARTS))})
@@ -225,14 +225,14 @@ def starts(options: Options) -> Iterator[Row]:
 
 
 def start(command: Sequence[str]) -> float:
-    """Run a command to its end and return the milliseconds."""
+    """Run a command and return its milliseconds."""
     began = time.perf_counter()
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     return (time.perf_counter() - began) * 1e3
 
 
 def timed(part: str, name: str, samples: Samples, reference: str, unit: str) -> Row:
-    """Return the row of something that takes time."""
+    """Return the row of a measured time."""
     return Row(
         part=part,
         variant=name,
@@ -253,7 +253,7 @@ PARTS: Final[dict[str, Callable[[Options], Iterator[Row]]]] = {
 }
 
 
-# --- All of it -------------------------------------------------------------------------------------------------------
+# --- The whole run ---------------------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -278,7 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"Uploads of {asked.size} MiB, {asked.rounds} rounds, medians; ratios are taken within each round.\n")
     print(table(rows))
     for variant, reason in skipped.items():
-        print(f"\nLeft out: {variant}, because {reason}. Ratios of uploads are ratios to it.")
+        print(f"\nLeft out: {variant}, because {reason}. The ratios of uploads compare with it, so they are missing.")
     if asked.only == list(PARTS):
         write(RESULTS, about, rows)
 
@@ -286,10 +286,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description="Measure the library beside curl and others' libraries.")
-    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of an upload (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(default: %(default)s)")
+    parser.add_argument(
+        "--size", type=int, default=1024, metavar="MIB", help="the size of an upload (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, metavar="N", help="how often to measure (default: %(default)s)"
+    )
     parser.add_argument("--many", type=int, default=1000, metavar="N", help="uploads at once (default: %(default)s)")
-    parser.add_argument("only", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all unless given, and then kept")
+    parser.add_argument(
+        "only", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all, and write the results)"
+    )
     asked = parser.parse_args(arguments)
     if unknown := set(asked.only) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")

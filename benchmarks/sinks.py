@@ -1,8 +1,8 @@
-"""The server that is sent to, a process of its own: `sinks.py`, or `sinks.py PEM` to speak TLS with that certificate.
+"""The server of the measurements, a separate process: `sinks.py`, or `sinks.py PEM` for TLS with that certificate.
 
-It knows what a post needs and nothing more: tokens, creator info, init, chunks, status. What belongs here: as little work
-as possible between a head and its answer, so that the client is what is measured. A sink prints its port, and ends when
-its standard input does.
+It answers only the calls that a post needs: tokens, creator info, init, chunks, status. What belongs here: as little work as
+possible between a request's head and its answer, so that the measurements show the client. A sink prints its port, and ends with
+its standard input.
 """
 
 import json
@@ -25,36 +25,36 @@ BUFFER: Final = 1 << 20
 LONGEST_HEAD: Final = 16 * 1024
 ANSWER_LENGTH: Final = 400
 CIPHER: Final = "TLS_AES_256_GCM_SHA384"
-"""What OpenSSL chooses on both sides unless told otherwise."""
+"""The cipher that OpenSSL chooses on both sides by default."""
 HEADER: Final = 5
 AROUND: Final = HEADER + 1 + 16
-"""Bytes of a record that are not content: header, type, tag."""
+"""The bytes of a record besides its content: header, type, tag."""
 LONGEST_RECORD: Final = 1 << 14
-"""Bytes of content."""
+"""The bytes of a record's content."""
 NONCE: Final = 12
 APPLICATION_DATA: Final = 23
 KEY: Final = "CLIENT_TRAFFIC_SECRET_0"
-"""What a line of the log begins with that tells how a client encrypts its requests."""
+"""The first word of a line in the key log that holds the secret of a client's requests."""
 RANDOM: Final = slice(11, 43)
-"""Where in its first flight a client says which of the logged keys are its own."""
+"""The place of the random bytes in a client's first message; they identify its keys in the log."""
 
 CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CONTENT_RANGE: Final = re.compile(rb"\r\ncontent-range: *bytes \d+-(\d+)/(\d+)", re.IGNORECASE)
 
 
 class Line(Protocol):
-    """What is read from and written to."""
+    """A connection to read from and write to."""
 
     def recv_into(self, buffer: memoryview, size: int = 0, /) -> int:
         """Receive at most `size` bytes, or as many as fit; 0 at the end."""
         ...
 
     def skip(self, size: int) -> int:
-        """Let some of the next `size` bytes pass, and return how many; 0 at the end."""
+        """Discard some of the next `size` bytes, and return their number; 0 at the end."""
         ...
 
     def sendall(self, data: bytes, /) -> None:
-        """Send all of it."""
+        """Send all bytes."""
         ...
 
 
@@ -62,7 +62,7 @@ Speak = Callable[[socket.socket], Line]
 
 
 class PlainLine:
-    """A socket whose bodies are received into memory that stays."""
+    """A socket that receives all bodies into the same memory."""
 
     def __init__(self, inner: socket.socket) -> None:
         self.recv_into = inner.recv_into
@@ -70,21 +70,21 @@ class PlainLine:
         self._passed = memoryview(bytearray(BUFFER))
 
     def skip(self, size: int) -> int:
-        """Let some of the next `size` bytes pass, and return how many; 0 at the end."""
+        """Discard some of the next `size` bytes, and return their number; 0 at the end."""
         return self.recv_into(self._passed, min(size, BUFFER))
 
 
 class Keys:
-    """The keys that OpenSSL writes down, each line of them read once. Threads may share it."""
+    """The keys in OpenSSL's log; each line is read once. Threads may share this object."""
 
     def __init__(self, path: str) -> None:
         Path(path).touch()
-        self._lines = open(path, encoding="ascii")  # noqa: SIM115, PTH123 - read on for as long as the sink lives
+        self._lines = open(path, encoding="ascii")  # noqa: SIM115, PTH123 - the file stays open as long as the sink runs
         self._lock = threading.Lock()
         self._secrets: dict[str, str] = {}
 
     def of(self, random: bytes) -> bytes:
-        """Return the secret of what a client sends, by the random bytes that it began with."""
+        """Return the secret of a client's requests, by the random bytes in its first message."""
         with self._lock:
             for line in self._lines:
                 label, *rest = line.split()
@@ -95,10 +95,10 @@ class Keys:
 
 
 class TlsLine:
-    """TLS 1.3 whose bodies are counted and not decrypted: whatever a sink spends, it takes from what is measured.
+    """TLS 1.3 that counts bodies without decrypting them, because the sink's work would slow down the measured client.
 
-    OpenSSL makes the handshake and encrypts the answers. What comes after that is taken apart here (RFC 8446 section
-    5.2): a record's length tells how much it holds, and only where somebody looks at it, it is decrypted.
+    OpenSSL makes the handshake and encrypts the answers. This class splits the received bytes into records (RFC 8446 section
+    5.2): a record's length gives the size of its content, and only content that the sink reads is decrypted.
     """
 
     def __init__(self, inner: socket.socket, context: ssl.SSLContext, keys: Keys) -> None:
@@ -125,7 +125,7 @@ class TlsLine:
         return taken
 
     def skip(self, size: int) -> int:
-        """Let some of the next `size` bytes pass, in whole records if possible, and return how many; 0 at the end."""
+        """Discard some of the next `size` bytes, in whole records if possible, and return their number; 0 at the end."""
         skipped = 0
         while skipped < size and not self._plain and (record := self._record()):
             if len(record) - AROUND > size - skipped:
@@ -135,7 +135,7 @@ class TlsLine:
         return skipped or self.recv_into(self._passed, min(size, len(self._passed)))
 
     def sendall(self, data: bytes, /) -> None:
-        """Send all of it."""
+        """Send all bytes."""
         self._tls.write(data)
         self._inner.sendall(self._outgoing.read())
 
@@ -156,7 +156,7 @@ class TlsLine:
         self._records += 1
 
     def _handshake(self, incoming: ssl.MemoryBIO, keys: Keys) -> tuple[AESGCM, int]:
-        """Shake hands; return what decrypts, and what a record's number is mixed into."""
+        """Make the handshake; return the cipher, and the nonce that each record's number is combined with."""
         hello = b""
         while True:
             try:
@@ -165,7 +165,7 @@ class TlsLine:
                 self._inner.sendall(self._outgoing.read())
                 arrived = self._inner.recv(BUFFER)
                 if not arrived:
-                    raise ConnectionError("it hung up during the handshake") from None
+                    raise ConnectionError("the client closed the connection during the handshake") from None
                 hello = hello or arrived
                 incoming.write(arrived)
             else:
@@ -178,7 +178,7 @@ class TlsLine:
 
 
 def derived(secret: bytes, label: bytes, length: int) -> bytes:
-    """Return what RFC 8446 section 7.1 calls HKDF-Expand-Label, without a context."""
+    """Return the HKDF-Expand-Label of RFC 8446 section 7.1, without a context."""
     label = b"tls13 " + label
     return HKDFExpand(SHA384(), length, length.to_bytes(2, "big") + bytes([len(label)]) + label + b"\0").derive(secret)
 
@@ -187,7 +187,7 @@ def derived(secret: bytes, label: bytes, length: int) -> bytes:
 
 
 def documents(base: str) -> dict[bytes, bytes]:
-    """Return whole answers, by the end of the path that is asked for."""
+    """Return the whole answers, by the end of the request's path."""
     tokens = {
         "access_token": "act.for-the-benchmark",
         "expires_in": 86_400,
@@ -207,18 +207,18 @@ def documents(base: str) -> dict[bytes, bytes]:
 
 
 def answer(body: bytes) -> bytes:
-    """Return an answer with that body."""
+    """Return an answer with this body."""
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def enveloped(data: dict[str, Any]) -> bytes:
-    """Return a v2 answer's body."""
+    """Return the body of a v2 answer."""
     error = {"code": "ok", "message": "", "log_id": "2026010112000000000000"}
     return json.dumps({"data": data, "error": error}).encode()
 
 
 def upload_answer(head: bytes) -> bytes:
-    """Return what the upload host says: 201 to the last chunk or a whole file, 206 to any other chunk."""
+    """Return the upload host's answer: 201 to the last chunk or a whole file, 206 to any other chunk."""
     found = CONTENT_RANGE.search(head)
     is_last = found is None or int(found[1]) + 1 == int(found[2])
     status = b"201 Created" if is_last else b"206 Partial Content"
@@ -226,7 +226,7 @@ def upload_answer(head: bytes) -> bytes:
 
 
 def creator_info() -> bytes:
-    """Return an answer with creator info, its JSON of exactly 400 bytes."""
+    """Return an answer with creator info, whose JSON has exactly 400 bytes."""
     return answer(_creator_info_json(ANSWER_LENGTH - len(_creator_info_json(0))))
 
 
@@ -249,17 +249,17 @@ def _creator_info_json(padding: int) -> bytes:
 
 
 def converse(connection: Line, answers: dict[bytes, bytes]) -> None:
-    """Read one request after the other and answer each, until the other side hangs up."""
+    """Read one request after another and answer each, until the client closes the connection."""
     buffer = memoryview(bytearray(LONGEST_HEAD))
     while (request := read_head(connection, buffer)) is not None:
         head, early = request
         found = CONTENT_LENGTH.search(head)
         left = (int(found[1]) if found else 0) - early
         if left < 0:
-            raise ValueError("more came than the head had promised")
+            raise ValueError("the client sent more bytes than its head declared")
         while left:
             if not (got := connection.skip(left)):
-                raise ConnectionError("the body broke off")
+                raise ConnectionError("the client closed the connection in the middle of a body")
             left -= got
         path = head.partition(b" ")[2].partition(b" ")[0]
         said = next((said for end, said in answers.items() if path.endswith(end)), None)
@@ -267,7 +267,7 @@ def converse(connection: Line, answers: dict[bytes, bytes]) -> None:
 
 
 def read_head(connection: Line, buffer: memoryview) -> tuple[bytes, int] | None:
-    """Return the head and how many bytes of the body came along; None at the end of the stream."""
+    """Return the head and the number of body bytes that came with it; None at the end of the stream."""
     filled = 0
     while filled < LONGEST_HEAD:
         got = connection.recv_into(buffer[filled:])
@@ -277,7 +277,7 @@ def read_head(connection: Line, buffer: memoryview) -> tuple[bytes, int] | None:
         head, end, body = bytes(buffer[:filled]).partition(b"\r\n\r\n")
         if end:
             return head, len(body)
-    raise ValueError("the head is too long")
+    raise ValueError("the head of the request is too long")
 
 
 def serve(inner: socket.socket, speak: Speak, answers: dict[bytes, bytes]) -> None:
@@ -286,19 +286,19 @@ def serve(inner: socket.socket, speak: Speak, answers: dict[bytes, bytes]) -> No
         inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             converse(speak(inner), answers)
-        except OSError as error:  # Clients are ended as they are, and what they leave is no news.
+        except OSError as error:  # The benchmark ends clients abruptly, so a broken connection is normal.
             print(f"sink: {error!r}", file=sys.stderr)
 
 
 def accept(listener: socket.socket, speak: Speak, answers: dict[bytes, bytes]) -> None:
-    """Take connections for ever, each in a thread of its own."""
+    """Accept connections for ever, each in a separate thread."""
     while True:
         inner, _ = listener.accept()
         threading.Thread(target=serve, args=(inner, speak, answers), daemon=True).start()
 
 
 def speaking_tls(certificate: str) -> Speak:
-    """Return what speaks TLS with that certificate."""
+    """Return a TLS context with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     context.keylog_filename = f"{certificate}.keys"

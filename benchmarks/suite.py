@@ -1,7 +1,7 @@
-"""Measure the quick tests beside all of them: what `make test` takes, and which lines it covers.
+"""Compare the quick tests with all tests: the time of `make test`, and the lines that it covers.
 
-What belongs here: `make test-time` and `make test-coverage`. A ratio of two runs on one machine, one after the other, says
-more than seconds; no test asserts it.
+What belongs here: `make test-time` and `make test-coverage`. The ratio of two successive runs on one machine says more than
+seconds. No test asserts it.
 """
 
 import argparse
@@ -30,11 +30,11 @@ LEAST_LINES: Final = 0.95
 
 
 def main() -> int:
-    """Measure what the command line asks for; the status is 0 where the figure keeps to its limit."""
+    """Measure the figure that the command line names; the status is 0 if it is within its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     asked = parser.add_subparsers(required=True, dest="what")
-    timed = asked.add_parser("time", help="run both suites in turns and compare what they take")
-    timed.add_argument("--before", default=BEFORE, help="the commit whose whole suite is the measure")
+    timed = asked.add_parser("time", help="run both suites in turns and compare their times")
+    timed.add_argument("--before", default=BEFORE, help="the commit whose whole suite is the reference")
     timed.add_argument("--rounds", type=int, default=1)
     covered = asked.add_parser("coverage", help="compare two files of coverage data")
     covered.add_argument("quick", type=Path)
@@ -62,7 +62,7 @@ def compare_times(before: str, rounds: int) -> int:
 
 
 def seconds(tree: Path, options: Sequence[str], environ: dict[str, str]) -> float:
-    """Run pytest on a tree, and return what it took; tests that fail are said, and counted all the same."""
+    """Run pytest on a tree, and return the seconds. It prints failed tests, and their time counts too."""
     paths = {"PYTHONPATH": str(tree / "src")}
     began = time.perf_counter()
     command = [sys.executable, "-m", "pytest", *options]
@@ -75,7 +75,7 @@ def seconds(tree: Path, options: Sequence[str], environ: dict[str, str]) -> floa
 
 
 def compare_lines(quick: Path, every: Path) -> int:
-    """Say which part of the lines that all tests cover the quick ones cover, and where most of the others are."""
+    """Print the share of the covered lines that the quick tests cover, and the files with most of the other lines."""
     seen, all_seen = lines(quick), lines(every)
     missed = {file: found - seen.get(file, set()) for file, found in all_seen.items()}
     total, left = sum(map(len, all_seen.values())), sum(map(len, missed.values()))
@@ -90,7 +90,7 @@ def compare_lines(quick: Path, every: Path) -> int:
 
 
 def lines(path: Path) -> dict[str, set[int]]:
-    """Return the lines of each file that a file of coverage data has."""
+    """Return the covered lines of each file in a file of coverage data."""
     data = CoverageData(str(path))
     data.read()
     return {file: set(data.lines(file) or ()) for file in data.measured_files()}

@@ -1,8 +1,8 @@
-"""The uploads in Python: `uploads.py VARIANT URL PEM SMALL LARGE` prints what sending the large file cost.
+"""The uploads in Python: `uploads.py VARIANT URL PEM SMALL LARGE` prints the cost of sending the large file.
 
-What belongs here: one function for each variant. Each sends the small file first, so that connection, imports and caches
-are there before the measurement begins, and the same chunks. Ours make a whole post of it: creator info, init, chunks,
-each with its place in the journal. A variant imports what it needs where it begins, because memory is measured.
+What belongs here: one function for each variant. Each sends the same chunks, and first the small file, so that connection,
+imports and caches are ready before the measurement. Our variants make a whole post: creator info, init, and chunks, each with a
+save to the journal. A variant imports its libraries itself, because memory is measured.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ Send = Callable[[Path], None]
 
 
 def ranges(size: int) -> Iterator[tuple[int, int]]:
-    """Yield first and last byte of each chunk."""
+    """Yield the first and last byte of each chunk."""
     return plan_chunks(size, CHUNK if size > CHUNK else None).ranges()
 
 
 def headers(chunk: tuple[int, int], size: int) -> dict[str, str]:
-    """Return what has to be said of a chunk where no library of ours says it."""
+    """Return the headers of a chunk, for variants without our library."""
     first, last = chunk
     return {
         "Content-Type": "video/mp4",
@@ -45,13 +45,13 @@ def headers(chunk: tuple[int, int], size: int) -> dict[str, str]:
 
 
 def check(status: int) -> None:
-    """Stop at an answer that takes nothing: its figures would be those of a failure."""
+    """Raise for a refusal, because its figures would be those of a failure."""
     if status not in TAKEN:
-        raise RuntimeError(f"the sink answered {status}")
+        raise RuntimeError(f"the sink refused the bytes with status {status}")
 
 
 class Part:
-    """The next `length` bytes of a file, as a file object: what a person gives a library to send a chunk of a file."""
+    """The next `length` bytes of a file as a file object, which a program would pass to a library to send a chunk."""
 
     def __init__(self, file: io.BufferedReader, length: int) -> None:
         self._file = file
@@ -72,7 +72,7 @@ class Part:
 
 
 def parts(path: Path) -> Iterator[tuple[Part, dict[str, str]]]:
-    """Yield each chunk of a file and its headers."""
+    """Yield each chunk of a file with its headers."""
     size = path.stat().st_size
     with path.open("rb") as file:
         for first, last in ranges(size):
@@ -80,7 +80,7 @@ def parts(path: Path) -> Iterator[tuple[Part, dict[str, str]]]:
 
 
 def measured(send: Send, small: Path, large: Path) -> Cost:
-    """Send the small file, then the large one, and return what that cost."""
+    """Send the small file, then the large one, and return the cost of the large one."""
     send(small)
     meter = Meter()
     send(large)
@@ -133,7 +133,7 @@ async def ours_asynchronous(url: str, certificate: str, small: Path, large: Path
         return meter.read()
 
 
-# --- The same means with nothing around them: what ours could reach ----------------------------------------------------
+# --- The same techniques without a client: the best that ours could reach ----------------------------------------------
 
 
 def put_head(host: str, chunk: tuple[int, int], size: int) -> bytes:
@@ -143,7 +143,7 @@ def put_head(host: str, chunk: tuple[int, int], size: int) -> bytes:
 
 
 def bare_socket(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Send over a socket, read ahead and in full packets."""
+    """Send over a socket, with reading ahead and full packets."""
     import socket
 
     from tiktok_adapters.sources import FileSource
@@ -176,14 +176,14 @@ def bare_socket(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 
 async def bare_streams(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Send over asyncio's streams, read ahead and in pieces."""
+    """Send over asyncio's streams, with reading ahead, in pieces."""
     from tiktok_adapters.sources import FileSource
     from tiktok_adapters.transports.reading import Reading
 
     host, port = url.rpartition("/")[2].split(":")
     context = ssl.create_default_context(cafile=certificate) if certificate else None
     answers, line = await asyncio.open_connection(host, int(port), ssl=context)
-    # What was written has left, or is encrypted, before its memory is read into again.
+    # The written bytes have been sent, or encrypted, before the next read overwrites their memory.
     line.transport.set_write_buffer_limits(high=0 if context is None else 1, low=0)
     reading = Reading()
 
@@ -211,7 +211,7 @@ async def bare_streams(url: str, certificate: str, small: Path, large: Path) -> 
 
 
 def bare_urllib3(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Send with urllib3's pool, its body a file object."""
+    """Send with urllib3's pool and a file object as the body."""
     import urllib3
 
     with urllib3.PoolManager(ca_certs=certificate or None) as pool:
@@ -225,7 +225,7 @@ def bare_urllib3(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 
 async def bare_aiohttp(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Send with a session of aiohttp's, its data a file object."""
+    """Send with a session of aiohttp and a file object as the data."""
     import aiohttp
 
     context: Any = ssl.create_default_context(cafile=certificate) if certificate else True
@@ -234,7 +234,7 @@ async def bare_aiohttp(url: str, certificate: str, small: Path, large: Path) -> 
         async def send(path: Path) -> None:
             size = path.stat().st_size
             for chunk in ranges(size):
-                # aiohttp closes the file at the end of each request, and stops by Content-Length at the chunk's end.
+                # aiohttp closes the file at the end of each request, and Content-Length makes it stop at the chunk's end.
                 file = path.open("rb")
                 file.seek(chunk[0])
                 said = headers(chunk, size)
@@ -248,7 +248,7 @@ async def bare_aiohttp(url: str, certificate: str, small: Path, large: Path) -> 
 
 
 def bare_requests(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Send with a session of requests', its data a file object."""
+    """Send with a session of requests and a file object as the data."""
     import requests
 
     verify = certificate or True
@@ -263,7 +263,7 @@ def bare_requests(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 
 def bare_httpx(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Send with a client of httpx's, its content an iterator of blocks."""
+    """Send with a client of httpx and an iterator of blocks as the content."""
     import httpx
 
     with httpx.Client(verify=ssl.create_default_context(cafile=certificate or None), timeout=300) as client:
@@ -276,7 +276,7 @@ def bare_httpx(url: str, certificate: str, small: Path, large: Path) -> Cost:
 
 
 def seed(url: str, certificate: str, small: Path, large: Path) -> Cost:
-    """Post with tiktok-api-client, as its guide does; its chunks are its own."""
+    """Post with tiktok-api-client, as its guide does; it plans its own chunks."""
     from predecessor import signed_in
 
     tiktok = signed_in(url, certificate)

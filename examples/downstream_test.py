@@ -1,4 +1,4 @@
-"""Test an application that posts to TikTok, without TikTok: the fake transport and a virtual clock make it instant.
+"""Test an application that posts to TikTok, without TikTok: the fake transport and a virtual clock make the test instant.
 
 Run with `pytest examples/downstream_test.py`.
 """
@@ -16,7 +16,7 @@ from tiktok_core import Account, App, PublishFailed, TikTok
 
 
 def announce(account: Account, video: bytes) -> str:
-    """Stand in for the application: it posts a draft and says in words how that went."""
+    """The application under test: it posts a draft and returns the result in words."""
     try:
         done = account.post_video(BytesSource(video), draft=True)
     except PublishFailed as error:
@@ -26,13 +26,13 @@ def announce(account: Account, video: bytes) -> str:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Give a clock that stands still until somebody sleeps."""
+    """Return a clock that advances only when the client sleeps."""
     return ManualClock()
 
 
 @pytest.fixture
 def tiktok(clock: ManualClock) -> Iterator[SimulatedTikTok]:
-    """Give a simulated TikTok that lives by this clock."""
+    """Return a simulated TikTok that uses this clock."""
     simulated = SimulatedTikTok(clock)
     yield simulated
     simulated.close()
@@ -40,7 +40,7 @@ def tiktok(clock: ManualClock) -> Iterator[SimulatedTikTok]:
 
 @pytest.fixture
 def account(tiktok: SimulatedTikTok, clock: ManualClock) -> Account:
-    """Give an account that is signed in."""
+    """Yield an account that is signed in."""
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
     client = TikTok(
         app, transport=FakeTransport(tiktok.handle), tokens=MemoryTokenStore(), journal=MemoryJournal(), clock=clock
@@ -50,13 +50,13 @@ def account(tiktok: SimulatedTikTok, clock: ManualClock) -> Account:
 
 
 def test_a_draft_waits_in_the_inbox(account: Account, tiktok: SimulatedTikTok) -> None:
-    """The application says where the post is, and TikTok has its bytes."""
+    """The application returns the status of the post, and TikTok has its bytes."""
     video = b"\0\0\0\x18ftypisom" + bytes(5_000)
     assert announce(account, video) == f"waiting in your inbox as {tiktok.posts[0].publish_id}"
     assert tiktok.read_video(tiktok.posts[0].publish_id) == video
 
 
 def test_a_refused_film_is_told(account: Account, tiktok: SimulatedTikTok) -> None:
-    """Any failure of TikTok's can be ordered in advance."""
+    """A test can choose any failure of TikTok in advance."""
     tiktok.faults.add(parse_fault("init=fail:duration_check_failed"))
     assert announce(account, b"\0\0\0\x18ftypisom") == "TikTok did not take it: duration_check_failed"

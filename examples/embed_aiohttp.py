@@ -1,4 +1,4 @@
-"""Embed the core in an asynchronous service: the same flows, awaited, here with aiohttp."""
+"""Embed the core in an asynchronous service: the same flows with `await`, here with aiohttp."""
 
 import asyncio
 

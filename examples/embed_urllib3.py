@@ -1,4 +1,4 @@
-"""Embed the core in a blocking service: every port is an adapter of your choice, here urllib3 and SQLite.
+"""Embed the core in a blocking service: you choose the adapter of every port, here urllib3 and SQLite.
 
 A web application would keep the authorization in the person's session and finish the sign-in in its callback route.
 """
@@ -21,7 +21,7 @@ VIDEO = b"\0\0\0\x18ftypisom" + bytes(7_000_000)
 
 
 def main() -> None:
-    """Sign in, post a video, and print what became of it."""
+    """Sign in, post a video, and print its status."""
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
     simulated = SimulatedTikTok()
     with (
@@ -42,7 +42,7 @@ def main() -> None:
         ) as tiktok,
     ):
         authorization = tiktok.authorization()
-        # In your service, a redirect to `authorization.url`; here, a person who agrees.
+        # Your service redirects to `authorization.url`; here a simulated person agrees.
         callback = simulated.authorize(authorization.url)
         account = tiktok.sign_in(authorization, callback)
         print("signed in as", account.user_info().display_name)

@@ -1,6 +1,6 @@
-"""A transport of one's own: whatever sends a request exactly once and tells "not sent" from "interrupted" will do.
+"""Write your own transport: it has to send a request exactly once, and to distinguish "not sent" from "interrupted".
 
-This one stands on the standard library alone. To hold such an adapter to the contract, see `contract_tests/README.md`.
+This one needs the standard library only. `contract_tests/README.md` shows how to test such an adapter against the contract.
 """
 
 import http.client
@@ -18,7 +18,7 @@ from tiktok_core.wire.http import BLOCK, MAX_RESPONSE
 
 
 class PlainTransport:
-    """One new connection for each request, which is simple and slow."""
+    """A transport with a new connection for each request, which is simple and slow."""
 
     def send(self, request: Request, /) -> Response:
         """Send the request and return the answer."""
@@ -52,11 +52,11 @@ class PlainTransport:
         return head
 
     def close(self) -> None:
-        """There is nothing to close: no connection outlives its request."""
+        """Do nothing, because no connection outlives its request."""
 
 
 def main() -> None:
-    """Post a draft over the transport above."""
+    """Post a draft with the transport above."""
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
     simulated = SimulatedTikTok()
     with closing(simulated), SandboxServer(simulated).run_in_thread() as sandbox:

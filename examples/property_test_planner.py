@@ -13,7 +13,7 @@ FOUR_GIB = 4 * 1024**3
 
 @given(st.integers(1, FOUR_GIB))
 def test_a_plan_covers_each_byte_once(video_size: int) -> None:
-    """The ranges follow one another without a gap and end with the file."""
+    """The ranges follow one another without a gap and end at the end of the file."""
     expected = 0
     plan = plan_chunks(video_size)
     for first, last in plan.ranges():
@@ -24,7 +24,7 @@ def test_a_plan_covers_each_byte_once(video_size: int) -> None:
 
 @given(st.integers(1, FOUR_GIB))
 def test_a_plan_declares_what_tiktok_computes(video_size: int) -> None:
-    """The count is the floor, and a single chunk is declared with the file's own size."""
+    """The count is rounded down, and a single chunk has the file's own size."""
     plan = plan_chunks(video_size)
     assert plan.total_chunk_count == video_size // plan.chunk_size
     if plan.total_chunk_count == 1:

@@ -1,7 +1,7 @@
-"""A pytest plugin that lets one module be another source than its file's: the mutant of this run.
+"""A pytest plugin that replaces the source of one module with a mutant.
 
-What belongs here: the import of a mutant. No file of the library is written, so several mutants run at once, and a run
-that is cut off leaves nothing behind.
+What belongs here: the import of a mutant. The plugin writes no file of the library, so several mutants can run at once, and an
+interrupted run leaves nothing behind.
 """
 
 import importlib.abc
@@ -26,7 +26,7 @@ class _Planted(importlib.machinery.SourceFileLoader):
         return self._source
 
     def path_stats(self, path: str) -> dict[str, float]:
-        raise OSError("a mutant is compiled each time, and never kept")
+        raise OSError("mutants are compiled for each run and never cached")
 
 
 class _Finder(importlib.abc.MetaPathFinder):

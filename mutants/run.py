@@ -1,11 +1,12 @@
-"""Break the rules of the library in a thousand small ways, and see whether a test notices each.
+"""Break the rules of the library in a thousand small ways, and check that a test notices each.
 
-What belongs here: which mutants there are, the draw, and what became of each. `make mutants` runs it, outside CI.
+What belongs here: finding the mutants, drawing some of them, and recording the result of each. `make mutants` runs this, outside
+CI.
 
-Why a driver of our own: mutmut 3 mutates functions alone, through trampolines that the tests of parity and purity would
-find, and draws nothing; mutatest has not been kept since 2022; cosmic-ray is kept, but writes each mutant over the file,
-one at a time, and runs one command for all of them. Its operators are used here. What is ours: the draw by a seed, only
-the tests that cover the line, several at once, and going on after an interruption.
+Why this project has its own driver: mutmut 3 mutates functions only, uses trampolines that the tests of parity and purity would
+find, and cannot draw a sample; mutatest has had no maintainer since 2022; cosmic-ray is maintained, but it writes each mutant
+over the file, one at a time, and runs one command for all of them. This driver uses cosmic-ray's operators. It adds the draw by a
+seed, runs only the tests that cover the line, runs several mutants at once, and continues after an interruption.
 """
 
 import argparse
@@ -47,11 +48,11 @@ PLACES: Final = (
         for name in ("publish", "wish", "begin", "handover", "upload", "advance", "run", "follow", "learn", "hold")
     ),
 )
-"""Where mutants are made: the rules, and the flows of a post. A file that is gone has moved to one of the folders."""
+"""The code to mutate: the rules, and the flows of a post. A missing file has moved to one of the folders."""
 FIRST: Final = 40
-"""Tests that a mutant meets at first, the quickest ones of as many files as there are."""
+"""The number of tests to run first against a mutant: the quickest ones, from as many files as possible."""
 SLOWEST: Final = 120
-"""Seconds after which a mutant that ends no test counts as noticed: it hangs."""
+"""The seconds after which a mutant counts as noticed, because it hangs a test."""
 
 
 @frozen(kw_only=True)
@@ -59,12 +60,12 @@ class Mutant:
     """One change of one file.
 
     Attributes:
-        file: below `src`.
-        line: of what is changed.
+        file: the path below `src`.
+        line: the number of the changed line.
         operator: cosmic-ray's name for the change.
         before, after: the lines that differ.
-        tests: how many tests cover the line.
-        end: `noticed`, `survived`, or empty as long as it has not run.
+        tests: the number of tests that cover the line.
+        end: `noticed`, `survived`, or empty before the mutant has run.
     """
 
     file: str
@@ -77,15 +78,15 @@ class Mutant:
 
     @property
     def key(self) -> str:
-        """What tells it from all others, also after lines above it have moved."""
+        """The identity of the mutant, which stays the same if lines above it move."""
         return hashlib.sha256(f"{self.file}\0{self.before}\0{self.after}\0{self.operator}".encode()).hexdigest()[:8]
 
 
-# --- Which mutants there are -----------------------------------------------------------------------------------------
+# --- Finding the mutants ---------------------------------------------------------------------------------------------
 
 
 class _Change(Visitor):
-    """Changes the place that an operator comes to as the `nth`."""
+    """A visitor that changes the `nth` place that an operator finds."""
 
     def __init__(self, operator: Any, nth: int) -> None:
         self._operator, self._left = operator, nth
@@ -99,7 +100,7 @@ class _Change(Visitor):
 
 
 class _Meaning(ast.NodeTransformer):
-    """Leaves out what only a type checker or a reader looks at."""
+    """A transformer that removes the code that only type checkers and readers use."""
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         node.annotation = ast.Constant(value=None)
@@ -117,12 +118,12 @@ class _Meaning(ast.NodeTransformer):
 
 
 def meaning(source: str) -> str:
-    """Return what a source does, spelled the same for all sources that do the same."""
+    """Return a normal form of a source; sources that do the same have the same form."""
     return ast.dump(_Meaning().visit(ast.parse(source)))
 
 
 def places() -> Iterator[tuple[str, int, str, str, int]]:
-    """Give each place of each file: the file, the line, the operator's family, its name, and which of its places it is."""
+    """Yield each place of each file: the file, the line, the operator's family and name, and the number of the place."""
     files = sorted({path for pattern in PLACES for path in SOURCE.glob(pattern)})
     provider = OperatorProvider()
     for path in files:
@@ -145,10 +146,10 @@ def changed(file: str, operator: str, nth: int) -> str:
 
 
 def draw(count: int, seed: int, tests: dict[tuple[str, int], list[str]]) -> Iterator[tuple[Mutant, str, list[str]]]:
-    """Draw mutants and give each with its source and the tests that cover its line.
+    """Draw mutants, and yield each with its source and the tests that cover its line.
 
-    First a line's operator family is drawn, then one of its changes: an operator of ten replacements is no likelier than one
-    of two. A change that only annotations show is none.
+    The draw first takes an operator family of a line, then one of its changes, so that an operator with ten replacements is as
+    likely as one with two. A change of annotations only is not a mutant.
     """
     families = defaultdict[tuple[str, int, str], list[tuple[str, int]]](list)
     for file, line, family, operator, nth in places():
@@ -184,16 +185,16 @@ def difference(file: str, source: str) -> dict[str, str]:
     return {name: " ".join(map(str.strip, lines)) for name, lines in (("before", before), ("after", after))}
 
 
-# --- Which tests there are -------------------------------------------------------------------------------------------
+# --- Finding the tests -----------------------------------------------------------------------------------------------
 
 
 def covered() -> tuple[dict[tuple[str, int], list[str]], dict[str, float]]:
-    """Return the tests that go over each line, and the seconds of each test: from one run of the quick tests, kept."""
+    """Return the tests that cover each line, and the seconds of each test, from one cached run of the quick tests."""
     STATE.mkdir(exist_ok=True)
     data, times = STATE / "coverage", STATE / "times.xml"
     digest = hashlib.sha256(b"".join(sorted(path.read_bytes() for path in SOURCE.rglob("*.py")))).hexdigest()
     if not data.exists() or (STATE / "source").read_text() != digest:
-        print("Running the quick tests once, to see which of them covers which line.", flush=True)
+        print("Running the quick tests once, to find the lines that each of them covers.", flush=True)
         command = [sys.executable, "-m", "pytest", "-q", "--numprocesses=auto", "--dist=worksteal", "-m", "not full"]
         command += ["--cov", "--cov-context=test", "--cov-report=", "--cov-fail-under=0", f"--junitxml={times}"]
         environ = {**os.environ, "HYPOTHESIS_PROFILE": "quick", "COVERAGE_FILE": str(data)}
@@ -211,13 +212,13 @@ def covered() -> tuple[dict[tuple[str, int], list[str]], dict[str, float]]:
 
 
 def seconds(times: Path) -> dict[str, float]:
-    """Return the seconds of each test, by its name without folder."""
+    """Return the seconds of each test, by its name without the folder."""
     root = ET.parse(times).getroot()
     return {str(case.get("name")): float(case.get("time") or 0) for case in root.iter("testcase")}
 
 
 def first_tests(covering: Sequence[str], times: dict[str, float]) -> list[str]:
-    """Return the quickest tests, one of each file in turns."""
+    """Return the quickest tests, taking one from each file in turn."""
     files = defaultdict[str, list[str]](list)
     for test in sorted(covering, key=lambda name: times.get(name.rpartition("::")[2], 1.0)):
         files[test.partition("::")[0]].append(test)
@@ -229,7 +230,7 @@ def first_tests(covering: Sequence[str], times: dict[str, float]) -> list[str]:
 
 
 def run(mutant: Mutant, source: str, covering: Sequence[str], times: dict[str, float]) -> Mutant:
-    """Return the mutant with its end: let it meet the first tests, and where it survives them all that cover its line."""
+    """Return the mutant with its end: run the first tests and, if it survives them, all tests that cover its line."""
     first = first_tests(covering, times)
     rest = sorted(set(covering) - set(first), key=lambda name: times.get(name.rpartition("::")[2], 1.0))
     survives = passes(mutant, source, first) and (not rest or passes(mutant, source, rest))
@@ -237,7 +238,7 @@ def run(mutant: Mutant, source: str, covering: Sequence[str], times: dict[str, f
 
 
 def passes(mutant: Mutant, source: str, tests: Sequence[str]) -> bool:
-    """Return whether all tests pass with the mutant in the place of its module."""
+    """Return whether all tests pass with the mutant instead of its module."""
     with TemporaryDirectory() as folder:
         planted = Path(folder) / "mutant.py"
         planted.write_text(source)
@@ -277,21 +278,21 @@ def passes(mutant: Mutant, source: str, tests: Sequence[str]) -> bool:
             )
         except subprocess.TimeoutExpired:
             return False
-    if b"while loading conftest" in done.stderr or b"\nERROR " in done.stdout:  # It cannot be imported.
+    if b"while loading conftest" in done.stderr or b"\nERROR " in done.stdout:  # The mutant cannot be imported.
         return False
-    if done.returncode > 2:  # Neither a test that failed nor a module that cannot be imported.
+    if done.returncode > 2:  # The run failed for another reason than a failed test or import.
         raise SystemExit(done.stderr.decode() + done.stdout.decode())
     return done.returncode == 0
 
 
 def main() -> int:
-    """Draw, run what has not been run, and write the table."""
+    """Draw mutants, run those that have not run, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000, help="mutants to draw")
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--minutes", type=float, default=60, help="begin no mutant after so many")
+    parser.add_argument("--minutes", type=float, default=60, help="start no mutant after this many minutes")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="mutants at a time")
-    parser.add_argument("--no-table", action="store_true", help="leave the documents as they are")
+    parser.add_argument("--no-table", action="store_true", help="do not write the table into the documents")
     options = parser.parse_args()
     began = time.monotonic()
     tests, times = covered()
@@ -333,7 +334,7 @@ ROW: Final = re.compile(r"^\| `(?P<key>[0-9a-f]{8})` \|.*\| (?P<verdict>[^|]*) \
 
 
 def write(survivors: Sequence[Mutant], run: int, seed: int) -> None:
-    """Write the table of survivors; what a person has said of one is kept as long as it survives."""
+    """Write the table of survivors; keep a person's remark on a mutant as long as the mutant survives."""
     rows = filter(None, map(ROW.match, TABLE.read_text().splitlines())) if TABLE.exists() else ()
     said = {row["key"]: row["verdict"] for row in rows}
     lines = [

@@ -140,6 +140,11 @@ def _fitting(text: str, longest: int) -> str:
     return text
 
 
+def _shown(text: str) -> str:
+    """Return the text without characters that a message would replace."""
+    return "".join(filter(str.isprintable, text)).strip()
+
+
 def creators() -> st.SearchStrategy[CreatorInfo]:
     """Draw TikTok's information on a creator: private and public accounts, with any options disabled."""
     levels = st.lists(st.sampled_from(PrivacyLevel), min_size=1, unique=True)
@@ -306,7 +311,7 @@ POST: Final[dict[str, st.SearchStrategy[Any]]] = {
 }
 SHARE: Final = st.fixed_dictionaries({"share_id": WORD})
 EVENTS: Final[dict[str, tuple[type[Event], st.SearchStrategy[dict[str, Any]]]]] = {
-    "tiktok.ping": (Ping, st.fixed_dictionaries({"reason": captions(30)})),
+    "tiktok.ping": (Ping, st.fixed_dictionaries({"reason": captions(30).map(_shown)})),
     "authorization.removed": (
         AuthorizationRemoved,
         st.fixed_dictionaries({"reason": st.sampled_from(sorted(REMOVAL_REASONS))}),

@@ -54,7 +54,8 @@ def run(folder: Path, *statements: str) -> str:
     shutil.copy(ROOT / "conftest.py", folder)
     tests = [f"def test_{number}():\n    {statement}\n" for number, statement in enumerate(statements)]
     (folder / "test_leak.py").write_text(HEAD + "\n".join(tests))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    shared = f"pythonpath={ROOT / 'tests' / 'shared'}"  # What the watch imports from there.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", shared, str(folder)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=100).stdout
 
 

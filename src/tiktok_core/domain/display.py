@@ -92,7 +92,7 @@ def user_fields(scopes: Iterable[str], wanted: Iterable[str] | None = None) -> t
         known = ", ".join(USER_FIELDS)
         refuse(
             InvalidInput,
-            [Problem("fields", f"{name!r} is none of {known}") for name in fields if name not in USER_FIELDS],
+            [Problem("fields", f"{name!r} is not one of {known}") for name in fields if name not in USER_FIELDS],
         )
         return fields
     granted = set(scopes)
@@ -186,6 +186,7 @@ def video_fields(wanted: Iterable[str] | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(wanted))
     known = ", ".join(VIDEO_FIELDS)
     refuse(
-        InvalidInput, [Problem("fields", f"{name!r} is none of {known}") for name in names if name not in VIDEO_FIELDS]
+        InvalidInput,
+        [Problem("fields", f"{name!r} is not one of {known}") for name in names if name not in VIDEO_FIELDS],
     )
     return names or VIDEO_FIELDS

@@ -148,4 +148,4 @@ def check_request_id(request_id: object) -> None:
 
 
 def _unknown(name: str, word: object, known: type[StrEnum]) -> Problem:
-    return Problem(name, f"{word!r} is none of {', '.join(known)}")
+    return Problem(name, f"{word!r} is not one of {', '.join(known)}")

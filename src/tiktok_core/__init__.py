@@ -1,8 +1,8 @@
-"""TikTok's Open API as a pure core: values, rules, and flows over abstract ports. It does no I/O of its own.
+"""TikTok's Open API as a pure core: values, rules, and flows over abstract ports. The core itself does no I/O.
 
-What belongs here: the names that one constructs, gets back or catches. Public, too, are the modules `errors` (all errors),
-`events` (webhooks), `portability` (a copy of a person's data), `ports` (what an adapter's author needs) and `lifting` (a blocking
-adapter for the asynchronous client). All of it keeps to semantic versioning.
+This module holds the names that callers construct, receive or catch. These modules are public too: `errors` (all errors),
+`events` (webhooks), `portability` (a copy of a person's data), `ports` (for authors of adapters) and `lifting` (to use a blocking
+adapter in the asynchronous client). All public names follow semantic versioning.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiktok_core.version import __version__ as __version__
 
-# For type checkers, which do not run `__getattr__`; a test holds this list and the table below equal.
+# For type checkers, which do not run `__getattr__`. A test compares this list with the table below.
 if TYPE_CHECKING:
     from tiktok_core.account import AsyncAccount as AsyncAccount
     from tiktok_core.blocking import Account as Account
@@ -151,8 +151,8 @@ _MODULES: Final = {
     "fallback_plans": "domain.chunks",
     "plan_chunks": "domain.chunks",
 }
-"""Each public name, and the module that defines it. It is imported when the name is first used, because importing this package
-should cost next to nothing."""
+"""Each public name, and the module that defines it. `__getattr__` imports the module when the name is first used, so that
+importing this package costs next to nothing."""
 
 _MOVED: Final = {
     name: module
@@ -165,10 +165,10 @@ _MOVED: Final = {
     }.items()
     for name in names.split()
 }
-"""Names that this module used to have, and the public module that has them now."""
+"""Each name that has moved from here to a public module, and that module."""
 
 if not TYPE_CHECKING:
-    # Hidden from checkers, for which a module with `__getattr__` has every name that can be misspelt.
+    # Hidden from type checkers: if they saw a `__getattr__`, they would accept every misspelt name.
     __all__ = list(_MODULES)
 
     def __getattr__(name: str) -> Any:

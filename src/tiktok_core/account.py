@@ -1,6 +1,6 @@
-"""`AsyncAccount`: one signed-in person, in whose name posts are made.
+"""`AsyncAccount`: one signed-in account, with the calls that post and read in its name.
 
-Each method is a line or two over a flow; `blocking` shows the same without `await`.
+Each method calls a flow in a line or two. `blocking` offers the same methods without `await`.
 
 Longer than 400 lines because most of it is the description of the methods that a user calls, which stand together.
 """
@@ -34,7 +34,7 @@ M = TypeVar("M", bound=Callable[..., object])
 
 
 def _with_settings_of(post: type) -> Callable[[M], M]:
-    """Let the documentation of a method describe the settings of a post in the words of the post itself."""
+    """Copy the descriptions of a post's settings from its class into the docstring of a method."""
 
     def documented(method: M) -> M:
         _, _, attributes = (post.__doc__ or "").partition("Attributes:\n")
@@ -46,7 +46,7 @@ def _with_settings_of(post: type) -> Callable[[M], M]:
 
 
 class AsyncAccount:
-    """One signed-in person, in whose name posts are made."""
+    """One signed-in account, with the calls that post and read in its name."""
 
     def __init__(self, context: Context, open_id: str) -> None:
         self._context = context
@@ -54,7 +54,7 @@ class AsyncAccount:
 
     @property
     def open_id(self) -> str:
-        """The account, as this app sees it."""
+        """TikTok's id of the account, which holds for this app only."""
         return self._open_id
 
     def with_options(
@@ -65,13 +65,13 @@ class AsyncAccount:
         retries: int | None = None,
         patience: float | None = None,
     ) -> "AsyncAccount":
-        """Return the same account with other options for its calls; what is not given stays as it is.
+        """Return the same account with other options for its calls. Options that are not given keep their values.
 
         Args:
-            timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
-            deadline: seconds for a call with all its repetitions.
-            retries: how often a call is repeated where that can do no harm.
-            patience: seconds to follow a post before saying that it is still processing.
+            timeout: seconds for each single wait of a request, and for each read of a source.
+            deadline: seconds for a call, together with its repetitions.
+            retries: how often the library repeats a call that it can safely repeat.
+            patience: seconds to follow a post before `StillProcessing` is raised.
         """
         context, trying = self._context, self._context.retry_limits
         changed = evolve(
@@ -86,7 +86,7 @@ class AsyncAccount:
         return AsyncAccount(changed, self._open_id)
 
     async def creator_info(self) -> CreatorInfo:
-        """Ask what this creator may post now; to be asked anew whenever an export page is shown.
+        """Ask TikTok what this creator may post now. Ask again each time you show an export page.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-query-creator-info (20 a minute).
 
@@ -97,105 +97,105 @@ class AsyncAccount:
         return await publish.creator_info(self._context, self._open_id)
 
     async def user_info(self, fields: Iterable[str] | None = None) -> UserInfo:
-        """Ask for the profile: the fields given, or all that the granted scopes open.
+        """Ask TikTok for the profile: for the given fields, or for every field that the granted scopes allow.
 
         Source: developers.tiktok.com/doc/tiktok-api-v2-get-user-info (600 a minute).
 
         Raises:
-            InvalidInput: a field that does not exist.
+            InvalidInput: a field does not exist.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
         return await display.user_info(self._context, self._open_id, fields)
 
     def videos(self, cursor: int | None = None, *, fields: Iterable[str] | None = None) -> AsyncVideos:
-        """Return the public videos, the newest first, asked for page by page as they are needed.
+        """Return an iterator over the public videos, newest first. It asks TikTok for each page when it needs it.
 
         Args:
-            cursor: where to begin, in ms since 1970 (UTC): only older ones are given. The iterator's own `cursor` says
-                where another one goes on.
-            fields: what to ask of each video; everything unless given.
+            cursor: a time in ms since 1970 (UTC); the iterator gives only older videos. To continue later, pass the
+                iterator's own `cursor`. The newest video comes first unless given.
+            fields: the fields to ask for; all fields unless given.
 
         Source: developers.tiktok.com/doc/tiktok-api-v2-video-list (600 a minute).
 
         Raises:
-            InvalidInput: at the first step: a field that does not exist, or a cursor that is no time.
+            InvalidInput: at the first step: a field does not exist, or the cursor is not a time.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: at a step: the call failed; the
-                iterator can be asked again.
+                caller can step the iterator again.
         """
         return AsyncVideos(self._context, self._open_id, cursor, fields)
 
     async def video_page(
         self, cursor: int | None = None, *, count: int = 20, fields: Iterable[str] | None = None
     ) -> VideoPage:
-        """Ask for one page of the public videos.
+        """Ask TikTok for one page of the public videos, newest first.
 
         Args:
-            cursor: where to begin, in ms since 1970 (UTC); at the newest unless given.
-            count: at most 20.
-            fields: what to ask of each video; everything unless given.
+            cursor: a time in ms since 1970 (UTC); the page has only older videos. It begins at the newest unless given.
+            count: how many videos to ask for, at most 20.
+            fields: the fields to ask for; all fields unless given.
 
         Source: developers.tiktok.com/doc/tiktok-api-v2-video-list (600 a minute).
 
         Raises:
-            InvalidInput: a field that does not exist, or a count or cursor that TikTok would refuse.
+            InvalidInput: a field does not exist, or TikTok would refuse the count or the cursor.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
         return await display.video_page(self._context, self._open_id, cursor, count, fields)
 
     async def query_videos(self, video_ids: Sequence[str], *, fields: Iterable[str] | None = None) -> tuple[Video, ...]:
-        """Ask for these videos, twenty at a time; those that are not the account's own, or not public, are left out.
+        """Ask TikTok for these videos, twenty in a call. TikTok leaves out other accounts' videos and those not public.
 
         Args:
             video_ids: ids of public posts.
-            fields: what to ask of each video; everything unless given.
+            fields: the fields to ask for; all fields unless given.
 
         Source: developers.tiktok.com/doc/tiktok-api-v2-video-query (600 a minute).
 
         Raises:
-            InvalidInput: what is no id, or a field that does not exist.
+            InvalidInput: an id is not a number, or a field does not exist.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
         return await display.query_videos(self._context, self._open_id, video_ids, fields)
 
     async def find_post(self, post: str, *, wait: bool = False) -> tuple[FoundPost, ...]:
-        """Return what a post has become in public: nothing while it is not, one, or several of a draft.
+        """Return the public posts that came of a post: none while it is not public, one, or several for a draft.
 
-        TikTok names the public id long after completion, in its status or by a webhook, and never for a private post.
-        Where it has not, the account's videos are searched for the caption of the post and a time that it can have: if it
-        is a direct post of a video in the journal, and the scope `video.list` was granted. What is known to be another of
-        the journal's posts is never taken for it.
+        TikTok reports the public id long after completion, in the status or in a webhook, and never for a private post.
+        While TikTok has not reported it, the library searches the account's videos for the post's caption and a fitting
+        time. It does so only for a direct video post in the journal, and only if the person granted the scope `video.list`.
+        It never returns a video that it knows to be another post of the journal.
 
-        The page of a post is `share_url` in the list of videos or, where that does not have it (photos are never in it),
-        `https://www.tiktok.com/@handle/video/ID` or `.../photo/ID`, with the handle of the profile (`user.info.profile`)
-        or the creator info (`video.publish`); None where the scopes open neither.
+        The address of a post is its `share_url` in the list of videos. For a post that is not in that list (photos never
+        are), it is `https://www.tiktok.com/@handle/video/ID` or `.../photo/ID`. The handle comes from the profile (scope
+        `user.info.profile`) or the creator info (`video.publish`). The address is None if neither scope was granted.
 
         Args:
-            post: its key, or its publish id.
-            wait: ask again until TikTok names it, and search the videos only when patience has ended. A post that has
-                failed, or that nobody else may watch, is not waited for.
+            post: the post's key, or its publish id.
+            wait: ask again until TikTok reports the public id, and search the videos only after patience has run out. The
+                library does not wait for a post that has failed or that only its creator may watch.
 
         Raises:
-            SignInRequired, ApiError, TransportError, UnexpectedResponse: a call failed; while waiting, five in a row.
+            SignInRequired, ApiError, TransportError, UnexpectedResponse: a call failed; while waiting, five in a row failed.
             StoreError: the journal cannot be read.
         """
         return await find.find_post(self._context, self._open_id, post, wait=wait)
 
     async def cancel(self, publish_id: str) -> Publication:
-        """Ask TikTok to stop pulling a post, and return how it is doing afterwards: it may have been too late.
+        """Ask TikTok to stop pulling a post's media, and return the post's status afterwards: it may have been too late.
 
-        A file is cancelled by sending no more of it.
+        To cancel the upload of a file, stop sending it.
 
         Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide.
 
         Raises:
-            InvalidInput: that is no publish id.
-            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: TikTok did not take it; a post that
-                has ended is `ApiError` with the code `publish_not_cancellable`.
+            InvalidInput: the text cannot be a publish id.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: TikTok did not cancel the post. For a
+                post that has ended, the error is `ApiError` with the code `publish_not_cancellable`.
         """
         return await follow.cancel(self._context, self._open_id, publish_id)
 
     @_with_settings_of(VideoPost)
-    async def post_video(  # noqa: D417 - the settings of a post are described once, at the post
+    async def post_video(  # noqa: D417 - the class of a post describes its settings
         self,
         video: str | HasPath | Source,
         *,
@@ -217,28 +217,29 @@ class AsyncAccount:
         """Post a video and follow it to its end.
 
         Args:
-            video: a file's name, a source, or an https URL that TikTok pulls.
+            video: the path of a file, a source, or an https URL that TikTok pulls.
             {settings}
-            chunk_size: bytes of a chunk; planned unless given.
-            key: names this wish: the same key never makes a second post, and answers with the first one. Of a post that
-                ended 90 days ago the journal keeps only how it ended and its publish id, so the wishes are no longer
-                compared. A random key unless given; it stands in the result and in every error.
-            on_progress: called with the bytes sent and with each status. What it raises ends the call, and reaches the caller
-                as it is (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
-            wait: follow the post to its end; otherwise return once it is handed over.
+            chunk_size: bytes of a chunk; the library chooses it unless given.
+            key: your name for this post. A second call with the same key makes no second post and returns the first one. The
+                library compares the two requests, but not once the post ended 90 days ago: from then on the journal
+                keeps only the outcome and the publish id. A random key unless given. The result and every error carry it.
+            on_progress: called with the bytes sent so far, and with each status. An exception that it raises ends the call
+                and reaches the caller unchanged (but PEP 479 makes a `StopIteration` the cause of a `RuntimeError`); the
+                post can then be resumed.
+            wait: follow the post to its end; otherwise return once TikTok has all the bytes, or has accepted the URL.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video (6 a minute).
 
         Raises:
-            InvalidPost: every problem at once; nothing was posted.
-            PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused it; nothing was posted.
+            InvalidPost: the post is wrong; the error lists every problem, and nothing was posted.
+            PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused the post; nothing was posted.
             SignInRequired: the account's tokens are gone; nothing was posted.
-            UploadExpired, SourceChanged: the bytes could not be handed over; nothing was posted.
-            OutcomeUnknown: the answer to a pull, or to the last bytes of a file, was lost; it may have been posted.
-            PublishFailed: TikTok took it and gave it up.
-            StillProcessing: it was handed over and has not ended yet.
-            TransportError, UploadError, UnexpectedResponse: no answer, a refusal of bytes, or what makes no sense;
-                `resume` with the error's key goes on, and never makes a second post.
+            UploadExpired, SourceChanged: the library could not upload the file; nothing was posted.
+            OutcomeUnknown: the answer to a pull, or to the last bytes of a file, was lost; TikTok may have posted it.
+            PublishFailed: TikTok accepted the post and later failed it.
+            StillProcessing: TikTok has the post and has not finished it yet.
+            TransportError, UploadError, UnexpectedResponse: TikTok did not answer, refused bytes, or gave an answer that
+                cannot be understood. `resume` with the error's key continues, and never makes a second post.
         """
         post = VideoPost(
             title=title,
@@ -264,7 +265,7 @@ class AsyncAccount:
         )
 
     @_with_settings_of(PhotoPost)
-    async def post_photos(  # noqa: D417 - the settings of a post are described once, at the post
+    async def post_photos(  # noqa: D417 - the class of a post describes its settings
         self,
         photo_images: Sequence[str],
         *,
@@ -286,16 +287,15 @@ class AsyncAccount:
 
         Args:
             {settings}
-            key: names this wish, as for `post_video`.
-            on_progress: told of each status. What it raises ends the call, and reaches the caller as it is
-                (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
-            wait: follow the post to its end; otherwise return once TikTok took it.
+            key: your name for this post, as for `post_video`.
+            on_progress: called with each status. An exception that it raises ends the call, as for `post_video`.
+            wait: follow the post to its end; otherwise return once TikTok has accepted it.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-photo-post (6 a minute).
 
         Raises:
-            InvalidPost: every problem at once; nothing was posted.
-            OutcomeUnknown: the answer was lost; it may have been posted.
+            InvalidPost: the post is wrong; the error lists every problem, and nothing was posted.
+            OutcomeUnknown: the answer was lost; TikTok may have posted it.
             PublishFailed, StillProcessing, PostingRefused, ScopeMissing, RateLimited, ApiError, SignInRequired,
             TransportError, UnexpectedResponse: as for `post_video`.
         """
@@ -324,38 +324,38 @@ class AsyncAccount:
         on_progress: Callable[[Progress], None] | None = None,
         wait: bool = True,
     ) -> Publication:
-        """Go on with a post of the journal, in this process or after another one ended; an ended one is just told.
+        """Continue a post of the journal, which this or another process began. For a post that has ended, return the result.
 
-        One that was refused is refused again, with the same error; to try it anew, post it under the same key. Of a post
-        whose details the journal has forgotten, its status and publish id are told.
+        For a post that TikTok refused, the call raises the same error again; to try again, post under the same key. For
+        a post whose details the journal has forgotten, the call returns its status and publish id.
 
         Args:
-            key: what the post is known by.
-            video: the file again, where it was a source without a name, or has moved.
-            on_progress: told of bytes sent and of each status. What it raises ends the call, and reaches the caller as it is
-                (`StopIteration` as the cause of a `RuntimeError`: PEP 479); the post can be resumed.
-            wait: follow the post to its end; otherwise return once it is handed over.
+            key: the post's key.
+            video: the file again, if it was a source without a name or has moved.
+            on_progress: called with the bytes sent so far, and with each status. An exception that it raises ends the call,
+                as for `post_video`.
+            wait: follow the post to its end; otherwise return once TikTok has all the bytes, or has accepted the URL.
 
         Raises:
             InvalidInput: the journal of this account has no such post.
-            OutcomeUnknown: nobody can say whether it was posted; see `settle`.
+            OutcomeUnknown: TikTok may or may not have posted it; see `settle`.
             TikTokError: as for `post_video`.
         """
         return await publish.resume(self._context, self._open_id, key, video, on_progress=on_progress, wait=wait)
 
     async def advance(self, key: str, video: str | HasPath | Source | None = None) -> Step:
-        """Take one step of a post of the journal, and say when to come again. Any number of processes may call it.
+        """Take one step with a post of the journal, and return when to call again. Any number of processes may call this.
 
         Raises:
             InvalidInput: the journal of this account has no such post.
-            TikTokError: as the step ended; what is known by then is stored.
+            TikTokError: the step failed; the journal holds what the library knew by then.
         """
         return await publish.advance(self._context, self._open_id, key, video)
 
     async def posts(self) -> tuple[Record, ...]:
-        """Return the journal of this account: posts under way and those of the last 90 days, the oldest first.
+        """Return this account's posts in the journal, oldest first: the unfinished ones and those of the last 90 days.
 
-        Records that cannot be read are left out; see `unreadable`.
+        The result leaves out records that cannot be read; see `unreadable`.
 
         Raises:
             StoreError: the journal cannot be read.
@@ -363,9 +363,9 @@ class AsyncAccount:
         return await publish.posts(self._context, self._open_id)
 
     async def unfinished(self) -> tuple[Record, ...]:
-        """Return this account's posts that have not ended, the oldest first.
+        """Return this account's posts that have not ended, oldest first.
 
-        Records that cannot be read are left out; see `unreadable`.
+        The result leaves out records that cannot be read; see `unreadable`.
 
         Raises:
             StoreError: the journal cannot be read.
@@ -373,9 +373,9 @@ class AsyncAccount:
         return await publish.unfinished(self._context, self._open_id)
 
     async def unreadable(self) -> tuple[Unreadable, ...]:
-        """Return which of this account's records cannot be read, because they are damaged or of another release.
+        """List this account's records that cannot be read, because they are damaged or another release wrote them.
 
-        They cost no other post anything. To use the key of one raises the same `StoreError`; `forget` removes one.
+        Other posts work as usual. A call with the key of such a record raises its `StoreError`; `forget` removes it.
 
         Raises:
             StoreError: the journal itself cannot be read.
@@ -383,29 +383,29 @@ class AsyncAccount:
         return await publish.unreadable(self._context, self._open_id)
 
     async def forget(self, key: str) -> None:
-        """Remove a post's record from the journal now: one that cannot be read, or whose post has ended.
+        """Remove a post's record from the journal now: a record that cannot be read, or one whose post has ended.
 
-        That the key was used stays known for good, so it never makes another post: unless it is known that nothing was
-        posted, as the record of a refused post says. Nothing happens where the record is gone already.
+        The journal remembers for good that the key was used, so the key never makes another post. The exception is a
+        refused post: its record says that nothing was posted. If the record is gone already, nothing happens.
 
         Raises:
             InvalidInput: the journal of this account has no such post, or the post has not ended.
-            LeaseLost: another process is at work on it.
+            LeaseLost: another process is working on the post.
             StoreError: the journal cannot be written.
         """
         await publish.forget(self._context, self._open_id, key)
 
     async def settle(self, key: str, *, posted: bool) -> Publication:
-        """Write down how a post ended whose outcome was unknown, as a person found out by looking at the account.
+        """Record the outcome of a post after `OutcomeUnknown`, once a person has looked at the account.
 
         Raises:
-            InvalidInput: there is no such post, or its outcome is not unknown.
-            LeaseLost: another process is at work on it.
+            InvalidInput: there is no such post, or its outcome is known.
+            LeaseLost: another process is working on the post.
         """
         return await publish.settle(self._context, self._open_id, key, posted=posted)
 
     async def publish_status(self, publish_id: str) -> Publication:
-        """Ask how a post is doing; a failed one is told, not raised.
+        """Ask TikTok for a post's status. For a failed post, return the status too, and raise nothing.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status (30 a minute).
 
@@ -415,25 +415,25 @@ class AsyncAccount:
         return await follow.publish_status(self._context, self._open_id, publish_id)
 
     async def wait(self, publish_id: str) -> Publication:
-        """Follow a post to its end: by asking TikTok, until the journal knows it, as a webhook may have told it.
+        """Ask for a post's status until it has ended, and return it. An end that a webhook reported to the journal counts.
 
         Raises:
-            PublishFailed: TikTok gave it up.
-            StillProcessing: patience ended first.
+            PublishFailed: TikTok failed the post.
+            StillProcessing: patience ran out first.
             StoreError: the journal cannot be read.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: a call failed.
         """
         return await follow.wait(self._context, self._open_id, publish_id)
 
     async def request_data(self, categories: Iterable[str], *, data_format: str = DataFormat.JSON) -> int:
-        """Ask TikTok for a copy of this account's data; it takes seconds to hours to be ready.
+        """Ask TikTok for a copy of this account's data. TikTok needs seconds to hours to prepare it.
 
-        A one-time scope (`portability.*.single`) is spent by it. So it is never repeated after a doubt: where the answer was
-        lost, the webhook `DownloadReady` still tells the id of what was asked for.
+        The call spends a one-time scope (`portability.*.single`). So the library does not repeat it after a lost answer: the
+        webhook `DownloadReady` still reports the request's id.
 
         Args:
             categories: one or more of `DataCategory`; `all_data` takes precedence over the others.
-            data_format: of the files in the archive, a `DataFormat`.
+            data_format: the format of the files in the archive, a `DataFormat`.
 
         Returns:
             The request's id, a 64-bit number.
@@ -441,15 +441,15 @@ class AsyncAccount:
         Source: developers.tiktok.com/doc/data-portability-api-add-data-request (1000 a minute; people in the EEA and the UK).
 
         Raises:
-            InvalidInput: no category, one that does not exist, or a format that does not; nothing was sent.
+            InvalidInput: no category was given, or a category or the format does not exist; nothing was sent.
             ScopeMissing: the person did not grant these categories, or the one-time scope is spent.
-            Interrupted: the answer was lost; TikTok may have taken it.
+            Interrupted: the answer was lost; TikTok may have accepted the request.
             SignInRequired, ApiError, TransportError, UnexpectedResponse: the call failed.
         """
         return await portability.request_data(self._context, self._open_id, categories, data_format)
 
     async def check_data(self, request_id: int) -> DataRequest:
-        """Ask how a request for data is doing. The webhook `DownloadReady` tells the same without asking.
+        """Ask TikTok for the status of a request for data. The webhook `DownloadReady` reports when the archive is ready.
 
         Args:
             request_id: as `request_data` returned it.
@@ -457,14 +457,14 @@ class AsyncAccount:
         Source: developers.tiktok.com/doc/data-portability-api-check-status-of-data-request (1000 a minute).
 
         Raises:
-            InvalidInput: that is no id of a request.
-            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed; a request that TikTok
-                does not know is `ApiError` with the code `invalid_params`.
+            InvalidInput: the id is not a positive 64-bit number.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed. For a request that
+                TikTok does not know, the error is `ApiError` with the code `invalid_params`.
         """
         return await portability.check_data(self._context, self._open_id, request_id)
 
     async def cancel_data(self, request_id: int) -> DataRequest:
-        """Cancel a request for data, and return how it is doing afterwards.
+        """Cancel a request for data, and return its status afterwards.
 
         Args:
             request_id: as `request_data` returned it.
@@ -472,7 +472,7 @@ class AsyncAccount:
         Source: developers.tiktok.com/doc/data-portability-api-cancel-data-request (1000 a minute).
 
         Raises:
-            InvalidInput: that is no id of a request.
+            InvalidInput: the id is not a positive 64-bit number.
             SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: a call failed.
         """
         return await portability.cancel_data(self._context, self._open_id, request_id)
@@ -480,49 +480,49 @@ class AsyncAccount:
     async def download_data(
         self, request_id: int, to: str | HasPath | Destination, *, overwrite: bool = False
     ) -> DataArchive:
-        """Download the archive of a request that is ready, block by block, however large it is.
+        """Download the archive of a request that is ready. The library streams it, so it may be of any size.
 
-        Nothing stands at its destination before all of it has come. A download that breaks off begins anew, as long as the
-        deadline for repetitions allows.
+        The file appears at its destination only once it is complete. If a download breaks off, the library begins again from
+        the start, within the deadline.
 
         Args:
-            request_id: as `request_data` returned it, or `DownloadReady` told it.
-            to: the zip file to be made, readable by its owner only; or a destination of your own.
-            overwrite: replace a file that is there.
+            request_id: as `request_data` returned it, or as `DownloadReady` reported it.
+            to: the path of the zip file, which only its owner can read; or a destination of your own.
+            overwrite: replace a file that exists.
 
         Source: developers.tiktok.com/doc/data-portability-api-download (1000 a minute; for four days once it is ready).
 
         Raises:
-            InvalidInput: that is no id of a request, there is no such folder, or the file is there already.
+            InvalidInput: the id is not a positive 64-bit number, the folder does not exist, or the file exists already.
             StoreError: the archive could not be written.
-            Interrupted: it broke off, and is not at its destination.
-            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed; a request that is not
-                ready is `ApiError` with the code `invalid_params`.
+            Interrupted: the download broke off; there is no file at the destination.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: the call failed. For a request that
+                is not ready, the error is `ApiError` with the code `invalid_params`.
         """
         return await portability.download_data(self._context, self._open_id, request_id, to, overwrite=overwrite)
 
     async def tokens(self) -> Tokens:
-        """Return tokens that can be used now, renewed if their end is near.
+        """Return tokens that are valid now. The library renews them first if they end soon.
 
         Raises:
-            SignInRequired: there are none, or they can no longer be renewed.
+            SignInRequired: the account has no tokens, or they can no longer be renewed.
         """
         return await usable_tokens(self._context, self._open_id)
 
     async def refresh(self) -> Tokens:
-        """Renew the tokens now, however long they would have lived.
+        """Renew the tokens now, even if they are valid for longer.
 
         Raises:
-            SignInRequired: there are none, or they can no longer be renewed.
+            SignInRequired: the account has no tokens, or they can no longer be renewed.
             TransportError, ApiError, SignInFailed, UnexpectedResponse: TikTok did not renew them.
         """
         return await sign_in.renew(self._context, self._open_id)
 
     async def revoke(self) -> None:
-        """End what the person granted, at TikTok and then in the store.
+        """Revoke the person's grant at TikTok, then delete the tokens from the store.
 
         Raises:
-            TransportError, ApiError, SignInFailed, UnexpectedResponse: TikTok did not end it; the tokens are kept.
+            TransportError, ApiError, SignInFailed, UnexpectedResponse: TikTok did not revoke it; the store keeps the tokens.
         """
         await sign_in.revoke(self._context, self._open_id)
 

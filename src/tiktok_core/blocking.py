@@ -1,6 +1,7 @@
-"""The same without `await`: the coroutines of `client` driven by hand over ports that never suspend.
+"""The blocking client: it runs the coroutines of `client` by hand, over ports that never suspend.
 
-What belongs here: `TikTok` and `Account`. `blocking` makes a method of theirs from the asynchronous one, with its whole signature.
+This module holds `TikTok`, `Account` and `Videos`. `blocking` and its siblings make each of their methods from the asynchronous
+one, with the same signature.
 """
 
 import secrets
@@ -51,7 +52,7 @@ T = TypeVar("T")
 
 
 class Mirror(Generic[A]):
-    """A blocking face over its asynchronous twin."""
+    """A blocking object over its asynchronous twin."""
 
     def __init__(self, face: A) -> None:
         self._face = face
@@ -60,12 +61,12 @@ class Mirror(Generic[A]):
 def blocking(
     method: Callable[Concatenate[A, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[Mirror[A], P], T]:
-    """Return the method of the twin, run to its end."""
+    """Return a method that runs the twin's coroutine to its end."""
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
         work = method(self._face, *args, **kwargs)
-        del args, kwargs  # An answer of TikTok's page may be among them, and a crash report would show it.
+        del args, kwargs  # They may hold an answer of TikTok's page, and a crash report would show it.
         return drive(work)
 
     return run
@@ -74,7 +75,7 @@ def blocking(
 def blocking_as(
     method: Callable[Concatenate[A, P], Coroutine[Any, Any, B]], face: Callable[[B], T]
 ) -> Callable[Concatenate[Mirror[A], P], T]:
-    """Return the method of the twin, run to its end, its result shown by `face`."""
+    """Return a method that runs the twin's coroutine to its end, and passes the result through `face`."""
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -86,7 +87,7 @@ def blocking_as(
 
 
 def passing(method: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[Mirror[A], P], T]:
-    """Return the method of the twin, which has nothing to wait for."""
+    """Return a method that calls the twin's plain method."""
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -98,7 +99,7 @@ def passing(method: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[Mirr
 def passing_as(
     method: Callable[Concatenate[A, P], B], face: Callable[[B], T]
 ) -> Callable[Concatenate[Mirror[A], P], T]:
-    """Return the method of the twin, which has nothing to wait for, its result shown by `face`."""
+    """Return a method that calls the twin's plain method, and passes the result through `face`."""
 
     @wraps(method)
     def run(self: Mirror[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -108,7 +109,7 @@ def passing_as(
 
 
 def passing_same(method: Callable[Concatenate[A, P], A]) -> Callable[Concatenate[M, P], M]:
-    """Return the method of the twin, which has nothing to wait for and returns another twin."""
+    """Return a method that calls the twin's plain method, which returns another twin."""
 
     @wraps(method)
     def run(self: M, /, *args: P.args, **kwargs: P.kwargs) -> M:
@@ -118,23 +119,26 @@ def passing_same(method: Callable[Concatenate[A, P], A]) -> Callable[Concatenate
 
 
 def _returning(face: Any, run: Callable[P, T]) -> Callable[P, T]:
-    """Let `help` and the documents say that the method returns this face, not the twin that `wraps` took over."""
+    """Set the return type that `help` and the documentation show: `face`, in place of the twin's type that `wraps` copied."""
     run.__annotations__ = {**run.__annotations__, "return": face}
     run.__signature__ = signature(run).replace(return_annotation=face)  # type: ignore[attr-defined]
     return run
 
 
 class Videos(Mirror[AsyncVideos], Iterator[Video]):
-    """The public videos, the newest first, asked for page by page as they are needed."""
+    """An iterator over the public videos, newest first. It asks TikTok for each page when it needs it."""
 
     @property
     def cursor(self) -> int | None:
-        """Where to go on in another walk (ms), also after an error; None at the beginning and after the last video."""
+        """Where another iterator continues, also after an error, in ms since 1970 (UTC).
+
+        A new iterator gives the videos of an unfinished page again. None at the beginning, and after the last video.
+        """
         return self._face.cursor
 
     @property
     def is_done(self) -> bool:
-        """Whether all have been given."""
+        """Whether the iterator has given all videos."""
         return self._face.is_done
 
     def __next__(self) -> Video:
@@ -145,11 +149,11 @@ class Videos(Mirror[AsyncVideos], Iterator[Video]):
 
 
 class Account(Mirror[AsyncAccount]):
-    """One signed-in person, in whose name posts are made."""
+    """One signed-in account, with the calls that post and read in its name."""
 
     @property
     def open_id(self) -> str:
-        """The account, as this app sees it."""
+        """TikTok's id of the account, which holds for this app only."""
         return self._face.open_id
 
     with_options = passing_same(AsyncAccount.with_options)
@@ -184,31 +188,32 @@ class Account(Mirror[AsyncAccount]):
 
 
 class TikTok(Mirror[AsyncTikTok]):
-    """An app at TikTok, with every port an adapter of your choice.
+    """The client of one app, over adapters of your choice.
 
     Args:
         app: the app, as registered in TikTok's developer portal.
         transport: sends requests.
-        tokens: keeps tokens.
-        journal: keeps the record of each post, so that none is made twice and each can be gone on with.
-        clock: time and waiting.
-        pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
-        slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
-        probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
-        protect: finishes a renewal that is interrupted half-way; without it such a renewal can lose the sign-in.
-        background: reads files, and gives up a disk that hangs; without it such a disk holds the call for ever.
-        open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
-        open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
-        endpoints: where TikTok is, unless it is the real one.
-        entropy: returns that many unpredictable bytes.
-        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
-        deadline: seconds for a call with all its repetitions.
-        retries: how often a call is repeated where that can do no harm.
-        patience: seconds to follow a post before saying that it is still processing.
-        account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
+        tokens: stores the tokens of each account.
+        journal: stores the record of each post, so that no post is made twice and each can be continued.
+        clock: tells the time and waits.
+        pacer: keeps to TikTok's quotas across all clients that share it; unless given, this client counts its own calls only.
+        slots: limits how many uploads run at once; the others wait before they begin. No limit unless given.
+        probe: reads the properties of a video before it is posted; without it, the library checks only the first bytes and
+            the layout of the file.
+        protect: finishes a renewal that is interrupted half-way; without it, such a renewal can lose the sign-in.
+        background: reads files, and gives up on a disk that hangs; without it, such a disk blocks the call for ever.
+        open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted.
+        open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
+        endpoints: TikTok's addresses; the real ones unless given.
+        entropy: returns the requested number of unpredictable bytes.
+        timeout: seconds for each single wait of a request, and for each read of a source.
+        deadline: seconds for a call, together with its repetitions.
+        retries: how often the library repeats a call that it can safely repeat.
+        patience: seconds to follow a post before `StillProcessing` is raised.
+        account: the `open_id` that `account()` returns by default; the only account that is signed in unless given.
 
-    Whoever makes the adapters closes them: as a context manager this closes all of them at the end, once what `protect`
-    has begun is finished.
+    As a context manager, the client closes all its adapters at the end, after `protect` has finished its work. Without
+    `with`, call `close`.
     """
 
     def __init__(
@@ -260,7 +265,7 @@ class TikTok(Mirror[AsyncTikTok]):
 
     @property
     def app(self) -> App:
-        """The app."""
+        """The app that the client was given."""
         return self._face.app
 
     authorization = passing(AsyncTikTok.authorization)

@@ -1,6 +1,6 @@
-"""`AsyncTikTok`: an app at TikTok, with every port an adapter of your choice.
+"""`AsyncTikTok`: the client of one app, over adapters of your choice.
 
-Each method is a line or two over a flow; `blocking` shows the same without `await`.
+Each method calls a flow in a line or two. `blocking` offers the same methods without `await`.
 """
 
 import secrets
@@ -50,32 +50,33 @@ __all__ = ["AsyncTikTok"]
 
 
 class AsyncTikTok:
-    """An app at TikTok, with every port an adapter of your choice.
+    """The client of one app, over adapters of your choice.
 
     Args:
         app: the app, as registered in TikTok's developer portal.
         transport: sends requests.
-        tokens: keeps tokens.
-        journal: keeps the record of each post, so that none is made twice and each can be gone on with.
-        clock: time and waiting.
-        pacer: keeps to TikTok's quotas, together with whoever shares it; this client alone unless given.
-        slots: bounds how many uploads run at once; the others wait before they begin. All run unless given.
-        probe: looks into videos before they are posted; without it only their first bytes and their layout are looked at.
-        protect: finishes a renewal that is cancelled half-way; without it such a renewal can lose the sign-in.
-        background: reads files where that holds up no other task, and gives up a disk that hangs; without it they are read in
-            the event loop.
-        open_source: opens a named file for `post_video`; without it only sources and URLs can be posted.
-        open_destination: says where a named file of `download_data` is kept; without it only destinations can be given.
-        endpoints: where TikTok is, unless it is the real one.
-        entropy: returns that many unpredictable bytes.
-        timeout: seconds for each single wait of a request, and for a source that is asked for bytes.
-        deadline: seconds for a call with all its repetitions.
-        retries: how often a call is repeated where that can do no harm.
-        patience: seconds to follow a post before saying that it is still processing.
-        account: the `open_id` that `account()` means where none is named; the only one signed in unless given.
+        tokens: stores the tokens of each account.
+        journal: stores the record of each post, so that no post is made twice and each can be continued.
+        clock: tells the time and waits.
+        pacer: keeps to TikTok's quotas across all clients that share it; unless given, this client counts its own calls only.
+        slots: limits how many uploads run at once; the others wait before they begin. No limit unless given.
+        probe: reads the properties of a video before it is posted; without it, the library checks only the first bytes and
+            the layout of the file.
+        protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
+        background: reads files without blocking the event loop, and gives up on a disk that hangs; without it, the library
+            reads files in the event loop.
+        open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted.
+        open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
+        endpoints: TikTok's addresses; the real ones unless given.
+        entropy: returns the requested number of unpredictable bytes.
+        timeout: seconds for each single wait of a request, and for each read of a source.
+        deadline: seconds for a call, together with its repetitions.
+        retries: how often the library repeats a call that it can safely repeat.
+        patience: seconds to follow a post before `StillProcessing` is raised.
+        account: the `open_id` that `account()` returns by default; the only account that is signed in unless given.
 
-    Whoever makes the adapters closes them: as a context manager this closes all of them at the end, once what `protect`
-    has begun is finished.
+    As a context manager, the client closes all its adapters at the end, after `protect` has finished its work. Without
+    `with`, call `close`.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class AsyncTikTok:
 
     @property
     def app(self) -> App:
-        """The app."""
+        """The app that the client was given."""
         return self._context.app
 
     def authorization(
@@ -135,34 +136,34 @@ class AsyncTikTok:
         challenge_encoding: ChallengeEncoding | None = None,
         always_ask: bool = False,
     ) -> Authorization:
-        """Begin a sign-in: open the returned `url` in the person's browser and keep the value for `sign_in`.
+        """Begin a sign-in. Open the returned `url` in the person's browser, and keep the value for `sign_in`.
 
         Args:
-            scopes: what to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
-            redirect_uri: the app's, with its port when that is a wildcard; the app's own unless given.
-            challenge_encoding: how PKCE's challenge is written; TikTok's hexadecimal unless given.
-            always_ask: show the page even to somebody who consented before, so that the account can be switched.
+            scopes: the scopes to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
+            redirect_uri: the app's redirect URI, with a concrete port in place of a wildcard; the app's own unless given.
+            challenge_encoding: the encoding of the PKCE challenge; the app's `challenge` unless given.
+            always_ask: show the consent page even to a person who consented before, so that they can switch the account.
 
         Source: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop.
 
         Raises:
-            InvalidSettings: an unknown scope, or a redirect URI that is not the app's.
+            InvalidSettings: a scope is unknown, or the redirect URI is not the app's.
         """
         return sign_in.begin(self._context, scopes, redirect_uri, challenge_encoding, always_ask=always_ask)
 
     async def sign_in(self, authorization: Authorization, callback: str | Secret) -> AsyncAccount:
-        """Finish a sign-in with the URL (or query) that the browser was sent back to, and keep the tokens.
+        """Finish a sign-in with the URL (or its query) to which TikTok sent the browser back, and store the tokens.
 
-        Who has signed in need not be whom you expected: compare the account's `open_id`. What was granted may be less than
-        was asked for: see `missing` of its tokens.
+        The person may have signed in with another account than you expected: compare `open_id`. The person may also have
+        granted fewer scopes than you asked for: see `missing` of the account's tokens.
 
         Source: developers.tiktok.com/doc/oauth-user-access-token-management.
 
         Raises:
             StateMismatch: the answer does not belong to this sign-in.
-            AccessDenied: the person said no.
+            AccessDenied: the person refused.
             GrantRejected: the code is expired, used, or for another redirect URI.
-            SignInFailed: the sign-in was begun more than ten minutes ago, or TikTok gave no tokens.
+            SignInFailed: the sign-in began more than ten minutes ago, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
         answer = Secret(callback)
@@ -171,17 +172,17 @@ class AsyncTikTok:
         return AsyncAccount(self._context, tokens.open_id)
 
     async def sign_in_with_code(self, authorization: Authorization, code: str | Secret) -> AsyncAccount:
-        """Finish a sign-in with a code alone, which a person brought by hand; as it is, or as an address spells it.
+        """Finish a sign-in with a code that a person copied by hand, plain or percent-encoded as in an address.
 
-        A code alone carries no state, so PKCE alone ties it to this sign-in. That is enough where TikTok checks the
-        challenge, which it documents for desktop apps; a web application's route takes `sign_in`, and never this.
+        Such a code comes without its state, so only PKCE ties it to this sign-in. That is enough if TikTok checks the
+        challenge, which it documents for desktop apps. The route of a web application must call `sign_in` instead.
 
         Source: developers.tiktok.com/doc/login-kit-desktop; RFC 9700 section 2.1.
 
         Raises:
-            InvalidInput: that is no code.
+            InvalidInput: the text cannot be a code.
             GrantRejected: the code is expired, used, or for another redirect URI.
-            SignInFailed: no challenge was sent, the sign-in is too old, or TikTok gave no tokens.
+            SignInFailed: the sign-in sent no challenge, is more than ten minutes old, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
         alone = Secret(code)
@@ -190,29 +191,29 @@ class AsyncTikTok:
         return AsyncAccount(self._context, tokens.open_id)
 
     async def qr_code(self, scopes: Iterable[str] | None = None) -> QrCode:
-        """Begin a sign-in by QR code: draw the returned `url`, and ask `check_qr_code` every few seconds.
+        """Begin a sign-in by QR code. Draw the returned `url`, and call `check_qr_code` every few seconds.
 
         Args:
-            scopes: what to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
+            scopes: the scopes to ask for; `user.info.basic`, `video.upload` and `video.publish` unless given.
 
         Source: developers.tiktok.com/doc/login-kit-qr-code-authorization.
 
         Raises:
-            InvalidSettings: an unknown scope.
+            InvalidSettings: a scope is unknown.
             SignInFailed, TransportError, ApiError, UnexpectedResponse: TikTok gave no QR code.
         """
         return await qr.begin_qr(self._context, scopes)
 
     async def check_qr_code(self, begun: QrCode) -> QrCheck:
-        """Ask once how a QR code is doing; when the person has agreed, finish the sign-in and keep the tokens.
+        """Ask TikTok once for the status of a QR code. If the person has agreed, finish the sign-in and store the tokens.
 
         Returns:
-            Its status, and the `open_id` once it is confirmed. An expired code needs another one.
+            The status, with the account's `open_id` if it is confirmed. If the code has expired, begin again with `qr_code`.
 
         Source: developers.tiktok.com/doc/login-kit-qr-code-authorization.
 
         Raises:
-            StateMismatch: the answer does not belong to what was drawn.
+            StateMismatch: the answer does not belong to this QR code.
             SignInFailed, TransportError, ApiError, UnexpectedResponse: TikTok gave no status, or no tokens.
         """
         return await qr.check_qr(self._context, begun)
@@ -225,32 +226,32 @@ class AsyncTikTok:
         on_status: Callable[[str], None] | None = None,
         limit: float = 300.0,
     ) -> AsyncAccount:
-        """Sign in by QR code from beginning to end, and keep the tokens.
+        """Sign in by QR code from beginning to end, and store the tokens.
 
         Args:
-            show: draws a code; called again with another one when it has expired.
+            show: called with each QR code, to draw it. When a code expires, the library begins another one.
             scopes: as for `qr_code`.
-            on_status: told of each new status.
-            limit: seconds for all of it.
+            on_status: called with each new status.
+            limit: seconds for the whole sign-in.
 
         Source: developers.tiktok.com/doc/login-kit-qr-code-authorization.
 
         Raises:
-            InvalidSettings: an unknown scope.
-            StateMismatch: the answer does not belong to what was drawn.
-            SignInFailed: nobody has agreed in time, or TikTok gave no tokens.
+            InvalidSettings: a scope is unknown.
+            StateMismatch: the answer does not belong to this QR code.
+            SignInFailed: the person did not agree in time, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no QR code, or no tokens.
         """
         tokens = await qr.sign_in_by_qr(self._context, show, scopes, on_status, limit)
         return AsyncAccount(self._context, tokens.open_id)
 
     async def client_token(self) -> ClientToken:
-        """Return a new token of the app itself, for calls in nobody's name. Nothing keeps it but you.
+        """Return a new token of the app itself, for calls on behalf of no account. The library does not store it.
 
         Source: developers.tiktok.com/doc/client-access-token-management (two hours; for Research and Commercial Content).
 
         Raises:
-            SignInFailed: TikTok refused, say because the app may not use this grant.
+            SignInFailed: TikTok refused, for example because the app may not use this grant.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no token.
         """
         return await sign_in.client_token(self._context)
@@ -264,23 +265,24 @@ class AsyncTikTok:
         creator: CreatorInfo | None = None,
         fetch: bool = False,
     ) -> Wish:
-        """Check a video and its settings as `post_video` does before it asks TikTok; nobody need have signed in.
+        """Check a video and its settings as `post_video` does before it calls TikTok. This needs no sign-in.
 
-        The plan is the one by which it would be sent: where TikTok has refused the usual one, as the journal knows, another.
+        The chunk plan in the result is the one that `post_video` would use. It differs from the usual plan if the journal
+        knows that TikTok refused that one.
 
         Args:
-            video: a file's name, a source, or an https URL that TikTok pulls.
+            video: the path of a file, a source, or an https URL that TikTok pulls.
             post: the settings.
-            chunk_size: bytes of a chunk; planned unless given.
-            creator: who shall post it, as `creator_info` told; their options and longest duration count, too, if given.
-            fetch: ask the server of a URL for the video's first bytes; nothing is ever asked of it otherwise.
+            chunk_size: bytes of a chunk; the library chooses it unless given.
+            creator: the answer of `creator_info`; if given, the creator's options and longest duration are checked too.
+            fetch: fetch the first bytes of a video that is a URL; otherwise the library does not contact that server.
 
         Returns:
-            What would be posted, with the plan by which a file would be cut.
+            The post as it would be made, with the chunk plan of a file.
 
         Raises:
-            InvalidPost: every problem at once.
-            SourceChanged: the file does not answer in time, or can no longer be read.
+            InvalidPost: the post is wrong; the error lists every problem.
+            SourceChanged: the file can no longer be read, or a read takes too long.
         """
         wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)
         return await usually_cut(self._context, wish)
@@ -293,48 +295,47 @@ class AsyncTikTok:
         creator: CreatorInfo | None = None,
         fetch: bool = False,
     ) -> Wish:
-        """Check photos and their settings as `post_photos` does before it asks TikTok; nobody need have signed in.
+        """Check photos and their settings as `post_photos` does before it calls TikTok. This needs no sign-in.
 
         Args:
             post: the settings, with the URLs that TikTok pulls.
-            files: the same pictures as files or sources, in the same order, to be looked at.
-            creator: who shall post them, as `creator_info` told; their options count, too, if given.
-            fetch: ask the servers of the URLs for the beginning of each picture, and look at it; nothing is ever asked of
-                them otherwise.
+            files: the same pictures as files or sources, in the same order; if given, the library checks them.
+            creator: the answer of `creator_info`; if given, the creator's options are checked too.
+            fetch: fetch the beginning of each picture and check it; otherwise the library does not contact those servers.
 
         Raises:
-            InvalidPost: every problem at once, each with the picture that it is about (`photo_images[3]`).
+            InvalidPost: the post is wrong; the error lists every problem, each with its picture (`photo_images[3]`).
         """
         return await photo_wish(self._context, post, files=files, creator=creator, fetch=fetch)
 
     def verify_webhook(
         self, body: bytes, signature: str | None, *, received_at: datetime | None = None, tolerance: float = TOLERANCE
     ) -> Event:
-        """Return the event of a webhook, once it is certain that TikTok sent it. To be given the bytes as they came.
+        """Check that TikTok signed a webhook, and return its event.
 
         Args:
-            body: the request's body, byte for byte.
+            body: the request's body, byte for byte as it came.
             signature: the header `TikTok-Signature`.
-            received_at: when it came, where it has waited in a queue since; now unless given.
-            tolerance: seconds by which the signature's time may differ from that, either way.
+            received_at: when the webhook came, if it has waited in a queue since; now unless given.
+            tolerance: seconds by which the signature's time may lie before or after that time.
 
         Source: developers.tiktok.com/doc/webhooks-verification.
 
         Raises:
-            WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
-            StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
-            InvalidInput: the tolerance is no length of time.
-            TypeError: the body is not bytes, or the signature not a text.
+            WebhookRejected: TikTok did not sign these bytes for this app, or the signature's time lies in the future.
+            StaleWebhook: TikTok signed it longer ago than the tolerance; the error carries the event.
+            InvalidInput: the tolerance is negative or not a finite number.
+            TypeError: the body is not bytes, or the signature is not a string.
         """
         now = received_at or self._context.clock.now()
         return verify_webhook(self._context.app, body, signature, now=now, tolerance=tolerance)
 
     async def received(self, event: Event) -> Publication | None:
-        """Let the journal know what an event tells of a post, so that whoever follows the post need not ask any longer.
+        """Record an event's news of a post in the journal. A call that waits for the post then ends without asking TikTok.
 
         Returns:
-            The post as it is known now; None where the event is about none of the journal's posts, or about one whose
-            details the journal has forgotten or cannot read.
+            The post's state after the event. None if the event is not about a post of the journal, or if the journal has
+            forgotten the details of that post or cannot read them.
 
         Raises:
             StoreError: the journal cannot be read or written.
@@ -342,21 +343,21 @@ class AsyncTikTok:
         return await receive(self._context, event) if isinstance(event, PostEvent) else None
 
     async def account(self, open_id: str | None = None) -> AsyncAccount:
-        """Return an account that is signed in: the one named, the client's own, or the only one.
+        """Return a signed-in account: the given one, the client's default, or the only one.
 
         Raises:
-            SignInRequired: nobody is signed in, or not the one named.
-            InvalidSettings: several are, and none was named.
+            SignInRequired: the account is not signed in, or none is.
+            InvalidSettings: several accounts are signed in, and neither the call nor the client names one.
         """
         chosen = open_id or self._account or await sign_in.only_account(self._context)
         if await self._context.tokens.load(chosen) is None:
-            raise SignInRequired(chosen, "nobody has signed in, or the sign-in was ended")
+            raise SignInRequired(chosen, "it never signed in, or its sign-in was ended")
         return AsyncAccount(self._context, chosen)
 
     async def forget(self, open_id: str) -> None:
-        """Forget an account's tokens here, without a word to TikTok: also such as cannot be read.
+        """Delete an account's tokens from the store, even tokens that cannot be read. This does not call TikTok.
 
-        What the person granted lives on there until it ends, or is ended in the TikTok app; `revoke` of the account ends it.
+        The person's grant stays valid at TikTok until it expires or the person removes it in the app; `revoke` ends it.
 
         Raises:
             StoreError: the store cannot be written.
@@ -364,26 +365,26 @@ class AsyncTikTok:
         await self._context.tokens.delete(open_id)
 
     async def accounts(self) -> tuple[Tokens, ...]:
-        """Return the tokens of all accounts that are signed in, as they are stored.
+        """Return the stored tokens of all signed-in accounts.
 
-        Those that cannot be read cost the other accounts nothing: they are left out, and a warning in the log names them.
+        The result leaves out tokens that cannot be read; a warning in the log names each of them.
 
         Raises:
-            StoreError: the store cannot be read, or there are tokens and none of them can be read.
+            StoreError: the store cannot be read, or it holds tokens and none of them can be read.
         """
         return await sign_in.all_tokens(self._context)
 
     async def close(self) -> None:
-        """Close the transport, the token store, the journal and the pacer, once what they protect is finished.
+        """Wait for the protected work, then close the transport, the token store, the journal and the pacer.
 
-        A renewal that is under way in another task or thread is saved first: that takes as long as TikTok does to answer.
+        If another task or thread is renewing tokens, this waits for TikTok's answer and saves the tokens first.
 
         Raises:
-            StoreError: renewed tokens that could not be saved before still cannot be, and are lost.
+            StoreError: the store still cannot save renewed tokens that it could not save earlier; they are lost.
         """
         context = self._context
         async with AsyncExitStack() as closing:
-            # The last one comes first.
+            # An exit stack runs its callbacks in reverse order.
             for port in (context.pacer, context.journal, context.tokens, context.transport):
                 closing.push_async_callback(port.close)
             closing.push_async_callback(save_what_is_held, context)

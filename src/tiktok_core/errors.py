@@ -1,8 +1,8 @@
-"""Every error that this library raises, on one page: by whose fault it is, and what can be done now.
+"""Every error that this library raises, on one page. Each says what went wrong, whose fault it is, and what to do now.
 
-What belongs here: error classes and the two small values that they carry (`Problem`, `Explanation`). Nothing else,
-so that every other module may import this one. Data stands in positional fields, because such errors survive a pickle.
-No error holds a token, a secret or a signed URL.
+This module holds the error classes and the two small values that they carry (`Problem`, `Explanation`). It holds nothing
+else, so that every other module can import it. The data of an error stands in positional fields, because such errors
+survive a pickle. No error holds a token, a secret or a signed URL.
 
 Longer than 400 lines because all errors stand on one page, where a reader sees who may be at fault.
 """
@@ -61,17 +61,17 @@ FAULTS: Final[dict[str, Fault]] = {
     "sign-in": "user",
     "tiktok": "tiktok",
 }
-"""Whose fault it is as a rule, by what it is about."""
+"""Whose fault a refusal is by default, for each thing that it can be about."""
 StoreTrouble = Literal["locked", "full", "damaged", "version", "key", "foreign", "missing", "closed", "failed"]
 
 
 @frozen
 class Problem:
-    """One thing that is wrong with what was asked.
+    """One thing that is wrong with the caller's input.
 
     Attributes:
-        field: the parameter, in the spelling of TikTok's documents where it has one (`title`, `photo_images[3]`).
-        message: one clause: what is wrong and what would be right.
+        field: the parameter (`title`, `photo_images[3]`), as TikTok's documents spell it if they have it.
+        message: one clause that says what is wrong and what would be right.
     """
 
     field: str
@@ -83,16 +83,16 @@ class Problem:
 
 @frozen
 class Explanation:
-    """What a refusal of TikTok's means for the person who met it.
+    """The meaning of one of TikTok's refusals, and what to do about it.
 
     Attributes:
-        about: what it is about: the app, the account, the post, the file, a quota, the sign-in, or TikTok itself.
+        about: what the refusal is about: the app, the account, the post, the file, a quota, the sign-in, or TikTok itself.
         meaning: what happened, in one sentence.
         retry_helps: whether the same call can succeed later without any change.
-        retry_when: when it can, in words; empty where a retry cannot help.
-        advice: what to change, and where; empty where waiting is all.
-        fault: whose fault it is: the developer's (the call or the file), the app's (its settings in the portal, or that it
-            was not audited), the user's (the creator's), or TikTok's own.
+        retry_when: when the call can succeed, in words; empty if a retry cannot help.
+        advice: what to change, and where; empty if the only remedy is to wait.
+        fault: whose fault it is: the developer's (the call or the file), the app's (its settings in the portal, or a missing
+            audit), the user's (the creator), or TikTok's.
     """
 
     about: About
@@ -109,20 +109,21 @@ class Explanation:
 
 @define(eq=False, slots=False, repr=False)
 class TikTokError(Exception):
-    """The root of all errors of this library; it is never raised itself.
+    """The root of all errors of this library. The library raises its subclasses only.
 
     Attributes:
-        key: what the post is known by in the journal, on every error of a call that posts; None on others, and on an error
-            that comes before the post has a key.
-        publish_id: TikTok's name for the post; None until TikTok has named it, and on errors that are about no post.
+        key: the post's key in the journal, on every error of a call that posts; None on other errors, and on errors that
+            occur before the post has a key.
+        publish_id: TikTok's id of the post; None before TikTok has given one, and on errors that are not about a post.
     """
 
-    # Not in `__init__`: the class that raises does not know them. The flow that lets the error out does.
+    # `__init__` does not take these two: the code that raises an error does not know them. The flow that passes the error on
+    # to the caller fills them in.
     key: str | None = field(default=None, init=False)
     publish_id: str | None = field(default=None, init=False)
 
     def name_post(self, key: str | None = None, publish_id: str | None = None) -> None:
-        """Say which post this error is about: set `key` if it is given, and `publish_id` where the error has none yet."""
+        """Record which post this error is about: set `key` if it is given, and `publish_id` if the error has none yet."""
         self.key = key or self.key
         self.publish_id = self.publish_id or publish_id
 
@@ -130,12 +131,12 @@ class TikTokError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
 
-# --- Yours, before anything was sent -------------------------------------------------------------------------------
+# --- Wrong input, found before anything was sent -------------------------------------------------------------------
 
 
 @define(eq=False, slots=False, repr=False)
 class InvalidInput(TikTokError):
-    """What was asked cannot be done as it stands; nothing was sent. Every problem at once, each with its field."""
+    """The library refused the caller's input and sent nothing. The error lists every problem, each with its field."""
 
     problems: tuple[Problem, ...]
 
@@ -144,7 +145,7 @@ class InvalidInput(TikTokError):
 
 
 class InvalidPost(InvalidInput):
-    """The post breaks a documented rule of TikTok's, or one of this creator's own settings."""
+    """The post breaks one of TikTok's documented rules, or one of this creator's own settings."""
 
 
 class InvalidSettings(InvalidInput):
@@ -152,7 +153,7 @@ class InvalidSettings(InvalidInput):
 
 
 def refuse(error: type[InvalidInput], problems: Iterable[Problem]) -> None:
-    """Raise `error` with all `problems`, if there are any."""
+    """Raise `error` with all `problems`; do nothing if there are none."""
     if found := tuple(problems):
         raise error(found)
 
@@ -162,10 +163,10 @@ def refuse(error: type[InvalidInput], problems: Iterable[Problem]) -> None:
 
 @define(eq=False, slots=False, repr=False)
 class SignInRequired(TikTokError):
-    """No usable tokens for this account: a person has to sign in (again).
+    """The account has no usable tokens, so a person has to sign in (again).
 
     Attributes:
-        account: the account's `open_id`, or None when nobody is signed in.
+        account: the account's `open_id`, or None if no account is signed in.
         reason: one clause.
     """
 
@@ -179,14 +180,14 @@ class SignInRequired(TikTokError):
 
 @define(eq=False, slots=False, repr=False)
 class SignInFailed(TikTokError):
-    """OAuth said no.
+    """TikTok refused a sign-in or another call of OAuth.
 
     Attributes:
         code: TikTok's `error` word (`invalid_grant`, `access_denied`, ...).
-        message: TikTok's `error_description`, or ours.
-        log_id: TikTok's id of the exchange, which its support asks for; empty when there was none.
-        status: HTTP status; None when the answer came through the browser.
-        explanation: what the code means, where it is known.
+        message: TikTok's `error_description`, or a sentence of this library.
+        log_id: TikTok's id of the exchange, which its support asks for; empty if there was none.
+        status: HTTP status; None if the answer came through the browser.
+        explanation: what the code means; None for an unknown code.
     """
 
     code: str
@@ -204,11 +205,11 @@ class AccessDenied(SignInFailed):
 
 
 class StateMismatch(SignInFailed):
-    """The answer's `state` is not the one that was sent: it belongs to another sign-in, or somebody forged it."""
+    """The answer's `state` differs from the one that was sent: the answer belongs to another sign-in, or is forged."""
 
 
 class GrantRejected(SignInFailed):
-    """The code or refresh token is expired, used, revoked, or was issued for something else (`invalid_grant`)."""
+    """The code or refresh token is expired, used or revoked, or belongs to another app or redirect URI (`invalid_grant`)."""
 
 
 # --- No answer ------------------------------------------------------------------------------------------------------
@@ -216,10 +217,10 @@ class GrantRejected(SignInFailed):
 
 @define(eq=False, slots=False, repr=False)
 class TransportError(TikTokError):
-    """No answer came back. `NotSent` and its siblings say what TikTok may have seen.
+    """No complete answer came back. The subclasses say whether TikTok may have seen the request.
 
     Attributes:
-        request: method and URL without its query.
+        request: method and URL, without the query.
         reason: one clause, written by the transport.
     """
 
@@ -231,15 +232,15 @@ class TransportError(TikTokError):
 
 
 class NotSent(TransportError):
-    """The request never left this machine (name not found, refused, TLS failed): repeating it is safe."""
+    """The request never left this machine (host name not found, connection refused, TLS failed). It is safe to repeat it."""
 
 
 class Interrupted(TransportError):
-    """The request left and no whole answer came: what TikTok did with it is unknown."""
+    """The request left, and no complete answer came. TikTok may or may not have acted on it."""
 
 
 class TimedOut(Interrupted):
-    """The request left and the answer did not come in time: what TikTok did with it is unknown."""
+    """The request left, and the answer did not come in time. TikTok may or may not have acted on it."""
 
 
 # --- TikTok said no -------------------------------------------------------------------------------------------------
@@ -247,14 +248,14 @@ class TimedOut(Interrupted):
 
 @define(eq=False, slots=False, repr=False)
 class ApiError(TikTokError):
-    """TikTok answered with an error code. Unknown codes stay this class.
+    """TikTok answered with an error code. An unknown code raises this class itself, a known one may raise a subclass.
 
     Attributes:
-        code: TikTok's `error.code`, as it came.
-        message: TikTok's `error.message`, as it came.
-        log_id: TikTok's id of the exchange, which its support asks for.
+        code: TikTok's `error.code`, unchanged.
+        message: TikTok's `error.message`, unchanged.
+        log_id: TikTok's id of the exchange, which its support asks for; empty if the answer has none.
         status: HTTP status; TikTok sends some refusals with 200.
-        explanation: what the code means and what to do, where it is known.
+        explanation: what the code means and what to do; None for an unknown code.
     """
 
     code: str
@@ -272,23 +273,23 @@ class AccessTokenInvalid(ApiError):
 
 
 class ScopeMissing(ApiError):
-    """The person did not grant, or the app does not have, the scope that this call needs."""
+    """The call needs a scope that the person did not grant, or that the app does not have."""
 
 
 class PostingRefused(ApiError):
-    """The app or the creator may not post this now: audit, caps, bans, ownership of the URL."""
+    """The app or the creator may not post this now, because of an audit, a cap, a ban or an unverified URL."""
 
 
 class ServerError(ApiError):
-    """TikTok's own trouble (`internal_error`, HTTP 408 or 5xx)."""
+    """TikTok failed to handle the call (`internal_error`, HTTP 408 or 5xx)."""
 
 
 @define(eq=False, slots=False, repr=False)
 class RateLimited(ApiError):
-    """Too many calls in this minute.
+    """The caller made too many calls within a minute.
 
     Attributes:
-        retry_after: seconds to wait; TikTok counts by the minute where its answer does not say.
+        retry_after: seconds to wait, as TikTok's answer says; 60 if it does not say, because TikTok counts by the minute.
     """
 
     retry_after: float = 60.0
@@ -296,13 +297,13 @@ class RateLimited(ApiError):
 
 @define(eq=False, slots=False, repr=False)
 class UnexpectedResponse(TikTokError):
-    """An answer outside the documented shape.
+    """The answer does not have the documented shape.
 
     Attributes:
-        request: method and URL without its query.
-        reason: one clause: what was expected.
+        request: method and URL, without the query.
+        reason: one clause that says what is missing or wrong.
         status: HTTP status.
-        log_id: TikTok's id of the exchange, where one was found.
+        log_id: TikTok's id of the exchange; empty if the answer has none.
     """
 
     request: str
@@ -316,11 +317,11 @@ class UnexpectedResponse(TikTokError):
 
 
 class UnexpectedRedirect(UnexpectedResponse):
-    """An answer that sends elsewhere. It is never followed: the request carries secrets or a video."""
+    """The answer is a redirect. The library follows none, because a request carries secrets or a video."""
 
 
 class ForeignUploadHost(UnexpectedResponse):
-    """The upload URL is not one of TikTok's: no byte was sent there."""
+    """The upload URL does not lie on one of TikTok's hosts. The library sent no byte there."""
 
 
 # --- Publishing -----------------------------------------------------------------------------------------------------
@@ -328,12 +329,12 @@ class ForeignUploadHost(UnexpectedResponse):
 
 @define(eq=False, slots=False, repr=False)
 class UploadError(TikTokError):
-    """The bytes of a video could not be handed over.
+    """The library could not upload the bytes of a video.
 
     Attributes:
-        publish_id: the post that was begun; None where none was.
+        publish_id: TikTok's id of the post; None if TikTok has not given one.
         reason: one clause.
-        status: HTTP status of the upload host; None where it did not answer.
+        status: HTTP status of the upload host; None if it did not answer.
     """
 
     publish_id: str | None
@@ -347,21 +348,21 @@ class UploadError(TikTokError):
 
 
 class UploadExpired(UploadError):
-    """The upload URL is dead: it lives one hour. A new post has to be begun."""
+    """The upload URL is no longer valid: it lives one hour. Only a new post gets another one."""
 
 
 class SourceChanged(UploadError):
-    """The file is not the one that the upload began with; nothing more of it was sent."""
+    """The file changed after the upload began, or can no longer be read. The library sent nothing more of it."""
 
 
 @define(eq=False, slots=False, repr=False)
 class PublishFailed(TikTokError):
-    """TikTok took the post and then failed it.
+    """TikTok accepted the post, and later reported that it failed.
 
     Attributes:
-        publish_id: the post.
-        reason: TikTok's `fail_reason`, as it came.
-        explanation: what the reason means and what to do, where it is known.
+        publish_id: TikTok's id of the post.
+        reason: TikTok's `fail_reason`, unchanged.
+        explanation: what the reason means and what to do; None for an unknown reason.
     """
 
     publish_id: str
@@ -375,13 +376,14 @@ class PublishFailed(TikTokError):
 
 @define(eq=False, slots=False, repr=False)
 class OutcomeUnknown(TikTokError):
-    """The request that publishes left, and its answer was lost: the post may or may not exist.
+    """The request that publishes left, and its answer was lost. The post may or may not exist.
 
-    It is never repeated by itself, because TikTok has no way to tell a repetition from a second post. A person looks at the
-    account and says what is there: `settle(key, posted=...)`, or `tiktok resume KEY --settle posted|not-posted`.
+    The library never repeats such a request by itself, because TikTok cannot tell a repetition from a second post. A person
+    looks at the account and reports the outcome: `settle(key, posted=...)`, or
+    `tiktok resume KEY --settle posted|not-posted`.
 
     Attributes:
-        what: what was being asked.
+        what: what the request asked for.
         since: when the request left (UTC).
         cause: why no answer came, in one clause.
     """
@@ -392,23 +394,23 @@ class OutcomeUnknown(TikTokError):
 
     def __str__(self) -> str:
         at = self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
-        how = f" Its key is {self.key}: settle it as posted or as not posted, as you see it there." if self.key else ""
+        how = f" Then settle the key {self.key} as posted or as not posted." if self.key else ""
         return (
-            f"{self.what} was sent at {at} and its answer was lost ({self.cause}); "
-            f"it may have been posted: look at the account before posting again.{how}"
+            f"{self.what} was sent at {at}, and the answer was lost ({self.cause}). "
+            f"It may have been posted: look at the account before you post again.{how}"
         )
 
 
 @define(eq=False, slots=False, repr=False)
 class StillProcessing(TikTokError):
-    """The time for waiting is over and the post is not: neither a success nor a failure.
+    """The library stopped waiting before TikTok finished the post. This is neither a success nor a failure.
 
     Attributes:
-        publish_id: ask its status later.
-        status: the last word that TikTok said.
-        waited: seconds.
-        trouble: what ended the waiting early, in one clause; empty when it was our patience.
-        fail_reason: the reason that TikTok gave beside a status that is not final; empty where it gave none.
+        publish_id: TikTok's id of the post, with which to ask for its status later.
+        status: the last status that TikTok reported.
+        waited: seconds for which the library waited.
+        trouble: why the library stopped waiting early, in one clause; empty if its patience ran out.
+        fail_reason: the reason that TikTok gave with a status that is not final; empty if it gave none.
     """
 
     publish_id: str
@@ -418,17 +420,17 @@ class StillProcessing(TikTokError):
     fail_reason: str = ""
 
     def __str__(self) -> str:
-        trouble = f" (and can no longer be followed: {self.trouble.rstrip('.')})" if self.trouble else ""
-        reason = f", for which TikTok gives {self.fail_reason} as its reason," if self.fail_reason else ""
+        reason = f" TikTok gives the reason {self.fail_reason}." if self.fail_reason else ""
+        trouble = f" Its status can no longer be followed: {self.trouble.rstrip('.')}." if self.trouble else ""
         return (
-            f"Post {self.publish_id} is still {self.status}{reason} after {self.waited:.0f} s{trouble}; "
-            "TikTok goes on by itself: ask its status later, and do not post again."
+            f"Post {self.publish_id} is still {self.status} after {self.waited:.0f} s.{reason}{trouble} "
+            "TikTok goes on by itself: ask for its status later, and do not post again."
         )
 
 
 @define(eq=False, slots=False, repr=False)
 class LeaseLost(TikTokError):
-    """Somebody else has taken this post over; nothing more was done here.
+    """Another process has taken this post over. This one did nothing more with it.
 
     Attributes:
         post: the key of the post.
@@ -437,10 +439,10 @@ class LeaseLost(TikTokError):
     post: str
 
     def __str__(self) -> str:
-        return f"Post {self.post} was taken over by another process; it goes on there."
+        return f"Another process has taken over post {self.post} and goes on with it."
 
 
-# --- Around it ------------------------------------------------------------------------------------------------------
+# --- Stores and webhooks --------------------------------------------------------------------------------------------
 
 
 @define(eq=False, slots=False, repr=False)
@@ -448,11 +450,12 @@ class StoreError(TikTokError):
     """A store could not read or write.
 
     Attributes:
-        store: which one, in words (never with what was in it).
+        store: which store, in words; never its content.
         reason: one clause.
-        kind: what is the case, for programs: it is locked or busy; there is no room; what lies there is damaged, of another
-            version, or encrypted with another key; it is somebody else's, or something else; what it needs is missing; it is
-            closed; or it failed in another way. Waiting helps with the first two at most. What cannot be read is kept.
+        kind: the cause, for programs. The store is `locked` (or busy) or `full`; the data in it is `damaged`, of another
+            `version`, or encrypted with another `key`; the data is `foreign` (another owner's, or not a store at all);
+            something that the store needs is `missing`; the store is `closed`; or it `failed` in another way. Waiting can
+            help with the first two only. The store keeps data that it cannot read.
     """
 
     store: str
@@ -465,7 +468,7 @@ class StoreError(TikTokError):
 
 @define(eq=False, slots=False, repr=False)
 class WebhookRejected(TikTokError):
-    """A webhook that is not to be believed; nothing of it is shown.
+    """The webhook cannot be trusted, so the error shows nothing of it.
 
     Attributes:
         reason: one clause.
@@ -479,16 +482,16 @@ class WebhookRejected(TikTokError):
 
 @define(eq=False, slots=False, repr=False)
 class StaleWebhook(WebhookRejected):
-    """A webhook of TikTok's that comes late: a repeated delivery, which may come for 72 hours, or a replayed one.
+    """TikTok signed the webhook, but too long ago. It is a repeated delivery, which TikTok sends for 72 hours, or a replay.
 
     Attributes:
-        event: what it says, an `Event`. Whoever keeps the keys of events may use it if this one is new to them.
+        event: the `Event` of the webhook. A receiver that keeps the keys of events may use it if its key is new.
     """
 
     event: Any
 
     def __str__(self) -> str:
-        return f"The webhook is TikTok's but late: {self.reason}."
+        return f"TikTok signed the webhook, but too long ago: {self.reason}."
 
 
 def _refusal(what: str, error: ApiError | SignInFailed) -> str:

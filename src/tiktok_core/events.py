@@ -1,6 +1,6 @@
-"""Webhooks: check that TikTok sent one, and read what it says.
+"""Webhooks: check that TikTok sent one, and read its event.
 
-What belongs here: nothing of its own; it gathers the public names for webhooks from the layers below.
+This module only gathers the public names for webhooks from the layers below.
 """
 
 from tiktok_core.domain.events import (

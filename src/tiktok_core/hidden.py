@@ -1,8 +1,8 @@
-"""A value that does not show itself: what every secret is held in, wherever a crash report could look.
+"""A wrapper that hides its value from crash reports. The library keeps every secret in one.
 
-What belongs here: the cover, and nothing about what it covers. A crash report shows each local variable of each frame: its
-`repr`, and what containers and attributes hold. So a secret lies in a variable, an attribute or a container only under this
-cover, and is revealed only within the expression that gives it away.
+This module holds the wrapper, and nothing about what it wraps. A crash report shows the `repr` of each local variable in each
+frame, and the contents of containers and attributes. So the library keeps a secret in a variable, attribute or container only
+inside this wrapper, and reveals it only within the expression that passes it on.
 """
 
 from typing import Generic, NoReturn, TypeVar
@@ -13,9 +13,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Hidden(Generic[T_co]):
-    """A value that shows itself neither in `repr`, `str` nor `format`, and that is not pickled or copied.
+    """A wrapper that shows its content neither in `repr`, `str` nor `format`, and that cannot be pickled or copied.
 
-    Two are equal when their contents are.
+    Two wrappers are equal if their contents are equal.
     """
 
     __slots__ = ("_content",)

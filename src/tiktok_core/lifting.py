@@ -1,7 +1,7 @@
-"""Blocking adapters under coroutines: `lift_*` shows a blocking port as an asynchronous one that never suspends.
+"""Use blocking adapters under coroutines: `lift_*` wraps a blocking port as an asynchronous one that never suspends.
 
-What belongs here: one `lift_*` for each port of `ports`, and `drive`, which runs a coroutine over such ports to its end. An
-asynchronous client may be given a lifted adapter that never blocks for long: the event loop waits while it works.
+This module holds one `lift_*` for each port of `ports`, and `drive`, which runs a coroutine over such ports to its end. An
+asynchronous client can use a lifted adapter too, if that never blocks for long: the event loop waits while it works.
 """
 
 from collections.abc import Callable, Coroutine
@@ -48,7 +48,7 @@ def drive(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never suspends, and return its result.
 
     Raises:
-        RuntimeError: it does suspend, so an asynchronous port was given where a blocking one belongs.
+        RuntimeError: the coroutine suspends, so one of its ports is asynchronous where a blocking one belongs.
     """
     try:
         work.send(None)
@@ -217,45 +217,45 @@ class _LiftedProtect:
 
 
 def lift_transport(port: Transport) -> _LiftedTransport:
-    """Show a blocking transport as an asynchronous one that never suspends."""
+    """Wrap a blocking transport as an asynchronous one that never suspends."""
     return _LiftedTransport(port)
 
 
 def lift_tokens(port: TokenStore) -> _LiftedTokenStore:
-    """Show a blocking token store as an asynchronous one that never suspends."""
+    """Wrap a blocking token store as an asynchronous one that never suspends."""
     return _LiftedTokenStore(port)
 
 
 def lift_journal(port: Journal) -> _LiftedJournal:
-    """Show a blocking journal as an asynchronous one that never suspends."""
+    """Wrap a blocking journal as an asynchronous one that never suspends."""
     return _LiftedJournal(port)
 
 
 def lift_pacer(port: Pacer) -> _LiftedPacer:
-    """Show a blocking pacer as an asynchronous one that never suspends."""
+    """Wrap a blocking pacer as an asynchronous one that never suspends."""
     return _LiftedPacer(port)
 
 
 def lift_slots(port: UploadSlots) -> _LiftedUploadSlots:
-    """Show blocking upload slots as asynchronous ones that never suspend."""
+    """Wrap blocking upload slots as asynchronous ones that never suspend."""
     return _LiftedUploadSlots(port)
 
 
 def lift_probe(port: Probe) -> _LiftedProbe:
-    """Show a blocking probe as an asynchronous one that never suspends."""
+    """Wrap a blocking probe as an asynchronous one that never suspends."""
     return _LiftedProbe(port)
 
 
 def lift_clock(port: Clock) -> _LiftedClock:
-    """Show a blocking clock as an asynchronous one that never suspends."""
+    """Wrap a blocking clock as an asynchronous one that never suspends."""
     return _LiftedClock(port)
 
 
 def lift_background(port: Background) -> _LiftedBackground:
-    """Show a blocking background as an asynchronous one that never suspends."""
+    """Wrap a blocking background as an asynchronous one that never suspends."""
     return _LiftedBackground(port)
 
 
 def lift_protect(port: Protect) -> _LiftedProtect:
-    """Show a blocking protection as an asynchronous one that never suspends."""
+    """Wrap a blocking protection as an asynchronous one that never suspends."""
     return _LiftedProtect(port)

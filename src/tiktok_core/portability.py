@@ -1,6 +1,6 @@
 """Data Portability: ask TikTok for a copy of a person's data, and download it.
 
-What belongs here: nothing of its own; it gathers the public names of those calls from the layer below.
+This module only gathers the public names of those calls from the layer below.
 """
 
 from tiktok_core.domain.portability import DataArchive, DataCategory, DataFormat, DataRequest, DataStatus

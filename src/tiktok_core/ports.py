@@ -1,10 +1,11 @@
-"""What the core needs from the world: both port families on one page.
+"""The ports: everything that the core needs from its adapters, for both worlds on one page.
 
-The plain names block; the `Async` ones are the same, awaited. Each port is as small as the flows allow. The contracts
-that an adapter has to keep are tests: `tiktok_adapters.testing.contracts`.
+The plain names block; the `Async` ones are the same, awaited. Each port is as small as the flows allow. The rules of each port
+are tests, which its adapters run: `tiktok_adapters.testing.contracts`.
 
-This module also hands on the other names that the author of an adapter needs: requests, answers and their bodies for a
-transport, and the bytes as which a store keeps tokens (`dump_tokens`, `load_tokens`) and records (`dump_record`, `load_record`).
+This module also exports the other names that the author of an adapter needs: requests, answers and their bodies for a
+transport, and for a store the conversion of tokens (`dump_tokens`, `load_tokens`) and records (`dump_record`, `load_record`) to
+and from bytes.
 
 Longer than 400 lines because both families of ports stand on one page, each beside its twin.
 """
@@ -77,12 +78,12 @@ __all__ = [
 T = TypeVar("T")
 
 LONGEST_LEASE: Final = timedelta(minutes=30)
-"""No lease is taken for longer."""
+"""The library takes no lease for longer than this."""
 
 
 @runtime_checkable
 class HasPath(Protocol):
-    """An object that names a file (`pathlib.Path` does)."""
+    """The path of a file, such as a `pathlib.Path`."""
 
     def __fspath__(self) -> str:
         """Return the path."""
@@ -90,25 +91,26 @@ class HasPath(Protocol):
 
 
 class Transport(Protocol):
-    """Send one HTTP request, once. Any status is an answer, but for 1xx: what comes after it is.
+    """Sends one HTTP request, once. An answer may have any status except 1xx: the transport skips those.
 
-    It follows no redirect, repeats nothing by itself, decodes no content, and lets no exception of a library through: a
-    request ends with an answer or with one of the errors below, and with nothing else. Used from a second event loop or a
-    forked child it works, or raises `NotSent` with a sentence that says what to do; a child never writes into its parent's
+    A transport follows no redirect, repeats nothing by itself, and decodes no content. It lets no exception of its HTTP
+    library through: each request ends with an answer, or with one of the errors below. In a second event loop or a forked
+    child it works, or raises `NotSent` with a sentence that says what to do. A child never writes to its parent's
     connections.
 
-    What the caller's own code raises meanwhile (`on_sent`, a source, a sink) leaves `send` as that very object; nothing more
-    of the request leaves then, and the connection serves no other. `tiktok_core.wire.guests.Guests` does that for any library.
+    If the caller's own code (`on_sent`, a source, a sink) raises an exception during the request, `send` raises that same
+    object. The transport then sends no more of the request, and does not use the connection again.
+    `tiktok_core.wire.guests.Guests` does this for any HTTP library.
     """
 
     def send(self, request: Request, /) -> Response:
         """Send the request and return the answer.
 
         Raises:
-            NotSent: nothing left this machine; repeating is safe.
-            Interrupted: something left and no whole answer came (`TimedOut` where it did not come in time).
-            SourceChanged: the body's source ended early, or hangs; what was sent is incomplete.
-            StoreError: the sink took no bytes in time.
+            NotSent: nothing left this machine, so a repetition is safe.
+            Interrupted: something left, and no complete answer came (`TimedOut` if it did not come in time).
+            SourceChanged: the body's source ended early or hangs, so the request is incomplete.
+            StoreError: the sink did not take bytes in time.
         """
         ...
 
@@ -118,37 +120,37 @@ class Transport(Protocol):
 
 
 class TokenStore(Protocol):
-    """Keep each account's tokens, and say who may refresh them. Account names are opaque keys.
+    """Stores each account's tokens, and leases the right to renew them. Account names are opaque keys.
 
-    Every method may raise `StoreError`. What cannot be read (it is damaged, too large, of another version, or encrypted with
-    another key) is an error and is kept: only `delete` removes it.
+    Every method may raise `StoreError`. Tokens that cannot be read (damaged, too large, of another version, or encrypted with
+    another key) raise it, and stay in the store: only `delete` removes them.
     """
 
     def load(self, account: str, /) -> Tokens | None:
-        """Return the account's tokens with their generation, or None."""
+        """Return the account's tokens with their generation; None if there are none."""
         ...
 
     def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
-        """Keep the tokens, durably and as a whole, in place of what was there; the comparison is part of the save.
+        """Store the tokens durably, in place of the old ones. The store compares and writes in one atomic act.
 
         Args:
-            account: whose they are.
-            tokens: what to keep; their own `generation` counts for nothing.
-            seen: the generation of those which they replace; nothing is written where others lie, or none. None is a
-                person's new sign-in, and takes the place of what can be read.
+            account: the account's name.
+            tokens: the tokens to store; the store ignores their own `generation`.
+            seen: the generation of the tokens to replace; the store writes nothing if it holds others, or none. None
+                means that a person signed in: the new tokens replace any that can be read.
 
         Returns:
-            Their generation: a number that this account has never had, also before it was deleted, and never will again;
-            None when nothing was written.
+            The new generation: a number that the store never gives to this account twice, not even after a deletion. None
+            if the store wrote nothing.
         """
         ...
 
     def delete(self, account: str, /, *, seen: int | None = None) -> None:
-        """Forget the account; nothing happens when it is unknown.
+        """Delete the account's tokens; do nothing if there are none.
 
         Args:
-            account: whose tokens.
-            seen: forget tokens of this generation only; None forgets what is there, readable or not.
+            account: the account's name.
+            seen: delete only tokens of this generation; None deletes any tokens, readable or not.
         """
         ...
 
@@ -157,15 +159,15 @@ class TokenStore(Protocol):
         ...
 
     def try_lease(self, account: str, /, *, owner: str, now: datetime, until: datetime) -> bool:
-        """Take (or renew) the right to refresh this account's tokens until `until`; never wait.
+        """Take or renew the lease on this account's tokens until `until`, without waiting.
 
-        Return False while another owner's lease has not run out at `now`. One that would live for longer than
-        `LONGEST_LEASE` was taken before the clock went back, and counts for nothing.
+        Return False if another owner's lease has not expired at `now`. Ignore a lease with more than `LONGEST_LEASE` left:
+        its owner took it before the clock went back.
         """
         ...
 
     def release(self, account: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease; do nothing if `owner` does not hold it."""
         ...
 
     def close(self) -> None:
@@ -174,88 +176,88 @@ class TokenStore(Protocol):
 
 
 class Journal(Protocol):
-    """Keep the record of each post, and say who may go on with it. Names are opaque keys (`Record.name`).
+    """Stores the record of each post, and leases the right to continue it. Names are opaque keys (`Record.name`).
 
     Every method may raise `StoreError`.
     """
 
     def load(self, name: str, /) -> Record | None:
-        """Return the record, or None. One that cannot be read is a `StoreError` that names its key and account."""
+        """Return the record, or None. For a record that cannot be read, raise a `StoreError` that names its key and account."""
         ...
 
     def save(self, record: Record, /, *, fence: int | None) -> None:
-        """Keep the record under its name, durably and as a whole, in place of what was there.
+        """Store the record durably under its name, in place of the old one.
 
         Args:
-            record: what to keep.
-            fence: the number of the lease under which it is written; None writes also while another owner holds the lease.
+            record: the record to store.
+            fence: the number of the caller's lease; None writes without regard to leases.
 
         Raises:
-            LeaseLost: another owner has taken the lease since; nothing was written.
+            LeaseLost: another owner has taken the lease since; the journal wrote nothing.
         """
         ...
 
     def replace(self, record: Record, /, *, seen: Record) -> bool:
-        """Keep the record in place of `seen`, also while another owner holds the lease, compared and written in one.
+        """Store the record in place of `seen`, without regard to leases. The journal compares and writes in one atomic act.
 
-        Return False, with nothing written, where another one, or none, is there by now. So what TikTok tells is written
-        down while another owner goes on with the post, and nothing that this owner wrote meanwhile is lost.
+        Return False and write nothing if the journal no longer holds `seen`. So a caller can record TikTok's news while another
+        owner works on the post, and neither overwrites the other.
         """
         ...
 
     def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose name begins with `under`, the oldest wish first; what cannot be read is left out.
+        """Return the readable records whose name begins with `under`, oldest first by `created_at`.
 
         Args:
-            under: all of them unless given.
-            since: only those that were last true then or later.
+            under: the beginning of the names; empty for all records.
+            since: only records whose `updated_at` is this or later.
         """
         ...
 
     def unreadable(self, under: str = "", /) -> tuple[str, ...]:
-        """Return the names, beginning with `under`, of the records that `records` leaves out, sorted.
+        """Return the sorted names, beginning with `under`, of the records that cannot be read.
 
-        A record is unreadable when it is damaged, or when another release wrote it. `load` of its name is a `StoreError`.
+        A record is unreadable if it is damaged, or if another release wrote it. `load` of its name raises `StoreError`.
         """
         ...
 
     def forget(self, now: datetime, /, *, keep: timedelta) -> None:
-        """Take note of the time, and once a day remove the records whose end lies `keep` back. Called before each post.
+        """Remove old records, at most once a day. The library calls this before each post.
 
-        The rule is the function `forgetting(seen, now, keep)` of this module, where `seen` is the time that the journal
-        remembers, for all that share it. Where it returns None, this call writes nothing, so most calls only read one
-        time. Otherwise the journal remembers the rule's `seen`, and removes each record that can be read, has ended, and
-        was last true before the rule's `before`. In the same act it keeps the record's trace (`trace_of`), for good; of two
-        traces of one name `lasting` says which one stays.
+        The function `forgetting(seen, now, keep)` of this module decides. Its `seen` is a time that the journal stores for
+        all processes that share it. If the function returns None, this call writes nothing; so most calls only read one time.
+        Otherwise the journal stores the returned `seen`. It removes each readable record that has ended and whose
+        `updated_at` is before the returned `before` (None removes no record), and in the same act stores the record's trace
+        (`trace_of`) for good. If the name has a trace already, `lasting` decides which of the two stays.
         """
         ...
 
     def remove(self, name: str, /) -> bool:
-        """Remove this record now and keep its trace, in one act; a record that can be read and has not ended stays.
+        """Remove this record and store its trace, in one act. Keep a record that can be read and has not ended.
 
-        The trace of a record that cannot be read has no end and no publish id. Return whether a record was removed.
+        The trace of an unreadable record has no end and no publish id. Return whether a record was removed.
         """
         ...
 
     def trace(self, name: str, /) -> Trace | None:
-        """Return what remains of the record of this name that was removed; None where none was.
+        """Return the trace of the removed record of this name; None if no record of this name was removed.
 
-        A trace stays when a record is saved under its name again. A caller that finds a record asks for no trace.
+        The trace stays when a record is saved under the name again. A caller that finds the record does not ask for the trace.
         """
         ...
 
     def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
-        """Take (or renew) the right to go on with this post until `until`; never wait.
+        """Take or renew the lease on this post until `until`, without waiting.
 
-        Return a number that is larger than that of any lease before, and the same at each renewal; None while another
-        owner's lease has not run out at `now`. One that would live for longer than `LONGEST_LEASE` was taken before the
-        clock went back, and counts for nothing. A store that serves the processes of one machine alone hands a lease
-        over at once when its holder's process is gone.
+        Return the lease's number: larger than that of any lease before it, and the same at each renewal. Return None if
+        another owner's lease has not expired at `now`. Ignore a lease with more than `LONGEST_LEASE` left: its owner took it
+        before the clock went back. A journal that serves a single machine gives away a lease at once if its owner's process
+        has ended.
         """
         ...
 
     def release(self, name: str, /, *, owner: str) -> None:
-        """Give the lease back; nothing happens when `owner` does not hold it."""
+        """Release the lease; do nothing if `owner` does not hold it."""
         ...
 
     def close(self) -> None:
@@ -264,15 +266,15 @@ class Journal(Protocol):
 
 
 class Pacer(Protocol):
-    """Remember when calls were made, for all that share the quotas of an account. Names are opaque keys.
+    """Counts calls for all clients that share an account's quotas. Names are opaque keys.
 
-    Either method may raise `StoreError`, which never keeps a call from being made.
+    Either method may raise `StoreError`; the library then makes the call all the same.
     """
 
     def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
-        """Return the seconds to wait before one more call, so that no minute has more than `limit` under this name.
+        """Return the seconds to wait before one more call, so that no minute has more than `limit` calls under this name.
 
-        When it is none, the call counts as made at `now`. Calls later than `now` count for nothing: the clock went back.
+        If the result is 0, count the call as made at `now`. Ignore calls later than `now`: the clock went back.
         """
         ...
 
@@ -282,22 +284,22 @@ class Pacer(Protocol):
 
 
 class UploadSlots(Protocol):
-    """Bound how many uploads run at once: a caller waits before an upload URL begins its hour."""
+    """Limits how many uploads run at once. A post waits before it has an upload URL, whose hour has not begun then."""
 
     def enter(self, account: str, /) -> None:
-        """Wait for a slot and take it: an account's posts in their order, and the accounts by turns."""
+        """Wait for a slot and take it. Posts of one account take slots in their order, and accounts take turns."""
         ...
 
     def leave(self) -> None:
-        """Give a slot back."""
+        """Release a slot."""
         ...
 
 
 class Probe(Protocol):
-    """Look into a video, to say what it is. It reads through the source, a small part of it, and changes nothing."""
+    """Reads the properties of a video. A probe reads a small part of the source and changes nothing."""
 
     def facts(self, source: Source, /) -> VideoFacts:
-        """Return what is known of the video; what cannot be read is None, and never an error.
+        """Return the properties of the video. A property that cannot be read is None and raises no error.
 
         Raises:
             SourceChanged: the source can no longer be read.
@@ -306,76 +308,76 @@ class Probe(Protocol):
 
 
 class Destination(Protocol):
-    """Where a long answer is kept, once all of it has come; until then nothing stands there. The same in both worlds.
+    """Stores a long answer, which appears there only once it is complete. Both worlds use the same destinations.
 
     Every method may raise `StoreError`.
     """
 
     def begin(self) -> Sink:
-        """Return where the bytes go, from the first one on: what was written before counts for nothing."""
+        """Begin again from the first byte, discarding earlier writes, and return the sink for the bytes."""
         ...
 
     def keep(self) -> None:
-        """Keep what was written, durably: all of it has come."""
+        """Store the written bytes durably under their final name; the caller has written all of them."""
         ...
 
     def discard(self) -> None:
-        """Leave nothing behind; nothing happens after `keep`. A write that is still going on is waited for."""
+        """Remove everything written, after waiting for a write that is still running. After `keep`, do nothing."""
         ...
 
 
 class OpenDestination(Protocol):
-    """Says where a named file is to be kept."""
+    """Opens the path of a file as a destination."""
 
     def __call__(self, path: str | HasPath, /, *, overwrite: bool = False) -> Destination:
         """Return the destination.
 
         Raises:
-            InvalidInput: there is no such folder, or the file is there already and may not be overwritten.
+            InvalidInput: the folder does not exist, or the file exists and `overwrite` is false.
         """
         ...
 
 
 class Background(Protocol):
-    """Make a call that waits for a disk. Where that one hangs, the caller goes on after a while."""
+    """Makes calls that wait for a disk. If the disk hangs, the caller continues after a time-out."""
 
     def __call__(
         self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
     ) -> T:
-        """Make the call and return what it returns.
+        """Make the call and return its result.
 
         Args:
-            work: the call; it raises what it likes. One that has begun goes on until it ends, though nothing waits for it.
-            within: seconds to wait for its end.
-            late: what is raised where it has not ended by then.
-            is_movable: whether the call may be made on another thread. Otherwise it is made on the caller's, where it can
+            work: the call; it may raise any exception. A call that has begun runs to its end, even after the time-out.
+            within: seconds to wait for the call to end.
+            late: the exception to raise if the call has not ended by then.
+            is_movable: whether the call may run on another thread. Otherwise it runs on the caller's thread, where it can
                 hang for ever.
-            is_needed: whether the call is made even if nothing waits for it any more when its turn comes.
+            is_needed: whether to make the call even if the caller has stopped waiting before the call could begin.
         """
         ...
 
 
 class Clock(Protocol):
-    """Tell the time and wait."""
+    """Tells the time, and waits."""
 
     def now(self) -> datetime:
-        """Return the time, aware, in UTC."""
+        """Return the current time as an aware `datetime` in UTC."""
         ...
 
     def sleep(self, seconds: float, /) -> None:
-        """Wait; zero or less returns at once."""
+        """Wait for so many seconds; return at once if they are zero or fewer."""
         ...
 
 
 class Protect(Protocol):
-    """Finish this work even if the caller is interrupted (Ctrl-C); deliver the interruption afterwards."""
+    """Finishes its work even if the caller is interrupted (Ctrl-C), and then delivers the interruption."""
 
     def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         """Run a coroutine that never suspends, and return its result."""
         ...
 
     def close(self) -> None:
-        """Wait until all work is finished, that of other threads too, and take no more; a second call does nothing."""
+        """Wait for all work to finish, on other threads too, and accept no more. A second call does nothing."""
         ...
 
 
@@ -487,7 +489,7 @@ class AsyncUploadSlots(Protocol):
     """As `UploadSlots`; only waiting is awaited."""
 
     async def enter(self, account: str, /) -> None:
-        """As `UploadSlots.enter`; who is cancelled while waiting takes none."""
+        """As `UploadSlots.enter`; a call that is cancelled while it waits takes no slot."""
         ...
 
     def leave(self) -> None:
@@ -504,12 +506,12 @@ class AsyncProbe(Protocol):
 
 
 class AsyncBackground(Protocol):
-    """As `Background`, awaited: while the call waits for its disk, the event loop goes on."""
+    """As `Background`, awaited: the event loop goes on while the call waits for its disk."""
 
     async def __call__(
         self, work: Callable[[], T], /, *, within: float, late: Exception, is_movable: bool, is_needed: bool = True
     ) -> T:
-        """As `Background.__call__`; every call may be made on another thread, and a cancelled one still ends."""
+        """As `Background.__call__`. Every call may run on another thread, and a cancelled call still runs to its end."""
         ...
 
 
@@ -517,7 +519,7 @@ class AsyncClock(Protocol):
     """As `Clock`; only waiting is awaited."""
 
     def now(self) -> datetime:
-        """Return the time, aware, in UTC."""
+        """Return the current time as an aware `datetime` in UTC."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:
@@ -526,12 +528,12 @@ class AsyncClock(Protocol):
 
 
 class AsyncProtect(Protocol):
-    """Finish this work even if the caller is cancelled; deliver the cancellation afterwards."""
+    """Finishes its work even if the caller is cancelled, and then delivers the cancellation."""
 
     async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         """Await the work, shielded, and return its result."""
         ...
 
     async def close(self) -> None:
-        """Wait until all work is finished, also if cancelled meanwhile, and take no more; a second call does nothing."""
+        """Wait for all work to finish, even if this call is cancelled, and accept no more. A second call does nothing."""
         ...

@@ -1,4 +1,4 @@
-"""The one place where the version stands; the build reads it from here."""
+"""The version of this library. The build reads it from here."""
 
 __version__ = "0.1.0"
 """The version of this library, such as 1.2.3."""

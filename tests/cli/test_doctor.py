@@ -294,7 +294,7 @@ def test_a_sign_in_that_ends_soon_is_told(cli: Any, environ: dict[str, str], sig
     [
         (
             "spam_risk_too_many_posts",
-            "today's number of posts",
+            "today's limit of posts",
             (
                 "Try again after 24 hours. Posting by hand in the TikTok app still works.",
                 "the TikTok app of the creator",
@@ -302,13 +302,13 @@ def test_a_sign_in_that_ends_soon_is_told(cli: Any, environ: dict[str, str], sig
         ),
         (
             "spam_risk_user_banned_from_posting",
-            "barred",
-            ("Only the creator can settle it with TikTok.", "the TikTok app of the creator"),
+            "banned",
+            ("Only the creator can resolve it with TikTok.", "the TikTok app of the creator"),
         ),
         (
             "reached_active_user_cap",
             "the number of people who may post through it in a day",
-            ("Try again after 24 hours. The cap is the app's, not this account's; the audit raises it.", AUDIT),
+            ("Try again after 24 hours. The cap counts for the app, not for this account; the audit raises it.", AUDIT),
         ),
         (
             "scope_not_authorized",

@@ -96,7 +96,7 @@ def test_only_verified_places_are_pulled_from(cli: Any) -> None:
     listed = {"TIKTOK_VERIFIED_URLS": "https://media.example.com/p/, other.example"}
     result = cli("post", "photo", PHOTO, *SELF, env=listed)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert "photo_images[0]: is under none of the URL properties" in result.stderr
+    assert "photo_images[0]: the URL lies under none of the app's verified URL properties" in result.stderr
     wrong = cli("post", "photo", PHOTO, *SELF, env={"TIKTOK_VERIFIED_URLS": "https://media.example.com/p"})
     assert "must end in a slash" in wrong.stderr
     assert "TIKTOK_VERIFIED_URLS" in wrong.stderr

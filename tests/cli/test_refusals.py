@@ -47,7 +47,7 @@ FILES: dict[str, tuple[Callable[[Path], str], str]] = {
 POSTS = {
     "long title": (["video", "FILM", *SELF, "--title", "\N{GRINNING FACE}" * 1100 + "x"], "2,201 UTF-16 units"),
     "no such option of this creator": (["video", "FILM", "--privacy", "PUBLIC_TO_EVERYONE"], "may choose"),
-    "unknown privacy": (["video", "FILM", "--privacy", "EVERYBODY"], "'EVERYBODY' is none of"),
+    "unknown privacy": (["video", "FILM", "--privacy", "EVERYBODY"], "'EVERYBODY' is not one of"),
     "no privacy": (["video", "FILM"], "is required for a direct post"),
     "no privacy for photos": (["photo", PHOTO], "is required for a direct post"),
     "branded and private": (["video", "FILM", *SELF, "--brand-content"], "cannot be set to private"),
@@ -150,7 +150,7 @@ def test_a_good_post_without_a_sign_in_asks_for_one(cli: Any, film: Path, tmp_pa
     """The exit status is 3 if a person has to sign in."""
     result = cli("post", "video", str(film), *SELF)
     assert result.exit_code == 3
-    assert "nobody is signed in" in result.stderr
+    assert "no account is signed in" in result.stderr
     assert not (tmp_path / "home").exists()
 
 

@@ -99,7 +99,7 @@ def test_an_old_webhook_is_shown_and_told_from_a_fresh_one(cli: Any, sim: Simula
     shown = cli(*command)
     assert shown.exit_code == 4
     assert shown.stdout.startswith("post.publish.renamed of 2026-09-21 14:13:20 UTC")
-    assert "TikTok's but late" in shown.stderr
+    assert "TikTok signed the webhook, but too long ago" in shown.stderr
     assert "--tolerance" in shown.stderr
     told = json.loads(cli(*command, "--json").stdout)
     assert (told["content"], told["error"]["type"]) == ({"a": 1}, "StaleWebhook")

@@ -138,7 +138,10 @@ def test_errors_can_be_raised_caught_and_hashed(error_class: type[TikTokError]) 
 
 def test_errors_speak_with_the_little_they_know() -> None:
     """Missing details leave no gaps in the sentences."""
-    assert str(errors.SignInRequired(None, "nobody is signed in")) == "TikTok needs a sign-in: nobody is signed in."
+    assert (
+        str(errors.SignInRequired(None, "no account is signed in"))
+        == "TikTok needs a sign-in: no account is signed in."
+    )
     assert str(errors.UploadError(None, "refused")) == "Upload failed: refused."
     assert str(errors.PublishFailed("p1", "")) == "Post p1 failed: TikTok gave no reason."
     assert str(ApiError("odd_code")) == "TikTok refused (odd_code)."

@@ -337,7 +337,7 @@ def test_no_figure_is_both_refused_and_doubted(facts: VideoFacts) -> None:
     ("facts", "sentence"),
     [
         (evolve(PICTURE, kind="a PNG picture"), "the file is a PNG picture; TikTok takes JPEG and WebP"),
-        (evolve(PICTURE, kind=""), "the file is no picture that is known; TikTok takes JPEG and WebP"),
+        (evolve(PICTURE, kind=""), "the file is not a known type of picture; TikTok takes JPEG and WebP"),
         (evolve(PICTURE, size=21_000_000), "the file has 21,000,000 bytes; TikTok takes at most 20 MB (20,971,520)"),
         (
             evolve(PICTURE, width=1254, height=1254),

@@ -33,7 +33,7 @@ def test_what_cannot_be_asked_for_is_refused_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         select_data(["profile", "likes", "friends"], "xml")
     assert [problem.field for problem in caught.value.problems] == [*["category_selection_list"] * 2, "data_format"]
-    assert "'likes' is none of all_data, video, profile" in str(caught.value)
+    assert "'likes' is not one of all_data, video, profile" in str(caught.value)
     with pytest.raises(InvalidInput, match="is empty: ask for all_data"):
         select_data([], "json")
 

@@ -204,7 +204,7 @@ def test_a_code_alone_needs_a_verifier() -> None:
     unbound = Authorization(
         url=begun.url, redirect_uri=begun.redirect_uri, scopes=begun.scopes, state=begun.state, code_verifier=None
     )
-    with pytest.raises(SignInFailed, match="could be anybody's"):
+    with pytest.raises(SignInFailed, match="a code alone is not enough"):
         granted_code_alone(unbound, CODE)
 
 
@@ -243,7 +243,7 @@ def test_what_was_not_kept_is_refused(kind: Any, kept: dict[str, Any]) -> None:
     """A session that has lost its sign-in, or holds something else, is told as such."""
     whole = dict.fromkeys(("url", "token", "client_ticket", "redirect_uri", "scopes", "state", "code_verifier"), "x")
     for given_kept in (kept, whole | kept) if "begun_at" in kept else (kept,):
-        with pytest.raises(InvalidInput, match="begin it again"):
+        with pytest.raises(InvalidInput, match="begin the sign-in again"):
             kind.restore(given_kept)
 
 

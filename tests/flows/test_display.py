@@ -131,7 +131,7 @@ def test_chosen_fields_alone_are_asked_for(bench: Any, account: Any) -> None:
     publish(bench, account, 1)
     (video,) = walk(bench, account.videos(fields=["id", "title"]))
     assert (video.title, video.duration) == ("clip 0", None)
-    with pytest.raises(InvalidInput, match="'colour' is none of id"):
+    with pytest.raises(InvalidInput, match="'colour' is not one of id"):
         walk(bench, account.videos(fields=["colour"]))
     for wrong in ({"count": 21}, {"count": 0}, {"cursor": -1}):
         with pytest.raises(InvalidInput):
@@ -147,7 +147,7 @@ def test_videos_are_queried_twenty_at_a_time(bench: Any, account: Any) -> None:
     assert sorted(video.id for video in found) == sorted(ids)
     assert bench.sim.count("video_query") == 2
     assert bench.run(account.query_videos([])) == ()
-    with pytest.raises(InvalidInput, match="no id"):
+    with pytest.raises(InvalidInput, match="cannot be the id"):
         bench.run(account.query_videos(["mine"]))
 
 

@@ -200,7 +200,7 @@ def test_a_code_that_was_used_elsewhere_ends_it(bench: Any, person: Person) -> N
         bench.sim.world.codes[drawn.code].used = True
 
     person.after(4, steal)
-    with pytest.raises(SignInFailed, match="not for this sign-in"):
+    with pytest.raises(SignInFailed, match="used for another sign-in"):
         person.sign_in()
     assert len(person.seen) == 1
 

@@ -37,7 +37,7 @@ def test_absent_data_is_empty(body: bytes) -> None:
 @pytest.mark.parametrize("data", [[], "x", 5, True])
 def test_data_is_an_object(data: object) -> None:
     """Data of another kind is not guessed at."""
-    with pytest.raises(UnexpectedResponse, match="data is no object"):
+    with pytest.raises(UnexpectedResponse, match="its data is not an object"):
         open_envelope(REQUEST, ok(data))
 
 
@@ -258,17 +258,17 @@ def test_progress_is_read_where_it_is_told(header: str | None, uploaded: int | N
     ("body", "reason"),
     [
         (b"", "empty"),
-        (b"null", "no JSON object"),
-        (b"[]", "no JSON object"),
+        (b"null", "it is not a JSON object"),
+        (b"[]", "it is not a JSON object"),
         (b"<html>Unsupported path(Janus)</html>", "Unsupported path"),
-        (b"{", "no JSON"),
-        (b"\xff\xfe{", "no JSON"),
-        (b'{"a":NaN}', "NaN is no JSON"),
-        (b'{"a":-Infinity}', "-Infinity is no JSON"),
+        (b"{", "it is not JSON"),
+        (b"\xff\xfe{", "it is not JSON"),
+        (b'{"a":NaN}', "it contains NaN, which is not JSON"),
+        (b'{"a":-Infinity}', "it contains -Infinity, which is not JSON"),
         (b'{"a":' + b"9" * 100_000 + b"}", "limit"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "too deeply"),
         (b"[" * 100_000, "too deeply"),
-        (b'{"a":"' + b"x" * MAX_RESPONSE + b'"}', "longer than 1,048,576 bytes"),
+        (b'{"a":"' + b"x" * MAX_RESPONSE + b'"}', "it is longer than 1,048,576 bytes"),
     ],
 )
 def test_what_is_no_json_object_is_typed(body: bytes, reason: str) -> None:

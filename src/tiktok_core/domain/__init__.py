@@ -1,1 +1,1 @@
-"""What is allowed: frozen values and plain functions. No I/O, no clock, no spelling of the wire."""
+"""The rules: frozen values and plain functions, without I/O, clock or wire format."""

@@ -1,4 +1,4 @@
-"""An app as registered in TikTok's developer portal: its keys, its redirect URIs, the scopes that exist.
+"""An app as registered in TikTok's developer portal: its keys and redirect URIs, and the scopes that exist.
 
 Sources: developers.tiktok.com/doc/login-kit-desktop, /doc/login-kit-web (redirect rules), /doc/tiktok-api-scopes.
 """
@@ -23,17 +23,17 @@ REDIRECT_LENGTH: Final = 512
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1")
 BLANK_OR_CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
 UNSENDABLE: Final = re.compile(r"[\x00-\x20\x7f\\]")
-# A label of a name has 63 characters at most, and readers of names raise on longer ones.
+# A label of a host name has 63 characters at most, and parsers raise on longer ones.
 UPLOAD_HOST: Final = re.compile(r"(?=.{1,253}$)(?:[a-z0-9-]{1,63}\.)+tiktokapis\.com(?::443)?", re.IGNORECASE)
-# Readers of URLs disagree on `[::1].example` and `example[v1.x]`, so nothing but these two forms is taken for a host.
+# Parsers of URLs disagree on `[::1].example` and `example[v1.x]`, so only these two forms count as a host.
 HOST_AND_PORT: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]+)?", re.IGNORECASE)
 PORT: Final = re.compile(r"[1-9][0-9]{0,4}")
-# No app is registered with one, and a proxy that decodes it on the way would break a line of a request.
+# No registered app has one in its URI. A program that decodes it on the way would break a line of a request.
 ESCAPED_CONTROL: Final = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
 
 
 class Scope(StrEnum):
-    """The scopes that a user token can carry."""
+    """The scopes that a user's token can have."""
 
     USER_INFO_BASIC = "user.info.basic"
     USER_INFO_PROFILE = "user.info.profile"
@@ -61,18 +61,18 @@ class Scope(StrEnum):
 
 
 DEFAULT_SCOPES: Final = (Scope.USER_INFO_BASIC, Scope.VIDEO_UPLOAD, Scope.VIDEO_PUBLISH)
-"""What posting needs. Wider scopes break the consent page of apps that are not approved for them."""
+"""The scopes that posting needs. Further scopes break the consent page of an app that TikTok has not approved for them."""
 
 
 class AppKind(StrEnum):
-    """Which platform of Login Kit the redirect URI is registered under: its rules and its PKCE differ."""
+    """The platform of Login Kit under which the redirect URI is registered. The two have different rules and PKCE."""
 
     DESKTOP = "desktop"
     WEB = "web"
 
 
 class ChallengeEncoding(StrEnum):
-    """How the SHA-256 of PKCE's verifier is written: TikTok's hexadecimal, the RFC's base64url, or no challenge at all."""
+    """The encoding of the PKCE challenge, a SHA-256: TikTok's hexadecimal, the RFC's base64url, or no challenge."""
 
     HEX = "hex"
     BASE64URL = "base64url"
@@ -80,8 +80,8 @@ class ChallengeEncoding(StrEnum):
 
 
 CHALLENGES: Final = {AppKind.DESKTOP: ChallengeEncoding.HEX, AppKind.WEB: ChallengeEncoding.HEX}
-"""Desktop is documented to want hexadecimal. Web documents no PKCE, yet apps were refused without it: hexadecimal is the safe
-choice there too, since it is the only encoding that TikTok documents anywhere."""
+"""TikTok documents hexadecimal for desktop apps. It documents no PKCE for web apps, but has refused some that sent no challenge.
+Hexadecimal is the safe choice there too, because it is the only encoding that TikTok documents anywhere."""
 
 
 def _as_encoding(encoding: ChallengeEncoding | str | None) -> ChallengeEncoding | None:
@@ -98,20 +98,20 @@ def _as_words(words: Iterable[str]) -> tuple[str, ...]:
 
 @frozen
 class App:
-    """An app of TikTok's developer portal.
+    """An app as registered in TikTok's developer portal.
 
     Attributes:
-        client_key: the portal's "Client key".
-        client_secret: the portal's "Client secret".
-        redirect_uri: exactly as registered; for a desktop app the port may be the wildcard `*`.
-        kind: desktop for a loopback redirect URI and web for any other, unless given.
-        verified_urls: the portal's verified "URL properties", domains (`example.com`) and prefixes
-            (`https://media.example.com/p/`): TikTok pulls from no other place. Where any are listed, a URL outside them is
-            refused before it is sent.
-        challenge: how PKCE's challenge is written, for all sign-ins of this app; by its kind unless given.
+        client_key: the "Client key" in the portal.
+        client_secret: the "Client secret" in the portal.
+        redirect_uri: the redirect URI, exactly as registered; for a desktop app the port may be the wildcard `*`.
+        kind: the platform of Login Kit; unless given, desktop for a loopback redirect URI, and web for any other.
+        verified_urls: the verified "URL properties" in the portal, domains (`example.com`) and prefixes
+            (`https://media.example.com/p/`). TikTok pulls from no other place. If any are given, the library refuses a URL
+            outside them before it sends the post.
+        challenge: the encoding of the PKCE challenge, for all sign-ins of this app; chosen by `kind` unless given.
 
     Raises:
-        InvalidSettings: every problem of them, at once.
+        InvalidSettings: a setting is wrong; the error lists every problem.
     """
 
     client_key: str
@@ -126,27 +126,27 @@ class App:
 
     @property
     def kind(self) -> AppKind:
-        """The platform of Login Kit: as given, or by the redirect URI."""
+        """The platform of Login Kit: the given one, or the one that the redirect URI implies."""
         if self._kind is not None:
             return self._kind
         return AppKind.DESKTOP if is_loopback(self.redirect_uri.replace(":*", "", 1)) else AppKind.WEB
 
     @property
     def challenge(self) -> ChallengeEncoding:
-        """How PKCE's challenge is written: as given, or by the kind."""
+        """The encoding of the PKCE challenge: the given one, or the one for this kind of app."""
         return CHALLENGES[self.kind] if self._challenge is None else self._challenge
 
     @property
     def has_wildcard_port(self) -> bool:
-        """Whether any free port may stand in the redirect URI."""
+        """Whether the redirect URI has the wildcard `*` as its port, so that any port is allowed."""
         return urlsplit(self.redirect_uri).netloc.endswith(":*")
 
     def redirect_on(self, port: int) -> str:
-        """Return the redirect URI to send when listening on `port`."""
+        """Return the redirect URI with `port` in place of the wildcard."""
         return self.redirect_uri.replace(":*/", f":{port}/", 1)
 
     def accepts_redirect(self, uri: str) -> bool:
-        """Whether `uri` is this app's redirect URI, a concrete port standing for the wildcard."""
+        """Whether `uri` is this app's redirect URI, with a concrete port in place of a wildcard."""
         if not self.has_wildcard_port:
             return uri == self.redirect_uri
         head, _, tail = self.redirect_uri.partition("*")
@@ -157,14 +157,14 @@ class App:
 
 @frozen(kw_only=True)
 class Endpoints:
-    """Where TikTok is.
+    """TikTok's addresses.
 
     Attributes:
-        api_url: the API host, without a trailing slash.
-        auth_url: the authorization page.
+        api_url: the URL of the API host, without a trailing slash.
+        auth_url: the URL of the authorization page.
 
     Raises:
-        InvalidSettings: a URL that is neither https nor plain http on a loopback address.
+        InvalidSettings: a URL is neither https, nor plain http to a loopback address.
     """
 
     api_url: str = "https://open.tiktokapis.com"
@@ -178,9 +178,9 @@ class Endpoints:
         return self.api_url.rstrip("/") + path
 
     def allows_upload_to(self, url: str | Secret) -> bool:
-        """Whether the bytes of a video may go to `url`: TikTok's own upload hosts over https.
+        """Whether the library may send a video to `url`. It may send to TikTok's upload hosts, over https.
 
-        An API on this machine may also name an upload host on this machine.
+        If the API is on this machine, its upload host may be on this machine too.
         """
         place = Secret(url)
         del url  # A crash report would show it.
@@ -218,14 +218,14 @@ def _is_here(place: str) -> bool:
 
 
 def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Return the scopes in their order, each once.
+    """Return the scopes in their order, without repetitions.
 
     Raises:
-        InvalidSettings: none at all, or a word that is no scope of TikTok's.
+        InvalidSettings: there is no scope, or a word is not one of TikTok's scopes.
     """
     wanted = tuple(dict.fromkeys(str(scope) for scope in scopes))
     known = {scope.value for scope in Scope}
-    problems = [Problem("scope", f"{word!r} is not a scope of TikTok's") for word in wanted if word not in known]
+    problems = [Problem("scope", f"{word!r} is not one of TikTok's scopes") for word in wanted if word not in known]
     refuse(InvalidSettings, problems if wanted else [Problem("scope", "at least one scope is needed")])
     return wanted
 
@@ -238,7 +238,7 @@ def _app_problems(app: App) -> Iterator[Problem]:
         if not value:
             yield Problem(name, "is missing: copy it from the app's page in TikTok's developer portal")
         elif not value.reveal().isascii() or BLANK_OR_CONTROL.search(value.reveal()):
-            yield Problem(name, "holds a blank, a control character or one outside ASCII")
+            yield Problem(name, "contains a blank, a control character or a character outside ASCII")
     if not app.redirect_uri:
         yield Problem("redirect_uri", "is missing: give it exactly as registered in TikTok's developer portal")
         return
@@ -249,7 +249,7 @@ def _app_problems(app: App) -> Iterator[Problem]:
 UNWANTED: Final = (
     ("?", "must not have a query: TikTok refuses it at registration and at sign-in"),
     ("#", "must not have a fragment"),
-    ("@", "must not name a user"),
+    ("@", "must not contain a user name"),
 )
 
 
@@ -258,7 +258,7 @@ def _redirect_problems(uri: str, kind: AppKind) -> Iterator[str]:
         yield "must be plain ASCII without blanks, backslashes or control characters"
         return
     if ESCAPED_CONTROL.search(uri):
-        yield "must not hold an escaped control character, such as %0d%0a"
+        yield "must not contain an escaped control character, such as %0d%0a"
     try:
         parts = urlsplit(uri.replace(":*/", ":1/", 1))
         host, port = parts.hostname or "", parts.port
@@ -267,7 +267,7 @@ def _redirect_problems(uri: str, kind: AppKind) -> Iterator[str]:
         return
     longest = len(uri.replace(":*/", ":65535/", 1))
     if longest >= REDIRECT_LENGTH:
-        yield f"has {longest} characters (its port filled in), TikTok takes fewer than {REDIRECT_LENGTH}"
+        yield f"has {longest} characters (with the longest port), and TikTok takes fewer than {REDIRECT_LENGTH}"
     yield from (message for mark, message in UNWANTED if mark in uri)
     if kind is AppKind.DESKTOP:
         yield from _desktop_problems(parts.scheme, host, port)
@@ -281,7 +281,7 @@ def _desktop_problems(scheme: str, host: str, port: int | None) -> Iterator[str]
     if scheme not in ("http", "https"):
         yield "of a desktop app must be http or https"
     if host not in LOOPBACK_NAMES:
-        yield f"of a desktop app must be on {' or '.join(LOOPBACK_NAMES)}, not {host or 'nothing'}"
+        yield f"of a desktop app must be on {' or '.join(LOOPBACK_NAMES)}, not {host or 'an empty host'}"
     elif not port:
         yield "of a desktop app needs a port, or the wildcard: http://127.0.0.1:*/callback/"
 
@@ -297,6 +297,6 @@ def _host_problems(name: str, url: str) -> Iterator[Problem]:
         or any(character <= " " or character in "?#\\\x7f" for character in url)
         or ESCAPED_CONTROL.search(url)
     ):
-        yield Problem(name, "is not an absolute URL without user, query and fragment")
+        yield Problem(name, "must be an absolute URL without user name, query and fragment")
     elif parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(url)):
-        yield Problem(name, "must be https; plain http is for a loopback address only")
+        yield Problem(name, "must be https; plain http is allowed for a loopback address only")

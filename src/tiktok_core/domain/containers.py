@@ -1,7 +1,7 @@
-"""How files are laid out, as far as it tells that one is cut off, and how many pixels a picture has.
+"""The layout of video and picture files: it shows whether a file is cut off, and how many pixels a picture has.
 
-What belongs here: reading of boxes, elements and segments, a few bytes at a time, by plain functions over `read(start,
-length)`, which gives fewer bytes where the file ends. What they do not know says nothing, and is no reason to refuse.
+This module holds plain functions that read boxes, elements and segments, a few bytes at a time, through `read(start, length)`.
+That returns fewer bytes at the end of the file. The functions skip what they do not know, and never refuse a file for it.
 
 Sources: ISO/IEC 14496-12 (boxes); RFC 8794 and the WebM container guidelines (elements); ITU-T T.81, annex B (segments);
 RFC 9649 (WebP).
@@ -23,25 +23,25 @@ BOXES: Final = frozenset(
     b"ftyp styp moov mdat moof mfra free skip wide uuid sidx ssix prft emsg pdin meta udta pnot PICT".split()
 )
 MEDIA_BOXES: Final = (b"moov", b"moof", b"mdat")
-"""Boxes without whose end something of the video is missing."""
+"""Boxes that hold the video. If the file ends within one, a part of the video is missing."""
 MOST_STEPS: Final = 20_000
-"""Boxes or segments after which a file is no longer looked through."""
+"""The most boxes or segments to read in a file."""
 EBML: Final = b"\x1aE\xdf\xa3"
 SEGMENT: Final = b"\x18S\x80g"
 STANDALONE: Final = (0x01, *range(0xD0, 0xD8))
-"""JPEG markers without a length."""
+"""JPEG markers that no length follows."""
 SCANS: Final = (0x00, 0xD9, 0xDA)
-"""What follows a JPEG marker in the coded picture, or after it."""
+"""Markers in the coded picture of a JPEG, or after it."""
 FRAMES: Final = tuple(marker for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC))
-"""JPEG markers of a segment that tells the picture's size."""
+"""JPEG markers of a segment that holds the picture's size."""
 
 
 def layout_problems(size: int, read: Read) -> Iterator[Problem]:
-    """Yield that a video is cut off, if its own layout says so.
+    """Yield a problem if a video's own layout shows that the file is cut off.
 
     Args:
         size: bytes of the file.
-        read: returns `length` bytes from `start`, or fewer where the file ends.
+        read: returns `length` bytes from `start`, or fewer at the end of the file.
     """
     end = _element_end(read) if read(0, 4) == EBML else _box_end(size, read)
     if end is None:
@@ -51,7 +51,7 @@ def layout_problems(size: int, read: Read) -> Iterator[Problem]:
 
 
 def _box_end(size: int, read: Read) -> int | None:
-    """Return where the last box says that it ends; 0 where it does not say, None where no box is the index."""
+    """Return the offset at which the last box claims to end; 0 if that is unknown, None if the file has no index box."""
     position, seen = 0, set[bytes]()
     for _ in range(MOST_STEPS):
         head = read(position, 16)
@@ -60,7 +60,7 @@ def _box_end(size: int, read: Read) -> int | None:
             return 0
         if length == 1:
             length = int.from_bytes(head[8:])
-        # A length of 0 stands for the rest of the file.
+        # A length of 0 means the rest of the file.
         length = length or size - position
         if length < 8:
             return 0
@@ -74,7 +74,7 @@ def _box_end(size: int, read: Read) -> int | None:
 
 
 def _element_end(read: Read) -> int:
-    """Return where the segment of a WebM file says that it ends; 0 where it does not say."""
+    """Return the offset at which the segment of a WebM file claims to end; 0 if it does not say."""
     head = _number(read(4, 8))
     if head is None:
         return 0
@@ -86,7 +86,7 @@ def _element_end(read: Read) -> int:
 
 
 def _number(data: bytes) -> tuple[int, int] | None:
-    """Return an EBML number and the bytes that it takes; None where it is unknown or not whole."""
+    """Return an EBML number and its width in bytes; None if its value is "unknown" or the data ends within it."""
     width = 9 - data[0].bit_length() if data else 9
     if len(data) < width:
         return None
@@ -96,11 +96,11 @@ def _number(data: bytes) -> tuple[int, int] | None:
 
 
 def picture_facts(size: int, read: Read) -> PictureFacts:
-    """Return what is known of a picture.
+    """Return the properties of a picture.
 
     Args:
         size: bytes of the file.
-        read: returns `length` bytes from `start`, or fewer where the file ends.
+        read: returns `length` bytes from `start`, or fewer at the end of the file.
     """
     head = read(0, HEAD_LENGTH)
     found = PictureFacts(size=size, kind=picture_kind(head))
@@ -108,17 +108,17 @@ def picture_facts(size: int, read: Read) -> PictureFacts:
         pixels, is_cut = _jpeg_pixels(size, read)
         found = evolve(found, is_cut=is_cut)
     elif found.kind == "a WebP picture":
-        # One more: a padding byte may be missing where no player needs it.
+        # One byte more: some writers leave out the last padding byte, and readers accept that.
         pixels = _webp_pixels(read)
         found = evolve(found, is_cut=int.from_bytes(head[4:8], "little") + 8 > size + 1)
     else:
         return found
-    # A side of 0 stands elsewhere, or nowhere.
+    # A side of 0 means that the format writes the size elsewhere, or nowhere.
     return evolve(found, width=pixels[0], height=pixels[1]) if pixels and all(pixels) else found
 
 
 def _jpeg_pixels(size: int, read: Read) -> tuple[tuple[int, int] | None, bool]:
-    """Return the pixels of a JPEG, and whether the file ends before they come."""
+    """Return the width and height of a JPEG, if found, and whether the file ends before them."""
     position = 2
     for _ in range(MOST_STEPS):
         head = read(position, 9)
@@ -127,7 +127,7 @@ def _jpeg_pixels(size: int, read: Read) -> tuple[tuple[int, int] | None, bool]:
         if head[0] != 0xFF or head[1] in SCANS:
             return None, False
         marker = head[1]
-        if marker == 0xFF:  # A filling byte.
+        if marker == 0xFF:  # A fill byte.
             position += 1
         elif marker in STANDALONE:
             position += 2

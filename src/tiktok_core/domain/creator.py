@@ -1,4 +1,4 @@
-"""What TikTok says of a creator just before a post.
+"""The creator info: what TikTok allows a creator to post at this moment.
 
 Source: developers.tiktok.com/doc/content-posting-api-reference-query-creator-info.
 """
@@ -11,7 +11,7 @@ __all__ = ["CreatorInfo", "PrivacyLevel"]
 
 
 class PrivacyLevel(StrEnum):
-    """Who may watch a post. `CreatorInfo.privacy_level_options` lists those that a creator may choose."""
+    """Who may watch a post. `CreatorInfo.privacy_level_options` lists the levels that a creator may choose."""
 
     PUBLIC_TO_EVERYONE = "PUBLIC_TO_EVERYONE"
     MUTUAL_FOLLOW_FRIENDS = "MUTUAL_FOLLOW_FRIENDS"
@@ -21,17 +21,17 @@ class PrivacyLevel(StrEnum):
 
 @frozen(kw_only=True)
 class CreatorInfo:
-    """A creator's name and present choices; to be asked again for each post.
+    """A creator's name and present choices. Ask for it again before each post.
 
     Attributes:
-        creator_avatar_url: picture; the link lives two hours.
-        creator_username: handle.
-        creator_nickname: display name, which an export page has to show.
-        privacy_level_options: the levels that this creator may choose now; words TikTok adds later are kept.
+        creator_avatar_url: the URL of the creator's picture, valid for two hours.
+        creator_username: the creator's handle.
+        creator_nickname: the creator's display name, which an export page has to show.
+        privacy_level_options: the levels that this creator may choose now, with any that TikTok adds later.
         comment_disabled: the creator switched comments off.
         duet_disabled: the creator switched duets off.
         stitch_disabled: the creator switched stitches off.
-        max_video_post_duration_sec: the longest video, in seconds; None when TikTok did not say.
+        max_video_post_duration_sec: the longest video, in seconds; None if TikTok did not say.
     """
 
     creator_avatar_url: str = ""

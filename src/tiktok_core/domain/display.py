@@ -1,4 +1,4 @@
-"""What an account shows of itself: its profile and its public videos.
+"""The public data of an account: its profile and its public videos.
 
 Sources: developers.tiktok.com/doc/tiktok-api-v2-get-user-info, /doc/tiktok-api-v2-video-list, /doc/tiktok-api-v2-video-object.
 """
@@ -39,28 +39,28 @@ USER_FIELDS: Final = {
     "likes_count": Scope.USER_INFO_STATS,
     "video_count": Scope.USER_INFO_STATS,
 }
-"""Each field of a profile and the scope that opens it."""
+"""Each field of a profile, and the scope that it needs."""
 
 
 @frozen(kw_only=True)
 class UserInfo:
-    """A profile. A field that was not asked for, or that the scopes do not open, is None.
+    """A profile. A field is None if the caller did not ask for it or the granted scopes do not allow it.
 
     Attributes:
-        open_id: the account, as this app sees it.
-        union_id: the account, as all apps of one developer see it.
-        avatar_url: picture.
-        avatar_url_100: picture of 100 by 100 pixels.
-        avatar_large_url: large picture.
-        display_name: name shown.
-        bio_description: what the person wrote.
-        profile_deep_link: opens the profile in the app.
-        is_verified: TikTok verified the account.
-        username: handle.
-        follower_count: followers.
-        following_count: accounts followed.
-        likes_count: likes received.
-        video_count: public videos.
+        open_id: TikTok's id of the account, which holds for this app only.
+        union_id: TikTok's id of the account, which holds for all apps of one developer.
+        avatar_url: the URL of the picture.
+        avatar_url_100: the URL of the picture in 100 by 100 pixels.
+        avatar_large_url: the URL of the large picture.
+        display_name: the name that TikTok shows.
+        bio_description: the person's own description.
+        profile_deep_link: a link that opens the profile in the TikTok app.
+        is_verified: whether TikTok verified the account.
+        username: the handle.
+        follower_count: number of followers.
+        following_count: number of accounts that this one follows.
+        likes_count: number of likes received.
+        video_count: number of public videos.
     """
 
     open_id: str | None = None
@@ -80,9 +80,9 @@ class UserInfo:
 
 
 def user_fields(scopes: Iterable[str], wanted: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Return the fields to ask for: those wanted, or all that the granted scopes open.
+    """Return the fields to ask for: the wanted ones, or every field that the granted scopes allow.
 
-    TikTok refuses the whole call when one field is outside the scopes, so nothing else is asked for by itself.
+    TikTok refuses the whole call if it asks for a single field outside the scopes. So the default asks for no such field.
 
     Raises:
         InvalidInput: a wanted field does not exist.
@@ -92,7 +92,7 @@ def user_fields(scopes: Iterable[str], wanted: Iterable[str] | None = None) -> t
         known = ", ".join(USER_FIELDS)
         refuse(
             InvalidInput,
-            [Problem("fields", f"{name!r} is none of {known}") for name in fields if name not in USER_FIELDS],
+            [Problem("fields", f"{name!r} is not one of {known}") for name in fields if name not in USER_FIELDS],
         )
         return fields
     granted = set(scopes)
@@ -100,29 +100,29 @@ def user_fields(scopes: Iterable[str], wanted: Iterable[str] | None = None) -> t
 
 
 CAPTION_SHOWN: Final = 150
-"""Characters of a caption that the list of videos shows."""
+"""The number of characters of a caption that the list of videos shows."""
 
 
 @frozen(kw_only=True)
 class Video:
-    """A public video. A field that was not asked for is None.
+    """A public video. A field is None if the caller did not ask for it.
 
     Attributes:
-        id: the post; a text here, a number in a status.
+        id: TikTok's id of the public post: a string here, a number in a status.
         create_time: when it was posted, in seconds since 1970 (UTC).
-        cover_image_url: picture; the link lives six hours.
-        share_url: the page of the video.
-        video_description: the caption's first 150 characters.
+        cover_image_url: the URL of the cover picture, valid for six hours.
+        share_url: the URL of the video's page.
+        video_description: the first 150 characters of the caption.
         duration: seconds.
         height: pixels.
         width: pixels.
-        title: the caption's first 150 characters.
-        embed_html: to be put into a page.
-        embed_link: shows the video alone.
-        like_count: likes.
-        comment_count: comments.
-        share_count: shares.
-        view_count: views.
+        title: the first 150 characters of the caption.
+        embed_html: HTML that embeds the video in a page.
+        embed_link: the URL of a page that shows only the video.
+        like_count: number of likes.
+        comment_count: number of comments.
+        share_count: number of shares.
+        view_count: number of views.
     """
 
     id: str | None = None
@@ -147,11 +147,11 @@ VIDEO_FIELDS: Final = tuple(field.name for field in fields(Video))
 
 @frozen(kw_only=True)
 class VideoPage:
-    """A part of the list of public videos, the newest first.
+    """A page of the list of public videos, newest first.
 
     Attributes:
-        videos: at most 20.
-        cursor: where the next page begins, in ms since 1970 (UTC); None after the last one.
+        videos: at most 20 videos.
+        cursor: where the next page begins, in ms since 1970 (UTC); None on the last page.
     """
 
     videos: tuple[Video, ...]
@@ -160,13 +160,14 @@ class VideoPage:
 
 @frozen(kw_only=True)
 class FoundPost:
-    """What a post has become in public.
+    """A public post that came of a post of this app.
 
     Attributes:
-        id: the public post.
-        share_url: its page, as the list of videos has it or under the creator's handle; None where the scopes open neither.
-        embed_link: shows it alone.
-        is_certain: TikTok named it as this post; otherwise caption and time fit, and more than one may.
+        id: TikTok's id of the public post.
+        share_url: the URL of its page, from the list of videos or made from the creator's handle; None if the granted scopes
+            allow neither.
+        embed_link: the URL of a page that shows only this post.
+        is_certain: whether TikTok itself named it for this post. Otherwise its caption and time fit, and more than one may.
     """
 
     id: str
@@ -176,7 +177,7 @@ class FoundPost:
 
 
 def video_fields(wanted: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the fields to ask for: those wanted, or all of them.
+    """Return the fields to ask for: the wanted ones, or all of them.
 
     Raises:
         InvalidInput: a wanted field does not exist.
@@ -186,6 +187,7 @@ def video_fields(wanted: Iterable[str] | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(wanted))
     known = ", ".join(VIDEO_FIELDS)
     refuse(
-        InvalidInput, [Problem("fields", f"{name!r} is none of {known}") for name in names if name not in VIDEO_FIELDS]
+        InvalidInput,
+        [Problem("fields", f"{name!r} is not one of {known}") for name in names if name not in VIDEO_FIELDS],
     )
     return names or VIDEO_FIELDS

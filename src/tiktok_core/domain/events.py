@@ -1,7 +1,7 @@
-"""What TikTok tells by itself: its webhook events as values.
+"""TikTok's webhook events as values.
 
-Sources: developers.tiktok.com/doc/webhooks-overview, /doc/webhooks-events. What belongs here: one value for each documented
-event, and the key by which a repeated one is recognised. How they are spelled and signed is `wire.webhooks`.
+Sources: developers.tiktok.com/doc/webhooks-overview, /doc/webhooks-events. This module holds one class for each documented
+event, and the key by which a receiver recognises a repeated event. `wire.webhooks` holds their format and signature.
 """
 
 import hashlib
@@ -39,22 +39,22 @@ REMOVAL_REASONS: Final[Mapping[int, str]] = {
     4: "the person's account was banned",
     5: "the developer revoked it",
 }
-"""Why an account's tokens are dead, by the number of `AuthorizationRemoved`."""
+"""Why an account's tokens ended, for each number in `AuthorizationRemoved.reason`."""
 
 
 @frozen(kw_only=True)
 class Event:
-    """One webhook. TikTok promises to deliver each at least once, and no order.
+    """One webhook event. TikTok delivers each event at least once, in any order.
 
     Attributes:
-        name: the event, in TikTok's spelling.
-        client_key: the app that it is for.
-        open_id: the account that it is about; empty where TikTok names none.
-        created_at: when it happened (UTC); when it was signed, where TikTok gives no time.
-        signed_at: when this delivery was signed (UTC); whether a repeated delivery is signed again is unknown.
-        content: all that came with it, as it came: a mapping for each documented event, and for others any JSON value,
-            which is its text where that is no JSON.
-        create_time: TikTok's own figure for `created_at`; None where it gave none.
+        name: the name of the event, as TikTok spells it.
+        client_key: the client key of the app that the event is for.
+        open_id: the account that the event is about; empty if TikTok names none.
+        created_at: when the event happened (UTC); the time of the signature if TikTok gives no other.
+        signed_at: when TikTok signed this delivery (UTC). It is unknown whether TikTok signs a repeated delivery again.
+        content: the event's content, as it came: a mapping for a documented event, any JSON value for another one, or the
+            text itself if it is not JSON.
+        create_time: TikTok's own figure for `created_at`; None if it gave none.
     """
 
     name: str
@@ -67,9 +67,9 @@ class Event:
 
     @property
     def key(self) -> str:
-        """A word that is the same for each delivery of one event: keep it, and a repeated event is recognised.
+        """A text that is the same for every delivery of one event. Store it to recognise repeated deliveries.
 
-        It is a digest of all that was said of the event, and of nothing that was said of the delivery.
+        It is a digest of everything that the webhook says about the event, without what it says about the delivery.
         """
         said = (self.name, self.client_key, self.open_id, self.create_time, self.content)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -77,22 +77,22 @@ class Event:
 
 @frozen(kw_only=True)
 class UnknownEvent(Event):
-    """An event that TikTok added later, or one whose content is not as documented."""
+    """An event that TikTok added later, or one whose content differs from the documentation."""
 
 
 @frozen(kw_only=True)
 class Ping(Event):
-    """The portal's test button."""
+    """A test event, sent by the test button of the developer portal."""
 
     reason: str
 
 
 @frozen(kw_only=True)
 class AuthorizationRemoved(Event):
-    """The account's tokens are dead.
+    """The account's tokens ended: the app no longer has the person's authorization.
 
     Attributes:
-        reason: TikTok's number; `REMOVAL_REASONS` has it in words.
+        reason: TikTok's number for the reason; `REMOVAL_REASONS` explains it.
     """
 
     reason: int
@@ -100,11 +100,11 @@ class AuthorizationRemoved(Event):
 
 @frozen(kw_only=True)
 class PostEvent(Event):
-    """Something became of a post.
+    """An event about a post.
 
     Attributes:
-        publish_id: the post.
-        publish_type: TikTok's word for how it was posted, such as `INBOX_SHARE`; empty where it gave none.
+        publish_id: TikTok's id of the post.
+        publish_type: TikTok's word for the way of posting, such as `INBOX_SHARE`; empty if it gave none.
     """
 
     publish_id: str
@@ -113,38 +113,38 @@ class PostEvent(Event):
 
 @frozen(kw_only=True)
 class PostFailed(PostEvent):
-    """TikTok gave it up; `reason` is the same word as the status's `fail_reason`."""
+    """TikTok failed the post. `reason` is the same word as `fail_reason` in a status."""
 
     reason: str
 
 
 @frozen(kw_only=True)
 class PostComplete(PostEvent):
-    """It is posted; a draft each time its creator posts it."""
+    """The post is complete. For a draft, the event comes each time that the creator posts it."""
 
 
 @frozen(kw_only=True)
 class DraftDelivered(PostEvent):
-    """It waits in the creator's inbox."""
+    """The draft has reached the creator's inbox."""
 
 
 @frozen(kw_only=True)
 class PostPublic(PostEvent):
-    """Everybody may watch it, as `post_id`."""
+    """The post has become public, with the id `post_id`."""
 
     post_id: int
 
 
 @frozen(kw_only=True)
 class PostNoLongerPublic(PostEvent):
-    """Not everybody may watch `post_id` any more."""
+    """The public post `post_id` is no longer public."""
 
     post_id: int
 
 
 @frozen(kw_only=True)
 class VideoKitEvent(Event):
-    """An upload of the older Video Kit ended, as its name says."""
+    """An upload of the older Video Kit ended; `name` says how."""
 
     share_id: str
 
@@ -157,12 +157,12 @@ class DownloadReady(Event):
 
 
 def status_after(event: PostEvent, known: Publication) -> Publication:
-    """Return what is known of a post after the event, as if its status had been asked."""
+    """Return the state of a post after the event, in the form of an answer to a status call."""
     post_ids, status, reason = known.post_ids, known.status, known.fail_reason
     if isinstance(event, PostFailed):
         status, reason = PublishStatus.FAILED, event.reason
     elif isinstance(event, DraftDelivered):
-        # Events come in no order: a draft that was posted has been delivered, too.
+        # Events come in any order: a draft that its creator has posted was delivered before.
         status = known.status if known.is_final else PublishStatus.SEND_TO_USER_INBOX
     elif isinstance(event, (PostComplete, PostPublic)):
         status, reason = PublishStatus.PUBLISH_COMPLETE, ""

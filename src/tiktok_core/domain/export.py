@@ -1,9 +1,9 @@
-"""The export page as a value: what a person has to be shown before a direct post, and what they have to choose by hand.
+"""The export page as a value: what an app must show a person before a direct post, and what the person must choose.
 
-An app in which people post to their accounts has to keep these rules to pass TikTok's audit. What belongs here: the rules
-and TikTok's own texts. How a page looks, and where it runs, is the app's.
+An app in which people post to their accounts has to follow these rules to pass TikTok's audit. This module holds the rules
+and TikTok's own texts. The app decides how the page looks and where it runs.
 
-Source: developers.tiktok.com/doc/content-sharing-guidelines. The capitalised texts are required to the letter.
+Source: developers.tiktok.com/doc/content-sharing-guidelines. TikTok requires the capitalised texts word for word.
 """
 
 from collections.abc import Iterator
@@ -39,14 +39,14 @@ INTERACTIONS: Final = {"comment": "Comment", "duet": "Duet", "stitch": "Stitch"}
 
 @frozen(kw_only=True)
 class Control:
-    """Something that a person can choose, as it is to be shown now.
+    """A control of the page, in the state in which to show it now.
 
     Attributes:
-        name: what `ExportForm.choose` calls it; of a privacy level, the level.
-        label: what stands beside it; of a privacy level, nothing: the level's name is the page's to word.
+        name: the parameter of `ExportForm.choose` that changes it; for a privacy level, the level itself.
+        label: the text beside it; empty for a privacy level, which the page words itself.
         is_chosen: whether it is ticked, turned on or selected.
         is_disabled: whether it is greyed out.
-        hint: what to say when the pointer rests on it; empty where nothing is to be said.
+        hint: the text to show when the pointer rests on it; empty if there is none.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Control:
 
 @frozen(kw_only=True)
 class Declaration:
-    """What a person agrees to by posting; it stands before the button.
+    """The sentence to which a person agrees by posting. Show it before the button.
 
     Attributes:
         text: the whole sentence.
-        links: the parts of it that are links, in their order, each with its URL.
+        links: the parts of the sentence that are links, in their order, each with its URL.
     """
 
     text: str
@@ -71,21 +71,21 @@ class Declaration:
 
 @frozen
 class ExportForm:
-    """An export page, as it stands between two choices. Nothing is chosen for the person but the words of the title.
+    """The state of an export page between two choices. The app may fill in the title; the person chooses everything else.
 
     Attributes:
-        creator: the answer of `creator_info` when the page was made; to be asked again each time, and its nickname to be shown.
-        is_photo: whether photos are posted, not a video.
-        facts: what is known of the video; its duration is held against the creator's longest.
+        creator: the answer of `creator_info`. Ask for it each time the page is made, and show its nickname.
+        is_photo: whether the page posts photos rather than a video.
+        facts: the properties of the video; the form compares its duration with the creator's longest.
         title: the caption, which the person can edit.
-        privacy_level: as chosen; None until then.
+        privacy_level: the chosen level; None until the person chooses one.
         allow_comment: comments are on.
         allow_duet: duets are on; photos have none.
         allow_stitch: stitches are on; photos have none.
-        is_disclosed: the content promotes a person, a brand or a business.
-        brand_organic_toggle: "Your brand" is ticked.
-        brand_content_toggle: "Branded content" is ticked.
-        is_aigc: made by AI, to be labelled so.
+        is_disclosed: the disclosure is on: the content promotes the creator's own brand or a third party.
+        brand_organic_toggle: the box "Your brand" is ticked.
+        brand_content_toggle: the box "Branded content" is ticked.
+        is_aigc: AI made the content, and TikTok labels it so.
         agreed_to: the text of the declaration that the person agreed to; empty until then.
     """
 
@@ -117,19 +117,19 @@ class ExportForm:
         is_aigc: bool | None = None,
         agreed_to: str | None = None,
     ) -> "ExportForm":
-        """Return the form after these choices; what is None stays as it is. Nothing is refused here: see `problems`.
+        """Return the form after these choices. A choice that is None stays as it was. This refuses nothing; see `problems`.
 
         Args:
             title: the caption.
-            privacy_level: one of the creator's options; empty takes the choice back.
-            allow_comment: comments on or off.
-            allow_duet: duets on or off.
-            allow_stitch: stitches on or off.
-            is_disclosed: the disclosure on or off; off unticks its two boxes.
-            brand_organic_toggle: the box "Your brand".
-            brand_content_toggle: the box "Branded content".
-            is_aigc: the AI label.
-            agreed_to: the text of the declaration that the person was shown and agreed to.
+            privacy_level: one of the creator's options; an empty string undoes the choice.
+            allow_comment: turn comments on or off.
+            allow_duet: turn duets on or off.
+            allow_stitch: turn stitches on or off.
+            is_disclosed: turn the disclosure on or off; turning it off unticks its two boxes.
+            brand_organic_toggle: tick or untick the box "Your brand".
+            brand_content_toggle: tick or untick the box "Branded content".
+            is_aigc: turn the AI label on or off.
+            agreed_to: the text of the declaration that the app showed and the person agreed to.
         """
         choices = {name: value for name, value in locals().items() if name != "self" and value is not None}
         if "privacy_level" in choices:
@@ -141,15 +141,15 @@ class ExportForm:
 
     @property
     def privacy_options(self) -> tuple[Control, ...]:
-        """The creator's levels to choose from, none of them beforehand; "only me" is greyed out beside branded content.
+        """The levels that the creator may choose. None is chosen at first, and branded content greys out "only me".
 
-        A page that words the documented ones shows another one, which TikTok may add, as it is spelled.
+        A page has its own words for the documented levels. It shows any other level, which TikTok may add, as TikTok spells it.
         """
         return tuple(self._privacy_option(level) for level in self.creator.privacy_level_options)
 
     @property
     def interactions(self) -> tuple[Control, ...]:
-        """Comment, and for videos Duet and Stitch: off beforehand, and greyed out where the creator switched them off."""
+        """Comment, and for videos Duet and Stitch. All are off at first. Those that the creator switched off are greyed out."""
         return tuple(
             Control(
                 name=f"allow_{name}",
@@ -163,7 +163,7 @@ class ExportForm:
 
     @property
     def disclosures(self) -> tuple[Control, ...]:
-        """The two boxes below the disclosure; none while it is off."""
+        """The two boxes below the disclosure; empty while the disclosure is off."""
         if not self.is_disclosed:
             return ()
         clashes = self.privacy_level == PrivacyLevel.SELF_ONLY
@@ -180,37 +180,37 @@ class ExportForm:
 
     @property
     def label(self) -> str:
-        """How TikTok will label the post; empty where it will not, and then nothing is to be shown."""
+        """The sentence that says how TikTok will label the post; empty if TikTok adds no label and the page shows none."""
         if self.brand_content_toggle:
             return PARTNERSHIP
         return PROMOTIONAL if self.brand_organic_toggle else ""
 
     @property
     def declaration(self) -> Declaration:
-        """What the person agrees to by posting; it changes with the disclosure."""
+        """The sentence to which the person agrees by posting. It changes with the disclosure."""
         links = (BRANDED, MUSIC) if self.brand_content_toggle else (MUSIC,)
         named = " and ".join(text for text, _ in links)
         return Declaration(text=f"By posting, you agree to TikTok's {named}", links=links)
 
     @property
     def publish(self) -> Control:
-        """The button."""
+        """The button that posts."""
         hint = UNDISCLOSED if self._lacks_disclosure else ""
         return Control(name="publish", is_chosen=False, is_disabled=bool(self.problems), hint=hint)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """All that keeps this from being posted, each with the name of its control."""
+        """Every problem that prevents the post, each with the name of its control."""
         return tuple(self._problems())
 
     def video_post(self, *, video_cover_timestamp_ms: int | None = None) -> VideoPost:
-        """Return the settings of the video post that the person asked for.
+        """Return the settings of the video post that the person chose.
 
         Args:
-            video_cover_timestamp_ms: the frame to show as cover, in ms.
+            video_cover_timestamp_ms: the cover frame, in ms from the start.
 
         Raises:
-            InvalidPost: every problem at once; without the person's consent there is nothing to post.
+            InvalidPost: the form has problems, such as a missing consent; the error lists every one.
         """
         post = evolve(self._as_video, video_cover_timestamp_ms=video_cover_timestamp_ms)
         wrong = () if not self.is_photo else (Problem("is_photo", "the page was made for photos"),)
@@ -228,16 +228,16 @@ class ExportForm:
         photo_cover_index: int = 0,
         auto_add_music: bool = True,
     ) -> PhotoPost:
-        """Return the settings of the photo post that the person asked for.
+        """Return the settings of the photo post that the person chose.
 
         Args:
             photo_images: https URLs under a domain or prefix that the app verified.
             description: the text below the title.
-            photo_cover_index: the cover, counted from 0.
-            auto_add_music: lets TikTok add music.
+            photo_cover_index: the index of the cover picture, counted from 0.
+            auto_add_music: let TikTok add music.
 
         Raises:
-            InvalidPost: every problem at once; without the person's consent there is nothing to post.
+            InvalidPost: the form has problems, such as a missing consent; the error lists every one.
         """
         post = PhotoPost(
             photo_images=tuple(photo_images),
@@ -260,7 +260,7 @@ class ExportForm:
 
     def _privacy_option(self, level: str) -> Control:
         clashes, is_chosen = level == PrivacyLevel.SELF_ONLY and self.brand_content_toggle, level == self.privacy_level
-        # What is chosen stays free, here as in `disclosures`, so that a clash can be undone from either side.
+        # A chosen level is never greyed out, nor is a chosen box in `disclosures`: the person can undo a clash at either one.
         return Control(
             name=level,
             is_chosen=is_chosen,
@@ -293,7 +293,7 @@ class ExportForm:
             yield from creator_problems(post, self.creator)
         for one in self.interactions:
             if one.is_disabled and getattr(self, one.name):
-                yield Problem(one.name, f"{one.label.lower()} is switched off in this creator's own settings")
+                yield Problem(one.name, f"this creator's own settings switch off {one.label.lower()}")
         if self._lacks_disclosure:
             yield Problem("is_disclosed", UNDISCLOSED)
         yield from media_problems(self.facts, self.creator)

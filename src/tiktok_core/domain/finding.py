@@ -1,4 +1,4 @@
-"""What a post looks like in public: its address, and what sets it apart from others where TikTok does not name it.
+"""The public side of a post: its address, and how to recognise it if TikTok does not report its public id.
 
 Sources: developers.tiktok.com/doc/tiktok-api-v2-video-list, /doc/content-posting-api-reference-get-video-status.
 """
@@ -15,21 +15,21 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 __all__ = ["caption", "found_post", "has_photos", "is_alike", "is_listed", "is_private", "post_times"]
 
 SLACK: Final = timedelta(minutes=2)
-"""By how much two clocks may differ."""
+"""The most by which TikTok's clock and ours may differ."""
 LATEST: Final = timedelta(hours=2)
-"""How long after its hand-over a post may have come to be: a pull may take one hour, and TikTok's own work another."""
+"""The longest time from the end of the upload to the public post: a pull may take one hour, and TikTok's own work another."""
 SITE: Final = "https://www.tiktok.com"
 
 
 def found_post(post_id: str, video: Video | None, *, handle: str, photos: bool, is_certain: bool = True) -> FoundPost:
-    """Return where a post is shown: as TikTok said, or under its creator's handle if that is known.
+    """Return a public post with its addresses: those that TikTok gave, or ones made from the creator's handle.
 
     Args:
-        post_id: the public post.
-        video: it in the list of videos; None where it was not found there.
-        handle: its creator's; empty where it is not known.
-        photos: whether it is made of photos.
-        is_certain: whether TikTok named it as this post.
+        post_id: TikTok's id of the public post.
+        video: the post in the list of videos; None if it is not there.
+        handle: the creator's handle; empty if unknown.
+        photos: whether it is a photo post.
+        is_certain: whether TikTok itself named it for this post.
     """
     canonical = f"{SITE}/@{quote(handle, safe='')}/{'photo' if photos else 'video'}/{post_id}" if handle else None
     return FoundPost(
@@ -41,23 +41,23 @@ def found_post(post_id: str, video: Video | None, *, handle: str, photos: bool, 
 
 
 def has_photos(record: Record | None, publish_id: str) -> bool:
-    """Whether a post is made of photos: as the journal knows or, without it, as publish ids are spelled."""
+    """Whether this is a photo post. The journal's record says so; without a record, the spelling of the publish id does."""
     return publish_id.startswith("p_") if record is None else isinstance(record.wish.post, PhotoPost)
 
 
 def is_private(record: Record) -> bool:
-    """Whether only its creator may watch a post, so that no public id ever comes."""
+    """Whether only the creator may watch a post, so that it never gets a public id."""
     return not record.wish.post.draft and record.wish.post.privacy_level == PrivacyLevel.SELF_ONLY
 
 
 def is_listed(record: Record) -> bool:
-    """Whether a post may be in the list of videos under the caption that was wished. A draft's is its creator's."""
+    """Whether a post can be in the list of videos with the requested caption. The creator may change a draft's caption."""
     is_direct_video = isinstance(record.wish.post, VideoPost) and not record.wish.post.draft
     return is_direct_video and record.init_at is not None and not is_private(record)
 
 
 def post_times(record: Record) -> tuple[datetime, datetime]:
-    """Return when a post can have come to be, at the earliest and at the latest (UTC)."""
+    """Return the earliest and the latest time at which the public post can have appeared (UTC)."""
     begun = record.init_at or record.created_at
     return _moved(begun, -SLACK), _moved(record.handed_at or begun, LATEST + SLACK)
 
@@ -72,12 +72,12 @@ def _moved(moment: datetime, by: timedelta) -> datetime:
 
 
 def caption(record: Record) -> str:
-    """Return a post's caption as the list of videos shows it."""
+    """Return a post's caption in the form in which the list of videos shows it."""
     return record.wish.post.title[:CAPTION_SHOWN].strip()
 
 
 def is_alike(record: Record, video: Video) -> bool:
-    """Whether a video has a post's caption, and a time that the post can have."""
+    """Whether a video has the post's caption and a time that fits the post."""
     if not video.id or video.create_time is None:
         return False
     first, last = (moment.timestamp() for moment in post_times(record))

@@ -1,7 +1,7 @@
-"""Which videos, pictures and URLs can be posted: by their first bytes, by what is known of them, by their spelling.
+"""The rules for videos, pictures and URLs that TikTok takes. They check first bytes, properties and spelling.
 
-What belongs here: TikTok's limits of media, and the values that are held against them. How a file is laid out is in
-`containers`. What could not be read is None, and what is None is never refused.
+This module holds TikTok's limits for media, and the values to compare with them. `containers` reads the layout of files. A
+property that could not be read is None, and the rules never refuse None.
 
 Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide (media restrictions, pull from URL).
 """
@@ -35,23 +35,23 @@ __all__ = [
 ]
 
 HEAD_LENGTH: Final = 64
-"""Bytes of a file that show its type."""
+"""The number of bytes at the beginning of a file that show its type."""
 CODECS: Final = ("H.264", "H.265", "VP8", "VP9")
 FRAME_RATES: Final = (23, 60)
 SIDES: Final = (360, 4096)
-"""Pixels of a video's width and height."""
+"""The least and the most pixels of a video's width and height."""
 LONGEST: Final = 600
-"""Seconds; the limit of the API. A creator's own is often lower."""
+"""Seconds; the limit of the API. A creator's own limit is often lower."""
 PICTURE_SIDES: Final = (1080, 1920)
-"""Pixels. TikTok says "up to 1080p"; users saw it refuse pictures whose short side was above 1080, and the longer limit
-follows from the word alone."""
+"""The most pixels of a picture's short and long side. TikTok says "up to 1080p". Users saw it refuse pictures whose short side
+was above 1080; the limit of the long side follows from the word "1080p" alone."""
 LARGEST_PICTURE: Final = 20 * 1024**2
 DOUBTFUL_PICTURE: Final = 20_000_000
-"""Bytes; above this, TikTok's limit of "20 MB" may already be passed, if it is meant decimally."""
+"""Bytes. A larger picture exceeds TikTok's limit of "20 MB" if TikTok means decimal megabytes."""
 
 
 class MediaType(StrEnum):
-    """The video types that the upload host takes, as `Content-Type`."""
+    """The video types that the upload host takes, as values of `Content-Type`."""
 
     MP4 = "video/mp4"
     QUICKTIME = "video/quicktime"
@@ -87,11 +87,11 @@ def media_type(head: bytes, name: str | None) -> MediaType:
     """Return the video type of a file.
 
     Args:
-        head: its first `HEAD_LENGTH` bytes; they win over the name.
-        name: its name, or None when it has none, where bytes that say nothing pass for MP4.
+        head: the first `HEAD_LENGTH` bytes; they take precedence over the name.
+        name: the file's name; None if it has none. Without a name, bytes of an unknown type count as MP4.
 
     Raises:
-        InvalidPost: it is something else.
+        InvalidPost: the file is not a video that TikTok takes.
     """
     found = _recognised(head)
     if isinstance(found, MediaType):
@@ -124,21 +124,21 @@ def _recognised(head: bytes) -> MediaType | str | None:
 
 
 def picture_kind(head: bytes) -> str:
-    """Return what a file is by its first `HEAD_LENGTH` bytes, in words; empty where they say nothing."""
+    """Return in words what a file is, judged by its first `HEAD_LENGTH` bytes; empty if they are of no known type."""
     found = _recognised(head)
     return "a video" if isinstance(found, MediaType) else found or ""
 
 
 @frozen(kw_only=True)
 class VideoFacts:
-    """What is known of a video; None is what could not be read.
+    """The properties of a video. A property that could not be read is None.
 
     Attributes:
-        codec: `H.264`, `H.265`, `VP8`, `VP9`, or another one's name.
-        frame_rate: frames a second; the average where the rate varies.
-        has_variable_rate: whether the time from frame to frame varies.
-        width: pixels, as they are stored: a turned video counts unturned.
-        height: pixels.
+        codec: `H.264`, `H.265`, `VP8`, `VP9`, or the name of another codec.
+        frame_rate: frames a second; the average if the rate varies.
+        has_variable_rate: whether the time between frames varies.
+        width: pixels, as stored in the file, before any rotation.
+        height: pixels, as stored in the file, before any rotation.
         duration: seconds.
     """
 
@@ -152,14 +152,14 @@ class VideoFacts:
 
 @frozen(kw_only=True)
 class PictureFacts:
-    """What is known of a picture.
+    """The properties of a picture.
 
     Attributes:
-        size: bytes.
-        kind: what it is, in words, by its first bytes; empty where they say nothing.
-        width: pixels; None where it could not be read.
-        height: pixels; None where it could not be read.
-        is_cut: whether its own layout promises more than there is.
+        size: bytes of the file.
+        kind: what the file is, in words, judged by its first bytes; empty if they are of no known type.
+        width: pixels; None if it could not be read.
+        height: pixels; None if it could not be read.
+        is_cut: whether the file is shorter than its own layout says.
     """
 
     size: int
@@ -170,11 +170,11 @@ class PictureFacts:
 
 
 def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None) -> Iterator[Problem]:
-    """Yield why TikTok would refuse a video: each figure, with its limit.
+    """Yield each reason for which TikTok would refuse a video, with the figure and its limit.
 
     Args:
-        facts: what is known of it.
-        creator: who shall post it, where the creator was asked: each has a longest duration.
+        facts: the properties of the video.
+        creator: the info of the creator who posts it, which has their longest duration; None if unknown.
     """
     if facts.codec not in (None, *CODECS):
         yield _video(f"the codec is {facts.codec}; TikTok takes {', '.join(CODECS)}")
@@ -187,21 +187,21 @@ def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None) -> Ite
     limit, whose = LONGEST, "TikTok takes"
     if creator is not None and creator.max_video_post_duration_sec is not None:
         limit, whose = min(limit, creator.max_video_post_duration_sec), "this creator may post"
-    # Limits are whole seconds, and a video that was cut to one lasts a frame or a sound packet longer.
+    # Limits are whole seconds. A video that was cut to such a length lasts a frame or a sound packet longer.
     if facts.duration is not None and facts.duration >= limit + 1:
         yield _video(f"it lasts {facts.duration:,.1f} s; {whose} at most {limit} s")
 
 
 def media_doubts(facts: VideoFacts) -> Iterator[Problem]:
-    """Yield why TikTok may refuse a video, where that is uncertain."""
+    """Yield each reason for which TikTok may or may not refuse a video."""
     if facts.frame_rate is not None and facts.has_variable_rate and not _is_rate_taken(facts.frame_rate):
         yield _video(f"{_rate(facts.frame_rate)}, and it varies: TikTok does not say which of its rates counts")
 
 
 def picture_problems(field: str, facts: PictureFacts) -> Iterator[Problem]:
-    """Yield why TikTok would refuse a picture, and with it the whole post: each figure, with its limit."""
+    """Yield each reason for which TikTok would refuse a picture, and so the whole post, with the figure and its limit."""
     if facts.kind not in PICTURES:
-        yield Problem(field, f"the file is {facts.kind or 'no picture that is known'}; TikTok takes JPEG and WebP")
+        yield Problem(field, f"the file is {facts.kind or 'not a known type of picture'}; TikTok takes JPEG and WebP")
     if facts.is_cut:
         yield Problem(field, f"the file is cut off: it has {facts.size:,} bytes, and its own layout promises more")
     if facts.size > LARGEST_PICTURE:
@@ -212,7 +212,7 @@ def picture_problems(field: str, facts: PictureFacts) -> Iterator[Problem]:
 
 
 def picture_doubts(field: str, facts: PictureFacts) -> Iterator[Problem]:
-    """Yield why TikTok may refuse a picture, where that is uncertain."""
+    """Yield each reason for which TikTok may or may not refuse a picture."""
     if DOUBTFUL_PICTURE < facts.size <= LARGEST_PICTURE:
         yield Problem(
             field, f"the file has {facts.size:,} bytes; TikTok's limit of 20 MB may mean {DOUBTFUL_PICTURE:,}"
@@ -227,7 +227,7 @@ def _video(message: str) -> Problem:
 
 
 def _is_rate_taken(rate: float) -> bool:
-    # 22.98 is sold as 23, and 60.02 as 60.
+    # Cameras call 22.98 frames a second 23, and 60.02 they call 60.
     return FRAME_RATES[0] - 0.5 <= rate <= FRAME_RATES[1] + 0.5
 
 
@@ -246,14 +246,14 @@ def _pixels(facts: PictureFacts) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Whether `text` is meant as a URL rather than as the name of a file."""
+    """Whether `text` is a URL rather than the path of a file."""
     return re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE) is not None
 
 
 def url_problems(field: str, url: str) -> Iterator[Problem]:
-    """Yield what keeps TikTok from pulling this URL, as far as its spelling tells: https, a domain, no user."""
+    """Yield each reason in the URL's spelling that keeps TikTok from pulling it: TikTok wants https, a domain and no user."""
     if any(character <= " " or character in "\\\x7f" or "\ud800" <= character <= "\udfff" for character in url):
-        yield Problem(field, "the URL holds a blank, a backslash, a control character or half of a surrogate pair")
+        yield Problem(field, "the URL contains a blank, a backslash, a control character or half of a surrogate pair")
         return
     try:
         parts = urlsplit(url)
@@ -264,26 +264,26 @@ def url_problems(field: str, url: str) -> Iterator[Problem]:
     if parts.scheme != "https":
         yield Problem(field, f"TikTok pulls from https URLs only, not {parts.scheme or 'a bare name'}")
     if not host:
-        yield Problem(field, "the URL names no host")
+        yield Problem(field, "the URL has no host")
     elif "[" in parts.netloc or _is_address(host):
         yield Problem(field, f"TikTok pulls from domains only, not from the address {host}")
     elif "." not in host or not all(HOST_LABEL.fullmatch(label) for label in host.split(".")):
         yield Problem(field, f"{host!r} is not a public domain name")
     if "@" in parts.netloc:
-        yield Problem(field, "the URL names a user")
+        yield Problem(field, "the URL must not contain a user name")
     if parts.fragment:
-        yield Problem(field, "the URL has a fragment, which is never sent to a server")
+        yield Problem(field, "the URL has a fragment (#...), which no client sends to a server")
 
 
 def ownership_problems(field: str, url: str, properties: Iterable[str]) -> Iterator[Problem]:
-    """Yield that none of the app's verified URL properties covers a URL, if any were listed."""
+    """Yield a problem if the app lists verified URL properties and none of them covers the URL."""
     listed = tuple(properties)
     if listed and not any(url_problems(field, url)) and not any(_covers(one, url) for one in listed):
-        yield Problem(field, f"is under none of the URL properties that were listed as verified: {', '.join(listed)}")
+        yield Problem(field, f"the URL lies under none of the app's verified URL properties: {', '.join(listed)}")
 
 
 def property_problem(one: str) -> str | None:
-    """Return what is wrong with a URL property: it is a domain, or a prefix of URLs that ends in a slash."""
+    """Return what is wrong with a URL property; None for a domain, or a URL prefix that ends in a slash."""
     if "://" not in one:
         problem = next(url_problems("", f"https://{one}/"), None)
         is_bare = problem is None and urlsplit(f"https://{one}/").netloc == one and ":" not in one
@@ -298,7 +298,7 @@ def property_problem(one: str) -> str | None:
 
 def _covers(one: str, url: str) -> bool:
     if "://" in one:
-        # A server may leave the folder that the letters name: what it gives then has to lie there, too.
+        # A server may resolve the dots in a path and so leave the folder. So both spellings have to lie under the prefix.
         return all(_settled(spelling).startswith(_settled(one)) for spelling in (url, _without_dots(url)))
     host, domain = _host(urlsplit(url)), _host(urlsplit(f"https://{one}/"))
     return host == domain or host.endswith(f".{domain}")
@@ -319,12 +319,12 @@ def _host(parts: SplitResult) -> str:
 
 
 def _is_address(host: str) -> bool:
-    # `127.1`, `0x7f.1` and `2130706433` are addresses to most resolvers; IPv6 ones stand in brackets.
+    # Most resolvers read `127.1`, `0x7f.1` and `2130706433` as addresses. IPv6 addresses stand in brackets.
     return re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", host, re.IGNORECASE) is not None
 
 
 def _ascii(host: str) -> str:
-    # Other scripts' digits and dots become ASCII ones, as they do in a resolver.
+    # Digits and dots of other scripts become ASCII ones, as in the client that looks the name up.
     try:
         return host.encode("idna").decode()
     except UnicodeError:

@@ -1,7 +1,7 @@
-"""PKCE as TikTok does it, and the state that ties an answer to its question.
+"""PKCE in TikTok's variant, and the state that ties an answer to its sign-in.
 
-Sources: RFC 7636; developers.tiktok.com/doc/login-kit-desktop, which hashes to lower-case hexadecimal where the RFC
-takes base64url without padding.
+Sources: RFC 7636; developers.tiktok.com/doc/login-kit-desktop. TikTok writes the challenge in lower-case hexadecimal; the RFC
+uses base64url without padding.
 """
 
 import base64
@@ -16,7 +16,7 @@ from tiktok_core.domain.app import CHALLENGES, AppKind, ChallengeEncoding
 __all__ = ["ChallengeEncoding", "challenge_of", "encoding_for", "make_state", "make_verifier", "same_state"]
 
 Entropy = Callable[[int], bytes]
-"""Returns that many unpredictable bytes."""
+"""Returns the requested number of unpredictable bytes."""
 
 VERIFIER_BYTES: Final = 48
 STATE_BYTES: Final = 32
@@ -24,7 +24,7 @@ VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def encoding_for(kind: AppKind) -> ChallengeEncoding:
-    """Return the encoding to use for a kind of app unless a caller chooses another."""
+    """Return the default encoding for a kind of app."""
     return CHALLENGES[kind]
 
 
@@ -39,7 +39,7 @@ def make_state(entropy: Entropy) -> str:
 
 
 def challenge_of(verifier: str, encoding: ChallengeEncoding) -> str | None:
-    """Return the code challenge of a verifier, or None where none is sent.
+    """Return the code challenge of a verifier; None if the encoding is `NONE`.
 
     Raises:
         ValueError: the verifier is not 43 to 128 characters of the unreserved alphabet.
@@ -53,8 +53,8 @@ def challenge_of(verifier: str, encoding: ChallengeEncoding) -> str | None:
 
 
 def same_state(sent: str, received: str) -> bool:
-    """Whether both are the same, in a time that does not tell how much of it is."""
-    # As bytes: comparing non-ASCII strings raises. Lone surrogates must not raise either.
+    """Compare two states in constant time, so that the time does not reveal how much of them is equal."""
+    # As bytes: `compare_digest` raises on strings outside ASCII. Lone surrogates must not raise either.
     return hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), received.encode("utf-8", "surrogatepass"))
 
 

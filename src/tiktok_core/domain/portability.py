@@ -1,4 +1,4 @@
-"""A copy of an account's data: what may be asked for, and what has become of it.
+"""A copy of an account's data: the choice of data, and the state of a request.
 
 Sources: developers.tiktok.com/doc/data-portability-api-get-started, /doc/data-portability-api-add-data-request,
 /doc/data-portability-api-check-status-of-data-request.
@@ -28,7 +28,7 @@ LARGEST_ID: Final = 2**63 - 1
 
 
 class DataCategory(StrEnum):
-    """What a copy can hold; each needs a scope of its own, or `portability.all.*`."""
+    """The kinds of data in a copy. Each needs its own scope, or `portability.all.*`."""
 
     ALL_DATA = "all_data"
     VIDEO = "video"
@@ -38,14 +38,14 @@ class DataCategory(StrEnum):
 
 
 class DataFormat(StrEnum):
-    """How the files within the archive are written."""
+    """The format of the files in the archive."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class DataStatus(StrEnum):
-    """How a request is doing. TikTok may say other words, too: a status is kept as it came."""
+    """The status of a request. TikTok may use other words too, so `DataRequest` keeps the status as it came."""
 
     PENDING = "pending"
     DOWNLOADING = "downloading"
@@ -58,11 +58,11 @@ ENDED: Final = frozenset({DataStatus.EXPIRED, DataStatus.CANCELLED})
 
 @frozen(kw_only=True)
 class DataSelection:
-    """What is asked for.
+    """The data to ask for.
 
     Attributes:
-        categories: at least one, each once; `all_data` stands alone.
-        data_format: of the files in the archive.
+        categories: one or more categories without repetitions; `all_data` stands alone.
+        data_format: the format of the files in the archive.
     """
 
     categories: tuple[str, ...]
@@ -71,15 +71,15 @@ class DataSelection:
 
 @frozen(kw_only=True)
 class DataRequest:
-    """A request for a copy of the data, as TikTok tells it. What it leaves out is None or empty.
+    """The state of a request for a copy of the data. A field that TikTok's answer leaves out is None or empty.
 
     Attributes:
-        request_id: what it is known by, a 64-bit number.
-        status: a `DataStatus`, or a word that is new.
-        apply_time: when it was made, in seconds since 1970 (UTC).
-        collect_time: when TikTok began to collect, in seconds since 1970 (UTC).
+        request_id: TikTok's id of the request, a 64-bit number.
+        status: a `DataStatus`, or another word of TikTok's.
+        apply_time: when the request was made, in seconds since 1970 (UTC).
+        collect_time: when TikTok began to collect the data, in seconds since 1970 (UTC).
         data_format: a `DataFormat`.
-        category_selection_list: what was asked for, as TikTok spells it.
+        category_selection_list: the requested categories, as TikTok spells them.
     """
 
     request_id: int
@@ -91,22 +91,22 @@ class DataRequest:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the archive can be downloaded: TikTok's word for that is `downloading`, and it lasts four days."""
+        """Whether the archive can be downloaded. TikTok's word for that is `downloading`, and it lasts four days."""
         return self.status == DataStatus.DOWNLOADING
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing can come of it any more."""
+        """Whether the request has expired or was cancelled."""
         return self.status in ENDED
 
 
 @frozen(kw_only=True)
 class DataArchive:
-    """An archive that was downloaded as a whole.
+    """An archive that was downloaded completely.
 
     Attributes:
-        request_id: the request that it answers.
-        size: bytes.
+        request_id: the id of its request.
+        size: bytes of the archive.
     """
 
     request_id: int
@@ -114,10 +114,10 @@ class DataArchive:
 
 
 def select_data(categories: Iterable[str], data_format: str) -> DataSelection:
-    """Return what to ask for: each category once, and `all_data` alone, since it takes precedence over the others.
+    """Return the data to ask for: each category once, or `all_data` alone, because it takes precedence over the others.
 
     Raises:
-        InvalidInput: no category, one that does not exist, or a format that does not.
+        InvalidInput: no category was given, or a category or the format does not exist.
     """
     words = (categories,) if isinstance(categories, str) else tuple(dict.fromkeys(categories))
     problems = [
@@ -133,19 +133,19 @@ def select_data(categories: Iterable[str], data_format: str) -> DataSelection:
 
 
 def is_request_id(request_id: object) -> bool:
-    """Whether a request can be known by this: a positive 64-bit number."""
+    """Whether this can be the id of a request: a positive 64-bit number."""
     return isinstance(request_id, int) and not isinstance(request_id, bool) and 0 < request_id <= LARGEST_ID
 
 
 def check_request_id(request_id: object) -> None:
-    """Check what a request is known by, before TikTok is asked about it.
+    """Check the id of a request before a call uses it.
 
     Raises:
-        InvalidInput: it is no positive 64-bit number.
+        InvalidInput: the id is not a positive 64-bit number.
     """
     if not is_request_id(request_id):
-        raise InvalidInput((Problem("request_id", f"is a positive 64-bit number, not {request_id!r}"),))
+        raise InvalidInput((Problem("request_id", f"must be a positive 64-bit number, not {request_id!r}"),))
 
 
 def _unknown(name: str, word: object, known: type[StrEnum]) -> Problem:
-    return Problem(name, f"{word!r} is none of {', '.join(known)}")
+    return Problem(name, f"{word!r} is not one of {', '.join(known)}")

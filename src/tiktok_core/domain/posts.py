@@ -1,4 +1,4 @@
-"""Posts as a person asks for them: every documented setting and limit, and what is wrong with them, all at once.
+"""The settings of a post, with every documented limit, and the checks that find every problem at once.
 
 Sources: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video, -photo-post;
 /doc/content-sharing-guidelines.
@@ -41,16 +41,16 @@ class VideoPost:
     """The settings of a video post.
 
     Attributes:
-        title: caption, up to {VIDEO_TITLE:,} UTF-16 units; `#tags` and `@mentions` count.
-        privacy_level: who may watch; required for a direct post, and one of the creator's options.
-        disable_comment: no comments. The creator's own settings win over the three.
-        disable_duet: no duets.
-        disable_stitch: no stitches.
-        video_cover_timestamp_ms: the frame to show as cover, in ms from the start; TikTok takes the first one otherwise.
-        brand_content_toggle: a paid partnership with a third party.
-        brand_organic_toggle: promotes the creator's own business.
-        is_aigc: made by AI, to be labelled so.
-        draft: goes to the creator's inbox, to be finished in the app; TikTok drops every other setting then.
+        title: the caption, up to {VIDEO_TITLE:,} UTF-16 units; `#tags` and `@mentions` count.
+        privacy_level: who may watch, one of the creator's options; required for a direct post.
+        disable_comment: allow no comments. The creator's own settings take precedence over this and the next two.
+        disable_duet: allow no duets.
+        disable_stitch: allow no stitches.
+        video_cover_timestamp_ms: the cover frame, in ms from the start; TikTok uses the first frame unless given.
+        brand_content_toggle: the post is a paid partnership with a third party.
+        brand_organic_toggle: the post promotes the creator's own business.
+        is_aigc: AI made the content, and TikTok labels it so.
+        draft: send the post to the creator's inbox, to be finished in the app; TikTok then ignores every other setting.
     """
 
     title: str = ""
@@ -71,16 +71,16 @@ class PhotoPost:
 
     Attributes:
         photo_images: 1 to {MOST_PHOTOS} https URLs of JPEG or WebP pictures, under a domain or prefix that the app verified.
-        photo_cover_index: which of them is the cover, counted from 0.
-        title: up to {PHOTO_TITLE:,} UTF-16 units.
-        description: up to {PHOTO_DESCRIPTION:,} UTF-16 units; tags and mentions go here.
-        privacy_level: who may watch; required for a direct post, and one of the creator's options.
-        disable_comment: no comments.
-        auto_add_music: lets TikTok add music, which the creator can change later.
-        brand_content_toggle: a paid partnership with a third party.
-        brand_organic_toggle: promotes the creator's own business.
-        is_aigc: made by AI, to be labelled so.
-        draft: goes to the creator's inbox, to be finished in the app.
+        photo_cover_index: the index of the cover picture, counted from 0.
+        title: the title, up to {PHOTO_TITLE:,} UTF-16 units.
+        description: the text below the title, up to {PHOTO_DESCRIPTION:,} UTF-16 units; tags and mentions belong here.
+        privacy_level: who may watch, one of the creator's options; required for a direct post.
+        disable_comment: allow no comments.
+        auto_add_music: let TikTok add music, which the creator can change later.
+        brand_content_toggle: the post is a paid partnership with a third party.
+        brand_organic_toggle: the post promotes the creator's own business.
+        is_aigc: AI made the content, and TikTok labels it so.
+        draft: send the post to the creator's inbox, to be finished in the app.
     """
 
     photo_images: tuple[str, ...]
@@ -97,26 +97,26 @@ class PhotoPost:
 
 
 for _kind in (VideoPost, PhotoPost):
-    # Each limit stands once, above; what is documented to be a limit is filled in.
+    # The constants above hold each limit; the docstrings take it from there.
     _kind.__doc__ = (_kind.__doc__ or "").format_map(globals())
 
 
 def video_problems(post: VideoPost, options: Iterable[str] = ()) -> Iterator[Problem]:
-    """Yield everything that is wrong with a video post before the creator is asked.
+    """Yield every problem of a video post that can be found before the library asks for the creator info.
 
     Args:
         post: the settings.
-        options: levels that are known to exist beside the documented ones, as a creator's are.
+        options: privacy levels that exist beside the documented ones, such as a creator's options.
     """
     yield from text_problems("title", post.title, VIDEO_TITLE)
     yield from privacy_problems(post, options)
     cover = post.video_cover_timestamp_ms
     if cover is not None and not 0 <= cover <= INT32:
-        yield Problem("video_cover_timestamp_ms", f"is a time in ms from 0 to {INT32}, not {cover}")
+        yield Problem("video_cover_timestamp_ms", f"must be a time in ms from 0 to {INT32}, not {cover}")
 
 
 def photo_problems(post: PhotoPost, options: Iterable[str] = ()) -> Iterator[Problem]:
-    """Yield everything that is wrong with a photo post before the creator is asked.
+    """Yield every problem of a photo post that can be found before the library asks for the creator info.
 
     Args:
         post: the settings.
@@ -131,19 +131,19 @@ def photo_problems(post: PhotoPost, options: Iterable[str] = ()) -> Iterator[Pro
     elif not 0 <= post.photo_cover_index < count:
         yield Problem(
             "photo_cover_index",
-            f"counts from 0, so with {count} photos it is at most {count - 1}, not {post.photo_cover_index}",
+            f"counts from 0: with {count} photos it must be at most {count - 1}, not {post.photo_cover_index}",
         )
     for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
         yield from url_problems(photo_field(index), url)
 
 
 def photo_field(index: int) -> str:
-    """Return what a photo is called in a `Problem`, counted from 0."""
+    """Return the field name of a photo in a `Problem`; `index` counts from 0."""
     return f"photo_images[{index}]"
 
 
 def creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo) -> Iterator[Problem]:
-    """Yield what this creator may not do now, though the post is well spelled."""
+    """Yield the settings of a valid post that this creator may not use now."""
     options = creator.privacy_level_options
     if options and post.privacy_level not in options:
         yield Problem(
@@ -152,12 +152,12 @@ def creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo) -> Itera
 
 
 def is_documented(level: str | None) -> bool:
-    """Whether a level is one of those that TikTok documents, or none; it may add others."""
+    """Whether TikTok documents this privacy level, or none is given. TikTok may add others."""
     return level is None or level in list(PrivacyLevel)
 
 
 def privacy_problems(post: VideoPost | PhotoPost, options: Iterable[str] = ()) -> Iterator[Problem]:
-    """Yield what is wrong with who may watch a post, before the creator is asked.
+    """Yield the problems of a post's privacy level that can be found before the library asks for the creator info.
 
     Args:
         post: the settings.
@@ -168,7 +168,7 @@ def privacy_problems(post: VideoPost | PhotoPost, options: Iterable[str] = ()) -
         if not post.draft:
             yield Problem("privacy_level", f"is required for a direct post: one of {_listed(list(PrivacyLevel))}")
     elif not is_documented(level) and level not in options:
-        yield Problem("privacy_level", f"{level!r} is none of {_listed(list(PrivacyLevel))}")
+        yield Problem("privacy_level", f"{level!r} is not one of {_listed(list(PrivacyLevel))}")
     elif level == PrivacyLevel.SELF_ONLY and post.brand_content_toggle and not post.draft:
         yield Problem("brand_content_toggle", "branded content visibility cannot be set to private (SELF_ONLY)")
 

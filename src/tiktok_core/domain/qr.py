@@ -1,4 +1,4 @@
-"""A sign-in by QR code: what is drawn, how it is doing, and the answer that belongs to it.
+"""A sign-in by QR code: the code to draw, its status, and the answer that belongs to it.
 
 Source: developers.tiktok.com/doc/login-kit-qr-code-authorization.
 """
@@ -19,7 +19,7 @@ __all__ = ["QrAnswer", "QrCheck", "QrCode", "QrStatus", "granted_code_of_qr"]
 
 
 class QrStatus(StrEnum):
-    """How a QR code is doing; TikTok may have words that are not known here."""
+    """The status of a QR code. TikTok may use other words too."""
 
     NEW = "new"
     SCANNED = "scanned"
@@ -30,16 +30,16 @@ class QrStatus(StrEnum):
 
 @frozen(kw_only=True)
 class QrCode:
-    """A sign-in by QR code that was begun, to be kept until the person has agreed on the phone.
+    """A sign-in by QR code that has begun. Keep it until the person has agreed on the phone.
 
-    It can be kept by `reveal` and `restore`, as an `Authorization` can.
+    `reveal` and `restore` save and load it, as for an `Authorization`.
 
     Attributes:
-        url: what to draw, whole: the phone opens it. Anybody who sees it can sign in here, so show it to the person alone.
-        token: TikTok's name for it, by which it is asked about.
-        client_ticket: our own name for it; comes back with the answer and ties it to what was drawn.
-        scopes: what is asked for.
-        begun_at: when (UTC), for an answer is believed for ten minutes.
+        url: the whole text to draw, which the phone opens. Anyone who sees it can sign in here: show it to the person only.
+        token: TikTok's id of the QR code, with which to ask for its status.
+        client_ticket: a random text that the answer repeats, which ties the answer to this QR code.
+        scopes: the scopes that the sign-in asks for.
+        begun_at: when the sign-in began (UTC); an answer counts for ten minutes.
     """
 
     _url: Secret = field(converter=Secret)
@@ -50,11 +50,11 @@ class QrCode:
 
     @property
     def url(self) -> str:
-        """What to draw, whole: the phone opens it. Anybody who sees it can sign in here, so show it to the person alone."""
+        """The whole text to draw, which the phone opens. Anyone who sees it can sign in here: show it to the person only."""
         return self._url.reveal()
 
     def reveal(self) -> dict[str, str]:
-        """Return what has to be kept until the person has agreed, as texts that JSON or a form can carry. They are secret."""
+        """Return the values to keep until the person has agreed, as strings that JSON or a form can hold. They are secret."""
         return {
             "url": self.url,
             "token": self.token.reveal(),
@@ -65,10 +65,10 @@ class QrCode:
 
     @classmethod
     def restore(cls, kept: Mapping[str, str]) -> "QrCode":
-        """Return the sign-in from what `reveal` returned.
+        """Return the sign-in whose `reveal` returned these values.
 
         Raises:
-            InvalidInput: it is not what `reveal` returned.
+            InvalidInput: a value is missing or damaged.
         """
         url, token, ticket, scopes, begun_at = kept_texts(
             Hidden(kept), "url", "token", "client_ticket", "scopes", "begun_at"
@@ -88,13 +88,13 @@ class QrCode:
 
 @frozen(kw_only=True)
 class QrAnswer:
-    """What TikTok says of a QR code.
+    """TikTok's answer to a question for the status of a QR code.
 
     Attributes:
-        status: one of `QrStatus`, or a word that is not known here.
-        client_ticket: ours, echoed.
-        code: spent once for tokens; empty until the person has agreed.
-        redirect_uri: to be sent with the code; empty where TikTok names none.
+        status: one of `QrStatus`, or another word of TikTok's.
+        client_ticket: the ticket that the answer repeats.
+        code: the code to exchange once for tokens; empty until the person has agreed.
+        redirect_uri: the redirect URI to send with the code; empty if TikTok names none.
     """
 
     status: str
@@ -104,17 +104,17 @@ class QrAnswer:
 
     @property
     def client_ticket(self) -> str:
-        """Ours, echoed."""
+        """The ticket that the answer repeats."""
         return self._client_ticket.reveal()
 
 
 @frozen(kw_only=True)
 class QrCheck:
-    """How a sign-in by QR code is doing.
+    """The state of a sign-in by QR code.
 
     Attributes:
-        status: one of `QrStatus`, or a word that is not known here.
-        open_id: who has signed in, once it is confirmed; None until then.
+        status: one of `QrStatus`, or another word of TikTok's.
+        open_id: the account that has signed in; None until the person has confirmed.
     """
 
     status: str
@@ -122,18 +122,18 @@ class QrCheck:
 
 
 def granted_code_of_qr(begun: QrCode, answer: QrAnswer) -> Secret:
-    """Return the code of a confirmed answer that belongs to what was drawn.
+    """Check that a confirmed answer belongs to this QR code, and return its code.
 
-    The ticket does what a state does elsewhere, so none is sent.
+    The ticket takes the place of a state, so this sign-in sends no state.
 
-    Source: developers.tiktok.com/doc/login-kit-qr-code-authorization, which wants the ticket compared.
+    Source: developers.tiktok.com/doc/login-kit-qr-code-authorization, which asks the app to compare the ticket.
 
     Raises:
-        StateMismatch: the ticket is another one's.
-        SignInFailed: there is no code.
+        StateMismatch: the ticket belongs to another QR code.
+        SignInFailed: the answer has no code.
     """
     if not same_state(begun.client_ticket.reveal(), answer.client_ticket):
-        raise StateMismatch("state_mismatch", "the answer does not belong to the QR code that was drawn; start again")
+        raise StateMismatch("state_mismatch", "the answer does not belong to this QR code; start the sign-in again")
     if not answer.code:
-        raise SignInFailed("invalid_callback", "the QR code is confirmed, and there is no code in the answer")
+        raise SignInFailed("invalid_callback", "the person has confirmed, but TikTok's answer has no code")
     return answer.code

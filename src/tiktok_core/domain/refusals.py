@@ -1,8 +1,8 @@
-"""What each refusal of TikTok's means: about what it is, whether and when a retry helps, what to change.
+"""The meaning of each of TikTok's refusals: what it is about, whether and when a retry helps, and what to change.
 
 Sources: developers.tiktok.com/doc/tiktok-api-v2-error-handling, /doc/oauth-error-handling, the reference page of each
-endpoint, and what applicants and users reported where the pages are silent. Codes of the API, words of OAuth and
-reasons of failed posts share one table, since no word means two things.
+endpoint, and reports of developers and users on what the pages leave out. Codes of the API, words of OAuth and reasons of
+failed posts share one table, because no word has two meanings.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ __all__ = ["REFUSALS", "explain"]
 PORTAL: Final = "TikTok's developer portal"
 INVALID_PARAMS: Final = Explanation(
     "post",
-    "A parameter is invalid; TikTok's message says which, as far as it says anything.",
+    "A parameter is invalid; TikTok's message may say which one.",
     advice="Correct the parameter; if the message names the chunk size or count, let the library plan the chunks.",
 )
 
@@ -32,7 +32,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
     ),
     "scope_permission_missed": Explanation(
         "app",
-        "The app has no permission for a field that was asked for.",
+        "The app has no permission for a field that the call asks for.",
         advice=f"Add the scope under Scopes in {PORTAL}, or ask for fewer fields.",
     ),
     # --- parameters ---
@@ -42,7 +42,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
         "file", "The file does not meet TikTok's rules.", advice="Convert it to MP4 with H.264 and try again."
     ),
     "invalid_publish_id": Explanation(
-        "post", "TikTok knows no post with this publish id.", advice="Check the id; it is case-sensitive."
+        "post", "TikTok knows no post with this publish id.", advice="Check the id; upper and lower case matter."
     ),
     "token_not_authorized_for_specified_publish_id": Explanation(
         "account",
@@ -54,20 +54,20 @@ REFUSALS: Final[dict[str, Explanation]] = {
     "privacy_level_option_mismatch": Explanation(
         "account",
         "The privacy level is missing or not among those that this creator may choose now.",
-        advice="Ask the creator info again and choose one of its privacy_level_options.",
+        advice="Ask for the creator info again and choose one of its privacy_level_options.",
         fault="developer",
     ),
     "privacy_level_not_authorized": Explanation(
         "account",
         "The creator may not use this privacy level.",
-        advice="Ask the creator info again and choose one of its privacy_level_options.",
+        advice="Ask for the creator info again and choose one of its privacy_level_options.",
         fault="developer",
     ),
     # --- the app ---
     "unaudited_client_can_only_post_to_private_accounts": Explanation(
         "app",
-        "Until TikTok has audited the app for content posting, it can post to private accounts only; "
-        "it is the account that must be private, not just the post.",
+        "Until TikTok has audited the app for content posting, the app can post to private accounts only; "
+        "the account must be private, not just the post.",
         advice="Set the TikTok account to private and post with SELF_ONLY, or apply for the Content Posting audit, "
         f"which is separate from the app review, in {PORTAL}.",
     ),
@@ -81,7 +81,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
         "The app has reached the number of people who may post through it in a day (five until it is audited).",
         retry_helps=True,
         retry_when="after 24 hours",
-        advice="The cap is the app's, not this account's; the audit raises it.",
+        advice="The cap counts for the app, not for this account; the audit raises it.",
         fault="app",
     ),
     "app_version_check_failed": Explanation(
@@ -93,51 +93,51 @@ REFUSALS: Final[dict[str, Explanation]] = {
     # --- the creator ---
     "spam_risk_too_many_posts": Explanation(
         "quota",
-        "The creator has reached today's number of posts through the API (about 15, shared by all apps).",
+        "The creator has reached today's limit of posts through the API (about 15 for all apps together).",
         retry_helps=True,
         retry_when="after 24 hours",
         advice="Posting by hand in the TikTok app still works.",
         fault="user",
     ),
     "spam_risk_user_banned_from_posting": Explanation(
-        "account", "TikTok has barred this creator from posting.", advice="Only the creator can settle it with TikTok."
+        "account", "TikTok has banned this creator from posting.", advice="Only the creator can resolve it with TikTok."
     ),
     "spam_risk_too_many_pending_share": Explanation(
         "quota",
-        "Five drafts wait in the creator's inbox, TikTok's limit within 24 hours.",
+        "Five drafts from the last 24 hours wait in the creator's inbox, and TikTok allows no more.",
         retry_helps=True,
         retry_when="once the creator has posted one of them, or after 24 hours",
         fault="user",
     ),
     "spam_risk_text": Explanation(
-        "post", "TikTok judged the text risky.", advice="Change title or description.", fault="user"
+        "post", "TikTok judged the text risky.", advice="Change the title or the description.", fault="user"
     ),
     "spam_risk": Explanation(
         "post", "TikTok judged the whole post risky.", advice="Change the post before trying again.", fault="user"
     ),
     # --- pace and TikTok's own trouble ---
     "rate_limit_exceeded": Explanation(
-        "quota", "Too many calls within a minute.", retry_helps=True, retry_when="after a minute"
+        "quota", "There were too many calls within a minute.", retry_helps=True, retry_when="after a minute"
     ),
     "internal_error": Explanation("tiktok", "Something failed at TikTok.", retry_helps=True, retry_when="in a moment"),
-    # --- why a post failed after it was taken ---
+    # --- why a post failed after TikTok had accepted it ---
     "file_format_check_failed": Explanation(
         "file",
-        "The container, codec or picture format is not one that TikTok takes.",
-        advice="Convert: MP4, MOV or WebM with H.264, H.265, VP8 or VP9; JPEG or WebP for photos.",
+        "TikTok does not accept the container, codec or picture format.",
+        advice="Convert a video to MP4, MOV or WebM with H.264, H.265, VP8 or VP9, and a photo to JPEG or WebP.",
     ),
     "duration_check_failed": Explanation(
         "file",
         "The video is too long or too short for this creator.",
-        advice="Cut it to the creator info's max_video_post_duration_sec.",
+        advice="Cut it to the max_video_post_duration_sec of the creator info.",
     ),
     "frame_rate_check_failed": Explanation(
         "file", "The frame rate is outside 23 to 60 frames a second.", advice="Encode the video again."
     ),
     "picture_size_check_failed": Explanation(
         "file",
-        "Width or height is outside TikTok's limits: 360 to 4096 pixels for videos, up to 1080p for photos.",
-        advice="Resize it; one photo that is too large fails the whole post.",
+        "The width or height is outside TikTok's limits: 360 to 4096 pixels for videos, up to 1080p for photos.",
+        advice="Resize the file; a single photo that is too large fails the whole post.",
     ),
     "internal": Explanation(
         "tiktok", "A part of TikTok was not available.", retry_helps=True, retry_when="in a while, as a new post"
@@ -154,9 +154,9 @@ REFUSALS: Final[dict[str, Explanation]] = {
         retry_helps=True,
         retry_when="as a new post, once the URLs serve the files without a redirect",
     ),
-    "publish_cancelled": Explanation("post", "The post was cancelled through the API."),
+    "publish_cancelled": Explanation("post", "A call of the API cancelled the post."),
     "auth_removed": Explanation(
-        "sign-in", "The person disconnected the app while the post was under way.", advice="Sign in again."
+        "sign-in", "The person disconnected the app before the post was finished.", advice="Sign in again."
     ),
     # --- OAuth ---
     "access_denied": Explanation(
@@ -168,7 +168,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
     ),
     "non_sandbox_target": Explanation(
         "sign-in",
-        "The client key is a sandbox's, and the account that signed in is none of its target users.",
+        "The client key belongs to a sandbox, and the account that signed in is not one of its target users.",
         advice=f"Add the account under Target users of the sandbox in {PORTAL}, or use the production app's own key.",
         fault="app",
     ),
@@ -185,7 +185,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
     "invalid_request": Explanation(
         "app",
         "A parameter of the sign-in is missing, malformed or does not match.",
-        advice="The redirect URI must equal the registered one to the letter, and the code challenge must be "
+        advice="The redirect URI must equal the registered one exactly, and the code challenge must be "
         "hexadecimal for desktop apps.",
     ),
     "invalid_scope": Explanation(
@@ -202,5 +202,5 @@ REFUSALS: Final[dict[str, Explanation]] = {
 
 
 def explain(code: str) -> Explanation | None:
-    """Return what a code, OAuth word or fail reason means; None for a word that no source tells of."""
+    """Return the meaning of a code, OAuth word or fail reason; None for a word that no source explains."""
     return REFUSALS.get(code)

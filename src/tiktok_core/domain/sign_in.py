@@ -1,4 +1,4 @@
-"""A sign-in under way, and the answer that the browser brings back.
+"""A sign-in that has begun, and the answer that the browser brings back.
 
 Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop; RFC 9700 on state and PKCE.
 """
@@ -31,25 +31,25 @@ __all__ = [
 
 LIFE: Final = timedelta(minutes=10)
 NO_CODE: Final = Secret("")
-# Codes were seen with `*` and `!`; in an address these are escaped. A word that a person types is shorter than any code.
+# Real codes have contained `*` and `!`, which addresses escape. A word that a person types by mistake is shorter than a code.
 BARE_CODE: Final = re.compile(r"[A-Za-z0-9*!._~-]{20,2048}")
 CLASSES: Final[dict[str, type[SignInFailed]]] = {"access_denied": AccessDenied, "invalid_grant": GrantRejected}
 
 
 @frozen(kw_only=True)
 class Authorization:
-    """A sign-in that was begun, to be kept until the answer comes.
+    """A sign-in that has begun. Keep it until the answer comes.
 
-    A web application keeps `reveal()` in the person's session, and makes the value again with `restore` when the answer
-    comes, in whichever process. What was kept serves once: take it out of the session as it is used.
+    A web application keeps `reveal()` in the person's session. When the answer comes, in any process, it makes the value again
+    with `restore`. Use the kept value once: take it out of the session when you use it.
 
     Attributes:
         url: the page to open in the person's browser; empty in a restored value, which no longer needs it.
-        redirect_uri: where the answer comes; sent again with the code, to the letter.
-        scopes: what is asked for.
-        state: comes back with the answer and ties it to this sign-in.
-        code_verifier: proves that the code is spent by the program that asked for it; None when no challenge was sent.
-        begun_at: when (UTC), for an answer is believed for ten minutes; None where that is not known and not looked at.
+        redirect_uri: the address to which TikTok sends the answer; the exchange of the code repeats it exactly.
+        scopes: the scopes that the sign-in asks for.
+        state: a random text that the answer repeats, which ties the answer to this sign-in.
+        code_verifier: the secret that proves that this sign-in asked for the code; None if it sent no challenge.
+        begun_at: when the sign-in began (UTC); an answer counts for ten minutes. None if unknown: then its age is not checked.
     """
 
     _url: Secret = field(converter=Secret)
@@ -65,7 +65,7 @@ class Authorization:
         return self._url.reveal()
 
     def reveal(self) -> dict[str, str]:
-        """Return what has to be kept until the answer comes, as texts that JSON or a form can carry. They are secret."""
+        """Return the values to keep until the answer comes, as strings that JSON or a form can hold. They are secret."""
         return {
             "redirect_uri": self.redirect_uri,
             "scopes": ",".join(self.scopes),
@@ -76,10 +76,10 @@ class Authorization:
 
     @classmethod
     def restore(cls, kept: Mapping[str, str]) -> "Authorization":
-        """Return the sign-in from what `reveal` returned.
+        """Return the sign-in whose `reveal` returned these values.
 
         Raises:
-            InvalidInput: it is not what `reveal` returned.
+            InvalidInput: a value is missing or damaged.
         """
         redirect_uri, scopes, state, verifier, begun_at = kept_texts(
             Hidden(kept), "redirect_uri", "scopes", "state", "code_verifier", "begun_at"
@@ -101,14 +101,14 @@ class Authorization:
 
 @frozen(kw_only=True)
 class Callback:
-    """The answer of TikTok's page, as the redirect carried it.
+    """The answer of TikTok's page, read from the redirect.
 
     Attributes:
-        state: echoed; empty when missing.
-        code: spent once for tokens; empty on failure.
-        scopes: what the person granted, which may be fewer than were asked for.
-        error: OAuth's word on failure.
-        error_description: in words.
+        state: the state that the answer repeats; empty if missing.
+        code: the code to exchange once for tokens; empty on failure.
+        scopes: the scopes that the person granted, possibly fewer than the sign-in asked for.
+        error: OAuth's error word; empty on success.
+        error_description: TikTok's description of the error.
     """
 
     _state: Secret = field(default=NO_CODE, converter=Secret, repr=False)
@@ -119,18 +119,18 @@ class Callback:
 
     @property
     def state(self) -> str:
-        """What was echoed; empty when missing."""
+        """The state that the answer repeats; empty if missing."""
         return self._state.reveal()
 
 
 def granted_code(authorization: Authorization, callback: Callback) -> Secret:
-    """Return the code of an answer that belongs to this sign-in.
+    """Check that an answer belongs to this sign-in, and return its code.
 
-    The state is checked before anything else is believed: an `error` can be forged as well as a code.
+    The function checks the state first, because an attacker can forge an `error` as well as a code.
 
     Raises:
-        StateMismatch: the answer belongs to another sign-in, or was forged.
-        SignInFailed: TikTok or the person said no (`AccessDenied`), or the answer has neither code nor error.
+        StateMismatch: the answer belongs to another sign-in, or is forged.
+        SignInFailed: TikTok or the person refused (`AccessDenied`), or the answer has neither code nor error.
     """
     if not callback.state or not same_state(authorization.state.reveal(), callback.state):
         raise StateMismatch("state_mismatch", "the answer does not belong to this sign-in; start it again")
@@ -142,54 +142,56 @@ def granted_code(authorization: Authorization, callback: Callback) -> Secret:
 
 
 def bare_code(text: str | Secret) -> Secret | None:
-    """Return the code that a text is and nothing besides, decoded if it was copied from an address; None for any other."""
+    """Return a text that is a code and nothing else, decoded if a person copied it from an address; None for other texts."""
     code = Secret(unquote(Secret(text).reveal().strip()))
     return code if BARE_CODE.fullmatch(code.reveal()) else None
 
 
 def granted_code_alone(authorization: Authorization, text: str | Secret) -> Secret:
-    """Return a code that came without its state, by a person's own hand.
+    """Return a code that a person copied by hand, without its state.
 
-    Nothing but PKCE ties it to this sign-in then: TikTok takes the verifier for a code that was asked for with its
-    challenge, and for no other (RFC 9700 section 2.1). Without a verifier it could be anybody's.
+    Only PKCE ties such a code to this sign-in: TikTok accepts the verifier only with the code of the sign-in that sent its
+    challenge (RFC 9700 section 2.1). Without a verifier, the code could come from any sign-in.
 
     Raises:
-        InvalidInput: the text is no code.
+        InvalidInput: the text cannot be a code.
         SignInFailed: this sign-in has no verifier.
     """
     code = bare_code(text)
     del text
     if code is None:
-        raise InvalidInput((Problem("code", "is not a code as TikTok's page gives it"),))
+        raise InvalidInput((Problem("code", "is not a code like those that TikTok's page gives"),))
     if authorization.code_verifier is None:
-        message = "without a code challenge a code alone could be anybody's; give the whole address, with its state"
+        message = (
+            "this sign-in sent no code challenge, so a code alone is not enough; give the whole address, with its state"
+        )
         raise SignInFailed("unbound_code", message)
     return code
 
 
 def check_age(begun_at: datetime | None, now: datetime) -> None:
-    """See that a sign-in is not too old to be answered.
+    """Check that a sign-in is not too old for its answer.
 
     Raises:
-        SignInFailed: it was begun more than ten minutes ago.
+        SignInFailed: the sign-in began more than ten minutes ago.
     """
     if begun_at is not None and now - begun_at > LIFE:
         minutes = int(LIFE.total_seconds() // 60)
-        raise SignInFailed("expired", f"the sign-in was begun more than {minutes} minutes ago; start it again")
+        raise SignInFailed("expired", f"the sign-in began more than {minutes} minutes ago; start it again")
 
 
 def failed(code: str, message: str = "", log_id: str = "", status: int | None = None) -> SignInFailed:
-    """Return the error for one of OAuth's words; unknown ones stay `SignInFailed`."""
+    """Return the error for one of OAuth's error words; an unknown word gives `SignInFailed` itself."""
     return CLASSES.get(code, SignInFailed)(code, message, log_id, status, explain(code))
 
 
 def kept_texts(kept: Hidden[Mapping[str, str]], *names: str) -> list[Secret]:
-    """Return these texts of what was kept of a sign-in.
+    """Return these values of a kept sign-in.
 
     Raises:
-        InvalidInput: one of them is not there, or is no text.
+        InvalidInput: a value is missing, or is not a string.
     """
-    # A session may have lost it, and what is in a cookie may be anybody's.
+    # A session may have lost a value, and anyone can write a cookie.
     for name in names:
         if not isinstance(kept.reveal().get(name), str):
             raise _not_kept(name)
@@ -197,10 +199,10 @@ def kept_texts(kept: Hidden[Mapping[str, str]], *names: str) -> list[Secret]:
 
 
 def kept_moment(text: str) -> datetime:
-    """Return the time of `begun_at`.
+    """Return the time that `begun_at` spells.
 
     Raises:
-        InvalidInput: it is none.
+        InvalidInput: the text is not a time with a time zone.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -212,4 +214,4 @@ def kept_moment(text: str) -> datetime:
 
 
 def _not_kept(name: str) -> InvalidInput:
-    return InvalidInput((Problem(name, "is not what was kept of a sign-in that was begun; begin it again"),))
+    return InvalidInput((Problem(name, "is missing or damaged in the kept sign-in; begin the sign-in again"),))

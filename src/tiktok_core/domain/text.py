@@ -1,4 +1,4 @@
-"""Text as TikTok counts it: in UTF-16 units, as JavaScript's `length` does (an emoji outside the BMP counts 2).
+"""The length of texts. TikTok counts UTF-16 units, as JavaScript's `length` does (an emoji outside the BMP counts 2).
 
 Source: developers.tiktok.com/doc/content-posting-api-reference-direct-post ("UTF-16 runes").
 """
@@ -16,11 +16,11 @@ def utf16_units(text: str) -> int:
 
 
 def text_problems(field: str, text: str, limit: int) -> Iterator[Problem]:
-    """Yield what keeps `text` from being sent as `field`, if anything does."""
+    """Yield each problem that prevents sending `text` as `field`."""
     units = utf16_units(text)
     if units > limit:
-        yield Problem(field, f"has {units:,} UTF-16 units, TikTok takes at most {limit:,}")
+        yield Problem(field, f"has {units:,} UTF-16 units; TikTok takes at most {limit:,}")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        yield Problem(field, "holds half of a surrogate pair, which no encoding can carry")
+        yield Problem(field, "contains half of a surrogate pair, which no encoding can represent")
     if "\0" in text:
-        yield Problem(field, "holds a NUL character")
+        yield Problem(field, "contains a NUL character")

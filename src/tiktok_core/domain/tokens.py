@@ -1,7 +1,7 @@
-"""Tokens and their life: when they end, when to renew them, what was granted; and secrets that do not show.
+"""Tokens: when they end, when to renew them, and which scopes the person granted; and the wrapper of a secret string.
 
-Sources: developers.tiktok.com/doc/oauth-user-access-token-management (two dated answers on lifetimes and rotation,
-so every figure is taken from the answer itself), /doc/client-access-token-management.
+Sources: developers.tiktok.com/doc/oauth-user-access-token-management, /doc/client-access-token-management. The first has given
+two different answers on lifetimes and rotation, so this library takes every figure from TikTok's answer itself.
 """
 
 from collections.abc import Iterable
@@ -32,9 +32,9 @@ LONGEST_LIFE: Final = timedelta(days=366 * 10)
 
 
 class Secret(Hidden[str]):
-    """A string that does not show itself: not in repr, str, format, logs or pickles.
+    """A string that hides its content from `repr`, `str`, `format` and logs, and that cannot be pickled.
 
-    `reveal()` is the one way to its content, so a search for that word finds every place where a secret leaves.
+    Only `reveal()` returns the content, so a search for that word finds every place where a secret leaves.
     """
 
     __slots__ = ()
@@ -45,20 +45,20 @@ class Secret(Hidden[str]):
 
 @frozen(kw_only=True)
 class Tokens:
-    """What one account granted to the app.
+    """The tokens of one account.
 
     Attributes:
-        open_id: the account, as this app sees it.
-        access_token: sent with each call.
-        refresh_token: renews the access token; may be replaced at each renewal.
-        scope: the scopes that the person granted, which may be fewer than were asked for.
-        issued_at: when these tokens came (UTC).
+        open_id: TikTok's id of the account, which holds for this app only.
+        access_token: the token that the library sends with each call.
+        refresh_token: the token that renews the access token; TikTok may replace it at each renewal.
+        scope: the scopes that the person granted, possibly fewer than the app asked for.
+        issued_at: when TikTok issued these tokens (UTC).
         expires_at: when the access token ends (UTC).
-        refresh_expires_at: when the refresh token ends (UTC): from then on a person has to sign in again.
-        generation: the number of the save that they come from; the store gives it, and none is ever given twice. It is no
-            part of what was granted, so tokens that were only saved once more are equal.
-        is_refused: whether TikTok has refused the refresh token (`invalid_grant`). It is never used again, and a person
-            has to sign in; the access token may still live. No part of what was granted either.
+        refresh_expires_at: when the refresh token ends (UTC); after that, the person has to sign in again.
+        generation: the number of the save that wrote these tokens; a store never gives a number twice. A comparison of two
+            tokens ignores it, so saving tokens again does not make them different.
+        is_refused: whether TikTok has refused the refresh token (`invalid_grant`). The library then does not use it again,
+            and the person has to sign in; the access token may still work. A comparison ignores this too.
     """
 
     open_id: str
@@ -76,7 +76,7 @@ class Tokens:
         return scope in self.scope
 
     def missing(self, wanted: Iterable[str]) -> tuple[str, ...]:
-        """Return the scopes of `wanted` that the person did not grant, in their order."""
+        """Return those of the `wanted` scopes that the person did not grant, in their order."""
         return tuple(scope for scope in wanted if not self.allows(scope))
 
     def is_expired(self, now: datetime) -> bool:
@@ -88,18 +88,18 @@ class Tokens:
         return now >= self.refresh_expires_at
 
     def needs_sign_in_soon(self, now: datetime) -> bool:
-        """Whether the refresh token ends within 30 days, so that a person had better sign in again before."""
+        """Whether the refresh token ends within 30 days, so that the person should sign in again before."""
         return now >= self.refresh_expires_at - SIGN_IN_SOON
 
 
 @frozen(kw_only=True, eq=False)
 class Unsaved:
-    """Renewed tokens whose only copy is in memory.
+    """Renewed tokens that the store does not hold yet, so that memory has the only copy.
 
     Attributes:
-        account: whose they are.
-        tokens: the new ones.
-        over: those that they replace; TikTok no longer takes them.
+        account: the account's name in the store.
+        tokens: the new tokens.
+        over: the tokens that they replace; TikTok no longer accepts those.
     """
 
     account: str
@@ -109,11 +109,11 @@ class Unsaved:
 
 @frozen(kw_only=True)
 class ClientToken:
-    """A token of the app itself, for calls without an account. Ask for another one when it ends.
+    """A token of the app itself, for calls on behalf of no account. When it ends, ask for another one.
 
     Attributes:
-        access_token: sent with each call.
-        issued_at: when it came (UTC).
+        access_token: the token to send with each call.
+        issued_at: when TikTok issued it (UTC).
         expires_at: when it ends (UTC).
     """
 
@@ -122,25 +122,26 @@ class ClientToken:
     expires_at: datetime
 
     def is_expired(self, now: datetime) -> bool:
-        """Whether it has ended."""
+        """Whether the token has ended."""
         return now >= self.expires_at
 
 
 def parse_scope(text: str) -> tuple[str, ...]:
-    """Return the scopes of TikTok's comma-separated list (blanks are tolerated)."""
+    """Return the scopes of TikTok's comma-separated list, sorted. The list may contain blanks."""
     return tuple(sorted({word for word in text.replace(" ", ",").split(",") if word}))
 
 
 def lifetime_end(now: datetime, seconds: float) -> datetime:
-    """Return when a life of `seconds` from `now` ends; absurd lengths are cut to ten years."""
-    # Not a number is greater than nothing, so that it is no time at all.
+    """Return the time `seconds` after `now`. Seconds below 0 count as 0, and a life is at most ten years."""
+    # NaN is not greater than 0 either, so it counts as 0.
     return now + min(timedelta(seconds=min(seconds, LONGEST_LIFE.total_seconds()) if seconds > 0 else 0), LONGEST_LIFE)
 
 
 def needs_refresh(tokens: Tokens, now: datetime) -> bool:
-    """Whether to renew before the next call: ended, or within the smaller of 300 s and a tenth of the life of its end.
+    """Whether to renew the access token before the next call.
 
-    Renewing ahead never happens twice within 60 s: a server that hands out the same token again is not asked for ever.
+    That is so if it has ended, or ends within 300 s or a tenth of its life, whichever is shorter. A token that has not ended
+    is not renewed within 60 s of its issue: otherwise a server that returns the same token again would be asked for ever.
     """
     if tokens.is_expired(now):
         return True
@@ -150,16 +151,16 @@ def needs_refresh(tokens: Tokens, now: datetime) -> bool:
 
 
 def is_newer(stored: Tokens, seen: Tokens) -> bool:
-    """Whether the tokens were renewed, or a person signed in, since they were seen.
+    """Whether the stored tokens come of a renewal or a sign-in after the caller saw `seen`.
 
-    The generation says so, not the access token: a server may hand out the same one again, with another refresh token.
-    What was only saved once more, say under another key, is no newer.
+    The generation decides, not the access token: a server may return the same access token with another refresh token.
+    Tokens that a store only saved again, for example under another encryption key, are not newer.
     """
     return stored.generation != seen.generation and stored != seen
 
 
 def renewed(old: Tokens, new: Tokens) -> Tokens:
-    """Return what to keep after a renewal: an answer may leave out what did not change."""
+    """Return the tokens to store after a renewal, whose answer may leave out values that did not change."""
     return evolve(
         new,
         open_id=new.open_id or old.open_id,

@@ -1,4 +1,4 @@
-"""Reading what an account shows of itself."""
+"""Reading the public data of an account: its profile and its videos."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
@@ -21,15 +21,17 @@ from tiktok_core.wire.http import Request
 __all__ = ["MOST_VIDEOS", "AsyncVideos", "query_videos", "user_info", "video_page"]
 
 MOST_VIDEOS: Final = 20
-"""Videos of one page or one query; source: developers.tiktok.com/doc/tiktok-api-v2-video-list."""
+"""The most videos of one page or one query; source: developers.tiktok.com/doc/tiktok-api-v2-video-list."""
 
 
 async def user_info(context: Context, account: str, fields: Iterable[str] | None) -> UserInfo:
-    """Ask for the profile: the fields wanted, or all that the granted scopes open."""
+    """Ask for the profile: for the wanted fields, or for every field that the granted scopes allow."""
     tokens = await usable_tokens(context, account)
     names = user_fields(tokens.scope, fields)
     if not names:
-        raise InvalidInput((Problem("fields", "none to ask for: the granted scopes open no part of the profile"),))
+        raise InvalidInput(
+            (Problem("fields", "there are none to ask for: the granted scopes allow no field of the profile"),)
+        )
     return await authorized(
         context, account, lambda token: user_info_request(context.endpoints, token, names), read_user_info
     )
@@ -41,13 +43,13 @@ async def video_page(
     """Ask for a page of the public videos.
 
     Raises:
-        InvalidInput: a field that does not exist, or a count or cursor that TikTok would refuse.
+        InvalidInput: a field does not exist, or TikTok would refuse the count or the cursor.
     """
     names = video_fields(fields)
     if not 1 <= count <= MOST_VIDEOS:
-        raise InvalidInput((Problem("count", f"is 1 to {MOST_VIDEOS}, not {count}"),))
+        raise InvalidInput((Problem("count", f"must be 1 to {MOST_VIDEOS}, not {count}"),))
     if cursor is not None and cursor < 0:
-        raise InvalidInput((Problem("cursor", f"is a time in ms since 1970, not {cursor}"),))
+        raise InvalidInput((Problem("cursor", f"must be a time in ms since 1970, not {cursor}"),))
     return await authorized(
         context,
         account,
@@ -59,10 +61,10 @@ async def video_page(
 async def query_videos(
     context: Context, account: str, video_ids: Sequence[str], fields: Iterable[str] | None
 ) -> tuple[Video, ...]:
-    """Ask for these videos, twenty at a time; those that are not the account's own, or not public, are left out."""
+    """Ask for these videos, twenty in a call. TikTok leaves out other accounts' videos and those not public."""
     names, ids = video_fields(fields), [str(video_id) for video_id in dict.fromkeys(video_ids)]
     if wrong := [video_id for video_id in ids if not (video_id.isascii() and video_id.isdigit())]:
-        raise InvalidInput((Problem("video_ids", f"{wrong[0]!r} is no id of a video, which is a number"),))
+        raise InvalidInput((Problem("video_ids", f"{wrong[0]!r} cannot be the id of a video, which is a number"),))
     found: list[Video] = []
     for first in range(0, len(ids), MOST_VIDEOS):
         some = ids[first : first + MOST_VIDEOS]
@@ -76,12 +78,12 @@ def _query(context: Context, names: tuple[str, ...], ids: Sequence[str], token: 
 
 
 class AsyncVideos(AsyncIterator[Video]):
-    """The public videos, the newest first, asked for page by page as they are needed.
+    """An iterator over the public videos, newest first. It asks TikTok for each page when it needs it.
 
     Attributes:
-        cursor: where to go on in another walk (ms), also after an error; a walk that stops within a page gets that page again. None
-            at the beginning, and after the last video.
-        is_done: whether all have been given.
+        cursor: where another iterator continues, also after an error, in ms since 1970 (UTC). A new iterator gives the videos
+            of an unfinished page again. None at the beginning, and after the last video.
+        is_done: whether the iterator has given all videos.
     """
 
     def __init__(self, context: Context, account: str, cursor: int | None, fields: Iterable[str] | None) -> None:
@@ -110,7 +112,7 @@ class AsyncVideos(AsyncIterator[Video]):
             self._leave()
 
     def _leave(self) -> None:
-        # Each page is older than the one before: a cursor that does not move would be walked for ever.
+        # Each page must be older than the one before: a cursor that does not move would give an endless iteration.
         stands = self._next is not None and self.cursor is not None and self._next >= self.cursor
         self.is_done = self._next is None or stands
         self.cursor = None if self.is_done else self._next

@@ -1,7 +1,7 @@
-"""Finding what a post has become in public: by the id that TikTok names, or else by its caption and its time.
+"""Finding the public post that came of a post: by the id that TikTok reports, or else by caption and time.
 
-The id may come long after the post is done, and for private posts it never comes. It is waited for first: what looks alike
-is taken for the post only where no id came, and never where it is known to be another one.
+TikTok may report the id long after the post is complete, and never does for a private post. The flow waits for the id first. It
+accepts a video with a fitting caption and time only if no id came, and never if it knows the video to be another post.
 """
 
 from collections.abc import Sequence
@@ -27,18 +27,18 @@ from tiktok_core.flows.posting.publish import creator_info
 __all__ = ["find_post"]
 
 UNKNOWN_ID: Final = "invalid_publish_id"
-"""TikTok's word for a publish id that it does not know, or no longer."""
+"""TikTok's word for a publish id that it does not know, or has forgotten."""
 FIELDS: Final = ("id", "create_time", "title", "video_description", "share_url", "embed_link")
 
 
 async def find_post(context: Context, account: str, name: str, *, wait: bool) -> tuple[FoundPost, ...]:
-    """Return what the post has become in public; nothing while it is not public, or private for ever.
+    """Return the public posts that came of a post; none while it is not public, or if it is private.
 
     Args:
-        context: what to work with.
-        account: whose post it is.
-        name: its key in the journal, or its publish id.
-        wait: ask again until it is found or patience has ended.
+        context: the client's ports and settings.
+        account: the account that made the post.
+        name: the post's key in the journal, or its publish id.
+        wait: ask again until the post is found or patience runs out.
     """
     search, watch = _Search(context, account, name, is_patient=wait), Stopwatch(context.clock)
     while True:
@@ -56,16 +56,16 @@ async def find_post(context: Context, account: str, name: str, *, wait: bool) ->
 
 @define
 class _Search:
-    """What is known of a post by now.
+    """The state of a search for one post.
 
     Attributes:
-        context: what to work with.
-        account: whose post it is.
-        name: as it was asked for.
-        is_patient: whether to ask again; no longer once that cannot help.
-        publish_id: what TikTok can be asked for; empty where it cannot.
-        record: the post in the journal; None where it has none.
-        pause: seconds for which TikTok wants to be left alone.
+        context: the client's ports and settings.
+        account: the account that made the post.
+        name: the key or publish id that the caller gave.
+        is_patient: whether to ask again; false once that cannot help.
+        publish_id: the id with which to ask TikTok; empty if there is none to ask with.
+        record: the post in the journal; None if the journal has none.
+        pause: seconds that TikTok asks the client to wait.
     """
 
     context: Context
@@ -80,14 +80,14 @@ class _Search:
     _has_failed: bool = False
 
     async def named(self) -> tuple[FoundPost, ...]:
-        """Return what TikTok names, now or to the journal before."""
+        """Return the public posts that TikTok reports, now or earlier to the journal."""
         self.record = await self._recorded()
         if self.record is None:
             known, self.publish_id = None, self.name
         else:
             known, self.publish_id = self.record.last, self.record.publish_id or ""
             self._has_failed = self.record.stage in {Stage.FAILED, Stage.ABANDONED}
-            # Its creator may have shown it to everybody since, so it is asked for, but not waited for.
+            # The creator may have made a private post public since. So the flow asks for it once, but does not wait.
             self.is_patient &= not is_private(self.record)
         if self._is_unknown or self._has_failed:
             self.publish_id = ""
@@ -126,12 +126,12 @@ class _Search:
         found = await journal.load(mine + self.name) or await find_record(self.context, self.account, self.name)
         trace = await journal.trace(mine + self.name) if found is None else None
         if trace is not None:
-            # Of a key whose record is gone, TikTok can still be asked for the publish id.
+            # The record of this key is gone, but its trace has the publish id, with which the flow can still ask TikTok.
             self.name = trace.publish_id or ""
         return found
 
     async def _asked(self, known: Publication | None) -> Publication | None:
-        """Ask how the post is doing, and write it down; what was known stands where there is no answer."""
+        """Ask TikTok for the post's status, and record it. Without an answer, return what was known before."""
         try:
             heard = await publish_status(self.context, self.account, self.publish_id)
         except SAYS_NOTHING as error:
@@ -156,7 +156,7 @@ class _Search:
             raise error
 
     async def _others(self, record: Record) -> frozenset[str]:
-        """Return the ids of the account's other posts: as the journal knows them or, of those alike, as TikTok tells now."""
+        """Return the public ids of the account's other posts: those in the journal, and for similar posts TikTok's answer now."""
         ids: set[int] = set()
         first, last = post_times(record)
         for other in await self.context.journal.records(record_name(record.app, record.account, "")):
@@ -178,7 +178,7 @@ class _Search:
 
 
 async def _shown(context: Context, account: str, known: Publication, record: Record | None) -> tuple[FoundPost, ...]:
-    """Return the posts that TikTok named, each with its page: that of the list of videos, or one under the handle."""
+    """Return the posts that TikTok reported, each with its address from the list of videos or from the creator's handle."""
     ids = [str(post_id) for post_id in known.post_ids]
     if not ids:
         return ()
@@ -188,15 +188,15 @@ async def _shown(context: Context, account: str, known: Publication, record: Rec
         try:
             videos = {video.id: video for video in await query_videos(context, account, ids, FIELDS)}
         except TikTokError as error:
-            # The post is found, whether or not its page can be had from there.
-            log.debug("The videos cannot be asked for: %s", error)
+            # The post is found even if the list of videos does not give its address.
+            log.debug("Could not ask for the list of videos: %s", error)
     lacks_page = any(post_id not in videos for post_id in ids)
     handle = await _handle(context, account) if lacks_page else ""
     return tuple(found_post(post_id, videos.get(post_id), handle=handle, photos=photos) for post_id in ids)
 
 
 async def _handle(context: Context, account: str) -> str:
-    """Return the creator's handle, as the profile or the creator info tells it; empty where the scopes open neither."""
+    """Return the creator's handle from the profile or the creator info; empty if the granted scopes allow neither."""
     tokens = await usable_tokens(context, account)
     try:
         if tokens.allows(Scope.USER_INFO_PROFILE):
@@ -204,5 +204,5 @@ async def _handle(context: Context, account: str) -> str:
         if tokens.allows(Scope.VIDEO_PUBLISH):
             return (await creator_info(context, account)).creator_username
     except TikTokError as error:
-        log.debug("The handle cannot be asked for: %s", error)
+        log.debug("Could not ask for the creator's handle: %s", error)
     return ""

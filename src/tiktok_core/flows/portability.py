@@ -1,4 +1,4 @@
-"""Asking for a copy of an account's data, and fetching it."""
+"""Requesting a copy of an account's data, and downloading it."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -27,7 +27,7 @@ __all__ = ["cancel_data", "check_data", "download_data", "request_data"]
 
 
 async def request_data(context: Context, account: str, categories: Iterable[str], data_format: str) -> int:
-    """Ask for a copy; an answer that is lost is not asked for again, since each request may spend a scope."""
+    """Ask TikTok for a copy, and do not repeat this after a lost answer: each request may spend a one-time scope."""
     ask = partial(add_data_request, context.endpoints, selection=select_data(categories, data_format))
     return await authorized(
         context, account, ask, read_request_id, operation=Operation.ADD_DATA, quota=Quota.PORTABILITY
@@ -35,14 +35,14 @@ async def request_data(context: Context, account: str, categories: Iterable[str]
 
 
 async def check_data(context: Context, account: str, request_id: int) -> DataRequest:
-    """Ask how a request is doing."""
+    """Ask TikTok for the status of a request."""
     check_request_id(request_id)
     ask = partial(check_data_request, context.endpoints, request_id=request_id)
     return await authorized(context, account, ask, read_data_request, quota=Quota.PORTABILITY)
 
 
 async def cancel_data(context: Context, account: str, request_id: int) -> DataRequest:
-    """Cancel a request, and return how it is doing afterwards."""
+    """Cancel a request, and return its status afterwards."""
     check_request_id(request_id)
     ask = partial(cancel_data_request, context.endpoints, request_id=request_id)
     await authorized(context, account, ask, open_envelope, quota=Quota.PORTABILITY)
@@ -52,7 +52,7 @@ async def cancel_data(context: Context, account: str, request_id: int) -> DataRe
 async def download_data(
     context: Context, account: str, request_id: int, to: str | HasPath | Destination, *, overwrite: bool
 ) -> DataArchive:
-    """Fetch an archive into its destination, where nothing stands before all of it has come."""
+    """Download an archive to its destination, where it appears only once it is complete."""
     check_request_id(request_id)
     destination = await _opened(context, to, overwrite=overwrite)
     reader = ArchiveReader(destination.begin)
@@ -72,5 +72,7 @@ async def _opened(context: Context, to: str | HasPath | Destination, *, overwrit
     if not isinstance(to, (str, HasPath)):
         return to
     if context.open_destination is None:
-        raise InvalidInput((Problem("to", "is a file's name, and this client was given no open_destination"),))
+        raise InvalidInput(
+            (Problem("to", "is a path, but this client has no open_destination; give a destination instead"),)
+        )
     return await open_destination(context, partial(context.open_destination, to, overwrite=overwrite))

@@ -1,4 +1,4 @@
-"""Signing in by a QR code that the person scans with the phone: asking for one, asking after it, and both in a loop."""
+"""Signing in by a QR code that the person scans with a phone: get a code, ask for its status, and both in a loop."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -22,16 +22,16 @@ from tiktok_core.wire.oauth import check_qr_code_request, qr_code_request, read_
 __all__ = ["begin_qr", "check_qr", "sign_in_by_qr"]
 
 PAUSE: Final = 2.0
-"""Seconds between two questions; TikTok names no interval."""
+"""Seconds between two questions for the status. TikTok's documents name no interval."""
 ANY_PORT: Final = 3455
-"""Stands for a wildcard, since no browser is sent back to it."""
+"""The port in place of a wildcard. Any will do, because TikTok sends no browser to it."""
 
 
 async def begin_qr(context: Context, scopes: Iterable[str] | None) -> QrCode:
-    """Return a new QR code, with a ticket of ours in it.
+    """Return a new QR code, with our ticket in its address.
 
     Raises:
-        InvalidSettings: an unknown scope.
+        InvalidSettings: a scope is unknown.
     """
     wanted = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
     ticket = Secret(make_state(context.entropy))
@@ -41,7 +41,7 @@ async def begin_qr(context: Context, scopes: Iterable[str] | None) -> QrCode:
 
 
 async def check_qr(context: Context, begun: QrCode) -> QrCheck:
-    """Ask once how a QR code is doing; a confirmed one's code is spent and its tokens are kept."""
+    """Ask once for the status of a QR code. If the person has confirmed, exchange the code and store the tokens."""
     check_age(begun.begun_at, context.clock.now())
     answer = await _asked(context, begun)
     if answer.status != QrStatus.CONFIRMED:
@@ -56,10 +56,10 @@ async def sign_in_by_qr(
     on_status: Callable[[str], None] | None,
     limit: float,
 ) -> Tokens:
-    """Show a QR code, and another one whenever it ends, until a person has agreed.
+    """Show a QR code, and another one each time a code expires, until the person has agreed.
 
     Raises:
-        SignInFailed: no person agreed in time, or the code was used elsewhere.
+        SignInFailed: the person did not agree in time, or the code was used for another sign-in.
     """
     end = context.clock.now() + timedelta(seconds=limit)
     begun: QrCode | None = None
@@ -74,7 +74,7 @@ async def sign_in_by_qr(
         try:
             answer = await _asked(evolve(context, retry_limits=limits), begun)
         except (TransportError, ServerError, RateLimited) as error:
-            # A question that got no answer can be asked again as long as there is time.
+            # The flow can repeat a question that got no answer, as long as there is time.
             trouble = error
             continue
         trouble = None
@@ -84,10 +84,12 @@ async def sign_in_by_qr(
         if status == QrStatus.CONFIRMED:
             return await _spent(context, begun, answer)
         if status == QrStatus.UTILISED:
-            raise SignInFailed("utilised", "the QR code was used, and not for this sign-in; start it again")
+            raise SignInFailed("utilised", "the QR code was used for another sign-in; start again")
         if status == QrStatus.EXPIRED:
             begun = None
-    raise trouble or SignInFailed("no_answer", f"no person has agreed within {limit:.0f} seconds; sign in again")
+    raise trouble or SignInFailed(
+        "no_answer", f"the person did not agree within {limit:.0f} seconds; start the sign-in again"
+    )
 
 
 async def _asked(context: Context, begun: QrCode) -> QrAnswer:
@@ -97,5 +99,5 @@ async def _asked(context: Context, begun: QrCode) -> QrAnswer:
 
 async def _spent(context: Context, begun: QrCode, answer: QrAnswer) -> Tokens:
     code = granted_code_of_qr(begun, answer)
-    # Which redirect URI belongs to a code that came this way is written nowhere: the one it came with, or else the app's.
+    # TikTok does not document which redirect URI belongs to this code. Use the one in the answer, or else the app's.
     return await spend(context, code, answer.redirect_uri or context.app.redirect_on(ANY_PORT), None)

@@ -1,4 +1,4 @@
-"""Signing in, in two steps that may run in two processes; ending what was granted; and the app's own token."""
+"""Signing in, in two steps that may run in two processes; revoking a grant; and the app's own token."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 OF_ONE_ACCOUNT: Final = ("damaged", "version", "key")
-"""Troubles of a store that may be those of one account alone."""
+"""The kinds of `StoreError` that may concern a single account."""
 
 
 def begin(
@@ -60,16 +60,23 @@ def begin(
     *,
     always_ask: bool,
 ) -> Authorization:
-    """Return a new sign-in: the page to open, and what its answer will be checked against.
+    """Return a new sign-in: the page to open, and the values with which to check its answer.
 
     Raises:
-        InvalidSettings: an unknown scope, or a redirect URI that is not the app's (with its port, if it is a wildcard).
+        InvalidSettings: a scope is unknown, or the redirect URI is not the app's (with a concrete port for a wildcard).
     """
     app = context.app
     wanted = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
     uri = app.redirect_uri if redirect_uri is None else redirect_uri
     if not app.accepts_redirect(uri):
-        raise InvalidSettings((Problem("redirect_uri", f"{uri} is not the app's {app.redirect_uri} with a port"),))
+        raise InvalidSettings(
+            (
+                Problem(
+                    "redirect_uri",
+                    f"{uri} does not match the app's redirect URI {app.redirect_uri} (a * stands for any port)",
+                ),
+            )
+        )
     verifier, state = Secret(make_verifier(context.entropy)), Secret(make_state(context.entropy))
     challenge = challenge_of(verifier.reveal(), encoding or app.challenge)
     return Authorization(
@@ -91,23 +98,23 @@ def begin(
 
 
 async def complete(context: Context, authorization: Authorization, callback: Secret) -> Tokens:
-    """Check the answer, spend its code, and keep the tokens."""
+    """Check the answer, exchange its code, and store the tokens."""
     code = granted_code(authorization, callback_of(callback))
     check_age(authorization.begun_at, context.clock.now())
     return await spend(context, code, authorization.redirect_uri, authorization.code_verifier)
 
 
 async def complete_with_code(context: Context, authorization: Authorization, code: Secret) -> Tokens:
-    """Spend a code that came alone, tied to this sign-in by PKCE, and keep the tokens."""
+    """Exchange a code that came without its state, which only PKCE ties to this sign-in, and store the tokens."""
     granted = granted_code_alone(authorization, code)
     check_age(authorization.begun_at, context.clock.now())
     return await spend(context, granted, authorization.redirect_uri, authorization.code_verifier)
 
 
 async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier: Secret | None) -> Tokens:
-    """Spend a code and keep the tokens.
+    """Exchange a code for tokens, and store them.
 
-    That is done once: after a lost answer the person has to sign in again.
+    The flow tries this once. After a lost answer, the person has to begin the sign-in again.
     """
     request = code_request(context.app, context.endpoints, code, redirect_uri=redirect_uri, code_verifier=code_verifier)
 
@@ -116,8 +123,8 @@ async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier
         fresh = evolve(request, fresh_connection=True)
         tokens = await exchange(context, fresh, read, Operation.SPEND_CODE, dispatch=dispatch)
         if not tokens.open_id:
-            raise UnexpectedResponse(request.name, "it names no open_id")
-        # A person's sign-in takes the place of what is there; a renewal that is under way is refused.
+            raise UnexpectedResponse(request.name, "it has no open_id")
+        # The new tokens replace any others in the store. A renewal that is running then cannot save its tokens.
         generation = await persistently(context, partial(context.tokens.save, tokens.open_id, tokens))
         if dispatch.error is not None:
             raise dispatch.error
@@ -127,44 +134,44 @@ async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier
 
 
 async def client_token(context: Context) -> ClientToken:
-    """Return a new token of the app itself; nothing keeps it but the caller."""
+    """Return a new token of the app itself. The library does not store it."""
     request = client_token_request(context.app, context.endpoints)
     read = partial(read_client_token, now=context.clock.now())
-    # As harmless as a read: TikTok gives out another one each time, and takes none back.
+    # Safe to repeat, like a read: TikTok issues another token each time, and the earlier ones stay valid.
     return await exchange(context, request, read, Operation.READ)
 
 
 async def renew(context: Context, account: str) -> Tokens:
-    """Renew the account's tokens now, however long they would have lived."""
+    """Renew the account's tokens now, even if they are valid for longer."""
     tokens = await context.tokens.load(account)
     if tokens is None:
-        raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
+        raise SignInRequired(account, "it never signed in, or its sign-in was ended")
     return await refreshed(context, account, tokens)
 
 
 async def revoke(context: Context, account: str) -> None:
-    """End what the person granted, at TikTok and then here; tokens that TikTok no longer knows are forgotten, too."""
+    """Revoke the person's grant at TikTok, then delete the tokens here, even if TikTok no longer knows them."""
     if await context.tokens.load(account) is None:
         return
-    # Under the lease: a renewal that is under way would store new tokens that were not ended.
+    # Under the lease, so that no other process renews the tokens meanwhile: its new tokens would not be revoked.
     async with leased(context, account):
         tokens = await context.tokens.load(account)
         if tokens is None:
             return
-        # Ended before, in whichever way: what was wanted is the case.
+        # `SignInRequired` means that the grant has ended already, which is the caller's aim.
         with suppress(SignInRequired):
-            # TikTok ends what a live token stands for.
+            # TikTok revokes a grant by a live access token only.
             if tokens.is_expired(context.clock.now()):
                 tokens = await context.protect(renewed_and_saved(context, account, tokens))
             try:
                 await _revoked(context, tokens)
             except (GrantRejected, AccessTokenInvalid):
-                # This token is dead, which says nothing of the grant: only its refresh token can.
+                # The access token is dead, but the grant may still live: only the refresh token can show that.
                 tokens = await context.protect(renewed_and_saved(context, account, tokens))
                 with suppress(GrantRejected, AccessTokenInvalid):
                     await _revoked(context, tokens)
         there = await context.tokens.load(account)
-        # Newer ones come from a new sign-in, which was not ended.
+        # Newer tokens come of a new sign-in, which this call must not delete.
         if there is not None and not is_newer(there, tokens):
             await context.tokens.delete(account, seen=there.generation)
 
@@ -175,10 +182,10 @@ async def _revoked(context: Context, tokens: Tokens) -> None:
 
 
 async def all_tokens(context: Context) -> tuple[Tokens, ...]:
-    """Return the tokens of all accounts; what cannot be read is warned of, and costs the other accounts nothing.
+    """Return the tokens of all accounts. Log a warning for tokens that cannot be read, and leave them out.
 
     Raises:
-        StoreError: the store cannot be read, or there are tokens and none of them can be read.
+        StoreError: the store cannot be read, or it holds tokens and none of them can be read.
     """
     found: list[Tokens] = []
     unread: list[StoreError] = []
@@ -199,15 +206,17 @@ async def all_tokens(context: Context) -> tuple[Tokens, ...]:
 
 
 async def only_account(context: Context) -> str:
-    """Return the one account that is signed in.
+    """Return the only account that is signed in.
 
     Raises:
-        SignInRequired: none is.
-        InvalidSettings: several are, so one has to be named.
+        SignInRequired: no account is signed in.
+        InvalidSettings: several accounts are signed in, so the caller has to name one.
     """
     accounts = await context.tokens.accounts()
     if not accounts:
-        raise SignInRequired(None, "nobody is signed in")
+        raise SignInRequired(None, "no account is signed in")
     if len(accounts) > 1:
-        raise InvalidSettings((Problem("account", f"several accounts are signed in, name one: {', '.join(accounts)}"),))
+        raise InvalidSettings(
+            (Problem("account", f"several accounts are signed in; name one of {', '.join(accounts)}"),)
+        )
     return accounts[0]

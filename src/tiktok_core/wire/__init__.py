@@ -1,1 +1,1 @@
-"""How TikTok spells things: build a request, read a response. No I/O, no order of steps."""
+"""TikTok's formats: functions that build a request or read a response, without I/O and without an order of steps."""

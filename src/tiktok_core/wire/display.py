@@ -1,4 +1,4 @@
-"""How TikTok spells the Display API: the profile and the public videos.
+"""The formats of the Display API: the profile and the public videos.
 
 Sources: developers.tiktok.com/doc/tiktok-api-v2-get-user-info, /doc/tiktok-api-v2-video-list, /doc/tiktok-api-v2-video-query.
 """
@@ -23,12 +23,12 @@ __all__ = [
 
 
 def user_info_request(endpoints: Endpoints, access_token: Secret, fields: tuple[str, ...]) -> Request:
-    """Return the call that asks for these fields of the profile."""
+    """Return the request for these fields of the profile."""
     return api_request(endpoints, "GET", f"/v2/user/info/?fields={','.join(fields)}", access_token)
 
 
 def read_user_info(request: Request, response: Response) -> UserInfo:
-    """Return the profile of an answer."""
+    """Return the profile in an answer."""
     user = open_envelope(request, response).get("user")
     if not isinstance(user, dict):
         raise unexpected(request, response, "it has no data.user")
@@ -38,7 +38,7 @@ def read_user_info(request: Request, response: Response) -> UserInfo:
 def video_list_request(
     endpoints: Endpoints, access_token: Secret, fields: tuple[str, ...], cursor: int | None, count: int
 ) -> Request:
-    """Return the call that asks for the public videos before `cursor` (ms), the newest first."""
+    """Return the request for the public videos before `cursor` (ms since 1970, UTC), newest first."""
     document: dict[str, Any] = {"max_count": count} if cursor is None else {"max_count": count, "cursor": cursor}
     return api_request(endpoints, "POST", f"/v2/video/list/?fields={','.join(fields)}", access_token, document)
 
@@ -46,13 +46,13 @@ def video_list_request(
 def video_query_request(
     endpoints: Endpoints, access_token: Secret, fields: tuple[str, ...], video_ids: Sequence[str]
 ) -> Request:
-    """Return the call that asks for these videos, at most 20, as far as they are the account's own."""
+    """Return the request for at most 20 of the account's own videos, by their ids."""
     document = {"filters": {"video_ids": list(video_ids)}}
     return api_request(endpoints, "POST", f"/v2/video/query/?fields={','.join(fields)}", access_token, document)
 
 
 def read_videos(request: Request, response: Response) -> VideoPage:
-    """Return the videos of an answer."""
+    """Return the videos in an answer."""
     data = open_envelope(request, response)
     listed, cursor = data.get("videos"), data.get("cursor")
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
@@ -62,7 +62,7 @@ def read_videos(request: Request, response: Response) -> VideoPage:
 
 
 def _next(cursor: object) -> int | None:
-    """Return where the next page begins; None where that cannot be asked for."""
+    """Return the cursor of the next page; None if it is not a usable number."""
     try:
         return whole_number(cursor, least=0)
     except ValueError:

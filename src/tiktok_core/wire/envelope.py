@@ -1,8 +1,8 @@
-"""The envelope of every call: how one is asked, and how its answer is opened.
+"""The envelope of every call: building a request, and reading the envelope of its answer.
 
-Sources: developers.tiktok.com/doc/tiktok-api-v2-error-handling. Success is `error.code == "ok"`, never the HTTP status
-alone: TikTok refuses with 200, too. Answers are read tolerantly: fields may be missing, null, new, or of a neighbouring
-type.
+Source: developers.tiktok.com/doc/tiktok-api-v2-error-handling. A call succeeded if `error.code` is `ok`. The HTTP status alone
+does not show it, because TikTok sends some refusals with 200. The library reads answers tolerantly: a field may be missing,
+null, new, or of a similar type.
 """
 
 import json
@@ -50,7 +50,7 @@ __all__ = [
 T = TypeVar("T")
 
 Seconds = NewType("Seconds", int)
-"""A length of time of any size, in which a fraction is dropped: whoever uses it bounds it."""
+"""A number of seconds of any size, without its fraction. The code that uses it has to limit it."""
 
 USER_AGENT: Final = f"tiktok-open/{__version__}"
 JSON_TYPE: Final = "application/json; charset=UTF-8"
@@ -70,11 +70,11 @@ SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]*)?")
 SECRET_FIELDS: Final = frozenset(
     {"access_token", "refresh_token", "token", "upload_url", "redirect_uri", "scan_qrcode_url"}
 )
-"""What holds a secret in an answer. It is covered while the answer is parsed: nothing that reads the answer sees it bare."""
+"""The fields of an answer that hold secrets. The parser wraps them in `Secret`, so no later code sees them as plain text."""
 
 
 def secret_fields(*names: str) -> json.JSONDecoder:
-    """Return a decoder that covers these fields, wherever in the document they stand, and each of `SECRET_FIELDS`."""
+    """Return a decoder that wraps these fields and `SECRET_FIELDS` in `Secret`, at any depth of the document."""
     return covering(*SECRET_FIELDS, *names)
 
 
@@ -105,7 +105,7 @@ def api_request(
     access_token: Secret,
     document: Mapping[str, Any] | None = None,
 ) -> Request:
-    """Return a call to the v2 API; without a document its body is empty."""
+    """Return a request to the v2 API. Without a document, its body is empty."""
     return Request(
         method=method,
         url=endpoints.at(path),
@@ -119,15 +119,15 @@ def api_request(
 
 
 def read_json(request: Request, response: Response, decoder: json.JSONDecoder = DECODER) -> Mapping[str, Any]:
-    """Return the JSON object of an answer; what it holds in `SECRET_FIELDS` is a `Secret`.
+    """Return the JSON object of an answer. The values of `SECRET_FIELDS` in it are `Secret`s.
 
     Raises:
-        UnexpectedRedirect: the answer sends elsewhere.
-        RateLimited, ServerError: HTTP 429, or 408 or 5xx, without a JSON object.
-        UnexpectedResponse: anything else that is no JSON object, or one that is too long.
+        UnexpectedRedirect: the answer is a redirect.
+        RateLimited, ServerError: the status is 429, or 408 or 5xx, and the body is not a JSON object.
+        UnexpectedResponse: the body is not a JSON object, or is too long.
     """
     if 300 <= response.status < 400:
-        raise UnexpectedRedirect(request.name, "it sends elsewhere, and no redirect is ever followed", response.status)
+        raise UnexpectedRedirect(request.name, "it is a redirect, and this library follows none", response.status)
     try:
         return _object(response, decoder)
     except Unreadable as error:
@@ -135,10 +135,10 @@ def read_json(request: Request, response: Response, decoder: json.JSONDecoder = 
 
 
 def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
-    """Return the `data` of a v2 answer; an absent one is empty.
+    """Return the `data` of a v2 answer; empty if it has none.
 
     Raises:
-        ApiError: TikTok answered with a code other than `ok`; the class follows the code, or HTTP 408, 429 or 5xx.
+        ApiError: TikTok answered with a code other than `ok`. The code, or HTTP 408, 429 or 5xx, decides the class.
         UnexpectedResponse: the answer has no envelope.
     """
     document = read_json(request, response)
@@ -152,25 +152,25 @@ def open_envelope(request: Request, response: Response) -> Mapping[str, Any]:
     if code != "ok":
         raise _api_error(code, word(error.get("message")), log_id, _as_told(response, error))
     if response.status >= 400:
-        raise unreadable(request, response, "error.code is ok, the HTTP status is not", log_id)
-    raise unexpected(request, response, "data is no object", log_id)
+        raise unreadable(request, response, "error.code is ok, but the HTTP status is an error", log_id)
+    raise unexpected(request, response, "its data is not an object", log_id)
 
 
 def structured(cls: type[T], request: Request, response: Response, data: Mapping[str, Any], **known: object) -> T:
-    """Return `data` as a value of `cls`: unknown fields are passed over, nulls count as absent, `known` comes on top.
+    """Return `data` as a value of `cls`. Skip unknown fields, treat nulls as missing, and let `known` override fields.
 
     Raises:
-        UnexpectedResponse: a required field is missing, or one is of another type altogether.
+        UnexpectedResponse: a required field is missing, or a field is of another type.
     """
     try:
         return _converter()({**data, **known} if known else data, cls)
-    except Exception:  # noqa: BLE001 - whatever the converter stumbles over, the answer is not what was documented
-        # Without its cause, whose words quote the answer: a token may be in it.
+    except Exception:  # noqa: BLE001 - any error of the converter means that the answer differs from its documentation
+        # Without its cause: the converter's message quotes the answer, which may hold a token.
         raise unexpected(request, response, f"fields of {cls.__name__} are missing or of another type") from None
 
 
 def unexpected(request: Request, response: Response, reason: str, log_id: str = "") -> UnexpectedResponse:
-    """Return the error for an answer outside the documented shape."""
+    """Return the error for an answer that does not have the documented shape."""
     log_id = log_id or log_id_of(response.headers) or _log_id_within(response)
     return UnexpectedResponse(request.name, reason, response.status, log_id)
 
@@ -186,19 +186,19 @@ def _log_id_within(response: Response) -> str:
 
 def _object(response: Response, decoder: json.JSONDecoder = DECODER) -> dict[str, Any]:
     if len(response.body) > MAX_RESPONSE:
-        raise Unreadable(f"longer than {MAX_RESPONSE:,} bytes")
+        raise Unreadable(f"it is longer than {MAX_RESPONSE:,} bytes")
     document = json_value(response.body, decoder)
     if not isinstance(document, dict):
         del document  # It may be a list or a text that holds a secret.
-        raise Unreadable("no JSON object")
+        raise Unreadable("it is not a JSON object")
     return document
 
 
 def said_besides(document: Mapping[str, Any]) -> str:
-    """Return TikTok's words in an answer of its older shape, as a clause to be added; empty where it has none.
+    """Return TikTok's words in an answer of its older shape, as a clause to append; empty if it has none.
 
-    That shape is `{"message": ..., "data": {"error_code": ..., "description": ...}}`. No other field is looked at, and what
-    looks like a token is left out.
+    That shape is `{"message": ..., "data": {"error_code": ..., "description": ...}}`. The function reads no other field, and
+    masks text that looks like a token.
     """
     data = document.get("data")
     inner = data if isinstance(data, dict) else {}
@@ -210,14 +210,14 @@ def said_besides(document: Mapping[str, Any]) -> str:
 def unreadable(
     request: Request, response: Response, reason: str, log_id: str = "", said: str = ""
 ) -> RateLimited | ServerError | UnexpectedResponse:
-    """Return the error for an answer without TikTok's own: HTTP 408, 429 and 5xx speak for themselves.
+    """Return the error for an answer without an error code of TikTok's. HTTP 408, 429 and 5xx decide the class.
 
     Args:
-        request: what was asked.
+        request: the request.
         response: the answer.
-        reason: one clause: what was expected.
-        log_id: TikTok's id of the exchange, where one was found.
-        said: what TikTok said all the same, as `said_besides` returns it.
+        reason: one clause that says what is missing or wrong.
+        log_id: TikTok's id of the exchange, if known.
+        said: other words of TikTok's in the answer, as `said_besides` returns them.
     """
     log_id = log_id or log_id_of(response.headers)
     if response.status == 429:
@@ -225,7 +225,7 @@ def unreadable(
         words = said.removeprefix(SAYS)
         return RateLimited(code, words, log_id, 429, explain(code), retry_after(response.headers))
     if _is_trouble(response.status):
-        message = f"TikTok's own error did not come with it{said}"
+        message = f"the answer has no error code of TikTok's{said}"
         return ServerError(f"http_{response.status}", message, log_id, response.status)
     return unexpected(request, response, reason + said, log_id)
 
@@ -240,7 +240,7 @@ def _api_error(code: str, message: str, log_id: str, response: Response) -> ApiE
 
 
 def _as_told(response: Response, error: Mapping[str, Any]) -> Response:
-    # Data Portability writes the status into the error, and nobody says whether the answer has it, too.
+    # Data Portability writes the status into the error. Its documents do not say whether the answer has that status too.
     told = error.get("http_status_code")
     if response.status < 400 and isinstance(told, int) and 400 <= told < 600:
         return attrs.evolve(response, status=told)
@@ -248,14 +248,14 @@ def _as_told(response: Response, error: Mapping[str, Any]) -> Response:
 
 
 def _is_trouble(status: int) -> bool:
-    # 408: the server has given up waiting for the request. As after a 5xx, nobody knows what was done with it.
+    # 408: the server stopped waiting for the request. As after a 5xx, it may or may not have acted on it.
     return status == 408 or status >= 500
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds to wait by the `Retry-After` header: a number, or a date seen from the `Date` header.
+    """Return the seconds to wait by the `Retry-After` header: its number, or its date minus the `Date` header.
 
-    A minute, TikTok's own window, where the header is absent or makes no sense (RFC 9110 section 10.2.3).
+    Return 60, TikTok's own window, if the header is missing or makes no sense (RFC 9110 section 10.2.3).
     """
     value = headers.get("retry-after", "").strip()
     try:
@@ -272,17 +272,17 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 
 def _date(text: str) -> datetime:
-    # By hand: `email.utils` would bring sockets along, and `strptime` reads month names by the locale.
+    # Not with `email.utils`, which would import sockets, nor `strptime`, whose month names depend on the locale.
     found = IMF_FIXDATE.fullmatch(text.strip())
     if not found:
-        raise ValueError("no IMF-fixdate")
+        raise ValueError("not an IMF-fixdate")
     day, month, year, hour, minute, second = found.groups()
     return datetime(int(year), MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
 
 
 def log_id_of(*holders: Mapping[str, Any]) -> str:
     """Return TikTok's id of the exchange from the first holder (error, document, headers) that has one."""
-    # The documents' tables spell it `logid`, the answers `log_id`; the header is what proxies of TikTok's add.
+    # The tables in the documents spell it `logid`, the answers `log_id`. TikTok's proxies add the header.
     found = (holder.get(name) for holder in holders for name in ("log_id", "logid", "x-tt-logid"))
     return next(filter(None, (plain(word(one)) for one in found)), "")
 
@@ -297,7 +297,7 @@ def _excerpt(body: bytes) -> str:
 
 @cache
 def _converter() -> Callable[[Mapping[str, Any], type[T]], T]:
-    # Imported at the first answer: it would double the time of `import tiktok_core`.
+    # Imported at the first answer, because it would double the time of `import tiktok_core`.
     from cattrs import Converter  # noqa: PLC0415
     from cattrs.gen import make_dict_structure_fn  # noqa: PLC0415
 
@@ -333,7 +333,7 @@ def _as_int(value: Any, _: object) -> int:
 
 
 def _as_seconds(value: Any, _: object) -> int:
-    # A whole number has been bounded to 640 digits, a float to what is finite.
+    # The JSON reader has limited whole numbers to 640 digits, and floats to finite ones.
     return whole_number(int(value) if isinstance(value, float) else value, least=-ENDLESS, most=ENDLESS)
 
 
@@ -352,7 +352,7 @@ def _as_text(value: Any, _: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise TypeError("no text")
+    raise TypeError("not a text")
 
 
 def _as_secret(value: Any, kind: object) -> Secret:
@@ -364,4 +364,4 @@ def _as_bool(value: Any, _: object) -> bool:
         return value
     if value in (0, 1):
         return bool(value)
-    raise TypeError("no truth value")
+    raise TypeError("not a truth value")

@@ -1,8 +1,8 @@
-"""The caller's own code that runs while a request is sent, and what it raises.
+"""Guests: the caller's own code that runs during a request, and the exceptions that it raises.
 
-What belongs here: wrapping the callback, the source and the sink of one request, so that whatever they raise reaches the
-caller as that very object, through any HTTP library. Libraries treat some errors as trouble on the line, wrap others, and
-wait for ever after a `KeyboardInterrupt` in one of their tasks.
+This module wraps the callback, the source and the sink of one request. An exception of theirs then reaches the caller as the
+same object, through any HTTP library. Without the wrapping, a library takes some exceptions for network errors, wraps others,
+and waits for ever after a `KeyboardInterrupt` in one of its tasks.
 """
 
 from collections.abc import Callable
@@ -28,21 +28,21 @@ T = TypeVar("T")
 
 
 class GuestFailed(Exception):
-    """Stands for what the caller's code raised, as long as a library has it in hands. `Guests` keeps the error itself."""
+    """Takes the place of an exception of the caller's code while an HTTP library handles it. `Guests` holds the original."""
 
 
 @define
 class Guests:
     """The callback, the source and the sink of one request.
 
-    A transport sends `watched(request)` in place of the request, lets `GuestFailed` through to its `send`, and
-    raises what `take` returns there.
+    A transport sends `watched(request)` in place of the request, lets `GuestFailed` pass up to its `send`, and there raises
+    the exception that `take` returns.
 
     Attributes:
-        error: what the first of them raised that failed; None while none has. `SourceChanged` of a source is none: it is
-            the port's own word, and passes as it is.
+        error: the exception of the first of them that failed; None while none has. A source's `SourceChanged` does not
+            count: it belongs to the port's contract and passes unchanged.
         gave_all: whether the source has given the last byte of the body.
-        was_stopped: whether `on_sent` failed before the last byte had left; then it never leaves.
+        was_stopped: whether `on_sent` failed before the last byte had left; that byte then never leaves.
     """
 
     error: BaseException | None = None
@@ -50,14 +50,14 @@ class Guests:
     was_stopped: bool = field(default=False, init=False)
 
     def watched(self, request: Request) -> Request:
-        """Return the request with its callback, source and sink wrapped; once one has failed, none is called any more."""
+        """Return the request with its callback, source and sink wrapped. After one of them fails, no more calls reach them."""
         on_sent, sink = request.on_sent, request.sink
         request = evolve(
             request,
             on_sent=None if on_sent is None else _Callback(on_sent, self, request.content_length),
             sink=None if sink is None else _ChooseSink(sink, self),
         )
-        # A body of bytes may hold secrets: no variable holds it.
+        # A body of bytes may hold secrets, so no variable may hold it.
         body = request.body if isinstance(request.body, FileSlice) else None
         if body is None:
             return request
@@ -65,30 +65,30 @@ class Guests:
         return evolve(request, body=evolve(body, source=kind(body.source, self, body.start + body.length)))
 
     def explain(self, error: BaseException | None) -> bool:
-        """Whether one of them is behind what a `send` has ended with; None stands for an answer.
+        """Whether one of them caused the exception with which `send` ended; pass None if `send` ended with an answer.
 
-        An interruption that comes from elsewhere meanwhile (Ctrl-C, a cancelled task) is none of theirs.
+        They do not cause an interruption from elsewhere (Ctrl-C, a cancelled task).
         """
         return self.error is not None and (error is self.error or error is None or isinstance(error, Exception))
 
     def take(self) -> BaseException:
-        """Return what one of them raised, to be raised outside of any `except`, which would change the error's context.
+        """Return the exception that one of them raised. Raise it outside any `except`, which would change its context.
 
-        It is kept no longer, for its traceback leads back here.
+        `Guests` then drops the exception, because its traceback refers back to `Guests`.
         """
         error, self.error = self.error, None
         return error or GuestFailed("none of them has failed")
 
     def call(self, function: Callable[..., T], *arguments: object, passing: tuple[type[Exception], ...] = ()) -> T:
-        """Call code of the caller's.
+        """Call the caller's code.
 
         Args:
-            function: what to call.
-            arguments: what with.
-            passing: errors that are the port's own words, and pass.
+            function: the function to call.
+            arguments: its arguments.
+            passing: exceptions that belong to the port's contract and pass unchanged.
 
         Raises:
-            GuestFailed: it raised something else, which is remembered, or one of them has failed before.
+            GuestFailed: the function raised another exception, which `error` now holds, or a call has failed before.
         """
         if self.error is not None:
             raise GuestFailed
@@ -96,7 +96,7 @@ class Guests:
             return function(*arguments)
         except passing:
             raise
-        except BaseException as error:  # noqa: BLE001 - it is raised again where no library can touch it
+        except BaseException as error:  # noqa: BLE001 - `send` raises it again, where no library can touch it
             self.error = error
         raise GuestFailed
 

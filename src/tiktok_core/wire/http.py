@@ -1,6 +1,6 @@
-"""One HTTP request and its answer as values, and the bodies they carry.
+"""One HTTP request and its answer as values, with their bodies.
 
-What belongs here: what every transport and the simulator must agree on, and no rule of TikTok's.
+This module holds what all transports and the simulator must agree on. It holds none of TikTok's rules.
 """
 
 import re
@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 MAX_RESPONSE: Final = 1 << 20
-"""Bytes of an answer that are read: a transport keeps at most one more, by which a longer one is recognised. What goes to a
-sink may be of any length."""
+"""The most bytes of an answer that a transport reads. It keeps at most one byte more, which shows that the answer is longer. An
+answer that goes to a sink may have any length."""
 
 BLOCK: Final = 1 << 20
-"""Bytes that are read from a source and sent at a time, and at most what a sink is given at a time."""
+"""The bytes that a transport reads from a source and sends at a time, and the most that it passes to a sink at a time."""
 
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -42,25 +42,26 @@ BLANK_OR_CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Source(Protocol):
-    """Bytes that can be read again from any offset, by anyone, in any order.
+    """Bytes that any reader can read from any offset, in any order and more than once.
 
-    It has no cursor, so that a retry or another thread cannot disturb a reader.
+    A source has no cursor, so a retry or another thread cannot disturb a reader.
     """
 
     @property
     def size(self) -> int:
-        """Bytes in all, as they were when the source was opened."""
+        """The number of bytes when the source was opened."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """A word that changes when the bytes may have changed; read anew at each access."""
+        """A text that changes if the bytes may have changed. The source computes it at each access."""
         ...
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return the `length` bytes from `start`, or fewer where the source has ended.
+        """Return `length` bytes from `start`, or fewer at the end of the source.
 
-        What comes beyond `length` is cut off; what is no bytes (`None`, text) ends the request with `SourceChanged`.
+        The library cuts off bytes beyond `length`. A result that is not bytes (`None`, text) ends the request with
+        `SourceChanged`.
 
         Raises:
             SourceChanged: the source is gone or can no longer be read.
@@ -70,15 +71,15 @@ class Source(Protocol):
 
 @runtime_checkable
 class FillsBuffers(Protocol):
-    """What a source may offer besides: to read into memory that is there already.
+    """An optional method of a source: to read into existing memory, because allocating a large block costs more than reading it.
 
-    A large block of new memory costs more than the reading itself. A source without it is sent all the same. A transport
-    may call it on a thread of its own, so that the next block is there when this one has left; never twice at a time for one
-    request, and no more once `send` has raised or returned on the blocking one, unless it hangs for longer than the time-out.
+    A transport may call the method on its own thread, so that the next block is ready when this one has left. It makes one call
+    at a time for a request. A blocking transport makes none after `send` has raised or returned, unless a call hangs for longer
+    than the time-out.
     """
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
-        """Fill the buffer with the bytes from `start`; return how many there were, fewer only where the source has ended.
+        """Fill the buffer with the bytes from `start`. Return their number, which is smaller only at the end of the source.
 
         Raises:
             SourceChanged: the source is gone or can no longer be read.
@@ -87,52 +88,52 @@ class FillsBuffers(Protocol):
 
 
 def read_from(source: Source, start: int, length: int) -> bytes:
-    """Read from a source that anybody may have written: at most `length` bytes, and memory that nobody writes to again.
+    """Read at most `length` bytes from a source that may break its contract, into memory that does not change afterwards.
 
-    Bytes that were not asked for are cut off: on the line they would stand where the next request begins.
+    The function cuts off extra bytes: on the connection they would stand where the next request begins.
 
     Raises:
-        SourceChanged: the source is gone, or what it gave are no bytes.
+        SourceChanged: the source can no longer be read, or its result is not bytes.
     """
     block: object = source.read(start, length)
     if type(block) is bytes:
         return block if len(block) <= length else block[:length]
     try:
-        # A source may give the same buffer each time, with other bytes in it.
+        # A source may return the same buffer each time, with other bytes in it.
         return bytes(memoryview(block))[:length]  # type: ignore[arg-type]
     except TypeError:
-        said = f"the source's read() returned {type(block).__name__}, and has to return bytes"
+        said = f"the source's read() returned {type(block).__name__}, but has to return bytes"
     raise SourceChanged(None, said)
 
 
 def read_from_into(source: FillsBuffers, start: int, buffer: memoryview) -> int:
-    """Let a source that anybody may have written fill a buffer, and return how many bytes it gave.
+    """Let a source that may break its contract fill a buffer, and return the number of bytes that it gave.
 
     Raises:
-        SourceChanged: the source is gone, or what it returned is no number of bytes in the buffer.
+        SourceChanged: the source can no longer be read, or its result is not a number of bytes that fits the buffer.
     """
     got: object = source.read_into(start, buffer)
     try:
         count = index(got)  # type: ignore[arg-type]
     except TypeError:
         raise SourceChanged(
-            None, f"the source's read_into() returned {type(got).__name__}, and has to return int"
+            None, f"the source's read_into() returned {type(got).__name__}, but has to return int"
         ) from None
     if not 0 <= count <= len(buffer):
-        raise SourceChanged(None, f"the source's read_into() says {count} bytes of a buffer that holds {len(buffer)}")
+        raise SourceChanged(None, f"the source's read_into() returned {count} for a buffer of {len(buffer)} bytes")
     return count
 
 
 @frozen
 class FileSlice:
-    """`length` bytes of a source, from `start`: a body that can be sent again, because it is a value."""
+    """A body of `length` bytes of a source, from `start`. It is a value, so a transport can send it more than once."""
 
     source: Source
     start: int
     length: int
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
-        """Yield the slice in blocks of at most `size` bytes, never more nor less than `length` in all.
+        """Yield the slice in blocks of at most `size` bytes, together exactly `length` bytes.
 
         Raises:
             SourceChanged: the source ends before the slice does.
@@ -146,9 +147,9 @@ class FileSlice:
             position += len(block)
 
     def blocks_in(self, *buffers: memoryview) -> Iterator[bytes | memoryview]:
-        """Yield the slice in blocks that lie in these buffers, each in its turn: a block lasts until its buffer's next.
+        """Yield the slice in blocks that lie in these buffers by turns. A block stays valid until its buffer's next turn.
 
-        Where the source does not fill buffers, the blocks are its own, of the same size.
+        If the source cannot fill buffers, yield blocks of the same size that it returns.
 
         Raises:
             SourceChanged: the source ends before the slice does.
@@ -168,24 +169,24 @@ class FileSlice:
 
     def _ended(self, position: int) -> SourceChanged:
         promised = self.start + self.length
-        return SourceChanged(None, f"the source ended at byte {position} of the {promised} that were promised")
+        return SourceChanged(None, f"the source ended at byte {position} of the {promised} that it announced")
 
 
 Body: TypeAlias = bytes | FileSlice
-"""What a request carries: bytes in memory, or a part of a source that is read as it is sent."""
+"""The body of a request: bytes in memory, or a part of a source, which the transport reads while it sends."""
 
 
 class Sink(Protocol):
-    """Takes the body of an answer block by block, in order, so that nobody has to hold all of it."""
+    """Takes the body of an answer block by block, in order, so that memory never holds the whole body."""
 
     def write(self, block: bytes, /) -> object:
-        """Take the next bytes; what this raises reaches whoever sent the request."""
+        """Take the next bytes. An exception that this raises reaches the caller of `send`."""
         ...
 
 
 def redacted(url: str | Hidden[str]) -> str:
-    """Return the URL without its query, fragment and user: those may carry secrets. It takes any text."""
-    # By hand: `urlsplit` raises on some texts, and this is what errors and logs show.
+    """Return the URL without its query, fragment and user name, which may hold secrets. Any text is allowed."""
+    # Not with `urlsplit`, which raises on some texts: errors and logs show the result.
     bare = re.split(r"[?#]", url.reveal() if isinstance(url, Hidden) else url, maxsplit=1)[0]
     scheme, separator, _ = bare.rpartition("://")
     host, slash, path = bare[len(scheme) + len(separator) :].partition("/")
@@ -193,25 +194,25 @@ def redacted(url: str | Hidden[str]) -> str:
 
 
 class _Url(Hidden[str]):
-    """The URL of a request, which was looked at."""
+    """The URL of a request, after the check."""
 
     __slots__ = ()
 
 
 class _Headers(Hidden[Mapping[str, str]]):
-    """The headers of a request, which were looked at."""
+    """The headers of a request, after the check."""
 
     __slots__ = ()
 
 
 def _checked_url(url: str | Hidden[str]) -> Hidden[str]:
-    if isinstance(url, _Url):  # A request is copied at every call.
+    if isinstance(url, _Url):  # Every call copies its request, and one check is enough.
         return url
     found = _Url(url.reveal() if isinstance(url, Hidden) else url)
     del url
-    # A line break in a URL or header would let one value smuggle in another request.
+    # With a line break in a URL or header, one value could smuggle in another request.
     if BLANK_OR_CONTROL.search(found.reveal()):
-        raise ValueError("url holds a blank or a control character")
+        raise ValueError("the URL contains a blank or a control character")
     return found
 
 
@@ -220,12 +221,12 @@ def _checked_headers(headers: Mapping[str, str] | Hidden[Mapping[str, str]]) -> 
         return headers
     found = _Headers(headers.reveal() if isinstance(headers, Hidden) else headers)
     del headers
-    # One look at all of them: a request is made at every call.
+    # One search over all headers, for speed: every call makes a request.
     if CONTROL.search("".join((*found.reveal(), *found.reveal().values()))) or not "".join(found.reveal()).isascii():
         name = next(
             name for name in found.reveal() if CONTROL.search(name + found.reveal()[name]) or not name.isascii()
         )
-        raise ValueError(f"header {name!r} holds a control character")
+        raise ValueError(f"header {name!r} contains a control character, or its name is not ASCII")
     return found
 
 
@@ -243,27 +244,28 @@ def _hidden_headers(headers: Mapping[str, str] | Hidden[Mapping[str, str]]) -> H
 
 @frozen(kw_only=True)
 class Request:
-    """One HTTP request, to be sent exactly once.
+    """One HTTP request, which a transport sends exactly once.
 
-    URL, headers and body may hold secrets. Each is covered while the request holds it, so that no crash report shows it, and
-    is an ordinary string, mapping or bytes as soon as an adapter reads the attribute. An adapter that reads them within the
-    expression that gives them to its HTTP library, and not into a variable, keeps them out of crash reports, too.
+    The URL, the headers and the body may hold secrets. The request wraps each of them, so that no crash report shows it, and its
+    attributes return ordinary strings, mappings or bytes. An adapter keeps them out of crash reports too if it reads an
+    attribute within the expression that passes it to the HTTP library, and not into a variable.
 
     Attributes:
-        method: upper case.
-        url: absolute, with its query; never shown.
-        headers: without Content-Length, which the transport derives from the body and always sends.
-        body: bytes, or a slice of a source that the transport reads in blocks.
-        timeout: seconds for each single wait: for the connection, for more bytes to leave, for the next ones to come.
-        time_limit: seconds for all of it together; None for no limit.
-        on_sent: called with the body's bytes sent so far after each block, on the caller's thread or loop. What it raises
-            ends the request, and reaches whoever sent it as it is.
+        method: the method, in upper case.
+        url: the absolute URL with its query. No error or log shows it.
+        headers: the headers without Content-Length, which the transport derives from the body and always sends.
+        body: bytes, or a slice of a source, which the transport reads in blocks.
+        timeout: seconds for each single wait: for the connection, for more bytes to leave, and for the next bytes to come.
+        time_limit: seconds for the whole request; None for no limit.
+        on_sent: called after each block with the number of body bytes sent so far, on the caller's thread or loop. An exception
+            that it raises ends the request and reaches the caller of `send` unchanged.
         fresh_connection: send on a new connection, so that a dropped idle one cannot make the outcome doubtful.
-        sink: called with the head of the answer (its body is still empty), before its body is read: returns where that goes,
-            however long it is, or None to keep it as usual. Called anew at each send; `write` may come on another thread.
+        sink: called with the head of the answer (its body is still empty) before the transport reads the body. It returns a
+            sink for the body, which may have any length, or None to keep the body as usual. Each send calls it again. The
+            transport may call `write` on another thread.
 
     Raises:
-        ValueError: a control character in the URL or a header.
+        ValueError: the URL or a header contains a control character.
     """
 
     method: str
@@ -278,27 +280,27 @@ class Request:
 
     @property
     def url(self) -> str:
-        """Absolute, with its query; never shown."""
+        """The absolute URL with its query. No error or log shows it."""
         return self._url.reveal()
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers but Content-Length, which the transport derives from the body and always sends."""
+        """The headers without Content-Length, which the transport derives from the body and always sends."""
         return self._headers.reveal()
 
     @property
     def body(self) -> Body:
-        """Bytes, or a slice of a source that the transport reads in blocks."""
+        """Bytes, or a slice of a source, which the transport reads in blocks."""
         return self._body.reveal()
 
     @property
     def content_length(self) -> int:
-        """Bytes in the body."""
+        """The number of bytes in the body."""
         return len(self.body) if isinstance(self.body, bytes) else self.body.length
 
     @property
     def name(self) -> str:
-        """Method and URL without its query: fit for messages and logs."""
+        """The method and the URL without its query, for messages and logs."""
         return f"{self.method} {redacted(self._url)}"
 
     def __repr__(self) -> str:
@@ -310,14 +312,14 @@ class Request:
 
 @frozen
 class Response:
-    """An answer, whatever its status.
+    """An answer with any status.
 
-    Headers and body may hold secrets, and are covered as those of a `Request` are.
+    The headers and the body may hold secrets, so the answer wraps them, as a `Request` does.
 
     Attributes:
         status: HTTP status.
-        headers: names in lower case; the values of a repeated one are joined by ", ".
-        body: at most `MAX_RESPONSE` + 1 bytes, not decoded; empty where it went to a sink.
+        headers: the headers with names in lower case; ", " joins the values of a repeated header.
+        body: at most `MAX_RESPONSE` + 1 bytes, not decoded; empty if the body went to a sink.
     """
 
     status: int
@@ -326,10 +328,10 @@ class Response:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Names in lower case; the values of a repeated one are joined by ", "."""
+        """The headers with names in lower case; ", " joins the values of a repeated header."""
         return self._headers.reveal()
 
     @property
     def body(self) -> bytes:
-        """At most `MAX_RESPONSE` + 1 bytes, not decoded; empty where it went to a sink."""
+        """At most `MAX_RESPONSE` + 1 bytes, not decoded; empty if the body went to a sink."""
         return self._body.reveal()

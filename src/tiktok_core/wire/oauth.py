@@ -1,8 +1,8 @@
-"""How TikTok spells OAuth: the authorization page's address, the answer in the redirect, the token endpoint, QR codes.
+"""The formats of OAuth: the authorization page's address, the answer in the redirect, the token endpoint, and QR codes.
 
 Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop, /doc/login-kit-qr-code-authorization,
-/doc/oauth-user-access-token-management, /doc/client-access-token-management, /doc/oauth-error-handling. Failures may come
-with HTTP 200, so only the body is believed.
+/doc/oauth-user-access-token-management, /doc/client-access-token-management, /doc/oauth-error-handling. TikTok may report a
+failure with HTTP 200, so the library trusts only the body.
 """
 
 from collections.abc import Mapping
@@ -50,12 +50,12 @@ __all__ = [
     "revoke_request",
 ]
 
-TOKEN_PATH: Final = "/v2/oauth/token/"  # noqa: S105 - a path; without its last slash TikTok answers 404
+TOKEN_PATH: Final = "/v2/oauth/token/"  # noqa: S105 - a path, not a secret; without its last slash TikTok answers 404
 REVOKE_PATH: Final = "/v2/oauth/revoke/"
 QR_CODE_PATH: Final = "/v2/oauth/get_qrcode/"
 CHECK_QR_CODE_PATH: Final = "/v2/oauth/check_qrcode/"
 TICKET: Final = "client_ticket=tobefilled"
-"""What stands in the address of a QR code where our own ticket has to be."""
+"""The placeholder in the address of a QR code, which the client replaces with its own ticket."""
 TIKTOKS_TROUBLE: Final = ("server_error", "temporarily_unavailable")
 QR_DECODER: Final = secret_fields("code", "client_ticket")
 NOTHING: Final = Secret("")
@@ -73,7 +73,7 @@ def authorization_url(
     challenge: str | None,
     always_ask: bool,
 ) -> str:
-    """Return the address of the page where the person consents. It is a secret, because the state is in it."""
+    """Return the address of the page where the person consents. It is a secret, because it contains the state."""
     answered = Secret(state)
     del state
     before = {
@@ -89,23 +89,23 @@ def authorization_url(
 
 
 def callback_of(url: str | Secret) -> Callback:
-    """Return the answer in a redirect's URL (or in its query alone). The code is decoded here, once.
+    """Return the answer in a redirect's URL (or in its query alone). This is the one place that decodes the code.
 
     Raises:
-        InvalidInput: a parameter that decides comes twice, so nobody can say which one counts.
+        InvalidInput: an important parameter comes twice, so it is unclear which value counts.
     """
     answer = Secret(url)
     del url
     values: dict[str, Secret] = {}
     for name, value in _parameters(answer):
         if name in values and name in {"code", "state", "error", "scopes"}:
-            raise InvalidInput((Problem(name, "comes twice in the answer of TikTok's page"),))
+            raise InvalidInput((Problem(name, "appears twice in the answer of TikTok's page"),))
         values[name] = value
     return Callback(
         state=values.get("state", NOTHING),
         code=values.get("code", NOTHING),
         scopes=parse_scope(values.get("scopes", NOTHING).reveal()),
-        # Anybody can write an address, and these two are shown.
+        # Errors show these two, and anyone can write such an address.
         error=plain(values.get("error", NOTHING).reveal()),
         error_description=plain(values.get("error_description", NOTHING).reveal()),
     )
@@ -116,7 +116,7 @@ def _parameters(url: Secret) -> list[tuple[str, Secret]]:
 
 
 def _query(url: str) -> str:
-    # By hand: `urlsplit` raises on what people paste, and takes a query's own `://` or `?` for a URL's.
+    # Not with `urlsplit`: it raises on some texts that people paste, and misreads a query that contains `://` or `?`.
     head, mark, tail = url.strip().partition("#")[0].partition("?")
     return tail if mark and "=" not in head.partition("://")[0] else head + mark + tail
 
@@ -124,7 +124,7 @@ def _query(url: str) -> str:
 def code_request(
     app: App, endpoints: Endpoints, code: Secret, *, redirect_uri: str, code_verifier: Secret | None
 ) -> Request:
-    """Return the call that spends a code."""
+    """Return the request that exchanges a code for tokens."""
     fields: dict[str, str | Secret] = {"code": code, "grant_type": "authorization_code", "redirect_uri": redirect_uri}
     if code_verifier is not None:
         fields["code_verifier"] = code_verifier
@@ -132,36 +132,36 @@ def code_request(
 
 
 def refresh_request(app: App, endpoints: Endpoints, refresh_token: Secret) -> Request:
-    """Return the call that renews an access token."""
+    """Return the request that renews an access token."""
     return _form(endpoints, TOKEN_PATH, app, grant_type="refresh_token", refresh_token=refresh_token)
 
 
 def revoke_request(app: App, endpoints: Endpoints, access_token: Secret) -> Request:
-    """Return the call that ends what a person granted."""
+    """Return the request that revokes a person's grant."""
     return _form(endpoints, REVOKE_PATH, app, token=access_token)
 
 
 def client_token_request(app: App, endpoints: Endpoints) -> Request:
-    """Return the call that asks for a token of the app itself."""
+    """Return the request for a token of the app itself."""
     return _form(endpoints, TOKEN_PATH, app, grant_type="client_credentials")
 
 
 def qr_code_request(app: App, endpoints: Endpoints, scopes: tuple[str, ...]) -> Request:
-    """Return the call that asks for a QR code; the secret is not sent with this one."""
+    """Return the request for a QR code. It does not contain the client secret."""
     return _posted(endpoints, QR_CODE_PATH, {"client_key": app.client_key, "scope": ",".join(scopes)})
 
 
 def check_qr_code_request(app: App, endpoints: Endpoints, token: Secret) -> Request:
-    """Return the call that asks how a QR code is doing."""
+    """Return the request for the status of a QR code."""
     return _form(endpoints, CHECK_QR_CODE_PATH, app, token=token)
 
 
 def read_tokens(request: Request, response: Response, now: datetime) -> Tokens:
-    """Return the tokens of an answer; `open_id`, `refresh_token` and `scope` may be empty after a renewal.
+    """Return the tokens in an answer. After a renewal, `open_id`, `refresh_token` and `scope` may be empty.
 
     Raises:
-        SignInFailed: OAuth said no, with whatever HTTP status (`GrantRejected` for `invalid_grant`).
-        UnexpectedResponse: neither tokens nor an OAuth error.
+        SignInFailed: the answer is an OAuth error, with any HTTP status (`GrantRejected` for `invalid_grant`).
+        UnexpectedResponse: the answer has neither tokens nor an OAuth error.
     """
     answer = _token_answer(request, response)
     return Tokens(
@@ -179,8 +179,8 @@ def read_client_token(request: Request, response: Response, now: datetime) -> Cl
     """Return the app's own token.
 
     Raises:
-        SignInFailed: OAuth said no, with whatever HTTP status.
-        UnexpectedResponse: neither a token nor an OAuth error.
+        SignInFailed: the answer is an OAuth error, with any HTTP status.
+        UnexpectedResponse: the answer has neither a token nor an OAuth error.
     """
     answer = _token_answer(request, response)
     return ClientToken(access_token=answer.access_token, issued_at=now, expires_at=lifetime_end(now, answer.expires_in))
@@ -189,11 +189,11 @@ def read_client_token(request: Request, response: Response, now: datetime) -> Cl
 def read_qr_code(
     request: Request, response: Response, ticket: Secret, scopes: tuple[str, ...], now: datetime
 ) -> QrCode:
-    """Return the QR code of an answer, with our ticket in it.
+    """Return the QR code in an answer, with our ticket in its address.
 
     Raises:
-        SignInFailed: OAuth said no.
-        UnexpectedResponse: there is no address to draw, or no place for the ticket in it.
+        SignInFailed: the answer is an OAuth error.
+        UnexpectedResponse: the answer has no address to draw, or the address has no place for the ticket.
     """
     document = _accepted(request, response)
     answer = structured(_QrCodeAnswer, request, response, document)
@@ -210,11 +210,11 @@ def read_qr_code(
 
 
 def read_qr_answer(request: Request, response: Response) -> QrAnswer:
-    """Return how a QR code is doing; the code of a confirmed one is decoded here, once.
+    """Return the status of a QR code, with the decoded code if the person has confirmed.
 
     Raises:
-        SignInFailed: OAuth said no.
-        UnexpectedResponse: there is no status.
+        SignInFailed: the answer is an OAuth error.
+        UnexpectedResponse: the answer has no status.
     """
     document = _accepted(request, response, QR_DECODER)
     answer = structured(_QrStatusAnswer, request, response, document)
@@ -224,24 +224,24 @@ def read_qr_answer(request: Request, response: Response) -> QrAnswer:
         callback = callback_of(Secret(answer.redirect_uri.reveal().partition("?")[2]))
     except InvalidInput:
         raise unexpected(
-            request, response, "a parameter of its redirect URI comes twice", log_id_of(document)
+            request, response, "a parameter appears twice in its redirect URI", log_id_of(document)
         ) from None
     if callback.error:
         raise failed(plain(callback.error), plain(callback.error_description), log_id_of(document), response.status)
     return QrAnswer(
         status=plain(answer.status),
         client_ticket=answer.client_ticket,
-        # Two tables disagree on where the code is: in the redirect URI, or in a field of its own.
+        # TikTok's two tables disagree: the code is in the redirect URI, or in its own field.
         code=callback.code or answer.code,
         redirect_uri=answer.redirect_uri.reveal().partition("?")[0],
     )
 
 
 def read_revoked(request: Request, response: Response) -> None:
-    """Read the answer of a revocation; its success is an empty body or `{}`.
+    """Check the answer of a revocation. On success its body is empty or `{}`.
 
     Raises:
-        SignInFailed: OAuth said no.
+        SignInFailed: the answer is an OAuth error.
     """
     if response.body.strip() or not 200 <= response.status < 300:
         _accepted(request, response)
@@ -249,13 +249,13 @@ def read_revoked(request: Request, response: Response) -> None:
 
 @frozen(kw_only=True)
 class _TokenAnswer:
-    """The fields of a token answer; a missing lifetime is taken for the shortest that was ever documented."""
+    """The fields of a token answer. A missing lifetime counts as the shortest that TikTok ever documented."""
 
     access_token: Secret = NOTHING
     refresh_token: Secret = NOTHING
     open_id: str = ""
     scope: str = ""
-    # Bounded later: to refuse an answer for its figures would lose the only copy of the tokens in it.
+    # `lifetime_end` limits these later. To refuse an answer for its figures would lose the only copy of its tokens.
     expires_in: Seconds = SHORTEST_ACCESS
     refresh_expires_in: Seconds = SHORTEST_REFRESH
 
@@ -285,9 +285,9 @@ def _token_answer(request: Request, response: Response) -> _TokenAnswer:
         reason = f"it has neither access_token nor error{said_besides(document)}"
         raise unexpected(request, response, reason, log_id_of(document))
     if not answer.open_id.isprintable():
-        raise unexpected(request, response, "its open_id holds a control character", log_id_of(document))
+        raise unexpected(request, response, "its open_id contains a control character", log_id_of(document))
     if not all(_is_plain(token) and " " not in token.reveal() for token in answer.tokens):
-        raise unexpected(request, response, "a token holds characters that cannot be sent", log_id_of(document))
+        raise unexpected(request, response, "a token contains characters that cannot be sent", log_id_of(document))
     return answer
 
 

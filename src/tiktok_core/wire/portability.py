@@ -1,4 +1,4 @@
-"""How TikTok spells Data Portability: asking for a copy of the data, and telling the archive from what comes instead of it.
+"""The formats of Data Portability: requests for a copy of the data, and telling an archive from other answers.
 
 Sources: developers.tiktok.com/doc/data-portability-api-add-data-request, /doc/data-portability-api-check-status-of-data-request,
 /doc/data-portability-api-cancel-data-request, /doc/data-portability-api-download. The samples print another host and the
@@ -33,22 +33,22 @@ ZIP_BEGINS: Final = b"PK"
 ZIP_ENDS: Final = b"PK\x05\x06"
 """The end of a zip's list of contents (APPNOTE.TXT 4.3.16)."""
 ZIP_TAIL: Final = 22 + 0xFFFF
-"""Bytes from there to the end of the file, at most: its own, and a comment."""
+"""The most bytes from that mark to the end of the file: the record itself, and a comment."""
 
 
 def add_data_request(endpoints: Endpoints, access_token: Secret, selection: DataSelection) -> Request:
-    """Return the call that asks for a copy of the data."""
+    """Return the request for a copy of the data."""
     document = {"data_format": selection.data_format, "category_selection_list": list(selection.categories)}
     request = api_request(endpoints, "POST", "/v2/user/data/add/?fields=request_id", access_token, document)
-    # A one-time scope is spent by it: no idle connection may make the outcome doubtful.
+    # The call spends a one-time scope, so a dropped idle connection must not make the outcome doubtful.
     return evolve(request, fresh_connection=True)
 
 
 def read_request_id(request: Request, response: Response) -> int:
-    """Return what the new request is known by.
+    """Return the id of the new request.
 
     Raises:
-        UnexpectedResponse: it has no request_id that can be asked about.
+        UnexpectedResponse: the answer has no usable request_id.
     """
     return _asked_about(
         request, response, structured(_Added, request, response, open_envelope(request, response)).request_id
@@ -56,16 +56,16 @@ def read_request_id(request: Request, response: Response) -> int:
 
 
 def check_data_request(endpoints: Endpoints, access_token: Secret, request_id: int) -> Request:
-    """Return the call that asks how a request is doing."""
+    """Return the request for the status of a data request."""
     path = f"/v2/user/data/check/?fields={FIELDS}"
     return api_request(endpoints, "POST", path, access_token, {"request_id": request_id})
 
 
 def read_data_request(request: Request, response: Response) -> DataRequest:
-    """Return how a request is doing.
+    """Return the state of a data request.
 
     Raises:
-        UnexpectedResponse: a field is missing or of another type, or its request_id cannot be one.
+        UnexpectedResponse: a field is missing or of another type, or the request_id is not usable.
     """
     read = structured(DataRequest, request, response, open_envelope(request, response))
     _asked_about(request, response, read.request_id)
@@ -73,21 +73,21 @@ def read_data_request(request: Request, response: Response) -> DataRequest:
 
 
 def cancel_data_request(endpoints: Endpoints, access_token: Secret, request_id: int) -> Request:
-    """Return the call that cancels a request; its answer is the envelope alone."""
+    """Return the request that cancels a data request. Its answer is only the envelope."""
     return api_request(endpoints, "POST", "/v2/user/data/cancel/", access_token, {"request_id": request_id})
 
 
 def download_request(
     endpoints: Endpoints, access_token: Secret, request_id: int, sink: Callable[[Response], Sink | None]
 ) -> Request:
-    """Return the call that downloads an archive, whose bytes go where `sink` says."""
+    """Return the request that downloads an archive. `sink` chooses where its bytes go."""
     request = api_request(endpoints, "POST", "/v2/user/data/download/", access_token, {"request_id": request_id})
     return evolve(request, headers={**request.headers, "Accept": "application/zip, application/json"}, sink=sink)
 
 
 def _asked_about(request: Request, response: Response, request_id: int) -> int:
     if not is_request_id(request_id):
-        raise unexpected(request, response, "its request_id is no positive number")
+        raise unexpected(request, response, "its request_id is not a positive 64-bit number")
     return request_id
 
 
@@ -98,13 +98,14 @@ class _Added:
 
 @define(eq=False)
 class ArchiveReader:
-    """Parts the archive from whatever else comes in its place, while it streams by.
+    """Tells an archive from another answer in its place, while the answer streams through.
 
-    No page says under which `Content-Type` an archive comes, nor that its refusal has another status than 200. So the first
-    bytes decide: what does not begin like a zip is kept to be read as any other answer, and never reaches the file.
+    TikTok's documents do not say which `Content-Type` an archive has, nor that a refusal has another status than 200. So the
+    first bytes decide. The reader keeps an answer that does not begin like a zip, to read it like any other answer, and writes
+    none of it to the file.
 
     Args:
-        begin: called when an archive really comes, anew for each answer; returns where its bytes go.
+        begin: called once for each answer that is an archive; returns the sink for its bytes.
     """
 
     _begin: Callable[[], Sink]
@@ -114,7 +115,7 @@ class ArchiveReader:
     _size: int = field(init=False, default=0)
 
     def sink(self, head: Response) -> Self | None:
-        """Return where the body of an answer goes; nowhere, where its status says already that it is no archive."""
+        """Return the sink for the body of an answer; None if the status already shows that it is not an archive."""
         self._archive, self._other, self._tail, self._size = None, bytearray(), b"", 0
         return self if 200 <= head.status < 300 else None
 
@@ -134,18 +135,18 @@ class ArchiveReader:
         self._tail = (self._tail + block)[-ZIP_TAIL:]
 
     def read(self, request: Request, response: Response) -> int:
-        """Return the archive's bytes, once all of them were written.
+        """Return the size of the archive in bytes, after the whole answer has come.
 
         Raises:
-            ApiError: it is a refusal.
-            Interrupted: the archive has no end.
-            UnexpectedResponse: it is neither.
+            ApiError: the answer is a refusal.
+            Interrupted: the archive is incomplete.
+            UnexpectedResponse: the answer is neither an archive nor a refusal.
         """
         if self._archive is None:
             response = evolve(response, body=bytes(self._other) or response.body)
             open_envelope(request, response)
-            raise unexpected(request, response, "it is a success without an archive")
-        # An answer without a length ends where the connection does, however that came about.
+            raise unexpected(request, response, "it reports success without an archive")
+        # An answer without a length ends with the connection, even if that broke. So the archive's own end decides.
         if ZIP_ENDS not in self._tail:
             raise Interrupted(request.name, f"the archive broke off after {self._size:,} bytes")
         return self._size

@@ -1,4 +1,4 @@
-"""How TikTok spells the Content Posting API: creator info, init, the upload of a chunk, status.
+"""The formats of the Content Posting API: creator info, init, the upload of a chunk, and status.
 
 Sources: developers.tiktok.com/doc/content-posting-api-reference-query-creator-info, -direct-post, -upload-video,
 -photo-post, -get-video-status; /doc/content-posting-api-media-transfer-guide.
@@ -47,17 +47,17 @@ CONTENT_RANGE: Final = re.compile(r"bytes\s+(?:0-)?(\d{1,15})/(?:\d{1,15}|\*)", 
 
 
 def cancel_request(endpoints: Endpoints, access_token: Secret, publish_id: str) -> Request:
-    """Return the call that asks TikTok to stop pulling; its answer has no data."""
+    """Return the request that makes TikTok stop pulling. Its answer has no data."""
     return api_request(endpoints, "POST", CANCEL, access_token, {"publish_id": publish_id})
 
 
 def creator_info_request(endpoints: Endpoints, access_token: Secret) -> Request:
-    """Return the question what this creator may post now; it has no body."""
+    """Return the request for the creator info. It has no body."""
     return api_request(endpoints, "POST", CREATOR_INFO, access_token)
 
 
 def read_creator_info(request: Request, response: Response) -> CreatorInfo:
-    """Return the creator info of an answer.
+    """Return the creator info in an answer.
 
     Raises:
         PostingRefused: the creator may not post now; TikTok says so with HTTP 200.
@@ -66,7 +66,7 @@ def read_creator_info(request: Request, response: Response) -> CreatorInfo:
 
 
 def video_init_request(endpoints: Endpoints, access_token: Secret, post: VideoPost, source: ChunkPlan | str) -> Request:
-    """Return the call that begins a video post, from a file cut by a plan or from a URL that TikTok pulls."""
+    """Return the request that begins a video post, from a file (by its chunk plan) or from a URL that TikTok pulls."""
     document: dict[str, Any] = {} if post.draft else {"post_info": _video_info(post)}
     if isinstance(source, str):
         document["source_info"] = {"source": "PULL_FROM_URL", "video_url": source}
@@ -76,7 +76,7 @@ def video_init_request(endpoints: Endpoints, access_token: Secret, post: VideoPo
 
 
 def photo_init_request(endpoints: Endpoints, access_token: Secret, post: PhotoPost) -> Request:
-    """Return the call that begins a photo post. The AI label stands at the root here, unlike a video's."""
+    """Return the request that begins a photo post. Unlike a video's, its AI label lies at the root of the document."""
     document: dict[str, Any] = {
         "media_type": "PHOTO",
         "post_mode": "MEDIA_UPLOAD" if post.draft else "DIRECT_POST",
@@ -93,16 +93,16 @@ def photo_init_request(endpoints: Endpoints, access_token: Secret, post: PhotoPo
 
 
 def read_begun(request: Request, response: Response, endpoints: Endpoints, *, uploads: bool) -> Begun:
-    """Return what the begun post is known by.
+    """Return the publish id, and for an upload the upload URL, of a post that has begun.
 
     Raises:
-        ForeignUploadHost: the upload URL is none of TikTok's; nothing may be sent there.
-        UnexpectedResponse: no publish id that can be one, or no upload URL where `uploads` needs one.
+        ForeignUploadHost: the upload URL does not lie on TikTok's hosts, so the library must not send the video there.
+        UnexpectedResponse: the answer has no usable publish id, or no upload URL although `uploads` is true.
     """
     answer = structured(_BegunAnswer, request, response, open_envelope(request, response))
     if not is_publish_id(answer.publish_id):
-        # It could neither be asked about nor be kept.
-        raise unexpected(request, response, "its publish_id is none")
+        # The library could neither ask for its status nor store it.
+        raise unexpected(request, response, "its publish_id cannot be one")
     if not uploads:
         return Begun(publish_id=answer.publish_id)
     if not answer.upload_url:
@@ -110,7 +110,7 @@ def read_begun(request: Request, response: Response, endpoints: Endpoints, *, up
     if not endpoints.allows_upload_to(answer.upload_url):
         raise ForeignUploadHost(
             request.name,
-            f"the upload URL of {answer.publish_id} is not on TikTok's hosts; no byte was sent",
+            f"the upload URL of {answer.publish_id} is not on TikTok's hosts, so no byte was sent",
             response.status,
         )
     return Begun(publish_id=answer.publish_id, upload_url=answer.upload_url)
@@ -129,7 +129,7 @@ def chunk_request(
     media_type: MediaType,
     on_sent: Callable[[int], None] | None = None,
 ) -> Request:
-    """Return the call that hands over the bytes from first to last (inclusive). It carries no token of ours."""
+    """Return the request that uploads a chunk, from its first to its last byte (inclusive). It has no access token."""
     first, last = chunk
     return Request(
         method="PUT",
@@ -141,21 +141,21 @@ def chunk_request(
 
 
 def read_chunk_answer(_request: Request, response: Response) -> ChunkAnswer:
-    """Return the answer to a chunk; its body is undocumented and not read."""
+    """Return the answer to a chunk. The function does not read the body, which is undocumented."""
     found = CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
     wait = retry_after(response.headers) if response.status == 429 else 0.0
     return ChunkAnswer(response.status, int(found[1]) if found else None, wait)
 
 
 def status_request(endpoints: Endpoints, access_token: Secret, publish_id: str) -> Request:
-    """Return the question how a post is doing."""
+    """Return the request for a post's status."""
     return api_request(endpoints, "POST", STATUS, access_token, {"publish_id": publish_id})
 
 
 def read_publication(request: Request, response: Response, publish_id: str) -> Publication:
-    """Return the state of a post; every field but the status may be missing."""
+    """Return the state of a post. Every field but the status may be missing in the answer."""
     data = open_envelope(request, response)
-    # Our own name for the post, which no answer of TikTok's has a say in.
+    # These fields are ours. The answer must not set them.
     ours = {"publish_id": publish_id, "post_ids": _post_ids(data), "key": None}
     read = structured(Publication, request, response, data, **ours)
     return evolve(
@@ -173,7 +173,7 @@ def _video_info(post: VideoPost) -> dict[str, Any]:
 
 
 def _photo_info(post: PhotoPost) -> dict[str, Any]:
-    # The title goes along even when empty: TikTok refuses a post_info without any member.
+    # The title is sent even if it is empty, because TikTok refuses a post_info without any member.
     info: dict[str, Any] = {"title": post.title}
     if post.description:
         info["description"] = post.description
@@ -193,7 +193,7 @@ def _count(said: int | None) -> int | None:
 
 
 def _post_ids(data: Mapping[str, Any]) -> list[Any]:
-    # TikTok's own spelling; seen as a list of numbers, of strings, as a single one, and missing. No post has the id 0.
+    # TikTok spells it so. Real answers had a list of numbers, a list of strings, a single value, or none. No post has the id 0.
     found = data.get("publicaly_available_post_id")
     several = found if isinstance(found, list) else [found]
     return [one for one in several if one not in (None, "", 0)]

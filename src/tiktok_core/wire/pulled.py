@@ -1,6 +1,6 @@
-"""What a media server says of a file that TikTok shall pull: a request for its beginning, and the answer to it.
+"""Checking a URL that TikTok will pull: a request to its media server for the file's beginning, and the answer.
 
-Source: RFC 9110, sections 14 (ranges) and 15 (statuses). Nothing of the account goes to that server.
+Source: RFC 9110, sections 14 (ranges) and 15 (statuses). The request carries no data of the account.
 """
 
 import re
@@ -14,18 +14,18 @@ from tiktok_core.wire.http import Request, Response
 __all__ = ["Pulled", "pull_request", "read_pulled"]
 
 PICTURE_HEAD: Final = 256 * 1024
-"""Bytes in which a picture tells its size, behind whatever a camera wrote before it."""
+"""The bytes within which a picture states its width and height, after the data that a camera writes before them."""
 WHOLE_SIZE: Final = re.compile(r"bytes\s+0-\d{1,15}/(\d{1,15})", re.IGNORECASE)
 
 
 @frozen(kw_only=True)
 class Pulled:
-    """What a media server said.
+    """The answer of a media server.
 
     Attributes:
         status: HTTP status.
-        size: bytes of the whole file, as it said; None where it did not.
-        head: the bytes at the file's beginning; empty unless it gave the file.
+        size: bytes of the whole file; None if the server did not say.
+        head: the first bytes of the file; empty if the server did not give the file.
     """
 
     status: int
@@ -34,22 +34,22 @@ class Pulled:
 
     @property
     def is_given(self) -> bool:
-        """Whether the file was given, or a part of it."""
+        """Whether the server gave the file or a part of it."""
         return self.status in (200, 206)
 
     def read(self, start: int, length: int) -> bytes:
-        """Return bytes of the beginning, or fewer where it ends."""
+        """Return `length` bytes from `start`, or fewer at the end of `head`."""
         return self.head[start : start + length]
 
 
 def pull_request(url: str, *, is_picture: bool) -> Request:
-    """Return the request for the beginning of a file."""
+    """Return the request for the first bytes of a file."""
     last = (PICTURE_HEAD if is_picture else HEAD_LENGTH) - 1
     return Request(method="GET", url=url, headers={"Accept": "*/*", "Range": f"bytes=0-{last}"})
 
 
 def read_pulled(_request: Request, response: Response) -> Pulled:
-    """Return what was said; whether TikTok can do with it is another question."""
+    """Return the answer of the media server. This does not judge whether TikTok can use the file."""
     partial = WHOLE_SIZE.fullmatch(response.headers.get("content-range", "").strip())
     length = response.headers.get("content-length", "").strip()
     size: int | None = None

@@ -1,7 +1,7 @@
-"""The one reader of what came from outside: JSON documents, whole numbers, words.
+"""The one reader of foreign data: JSON documents, whole numbers and words.
 
-What belongs here: turning foreign bytes into values that every later step can show, pickle, store and count with. A
-document that cannot become such a value is refused here, with one reason, so that no later step meets it.
+This module turns foreign bytes into values that all later code can print, pickle, store and compute with. It refuses a
+document that cannot become such a value, and gives one reason, so that no later code has to deal with it.
 """
 
 import json
@@ -17,9 +17,9 @@ from tiktok_core.hidden import Hidden
 __all__ = ["PLAIN", "Unreadable", "covering", "json_value", "plain", "whole_number", "word"]
 
 DEEPEST: Final = 64
-"""Levels of lists and objects within one another. TikTok uses five; Python can show and pickle many more than this."""
+"""The most levels of nested lists and objects. TikTok uses five; Python can print and pickle many more than 64."""
 LONGEST_NUMBER: Final = 640
-"""Digits of a number: as many as Python shows under each of its settings (`sys.set_int_max_str_digits`)."""
+"""The most digits of a number: Python prints this many under each of its settings (`sys.set_int_max_str_digits`)."""
 LEAST: Final = -(2**63)
 MOST: Final = 2**64 - 1
 LONGEST_WORDS: Final = 500
@@ -28,11 +28,11 @@ SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Unreadable(ValueError):
-    """The text is not a JSON document that can be worked with; the message is one clause and quotes nothing of it."""
+    """The text is not a JSON document that the library can use. The message is one clause and quotes none of the text."""
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise Unreadable(f"{name} is no JSON")
+    raise Unreadable(f"it contains {name}, which is not JSON")
 
 
 def _finite(text: str) -> float:
@@ -53,7 +53,7 @@ PLAIN: Final = _decoder()
 
 
 def covering(*names: str) -> json.JSONDecoder:
-    """Return a decoder that turns the text of these fields, wherever in the document they stand, into a `Secret`."""
+    """Return a decoder that turns strings in these fields, at any depth of the document, into `Secret`s."""
     return _decoder(object_hook=partial(_covered, names=frozenset(names)))
 
 
@@ -65,15 +65,15 @@ def _covered(found: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
 
 
 def json_value(text: bytes | str, decoder: json.JSONDecoder = PLAIN) -> Any:
-    """Return the value of a JSON text. A lone surrogate in it becomes U+FFFD, because no store can write it.
+    """Return the value of a JSON text. Lone surrogates become U+FFFD, because no store can write them.
 
     Args:
         text: the document.
-        decoder: `PLAIN`, or one that covers the secrets of the document.
+        decoder: `PLAIN`, or one that wraps the secrets of the document.
 
     Raises:
-        Unreadable: it is no JSON (NaN, Infinity and numbers that are too large for a float are none), it is nested in more
-            than 64 levels, or a number has more than 640 digits.
+        Unreadable: the text is not JSON (NaN, Infinity and numbers too large for a float are not), it has more than 64
+            nested levels, or a number has more than 640 digits.
     """
     said: Hidden[Any] = Hidden(text)
     del text  # A crash report would show it.
@@ -84,7 +84,7 @@ def json_value(text: bytes | str, decoder: json.JSONDecoder = PLAIN) -> Any:
     except Unreadable:
         raise
     except ValueError:
-        raise Unreadable("it is no JSON") from None
+        raise Unreadable("it is not JSON") from None
     except RecursionError:
         raise Unreadable("it is nested too deeply") from None
     if said.reveal().count("[") + said.reveal().count("{") > DEEPEST:
@@ -93,32 +93,32 @@ def json_value(text: bytes | str, decoder: json.JSONDecoder = PLAIN) -> Any:
 
 
 def whole_number(value: object, *, least: int = LEAST, most: int = MOST) -> int:
-    """Return a whole number that came as one, or as a text of ASCII digits. A float may have been rounded, and is none.
+    """Return a whole number that came as an integer or as a string of ASCII digits. A float does not count: it may be rounded.
 
     Args:
-        value: what came.
-        least: the smallest that is taken; that of 64 bits with a sign unless given.
-        most: the largest; that of 64 bits without a sign unless given.
+        value: the JSON value.
+        least: the smallest allowed number; that of signed 64 bits unless given.
+        most: the largest allowed number; that of unsigned 64 bits unless given.
 
     Raises:
-        ValueError: it is no whole number, or out of these bounds.
+        ValueError: the value is not a whole number, or is out of bounds.
     """
     if isinstance(value, str) and WHOLE.fullmatch(value.strip()):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError("no whole number within its bounds")
+        raise ValueError("not a whole number within its bounds")
     return value
 
 
 def word(value: object) -> str:
-    """Return what was said as a text: a text as it is, a whole number in digits, and nothing for any other value."""
+    """Return a JSON value as a string: a string unchanged, a whole number in digits, and an empty string for other values."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def plain(text: str) -> str:
-    """Return TikTok's words fit for one line of a message: cut, and without control characters or lone surrogates."""
+    """Return foreign words for one line of a message: shortened, and without control characters or lone surrogates."""
     return "".join(
         letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
         for letter in text[:LONGEST_WORDS]

@@ -1,6 +1,6 @@
-"""How we spell what stores keep: tokens, and the journal's records and traces, each as one JSON document with a version.
+"""The storage format of tokens and of the journal's records and traces: each is one JSON document with a version.
 
-A store of any kind can keep the bytes as they are; protecting them is the store's work.
+Every store can keep these bytes unchanged. The store has to protect them.
 """
 
 import json
@@ -27,24 +27,24 @@ __all__ = ["OtherVersion", "dump_record", "dump_tokens", "dump_trace", "load_rec
 T = TypeVar("T")
 
 VERSION: Final = 1
-"""Of tokens."""
+"""The version of tokens."""
 RECORD_VERSION: Final = 2
-"""Of the journal's records; the first is read, too."""
+"""The version of the journal's records. This release reads version 1 too."""
 TRACE_VERSION: Final = 1
-"""Of the journal's traces."""
+"""The version of the journal's traces."""
 SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
-"""What a record of the first version does not have."""
+"""The fields that version 1 of a record does not have, with their values."""
 SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "upload_url"})
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
 class OtherVersion(ValueError):
-    """A record that another release wrote, in a version that this one does not read."""
+    """Another release wrote the document, in a version that this release cannot read."""
 
 
 def dump_tokens(tokens: Tokens) -> bytes:
     """Return the tokens as UTF-8 JSON. The result is a secret."""
-    # In one expression: no variable holds them.
+    # In one expression, so that no variable holds the tokens.
     return json.dumps(
         {
             "version": VERSION,
@@ -55,7 +55,7 @@ def dump_tokens(tokens: Tokens) -> bytes:
             "issued_at": tokens.issued_at.isoformat(),
             "expires_at": tokens.expires_at.isoformat(),
             "refresh_expires_at": tokens.refresh_expires_at.isoformat(),
-            # The generation is the store's to tell; of a mark that came later, older releases know nothing.
+            # Without the generation, which the store knows. The mark is left out if false: older releases do not know it.
             **({"refused": True} if tokens.is_refused else {}),
         },
         sort_keys=True,
@@ -63,10 +63,10 @@ def dump_tokens(tokens: Tokens) -> bytes:
 
 
 def load_tokens(record: bytes | Hidden[bytes]) -> Tokens:
-    """Return the tokens of a record.
+    """Return the tokens that `dump_tokens` wrote.
 
     Raises:
-        ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
+        ValueError: the bytes are damaged, or of another version (`OtherVersion`). The message never quotes them.
     """
     lying = record if isinstance(record, Hidden) else Hidden(record)
     del record  # A crash report would show it.
@@ -75,7 +75,7 @@ def load_tokens(record: bytes | Hidden[bytes]) -> Tokens:
 
 def dump_record(record: Record) -> bytes:
     """Return a record of the journal as UTF-8 JSON. The result is a secret while it has an upload URL."""
-    # In one expression: no variable holds the upload URL.
+    # In one expression, so that no variable holds the upload URL.
     return json.dumps(
         {
             "version": RECORD_VERSION,
@@ -112,10 +112,10 @@ def dump_record(record: Record) -> bytes:
 
 
 def load_record(record: bytes | Hidden[bytes]) -> Record:
-    """Return a record of the journal.
+    """Return the record that `dump_record` wrote.
 
     Raises:
-        ValueError: the record is damaged, or of another version (`OtherVersion`). The message never quotes it.
+        ValueError: the bytes are damaged, or of another version (`OtherVersion`). The message never quotes them.
     """
     lying = record if isinstance(record, Hidden) else Hidden(record)
     del record  # A crash report would show it.
@@ -128,10 +128,10 @@ def dump_trace(trace: Trace) -> bytes:
 
 
 def load_trace(record: bytes) -> Trace:
-    """Return a trace of the journal.
+    """Return the trace that `dump_trace` wrote.
 
     Raises:
-        ValueError: it is damaged, or of another version (`OtherVersion`).
+        ValueError: the bytes are damaged, or of another version (`OtherVersion`).
     """
     return _loaded(Hidden(record), {TRACE_VERSION: _trace})
 
@@ -149,12 +149,12 @@ def _loaded(record: Hidden[bytes], readers: Mapping[int, Callable[[dict[str, Any
     try:
         return read(document)
     except DAMAGE as error:
-        # `from None`: the original message may quote the record.
+        # `from None`, because the original message may quote the record.
         raise _damaged(error) from None
 
 
 def _covered(found: dict[str, Any]) -> dict[str, Any]:
-    # While it is parsed: nothing that reads a record sees a secret bare.
+    # The parser wraps secrets, so that no code that reads a record sees them as plain text.
     for name in SECRET_FIELDS & found.keys():
         if isinstance(found[name], str):
             found[name] = Secret(found[name])
@@ -182,7 +182,7 @@ def _first_record(document: dict[str, Any]) -> Record:
     if document.keys() & SINCE_FIRST.keys():
         raise ValueError("a field of a later version")
     record = _record({**document, **SINCE_FIRST})
-    # Nobody wrote down which inits were answered, nor whether the last byte had left: the worse is taken for true.
+    # Version 1 does not say which inits were answered, nor whether the last byte had left. Assume the worse in both.
     record = evolve(record, lost_inits=record.inits if record.stage is Stage.INIT_SENT else 0)
     return leaving(record, record.updated_at) if record.stage is Stage.UPLOADING else record
 
@@ -261,7 +261,7 @@ def _time_or_none(document: dict[str, Any], name: str) -> datetime | None:
 
 
 def _built(kind: Any, document: dict[str, Any]) -> Any:
-    """Return a flat attrs value. A field that is missing is damage: its default may mean another post."""
+    """Return a flat attrs value. A missing field counts as damage, because its default may mean another post."""
     values = {attribute.name: _value(document, attribute.name, attribute.type) for attribute in fields(kind)}
     if values.keys() != document.keys():
         raise ValueError("unknown field")
@@ -275,7 +275,7 @@ def _value(document: dict[str, Any], name: str, kind: Any) -> Any:
 
 
 def _fits(value: object, kind: Any) -> bool:
-    """Whether a JSON value is of this type, exactly: a bool is no int. A tuple is a list there."""
+    """Whether a JSON value has exactly this type: a bool is not an int. JSON holds a tuple as a list."""
     if isinstance(kind, UnionType):
         return any(_fits(value, one) for one in get_args(kind))
     if get_origin(kind) is tuple:

@@ -1,7 +1,7 @@
-"""How TikTok spells and signs webhooks: the signature over the raw bytes, the envelope, and the JSON within its JSON.
+"""The format of webhooks: the signature over the raw bytes, the envelope, and the JSON within its JSON.
 
-Sources: developers.tiktok.com/doc/webhooks-verification, /doc/webhooks-events. The bytes are checked before anything in
-them is read.
+Sources: developers.tiktok.com/doc/webhooks-verification, /doc/webhooks-events. The library checks the signature of the bytes
+before it reads anything in them.
 """
 
 import hashlib
@@ -32,42 +32,42 @@ from tiktok_core.wire.reading import Unreadable, json_value, plain, whole_number
 __all__ = ["LONGEST", "SIGNATURE_HEADER", "TOLERANCE", "verify_webhook"]
 
 SIGNATURE_HEADER: Final = "TikTok-Signature"
-"""The header of a webhook that `verify_webhook` is given as `signature`."""
+"""The header of a webhook request whose value to pass to `verify_webhook` as `signature`."""
 TOLERANCE: Final = 300.0
-"""Seconds; TikTok leaves it to the receiver."""
+"""The default tolerance in seconds. TikTok lets the receiver choose it."""
 LONGEST: Final = 1 << 20
-"""Bytes of the longest body that is believed. Who reads a body needs to read one byte more, and no further."""
+"""Bytes of the longest accepted body. A receiver needs to read at most one byte more than this."""
 SIGNATURE: Final = re.compile(r"t=(?P<time>[0-9]{1,11}),s=(?P<signature>[0-9a-f]{64})", re.ASCII)
 MILLISECONDS: Final = 10**11
-"""Times above are milliseconds: the portal's test event has them."""
+"""Times from this figure on are in milliseconds, as in the portal's test event."""
 LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def verify_webhook(
     app: App, body: bytes, signature: str | None, *, now: datetime, tolerance: float = TOLERANCE
 ) -> Event:
-    """Return the event of a webhook, once it is certain that TikTok sent it.
+    """Check that TikTok signed a webhook, and return its event.
 
     Args:
-        app: whose client secret TikTok signs with.
+        app: the app, with whose client secret TikTok signs.
         body: the request's body, byte for byte as it came.
         signature: the header `TikTok-Signature`.
-        now: when it came, aware.
-        tolerance: seconds by which the signature's time may differ from `now`, either way.
+        now: when the webhook came, as an aware `datetime`.
+        tolerance: seconds by which the signature's time may lie before or after `now`.
 
     Raises:
-        WebhookRejected: not signed by TikTok for this app, changed on the way, or from the future.
-        StaleWebhook: signed by TikTok, but longer ago than the tolerance; it carries the event.
-        InvalidInput: the tolerance is no length of time.
-        TypeError: the body is not bytes, or the signature not a text.
+        WebhookRejected: TikTok did not sign these bytes for this app, or the signature's time lies in the future.
+        StaleWebhook: TikTok signed it longer ago than the tolerance; the error carries the event.
+        InvalidInput: the tolerance is negative or not a finite number.
+        TypeError: the body is not bytes, or the signature is not a string.
     """
     if not 0 <= tolerance < inf:
-        # Not a number fails every comparison, and would let everything pass.
-        raise InvalidInput((Problem("tolerance", f"is a number of seconds, not {tolerance}"),))
+        # NaN fails every comparison, so every webhook would pass.
+        raise InvalidInput((Problem("tolerance", f"must be a number of seconds, not {tolerance}"),))
     if not isinstance(body, bytes):
-        raise TypeError("the body has to be the bytes that came: decoding and encoding may change them")
+        raise TypeError("the body must be the bytes that came: decoding and encoding again may change them")
     if signature is not None and not isinstance(signature, str):
-        raise TypeError("the signature has to be the text of the header: decode it as Latin-1 where it came as bytes")
+        raise TypeError("the signature must be the text of the header: if it came as bytes, decode it as Latin-1")
     if len(body) > LONGEST:
         raise WebhookRejected(f"its body is longer than {LONGEST:,} bytes")
     seconds, signed = _parts(signature)
@@ -77,14 +77,14 @@ def verify_webhook(
     event = _event(app, body, signed_at)
     age = (now - signed_at).total_seconds()
     if -age > tolerance:
-        raise WebhookRejected("it is signed for a time that has not come; is this machine's clock right?")
+        raise WebhookRejected("its signature is for a time that has not come; is this machine's clock right?")
     if age > tolerance:
         raise StaleWebhook(f"it was signed {age:.0f} s ago", event)
     return event
 
 
 def _is_signed(app: App, content: bytes, signed: str) -> bool:
-    # In one expression: no variable holds the secret, nor the signature that a forged webhook would need.
+    # In one expression, so that no variable holds the secret, nor the signature that a forged webhook would need.
     return hmac.compare_digest(
         hmac.new(app.client_secret.reveal().encode("utf-8", "surrogatepass"), content, hashlib.sha256)
         .hexdigest()
@@ -99,7 +99,7 @@ def _parts(signature: str | None) -> tuple[str, str]:
         raise WebhookRejected(f"it has no {SIGNATURE_HEADER}")
     found = SIGNATURE.fullmatch(signature)
     if found is None:
-        # Letter by letter: of doubled parts, or of two headers joined, nobody could say which counts.
+        # The format is strict: with repeated parts, or two joined headers, it would be unclear which one counts.
         raise WebhookRejected(f"its {SIGNATURE_HEADER} is not t=<seconds>,s=<64 hexadecimal digits>")
     return found["time"], found["signature"]
 
@@ -107,7 +107,7 @@ def _parts(signature: str | None) -> tuple[str, str]:
 def _event(app: App, body: bytes, signed_at: datetime) -> Event:
     document = _object(body)
     if document is None:
-        raise WebhookRejected("its body is no JSON object")
+        raise WebhookRejected("its body is not a JSON object")
     client_key = document.get("client_key")
     if client_key != app.client_key:
         raise WebhookRejected("it is for another app")
@@ -138,7 +138,7 @@ def _object(text: bytes) -> dict[str, Any] | None:
 
 
 def _content(said: Any) -> Any:
-    """Return the JSON within the JSON; what is none is kept as it came, for whoever knows more of it."""
+    """Return the value of the JSON within the JSON. Return a text that is not JSON unchanged, for a receiver that knows it."""
     if said is None:
         return {}
     try:
@@ -161,7 +161,7 @@ def _text(value: object) -> str:
 
 
 def _number(content: Mapping[str, Any], name: str) -> int:
-    """Return an id: a 64-bit number, which may come as one or as a text."""
+    """Return an id: a 64-bit number, which may come as a number or as a string."""
     return whole_number(content[name])
 
 
@@ -187,7 +187,7 @@ EVENTS: Final[Mapping[str, Callable[[Envelope, Mapping[str, Any]], Event]]] = {
     "post.publish.publicly_available": lambda envelope, said: PostPublic(
         **envelope, **_post(said), post_id=_number(said, "post_id")
     ),
-    # So spelled by TikTok.
+    # TikTok spells it so.
     "post.publish.no_longer_publicaly_available": lambda envelope, said: PostNoLongerPublic(
         **envelope, **_post(said), post_id=_number(said, "post_id")
     ),

@@ -292,7 +292,7 @@ def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> Non
         bench.run(bench.tiktok.check_photos(post, fetch=True))
     said = refused(caught.value)
     assert set(said) == {f"photo_images[{index}]" for index in range(1, 6)}
-    for index, word in enumerate(("1254 x 1254", "PNG", "21,000,000", "HTTP 404", "no picture"), 1):
+    for index, word in enumerate(("1254 x 1254", "PNG", "21,000,000", "HTTP 404", "not a known type of picture"), 1):
         assert word in said[f"photo_images[{index}]"]
 
 
@@ -357,8 +357,8 @@ def test_only_a_well_spelled_url_of_a_listed_property_is_asked_for(bench: Any, s
     )
     check = bench.tiktok.check_video
     for url, word in (
-        (f"{PREFIX}clip.mp4", "under none of the URL properties"),
-        ("https://elsewhere.example/clip.mp4", "under none of the URL properties"),
+        (f"{PREFIX}clip.mp4", "under none of the app's verified URL properties"),
+        ("https://elsewhere.example/clip.mp4", "under none of the app's verified URL properties"),
         ("https://127.0.0.1/clip.mp4", "not from the address"),
     ):
         with pytest.raises(InvalidPost, match=word):

@@ -195,7 +195,7 @@ def test_the_unaudited_refusal_says_that_the_account_must_be_private(bench: Any,
     """The refusal that sends users in circles is explained: the account, not the post."""
     account = bench.signed_in()
     bench.sim.creator.private = False
-    with pytest.raises(PostingRefused, match="account that must be private") as raised:
+    with pytest.raises(PostingRefused, match="the account must be private") as raised:
         bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
     assert raised.value.code == "unaudited_client_can_only_post_to_private_accounts"
     assert raised.value.log_id in str(raised.value)
@@ -262,7 +262,7 @@ def test_a_pull_whose_answer_is_lost_is_unknown_and_not_repeated(bench: Any, fau
         ("photo_init", lambda: account.post_photos(PHOTOS, privacy_level=SELF_ONLY)),
     ):
         bench.sim.faults.add(parse_fault(f"{operation}={fault}"))
-        with pytest.raises(OutcomeUnknown, match="before posting again"):
+        with pytest.raises(OutcomeUnknown, match="before you post again"):
             bench.run(call())
         assert bench.sim.count(operation) == 1
 
@@ -437,7 +437,7 @@ def test_the_profile_is_asked_for_by_what_the_scopes_open(bench: Any) -> None:
     assert bench.run(account.user_info(["open_id"])).display_name is None
     with pytest.raises(ScopeMissing):
         bench.run(account.user_info(["username"]))
-    with pytest.raises(Exception, match="none of"):
+    with pytest.raises(Exception, match="not one of"):
         bench.run(account.user_info(["name"]))
 
 
@@ -490,7 +490,7 @@ def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
         bench.run(post(media, privacy_level="EVERYBODY"))
     bench.handle = original
     bench.sim.faults.add(parse_fault("creator_infox9=code:spam_risk_too_many_posts"))
-    with pytest.raises(InvalidPost, match="'EVERYBODY' is none of"):
+    with pytest.raises(InvalidPost, match="'EVERYBODY' is not one of"):
         bench.run(post(media, privacy_level="EVERYBODY"))
     assert sent == ["NEW_LEVEL"]
 

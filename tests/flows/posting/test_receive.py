@@ -224,7 +224,7 @@ def test_the_client_checks_the_signature_by_its_own_clock(bench: Any) -> None:
     came = bench.clock.now()
     bench.clock.advance(3600)
     signature = delivery.headers["TikTok-Signature"]
-    with pytest.raises(WebhookRejected, match="late"):
+    with pytest.raises(WebhookRejected, match="too long ago"):
         bench.tiktok.verify_webhook(delivery.body, signature)
     assert bench.tiktok.verify_webhook(delivery.body, signature, received_at=came).name
     assert bench.tiktok.verify_webhook(delivery.body, signature, tolerance=7200).name

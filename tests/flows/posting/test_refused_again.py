@@ -120,7 +120,7 @@ def test_what_a_person_settled_as_not_posted_is_told_so(bench: Any) -> None:
     bench.sim.faults.add(parse_fault("photo_init=drop-before"))
     lost = refused(bench, lambda: POSTS["photos"](account))
     assert isinstance(lost, OutcomeUnknown)
-    assert "Its key is wish: settle it as posted or as not posted" in str(lost)
+    assert "Then settle the key wish as posted or as not posted" in str(lost)
     told = bench.run(account.settle("wish", posted=False))
     assert (told.status, told.publish_id, told.key, told.is_failed) == ("NOT_POSTED", "", "wish", False)
     assert isinstance(refused(bench, lambda: account.resume("wish")), InvalidInput)

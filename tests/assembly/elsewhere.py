@@ -1,10 +1,10 @@
 """The main job on a system without Linux's special features. `test_elsewhere` runs this file as a program.
 
-What belongs here: taking away what Windows or macOS lack, before anything of ours is imported, and the job in both worlds.
-Windows itself is not at hand: what is taken away is what Python's documents say that it lacks there.
+What belongs here: removing what Windows or macOS lack before this project's modules are imported, and the job with both clients.
+No Windows is available here: the program removes what Python's documents say is missing on Windows.
 """
 
-# ruff: noqa: PLC0415 - what is ours is imported once something has been taken away
+# ruff: noqa: PLC0415 - this project's modules are imported after the removal
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ import os
 import shutil
 import signal
 import socket
-import sqlite3  # noqa: F401 - the standard library may use what is ours no more
+import sqlite3  # noqa: F401 - the standard library may not be able to import this after the removal
 import stat
 import subprocess  # noqa: F401 - as above
 import sys

@@ -51,7 +51,7 @@ def test_leaving_the_block_waits_for_a_task_that_renews(place: Place, how: str) 
     async def main() -> None:
         async with connect_async(environ=environ) as tiktok:
             task = asyncio.create_task((await tiktok.account()).refresh())
-            while not renewing(sim):  # noqa: ASYNC110 - it is told by another thread
+            while not renewing(sim):  # noqa: ASYNC110 - another thread changes the value
                 await asyncio.sleep(0.01)
             if how == "cancelled":
                 task.cancel()

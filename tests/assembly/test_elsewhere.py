@@ -13,7 +13,7 @@ JOB = Path(__file__).with_name("elsewhere.py")
 def test_the_main_job_needs_nothing_that_this_system_lacks(system: str) -> None:
     """Sign in, post a file and photos, ask for their status, read the journal: with both clients and the command line.
 
-    Nothing there is taken for a danger, either: no warning is logged, and no file is refused for its mode.
+    The system's gaps cause no false alarm: the library logs no warning, and refuses no file for its mode.
     """
     done = subprocess.run(
         [sys.executable, "-W", "error", str(JOB), system], capture_output=True, text=True, check=False, timeout=100

@@ -225,7 +225,7 @@ class Person:
     """A simulated person at the browser and the terminal of a command that runs in this process.
 
     Attributes:
-        pages: what the browser was sent to.
+        pages: the addresses that the browser opened.
     """
 
     sim: SimulatedTikTok

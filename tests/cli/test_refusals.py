@@ -48,15 +48,15 @@ POSTS = {
     "long title": (["video", "FILM", *SELF, "--title", "\N{GRINNING FACE}" * 1100 + "x"], "2,201 UTF-16 units"),
     "no such option of this creator": (["video", "FILM", "--privacy", "PUBLIC_TO_EVERYONE"], "may choose"),
     "unknown privacy": (["video", "FILM", "--privacy", "EVERYBODY"], "'EVERYBODY' is not one of"),
-    "no privacy": (["video", "FILM"], "is required for a direct post"),
-    "no privacy for photos": (["photo", PHOTO], "is required for a direct post"),
-    "branded and private": (["video", "FILM", *SELF, "--brand-content"], "cannot be set to private"),
+    "no privacy": (["video", "FILM"], "--privacy: is required for a direct post"),
+    "no privacy for photos": (["photo", PHOTO], "--privacy: is required for a direct post"),
+    "branded and private": (["video", "FILM", *SELF, "--brand-content"], "--brand-content: branded"),
     "branded, private photos": (["photo", PHOTO, *SELF, "--brand-content"], "cannot be set to private"),
-    "negative cover": (["video", "FILM", *SELF, "--cover-ms", "-1"], "video_cover_timestamp_ms"),
-    "chunk size too small": (["video", "FILM", *SELF, "--chunk-size", "1_000"], "chunk_size"),
+    "negative cover": (["video", "FILM", *SELF, "--cover-ms", "-1"], "--cover-ms: is a time in ms"),
+    "chunk size too small": (["video", "FILM", *SELF, "--chunk-size", "1_000"], "--chunk-size: "),
     "chunk size of a URL": (["video", "https://media.example.com/1.mp4", *SELF, "--chunk-size", "9"], "is for files"),
     "photo title": (["photo", PHOTO, *SELF, "--title", "x" * (PHOTO_TITLE + 1)], f"{PHOTO_TITLE + 1} UTF-16 units"),
-    "cover out of range": (["photo", PHOTO, *SELF, "--cover-index", "1"], "photo_cover_index"),
+    "cover out of range": (["photo", PHOTO, *SELF, "--cover-index", "1"], "--cover-index: counts from 0"),
     "no photo": (["photo", *SELF], "1 to 35 photos, not 0"),
     "36 photos": (["photo", *[PHOTO] * 36, *SELF], "1 to 35 photos, not 36"),
     "http photo": (["photo", "http://media.example.com/1.jpg", *SELF], "https URLs only"),
@@ -151,6 +151,7 @@ def test_a_good_post_without_a_sign_in_asks_for_one(cli: Any, film: Path, tmp_pa
     result = cli("post", "video", str(film), *SELF)
     assert result.exit_code == 3
     assert "no account is signed in" in result.stderr
+    assert "tiktok login" in result.stderr
     assert not (tmp_path / "home").exists()
 
 

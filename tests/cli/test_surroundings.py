@@ -112,7 +112,7 @@ def test_curl_uploads_a_file_by_its_own_option_to_the_sandbox(process: Any, tmp_
     exported = json.loads(running.stdout.readline())["environment"]
     home = {"TIKTOK_HOME": str(tmp_path / "other")}
     with connect(environ={**exported, **home}) as client:
-        from tiktok_adapters.cli.person import consent  # noqa: PLC0415 - for this test alone
+        from tiktok_adapters.cli.person import consent  # noqa: PLC0415 - for this test only
         from tiktok_adapters.sign_in import Answers, accepts_state  # noqa: PLC0415
         from tiktok_adapters.sign_in.loopback import LoopbackListener  # noqa: PLC0415
 

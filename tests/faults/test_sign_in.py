@@ -542,7 +542,7 @@ def test_row_43_a_taken_port_is_told_and_never_shared(sandbox: tuple[SimulatedTi
         with command(environ | {"TIKTOK_REDIRECT_URI": redirect}, "login", "--no-browser") as running:
             _stdout, stderr = running.communicate(timeout=30)
     assert running.returncode == 4
-    assert f"paste the answer here, because this machine cannot listen on {redirect}" in stderr
+    assert f"have to paste the answer here, because this machine cannot listen on {redirect}" in stderr
     assert sim.count("token") == 0
 
 

@@ -15,6 +15,7 @@ from tiktok_adapters.cli.common import choices, printable, say
 from tiktok_core import (
     ApiError,
     InvalidInput,
+    InvalidSettings,
     OutcomeUnknown,
     Publication,
     PublishFailed,
@@ -188,6 +189,10 @@ def _sentence(error: BaseException) -> str:
         return f"{error.format_message().rstrip('.')}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, InvalidInput) and not isinstance(error, InvalidSettings):
+        return _in_options(error)
+    if isinstance(error, SignInRequired):
+        return f"{error} Sign in: tiktok login"
     if isinstance(error, OutcomeUnknown) and (key := error.key):
         return f"{error} If it is there: tiktok resume {key} --settle posted. If not: tiktok resume {key} --settle not-posted"
     if isinstance(error, GOES_ON) and (key := error.key):
@@ -195,6 +200,14 @@ def _sentence(error: BaseException) -> str:
     if _is_unexpected(error):
         return f"an unexpected error ({type(error).__name__}); set TIKTOK_LOG=DEBUG to see where"
     return str(error)
+
+
+def _in_options(error: InvalidInput) -> str:
+    """Return the problems of a post under the names of the options, because a person typed those."""
+    from tiktok_adapters.cli.post import option_names  # noqa: PLC0415 - it imports this module
+
+    names = option_names()
+    return "; ".join(f"{names.get(problem.field, problem.field)}: {problem.message}" for problem in error.problems)
 
 
 def _is_unexpected(error: BaseException) -> bool:

@@ -67,7 +67,7 @@ def authorize(world: World, call: Call) -> Response:
 
 def _check(world: World, given: Mapping[str, str], repeated: str) -> _Ask:
     if repeated:
-        raise Faulty(repeated, "This parameter stands in the address more than once.")
+        raise Faulty(repeated, "The address contains this parameter more than once.")
     app = world.app(given.get("client_key", ""))
     if app is None:
         raise Faulty("client_key", "No app has this client key. The parameter is not called client_id.")
@@ -135,7 +135,7 @@ def form_of(call: Call) -> tuple[dict[str, str], list[str]]:
     granted = [value for name, value in pairs if name == "granted"]
     values, repeated = single_values([pair for pair in pairs if pair[0] != "granted"])
     if repeated:
-        raise Faulty(repeated, "This field stands in the form more than once.")
+        raise Faulty(repeated, "The form contains this field more than once.")
     return values, granted
 
 

@@ -73,7 +73,7 @@ def phone(world: World, call: Call) -> Response:
         if not values:
             return html(phone_page())
         if repeated:
-            raise Faulty(repeated, "This parameter stands in the address more than once.")
+            raise Faulty(repeated, "The address contains this parameter more than once.")
         drawn, ticket = _scanned(world, values)
         drawn.ticket = ticket
         note = "You have scanned a QR code; afterwards return to the program that showed it"

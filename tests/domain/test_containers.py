@@ -31,7 +31,7 @@ def said(data: bytes) -> list[str]:
 
 
 def facts(data: bytes) -> PictureFacts:
-    """Return what is known of a picture."""
+    """Return the properties of a picture."""
     return picture_facts(len(data), lambda start, length: data[start : start + length])
 
 

@@ -1,4 +1,4 @@
-"""The watch over the output of all tests sees what it is there to see."""
+"""The check of all tests' output finds secrets of each kind."""
 
 import shutil
 import subprocess
@@ -60,7 +60,7 @@ def run(folder: Path, *statements: str) -> str:
 
 
 def test_row_41_a_test_that_shows_a_secret_fails(tmp_path: Path) -> None:
-    """Whatever it asserts, and wherever it shows it; the report does not show the secret again."""
+    """A test fails wherever it shows a secret, whatever it asserts; the report does not show the secret again."""
     said = run(tmp_path, *LEAKS.values())
     assert f"{len(LEAKS)} failed, 1 passed" in said
     for number, leak in enumerate(LEAKS):

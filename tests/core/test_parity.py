@@ -24,7 +24,7 @@ def public(cls: type) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("asynchronous", "plain"), PAIRS)
 def test_both_faces_offer_the_same_names(asynchronous: type, plain: type) -> None:
-    """Whatever one face can do the other can, too."""
+    """Each face has every method of the other."""
     assert public(asynchronous).keys() == public(plain).keys()
 
 

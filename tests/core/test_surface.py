@@ -1,4 +1,4 @@
-"""The names that the core offers: one table makes them, type checkers read the same, and none is lost that once stood there."""
+"""The names that the core offers: one table makes them, type checkers read the same, and no earlier name is lost."""
 
 import ast
 import importlib

@@ -153,7 +153,7 @@ def test_redirects_that_the_portal_refuses_are_refused(uri: str) -> None:
 
 @pytest.mark.parametrize("uri", ["https://app.example.com/callback", "http://app.example.com:80/callback"])
 def test_a_desktop_redirect_is_on_this_machine(uri: str) -> None:
-    """Whoever declares a desktop app cannot have a redirect elsewhere."""
+    """A desktop app cannot redirect to another machine."""
     assert faults(uri, AppKind.DESKTOP) == ["redirect_uri"]
 
 
@@ -164,7 +164,7 @@ def test_a_web_redirect_may_be_declared_for_loopback() -> None:
 
 @given(st.text(max_size=40), st.sampled_from(["http://127.0.0.1:3455/", "https://example.com/", ""]))
 def test_what_is_taken_as_redirect_is_a_plain_url(tail: str, start: str) -> None:
-    """Whatever is typed, what is taken has no query, no fragment, no user, no blank, and fits."""
+    """For any text, an accepted redirect URI has no query, fragment, user name or blank, and is not too long."""
     uri = start + tail
     if not faults(uri):
         parts = urlsplit(uri)
@@ -279,7 +279,7 @@ HOSTS = st.lists(
 @given(st.sampled_from(["https://", "HTTPS://", "http://", "//", ""]), HOSTS)
 @example("https://", "evil.com[v1.tiktokapis.com]")
 def test_no_upload_leaves_for_another_domain(scheme: str, host: str) -> None:
-    """Whatever is allowed is https, and ends every reading of its host in TikTok's domain."""
+    """Every allowed URL is https, and every parser finds its host in TikTok's domain."""
     url = f"{scheme}{host}/video/"
     if Endpoints().allows_upload_to(url):
         head, _, rest = url.partition("://")

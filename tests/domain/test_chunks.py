@@ -203,7 +203,7 @@ def test_a_chosen_chunk_is_kept_or_refused_by_name(pair: tuple[int, int]) -> Non
 
 @given(sizes_and_chunks())
 def test_a_refusal_names_a_size_that_works(pair: tuple[int, int]) -> None:
-    """Whoever is refused a chunk size reads one that would have been taken."""
+    """The error that refuses a chunk size names one that works."""
     size, chunk = pair
     try:
         plan_chunks(size, chunk)
@@ -263,7 +263,7 @@ def test_there_is_no_chunk_outside_the_plan(index: int) -> None:
 
 @pytest.mark.parametrize("size", [-1, 0, GIB4 + 1, 10**12])
 def test_empty_and_oversize_videos_are_refused(size: int) -> None:
-    """No plan exists for an empty file or for one above 4 GiB, whatever the chunk size."""
+    """No plan exists for an empty file or for one above 4 GiB, for any chunk size."""
     assert list(size_problem(size))
     for chunk in (None, 5_242_880, size):
         with pytest.raises(InvalidPost, match=r"^video: "):

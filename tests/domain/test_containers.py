@@ -1,4 +1,4 @@
-"""Layouts: what boxes, elements and segments tell of a file, and that bytes at random tell nothing wrong."""
+"""Layouts: what boxes, elements and segments show about a file, and that random bytes cause no error."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ WHOLE = ("good.mp4", "index-first.mp4", "fragmented.mp4", "h265.mov", "vp8.webm"
 
 
 def box(kind: bytes, body: bytes = b"", *, size: int | None = None, long: bool = False) -> bytes:
-    """Return a box, with whatever size it shall claim."""
+    """Return a box that claims the given size."""
     told = len(body) + (16 if long else 8) if size is None else size
     if long:
         return b"\0\0\0\1" + kind + told.to_bytes(8) + body
@@ -24,14 +24,14 @@ def box(kind: bytes, body: bytes = b"", *, size: int | None = None, long: bool =
 
 
 def said(data: bytes) -> list[str]:
-    """Return what the layout tells against a video."""
+    """Return the problems that a video's layout shows."""
     return [
         problem.message for problem in layout_problems(len(data), lambda start, length: data[start : start + length])
     ]
 
 
 def facts(data: bytes) -> PictureFacts:
-    """Return what is known of a picture."""
+    """Return the properties of a picture."""
     return picture_facts(len(data), lambda start, length: data[start : start + length])
 
 
@@ -92,7 +92,7 @@ def test_what_is_whole_or_unknown_is_not_refused(data: bytes) -> None:
     ],
 )
 def test_a_film_without_an_index_is_cut_off(data: bytes) -> None:
-    """A recorder that was ended before it wrote the index leaves a file that nobody can play."""
+    """A recorder that stops before it writes the index leaves a file that no player can play."""
     assert "moov" in said(data)[0]
 
 
@@ -144,7 +144,7 @@ def test_other_elements_say_nothing(data: bytes) -> None:
 
 @given(st.sampled_from([b"", FTYP, b"\x1aE\xdf\xa3", (MEDIA / "vp8.webm").read_bytes()[:60]]), st.binary(max_size=200))
 def test_any_bytes_have_a_layout_or_none(head: bytes, tail: bytes) -> None:
-    """Whatever the bytes, the answer is a sentence or nothing, and never an error."""
+    """For any bytes, the answer is a sentence or nothing, and never an exception."""
     assert len(said(head + tail)) <= 1
 
 
@@ -162,7 +162,7 @@ def test_any_bytes_have_a_layout_or_none(head: bytes, tail: bytes) -> None:
     ],
 )
 def test_pictures_are_measured(name: str, expected: tuple[str, int | None, int | None]) -> None:
-    """JPEG and the three kinds of WebP tell their pixels; what is none of them is named as far as it is known."""
+    """JPEG and the three kinds of WebP state their pixels; other files are named if their type is known."""
     data = (MEDIA / name).read_bytes()
     found = facts(data)
     assert (found.kind, found.width, found.height) == expected
@@ -225,7 +225,7 @@ def test_a_webp_that_is_cut_anywhere_is_refused(name: str, share: float) -> None
 
 @given(st.sampled_from(["good.jpg", "1254.jpg"]), st.floats(0, 1))
 def test_a_jpeg_that_is_cut_before_its_pixels_is_refused(name: str, share: float) -> None:
-    """It ends before it has told what picture it is; of a later cut nothing is claimed, as many programs end them oddly."""
+    """The file ends before its size. A later cut is not reported, because many programs end such files oddly."""
     whole = (MEDIA / name).read_bytes()
     found = facts(whole[: 3 + int((len(whole) - 3) * share)])
     assert found.is_cut == (found.width is None)
@@ -246,7 +246,7 @@ def test_of_a_jpeg_whose_rest_is_elsewhere_nothing_is_claimed() -> None:
     st.sampled_from([b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\0WEBPVP8L", b""]), st.binary(max_size=99)
 )
 def test_any_bytes_are_a_picture_or_none(head: bytes, tail: bytes) -> None:
-    """Whatever the bytes, both sides are known and positive, or neither is."""
+    """For any bytes, both sides are known and positive, or neither is."""
     found = facts(head + tail)
     assert (found.width is None) == (found.height is None)
     assert found.width is None or (found.width > 0 and found.height)

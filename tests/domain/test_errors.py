@@ -1,4 +1,4 @@
-"""Errors: each class survives a pickle, tells its log_id, and is found in the tree where it is documented."""
+"""Errors: each class survives a pickle, shows its log_id, and has its documented place in the tree."""
 
 import copy
 import inspect
@@ -102,7 +102,7 @@ def test_the_post_of_an_error_survives_pickles_and_copies(error_class: type[TikT
 
 @classes
 def test_every_error_with_a_log_id_prints_it(error_class: type[TikTokError]) -> None:
-    """TikTok's support asks for the log_id, so whoever has one shows it."""
+    """TikTok's support asks for the log_id, so every error that has one shows it."""
     error = example(error_class)
     assert (LOG_ID in str(error)) == ("log_id" in fields(error))
 

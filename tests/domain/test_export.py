@@ -1,4 +1,4 @@
-"""The export page: each point of TikTok's content sharing guidelines, in whatever order a person chooses."""
+"""The export page: each point of TikTok's content sharing guidelines, for choices in any order."""
 
 from inspect import signature
 from typing import Any
@@ -251,7 +251,7 @@ def test_a_page_posts_what_it_was_made_for() -> None:
 def test_no_order_of_choices_leads_around_the_rules(
     creator: CreatorInfo, is_photo: bool, steps: list[dict[str, Any]], level: str, agrees: bool
 ) -> None:
-    """The button is free exactly when a post can be made, and the post keeps to the guidelines, told in other words."""
+    """The button is enabled exactly if a post can be made, and the post follows the guidelines, which this test spells again."""
     form = ExportForm(creator, is_photo=is_photo)
     for step in steps:
         form = form.choose(**step)

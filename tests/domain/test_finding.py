@@ -1,4 +1,4 @@
-"""By what a post is told from others in public, and where it is shown."""
+"""Recognising a post among public videos, and its public address."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def test_a_video_is_alike_by_caption_and_time(seconds: int, upload: int, title: 
 
 @given(st.text(max_size=300))
 def test_the_caption_is_compared_as_far_as_it_is_shown(title: str) -> None:
-    """The list has the first 150 characters of it, in one of two fields; an empty one is told by its time alone."""
+    """The list has its first 150 characters, in one of two fields; for an empty caption the time alone decides."""
     record = evolve(POST, wish=Wish(post=VideoPost(title=title)))
     shown, seconds = title[:150], int(NOW.timestamp())
     assert is_alike(record, Video(id="7", create_time=seconds, title=shown))
@@ -46,7 +46,7 @@ def test_the_caption_is_compared_as_far_as_it_is_shown(title: str) -> None:
 
 
 def test_what_lacks_its_id_or_time_is_not_alike() -> None:
-    """Nobody could say which post that is."""
+    """It would be unclear which post that is."""
     assert not is_alike(POST, Video(create_time=int(NOW.timestamp()), title="daily clip"))
     assert not is_alike(POST, Video(id="7", title="daily clip"))
 

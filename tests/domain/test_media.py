@@ -1,4 +1,4 @@
-"""Media: what passes for a video by its bytes or name, which figures TikTok takes, and which URLs it can pull."""
+"""Media: which bytes or names count as a video, which figures TikTok takes, and which URLs it can pull."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -76,7 +76,7 @@ def wrong(url: str) -> list[str]:
 )
 @pytest.mark.parametrize("name", [None, "clip.webm", "clip.MP4", "clip.txt", "clip"])
 def test_the_bytes_win_over_the_name(head: bytes, kind: MediaType, name: str | None) -> None:
-    """A video is what its first bytes say, whatever it is called."""
+    """The first bytes decide the type of a video, whatever its name."""
     assert media_type(head[:HEAD_LENGTH], name) is kind
 
 
@@ -135,7 +135,7 @@ def test_a_name_that_says_nothing_does_not_help(name: str) -> None:
 
 @given(st.binary(max_size=HEAD_LENGTH), st.none() | st.text(max_size=20))
 def test_any_bytes_are_judged(head: bytes, name: str | None) -> None:
-    """Whatever the bytes and the name, the answer is a type or a refusal of the video."""
+    """For any bytes and any name, the answer is a type or a refusal of the video."""
     try:
         assert media_type(head, name) in MediaType
     except InvalidPost as error:
@@ -144,7 +144,7 @@ def test_any_bytes_are_judged(head: bytes, name: str | None) -> None:
 
 @pytest.mark.parametrize("text", ["https://a.example/x.mp4", "HTTP://x", "ftp://x", "s3+x://bucket"])
 def test_urls_are_told_from_names(text: str) -> None:
-    """Whatever has a scheme is meant as a URL."""
+    """A text with a scheme counts as a URL."""
     assert is_url(text)
 
 
@@ -223,7 +223,7 @@ def test_no_address_is_pulled_from(
     ],
 )
 def test_urls_that_tiktok_cannot_pull_are_refused(url: str, problems: int) -> None:
-    """Every fault of a URL's spelling is told, once each."""
+    """Every fault in a URL's spelling is reported once."""
     assert len(wrong(url)) == problems
 
 
@@ -476,7 +476,7 @@ def test_whatever_passes_for_a_property_can_be_asked(one: str, tail: str) -> Non
 
 
 def test_an_app_takes_properties_as_the_portal_lists_them() -> None:
-    """Domains and prefixes are kept in their order; a single one may stand alone; each wrong one is told."""
+    """Domains and prefixes keep their order; a single one needs no list; each wrong one is reported."""
     made = App("key", "secret", "https://app.example.com/", verified_urls=["example.com", "https://a.example/p/"])
     assert made.verified_urls == ("example.com", "https://a.example/p/")
     assert App("key", "secret", "https://app.example.com/", verified_urls="example.com").verified_urls == (

@@ -24,7 +24,7 @@ def test_a_selection_is_what_was_asked_for(words: list[str], data_format: str) -
 
 
 def test_a_single_word_is_a_selection() -> None:
-    """Whoever forgets the brackets does not ask for letters."""
+    """A single string counts as one category, not as its letters."""
     assert select_data("profile", "text").categories == ("profile",)
 
 

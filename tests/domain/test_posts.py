@@ -38,7 +38,7 @@ def photo(count: int = 1, cover: int = 0, title: str = "", description: str = ""
 
 @given(ENCODABLE)
 def test_units_are_those_of_utf_16(text: str) -> None:
-    """The count is that of the UTF-16 encoding, for whatever text."""
+    """For any text, the count is that of its UTF-16 encoding."""
     assert utf16_units(text) == len(text.encode("utf-16-le")) // 2
 
 
@@ -93,7 +93,7 @@ def test_what_looks_like_one_character_counts_its_units(text: str, units: int) -
 
 
 def test_every_problem_of_a_video_is_told_at_once() -> None:
-    """Nobody has to correct a post three times."""
+    """One refusal lists every problem, so a caller corrects a post once."""
     wrong = VideoPost(title="\ud800" * 2_201 + "\0", privacy_level="EVERYBODY", video_cover_timestamp_ms=-1)
     assert [problem.field for problem in video_problems(wrong)] == [
         "title",
@@ -143,7 +143,7 @@ def test_a_direct_post_needs_a_level_and_a_draft_does_not() -> None:
     [({}, ["brand_content_toggle"]), ({"draft": True}, []), ({"brand_content_toggle": False}, [])],
 )
 def test_branded_content_is_not_private(settings: dict[str, bool], fields: list[str]) -> None:
-    """A paid partnership that nobody may see is refused by TikTok's guidelines, unless it is a draft."""
+    """TikTok's guidelines refuse a private paid partnership, unless it is a draft."""
     assert video(**{"brand_content_toggle": True, **settings}) == fields  # type: ignore[arg-type]
 
 

@@ -98,7 +98,7 @@ def test_no_holder_shows_its_secret(holder: object) -> None:
 
 @holders
 def test_no_holder_shows_its_secret_in_a_log(holder: object) -> None:
-    """Whatever is handed to a logger, message, arguments and traceback are free of it."""
+    """A log record shows no secret in its message, arguments or traceback."""
     collected, logger = Collected(), logging.Logger("canary", logging.DEBUG)  # noqa: LOG001 - of this test alone
     logger.addHandler(collected)
     logger.info("%s and %r", holder, holder)
@@ -127,7 +127,7 @@ def test_no_traceback_shows_a_secret(holder: object) -> None:
 @secret_holders
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_secrets_are_not_pickled(holder: object, protocol: int) -> None:
-    """No pickle of whatever protocol carries a secret, and the refusal does not quote it."""
+    """No protocol pickles a secret, and the refusal does not quote the secret."""
     with pytest.raises(TypeError, match="not pickled") as caught:
         pickle.dumps(holder, protocol)
     assert CANARY not in str(caught.value)
@@ -171,11 +171,11 @@ def test_secrets_are_equal_by_content(one: str, two: str) -> None:
 
 @given(st.text(min_size=1))
 def test_a_secrets_text_never_depends_on_its_content(content: str) -> None:
-    """What is shown is the same for every secret, so not even the length is told."""
+    """Every secret is shown as the same text, which does not even reveal its length."""
     assert (repr(Secret(content)), str(Secret(content))) == (repr(Secret("")), str(Secret("")))
 
 
 def test_a_secret_has_no_state() -> None:
-    """Whatever walks over objects by their state, as some serialisers do, is refused like a pickle."""
+    """A serialiser that reads the state of objects is refused like a pickle."""
     with pytest.raises(TypeError, match="token store"):
         Secret(CANARY).__getstate__()

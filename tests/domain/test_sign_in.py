@@ -1,4 +1,4 @@
-"""PKCE as TikTok does it, the state, the answer that the browser or a phone brings back, and what is kept until then."""
+"""PKCE in TikTok's variant, the state, the answer that the browser or a phone brings back, and the kept sign-in."""
 
 import hashlib
 import json
@@ -54,20 +54,20 @@ def test_the_challenge_is_tiktoks_hexadecimal() -> None:
 
 
 def test_the_rfcs_challenge_is_still_there() -> None:
-    """RFC 7636, appendix B, to the letter, for whoever needs it; and no challenge at all on request."""
+    """The base64url encoding matches the example of RFC 7636, appendix B; and `NONE` gives no challenge."""
     assert challenge_of(VERIFIER, ChallengeEncoding.BASE64URL) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     assert challenge_of(VERIFIER, ChallengeEncoding.NONE) is None
 
 
 @pytest.mark.parametrize("kind", list(AppKind))
 def test_the_documented_encoding_is_the_default(kind: AppKind) -> None:
-    """Nobody has to know that TikTok's challenge is hexadecimal."""
+    """A caller does not have to know that TikTok's challenge is hexadecimal."""
     assert encoding_for(kind) is ChallengeEncoding.HEX
 
 
 @given(st.binary(min_size=48, max_size=48), st.binary(min_size=32, max_size=32))
 def test_verifier_and_state_are_of_the_unreserved_alphabet(seed: bytes, other: bytes) -> None:
-    """Whatever the entropy, the verifier has 43 to 128 allowed characters and the state needs no escaping."""
+    """For any entropy, the verifier has 43 to 128 allowed characters and the state needs no escaping."""
     verifier = make_verifier(lambda length: seed[:length])
     state = make_state(lambda length: other[:length])
     assert re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier)
@@ -240,7 +240,7 @@ def test_a_qr_code_comes_back_as_it_was_kept(url: str, token: str, ticket: str, 
 @pytest.mark.parametrize("kept", [{}, {"state": 1}, {"begun_at": "yesterday"}, {"begun_at": "2026-11-22T12:00:00"}])
 @pytest.mark.parametrize("kind", [Authorization, QrCode])
 def test_what_was_not_kept_is_refused(kind: Any, kept: dict[str, Any]) -> None:
-    """A session that has lost its sign-in, or holds something else, is told as such."""
+    """A session that has lost its sign-in, or holds something else, raises an error that says so."""
     whole = dict.fromkeys(("url", "token", "client_ticket", "redirect_uri", "scopes", "state", "code_verifier"), "x")
     for given_kept in (kept, whole | kept) if "begun_at" in kept else (kept,):
         with pytest.raises(InvalidInput, match="begin the sign-in again"):

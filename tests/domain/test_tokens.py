@@ -57,7 +57,7 @@ def test_tokens_are_renewed_shortly_before_their_end(*, life: float, age: float,
 
 @given(SECONDS, SECONDS)
 def test_a_token_that_has_ended_is_always_renewed(life: int, late: int) -> None:
-    """Nobody is sent away with a dead token."""
+    """A caller never gets a dead token."""
     held = tokens(life)
     assert held.is_expired(after(life + late))
     assert needs_refresh(held, after(life + late))

@@ -161,7 +161,7 @@ OPERATIONS = (
     Operation(name="creator info", where="creator_info", ask=_creator_info, **READ),
     # TikTok has replaced the token, and only its lost answer had the new one.
     Operation(name="refresh", where="token", ask=_refresh, cut=AGAIN, lost=Outcome(2, SignInRequired), never=2),
-    # A code is spent once: the sign-in begins anew.
+    # A code can be used once, so the sign-in begins again.
     Operation(
         name="code", where="token", ask=_code, cut=Outcome(1, TikTokError), lost=Outcome(1, TikTokError), never=1
     ),
@@ -313,7 +313,7 @@ class Bench:
     film: Any = FILM
 
     def connect(self, **options: Any) -> None:
-        """Make the client anew, with these options; the account stays signed in."""
+        """Make the client again, with these options; the account stays signed in."""
         common = {"protect": MainThreadProtect(), "open_source": open_source, "entropy": _entropy, "timeout": 5.0}
         if self.front is not None:
             common["endpoints"] = Endpoints(api_url=self.front.url)

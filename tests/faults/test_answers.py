@@ -103,7 +103,7 @@ def test_a_token_in_an_answer_of_the_older_shape_is_never_shown(near: Any) -> No
 
 
 def test_a_reason_beside_a_status_that_is_not_final_is_told(near: Any) -> None:
-    """TikTok gave a `fail_reason` and no end: whoever waited is told both."""
+    """TikTok gave a `fail_reason` and no final status: the error has both."""
     body = ok({"status": "PROCESSING_UPLOAD", "fail_reason": "spam_risk"})
     near.sim.says("status", Response(200, {}, body), times=99)
     end = near.outcome(lambda it: it.account.with_options(patience=30).post_video(it.film, draft=True, key="wish"))
@@ -303,7 +303,7 @@ def test_row_34_a_status_without_end_is_neither_success_nor_failure(near: Any, w
 
 
 def test_row_34_a_word_of_tomorrow_is_kept(near: Any) -> None:
-    """It is not final, so it is followed until patience ends, and then told."""
+    """It is not final, so the client follows it until patience runs out, and then reports it."""
     body = ok({"status": "REVIEWING_BY_HAND", "fail_reason": ""})
     near.sim.says("status", Response(200, {}, body), times=99)
     end = near.outcome(lambda it: it.account.with_options(patience=30).post_video(it.film, draft=True, key="wish"))
@@ -324,7 +324,7 @@ def test_row_34_what_is_final_is_not_taken_back(near: Any) -> None:
 
 
 def test_row_34_a_late_failure_is_a_failure(near: Any) -> None:
-    """TikTok takes a post back after it has said complete: whoever asks again is told, with the reason."""
+    """TikTok fails a post after it has said complete: the next call reports that, with the reason."""
     near.sim.faults.add("init=late-fail:frame_rate_check_failed")
     done = near.run(near.account.post_video(near.film, privacy_level="SELF_ONLY", key="wish"))
     near.clock.advance(3_600)

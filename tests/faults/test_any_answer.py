@@ -341,7 +341,7 @@ def check_stores(bench: Bench) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_every_failure_after_a_request_has_left_is_a_documented_error(call: str) -> None:
-    """Whatever the answer's bytes: what comes out is a value or a `TikTokError`, and all of it can be shown and kept."""
+    """Any bytes of an answer give a value or a `TikTokError`, which can be printed and stored."""
     path, before, ask = CALLS[call]
 
     @settings(max_examples=60)

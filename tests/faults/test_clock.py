@@ -27,7 +27,7 @@ jumps = pytest.mark.parametrize("by", JUMPS.values(), ids=JUMPS)
 
 @define(eq=False)
 class Settable:
-    """A clock over another one, that somebody sets."""
+    """A clock over another one, which a test can set."""
 
     inner: Any
     offset: timedelta = timedelta(0)
@@ -80,7 +80,7 @@ def test_row_25_a_sign_in_outlives_every_jump(unsure: Any, by: float | None) -> 
 
 @jumps
 def test_row_25_whether_a_sign_in_has_ended_is_for_tiktok_to_say(unsure: Any, by: float | None) -> None:
-    """Whatever our clock shows: TikTok is asked, once, and only its refusal asks for a person."""
+    """At any time of our clock, the client asks TikTok once, and only a refusal requires a person."""
     unsure.clock.inner.advance(15_552_001)
     unsure.clock.jump(by)
     with pytest.raises(SignInRequired, match="no longer takes its refresh token"):

@@ -83,7 +83,7 @@ def test_a_record_written_by_a_clock_of_1970_keeps_its_key_used(near: Any) -> No
 
 
 def test_a_forgotten_post_is_told_by_its_key(near: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Posting, going on, stepping and searching tell its status and publish id; the log says that no more is known."""
+    """Posting, resuming, stepping and searching return its status and publish id; the log says that no more is known."""
     first = post(near)
     forgets(near)
     for ask in (lambda: near.account.resume("wish"), lambda: post_again(near)):
@@ -150,7 +150,7 @@ def test_a_record_that_is_forgotten_under_a_run_is_told_by_its_trace(near: Any, 
 
 @pytest.mark.parametrize("how", ["version", "damaged"])
 def test_one_record_that_cannot_be_read_costs_no_other_post(near: Any, journal: SqliteJournal, how: str) -> None:
-    """It is passed over, named by key and account, told to whoever uses its key, and can be removed."""
+    """Other calls skip it, `unreadable` names its key and account, a call with its key raises, and `forget` removes it."""
     first = post(near, "lost")
     spoil(journal, "lost", how)
     near.run(near.account.post_video(near.film, privacy_level="SELF_ONLY", chunk_size=5_242_880, key="chosen"))
@@ -191,7 +191,7 @@ def test_a_post_that_goes_on_is_not_forgotten(near: Any, journal: SqliteJournal)
 
 
 def test_a_webhook_of_another_post_still_works(near: Any, journal: SqliteJournal) -> None:
-    """What an event tells is written down for its own post, whatever else lies in the journal."""
+    """An event is recorded for its own post, whatever else the journal holds."""
     post(near, "lost")
     near.sim.switches.download_seconds = 1_000
     done = post(near, "other", wait=False)

@@ -206,7 +206,7 @@ def test_row_20_a_file_whose_init_was_lost_is_begun_anew(near: Any, wish: str, h
 @pytest.mark.parametrize("wish", ["pull", "photos"])
 @pytest.mark.parametrize("is_posted", [True, False])
 def test_row_20_a_pull_whose_init_was_lost_waits_for_a_person(near: Any, wish: str, how: str, is_posted: bool) -> None:
-    """Nobody repeats it, whoever asks, until a person has looked; then it is done, or may be posted once."""
+    """No call repeats it until a person has looked; then it is done, or may be posted once."""
     lose_init(near, wish, how)
     for _ in range(2):
         end = live(near, Life(), wish)

@@ -47,7 +47,7 @@ def broken() -> str:
 
 
 def elsewhere() -> str:
-    """Name a place where nobody answers."""
+    """Return an address where no server answers."""
     return "127.0.0.2"
 
 
@@ -76,7 +76,7 @@ def named(bench: Any, resolver: Resolver) -> Iterator[Any]:
 
 @pytest.mark.parametrize("answer", [unknown, broken, elsewhere], ids=lambda answer: answer.__name__)
 def test_row_26_a_name_without_a_host_is_not_sent(named: Any, resolver: Resolver, answer: Callable[[], str]) -> None:
-    """Nothing has left, so it is tried again, and in the end told with the host's name."""
+    """Nothing has left, so the client tries again, and the final error names the host."""
     resolver.says = answer
     end = named.outcome(lambda it: it.account.creator_info())
     assert isinstance(end, NotSent), end
@@ -106,7 +106,7 @@ def test_row_26_a_name_that_changes_is_followed(named: Any, resolver: Resolver) 
 
 
 def test_row_26_the_deadline_holds_while_a_name_is_looked_up(bench: Any, resolver: Resolver) -> None:
-    """A resolver that says nothing keeps nobody: the call ends with its deadline, as not sent."""
+    """A resolver that never answers does not block the call, which ends at its deadline as not sent."""
     clock = SystemClock()
     bench.clock = clock
     named = Endpoints(api_url=f"http://{NAME}:{urlsplit(bench.front.url).port}")

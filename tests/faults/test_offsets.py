@@ -32,7 +32,7 @@ Handle = Callable[[], Response]
 
 
 def has(bench: Any, count: int) -> None:
-    """Let the upload host have the first `count` bytes of the film, whatever it had."""
+    """Let the upload host have the first `count` bytes of the film, in place of what it had."""
     upload = next(iter(bench.sim.world.tasks.values())).upload
     upload.offset, upload._hasher, upload.last_range = 0, hashlib.sha256(), None
     upload.append(bench.film.read(0, count))
@@ -40,7 +40,7 @@ def has(bench: Any, count: int) -> None:
 
 
 def told(count: int, header: str) -> dict[str, str]:
-    """Return the header that tells of so many bytes."""
+    """Return the header that reports so many bytes."""
     last = count if header == "count" else count - 1
     return {} if header == "absent" or last < 0 else {"Content-Range": f"bytes 0-{last}/{SIZE}"}
 
@@ -261,7 +261,7 @@ def test_row_11_a_last_chunk_that_was_stored_is_not_posted_again(
 
 
 def test_row_11_a_post_that_is_unknown_is_told_by_tiktok_in_the_end(near: Any) -> None:
-    """What nobody could say at the time, TikTok says later: it is asked again, and no person has to decide."""
+    """TikTok reports later what was unknown at the time: the client asks again, and no person has to decide."""
     near.sim.switches.flip({"status_lag_seconds": 1_000, "finished_upload": "forget"})
     near.sim.says("put", lambda _, handle: (handle(), Response(503))[1], nth=2)
     end = near.outcome(lambda _: near.post_film())
@@ -294,7 +294,7 @@ def test_row_11_only_that_bytes_are_missing_lets_an_upload_in_doubt_begin_anew(n
 
 @pytest.mark.parametrize("reason", ["duration_check_failed", "spam_risk", "auth_removed"])
 def test_row_11_a_post_that_failed_for_its_own_sake_is_not_begun_anew(bench: Any, reason: str) -> None:
-    """The same file would fail again: the reason is told."""
+    """The same file would fail again, so the error gives the reason."""
 
     def failed(request: Request, handle: Handle) -> Response:
         task = next(iter(bench.sim.world.tasks.values()))

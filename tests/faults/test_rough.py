@@ -226,7 +226,7 @@ def test_row_04_an_answer_that_is_cut_is_a_doubt_and_no_answer(bench: Any, opera
 
 
 class Impatient(SystemClock):
-    """Real time, in which nobody pauses."""
+    """Real time, in which `sleep` returns at once."""
 
     def sleep(self, seconds: float, /) -> None:
         """Return at once."""

@@ -108,7 +108,7 @@ def test_row_14_tokens_rotated_elsewhere_are_adopted(bench: Any) -> None:
 
 
 def test_row_14_tokens_rotated_on_another_machine_stay_where_they_are(bench: Any) -> None:
-    """Where the newer pair is in nobody's reach, a person has to sign in, and the old pair is not deleted."""
+    """If the newer pair is out of reach, a person has to sign in, and the old pair is not deleted."""
     stored = expire(bench)
     newer = renewed_elsewhere(bench)
     with pytest.raises(SignInRequired):
@@ -141,7 +141,7 @@ def spy(bench: Any) -> list[str]:
 
 
 def test_row_16_a_lost_renewal_is_tried_once_with_the_same_token(bench: Any, lost: str) -> None:
-    """TikTok has rotated and nobody heard: one more try with the same token, then a plain request to sign in."""
+    """TikTok has rotated and the answer was lost: one more try with the same token, then a plain request to sign in."""
     stored, sent = expire(bench), spy(bench)
     bench.sim.faults.add(f"token={lost}")
     with pytest.raises(SignInRequired) as raised:
@@ -162,7 +162,7 @@ def test_row_16_without_rotation_the_second_try_brings_tokens(bench: Any, lost: 
     assert bench.tokens.load(bench.account.open_id).access_token != stored.access_token
 
 
-# --- 17: somebody interrupts a renewal --------------------------------------------------------------------------------
+# --- 17: a person interrupts a renewal --------------------------------------------------------------------------------
 
 
 def yielding_client(transport: FakeTransport, store: MemoryTokenStore, clock: ManualClock) -> AsyncTikTok:
@@ -178,7 +178,7 @@ def yielding_client(transport: FakeTransport, store: MemoryTokenStore, clock: Ma
 
 
 def test_row_17_a_renewal_that_is_cancelled_anywhere_is_whole() -> None:
-    """Cancelled at each step in turn: TikTok has not rotated, or the new pair is stored; and nobody waits for a lease."""
+    """Cancelled at each step in turn: TikTok has not rotated, or the new pair is stored; and no later call waits for a lease."""
 
     async def cancelled_after(steps: int) -> bool:
         clock, store = ManualClock(), MemoryTokenStore()
@@ -276,7 +276,7 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[SimulatedTikTok, dict[str, str]]]:
 
 @contextlib.contextmanager
 def command(environ: dict[str, str], *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run `tiktok` as a process; whatever still runs at the end is ended by its id."""
+    """Run `tiktok` as a process. At the end, the fixture ends processes that still run, by their ids."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TIKTOK_")}
     running = subprocess.Popen(
         [sys.executable, "-c", "from tiktok_adapters.cli import main; main()", *arguments],
@@ -379,7 +379,7 @@ def test_row_39_keys_that_break_a_line_are_refused(broken: str) -> None:
 @ROW_39
 @given(BROKEN, st.sampled_from(["access_token", "refresh_token"]))
 def test_row_39_a_token_that_breaks_a_line_is_not_kept(near: Any, broken: str, field: str) -> None:
-    """Whatever the token endpoint says, a token that no header can carry is refused before it is stored."""
+    """A token that no header can carry is refused before it is stored."""
     stored = near.tokens.load(near.account.open_id)
     document = {"access_token": "act.x", "refresh_token": "rft.x", "open_id": near.account.open_id, field: broken}
     near.sim.says("token", Response(200, {}, json.dumps(document).encode()))

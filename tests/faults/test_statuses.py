@@ -34,7 +34,7 @@ def test_row_07_trouble_after_the_work_was_done_is_a_doubt(bench: Any, operation
 
 @pytest.mark.parametrize("status", TROUBLE)
 def test_row_07_trouble_without_end_is_told(bench: Any, operation: Any, status: int) -> None:
-    """The attempts and the waits between them are bounded for each operation; the error tells the status."""
+    """The attempts and the waits between them are bounded for each operation; the error has the status."""
     bench.sim.says(operation.where, Response(status), nth=operation.nth, times=99)
     end = bench.outcome(operation.ask)
     if operation.is_pull:

@@ -353,7 +353,7 @@ def run(path: Path, statement: str) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGED_FILES)
 def test_row_22_a_file_that_is_no_store_of_ours_is_told_and_kept(path: Path, damage: str) -> None:
-    """Neither looking nor signing in anew changes a byte of it; the error says what it is, and no secret."""
+    """Neither reading nor signing in again changes a byte of it; the error says what it is, and shows no secret."""
     saved(path)
     DAMAGED_FILES[damage](path)
     before = path.read_bytes()
@@ -434,7 +434,7 @@ def test_row_23_a_corrupt_page_is_told(path: Path, page: int, fill: bytes) -> No
 
 
 def test_row_22_an_encrypted_store_is_told_and_kept() -> None:
-    """Whatever stands in place of a ciphertext is an error, and is not overwritten."""
+    """Any other value in place of a ciphertext is an error, and is not overwritten."""
     inner = MemoryTokenStore()
     store = EncryptedTokenStore(inner, [KEY])
     store.save("me", TOKENS)
@@ -599,7 +599,7 @@ def test_row_24_a_wide_mode_is_narrowed_and_told(path: Path, wide: int, caplog: 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_row_24_another_owners_file_is_refused(path: Path) -> None:
-    """Whoever owns the file can read it again at any time."""
+    """The file's owner can read it again at any time."""
     before = saved(path)
     os.chown(path, 12345, -1)
     with pytest.raises(StoreError, match="it belongs to another user"):

@@ -157,7 +157,7 @@ def test_row_28_a_proxy_that_dies_under_a_chunk_loses_nothing(bench: Any, amount
 
 
 def test_row_28_what_is_excepted_goes_around_the_proxy(bench: Any) -> None:
-    """A proxy that nobody could use is no obstacle to a host that is called without it."""
+    """An unusable proxy is no obstacle to a host that is called without it."""
     through(bench, proxy=Proxy.parsed("http://127.0.0.1:9", "127.0.0.1"))
     bench.post_film()
 

@@ -94,7 +94,7 @@ def _names(mark: pytest.Mark) -> tuple[str, ...]:
 
 
 def _known(value: Any) -> Hashable:
-    """Return what tells a parameter's value from the others of its list."""
+    """Return the text that distinguishes a parameter's value from the others of its list."""
     try:
         hash(value)
     except TypeError:

@@ -1,4 +1,4 @@
-"""A served TikTok where somebody has signed in already, and the settings that lead a program to it."""
+"""A served TikTok where a person has signed in already, and the settings that lead a program to it."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +13,7 @@ __all__ = ["signed_in"]
 
 @contextmanager
 def signed_in(sim: SimulatedTikTok, home: Path) -> Iterator[dict[str, str]]:
-    """Serve it, sign somebody in, and give the settings; `home` keeps the tokens."""
+    """Serve it, sign a person in, and return the settings; `home` holds the tokens."""
     with closing(sim), SandboxServer(sim).run_in_thread() as sandbox:
         settings = {
             "TIKTOK_CLIENT_KEY": DEFAULT_CLIENT_KEY,

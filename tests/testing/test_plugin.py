@@ -1,4 +1,4 @@
-"""The fixtures that anybody gets with this package: they work, they keep apart, and loading them costs nothing."""
+"""The fixtures that come with this package: they work, they are isolated from each other, and loading them costs nothing."""
 
 import subprocess
 import sys
@@ -105,7 +105,7 @@ def test_a_client_reaches_the_sandbox_by_its_settings(
 
 
 def test_a_fake_keeps_archives(tiktok_fake: Fake, tmp_path: Path) -> None:
-    """A test of somebody's own can fetch a copy of the data, once the simulated app is approved for that."""
+    """A user's own test can fetch a copy of the data, once the simulated app is approved for that."""
     scopes = ("user.info.basic", "portability.all.single")
     tiktok_fake.simulator.app.scopes = scopes
     asked = tiktok_fake.tiktok.authorization(scopes)

@@ -53,7 +53,7 @@ def shown(progress: Progress) -> None:
 
 
 def drawn(code: QrCode) -> None:
-    """Stand in for whatever draws a QR code."""
+    """Take the place of a function that draws a QR code."""
     assert_type(code.url, str)
 
 

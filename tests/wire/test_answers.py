@@ -201,7 +201,7 @@ def test_a_recorded_failure_is_read() -> None:
 
 
 def test_unknown_words_pass_through() -> None:
-    """A status and a reason that nobody knew are kept, and the id asked for wins over one in the answer."""
+    """An unknown status and reason are kept, and the requested id takes precedence over one in the answer."""
     told = read_publication(
         REQUEST, ok({"status": "NEW", "fail_reason": "odd", "downloaded_bytes": "17", "publish_id": "other"}), "p1"
     )
@@ -247,7 +247,7 @@ def test_a_profile_has_a_user(data: dict[str, object]) -> None:
     ],
 )
 def test_progress_is_read_where_it_is_told(header: str | None, uploaded: int | None) -> None:
-    """The header tells how far TikTok is; what makes no sense tells nothing; the body is not looked at."""
+    """The header says how many bytes TikTok has; a senseless header counts as none; the body is not read."""
     headers = {} if header is None else {"content-range": header}
     for status in (201, 206, 416, 502):
         answer = read_chunk_answer(REQUEST, Response(status, headers, b"\xff{"))

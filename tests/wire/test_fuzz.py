@@ -1,4 +1,4 @@
-"""Any answer at all: whatever comes back, a value or a typed error comes out, and the body stays inside."""
+"""Any answer at all gives a value or a typed error, and the error does not show the body."""
 
 import json
 import traceback
@@ -99,7 +99,7 @@ def test_any_bytes_end_in_a_value_or_a_typed_error(body: bytes, status: int, hea
 
 @given(DOCUMENTS, STATUSES)
 def test_any_json_ends_in_a_value_or_a_typed_error(document: object, status: int) -> None:
-    """No JSON of whatever shape raises anything that `except TikTokError` would miss."""
+    """JSON of any shape raises nothing that `except TikTokError` would miss."""
     for read in READERS.values():
         outcome(read, Response(status, {}, json.dumps(document).encode()))
 
@@ -154,7 +154,7 @@ TOKENS = st.builds(
 
 @given(TOKENS)
 def test_tokens_survive_their_record(tokens: Tokens) -> None:
-    """What a store keeps is what it was given, to the microsecond, whatever the zone."""
+    """A store returns what it was given, to the microsecond, for any time zone."""
     back = load_tokens(dump_tokens(tokens))
     utc = {name: getattr(tokens, name).astimezone(UTC) for name in ("issued_at", "expires_at", "refresh_expires_at")}
     assert back == evolve(tokens, **utc)
@@ -176,7 +176,7 @@ RECORD: dict[str, Any] = {
 @pytest.mark.parametrize("name", RECORD)
 @pytest.mark.parametrize("damage", [None, "canary", 17, ["canary", 1], {"canary": 1}, "0001-01-01T00:00:00+23:59", 1.5])
 def test_a_damaged_record_is_refused_without_quoting_it(name: str, damage: object) -> None:
-    """One damaged field is found, and the message tells its kind and not its content."""
+    """One damaged field is found, and the message names the kind of damage and not the content."""
     if isinstance(damage, str) and name in ("open_id", "access_token", "refresh_token"):
         assert load_tokens(json.dumps({**RECORD, name: damage}).encode()).scope == ("a",)
         return
@@ -196,7 +196,7 @@ def test_a_naive_time_is_damage_and_a_newer_version_is_named() -> None:
 
 @given(st.binary() | DOCUMENTS.map(lambda document: json.dumps(document).encode()))
 def test_any_record_is_read_or_refused(record: bytes) -> None:
-    """Whatever a disk gives back raises nothing but the documented error."""
+    """Any bytes from a disk raise only the documented error."""
     with pytest.raises(ValueError, match="record"):
         load_tokens(record)
 

@@ -1,4 +1,4 @@
-"""OAuth: the answer in the redirect, and the answers of the token endpoint, whatever status they come with."""
+"""OAuth: the answer in the redirect, and the answers of the token endpoint, with any status."""
 
 import json
 import traceback
@@ -69,7 +69,7 @@ def test_a_code_is_decoded_exactly_once(escaped: str, code: str) -> None:
 
 @given(TEXT, TEXT, TEXT, TEXT)
 def test_any_callback_comes_out_as_it_went_in(code: str, state: str, error: str, description: str) -> None:
-    """Whatever TikTok's page answers, code and state are read back the same, from a URL and from its query.
+    """Any code and state of TikTok's page are read unchanged, from a URL and from its query.
 
     So are the words for people, but for what does not fit on a line.
     """
@@ -82,7 +82,7 @@ def test_any_callback_comes_out_as_it_went_in(code: str, state: str, error: str,
 
 @pytest.mark.parametrize("name", ["code", "state", "error", "scopes"])
 def test_what_decides_comes_once(name: str) -> None:
-    """Of two codes or states nobody can say which counts, even where they are equal."""
+    """An answer with two codes or states is refused, even if both are equal: it is unclear which one counts."""
     with pytest.raises(InvalidInput, match="twice") as caught:
         callback_of(f"{REDIRECT}?{name}={CANARY}&x=1&{name}={CANARY}")
     assert [problem.field for problem in caught.value.problems] == [name]
@@ -90,14 +90,14 @@ def test_what_decides_comes_once(name: str) -> None:
 
 
 def test_an_unescaped_address_in_a_description_does_not_hide_the_rest() -> None:
-    """A query alone is read as one, whatever stands in its values."""
+    """A query alone is read as a query, with any values."""
     callback = callback_of("error=access_denied&state=s&error_description=see http://x.example/?a")
     assert (callback.error, callback.state) == ("access_denied", "s")
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_any_pasted_text_is_read_or_refused(text: str) -> None:
-    """Whatever a person pastes, brackets and halves of pairs included, nothing but a refusal is raised."""
+    """A person may paste any text, with brackets and halves of surrogate pairs: it raises nothing but a refusal."""
     for pasted in (text, f"{REDIRECT}?{text}", f"http://[{text}?code=1"):
         try:
             callback = callback_of(pasted)
@@ -126,7 +126,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\x1b
 
 @given(WORDS, WORDS)
 def test_words_of_an_address_fit_on_one_line(error: str, description: str) -> None:
-    """Whoever made the address may have written anything: what is shown of it moves no cursor and fills no screen."""
+    """Anyone can write such an address, so an error shows it short, and without characters that move a cursor."""
     callback = callback_of(f"{REDIRECT}?{urlencode({'error': error, 'error_description': description, 'state': 's'})}")
     shown = str(failed(callback.error, callback.error_description))
     assert len(shown.splitlines()) <= 1
@@ -332,7 +332,7 @@ def test_any_status_is_read(status: str) -> None:
 
 
 def test_a_refusal_may_stand_in_the_redirect_uri() -> None:
-    """What a browser would have been told is the same refusal here."""
+    """The answer that a browser would bring is the same refusal here."""
     uri = "https://example.com/?error=access_denied&error_description=No, thanks"
     with pytest.raises(AccessDenied, match="No, thanks"):
         read_qr_answer(REQUEST, answer({"status": "confirmed", "redirect_uri": uri}))

@@ -1,4 +1,4 @@
-"""How Data Portability is asked and answered, letter by letter; and the archive told from what comes instead of it."""
+"""The exact requests and answers of Data Portability, and telling an archive from another answer in its place."""
 
 import io
 import json
@@ -63,7 +63,7 @@ class Begun:
     times: int = 0
 
     def begin(self) -> "Begun":
-        """Begin anew."""
+        """Begin again."""
         self.content.clear()
         self.times += 1
         return self
@@ -117,13 +117,13 @@ def test_the_questions_are_those_of_the_documents() -> None:
 
 @pytest.mark.parametrize("spelled", [2**53 + 1, str(2**53 + 1)])
 def test_an_id_is_read_to_its_last_digit(spelled: object) -> None:
-    """A 64-bit number, also where somebody on the way has made a text of it."""
+    """A 64-bit number, also if it comes as a string."""
     document = {"data": {"request_id": spelled}, "error": {"code": "ok", "message": "", "log_id": LOG_ID}}
     assert read_request_id(ASKED, answer(document)) == 2**53 + 1
 
 
 def test_the_documents_status_is_read() -> None:
-    """With the spelling of direct messages that the sample has, and nobody else."""
+    """With the spelling of direct messages that only TikTok's sample has."""
     data = {
         "apply_time": 1703186989,
         "category_selection_list": ["profile", "video", "direct_messages"],
@@ -162,7 +162,7 @@ def test_the_documents_status_is_read() -> None:
 def test_a_refusal_tells_its_status_wherever_it_stands(
     code: str, told: object, status: int, kind: type[ApiError], known: int
 ) -> None:
-    """In the error or in the answer: the class follows either, and an answer's own failure counts before what it tells."""
+    """The status may come in the error or with the answer: both decide the class, and the answer's own failure comes first."""
     refusal = {"data": {}, "error": {**REFUSAL["error"], "code": code, "http_status_code": told}}
     with pytest.raises(ApiError) as caught:
         read_data_request(ASKED, answer(refusal, status))
@@ -171,7 +171,7 @@ def test_a_refusal_tells_its_status_wherever_it_stands(
 
 @given(st.integers(0, 3000), st.binary(max_size=0xFFFF), st.lists(st.integers(min_value=0), max_size=9))
 def test_an_archive_is_written_as_it_came(size: int, comment: bytes, cuts: list[int]) -> None:
-    """However it is cut on the way, and whatever comment ends it."""
+    """Blocks of any size are accepted, and so is any comment at the end."""
     content, begun = zipped(size, comment), Begun()
     assert received(begun, content, cuts) == len(content)
     assert (bytes(begun.content), begun.times) == (content, 1)
@@ -179,7 +179,7 @@ def test_an_archive_is_written_as_it_came(size: int, comment: bytes, cuts: list[
 
 @given(st.integers(min_value=0), st.lists(st.integers(min_value=0), max_size=5))
 def test_an_archive_without_its_end_is_interrupted(cut: int, cuts: list[int]) -> None:
-    """Where no length was told, the connection's end looks like the answer's: the zip itself knows better."""
+    """Without a length, a broken connection looks like the end of the answer, but the zip itself shows that it is incomplete."""
     whole = zipped(3000)
     content = whole[: 2 + cut % (len(whole) - 24)]
     with pytest.raises(Interrupted, match="broke off"):
@@ -192,7 +192,7 @@ def test_an_archive_without_its_end_is_interrupted(cut: int, cuts: list[int]) ->
     st.sampled_from([200, 206, 400, 404, 429, 500, 307]),
 )
 def test_what_is_no_archive_is_never_written(content: bytes, cuts: list[int], status: int) -> None:
-    """Whatever it is, under whatever status and type: an error is raised, and no destination is begun."""
+    """Any other answer, with any status and type, raises an error, and begins no destination."""
     begun = Begun()
     if content.startswith(b"PK"):
         content = b" " + content

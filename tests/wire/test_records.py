@@ -200,7 +200,7 @@ def _loaded(data: bytes) -> Record | None:
 
 @given(records)
 def test_every_record_comes_back(record: Record) -> None:
-    """Whatever a record holds is the same after a store, and spells the same once more."""
+    """A record is the same after a store, and gives the same bytes again."""
     data = dump_record(record)
     assert load_record(data) == record
     assert dump_record(load_record(data)) == data
@@ -208,7 +208,7 @@ def test_every_record_comes_back(record: Record) -> None:
 
 @given(records, records)
 def test_two_records_are_never_spelled_alike(one: Record, other: Record) -> None:
-    """Nothing that tells two records apart is left out of the document."""
+    """Two different records never give the same document."""
     assert (dump_record(one) == dump_record(other)) == (one == other)
 
 
@@ -229,7 +229,7 @@ def test_a_document_that_is_cut_is_refused(length: int) -> None:
 
 @given(st.binary() | st.text().map(str.encode))
 def test_bytes_of_something_else_are_refused(data: bytes) -> None:
-    """Whatever lies where a record should be is a `ValueError`."""
+    """Any bytes that are not a record raise `ValueError`."""
     _refused(data)
 
 
@@ -304,7 +304,7 @@ def test_photos_that_are_no_texts_are_refused() -> None:
 
 @pytest.mark.parametrize("version", [0, 3, "canary", None, True, 1.0])
 def test_another_version_says_which(version: object) -> None:
-    """A record of another release is told apart from damage."""
+    """A record of another release raises another error than damage."""
     document = json.loads(dump_record(WHOLE)) | {"version": version}
     with pytest.raises(ValueError, match=r"version (0|3|unknown), this release reads version 2") as caught:
         load_record(json.dumps(document).encode())

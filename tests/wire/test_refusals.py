@@ -169,7 +169,7 @@ def test_the_class_follows_the_code_and_not_the_status(code: str) -> None:
     )
 )
 def test_unknown_codes_are_kept(code: str) -> None:
-    """A code that nobody knows is an `ApiError` with that code, a 429 a rate limit, a 5xx TikTok's trouble."""
+    """An unknown code is an `ApiError` with that code, a 429 a `RateLimited`, a 5xx a `ServerError`."""
     assert type(refusal(code, 403)) is ApiError
     assert refusal(code, 400).code == code
     assert type(refusal(code, 429)) is RateLimited
@@ -178,7 +178,7 @@ def test_unknown_codes_are_kept(code: str) -> None:
 
 @given(st.text(), st.text())
 def test_tiktoks_words_fit_on_one_line(code: str, message: str) -> None:
-    """Whatever comes as a code or message, an error shows it cut, on one line, and fit for any encoding."""
+    """An error shows any code or message shortened, on one line, and fit for any encoding."""
     answer = json.dumps({"error": {"code": code, "message": message * 300, "log_id": LOG_ID}}).encode()
     if code == "ok":
         return
@@ -193,7 +193,7 @@ def test_tiktoks_words_fit_on_one_line(code: str, message: str) -> None:
 @pytest.mark.parametrize(("code", "name", "again"), OAUTH_ROWS)
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_each_word_of_oauth_raises_its_class(code: str, name: str, again: str, status: int) -> None:
-    """OAuth's words raise their class with whatever status they come, explained."""
+    """OAuth's words raise their class, with any status, and are explained."""
     body = json.dumps({"error": code, "error_description": "The request is malformed.", "log_id": LOG_ID}).encode()
     with pytest.raises((SignInFailed, ServerError), match="The request is malformed") as caught:
         read_revoked(REQUEST, Response(status, {}, body))
@@ -206,7 +206,7 @@ def test_each_word_of_oauth_raises_its_class(code: str, name: str, again: str, s
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 @pytest.mark.parametrize("body", [b"", b"<html>moved</html>", b'{"data":{},"error":{"code":"ok"}}'])
 def test_a_redirect_is_an_error_of_its_own(status: int, body: bytes) -> None:
-    """No redirect is followed or believed, whatever comes with it, and its target is not repeated."""
+    """A redirect with any body is neither followed nor believed, and the error does not repeat its target."""
     response = Response(status, {"location": "https://evil.example/secret"}, body)
     for read in (open_envelope, read_revoked):
         with pytest.raises(UnexpectedRedirect) as caught:
@@ -284,7 +284,7 @@ NOV = "Sun, 22 Nov 2026 12:00:00 GMT"
     ],
 )
 def test_the_wait_is_what_tiktok_says_within_reason(headers: dict[str, str], seconds: float) -> None:
-    """Seconds or a date are honoured up to a day; whatever makes no sense is a minute."""
+    """Seconds or a date count up to a day; a senseless value counts as a minute."""
     assert retry_after(headers) == seconds
     error = refusal("rate_limit_exceeded", 429, headers)
     assert isinstance(error, RateLimited)

@@ -148,7 +148,7 @@ def test_a_pulled_video_names_its_url_only() -> None:
 
 @pytest.mark.parametrize("title", ["", "a title that the inbox drops"])
 def test_a_draft_sends_its_source_only(title: str) -> None:
-    """The documents' inbox upload: no post_info, whatever was set."""
+    """The inbox upload of TikTok's documents has no post_info, for any settings."""
     post = VideoPost(title=title, privacy_level="SELF_ONLY", is_aigc=True, draft=True)
     request = video_init_request(TIKTOK, TOKEN, post, plan_chunks(30_567_100))
     assert_api(request, "POST", "/v2/post/publish/inbox/video/init/")
@@ -317,7 +317,7 @@ def test_the_apps_token_and_qr_codes_are_asked_for_as_documented() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_token_survives_the_form(token: str) -> None:
-    """Renewing and revoking send the token as it is, whatever its characters, and nothing else."""
+    """Renewing and revoking send the token unchanged, with any characters, and nothing else."""
     refresh = refresh_request(APP, TIKTOK, Secret(token))
     assert_form(refresh, "/v2/oauth/token/")
     assert form(refresh) == {**CREDENTIALS, "grant_type": "refresh_token", "refresh_token": token}
@@ -343,7 +343,7 @@ def test_the_authorization_page_is_the_documents_example() -> None:
 
 
 def test_the_authorization_page_without_challenge_and_with_a_question() -> None:
-    """No challenge leaves out its method too; asking anew is TikTok's `disable_auto_auth`."""
+    """Without a challenge, the method is left out too; `always_ask` is TikTok's `disable_auto_auth`."""
     url = authorization_url(
         APP, TIKTOK, redirect_uri="https://x.example/", scopes=("a",), state="s&t=1", challenge=None, always_ask=True
     )

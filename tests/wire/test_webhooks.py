@@ -100,7 +100,7 @@ def test_the_portals_test_event_is_read() -> None:
     ],
 )
 def test_what_is_not_documented_is_kept(name: str, content: dict[str, Any]) -> None:
-    """TikTok signed it, so it is no error: whoever knows more can read its content."""
+    """TikTok signed it, so it raises no error, and a receiver that knows the event can read its content."""
     event = received(name, content)
     assert type(event) is UnknownEvent
     assert (event.name, event.content) == (name, content)
@@ -108,7 +108,7 @@ def test_what_is_not_documented_is_kept(name: str, content: dict[str, Any]) -> N
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8), st.sampled_from(["event", "create_time", "user_openid", "content"]))  # fmt: skip
 def test_no_value_in_the_envelope_upsets_the_reader(value: Any, field: str) -> None:
-    """Whatever TikTok may write, it becomes an event with a key."""
+    """Any signed JSON object becomes an event with a key."""
     document = {**json.loads(spelled("post.publish.complete", POST)), field: value}
     body = json.dumps(document).encode()
     event = verify_webhook(APP, body, sign(body), now=NOW)
@@ -144,7 +144,7 @@ def said(text: str) -> Any:
 
 @given(st.sampled_from(["new.event", "post.publish.complete", "tiktok.ping"]), CONTENT, CONTENT)
 def test_a_key_tells_what_was_said(name: str, one: str, other: str) -> None:
-    """Two events have one key exactly if they say the same, whatever kind of content they have; none of it is dropped."""
+    """Two events have the same key exactly if they say the same, with content of any kind; the event keeps all of it."""
     bodies = [json.dumps({**json.loads(spelled(name, {})), "content": text}).encode() for text in (one, other)]
     first, second = (verify_webhook(APP, body, sign(body), now=NOW) for body in bodies)
     assert first.content == said(one)
@@ -173,7 +173,7 @@ def test_a_tolerance_is_a_length_of_time(tolerance: float) -> None:
 
 
 def test_a_tolerance_may_be_longer_than_any_time_there_is() -> None:
-    """Somebody who keeps keys for ever may take what is as old as that."""
+    """A receiver that keeps keys for ever may accept an event of any age."""
     late = NOW + timedelta(days=36_500)
     assert verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=late, tolerance=1e300).name == "tiktok.ping"
 
@@ -202,7 +202,7 @@ def test_the_time_may_differ_by_the_tolerance_either_way(offset: int) -> None:
 
 
 def test_row_35_an_old_one_is_stale_and_carries_its_event() -> None:
-    """TikTok repeats for 72 hours; whether it signs anew is unknown, so whoever keeps keys may still use it."""
+    """TikTok repeats for 72 hours and may not sign again, so a receiver that keeps keys may still use the event."""
     with pytest.raises(StaleWebhook, match="301 s ago") as raised:
         verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(seconds=301))
     assert isinstance(raised.value.event, events.Ping)
@@ -212,7 +212,7 @@ def test_row_35_an_old_one_is_stale_and_carries_its_event() -> None:
 
 
 def test_row_35_one_from_the_future_is_rejected() -> None:
-    """It carries nothing: either a clock is wrong, or somebody has a signature in store."""
+    """The error carries no event: either a clock is wrong, or an attacker has prepared a signature."""
     with pytest.raises(WebhookRejected, match="has not come") as raised:
         verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW - timedelta(seconds=301))
     assert not isinstance(raised.value, StaleWebhook)
@@ -243,7 +243,7 @@ def test_row_35_one_from_the_future_is_rejected() -> None:
     ],
 )
 def test_row_35_a_forged_header_is_rejected(header: str | None) -> None:
-    """With one typed error, whatever stands in it."""
+    """Any other header raises one typed error."""
     with pytest.raises(WebhookRejected):
         verify_webhook(APP, BODY, header, now=NOW)
 
@@ -280,7 +280,7 @@ def test_a_text_for_a_body_is_a_mistake_of_the_caller() -> None:
 
 
 def test_the_errors_show_no_secret_and_nothing_of_the_body() -> None:
-    """Whoever forges learns what is missing and no more."""
+    """The error tells a forger what is missing, and nothing more."""
     for body, header in ((BODY, None), (BODY, f"t={SECONDS},s={'0' * 64}"), (b"canary", sign(b"canary"))):
         with pytest.raises(errors.WebhookRejected) as raised:
             verify_webhook(APP, body, header, now=NOW)

@@ -103,7 +103,7 @@ def test_whoami_shows_the_fields_that_were_chosen(cli: Any, sim: SimulatedTikTok
     chosen = json.loads(cli("whoami", "--field", "username", "--field", "follower_count", "--json").stdout)
     assert chosen == {name: whole[name] for name in ("username", "follower_count")}
     unknown = cli("whoami", "--field", "email")
-    assert (unknown.exit_code, "'email' is none of" in unknown.stderr) == (2, True)
+    assert (unknown.exit_code, "'email' is not one of" in unknown.stderr) == (2, True)
     with connect(environ=environ) as client:
         asked = client.authorization(["user.info.basic"], redirect_uri="http://127.0.0.1:3455/callback/")
         client.sign_in(asked, sim.authorize(asked.url))

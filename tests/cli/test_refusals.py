@@ -52,7 +52,7 @@ POSTS = {
     "no privacy for photos": (["photo", PHOTO], "--privacy: is required for a direct post"),
     "branded and private": (["video", "FILM", *SELF, "--brand-content"], "--brand-content: branded"),
     "branded, private photos": (["photo", PHOTO, *SELF, "--brand-content"], "cannot be set to private"),
-    "negative cover": (["video", "FILM", *SELF, "--cover-ms", "-1"], "--cover-ms: is a time in ms"),
+    "negative cover": (["video", "FILM", *SELF, "--cover-ms", "-1"], "--cover-ms: must be a time in ms"),
     "chunk size too small": (["video", "FILM", *SELF, "--chunk-size", "1_000"], "--chunk-size: "),
     "chunk size of a URL": (["video", "https://media.example.com/1.mp4", *SELF, "--chunk-size", "9"], "is for files"),
     "photo title": (["photo", PHOTO, *SELF, "--title", "x" * (PHOTO_TITLE + 1)], f"{PHOTO_TITLE + 1} UTF-16 units"),

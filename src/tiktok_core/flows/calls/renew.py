@@ -210,7 +210,7 @@ def _check_renewable(account: str, tokens: Tokens) -> None:
 
 def _known(account: str, tokens: Tokens | None) -> Tokens:
     if tokens is None:
-        raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
+        raise SignInRequired(account, "it never signed in, or its sign-in was ended")
     return tokens
 
 

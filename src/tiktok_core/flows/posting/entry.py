@@ -52,7 +52,7 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
         LeaseLost: another owner holds the lease of the key, and has entered nothing under it.
     """
     if await context.tokens.load(account) is None:
-        raise SignInRequired(account, "nobody has signed in, or the sign-in was ended")
+        raise SignInRequired(account, "it never signed in, or its sign-in was ended")
     now = context.clock.now()
     await context.journal.forget(now, keep=KEEP)
     key = _checked(key) if key is not None else context.entropy(12).hex()

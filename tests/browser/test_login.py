@@ -79,7 +79,7 @@ def test_a_person_unticks_a_scope(start: Start, sandbox: dict[str, str], browser
     assert "You can close this window" in press(browser, "Allow")
     _stdout, stderr = running.communicate(timeout=WAIT)
     assert running.returncode == 0, stderr
-    assert "Not granted, though it was asked for: video.publish" in stderr
+    assert "You did not grant: video.publish." in stderr
     assert accounts(start, sandbox)[0]["scope"] == "user.info.basic,video.upload"
 
 

@@ -104,7 +104,7 @@ def test_a_source_that_hangs_stops_no_other_call_asynchronous(place: Any, at: st
             good = asyncio.create_task(post(account, CLIP, "good"))
             for error in await asyncio.gather(*posting, return_exceptions=True):
                 assert isinstance(error, SourceChanged)
-                assert "within 0.5 s; see whether" in str(error)
+                assert "within 0.5 s; check whether" in str(error)
             assert (await good).is_final
             # Nothing but the loop's own calls may be on its thread.
             assert threading.get_ident() not in set().union(*(source.threads for source in sources))
@@ -124,7 +124,7 @@ def test_a_source_that_hangs_stops_no_other_call_blocking(place: Any, at: str) -
     with connect(environ=environ, timeout=TIMEOUT, uploads=1, probe=False) as tiktok:
         account = tiktok.account()
         try:
-            with pytest.raises(SourceChanged, match=r"within 0\.5 s; see whether"):
+            with pytest.raises(SourceChanged, match=r"within 0\.5 s; check whether"):
                 post(account, source, "hangs")
             assert post(account, CLIP, "good").is_final
         finally:

@@ -12,7 +12,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit status."""
     try:
-        import click  # noqa: F401, PLC0415 - only to see whether it is there
+        import click  # noqa: F401, PLC0415 - only to check whether it is there
     except ModuleNotFoundError:
         sys.stderr.write("The command line needs click and rich: pip install 'tiktok-open[cli]'\n")
         sys.exit(1)

@@ -98,7 +98,7 @@ def test_a_sign_out_between_look_and_save_stays(bench: Any) -> None:
     """A renewal does not bring back what was ended."""
     account = bench.signed_in()
     before_the_save(bench, lambda: bench.store.delete(account.open_id))
-    with pytest.raises(SignInRequired, match="the sign-in was ended"):
+    with pytest.raises(SignInRequired, match="its sign-in was ended"):
         bench.run(account.refresh())
     assert bench.store.accounts() == ()
 

@@ -90,4 +90,4 @@ def _is_movable(source: Source) -> bool:
 
 
 def _hung(what: str, within: float) -> str:
-    return f"{what} did not answer within {within:g} s; see whether a disk or network drive hangs"
+    return f"{what} did not answer within {within:g} s; check whether a disk or network drive hangs"

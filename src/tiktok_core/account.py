@@ -6,7 +6,7 @@ Longer than 400 lines because most of it is the description of the methods that 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from textwrap import indent
+from textwrap import dedent, indent
 from typing import TypeVar
 
 from attrs import evolve
@@ -37,9 +37,10 @@ def _with_settings_of(post: type) -> Callable[[M], M]:
     """Copy the descriptions of a post's settings from its class into the docstring of a method."""
 
     def documented(method: M) -> M:
-        _, _, attributes = (post.__doc__ or "").partition("Attributes:\n")
-        lines = [line[8:] for line in attributes.rstrip().splitlines()]
-        method.__doc__ = (method.__doc__ or "").replace("{settings}", indent("\n".join(lines), " " * 12).lstrip())
+        # From Python 3.13 on, the compiler takes the common indentation out of docstrings.
+        settings, text = dedent((post.__doc__ or "").partition("Attributes:\n")[2].rstrip()), method.__doc__ or ""
+        margin = text.partition("{settings}")[0].rpartition("\n")[2]
+        method.__doc__ = text.replace("{settings}", indent(settings, margin).lstrip())
         return method
 
     return documented

@@ -168,6 +168,7 @@ class Bench:
         clock: of both.
         store: the tokens.
         begun: the sign-ins that were begun, and their answers.
+        journal: the journal of posts, if it is a file.
     """
 
     world: str
@@ -177,6 +178,7 @@ class Bench:
     clock: Any
     store: Any
     begun: list[tuple[Any, str]] = field(factory=list)
+    journal: Any = None
 
     async def run(self, result: Any) -> Any:
         """Return what a call returns, in either world."""
@@ -190,6 +192,12 @@ class Bench:
         callback = self.sim.authorize(begun.url)
         self.begun.append((begun, callback))
         return await self.run(self.tiktok.sign_in(begun, callback))
+
+    def close(self) -> None:
+        """Close the files of this run."""
+        self.store.close()
+        if self.journal is not None:
+            self.journal.close()
 
     def secrets(self) -> set[str]:
         """Return every secret of this run."""
@@ -216,19 +224,19 @@ def fresh() -> SimulatedTikTok:
 def bench_of(world: str, trip: Trip, sim: SimulatedTikTok, folder: Path) -> Bench:
     """Return a client before that TikTok, over files: the stores are those that most people have."""
     clock, app = ManualClock(datetime.now(UTC)), App(DEFAULT_CLIENT_KEY, SECRET, "http://127.0.0.1:*/callback/")
-    store = SqliteTokenStore(folder / "tokens")
+    store, journal = SqliteTokenStore(folder / "tokens"), SqliteJournal(folder / "journal")
     ports: dict[str, Any] = {
         "transport": Port(FakeTransport(sim.handle), "transport", trip),
         "tokens": Port(store, "tokens", trip),
-        "journal": Port(SqliteJournal(folder / "journal"), "journal", trip),
+        "journal": Port(journal, "journal", trip),
         "clock": Port(clock, "clock", trip),
     }
     common: dict[str, Any] = {"open_destination": open_destination, "retries": 1}
     if world == "blocking":
-        return Bench(world, sim, TikTok(app, **common, **ports), trip, clock, store)
+        return Bench(world, sim, TikTok(app, **common, **ports), trip, clock, store, journal=journal)
     lifts = {"transport": lift_transport, "tokens": lift_tokens, "journal": lift_journal, "clock": lift_clock}
     lifted = {name: lifts[name](port) for name, port in ports.items()}  # type: ignore[operator]
-    return Bench(world, sim, AsyncTikTok(app, **common, **lifted), trip, clock, store)
+    return Bench(world, sim, AsyncTikTok(app, **common, **lifted), trip, clock, store, journal=journal)
 
 
 async def _sign_in(bench: Bench, _account: Any, _folder: Path) -> None:
@@ -315,7 +323,7 @@ def test_no_local_variable_of_our_frames_holds_a_secret(
             error = asyncio.run(run())
             if error is not None:
                 assert not shown(error, bench.secrets() | _kept(bench))
-            bench.store.close()
+            bench.close()
         if not trip.was_reached:
             break
     assert number

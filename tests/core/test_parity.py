@@ -95,8 +95,8 @@ def test_a_type_checker_sees_every_member(function: str, classes: tuple[type, ..
 def test_the_settings_of_a_post_are_described_where_it_is_posted(name: str, post: type, face: type) -> None:
     """`help(account.post_video)` has each setting in the words of the post itself, limits included."""
     method = getattr(face, name)
-    words = re.findall(r"^        ((\w+): .*)$", f"{post.__doc__}", re.MULTILINE)
+    words = re.findall(r"^    ((\w+): .*)$", inspect.getdoc(post) or "", re.MULTILINE)
     assert {setting for _, setting in words} == {field.name for field in attrs.fields(post)}
-    assert [line for line, _ in words if f"            {line}\n" not in method.__doc__] == []
+    assert [line for line, _ in words if f"    {line}\n" not in (inspect.getdoc(method) or "")] == []
     assert {setting for _, setting in words} <= inspect.signature(method).parameters.keys()
     assert "{" not in method.__doc__ + f"{post.__doc__}"

@@ -271,8 +271,10 @@ TABLE: Final[Mapping[str, Setting]] = {
     found.name: found.metadata["setting"] for found in fields(Settings) if "setting" in found.metadata
 }
 """Each setting by its name."""
+_margin: Final = (Settings.__doc__ or "").partition("Attributes:")[0].rpartition("\n")[2]
+"""The indentation of the docstring, which the compiler removes from Python 3.13 on."""
 Settings.__doc__ = (Settings.__doc__ or "").rstrip() + "".join(
-    f"\n        {name}: {row.doc}." for name, row in TABLE.items()
+    f"\n{_margin}    {name}: {row.doc}." for name, row in TABLE.items()
 )
 
 

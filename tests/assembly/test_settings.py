@@ -1,5 +1,6 @@
 """Settings: the source of each, and the errors about wrong ones."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -160,7 +161,8 @@ def test_the_documents_have_a_row_for_each_setting() -> None:
 
 def test_the_attributes_are_documented_by_the_table() -> None:
     """`help(Settings)` has every setting, in the same words."""
-    assert [name for name, row in TABLE.items() if f"        {name}: {row.doc}.\n" not in f"{Settings.__doc__}\n"] == []
+    shown = f"{inspect.getdoc(Settings)}\n"
+    assert [name for name, row in TABLE.items() if f"    {name}: {row.doc}.\n" not in shown] == []
     assert TABLE.keys() | {"origins"} == {found.name for found in fields(Settings)}
 
 

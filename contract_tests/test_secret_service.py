@@ -74,7 +74,7 @@ def keychain_of(address: str, monkeypatch: pytest.MonkeyPatch) -> Keychain:
         else:
             gc.collect()
             return found
-    pytest.skip("the keychain did not come up within 30 s")
+    pytest.fail("the keychain did not come up within 30 s")
 
 
 @pytest.fixture(scope="module")

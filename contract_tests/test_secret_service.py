@@ -32,16 +32,31 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 PROMPTER = "org.gnome.keyring.SystemPrompter"
+BUS = """<busconfig>
+  <type>session</type>
+  <listen>unix:dir={folder}</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>{folder}/services</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+"""A bus that starts only what a test names. The usual one starts a second keychain for whoever asks before ours is up."""
 
 
 @contextmanager
 def session(home: Path) -> Iterator[str]:
     """Run a session bus with an unlocked keychain, and give its address."""
     environ = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
-    # Nothing of the machine's is started by this bus.
     environ |= dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_DATA_DIRS"), str(home))
+    configuration = home / "bus.xml"
+    configuration.write_text(BUS.format(folder=home))
+    (home / "services").mkdir()
     with ExitStack() as stack:
-        bus = _started(stack, environ, "dbus-daemon", "--session", "--nofork", "--print-address=1")
+        bus = _started(stack, environ, "dbus-daemon", f"--config-file={configuration}", "--nofork", "--print-address=1")
         assert bus.stdout is not None
         environ["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
         daemon = _started(stack, environ, "gnome-keyring-daemon", "--foreground", "--components=secrets", "--unlock")
@@ -138,9 +153,7 @@ def test_a_locked_keychain_is_told_at_once(locked: KeyringTokenStore) -> None:
 
 def test_a_password_that_nobody_types_is_waited_for_three_seconds(locked: KeyringTokenStore, tmp_path: Path) -> None:
     """Where the keychain asks on a screen that nobody watches, the call ends after its limit."""
-    services = tmp_path / "dbus-1" / "services"
-    services.mkdir(parents=True, exist_ok=True)
     asks_for_ever = f"[D-BUS Service]\nName={PROMPTER}\nExec={shutil.which('sleep')} 5\n"
-    (services / f"{PROMPTER}.service").write_text(asks_for_ever)
+    (tmp_path / "services" / f"{PROMPTER}.service").write_text(asks_for_ever)
     with pytest.raises(StoreError, match=r"did not answer within 3 s: it may be locked.*unlock it and try again"):
         locked.load("me")

@@ -7,7 +7,6 @@ nothing happens to fail in these tests is looked at, too.
 
 import asyncio
 import base64
-import gc
 import hashlib
 import hmac
 import http.client
@@ -16,11 +15,9 @@ import io
 import json
 import secrets as random
 import sys
-import warnings
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -521,40 +518,8 @@ STORES: dict[str, Callable[[Path, str], Any]] = {
 }
 
 
-def never_shown(leaks: list[str]) -> None:
-    """Fail the test for good if a secret was shown; no repetition of `undisturbed` takes that back."""
-    if leaks:
-        pytest.fail(f"secrets were shown: {leaks}")
-
-
-def undisturbed(test: Callable[..., None]) -> Callable[..., None]:
-    """Repeat a watched test, twice at most, if its job failed: CPython 3.11 writes the variables of a watched frame back.
-
-    Another thread may have changed a shared variable in between, which then has its old value again.
-    """
-
-    @wraps(test)
-    def run(tmp_path: Path, **others: Any) -> None:
-        for attempt in range(3):
-            folder = tmp_path / str(attempt)
-            folder.mkdir()
-            try:
-                test(tmp_path=folder, **others)
-            except Exception:
-                if attempt == 2:
-                    raise
-            else:
-                return
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ResourceWarning)  # The failed job has closed nothing.
-                gc.collect()
-
-    return run
-
-
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("store", STORES)
-@undisturbed
 def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str, store: str, tmp_path: Path) -> None:
     """Signing in, posting, renewing and revoking, with every store: at no call that a frame of ours makes is one shown."""
     key, begun = _key(), list[tuple[Any, str]]()
@@ -591,11 +556,10 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str
     with closing(fresh()) as sim, SandboxServer(sim).run_in_thread() as server:
         with Watch() as watch:
             asyncio.run(run(sim, server.url))
-        never_shown(watch.leaks(known | secrets_of(sim, *begun)))
+        assert not watch.leaks(known | secrets_of(sim, *begun))
     assert len(watch.frames) > 500
 
 
-@undisturbed
 def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -644,11 +608,10 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
             with LoopbackListener(CALLBACK):
                 tiktok("login")
         states = {dict(pair.split("=", 1) for pair in urlsplit(page).query.split("&"))["state"] for page in pages}
-        never_shown(watch.leaks({key, *states, *secrets_of(sim)}))
+        assert not watch.leaks({key, *states, *secrets_of(sim)})
     assert outcomes == [0, 0, 4, 2, 0, 0]
 
 
-@undisturbed
 def test_no_local_variable_holds_a_secret_at_any_call_of_the_older_surface(tmp_path: Path) -> None:
     """The surface of `tiktok-api-client`, with tokens from outside and a call that fails."""
     known = {"act.canary-from-outside", "rft.canary-from-outside"}
@@ -684,7 +647,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_older_surface(tmp_p
                 with pytest.raises(Exception, match=r".") as caught:
                     act()
                 assert not shown(caught.value, known | secrets_of(sim))
-        never_shown(watch.leaks(known | secrets_of(sim)))
+        assert not watch.leaks(known | secrets_of(sim))
 
 
 # --- One by one ------------------------------------------------------------------------------------------------------
@@ -767,7 +730,7 @@ def test_an_answer_to_the_listener_is_shown_at_no_call() -> None:
             for url in (callback.replace("state=", "state=x"), callback, callback):
                 _get(url)
             assert answers.wait(5) == callback
-    never_shown(watch.leaks(secrets_of(sim, (begun, callback))))
+    assert not watch.leaks(secrets_of(sim, (begun, callback)))
 
 
 def _get(url: str) -> None:

@@ -10,6 +10,7 @@ that call fails: what would be shown if it did.
 
 import base64
 import functools
+import gc
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -157,6 +158,8 @@ PURE_MODULES = (
     "_sre",
     "itertools",
 )
+NEVER = 1_000.0
+"""Seconds after which a thread that computes lets others run. One that waits lets them run at once."""
 PURE = {
     (f"{ROOTS[0]}domain/pkce.py", "same_state"),
     (f"{ROOTS[0]}domain/pkce.py", "challenge_of"),
@@ -168,13 +171,19 @@ class Watch:
 
     Locals are looked at when a call leaves the frame, so a parameter may be covered, and dropped, before anything else is done.
     Calls into the cover itself, and into what only works in memory, do not count.
+
+    Meanwhile Python collects no garbage, which would be a call at any place, and no other thread runs while a frame is looked at:
+    CPython 3.11 writes a frame's variables back afterwards, and would undo what that thread did to a shared one.
     """
 
     def __init__(self) -> None:
         self.frames: list[tuple[str, list[tuple[str, str]]]] = []
         self._seen: dict[tuple[Any, int], int] = {}
+        self._interval = sys.getswitchinterval()
 
     def __enter__(self) -> Self:
+        gc.disable()
+        sys.setswitchinterval(NEVER)
         threading.setprofile(self._look)
         sys.setprofile(self._look)
         return self
@@ -182,6 +191,8 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]  # it takes None, as `sys.setprofile` does
+        sys.setswitchinterval(self._interval)
+        gc.enable()
 
     def leaks(self, secrets: Iterable[str]) -> list[str]:
         """Return where one of these secrets was shown."""

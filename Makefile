@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PARALLEL := --numprocesses=auto --dist=worksteal
 COVERAGE := --cov --cov-report= --cov-fail-under=0
+# Without its cache of parsed tests, pytest parses them all again in each run.
+CACHED := PYTHONDONTWRITEBYTECODE=
 # What `make test` runs: `tests/shared/quick.py` chooses. `make check` runs every test, with more examples of each property.
-QUICK := HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLEL) -m "not full"
-EVERY := HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
+QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLEL) -m "not full"
+EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks mutants docs consent-image bench profile fmt clean
@@ -74,7 +76,7 @@ $(LOWEST)/lowest: requirements-lowest.txt requirements-dev.txt pyproject.toml sr
 	@touch $@
 
 lowest: $(LOWEST)/lowest  ## tests with the lowest releases of dependencies that are allowed
-	@HYPOTHESIS_PROFILE=quick $(LOWEST)/bin/python -m pytest -q $(PARALLEL) -m "not full" $(LOWEST_TESTS)
+	@$(CACHED) HYPOTHESIS_PROFILE=quick $(LOWEST)/bin/python -m pytest -q $(PARALLEL) -m "not full" $(LOWEST_TESTS)
 
 pythons:  ## all tests on each Python from 3.11 on that is found
 	@.ci/pythons

@@ -132,7 +132,7 @@ def sandbox(folder: Path) -> Iterator[tuple[dict[str, str], Any]]:
     from tiktok_adapters.simulator import SimulatedTikTok, Switches
     from tiktok_adapters.simulator.server import SandboxServer
 
-    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0))
+    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0, download_seconds=0.0))
     with contextlib.closing(simulated), SandboxServer(simulated).run_in_thread() as server:
         yield (
             {

@@ -22,7 +22,7 @@ REDIRECT = "http://127.0.0.1:3455/callback/"
 @pytest.fixture
 def sim() -> Iterator[SimulatedTikTok]:
     """A simulated TikTok whose posts are done when the client first asks."""
-    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0))
+    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0, download_seconds=0.0))
     yield simulated
     simulated.close()
 

@@ -106,7 +106,7 @@ def base(tmp_path: Path) -> Path:
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Settings that connect to a simulated TikTok, which this process serves."""
-    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0))
+    simulated = SimulatedTikTok(switches=Switches(processing_seconds=0.0, download_seconds=0.0))
     with SandboxServer(simulated).run_in_thread() as server:
         yield {
             "TIKTOK_CLIENT_KEY": simulated.app.client_key,

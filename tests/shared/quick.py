@@ -4,6 +4,7 @@ What belongs here: the choice, so that it can be read in one place. A test that 
 `full`; `make test` runs the others. A test may be marked by hand, too, where its own file is the better place.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from fnmatch import fnmatchcase
@@ -17,7 +18,8 @@ PROOF: Final = "a proof, of which `make check` runs a short one and `make prove-
 PROCESSES: Final = "starts processes, a second each; others of its file stay"
 LARGE: Final = "moves 100 MB and more; that a body is never in memory as a whole is in the contracts, too"
 DISK: Final = "runs a process on a disk of its own; others of its file stay"
-WAITS: Final = "waits three seconds, as the line is slow; bound to one transport it stays"
+WAITS: Final = "waits three seconds; bound to one transport it stays"
+EVERYWHERE: Final = "fails at every call in turn; what fails at every third call stays"
 FULL: Final[dict[str, str]] = {
     "tests/proofs/": PROOF,
     "tests/memory/": LARGE,
@@ -47,7 +49,12 @@ FULL: Final[dict[str, str]] = {
     "tests/flows/posting/test_advance.py::test_the_next_cut_is_tried_": LARGE,
     "tests/flows/posting/test_advance.py::test_the_cuts_that_are_tried_are_bounded": LARGE,
     "contract_tests/test_httpx.py::TestHttpx::test_a_slow_line_": WAITS,
+    "contract_tests/test_transports.py::TestAiohttp::test_a_slow_line_": WAITS,
     "contract_tests/test_transports.py::*OverTls::test_a_slow_line_": WAITS,
+    "contract_tests/test_secret_service.py::TestSecretService::": "asks a daemon; a keychain in memory has the same contract",
+    "contract_tests/test_secret_service.py::test_a_password_that_nobody_types_": "waits three seconds for a daemon",
+    "tests/core/test_locals.py::test_no_local_variable_holds_a_secret_over_sockets[[]asynchronous": "the other client stays",
+    "tests/flows/calls/test_surely.py::test_a_cancelled_call_keeps_nothing_locked[[]None-": EVERYWHERE,
 }
 """What only `make check` runs: a pattern for the start of a test's name, and the reason."""
 STARTS: Final = frozenset({"process", "under_way"})
@@ -124,3 +131,8 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Mark what only `make check` runs, before pytest looks for marks."""
     for item in _unwanted(items):
         item.add_marker("full")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are processors: some tests wait for a process, or for a time limit to pass."""
+    return (os.cpu_count() or 1) + 1

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 from attrs import define, field
 
 from tiktok_core.errors import StoreError
+from tiktok_core.lifting import drive
 
 __all__ = ["AsyncioProtect", "MainThreadProtect"]
 
@@ -45,14 +46,14 @@ class MainThreadProtect:
             KeyboardInterrupt: after the work, if Ctrl-C came meanwhile. Other signal handlers may raise other errors.
         """
         if threading.get_ident() in self._unfinished.copy().values():
-            return _drive(work)
+            return drive(work)
         end = threading.Event()
         try:
             self._unfinished[end] = threading.get_ident()
             if self._closed:
                 _refuse(work)
             with _signals_held():
-                return _drive(work)
+                return drive(work)
         finally:
             work.close()  # This matters only if a signal came before the work had begun.
             self._unfinished.pop(end, None)
@@ -180,13 +181,3 @@ class _Hold:
 def _refuse(work: Coroutine[Any, Any, Any]) -> NoReturn:
     work.close()
     raise StoreError("Client", "it is closed and begins no more work whose result must be saved", "closed")
-
-
-def _drive(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    work.close()
-    raise RuntimeError(f"{getattr(work, '__qualname__', 'the work')} suspended, which protected work must not do here")

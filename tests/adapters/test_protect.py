@@ -211,7 +211,7 @@ def _elsewhere(call: Callable[[], object]) -> None:
 @pytest.mark.parametrize("where", [_here, _elsewhere])
 def test_work_that_suspends_is_refused(where: Callable[[Callable[[], object]], None]) -> None:
     """Blocking work that awaits something real is a mistake, and is named."""
-    with pytest.raises(RuntimeError, match="_suspending suspended"):
+    with pytest.raises(RuntimeError, match="_suspending waits for an event loop"):
         where(lambda: MainThreadProtect()(_suspending()))
 
 

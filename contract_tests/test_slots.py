@@ -14,6 +14,7 @@ import pytest
 from tiktok_adapters import slots
 from tiktok_adapters.slots import AsyncioUploadSlots, ThreadUploadSlots
 from tiktok_adapters.testing.contracts.slots import Crowd, UploadSlotsContract
+from tiktok_core.errors import NotSent
 
 
 class Gone(BaseException):
@@ -201,3 +202,20 @@ class TestTasks(UploadSlotsContract):
                 await own.enter("c")
 
         loop.run_until_complete(story())
+
+
+def test_the_uploads_of_two_event_loops_never_share_slots() -> None:
+    """A second loop gets an error that says what to do, and the slots once the first loop's uploads have left."""
+    shared = AsyncioUploadSlots(1)
+
+    async def entered() -> None:
+        await shared.enter("me")
+
+    async def at_the_same_time() -> None:
+        await entered()
+        with pytest.raises(NotSent, match="make a client for each loop"):
+            await asyncio.to_thread(asyncio.run, entered())
+
+    asyncio.run(at_the_same_time())
+    shared.leave()
+    asyncio.run(entered())

@@ -9,6 +9,8 @@ import threading
 from collections import OrderedDict, deque
 from typing import Final, Generic, TypeVar
 
+from tiktok_core.errors import NotSent
+
 __all__ = ["USUAL", "AsyncioUploadSlots", "ThreadUploadSlots"]
 
 USUAL: Final = 16
@@ -22,8 +24,13 @@ class _Turns(Generic[W]):
     def __init__(self, limit: int) -> None:
         if limit < 1:
             raise ValueError("at least one upload must be able to run: give a limit of 1 or more")
-        self._free = limit
+        self._limit = self._free = limit
         self._waiting: OrderedDict[str, deque[W]] = OrderedDict()
+
+    @property
+    def all_free(self) -> bool:
+        """Whether no upload has a slot."""
+        return self._free == self._limit
 
     def take(self) -> bool:
         """Take a slot if one is free, and return whether it was. While a slot is free, no upload waits."""
@@ -97,7 +104,7 @@ class ThreadUploadSlots:
 
 
 class AsyncioUploadSlots:
-    """Slots for the tasks of one event loop.
+    """Slots for the tasks of one event loop. Another loop may use them once all are free.
 
     Args:
         limit: how many uploads may run at once.
@@ -108,12 +115,21 @@ class AsyncioUploadSlots:
 
     def __init__(self, limit: int = USUAL) -> None:
         self._turns = _Turns[asyncio.Future[None]](limit)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def enter(self, account: str, /) -> None:
-        """Wait for a slot and take it. A cancelled wait takes no slot."""
+        """Wait for a slot and take it. A cancelled wait takes no slot.
+
+        Raises:
+            NotSent: uploads of another event loop are in these slots.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop and not self._turns.all_free:
+            raise NotSent("the upload", "its upload slots belong to another event loop: make a client for each loop")
+        self._loop = loop
         if self._turns.take():
             return
-        turn = asyncio.get_running_loop().create_future()
+        turn = loop.create_future()
         self._turns.wait(account, turn)
         try:
             await turn

@@ -1,6 +1,8 @@
 """`doctor` finds each obstacle to a post, and says what to change and where."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -190,6 +192,18 @@ def test_a_damaged_journal_is_told(cli: Any, environ: dict[str, str], signed_in:
     assert (status, found["posts of the last day"]["verdict"]) == (1, "trouble")
     assert "journal.db" in found["posts of the last day"]["where"]
     assert found["upload host"]["verdict"] == "fine"
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_record_that_cannot_be_read_is_a_warning(cli: Any, environ: dict[str, str]) -> None:
+    """The advice names the command that lists such records, and the one that removes them."""
+    assert cli("post", "photo", "https://media.example.com/1.jpg", "--privacy", "SELF_ONLY").exit_code == 0
+    with closing(sqlite3.connect(Path(environ["TIKTOK_HOME"]) / "journal.db")) as journal, journal:
+        journal.execute("UPDATE records SET record = x'7b7d'")
+    status, found = examined(cli)
+    assert (status, found["posts of the last day"]["verdict"]) == (0, "warning")
+    assert "records that cannot be read: 1" in found["posts of the last day"]["message"]
+    assert "--forget KEY" in found["posts of the last day"]["change"]
 
 
 def test_several_accounts_have_to_be_chosen_from(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:

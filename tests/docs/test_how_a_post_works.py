@@ -72,6 +72,19 @@ def test_the_page_names_each_module_of_a_post() -> None:
     assert len(text.splitlines()) <= LONGEST
 
 
+def test_each_function_that_the_page_names_exists() -> None:
+    """The steps after a lost answer lead to the code, under its names of today."""
+    section = PAGE.read_text().partition("## When an answer is lost")[2].partition("\n## ")[0]
+    code = "\n".join(
+        path.read_text()
+        for place in ("domain", "flows/posting")
+        for path in (ROOT / "src/tiktok_core" / place).glob("*.py")
+    )
+    named = set(re.findall(r"`(\w+)`", section))
+    assert len(named) > 12
+    assert {name for name in named if not re.search(rf"\b{name}\b", code)} == set()
+
+
 def test_the_page_can_be_found() -> None:
     """From the front page of the documents, the README, and the page for who changes something."""
     assert re.search(r"^how-a-post-works$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)

@@ -13,18 +13,18 @@ from tiktok_core.domain.chunks import plan_chunks
 from tiktok_core.domain.init_verdicts import MOST_INITS
 from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.media import MediaType
-from tiktok_core.domain.moves import leaving
+from tiktok_core.domain.moves import leaving, unknown
 from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.publishing import Publication, PublishStatus
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.upload_verdicts import (
     after_doubt,
     after_expired_url,
-    after_refused_chunk,
     at_offset,
     dead_url,
     expired_url,
     outcome_by_now,
+    record_after_chunk,
     while_damaged,
 )
 from tiktok_core.errors import Interrupted, ServerError, TikTokError, UploadError, UploadExpired
@@ -219,7 +219,7 @@ def test_the_journal_says_of_a_last_byte_what_may_be_true(outcome: Outcome, arri
     """Where it certainly did not arrive, the record is as it was before it left."""
     before = uploading(LAST)
     departing = leaving(before, LATER)
-    assert after_refused_chunk(departing, before, outcome) == (departing if arrived else before)
+    assert record_after_chunk(departing, before, outcome) == (departing if arrived else before)
 
 
 @pytest.mark.parametrize(
@@ -227,10 +227,15 @@ def test_the_journal_says_of_a_last_byte_what_may_be_true(outcome: Outcome, arri
     [({}, False), ({"offset": SIZE}, False), ({"offset": SIZE + 1}, True), ({"plan": None}, True)],
 )
 def test_an_upload_whose_record_makes_no_sense_sends_nothing(changes: dict[str, Any], damaged: bool) -> None:
-    """Its figures contradict one another: an error says so, and the record stays as it is."""
+    """Its figures contradict one another: an error says so, and the outcome is unknown until a person settles it."""
     record = evolve(uploading(), **changes)
-    verdict = while_damaged(record)
+    verdict = while_damaged(record, LATER)
     assert (verdict is not None) == damaged
     if verdict is not None:
         assert isinstance(verdict.error, UploadError)
-        assert verdict.record == record
+        assert verdict.record == unknown(record, LATER)
+        heard = Publication(publish_id="p", status=PublishStatus.PROCESSING_UPLOAD, uploaded_bytes=SIZE)
+        asked = after_expired_url(verdict.record, LATER, DEAD, heard)
+        assert asked.record.stage is Stage.UNKNOWN
+        final = evolve(heard, status=PublishStatus.PUBLISH_COMPLETE)
+        assert after_expired_url(verdict.record, LATER, DEAD, final).record.stage is Stage.COMPLETE

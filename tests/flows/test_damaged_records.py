@@ -11,7 +11,7 @@ from attrs import evolve
 
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
-from tiktok_core import Stage, TikTokError, UploadError
+from tiktok_core import OutcomeUnknown, Stage, TikTokError, UploadError
 
 CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 PUBLIC = "PUBLIC_TO_EVERYONE"
@@ -30,12 +30,17 @@ def uploading(bench: Any, account: Any) -> Any:
 
 @pytest.mark.parametrize("change", [{"plan": None}, {"offset": 10**18}, {"offset": CLIP.size + 1}], ids=str)
 def test_an_upload_whose_record_makes_no_sense_ends_with_a_documented_error(bench: Any, change: dict[str, Any]) -> None:
-    """No byte of it is sent, and the account's other posts go on."""
+    """No byte of it is sent, the account's other posts continue, and a person can settle and remove it."""
     account = bench.signed_in()
     bench.journal.save(evolve(uploading(bench, account), **change), fence=None)
     with pytest.raises(UploadError, match="damaged in the journal"):
         bench.run(account.resume("damaged", CLIP))
+    with pytest.raises(OutcomeUnknown):
+        bench.run(account.resume("damaged", CLIP))
     assert bench.run(account.post_video(CLIP, draft=True, key="another")).is_final
+    bench.run(account.settle("damaged", posted=False))
+    bench.run(account.forget("damaged"))
+    assert [record.key for record in bench.journal.records()] == ["another"]
 
 
 @pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])

@@ -320,7 +320,7 @@ def _privacy(creator: CreatorInfo) -> Finding:
 def _posts(account: Account) -> Finding:
     since = datetime.now(UTC) - DAY
     try:
-        all_posts = account.posts()
+        all_posts, unreadable = account.posts(), account.unreadable()
     except StoreError as error:
         return _trouble("posts of the last day", error)
     lately = [record for record in all_posts if record.publish_id and (record.init_at or record.created_at) > since]
@@ -334,6 +334,10 @@ def _posts(account: Account) -> Finding:
     if unknown:
         change = "Look in the TikTok app whether they are there, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists the keys)"
         said = f"{said}, of which {unknown} may or may not have been posted"
+        return Finding(check="posts of the last day", verdict="warning", message=said, change=change)
+    if unreadable:
+        change = "'tiktok uploads' lists them; if a newer release wrote them, upgrade, else 'tiktok uploads --forget KEY' removes one"
+        said = f"{said}; records that cannot be read: {len(unreadable)}"
         return Finding(check="posts of the last day", verdict="warning", message=said, change=change)
     if drafts >= PENDING_SHARES or direct >= DAILY_POSTS:
         change = "TikTok may refuse the next post: finish or delete drafts in the TikTok app, or wait a day."

@@ -45,7 +45,7 @@ MOST_INITS: Final = 3
 """Inits that are sent for a file before its post is given up: each may cost a place among the creator's five pending
 shares. The next call that asks for the same post starts to count again."""
 MOST_LOST_INITS: Final = 2
-"""Inits in a row without an answer after which no other one is sent."""
+"""How many inits in a row may stay without an answer. After that many, the library sends no other one."""
 PLAN_REFUSED: Final = ("chunk size is invalid", "chunk count is invalid")
 NOT_ABOUT_THE_POST: Final = (*SAYS_NOTHING, AccessTokenInvalid)
 """Refusals that say nothing about the post: it stays as it was planned."""

@@ -36,10 +36,14 @@ class Operation(StrEnum):
 
 
 HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD})
-"""What may be repeated though TikTok may have done it. A read changes nothing; a refresh with the same token, if refused,
-proves that the first was heard; what is revoked stays revoked. Not so a pull, which publishes by itself; a code, which is
-spent once; a request of data, which may spend a scope; a chunk, before which TikTok is asked for its offset; nor the init of an upload: that one posts nothing
-without bytes, but each may cost a pending share, so the journal counts them and repeats it."""
+"""What may be repeated although TikTok may have done it already.
+
+A read changes nothing. A second refresh with the same token, if it is refused, proves that the first one was heard. A revoked
+token stays revoked.
+
+The others are not repeated here. A pull publishes by itself. A code is spent once. A request of data may spend a scope. Before a
+chunk is sent again, TikTok is asked for its offset. The init of an upload posts nothing without bytes, but each may cost a
+pending share: the journal counts them, and repeats them itself."""
 
 
 @frozen(kw_only=True)

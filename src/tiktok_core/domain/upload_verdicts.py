@@ -20,11 +20,11 @@ from tiktok_core.errors import TikTokError, UploadError, UploadExpired
 __all__ = [
     "after_doubt",
     "after_expired_url",
-    "after_refused_chunk",
     "at_offset",
     "dead_url",
     "expired_url",
     "outcome_by_now",
+    "record_after_chunk",
     "while_damaged",
 ]
 
@@ -34,12 +34,20 @@ FOR_WANT_OF_BYTES: Final = ("", "internal")
 """Reasons that TikTok may give for a post whose upload URL died."""
 
 
-def while_damaged(record: Record) -> Verdict | None:
-    """Return the verdict on an upload whose record makes no sense; None where it does."""
-    if record.plan is not None and record.offset <= _size(record):
+def while_damaged(record: Record, now: datetime) -> Verdict | None:
+    """Return the verdict on an upload whose record makes no sense; None where it does.
+
+    No byte can follow, because where the next one belongs is lost. So the outcome is unknown, and a person can settle it.
+    """
+    if is_sound(record):
         return None
-    said = "how its file is cut, or how much of it is there, was damaged in the journal"
-    return Verdict(record=record, error=UploadError(record.publish_id, said))
+    said = "how its file is cut, or how much of it is there, was damaged in the journal: no more of it is sent"
+    return Verdict(record=unknown(record, now), error=UploadError(record.publish_id, said))
+
+
+def is_sound(record: Record) -> bool:
+    """Return whether an upload's record says how its file is cut, and no more of it is there than it has."""
+    return record.plan is not None and record.offset <= record.plan.video_size
 
 
 def dead_url(record: Record) -> UploadExpired:
@@ -57,7 +65,7 @@ def outcome_by_now(record: Record, now: datetime, outcome: Outcome) -> Outcome:
     return (expired_url(record, now) or outcome) if isinstance(outcome, Doubt) else outcome
 
 
-def after_refused_chunk(departing: Record, before: Record, outcome: Outcome) -> Record:
+def record_after_chunk(departing: Record, before: Record, outcome: Outcome) -> Record:
     """Return the record to store once a chunk's answer is known: as before, where its last byte certainly did not arrive.
 
     Args:
@@ -104,7 +112,7 @@ def after_doubt(record: Record, now: datetime, doubt: Doubt | None, heard: Publi
     else:
         trouble = trouble or heard
     if said is None or (said + 1 >= size and not says_nothing):
-        # That every byte is there has to be TikTok's plain word, not our reading of the upload host's figure.
+        # The upload host's figure can be read in two ways. Only a status of TikTok's proves that every byte is there.
         return at_offset(record, now, record.offset, trouble)
     return at_offset(record, now, proved_offset(record, said, refused=refused), trouble)
 
@@ -123,6 +131,8 @@ def after_expired_url(record: Record, now: datetime, error: UploadExpired, heard
     """
     if not isinstance(heard, Publication):
         return Verdict(record=record, again_in=TROUBLE_PAUSE, trouble=heard)
+    if not is_sound(record):
+        return after_reported_end(record, now, heard) if heard.is_final else _asked_later(record, now)
     size, counted = _size(record), heard.uploaded_bytes
     is_short = next_chunk(record)[1] + 1 != size if counted is None else counted < size
     # A post that failed for want of bytes is none; one that failed for its file's or its creator's sake would again.

@@ -110,7 +110,10 @@ async def _init(turn: Turn) -> Progressed:
 
 
 async def _sent_and_saved(turn: Turn, token: Secret) -> Progressed:
-    """Send one init between two records: a cancelled caller loses neither a post that exists nor that none was begun."""
+    """Store that an init leaves, send it, and store its answer.
+
+    A cancelled caller loses neither fact: that a post exists, or that none was begun.
+    """
     if not await turn.lengthen(timedelta(seconds=turn.context.retry_limits.deadline)):
         return await turn.held_elsewhere()
     sent = init_sent(turn.record, turn.now, turn.record.plan or turn.record.wish.plan)

@@ -19,10 +19,10 @@ from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.upload_verdicts import (
     after_doubt,
     after_expired_url,
-    after_refused_chunk,
     dead_url,
     expired_url,
     outcome_by_now,
+    record_after_chunk,
     while_damaged,
 )
 from tiktok_core.domain.verdicts import SAYS_NOTHING, after_handover
@@ -66,7 +66,7 @@ async def upload(
         UnexpectedResponse: an answer that contradicts what was sent.
         LeaseLost: another owner has taken the post over.
     """
-    if (verdict := while_damaged(turn.record)) is not None:
+    if (verdict := while_damaged(turn.record, turn.now)) is not None:
         return await turn.settle(verdict)
     try:
         if (error := expired_url(turn.record, turn.now)) is not None:
@@ -117,16 +117,17 @@ async def _heard(turn: Turn) -> Publication | TikTokError:
 
 
 async def _sent_and_saved(turn: Turn, video_file: VideoFile, on_sent: Callable[[int], None]) -> Outcome:
-    """Send one chunk between two records, so that the journal never says of a last byte less than what may be true.
+    """Store that a chunk leaves, send it, and store what came of it.
 
-    Nor more: where the last byte certainly did not leave, or was refused, what can be there is what could be before.
+    The journal has to say that the last byte may have arrived, whenever that may be true. It says so no longer where that byte
+    certainly did not leave, or was refused.
     """
     before, dispatch = turn.record, Dispatch()
     departing = leaving(before, turn.now)
     try:
         await turn.save(departing)
         outcome = await _sent(turn.context, before, video_file, on_sent, dispatch)
-        await turn.save(after_refused_chunk(departing, before, outcome))
+        await turn.save(record_after_chunk(departing, before, outcome))
     except GeneratorExit:
         raise  # The coroutine is being closed, as where an event loop ends without it, and can await nothing.
     except BaseException:

@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from clips import CLIP
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse_fault
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
@@ -25,7 +25,6 @@ from tiktok_core import App, AsyncTikTok, Endpoints, TikTok, TikTokError, Tokens
 from tiktok_core.lifting import lift_clock
 
 SECRET = "canary-of-a-client-secret"
-VIDEO = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 FAULTS = (
     "put=drop-at:10",
     "put=status:500",
@@ -103,7 +102,7 @@ def test_row_41_the_blocking_client_shows_no_secret(
             simulated.faults.add(parse_fault(fault.replace("=", "x99=", 1)))
             simulated.world.quotas = Quotas()
             try:
-                account.refresh() if fault.startswith("token") else account.post_video(VIDEO, privacy_level="SELF_ONLY")
+                account.refresh() if fault.startswith("token") else account.post_video(CLIP, privacy_level="SELF_ONLY")
             except TikTokError as error:
                 errors.append(error)
         (tokens,) = tiktok.accounts()
@@ -144,7 +143,7 @@ def test_row_41_the_asynchronous_client_shows_no_secret(
                     if fault.startswith("token"):
                         await account.refresh()
                     else:
-                        await account.post_video(VIDEO, privacy_level="SELF_ONLY")
+                        await account.post_video(CLIP, privacy_level="SELF_ONLY")
                 except TikTokError as error:
                     errors.append(error)
             (tokens,) = await tiktok.accounts()

@@ -26,6 +26,7 @@ import pytest
 from attrs import define, evolve, field
 from click.testing import CliRunner
 
+from clips import CLIP, CLIP_BYTES
 from crash_report import Watch, shown
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.cli.app import tiktok as program
@@ -39,7 +40,6 @@ from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse
 from tiktok_adapters.simulator import App as PortalApp
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -67,7 +67,6 @@ from tiktok_core.wire.records import load_tokens
 SECRET = "canary-of-a-client-secret"
 CALLBACK = "http://127.0.0.1:4000/callback/"
 DATA = "portability.all.ongoing"
-FILM = b"\0\0\0\x18ftypisom" + bytes(1_000)
 GARBAGE = (
     b'{"access_token": "%s", "refresh_token": "%s", "expires_in": [], "data": {"upload_url": "%s", "publish_id": {}}}'
 )
@@ -262,7 +261,7 @@ async def _post(bench: Bench, account: Any, _folder: Path) -> None:
         if bench.trip.due("callback"):
             raise made_error(bench.trip.what)
 
-    film: Any = Port(BytesSource(FILM), "source", bench.trip)
+    film: Any = Port(CLIP, "source", bench.trip)
     await bench.run(account.post_video(film, privacy_level="SELF_ONLY", on_progress=on_progress))
 
 
@@ -393,7 +392,7 @@ def test_no_local_variable_holds_a_secret_over_sockets(world: str) -> None:
                 sim.faults.add(parse_fault(fault))
                 calls: list[Callable[[], Any]] = [account.refresh, account.user_info, account.revoke]
                 if fault.startswith(("creator", "video", "put")):
-                    calls = [lambda account=account: account.post_video(BytesSource(FILM), privacy_level="SELF_ONLY")]
+                    calls = [lambda account=account: account.post_video(CLIP, privacy_level="SELF_ONLY")]
                 for one in calls:
                     try:
                         await bench.run(one())
@@ -548,7 +547,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str
         await _qr_code(bench, None, tmp_path)
         account = await bench.signed_in()
         await bench.run(account.user_info())
-        await bench.run(account.post_video(BytesSource(FILM), privacy_level="SELF_ONLY"))
+        await bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY"))
         await bench.run(account.refresh())
         await bench.run(tiktok.client_token())
         known.update(_kept(bench))
@@ -592,7 +591,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
             outcomes.append(CliRunner().invoke(program, list(arguments), env=environ).exit_code)
 
         film = tmp_path / "film.mp4"
-        film.write_bytes(FILM)
+        film.write_bytes(CLIP_BYTES)
         with Watch() as watch:
             monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", agree)
             tiktok("login")
@@ -619,7 +618,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_older_surface(tmp_p
     known = {"act.canary-from-outside", "rft.canary-from-outside"}
     with closing(fresh()) as sim:
         film = tmp_path / "film.mp4"
-        film.write_bytes(FILM)
+        film.write_bytes(CLIP_BYTES)
         with (
             Watch() as watch,
             Compat(

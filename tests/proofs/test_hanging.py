@@ -16,15 +16,13 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from clips import CLIP, HEAD
 from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import SimulatedTikTok
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import SourceChanged
 
 SIZE = 3_000_000
-HEAD = b"\0\0\0\x18ftypisom"
-CLIP = BytesSource(HEAD + bytes(1_000))
 TIMEOUT = 0.5
 PLACES = ["size", "fingerprint", "type", "body"]
 """Where a source hangs; each of them is something that an upload cannot do without."""

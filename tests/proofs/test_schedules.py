@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from clips import HEAD, PHOTOS, PULLED
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches, parse_fault
 from tiktok_adapters.sources import BytesSource
@@ -58,12 +59,10 @@ SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
 FILMS = [
-    BytesSource(b"\0\0\0\x18ftyp" + hashlib.shake_128(str(size).encode()).digest(size))
+    BytesSource(HEAD + hashlib.shake_128(str(size).encode()).digest(size))
     for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)
 ]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
-PULLED = "https://media.example.com/clip.mp4"
-PHOTOS = ["https://media.example.com/1.jpg"]
 WISHES = [*range(len(FILMS)), "pull", "photos"]
 DOCUMENTED = (
     ApiError,

@@ -28,6 +28,7 @@ from click.testing import CliRunner
 
 from clips import CLIP, CLIP_BYTES
 from crash_report import Watch, shown
+from stored import MemoryKeychain
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.cli.app import tiktok as program
 from tiktok_adapters.cli.person import consent
@@ -492,30 +493,13 @@ def _key() -> str:
     return base64.urlsafe_b64encode(random.token_bytes(32)).decode()
 
 
-class Drawer:
-    """A keychain in memory."""
-
-    def __init__(self) -> None:
-        self.entries: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str, /) -> str | None:
-        """Return an entry, or None."""
-        return self.entries.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str, /) -> None:
-        """Keep an entry."""
-        self.entries[service, username] = password
-
-    def delete_password(self, service: str, username: str, /) -> None:
-        """Remove an entry."""
-        del self.entries[service, username]
-
-
 STORES: dict[str, Callable[[Path, str], Any]] = {
     "memory": lambda _folder, _key: MemoryTokenStore(),
     "sqlite": lambda folder, _key: SqliteTokenStore(folder / "tokens"),
     "encrypted": lambda folder, key: EncryptedTokenStore(SqliteTokenStore(folder / "tokens"), [key]),
-    "keyring": lambda folder, _key: KeyringTokenStore("test", SqliteTokenStore(folder / "tokens"), keychain=Drawer()),
+    "keyring": lambda folder, _key: KeyringTokenStore(
+        "test", SqliteTokenStore(folder / "tokens"), keychain=MemoryKeychain()
+    ),
 }
 
 

@@ -41,7 +41,7 @@ from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILM = BytesSource(HEAD + hashlib.shake_128(b"film").digest(2 * CHUNK + 77))
+FILM = BytesSource(HEAD + hashlib.shake_128(b"film").digest(2 * CHUNK + 73))
 
 WORDS = {
     "/v2/oauth/token/": "token",

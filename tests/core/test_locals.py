@@ -436,20 +436,21 @@ def test_what_a_guest_of_a_transport_raises_shows_no_request(kind: Any, when: st
             on_sent=on_sent if when == "on_sent" else None,
         )
 
-        async def run() -> Any:
-            transport = kind()
-            try:
-                return await _awaited(transport.send(request))
-            finally:
-                await _awaited(transport.close())
-
         with pytest.raises(RuntimeError) as caught:
-            asyncio.run(run())
+            asyncio.run(_sent(kind, request))
     assert not shown(caught.value, {canary})
 
 
 async def _awaited(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
+
+
+async def _sent(kind: Any, request: Request) -> Any:
+    transport = kind()
+    try:
+        return await _awaited(transport.send(request))
+    finally:
+        await _awaited(transport.close())
 
 
 @pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
@@ -461,15 +462,8 @@ def test_a_request_that_cannot_be_sent_is_not_shown(kind: Any, url: str) -> None
     canary = "canary-of-a-download"
     request = Request(method="GET", url=url.format(canary), headers={"Authorization": canary})
 
-    async def run() -> Any:
-        transport = kind()
-        try:
-            return await _awaited(transport.send(request))
-        finally:
-            await _awaited(transport.close())
-
     with pytest.raises((NotSent, ValueError)) as caught:
-        asyncio.run(run())
+        asyncio.run(_sent(kind, request))
     assert not shown(caught.value, {canary})
 
 

@@ -27,10 +27,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from clips import HEAD, PHOTOS, PULLED
+from clips import PHOTOS, PULLED, film
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches, parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
@@ -58,10 +57,7 @@ from tiktok_core.ports import Request, Response
 SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILMS = [
-    BytesSource(HEAD + hashlib.shake_128(str(size).encode()).digest(size))
-    for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)
-]
+FILMS = [film(size) for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
 WISHES = [*range(len(FILMS)), "pull", "photos"]
 DOCUMENTED = (

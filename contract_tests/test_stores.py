@@ -12,6 +12,7 @@ import pytest
 from attrs import evolve
 from cryptography.fernet import Fernet
 
+from stored import MemoryKeychain
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
@@ -29,22 +30,6 @@ from tiktok_core import Secret
 from tiktok_core.wire.records import dump_tokens
 
 KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="]
-
-
-class Entries(dict[tuple[str, str], str]):
-    """A keychain that is a dictionary; a real one is in `test_secret_service.py`."""
-
-    def get_password(self, service: str, username: str) -> str | None:
-        """Return an entry, or None."""
-        return self.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        """Keep an entry."""
-        self[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        """Remove an entry."""
-        del self[service, username]
 
 
 def write(path: Path, account: str, document: bytes) -> None:
@@ -99,16 +84,16 @@ class Keychains:
     """The place of a store that is a keychain."""
 
     @pytest.fixture
-    def entries(self) -> Entries:
-        """Return the keychain."""
-        return Entries()
+    def keychain(self) -> MemoryKeychain:
+        """Return the keychain; a real one is in `test_secret_service.py`."""
+        return MemoryKeychain()
 
     @pytest.fixture
-    def spoil(self, entries: Entries) -> Spoil:
+    def spoil(self, keychain: MemoryKeychain) -> Spoil:
         """Return what puts another document into an entry."""
 
         def spoil(account: str, document: bytes) -> None:
-            entries["app", digest(account).hex()] = f"1 {document.decode()}"
+            keychain.entries["app", digest(account).hex()] = f"1 {document.decode()}"
 
         return spoil
 
@@ -162,19 +147,19 @@ class TestKeyring(Keychains, DurableTokenStoreContract):
     """A keychain beside a SQLite file, blocking."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path, entries: Entries) -> OpenStore:
+    def open_store(self, tmp_path: Path, keychain: MemoryKeychain) -> OpenStore:
         """Return a function that opens the place under contract."""
-        return lambda: KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=entries)
+        return lambda: KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=keychain)
 
 
 class TestThreadedKeyring(Keychains, DurableTokenStoreContract):
     """A keychain beside a SQLite file, awaited."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path, entries: Entries) -> OpenStore:
+    def open_store(self, tmp_path: Path, keychain: MemoryKeychain) -> OpenStore:
         """Return a function that opens the place under contract."""
         return lambda: ThreadedTokenStore(
-            KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=entries)
+            KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=keychain)
         )
 
 

@@ -13,20 +13,19 @@ import tarfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import NOW, RECORD
 from tiktok_adapters.stores.sqlite import SqliteJournal
 from tiktok_adapters.testing.contracts.journal_model import forget_before
 from tiktok_core.domain.forgetting import Trace, trace_of
-from tiktok_core.domain.journal import Record, Stage, Wish
-from tiktok_core.domain.posts import VideoPost
+from tiktok_core.domain.journal import Stage
 
 BEFORE_TRACES = "3ef930f"
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OPEN = """
     import sys
     from datetime import datetime, timedelta
@@ -42,16 +41,7 @@ OPEN = """
         created_at=now, updated_at=now, publish_id="p-1",
     )
 """
-RECORD = Record(
-    key="key",
-    app="app",
-    account="me",
-    wish=Wish(post=VideoPost(title="title")),
-    stage=Stage.COMPLETE,
-    created_at=NOW,
-    updated_at=NOW,
-    publish_id="p-1",
-)
+DONE = evolve(RECORD, stage=Stage.COMPLETE, upload_url=None, publish_id="p-1")
 OlderRelease = Callable[[str], str]
 
 
@@ -102,9 +92,9 @@ def test_a_home_of_the_older_release_is_migrated_in_place_and_stays_its_own(path
     """The first open adds what is missing and loses nothing; the version stays, and the older release goes on with it."""
     older("journal.save(record, fence=None)")
     with closing(SqliteJournal(path)) as journal:
-        assert journal.records() == (RECORD,)
-        assert journal.trace(RECORD.name) is None
-        journal.save(evolve(RECORD, key="other"), fence=None)
+        assert journal.records() == (DONE,)
+        assert journal.trace(DONE.name) is None
+        journal.save(evolve(DONE, key="other"), fence=None)
     assert older("print(sorted(record.key for record in journal.records()))") == "['key', 'other']"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
@@ -119,36 +109,36 @@ def test_what_the_older_release_forgets_leaves_its_trace_too(path: Path, older: 
         journal.forget(now + timedelta(days=1))
         assert journal.records() == ()
     """)
-    expected = trace_of(evolve(RECORD, stage=Stage[stage]))
+    expected = trace_of(evolve(DONE, stage=Stage[stage]))
     with closing(SqliteJournal(path)) as journal:
-        assert journal.trace(RECORD.name) == expected
-        assert RECORD.name.encode() in path.read_bytes()
+        assert journal.trace(DONE.name) == expected
+        assert DONE.name.encode() in path.read_bytes()
         forget_before(journal, lambda done: done, NOW)
-        assert journal.trace(RECORD.name) == expected
-        assert RECORD.name.encode() not in path.read_bytes()
+        assert journal.trace(DONE.name) == expected
+        assert DONE.name.encode() not in path.read_bytes()
 
 
 def test_a_key_that_the_older_release_uses_again_stays_posted(path: Path, older: OlderRelease) -> None:
     """It knows no trace: what it records afterwards under the key never takes the post's trace away."""
     with closing(SqliteJournal(path)) as journal:
-        journal.save(RECORD, fence=None)
-        journal.remove(RECORD.name)
+        journal.save(DONE, fence=None)
+        journal.remove(DONE.name)
     older("""
         journal.save(evolve(record, stage=Stage.ABANDONED, publish_id=None), fence=None)
         journal.forget(now + timedelta(days=1))
     """)
     with closing(SqliteJournal(path)) as journal:
-        assert journal.trace(RECORD.name) == trace_of(RECORD)
+        assert journal.trace(DONE.name) == trace_of(DONE)
         forget_before(journal, lambda done: done, NOW)
-        assert journal.trace(RECORD.name) == trace_of(RECORD)
+        assert journal.trace(DONE.name) == trace_of(DONE)
 
 
 def test_a_record_that_is_saved_again_leaves_no_trace(path: Path) -> None:
     """A save takes the place of the row that was there, and is no removal."""
     with closing(SqliteJournal(path)) as journal:
         for stage in (Stage.PLANNED, Stage.UPLOADING, Stage.COMPLETE):
-            journal.save(evolve(RECORD, stage=stage), fence=None)
-        assert journal.trace(RECORD.name) is None
+            journal.save(evolve(DONE, stage=stage), fence=None)
+        assert journal.trace(DONE.name) is None
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM removed").fetchone() == (0,)
 
@@ -156,13 +146,13 @@ def test_a_record_that_is_saved_again_leaves_no_trace(path: Path) -> None:
 def test_what_a_newer_release_removed_is_left_for_it(path: Path) -> None:
     """A removed record that this release cannot read keeps its key used, and waits for a release that can read it."""
     with closing(SqliteJournal(path)) as journal:
-        journal.save(RECORD, fence=None)
+        journal.save(DONE, fence=None)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(
                 "UPDATE records SET record = CAST(replace(CAST(record AS TEXT), '\"version\": 2', '\"version\": 3') AS BLOB)"
             )
             connection.execute("DELETE FROM records")
         forget_before(journal, lambda done: done, NOW + timedelta(days=1))
-        assert journal.trace(RECORD.name) == Trace(digest=trace_of(RECORD).digest, end=None)
+        assert journal.trace(DONE.name) == Trace(digest=trace_of(DONE).digest, end=None)
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT count(*) FROM removed").fetchone() == (1,)

@@ -379,16 +379,24 @@ def test_an_error_of_cancelled_work_is_the_cause() -> None:
     asyncio.run(main())
 
 
+async def _closing(
+    protect: AsyncioProtect, go: asyncio.Event, done: list[str]
+) -> tuple[asyncio.Task[str], asyncio.Task[None]]:
+    """Begin to close while work is under way; return the tasks of the work's caller and of the closing."""
+    begun = asyncio.Event()
+    caller = asyncio.create_task(protect(_slow(begun, go, done)))
+    await begun.wait()
+    closing = asyncio.create_task(_closed(protect.close()))
+    await asyncio.sleep(0)
+    return caller, closing
+
+
 def test_closing_waits_for_unfinished_work() -> None:
     """A client that closes does not leave a half-saved token behind, though its callers are gone."""
 
     async def main() -> None:
-        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
-        protect = AsyncioProtect()
-        caller = asyncio.create_task(protect(_slow(begun, go, done)))
-        await begun.wait()
-        closing = asyncio.create_task(_closed(protect.close()))
-        await asyncio.sleep(0)
+        protect, go, done = AsyncioProtect(), asyncio.Event(), list[str]()
+        caller, closing = await _closing(protect, go, done)
         assert not closing.done()
         go.set()
         await closing
@@ -403,12 +411,8 @@ def test_a_closing_that_is_cancelled_waits_all_the_same() -> None:
     """The cancellation comes out after the work, as it does for the caller."""
 
     async def main() -> None:
-        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
-        protect = AsyncioProtect()
-        caller = asyncio.create_task(protect(_slow(begun, go, done)))
-        await begun.wait()
-        closing = asyncio.create_task(_closed(protect.close()))
-        await asyncio.sleep(0)
+        protect, go, done = AsyncioProtect(), asyncio.Event(), list[str]()
+        caller, closing = await _closing(protect, go, done)
         closing.cancel()
         await asyncio.sleep(0)
         assert not closing.done()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clips import PHOTO
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core.ports import Request, Response
 
@@ -15,7 +16,6 @@ MEDIA = Path(__file__).parents[1] / "media"
 SELF = ("--privacy", "SELF_ONLY")
 WRONG_VIDEOS = ("15fps.mp4", "5000-wide.mp4", "renamed.mp4", "cut-frames.mp4", "cut-index.mp4", "eleven-minutes.mp4")
 WRONG_PICTURES = ("square.png", "1254.jpg", "heavy.jpg", "cut.jpg")
-PHOTO = "https://media.example.com/1.jpg"
 
 
 @pytest.fixture

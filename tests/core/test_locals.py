@@ -26,7 +26,9 @@ import pytest
 from attrs import define, evolve, field
 from click.testing import CliRunner
 
+from clips import CLIP, CLIP_BYTES
 from crash_report import Watch, shown
+from stored import MemoryKeychain
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.cli.app import tiktok as program
 from tiktok_adapters.cli.person import consent
@@ -39,7 +41,6 @@ from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse
 from tiktok_adapters.simulator import App as PortalApp
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -67,7 +68,6 @@ from tiktok_core.wire.records import load_tokens
 SECRET = "canary-of-a-client-secret"
 CALLBACK = "http://127.0.0.1:4000/callback/"
 DATA = "portability.all.ongoing"
-FILM = b"\0\0\0\x18ftypisom" + bytes(1_000)
 GARBAGE = (
     b'{"access_token": "%s", "refresh_token": "%s", "expires_in": [], "data": {"upload_url": "%s", "publish_id": {}}}'
 )
@@ -262,7 +262,7 @@ async def _post(bench: Bench, account: Any, _folder: Path) -> None:
         if bench.trip.due("callback"):
             raise made_error(bench.trip.what)
 
-    film: Any = Port(BytesSource(FILM), "source", bench.trip)
+    film: Any = Port(CLIP, "source", bench.trip)
     await bench.run(account.post_video(film, privacy_level="SELF_ONLY", on_progress=on_progress))
 
 
@@ -393,7 +393,7 @@ def test_no_local_variable_holds_a_secret_over_sockets(world: str) -> None:
                 sim.faults.add(parse_fault(fault))
                 calls: list[Callable[[], Any]] = [account.refresh, account.user_info, account.revoke]
                 if fault.startswith(("creator", "video", "put")):
-                    calls = [lambda account=account: account.post_video(BytesSource(FILM), privacy_level="SELF_ONLY")]
+                    calls = [lambda account=account: account.post_video(CLIP, privacy_level="SELF_ONLY")]
                 for one in calls:
                     try:
                         await bench.run(one())
@@ -436,20 +436,21 @@ def test_what_a_guest_of_a_transport_raises_shows_no_request(kind: Any, when: st
             on_sent=on_sent if when == "on_sent" else None,
         )
 
-        async def run() -> Any:
-            transport = kind()
-            try:
-                return await _awaited(transport.send(request))
-            finally:
-                await _awaited(transport.close())
-
         with pytest.raises(RuntimeError) as caught:
-            asyncio.run(run())
+            asyncio.run(_sent(kind, request))
     assert not shown(caught.value, {canary})
 
 
 async def _awaited(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
+
+
+async def _sent(kind: Any, request: Request) -> Any:
+    transport = kind()
+    try:
+        return await _awaited(transport.send(request))
+    finally:
+        await _awaited(transport.close())
 
 
 @pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
@@ -461,15 +462,8 @@ def test_a_request_that_cannot_be_sent_is_not_shown(kind: Any, url: str) -> None
     canary = "canary-of-a-download"
     request = Request(method="GET", url=url.format(canary), headers={"Authorization": canary})
 
-    async def run() -> Any:
-        transport = kind()
-        try:
-            return await _awaited(transport.send(request))
-        finally:
-            await _awaited(transport.close())
-
     with pytest.raises((NotSent, ValueError)) as caught:
-        asyncio.run(run())
+        asyncio.run(_sent(kind, request))
     assert not shown(caught.value, {canary})
 
 
@@ -493,30 +487,13 @@ def _key() -> str:
     return base64.urlsafe_b64encode(random.token_bytes(32)).decode()
 
 
-class Drawer:
-    """A keychain in memory."""
-
-    def __init__(self) -> None:
-        self.entries: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str, /) -> str | None:
-        """Return an entry, or None."""
-        return self.entries.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str, /) -> None:
-        """Keep an entry."""
-        self.entries[service, username] = password
-
-    def delete_password(self, service: str, username: str, /) -> None:
-        """Remove an entry."""
-        del self.entries[service, username]
-
-
 STORES: dict[str, Callable[[Path, str], Any]] = {
     "memory": lambda _folder, _key: MemoryTokenStore(),
     "sqlite": lambda folder, _key: SqliteTokenStore(folder / "tokens"),
     "encrypted": lambda folder, key: EncryptedTokenStore(SqliteTokenStore(folder / "tokens"), [key]),
-    "keyring": lambda folder, _key: KeyringTokenStore("test", SqliteTokenStore(folder / "tokens"), keychain=Drawer()),
+    "keyring": lambda folder, _key: KeyringTokenStore(
+        "test", SqliteTokenStore(folder / "tokens"), keychain=MemoryKeychain()
+    ),
 }
 
 
@@ -548,7 +525,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str
         await _qr_code(bench, None, tmp_path)
         account = await bench.signed_in()
         await bench.run(account.user_info())
-        await bench.run(account.post_video(BytesSource(FILM), privacy_level="SELF_ONLY"))
+        await bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY"))
         await bench.run(account.refresh())
         await bench.run(tiktok.client_token())
         known.update(_kept(bench))
@@ -592,7 +569,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
             outcomes.append(CliRunner().invoke(program, list(arguments), env=environ).exit_code)
 
         film = tmp_path / "film.mp4"
-        film.write_bytes(FILM)
+        film.write_bytes(CLIP_BYTES)
         with Watch() as watch:
             monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", agree)
             tiktok("login")
@@ -619,7 +596,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_older_surface(tmp_p
     known = {"act.canary-from-outside", "rft.canary-from-outside"}
     with closing(fresh()) as sim:
         film = tmp_path / "film.mp4"
-        film.write_bytes(FILM)
+        film.write_bytes(CLIP_BYTES)
         with (
             Watch() as watch,
             Compat(

@@ -1,6 +1,6 @@
 """The journal's record: its names, and what its figures prove."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
@@ -9,39 +9,14 @@ from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import plan_chunks
 from tiktok_core.domain.journal import (
-    Record,
     Wish,
     learned_chunk,
     next_chunk,
     record_name,
     upload_left,
 )
-from tiktok_core.domain.media import MediaType
-from tiktok_core.domain.moves import (
-    begun,
-    init_sent,
-)
-from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Begun
-from tiktok_core.domain.tokens import Secret
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=5)
-PLAN = plan_chunks(70_000_000)
-FILM = Wish(post=VideoPost(), video="/a.mp4", fingerprint="f", media_type=MediaType.MP4, plan=PLAN)
-PULL = Wish(post=VideoPost(), video="https://media.example.com/a.mp4")
-PHOTOS = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg",)))
-
-
-def record(wish: Wish = FILM) -> Record:
-    """Return a record that was just planned."""
-    return Record(key="k", app="a", account="o", wish=wish, created_at=NOW, updated_at=NOW, plan=wish.plan)
-
-
-def uploading(offset: int = 0) -> Record:
-    """Return the record of an upload under way."""
-    sent = init_sent(record(), NOW, PLAN)
-    return evolve(begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
+from tiktok_core.domain.posts import VideoPost
+from wishes import FILE, LATER, NOW, PHOTOS, PLAN, PULL, record, uploading
 
 
 def test_names_do_not_collide() -> None:
@@ -54,18 +29,18 @@ def test_names_do_not_collide() -> None:
 @pytest.mark.parametrize(
     ("other", "same"),
     [
-        (FILM, True),
-        (evolve(FILM, video="/elsewhere.mp4"), True),
-        (evolve(FILM, plan=plan_chunks(70_000_000, 32_000_000), is_cut_chosen=True), True),
-        (evolve(FILM, fingerprint="g"), False),
-        (evolve(FILM, post=VideoPost(title="t")), False),
+        (FILE, True),
+        (evolve(FILE, video="/elsewhere.mp4"), True),
+        (evolve(FILE, plan=plan_chunks(70_000_000, 32_000_000), is_cut_chosen=True), True),
+        (evolve(FILE, fingerprint="g"), False),
+        (evolve(FILE, post=VideoPost(title="t")), False),
         (PULL, False),
         (PHOTOS, False),
     ],
 )
 def test_a_wish_is_the_media_and_the_settings(other: Wish, same: bool) -> None:
     """How a file is called and cut is not part of the wish; its bytes and the settings are."""
-    assert FILM.is_same(other) == same
+    assert FILE.is_same(other) == same
     assert PULL.is_same(evolve(PULL))
     assert not PULL.is_same(evolve(PULL, video="https://media.example.com/b.mp4"))
 

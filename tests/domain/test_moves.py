@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -21,7 +20,6 @@ from tiktok_core.domain.journal import (
     next_chunk,
 )
 from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal
-from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.moves import (
     NEXT,
     SAID_BY_TIKTOK,
@@ -40,27 +38,9 @@ from tiktok_core.domain.moves import (
     settled,
     unknown,
 )
-from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import NOT_POSTED, Begun, Publication, PublishStatus
 from tiktok_core.domain.tokens import Secret
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=5)
-PLAN = plan_chunks(70_000_000)
-VIDEO = Wish(post=VideoPost(), video="/a.mp4", fingerprint="f", media_type=MediaType.MP4, plan=PLAN)
-PULL = Wish(post=VideoPost(), video="https://media.example.com/a.mp4")
-PHOTOS = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg",)))
-
-
-def record(wish: Wish = VIDEO) -> Record:
-    """Return a record that was just planned."""
-    return Record(key="k", app="a", account="o", wish=wish, created_at=NOW, updated_at=NOW, plan=wish.plan)
-
-
-def uploading(offset: int = 0) -> Record:
-    """Return the record of an upload under way."""
-    sent = init_sent(record(), NOW, PLAN)
-    return evolve(begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
+from wishes import FILE, LATER, NOW, PHOTOS, PLAN, PULL, record, uploading
 
 
 def test_a_file_moves_from_the_wish_to_its_end() -> None:
@@ -160,7 +140,7 @@ def test_an_unknown_outcome_is_settled_either_way() -> None:
     assert settled(lost, LATER, posted=False).shown.is_final
 
 
-@pytest.mark.parametrize("wish", [VIDEO, PHOTOS], ids=["film", "photos"])
+@pytest.mark.parametrize("wish", [FILE, PHOTOS], ids=["film", "photos"])
 @pytest.mark.parametrize("draft", [False, True])
 def test_what_a_person_saw_is_told_as_tiktok_would(wish: Wish, draft: bool) -> None:
     """A draft that was seen is in the inbox, anything else is published; no upload URL outlives that."""
@@ -192,7 +172,7 @@ OURS: Final[dict[str, Callable[[st.DrawFn, Record], Record]]] = {
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     """Draw a record of any stage, of a file or of what TikTok pulls, with or without a status of TikTok's."""
-    wish = draw(st.sampled_from([VIDEO, PULL, PHOTOS]))
+    wish = draw(st.sampled_from([FILE, PULL, PHOTOS]))
     draft = draw(st.booleans())
     return evolve(
         record(evolve(wish, post=evolve(wish.post, draft=draft))),

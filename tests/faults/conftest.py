@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from attrs import define, evolve, field, frozen
 
+from clips import CLIP, HEAD, PHOTOS, PULLED
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, LogEntry, SimulatedTikTok
@@ -40,10 +41,7 @@ from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILM = BytesSource(b"\0\0\0\x18ftyp" + hashlib.shake_128(b"film").digest(2 * CHUNK + 77))
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PULLED = "https://media.example.com/clip.mp4"
-PHOTOS = ("https://media.example.com/1.jpg", "https://media.example.com/2.jpg")
+FILM = BytesSource(HEAD + hashlib.shake_128(b"film").digest(2 * CHUNK + 73))
 
 WORDS = {
     "/v2/oauth/token/": "token",

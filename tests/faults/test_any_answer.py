@@ -19,6 +19,7 @@ from attrs import asdict, define, field, has
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, PHOTOS
 from tiktok_adapters.cli.output import error_document
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
@@ -28,7 +29,6 @@ from tiktok_adapters.simulator import (
     DEFAULT_REDIRECT_URI,
     SimulatedTikTok,
 )
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, Secret, TikTok, TikTokError, Tokens
@@ -37,7 +37,6 @@ from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_tran
 from tiktok_core.ports import Request, Response
 from tiktok_core.wire.records import dump_record, dump_tokens, load_record, load_tokens
 
-CLIP: Final = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 REDIRECT: Final = "http://127.0.0.1:4000/callback/"
 SCOPES: Final = (
     "user.info.basic",
@@ -265,7 +264,6 @@ def _nothing(_bench: Bench) -> None:
     pass
 
 
-PHOTOS = ("https://media.example.com/1.jpg",)
 CALLS: dict[str, tuple[str, Callable[[Bench], None], Callable[[Bench], Any]]] = {
     "code": ("/oauth/token/", _begun, lambda it: it.tiktok.sign_in(it.kept["begun"], it.kept["answer"])),
     "refresh": ("/oauth/token/", _nothing, lambda it: it.account.refresh()),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from attrs import define
 
+from clips import PHOTOS
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
@@ -18,7 +19,6 @@ from tiktok_core import ServerError, SignInRequired, StillProcessing
 from tiktok_core.lifting import lift_pacer
 from tiktok_core.ports import Response
 
-PHOTOS = ("https://media.example.com/1.jpg",)
 HOUR, YEAR = timedelta(hours=1).total_seconds(), timedelta(days=365).total_seconds()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JUMPS = {"an hour ahead": HOUR, "an hour back": -HOUR, "a year ahead": YEAR, "a year back": -YEAR, "to 1970": None}

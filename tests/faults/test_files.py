@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import HEAD
 from example_counts import at_most
 from tiktok_core import InvalidPost, SourceChanged
 from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
 
 CHUNK = 5_242_880
-HEAD = b"\0\0\0\x18ftypisom"
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from clips import HEAD, PHOTOS
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_core import InvalidInput, InvalidPost, PublishFailed, PublishStatus, StoreError
 from tiktok_core.domain.journal import KEEP
 
 # Too large to be sent whole, so that the journal is asked which chunk size TikTok took before.
-FILM = BytesSource(b"\0\0\0\x18ftypisom" + bytes(64_000_001))
-PHOTOS = ("https://media.example.com/1.jpg",)
+FILM = BytesSource(HEAD + bytes(64_000_001))
 DAY = timedelta(days=1)
 
 

@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from tiktok_adapters.sources import BytesSource
+from clips import PHOTOS, PULLED
 from tiktok_adapters.stores.sqlite import SqliteJournal
 from tiktok_core import OutcomeUnknown, PublishStatus, Stage, StoreError, TikTokError
-
-PULLED = "https://media.example.com/clip.mp4"
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ("https://media.example.com/1.jpg", "https://media.example.com/2.jpg")
 
 WISHES: dict[str, Callable[[Any], Any]] = {
     "film": lambda bench: bench.post_film(),

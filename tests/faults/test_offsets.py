@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import HEAD
 from example_counts import at_most
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
@@ -173,7 +174,7 @@ def test_row_10_whatever_the_upload_host_says_the_bytes_are_the_files(
 # --- Row 11 ----------------------------------------------------------------------------------------------------------
 
 
-LONG = BytesSource(b"\0\0\0\x18ftyp" + bytes(3 * CHUNK))
+LONG = BytesSource(HEAD + bytes(3 * CHUNK))
 """A film of three chunks."""
 
 

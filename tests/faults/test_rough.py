@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from clips import HEAD
 from tiktok_adapters.clocks import ManualClock, SystemClock
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
@@ -402,7 +403,7 @@ def test_row_06_a_refusal_before_the_bytes_are_out_never_hangs(bench: Any, statu
             talk.stopping.wait()
 
     bench.way.when("put", lambda: bench.front.meet(early), nth=nth)
-    film = BytesSource(b"\0\0\0\x18ftypisom" + bytes(2 * CHUNK))
+    film = BytesSource(HEAD + bytes(2 * CHUNK))
     ask = lambda _: bench.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish")  # noqa: E731
     end = bench.outcome(ask)
     complete = [post for post in bench.sim.posts if post.bytes_received == post.size]

@@ -23,6 +23,7 @@ from attrs import define, evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, CLIP_BYTES
 from example_counts import at_most
 from tiktok_adapters import connect
 from tiktok_adapters.cli.person import consent
@@ -30,7 +31,7 @@ from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, Creator, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource, open_source
+from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
@@ -51,7 +52,6 @@ from tiktok_core.ports import Request, Response
 from yielding import Yielding
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 SECOND = Creator(open_id="-000SecondMaker00000000000000", username="maker_two", nickname="Maker Two", private=True)
 
 
@@ -405,7 +405,7 @@ def test_row_39_a_stored_token_that_breaks_a_line_goes_nowhere(near: Any, broken
 def test_row_39_a_file_may_have_any_name_that_the_system_has(near: Any, tmp_path: Path) -> None:
     """A line break in a file's name is no reason to refuse it: the name is never sent."""
     path = tmp_path / "a\r\nX-Injected: 1.mp4"
-    path.write_bytes(CLIP.read(0, CLIP.size))
+    path.write_bytes(CLIP_BYTES)
     near.run(near.account.post_video(path, privacy_level="SELF_ONLY"))
     with pytest.raises(InvalidPost, match="NUL"):
         open_source("a\0.mp4")

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import PHOTOS
 from tiktok_core import OutcomeUnknown, RateLimited, ServerError, Stage, StillProcessing, UploadError
 from tiktok_core.ports import Response
 from tiktok_core.wire.envelope import retry_after
 
 TROUBLE = (408, 500, 502, 503, 504)
-PHOTOS = ("https://media.example.com/1.jpg",)
 DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
 
 

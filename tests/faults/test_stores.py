@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +30,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stored import NEWER, NOW, TOKENS, MemoryKeychain, umask
 from tiktok_adapters.assembly import token_file
 from tiktok_adapters.cli.app import tiktok as program
 from tiktok_adapters.clocks import SystemClock
@@ -39,38 +40,11 @@ from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, Secret, StoreError, TikTok, Tokens
+from tiktok_core import App, Secret, StoreError, TikTok
 from tiktok_core.ports import Request, TokenStore
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 KEY = "Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOKENS = Tokens(
-    open_id="open-id",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=("video.publish",),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    refresh_expires_at=NOW + timedelta(days=180),
-)
-NEWER = evolve(TOKENS, access_token=Secret("act.newer"), refresh_token=Secret("rft.newer"))
-
-
-class Entries(dict[tuple[str, str], str]):
-    """A keychain that is a dictionary."""
-
-    def get_password(self, service: str, username: str) -> str | None:
-        """Return an entry, or None."""
-        return self.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        """Keep an entry."""
-        self[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        """Remove an entry."""
-        del self[service, username]
 
 
 @pytest.fixture
@@ -215,10 +189,9 @@ ON_A_SMALL_DISK = """
     import subprocess, sys
     from contextlib import closing
     from pathlib import Path
-    sys.path.insert(0, sys.argv[1])
     from test_stores import SqliteTokenStore, StoreError, FakeTransport, client, renewals, signed_in
 
-    disk, what = Path(sys.argv[2]), sys.argv[3]
+    disk, what = Path(sys.argv[1]), sys.argv[2]
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,nr_inodes=10", "tmpfs", str(disk)], check=True)
 
     def fill():
@@ -269,9 +242,10 @@ ON_A_SMALL_DISK = """
 
 def small_disk(tmp_path: Path, what: str) -> list[str]:
     """Run the story on a disk of 512 KiB, in a name space of its own, and return what it says."""
-    command = [sys.executable, "-c", textwrap.dedent(ON_A_SMALL_DISK), str(Path(__file__).parent), str(tmp_path), what]
+    command = [sys.executable, "-c", textwrap.dedent(ON_A_SMALL_DISK), str(tmp_path), what]
     done = subprocess.run(
         ["unshare", "--mount", "--user", "--map-root-user", *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
         capture_output=True,
         text=True,
         check=False,
@@ -564,16 +538,6 @@ def test_row_23_a_missing_log_is_no_half_of_anything(path: Path) -> None:
 # --- Row 24: whose file it is, and who may read it ---------------------------------------------------------------------
 
 
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    """Let new files have these rights taken away."""
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
 def test_row_24_nobody_else_may_read_whatever_the_umask_is(path: Path) -> None:
     """Under umask 000 every file is 0600 and the folder 0700: the store's, its reserve's, and SQLite's beside them."""
     with umask(0), closing(SqliteTokenStore(path)) as store:
@@ -633,7 +597,9 @@ NASTY = ("", ".", "..", "../../x", "/etc/passwd", "a/b", "a\\b", "C:\\x", "~", "
 names = st.one_of(st.sampled_from(NASTY), st.text(), st.text("./\\\0:~%", max_size=20))
 STORES: dict[str, Callable[[Path], TokenStore]] = {
     "sqlite": lambda folder: SqliteTokenStore(folder / "tokens.db"),
-    "keyring": lambda folder: KeyringTokenStore("app", SqliteTokenStore(folder / "tokens.db"), keychain=Entries()),
+    "keyring": lambda folder: KeyringTokenStore(
+        "app", SqliteTokenStore(folder / "tokens.db"), keychain=MemoryKeychain()
+    ),
     "encrypted": lambda folder: EncryptedTokenStore(SqliteTokenStore(folder / "tokens.db"), [KEY]),
 }
 

@@ -93,19 +93,24 @@ def through(bench: Any, **options: Any) -> None:
     bench.way.inner = type(bench.way.inner)(ssl_context=context, **options)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_row_27_a_server_that_cannot_be_trusted_gets_nothing(bench: Any, operation: Any, fault: str) -> None:
-    """Whatever was asked: nothing reaches it, with TLS or without, and the error names the certificate, or the handshake."""
-    through(bench)
+def gets_nothing(bench: Any, operation: Any, spoil: Callable[[], None], words: str) -> None:
+    """Spoil the way at this operation: nothing reaches TikTok, and the error has these words."""
     bench.way.alone = True
-    spoil, words = FAULTS[fault]
-    bench.when(operation, lambda: spoil(bench.front))
+    bench.when(operation, spoil)
     already = bench.sim.count(operation.where)
     end = bench.outcome(operation.ask)
     assert type(end) is NotSent
     assert words in str(end)
     assert bench.sim.count(operation.where) - already == operation.nth - 1
     bench.check_posts()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_row_27_a_server_that_cannot_be_trusted_gets_nothing(bench: Any, operation: Any, fault: str) -> None:
+    """Whatever was asked: nothing reaches it, with TLS or without, and the error names the certificate, or the handshake."""
+    through(bench)
+    spoil, words = FAULTS[fault]
+    gets_nothing(bench, operation, lambda: spoil(bench.front), words)
 
 
 def test_row_27_a_post_goes_on_when_the_certificate_is_mended(bench: Any, step: Any) -> None:
@@ -126,15 +131,9 @@ def test_row_28_a_proxy_that_refuses_is_told(bench: Any, operation: Any, refusal
     """No tunnel, no doubt: nothing reaches TikTok, nobody goes around the proxy, and the error says what it wants."""
     with ConnectProxy() as proxy:
         through(bench, proxy=proxy.url)
-        bench.way.alone = True
         head, words = REFUSALS[refusal]
-        bench.when(operation, lambda: setattr(proxy, "says", head + b"\r\nContent-Length: 0\r\n\r\n"))
-        already = bench.sim.count(operation.where)
-        end = bench.outcome(operation.ask)
-    assert type(end) is NotSent
-    assert words in str(end)
-    assert bench.sim.count(operation.where) - already == operation.nth - 1
-    bench.check_posts()
+        refuse = lambda: setattr(proxy, "says", head + b"\r\nContent-Length: 0\r\n\r\n")  # noqa: E731
+        gets_nothing(bench, operation, refuse, words)
 
 
 @pytest.mark.parametrize("amount", [100_000, 3_000_000, 5_300_000])

@@ -6,18 +6,13 @@ from typing import Any
 import pytest
 from attrs import asdict
 
+from clips import clip
 from tiktok_adapters.simulator import display, parse_fault, router
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, InvalidInput, ScopeMissing, ServerError, Video
 from tiktok_core.domain.display import USER_FIELDS
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 SCOPES = ["user.info.basic", "video.upload", "video.publish", "video.list"]
-
-
-def clip(number: int) -> BytesSource:
-    """Return a small video."""
-    return BytesSource(b"\0\0\0\x18ftypisom" + number.to_bytes(4, "big"))
 
 
 @pytest.fixture

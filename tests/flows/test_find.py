@@ -7,22 +7,16 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import PHOTOS, clip
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import Faults, parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.fakes import make_fake
 from tiktok_core import ApiError, OutcomeUnknown, PublishFailed, ServerError, Stage
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 BASIC = ["user.info.basic", "video.upload", "video.publish"]
 ALL = [*BASIC, "video.list"]
-PHOTOS = ["https://media.example.com/1.jpg"]
 SITE = "https://www.tiktok.com/@maker_one"
-
-
-def clip(number: int) -> BytesSource:
-    """Return a small video."""
-    return BytesSource(b"\0\0\0\x18ftypisom" + number.to_bytes(4, "big"))
 
 
 def signed_in(bench: Any, scopes: list[str]) -> Any:

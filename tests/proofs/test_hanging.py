@@ -16,15 +16,13 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from clips import CLIP, HEAD
 from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import SimulatedTikTok
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import SourceChanged
 
 SIZE = 3_000_000
-HEAD = b"\0\0\0\x18ftypisom"
-CLIP = BytesSource(HEAD + bytes(1_000))
 TIMEOUT = 0.5
 PLACES = ["size", "fingerprint", "type", "body"]
 """Where a source hangs; each of them is something that an upload cannot do without."""
@@ -167,23 +165,25 @@ async def hung(*sources):
     while not all(source.hangs.is_set() for source in sources):
         await asyncio.sleep(0)
 
+async def begun(tiktok, at):
+    source = Hanging(at)
+    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
+    await hung(source)
+    return task
+
 async def alone(tiktok):
     "The call ends by itself."
     await post(await tiktok.account(), Hanging("body"), "wish")
 
 async def cancelled(tiktok):
     "The call is cancelled while it hangs, as by a time limit of the caller's."
-    source = Hanging("body")
-    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
-    await hung(source)
+    task = await begun(tiktok, "body")
     task.cancel()
     await task
 
 async def looking(tiktok):
     "The loop ends while a look hangs."
-    source = Hanging("fingerprint")
-    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
-    await hung(source)
+    task = await begun(tiktok, "fingerprint")
     sys.exit(7)
 
 async def closed(tiktok):
@@ -215,9 +215,18 @@ except BaseException as error:
 """
 
 BLOCKING = """
-import sys, threading
+import signal, sys, threading
 from test_hanging import Hanging, post
 from tiktok_adapters import connect
+
+def interrupted(tiktok, at):
+    source = Hanging(at)
+    main = threading.main_thread().ident
+    def interrupt():
+        source.hangs.wait()
+        signal.pthread_kill(main, signal.SIGINT)
+    threading.Thread(target=interrupt, daemon=True).start()
+    post(tiktok.account(), source, "wish")
 
 def alone(tiktok):
     "The call ends by itself."
@@ -225,25 +234,11 @@ def alone(tiktok):
 
 def cancelled(tiktok):
     "Ctrl-C while the call hangs."
-    import signal
-    source = Hanging("body")
-    main = threading.main_thread().ident
-    def interrupt():
-        source.hangs.wait()
-        signal.pthread_kill(main, signal.SIGINT)
-    threading.Thread(target=interrupt, daemon=True).start()
-    post(tiktok.account(), source, "wish")
+    interrupted(tiktok, "body")
 
 def looking(tiktok):
     "Ctrl-C while a look hangs."
-    import signal
-    source = Hanging("fingerprint")
-    main = threading.main_thread().ident
-    def interrupt():
-        source.hangs.wait()
-        signal.pthread_kill(main, signal.SIGINT)
-    threading.Thread(target=interrupt, daemon=True).start()
-    post(tiktok.account(), source, "wish")
+    interrupted(tiktok, "fingerprint")
 
 def closed(tiktok):
     "The client is closed while the call hangs in a thread of the program's."

@@ -26,6 +26,7 @@ from typing import Final
 import pytest
 from attrs import define, evolve, frozen
 
+from clips import HEAD
 from tiktok_adapters import connect
 from tiktok_adapters.assembly import token_file
 from tiktok_adapters.assembly.home import journal_file
@@ -106,7 +107,7 @@ def calls(trace: Path, home: Path) -> list[Call]:
 # --- The ground -------------------------------------------------------------------------------------------------------
 
 WISHES: Final = ("file", "pull", "photos")
-FILM: Final = b"\0\0\0\x18ftypisom" + bytes(range(251)) * 43_825
+FILM: Final = HEAD + bytes(range(251)) * 43_825
 """Two chunks, in which no byte is like the one a chunk away."""
 FILM_DIGEST: Final = hashlib.sha256(FILM).hexdigest()
 CALLBACK: Final = "https://app.example.com/callback/"

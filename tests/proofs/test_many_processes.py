@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clips import HEAD
 from signed_in import signed_in
 from tiktok_adapters import connect
 from tiktok_adapters.simulator import SimulatedTikTok
@@ -61,7 +62,7 @@ def test_one_of_many_processes_acts_and_all_see_the_same(
     """An upload was interrupted after its first chunk: 32 processes resume it, each byte goes once, there is one post."""
     simulated, settings = environ
     film = tmp_path / "film.mp4"
-    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(16_000_000))
+    film.write_bytes(HEAD + bytes(16_000_000))
     with connect(environ=settings) as tiktok, pytest.raises(KeyboardInterrupt):
         tiktok.account().post_video(
             film,
@@ -107,7 +108,7 @@ def test_many_processes_whose_post_is_refused_all_hear_of_it(
 
 def _film(folder: Path) -> Path:
     film = folder / "film.mp4"
-    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(100_000))
+    film.write_bytes(HEAD + bytes(100_000))
     return film
 
 

@@ -27,9 +27,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from clips import PHOTOS, PULLED, film
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches, parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
@@ -57,13 +57,8 @@ from tiktok_core.ports import Request, Response
 SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILMS = [
-    BytesSource(b"\0\0\0\x18ftyp" + hashlib.shake_128(str(size).encode()).digest(size))
-    for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)
-]
+FILMS = [film(size) for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
-PULLED = "https://media.example.com/clip.mp4"
-PHOTOS = ["https://media.example.com/1.jpg"]
 WISHES = [*range(len(FILMS)), "pull", "photos"]
 DOCUMENTED = (
     ApiError,

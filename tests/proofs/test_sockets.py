@@ -18,11 +18,11 @@ from attrs import define, evolve
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from clips import PHOTOS, film
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.testing.proxy import FaultProxy
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
@@ -50,12 +50,8 @@ from tiktok_core.ports import Request, Response
 SCHEDULES = int(os.environ.get("SOCKET_SCHEDULES", "50"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILMS = [
-    BytesSource(b"\0\0\0\x18ftyp" + hashlib.shake_128(str(size).encode()).digest(size))
-    for size in (1, 100_000, CHUNK * 2, CHUNK * 2 + 77)
-]
+FILMS = [film(size) for size in (1, 100_000, CHUNK * 2, CHUNK * 2 + 77)]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
-PHOTOS = ["https://media.example.com/1.jpg"]
 PATIENCE = 0.5
 """Seconds, of the real clock, for each wait of a request."""
 DOCUMENTED = (

@@ -5,7 +5,7 @@ import pickle
 import string
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stored import NOW, TOKENS
 from tiktok_adapters.clocks import AsyncioClock, ManualClock
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
@@ -22,16 +23,6 @@ from tiktok_adapters.stores.threaded import ThreadedTokenStore
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import InvalidSettings, StoreError
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOKENS = Tokens(
-    open_id="open-id",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=("video.publish",),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    refresh_expires_at=NOW + timedelta(days=180),
-)
 LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 OLD, NEW, WRONG = (Fernet.generate_key().decode() for _ in range(3))
 

@@ -7,31 +7,16 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import LATER, NOW, RECORD
 from tiktok_adapters.stores import processes
 from tiktok_adapters.stores.sqlite import SqliteJournal
-from tiktok_core.domain.journal import Record, Stage, Wish
-from tiktok_core.domain.posts import VideoPost
-from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost, StoreError
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=10)
-RECORD = Record(
-    key="key",
-    app="app",
-    account="me",
-    wish=Wish(post=VideoPost(title="title")),
-    stage=Stage.UPLOADING,
-    created_at=NOW,
-    updated_at=NOW,
-    upload_url=Secret("https://upload.example.com/?upload_token=canary"),
-)
 NAME = RECORD.name
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a process is gone")

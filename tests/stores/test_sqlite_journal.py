@@ -1,18 +1,18 @@
 """What the SQLite journal promises beyond the contract of its port: its file, and damage."""
 
-import os
 import pickle
 import random
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import LATER, NOW, RECORD, umask
 from tiktok_adapters.stores.memory import MemoryJournal
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.testing.contracts.journal_model import forget_before
@@ -22,18 +22,6 @@ from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import StoreError
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=10)
-RECORD = Record(
-    key="key",
-    app="app",
-    account="me",
-    wish=Wish(post=VideoPost(title="title")),
-    stage=Stage.UPLOADING,
-    created_at=NOW,
-    updated_at=NOW,
-    upload_url=Secret("https://upload.example.com/?upload_token=canary"),
-)
 NAME = RECORD.name
 
 
@@ -41,15 +29,6 @@ NAME = RECORD.name
 def path(tmp_path: Path) -> Path:
     """Return where the journal's file will be."""
     return tmp_path / "home" / "journal.db"
-
-
-@contextmanager
-def _umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def _saved(path: Path) -> bytes:
@@ -69,7 +48,7 @@ def _run(path: Path, statement: str) -> None:
 @pytest.mark.parametrize("mask", [0, 0o022, 0o277])
 def test_only_the_owner_may_read(path: Path, mask: int) -> None:
     """The file has mode 0600 and its folder 0700, whatever the umask is; a wider mode is put right at opening."""
-    with _umask(mask):
+    with umask(mask):
         _saved(path)
     assert [stat.S_IMODE(found.stat().st_mode) for found in (path, path.parent)] == [0o600, 0o700]
     path.chmod(0o644)

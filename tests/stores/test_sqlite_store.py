@@ -9,48 +9,28 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import LATER, NOW, TOKENS, umask
 from tiktok_adapters.stores import sqlite_file
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
-from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import StoreError
 from tiktok_core.wire.records import dump_tokens
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=10)
-TOKENS = Tokens(
-    open_id="open-id",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=("video.publish",),
-    issued_at=NOW,
-    expires_at=LATER,
-    refresh_expires_at=LATER,
-)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return where the store's file will be."""
     return tmp_path / "home" / "tokens.db"
-
-
-@contextmanager
-def _umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def _mode(path: Path) -> int:
@@ -69,7 +49,7 @@ def _saved(path: Path) -> bytes:
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277])
 def test_only_the_owner_may_read(path: Path, mask: int) -> None:
     """The file has mode 0600 and its folder 0700, whatever the umask is."""
-    with _umask(mask):
+    with umask(mask):
         _saved(path)
     assert (_mode(path), _mode(path.parent)) == (0o600, 0o700)
 
@@ -85,7 +65,7 @@ def test_a_file_that_others_may_read_is_narrowed(path: Path) -> None:
 
 def test_the_journal_of_a_transaction_is_the_owners_too(path: Path) -> None:
     """The file that SQLite keeps beside ours while it writes is not readable by others."""
-    with _umask(0), closing(SqliteTokenStore(path)) as store:
+    with umask(0), closing(SqliteTokenStore(path)) as store:
         connection = store._connection
         assert connection is not None
         connection.execute("BEGIN IMMEDIATE")
@@ -500,8 +480,7 @@ FORK = """
     from contextlib import closing
     from tiktok_adapters.stores.sqlite import SqliteTokenStore
     from tiktok_core.errors import StoreError
-    sys.path.insert(0, sys.argv[2])
-    from test_sqlite_store import TOKENS
+    from stored import TOKENS
 
     store = SqliteTokenStore(sys.argv[1])
     inside, go = threading.Event(), threading.Event()
@@ -544,8 +523,8 @@ def test_a_fork_comes_between_transactions(path: Path) -> None:
             "-c",
             textwrap.dedent(FORK),
             str(path),
-            str(Path(__file__).parent),
         ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,

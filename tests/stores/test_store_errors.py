@@ -4,29 +4,19 @@ import pickle
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
 
+from stored import TOKENS
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
-from tiktok_core import Secret, StoreError, Tokens
+from tiktok_core import Secret, StoreError
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-TOKENS = Tokens(
-    open_id="me",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=(),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    refresh_expires_at=NOW + timedelta(days=180),
-)
 KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw=", "b3RoZXIgdGVzdHMsIGFuZCBub3RoaW5nIGVsc2UgaXM="]
 
 

@@ -59,27 +59,6 @@ def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response |
     return asyncio.run(main())
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Return the authority that is trusted."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def context(authority: trustme.CA) -> ssl.SSLContext:
-    """Return a context that trusts it."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture
-def server(authority: trustme.CA) -> Iterator[BehaviourServer]:
-    """Return a server that speaks TLS."""
-    with BehaviourServer(tls=server_context(authority.issue_cert("127.0.0.1", "localhost"))) as server:
-        yield server
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Hold every test to write no password and no token to a log, at no level."""

@@ -5,7 +5,7 @@ What belongs here: sentences and arguments. That nothing is sent stands in the c
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import trustme
 
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
-from tiktok_adapters.testing.contracts.tls import BAD_SERVERS, CUTS, cutting, server_context
+from tiktok_adapters.testing.contracts.tls import BAD_SERVERS, CUTS, cutting
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.tls import tls_fault
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
@@ -58,27 +58,6 @@ def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response |
 def get(url: str) -> Request:
     """Return a request that carries nothing."""
     return Request(method="GET", url=url, timeout=5)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Return the authority that is trusted."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def context(authority: trustme.CA) -> ssl.SSLContext:
-    """Return a context that trusts it."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture
-def server(authority: trustme.CA) -> Iterator[BehaviourServer]:
-    """Return a server that can be trusted."""
-    with BehaviourServer(tls=server_context(authority.issue_cert("127.0.0.1"))) as server:
-        yield server
 
 
 # --- What is said -----------------------------------------------------------------------------------------------------

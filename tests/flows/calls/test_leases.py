@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, HEAD, PHOTOS, PULLED
 from example_counts import at_most
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import parse_fault
@@ -31,9 +32,6 @@ from tiktok_core.errors import LeaseLost
 from tiktok_core.lifting import lift_journal, lift_tokens, lift_transport
 from tiktok_core.ports import Request, Response
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ["https://media.example.com/1.jpg"]
-PULLED = "https://media.example.com/clip.mp4"
 WISHES: dict[str, Callable[[Any], Any]] = {
     "clip": lambda account: account.post_video(CLIP, privacy_level="SELF_ONLY", key="wish"),
     "draft": lambda account: account.post_video(CLIP, draft=True, key="wish"),
@@ -224,7 +222,7 @@ def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: fl
 def test_a_chunk_on_its_way_is_not_taken_over(bench: Any) -> None:
     """A chunk may take as long as its bytes need on a slow line. Meanwhile no other client continues the post."""
     account, steps = bench.signed_in(), []
-    film = BytesSource(b"\0\0\0\x18ftyp" + bytes(5_300_000))
+    film = BytesSource(HEAD + bytes(5_300_000))
 
     def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
         bench.clock.advance(50)

@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from attrs import fields
 
+from clips import CLIP, PHOTOS
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import InvalidInput, OutcomeUnknown, Stage, TikTok, TikTokError
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ["https://media.example.com/1.jpg"]
 POSTS: dict[str, Callable[[Any], Any]] = {
     "clip": lambda account: account.post_video(CLIP, privacy_level="SELF_ONLY", key="wish"),
     "photos": lambda account: account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="wish"),

@@ -206,7 +206,7 @@ def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth
 @wishes
 @pytest.mark.parametrize("seconds", [9.0, 29.0, 100.0])
 def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: float) -> None:
-    """While a client waits for the answer, its lease is valid: no other one sends an init or calls the outcome unknown."""
+    """While a client waits for the answer, its lease is valid: no other sends an init or calls the outcome unknown."""
     account, steps = bench.signed_in(), []
 
     def slow(request: Request, handle: Callable[[Request], Response]) -> Response:

@@ -64,7 +64,7 @@ def refused(bench: Any, ask: Callable[[], Any]) -> TikTokError:
     [(reason, post) for reason in REASONS for post in POSTS if post != "photos" or reason not in FILES_ONLY],
 )
 def test_a_refusal_is_told_again_to_whoever_asks(bench: Any, post: str, reason: str) -> None:
-    """Resuming and taking a step, in this process or another one, raise the same error with the same facts each time."""
+    """Resuming and taking a step, in this process or another one, raise the same error with the same facts."""
     account = bench.signed_in()
     REASONS[reason](bench)
     first = refused(bench, lambda: POSTS[post](account))

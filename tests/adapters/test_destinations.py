@@ -84,7 +84,7 @@ def test_a_name_that_cannot_be_used_is_refused_at_once(tmp_path: Path, name: str
 def test_a_file_that_comes_meanwhile_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
-    """This holds on file systems without hard links, too. If no file has come, the download gets its name there as well."""
+    """`keep` leaves such a file alone, even on file systems without hard links. Otherwise the download gets its name."""
     if not links:
         monkeypatch.setattr(os, "link", refuse_links)
     destination = FileDestination(tmp_path / "data.zip")

@@ -85,7 +85,7 @@ def test_any_signal_that_a_function_handles_waits_for_the_work(name: str) -> Non
 
 
 def test_of_several_signals_each_is_delivered() -> None:
-    """This holds even if the first handler raises, and afterwards every handler is in its place again."""
+    """Every handler runs, even if the first one raises, and afterwards each is in its place again."""
     heard: list[int] = []
 
     def handler(number: int, _frame: object) -> None:

@@ -170,7 +170,7 @@ def test_no_more_calls_than_the_width_are_made_at_a_time() -> None:
 
 
 def test_what_a_call_raises_comes_out() -> None:
-    """This holds for both clients.
+    """Both kinds of call raise the error unchanged.
 
     Only `StopIteration`, which no coroutine can raise, comes as the cause of another error.
     """
@@ -252,6 +252,6 @@ sys.exit(code)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_has_threads_of_its_own() -> None:
-    """This holds even if the parent was making a call at that moment."""
+    """The child can make calls even if the parent was making one at the fork."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], timeout=60, check=False)
     assert done.returncode == 7

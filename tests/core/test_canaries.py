@@ -116,7 +116,7 @@ def test_row_41_the_blocking_client_shows_no_secret(
 def test_row_41_the_asynchronous_client_shows_no_secret(
     sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same for the asynchronous client, with the event loop's debug mode."""
+    """A run of the asynchronous client, with the event loop's debug mode, shows none either."""
     caplog.set_level(logging.DEBUG)
     simulated, endpoints = sandbox
     store = MemoryTokenStore()

@@ -363,7 +363,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_no_local_variable_holds_a_secret_over_sockets(world: str) -> None:
-    """The same over urllib3 and aiohttp, with any fault of the network."""
+    """No frame shows a secret over urllib3 and aiohttp, with any fault of the network."""
     failures, found = list[Exception](), list[str]()
     with closing(fresh()) as sim, SandboxServer(sim).run_in_thread() as server:
         endpoints = Endpoints(api_url=server.url, auth_url=f"{server.url}/v2/auth/authorize/")
@@ -566,7 +566,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str
 def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`tiktok login` with the listener and with a pasted answer, a post, a refusal, and the end of the sign-in."""
+    """`tiktok login` (with the listener and with a pasted answer), a post, a refusal and `logout` show no secret."""
     key, pages, outcomes = _key(), list[str](), list[int]()
     (tmp_path / "config.toml").write_text(f'client_secret = "{SECRET}"\n')
     with closing(fresh()) as sim, SandboxServer(sim).run_in_thread() as server:
@@ -715,7 +715,7 @@ def test_a_record_that_cannot_be_read_is_not_shown(spoilt: str) -> None:
 
 
 def test_an_answer_to_the_listener_is_shown_at_no_call() -> None:
-    """From the socket to the sign-in: forged answers, the true one, and another one after it."""
+    """The listener gets forged answers, the true one, and another one after it. No frame shows the code or the state."""
     app = App(DEFAULT_CLIENT_KEY, SECRET, "http://127.0.0.1:*/callback/")
     with closing(fresh()) as sim, Watch() as watch:
         tiktok = TikTok(

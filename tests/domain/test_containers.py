@@ -216,7 +216,7 @@ def test_a_picture_that_cannot_be_measured_has_no_pixels(data: bytes) -> None:
 @pytest.mark.parametrize("name", ["good.jpg", "1254.jpg", "good.webp", "lossless.webp", "animated.webp"])
 @pytest.mark.parametrize("rest", [b"", b"\0", bytes(3000)])
 def test_a_whole_picture_is_whole(name: str, rest: bytes) -> None:
-    """This includes pictures with bytes behind their end, which some programs leave there."""
+    """A picture with bytes behind its end, as some programs leave them, is whole, too."""
     found = facts((MEDIA / name).read_bytes() + rest)
     assert not found.is_cut
 

@@ -38,7 +38,7 @@ def test_no_single_look_at_a_clock_decides_what_is_forgotten(looks: list[datetim
 
 @given(st.lists(times, max_size=10), times.filter(lambda at: at.year < 9_000))
 def test_a_clock_that_is_set_right_is_believed_after_a_day(looks: list[datetime], now: datetime) -> None:
-    """This holds for any earlier looks: a clock that was wrong once does not keep old records for ever."""
+    """Whatever the clock showed before, a wrong time does not keep old records for ever."""
     seen = None
     for look in [*looks, now]:
         due = forgetting(seen, look, KEEP)

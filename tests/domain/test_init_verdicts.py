@@ -180,7 +180,7 @@ def test_an_init_that_an_earlier_run_left_unanswered_may_have_published(wish: Wi
     [(1, 1, False), (2, 1, False), (2, MOST_LOST_INITS, True), (MOST_INITS, 1, True)],
 )
 def test_an_unanswered_init_of_a_file_is_sent_again(inits: int, lost: int, enough: bool) -> None:
-    """Until two in a row, or three in all, stayed without an answer."""
+    """The client sends it until two in a row, or three in all, stayed without an answer."""
     verdict = after_unanswered_init(sent(inits=inits, lost_inits=lost), LATER)
     if enough:
         assert verdict is not None

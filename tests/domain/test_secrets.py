@@ -113,7 +113,7 @@ def test_no_holder_shows_its_secret_in_a_log(holder: object) -> None:
 
 @holders
 def test_no_traceback_shows_a_secret(holder: object) -> None:
-    """This holds even if the crash report lists the local variables."""
+    """A traceback shows no secret, even if the crash report lists the local variables."""
     try:
         _ = holder
         raise RuntimeError("broken")

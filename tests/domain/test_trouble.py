@@ -49,7 +49,7 @@ def record(stage: Stage, **changes: Any) -> Record:
     ],
 )
 def test_an_init_that_was_not_sent_began_nothing(stage: Stage, trouble: TikTokError, nothing: bool) -> None:
-    """The same holds for an init that came too soon. A chunk is different."""
+    """An init that came too soon began nothing either. A chunk is different."""
     assert began_nothing(record(stage), trouble) == nothing
 
 

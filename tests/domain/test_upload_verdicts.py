@@ -138,7 +138,7 @@ def test_bytes_that_the_upload_host_has_and_the_status_does_not_know_are_not_sen
 
 @pytest.mark.parametrize("word", ["PUBLISH_COMPLETE", "SEND_TO_USER_INBOX", "FAILED"])
 def test_an_end_that_tiktok_reports_is_an_end(word: str) -> None:
-    """This holds for any doubt."""
+    """The end counts, whatever was in doubt."""
     verdict = after_doubt(uploading(), LATER, Doubt(BROKEN), status(word, reason="file_format_check_failed"))
     assert (verdict.record.is_ended, verdict.again_in, verdict.error) == (True, None, None)
     assert verdict.record.last == status(word, reason="file_format_check_failed")
@@ -193,7 +193,7 @@ def test_while_tiktok_cannot_be_asked_an_expired_upload_waits() -> None:
 def test_once_the_last_byte_may_be_there_only_a_failure_begins_another_upload(
     counted: int | None, word: str, is_known: bool
 ) -> None:
-    """This holds for any count of TikTok's: the same key never makes a second post."""
+    """Whatever TikTok counts, the same key never makes a second post."""
     record = uploading(LAST, last_left=True, stage=Stage.UNKNOWN if is_known else Stage.UPLOADING)
     heard = status(word, counted)
     verdict = after_expired_url(record, LATER, DEAD, heard)

@@ -113,7 +113,7 @@ def test_row_03_a_chunk_that_breaks_off_is_gone_on_with(bench: Any, nth: int, pa
 def test_row_03_chunks_that_break_off_anywhere_are_gone_on_with(
     open_bench: Any, transport: str, cuts: list[tuple[int, int]], kept: str, header: str
 ) -> None:
-    """Any number of failures at any place, as long as they end."""
+    """Connections may fail at any places. If the failures end, TikTok has the whole film."""
     with open_bench(transport) as bench:
         bench.sim.switches.partial_bytes, bench.sim.switches.progress_header = kept, header
         for nth, passed in cuts:

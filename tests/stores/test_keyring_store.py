@@ -317,7 +317,7 @@ def test_what_keyring_raises_is_told(error: str, words: str) -> None:
 
 
 def test_what_a_backend_raises_is_told() -> None:
-    """So does any other error, because each keychain has errors of its own."""
+    """Any other error becomes a `StoreError`, too, because each keychain has errors of its own."""
     for error in (ConnectionRefusedError("x"), TimeoutError("x"), UnicodeError("x")):
         with (
             closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=failing(error))) as store,

@@ -416,7 +416,7 @@ def test_what_a_library_raises_before_the_first_byte_is_not_sent(
 def test_what_a_library_raises_once_something_has_left_is_interrupted(
     server: BehaviourServer, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This holds for unknown errors, too. Their text stays out of the library's error, because it may quote the URL."""
+    """An unknown error is `Interrupted`, too. Its text stays out of the library's error, because it may quote the URL."""
     for name in ("urllib3.connection.HTTPConnection.getresponse", "aiohttp.ClientResponse.start"):
         monkeypatch.setattr(name, _fails(AttributeError(SECRET)))
     for body in (b"", b"x"):

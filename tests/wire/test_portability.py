@@ -222,7 +222,7 @@ def test_an_archive_under_a_failed_status_is_not_taken() -> None:
 
 
 def test_a_success_without_an_archive_makes_no_sense() -> None:
-    """So is a page of a megabyte, of which the reader keeps no more than of any other answer."""
+    """The code `ok` alone is unexpected. So is a page of a megabyte, of which the reader keeps no more than usual."""
     with pytest.raises(UnexpectedResponse, match="without an archive"):
         received(Begun(), json.dumps({"error": {"code": "ok"}}).encode(), [])
     with pytest.raises(UnexpectedResponse, match="longer than"):

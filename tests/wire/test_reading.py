@@ -65,7 +65,7 @@ def test_lone_surrogates_become_a_mark_that_can_be_written(texts: list[str]) -> 
     ],
 )
 def test_what_later_steps_cannot_work_with_is_unreadable(text: str | bytes) -> None:
-    """Such are deep nesting, numbers without end, values that are no numbers, and bytes that are no UTF-8."""
+    """The reader refuses deep nesting, endless numbers, `NaN` and the like, and bytes that are no UTF-8."""
     with pytest.raises(Unreadable):
         json_value(text)
 

@@ -261,7 +261,7 @@ def test_row_35_a_forged_header_is_rejected(header: str | None) -> None:
     ],
 )
 def test_row_35_changed_bytes_are_rejected(body: bytes) -> None:
-    """This includes bytes that mean the same: TikTok signed bytes."""
+    """Even bytes that mean the same are rejected: TikTok signed bytes."""
     with pytest.raises(WebhookRejected):
         verify_webhook(APP, body, f"t={SECONDS},s={SIGNATURE}", now=NOW)
 

@@ -95,7 +95,7 @@ def limited(seconds: int) -> Callable[[Request, Callable[[Request], Response]], 
     return lambda _request, _handle: Response(429, {"retry-after": str(seconds)})
 
 
-# --- Whoever waits ---------------------------------------------------------------------------------------------------
+# --- A client that waits ---------------------------------------------------------------------------------------------
 
 
 @wishes
@@ -353,7 +353,7 @@ THEN = ["video_init=drop-before", "video_init=drop-after", "put=expire", "putx2=
 @settings(max_examples=at_most(60), suppress_health_check=list(HealthCheck), deadline=None)
 @given(faults=st.lists(st.sampled_from(NOTHING_BEGUN), max_size=5), then=st.sampled_from(THEN))
 def test_only_what_may_have_begun_a_post_counts_as_an_init(bench: Any, faults: list[str], then: str) -> None:
-    """Any number of failed connections and limits may precede.
+    """Failed connections and limits do not count, however many there were.
 
     The client repeats an init after a lost answer, and replaces a dead URL.
     """

@@ -200,7 +200,7 @@ def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth
     assert [bench.run(WISHES[wish](account))] == results
 
 
-# While a client waits for the answer, its lease is valid: no other one sends an init or declares the outcome unknown.
+# --- A client that acts ----------------------------------------------------------------------------------------------
 
 
 @wishes

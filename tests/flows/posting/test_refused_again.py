@@ -1,4 +1,4 @@
-"""A refused post: no caller hears that it was made, and every caller that asks for it hears why it was not."""
+"""A refused post: no caller gets a success for it, and every caller that asks for it gets the reason."""
 
 from collections.abc import Callable
 from datetime import timedelta

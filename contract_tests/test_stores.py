@@ -33,18 +33,18 @@ KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="]
 
 
 def write(path: Path, account: str, document: bytes) -> None:
-    """Put a document in the place of the account's, past the store."""
+    """Replace the account's document in the file, without the store."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE tokens SET record = ? WHERE account = ?", (document, account.encode()))
 
 
 def digest(account: str) -> bytes:
-    """Return by what an account is known where its name does not stand."""
+    """Return the digest that stands for an account's name."""
     return hashlib.sha256(account.encode()).digest()
 
 
 def sealing(path: Path) -> Spoil:
-    """Return what puts a document there that opens with the key."""
+    """Return a function that writes a document which the key opens."""
 
     def spoil(account: str, document: bytes) -> None:
         token = Fernet(KEYS[0]).encrypt(digest(account) + document).decode()
@@ -63,20 +63,20 @@ class Files:
 
 
 class PlainFiles(Files):
-    """Tokens lie there as they are."""
+    """A place of plain tokens."""
 
     @pytest.fixture
     def spoil(self, path: Path) -> Spoil:
-        """Return what puts another document there."""
+        """Return a function that puts another document there."""
         return lambda account, document: write(path, account, document)
 
 
 class SealedFiles(Files):
-    """Tokens lie there encrypted."""
+    """A place of encrypted tokens."""
 
     @pytest.fixture
     def spoil(self, path: Path) -> Spoil:
-        """Return what puts another document there, encrypted."""
+        """Return a function that puts another document there, encrypted."""
         return sealing(path)
 
 
@@ -90,7 +90,7 @@ class Keychains:
 
     @pytest.fixture
     def spoil(self, keychain: MemoryKeychain) -> Spoil:
-        """Return what puts another document into an entry."""
+        """Return a function that puts another document into an entry."""
 
         def spoil(account: str, document: bytes) -> None:
             keychain.entries["app", digest(account).hex()] = f"1 {document.decode()}"

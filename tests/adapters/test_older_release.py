@@ -1,6 +1,6 @@
-"""A journal's file that two releases share: one from before traces were kept, and this one.
+"""A journal's file that two releases share: this one, and one from before the journal kept traces.
 
-The older release is the real one, taken from the repository's history, in a process of its own.
+The older release is the real one, from the repository's history, in a separate process.
 """
 
 import io
@@ -47,7 +47,7 @@ OlderRelease = Callable[[str], str]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the source of the older release, as the repository has it."""
+    """Give the source of the older release from the repository."""
     git, root = shutil.which("git"), Path(__file__).parents[2]
     if git is None:
         pytest.skip("git is not installed, so the older release cannot be taken from the history")
@@ -71,7 +71,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def older(source: Path, path: Path) -> OlderRelease:
-    """Return what lets the older release do something with the journal, and returns what it prints."""
+    """Return a function that runs a program with the older release and returns its output."""
 
     def run(text: str) -> str:
         done = subprocess.run(
@@ -89,7 +89,10 @@ def older(source: Path, path: Path) -> OlderRelease:
 
 
 def test_a_home_of_the_older_release_is_migrated_in_place_and_stays_its_own(path: Path, older: OlderRelease) -> None:
-    """The first open adds what is missing and loses nothing; the version stays, and the older release goes on with it."""
+    """The first opening adds what is missing and loses nothing.
+
+    The version stays, and the older release can use the file.
+    """
     older("journal.save(record, fence=None)")
     with closing(SqliteJournal(path)) as journal:
         assert journal.records() == (DONE,)
@@ -102,7 +105,7 @@ def test_a_home_of_the_older_release_is_migrated_in_place_and_stays_its_own(path
 
 @pytest.mark.parametrize("stage", ["COMPLETE", "FAILED", "ABANDONED"])
 def test_what_the_older_release_forgets_leaves_its_trace_too(path: Path, older: OlderRelease, stage: str) -> None:
-    """Its plain DELETE keeps what is needed, until this release makes a trace of it and no name is left in the file."""
+    """Its plain DELETE keeps what is needed, until this release makes a trace of it. Then no name is left in the file."""
     SqliteJournal(path).close()
     older(f"""
         journal.save(evolve(record, stage=Stage.{stage}), fence=None)
@@ -119,7 +122,7 @@ def test_what_the_older_release_forgets_leaves_its_trace_too(path: Path, older: 
 
 
 def test_a_key_that_the_older_release_uses_again_stays_posted(path: Path, older: OlderRelease) -> None:
-    """It knows no trace: what it records afterwards under the key never takes the post's trace away."""
+    """It knows no traces. What it records under the key afterwards never removes the post's trace."""
     with closing(SqliteJournal(path)) as journal:
         journal.save(DONE, fence=None)
         journal.remove(DONE.name)
@@ -134,7 +137,7 @@ def test_a_key_that_the_older_release_uses_again_stays_posted(path: Path, older:
 
 
 def test_a_record_that_is_saved_again_leaves_no_trace(path: Path) -> None:
-    """A save takes the place of the row that was there, and is no removal."""
+    """A save replaces the row and removes no record."""
     with closing(SqliteJournal(path)) as journal:
         for stage in (Stage.PLANNED, Stage.UPLOADING, Stage.COMPLETE):
             journal.save(evolve(DONE, stage=stage), fence=None)
@@ -144,7 +147,7 @@ def test_a_record_that_is_saved_again_leaves_no_trace(path: Path) -> None:
 
 
 def test_what_a_newer_release_removed_is_left_for_it(path: Path) -> None:
-    """A removed record that this release cannot read keeps its key used, and waits for a release that can read it."""
+    """A removed record that this release cannot read keeps its key used, until a release comes that can read it."""
     with closing(SqliteJournal(path)) as journal:
         journal.save(DONE, fence=None)
         with closing(sqlite3.connect(path)) as connection, connection:

@@ -1,4 +1,4 @@
-"""No secret shows anywhere: the main job over real sockets, with every logger at its loudest and everything printed."""
+"""No secret shows anywhere: the main job runs over real sockets, with every log level on and everything printed."""
 
 import asyncio
 import logging
@@ -74,7 +74,7 @@ def secrets_of(simulated: SimulatedTikTok, authorization: Any, callback: str, to
 
 
 def shown(*values: Any) -> Iterator[str]:
-    """Yield the ways in which a value shows itself."""
+    """Yield each way in which a value shows itself."""
     for value in values:
         yield repr(value)
         yield str(value)
@@ -87,7 +87,7 @@ def shown(*values: Any) -> Iterator[str]:
 def test_row_41_the_blocking_client_shows_no_secret(
     sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Logs, reprs, messages, tracebacks and pickles of a run with every kind of failure hold no secret."""
+    """A run with every kind of failure has no secret in logs, reprs, messages, tracebacks and pickles."""
     caplog.set_level(logging.DEBUG)
     simulated, endpoints = sandbox
     store = MemoryTokenStore()
@@ -120,7 +120,7 @@ def test_row_41_the_blocking_client_shows_no_secret(
 def test_row_41_the_asynchronous_client_shows_no_secret(
     sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same for the asynchronous client, with the event loop in its talkative mode."""
+    """A run of the asynchronous client, with the event loop's debug mode, shows none either."""
     caplog.set_level(logging.DEBUG)
     simulated, endpoints = sandbox
     store = MemoryTokenStore()

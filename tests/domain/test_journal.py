@@ -39,14 +39,14 @@ def test_names_do_not_collide() -> None:
     ],
 )
 def test_a_wish_is_the_media_and_the_settings(other: Wish, same: bool) -> None:
-    """How a file is called and cut is not part of the wish; its bytes and the settings are."""
+    """Name and chunks of a file are not part of the wish; its bytes and the settings are."""
     assert FILE.is_same(other) == same
     assert PULL.is_same(evolve(PULL))
     assert not PULL.is_same(evolve(PULL, video="https://media.example.com/b.mp4"))
 
 
 def test_an_upload_url_lives_an_hour_from_its_init() -> None:
-    """Counted from when the init left, which is before TikTok counts."""
+    """The hour begins when the init leaves, which is before TikTok's hour begins."""
     assert upload_left(record(), NOW) == 0
     assert upload_left(uploading(), NOW + timedelta(minutes=59)) == 60
     assert upload_left(uploading(), NOW + timedelta(hours=1)) == 0
@@ -54,20 +54,20 @@ def test_an_upload_url_lives_an_hour_from_its_init() -> None:
 
 @given(st.integers(0, 69_999_999))
 def test_what_is_sent_next_ends_with_its_chunk(offset: int) -> None:
-    """From the offset to the end of the chunk that it lies in, as the plan cuts it."""
+    """The next bytes go from the offset to the end of its chunk in the plan."""
     first, last = next_chunk(uploading(offset))
     assert first == offset
     assert any(start <= offset and last == end for start, end in PLAN.ranges())
 
 
 def test_what_tiktok_pulls_has_no_chunks() -> None:
-    """Asking for them is a mistake of ours."""
+    """Asking for chunks of a pull is a mistake of the library's."""
     with pytest.raises(ValueError, match="no chunks"):
         next_chunk(record(PULL))
 
 
 def test_a_cut_that_tiktok_took_instead_is_learned() -> None:
-    """The latest counts; usual cuts and refused ones teach nothing."""
+    """The latest such size counts. Usual and refused sizes teach nothing."""
     other = plan_chunks(70_000_000, 32_000_000)
     taken = evolve(uploading(), plan=other, updated_at=LATER)
     older = evolve(uploading(), plan=plan_chunks(70_000_000, 5_242_880))

@@ -1,4 +1,4 @@
-"""A client of either world over the simulated TikTok in memory, under a virtual clock."""
+"""Both clients over the simulated TikTok in memory, under a virtual clock."""
 
 import asyncio
 import inspect

@@ -199,9 +199,9 @@ def test_a_pull_of_unknown_outcome_is_looked_for(bench: Any, account: Any) -> No
 
 
 def test_a_video_from_before_or_long_after_is_another_one(bench: Any, account: Any) -> None:
-    """Only the journal of another machine knows those videos.
+    """Videos with the same caption are older than the post, or much later.
 
-    The client does not take one for its post by its looks.
+    The client does not take one of them for its post.
     """
     bench.sim.switches.status_ids = "missing"
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What the keychain store promises beyond the contract of its port: a keychain that hangs, fails, keeps nothing, or is none."""
+"""What the keychain store promises beyond the contract of its port: a keychain that hangs, fails, forgets, or is none."""
 
 import gc
 import itertools
@@ -56,13 +56,13 @@ def keychain() -> Iterator[HaltingKeychain]:
 
 @pytest.fixture
 def store(keychain: HaltingKeychain) -> Iterator[KeyringTokenStore]:
-    """Give a store that loses its patience soon."""
+    """Give a store that waits for a short time only."""
     with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain, limit=0.1)) as made:
         yield made
 
 
 def failing(error: Exception) -> Any:
-    """Return a keychain that can do nothing."""
+    """Return a keychain whose calls all fail."""
     made = MemoryKeychain()
 
     def fail(*_: str) -> Any:
@@ -72,11 +72,14 @@ def failing(error: Exception) -> Any:
     return made
 
 
-# --- What lies where -------------------------------------------------------------------------------------------------
+# --- Where the data is -----------------------------------------------------------------------------------------------
 
 
 def test_secrets_are_in_the_keychain_alone(keychain: HaltingKeychain) -> None:
-    """The store beside it has the name, and no secret; the keychain has the tokens under a name that tells nothing."""
+    """The store beside the keychain has the name and no secret.
+
+    The keychain has the tokens, under a name that says nothing.
+    """
     beside = MemoryTokenStore()
     with closing(KeyringTokenStore("app", beside, keychain=keychain)) as store:
         store.save("me", TOKENS)
@@ -88,7 +91,10 @@ def test_secrets_are_in_the_keychain_alone(keychain: HaltingKeychain) -> None:
 
 
 def test_a_save_that_the_store_beside_it_cannot_number_writes_nothing(keychain: HaltingKeychain) -> None:
-    """Without a number nobody could tell it from another one: the old entry stays, and the lease had held the room."""
+    """Without a number a save could not be told from another one.
+
+    The old entry stays, and the lease held the room for it.
+    """
 
     class Full(MemoryTokenStore):
         def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
@@ -104,7 +110,7 @@ def test_a_save_that_the_store_beside_it_cannot_number_writes_nothing(keychain: 
 
 
 def test_a_save_that_died_between_number_and_entry_can_be_repeated(keychain: HaltingKeychain) -> None:
-    """The entry says which save it comes from, whatever the store beside it has counted since."""
+    """The entry says which save it comes from, whatever number the store beside it has reached since."""
     with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain)) as store:
         seen = store.save("me", TOKENS)
         keep, keychain.set_password = keychain.set_password, lambda *_: None  # type: ignore[method-assign]
@@ -117,14 +123,14 @@ def test_a_save_that_died_between_number_and_entry_can_be_repeated(keychain: Hal
 
 
 def test_who_was_overtaken_between_number_and_entry_writes_nothing(keychain: HaltingKeychain) -> None:
-    """A keychain cannot compare: so it is looked once more, right before the entry is written."""
+    """A keychain cannot compare, so the store looks once more right before it writes the entry."""
     beside = MemoryTokenStore()
     with closing(KeyringTokenStore("app", beside, keychain=keychain)) as store:
         seen = store.save("me", TOKENS)
         load, looks = beside.load, itertools.count()
 
         def load_after_a_sign_in(account: str, /) -> Tokens | None:
-            if next(looks) == 1:  # The second one is made in the keychain's thread.
+            if next(looks) == 1:  # The keychain's thread makes the second one.
                 beside.load = load  # type: ignore[method-assign]
                 newer = beside.save(account, TOKENS)
                 keychain.entries["app", module._name("me")] = f"{newer} {dump_tokens(NEWER).decode()}"
@@ -136,7 +142,7 @@ def test_who_was_overtaken_between_number_and_entry_writes_nothing(keychain: Hal
 
 
 def test_what_is_known_beside_the_keychain_may_be_damaged(keychain: HaltingKeychain, tmp_path: Path) -> None:
-    """Then nothing is saved over it, and forgetting the account is how one begins anew."""
+    """Then the store saves nothing over it, and forgetting the account makes a new start possible."""
     path = tmp_path / "names.db"
     with closing(KeyringTokenStore("app", SqliteTokenStore(path), keychain=keychain)) as store:
         store.save("me", TOKENS)
@@ -152,7 +158,7 @@ def test_what_is_known_beside_the_keychain_may_be_damaged(keychain: HaltingKeych
 
 
 def test_an_entry_of_the_first_release_is_read(keychain: HaltingKeychain) -> None:
-    """It has no number yet; from its next save on it has one."""
+    """Such an entry has no number; its next save gives it one."""
     beside = MemoryTokenStore()
     beside.save("me", evolve(TOKENS, access_token=Secret(""), refresh_token=Secret("")))
     keychain.entries["app", module._name("me")] = dump_tokens(TOKENS).decode()
@@ -165,7 +171,7 @@ def test_an_entry_of_the_first_release_is_read(keychain: HaltingKeychain) -> Non
 
 
 def test_an_entry_that_was_removed_by_hand_is_no_account(store: KeyringTokenStore, keychain: HaltingKeychain) -> None:
-    """Whoever deletes an entry in the system's own window has signed that account out here."""
+    """A person who deletes an entry in the system's own window has signed that account out here."""
     store.save("me", TOKENS)
     store.save("you", TOKENS)
     del keychain.entries["app", module._name("me")]
@@ -176,7 +182,7 @@ def test_an_entry_that_was_removed_by_hand_is_no_account(store: KeyringTokenStor
 
 
 def test_apps_do_not_share_entries(keychain: HaltingKeychain) -> None:
-    """Each service is a place of its own."""
+    """Each service is a separate place."""
     with (
         closing(KeyringTokenStore("one", MemoryTokenStore(), keychain=keychain)) as one,
         closing(KeyringTokenStore("other", MemoryTokenStore(), keychain=keychain)) as other,
@@ -187,7 +193,7 @@ def test_apps_do_not_share_entries(keychain: HaltingKeychain) -> None:
 
 @pytest.mark.parametrize("damage", ["", "{}", "9" * 5_000 + " {}", "\ud83d", "x" * 100_000, '{"version": 2}'])
 def test_a_damaged_entry_is_told_and_kept(store: KeyringTokenStore, keychain: HaltingKeychain, damage: str) -> None:
-    """An entry that cannot be read is a `StoreError`, and stays as it is."""
+    """An unreadable entry is a `StoreError`, and stays as it is."""
     store.save("me", TOKENS)
     key = next(iter(keychain.entries))
     keychain.entries[key] = damage
@@ -200,7 +206,7 @@ def test_a_damaged_entry_is_told_and_kept(store: KeyringTokenStore, keychain: Ha
 def test_what_windows_would_cut_is_refused(
     store: KeyringTokenStore, keychain: HaltingKeychain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tokens that are too large for an entry are a `StoreError` with the figures, and nothing is kept of them."""
+    """Tokens too large for an entry are a `StoreError` with the figures, and the store keeps no part of them."""
     monkeypatch.setattr(module, "LARGEST", 1_280)
     store.save("me", TOKENS)
     with pytest.raises(StoreError, match=r"take 1\d{3} characters of at most 1280: choose another store"):
@@ -215,7 +221,7 @@ def test_what_windows_would_cut_is_refused(
 def test_a_keychain_that_hangs_is_waited_for_within_the_limit(
     store: KeyringTokenStore, keychain: HaltingKeychain
 ) -> None:
-    """Every call ends after the limit with what to do; when the keychain answers again, so does the store."""
+    """Every call ends after the limit, with what to do. When the keychain answers again, so does the store."""
     store.save("me", TOKENS)
     keychain.open.clear()
     for call in (
@@ -227,14 +233,14 @@ def test_a_keychain_that_hangs_is_waited_for_within_the_limit(
         with pytest.raises(StoreError, match=r"did not answer within 0\.1 s: .* unlock it and try again, or choose"):
             call()
     keychain.open.set()
-    # Of those that nobody waited for any more, only what had been begun was done.
+    # Of the calls that were given up, only those that had begun were finished.
     assert store.load("me") == TOKENS
 
 
 def test_what_is_done_late_is_done_before_what_is_asked_later(
     store: KeyringTokenStore, keychain: HaltingKeychain
 ) -> None:
-    """A save that was begun and not waited for does not come back over a newer one."""
+    """An unfinished save that its caller gave up does not replace a newer one."""
     keychain.open.clear()
     with pytest.raises(StoreError, match="did not answer"):
         store.save("me", TOKENS)
@@ -244,7 +250,7 @@ def test_what_is_done_late_is_done_before_what_is_asked_later(
 
 
 def test_a_keychain_that_hangs_does_not_keep_the_process() -> None:
-    """Whoever is done can end, whatever the keychain is doing."""
+    """The process can end while the keychain hangs."""
     script = (
         "import threading\n"
         "from tiktok_adapters.stores.keyring import KeyringTokenStore\n"
@@ -260,11 +266,11 @@ def test_a_keychain_that_hangs_does_not_keep_the_process() -> None:
 
 
 def test_the_limit_is_three_seconds() -> None:
-    """Nobody who asks waits for longer, unless somebody says so."""
+    """A caller waits no longer, unless the program sets another limit."""
     assert KeyringTokenStore.__init__.__kwdefaults__["limit"] == 3.0
 
 
-# --- A keychain that fails, or is none -------------------------------------------------------------------------------
+# --- A keychain that fails, or does not exist ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -276,7 +282,7 @@ def test_the_limit_is_three_seconds() -> None:
     ],
 )
 def test_what_keyring_raises_is_told(error: str, words: str) -> None:
-    """Every error of `keyring` is a `StoreError` of one sentence, in our words and without its own."""
+    """Every error of `keyring` becomes a `StoreError` with one sentence of the library's, and without its own text."""
     import keyring.errors  # noqa: PLC0415 - beside the module of the same name
 
     broken = failing(getattr(keyring.errors, error)("act.canary"))
@@ -296,7 +302,7 @@ def test_what_keyring_raises_is_told(error: str, words: str) -> None:
 
 
 def test_what_a_backend_raises_is_told() -> None:
-    """So is any other error: each keychain has its own."""
+    """Any other error becomes a `StoreError`, too, because each keychain has errors of its own."""
     for error in (ConnectionRefusedError("x"), TimeoutError("x"), UnicodeError("x")):
         with (
             closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=failing(error))) as store,
@@ -306,7 +312,7 @@ def test_what_a_backend_raises_is_told() -> None:
 
 
 def test_a_keychain_that_keeps_nothing_is_found_out(keychain: HaltingKeychain) -> None:
-    """Some backends forget what they are given: that is an error at the first sign-in, and not at the first post."""
+    """Some backends forget what they get. This is an error at the first sign-in, and not at the first post."""
     keychain.set_password = lambda *_: None  # type: ignore[method-assign]
     with (
         closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain)) as store,
@@ -317,7 +323,7 @@ def test_a_keychain_that_keeps_nothing_is_found_out(keychain: HaltingKeychain) -
 
 @pytest.mark.parametrize("name", ["fail", "null"])
 def test_what_is_no_keychain_is_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where `keyring` finds no keychain of the system, nothing is kept anywhere else instead."""
+    """If `keyring` finds no keychain of the system, the store keeps the tokens nowhere else instead."""
     import importlib  # noqa: PLC0415
 
     import keyring.core  # noqa: PLC0415 - beside the module of the same name
@@ -331,7 +337,7 @@ def test_what_is_no_keychain_is_not_used(name: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_keychain_that_keyring_finds_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless one is given, it is the one that `keyring` chooses, and a file of plain text is none."""
+    """Without an argument, the store uses the keychain that `keyring` chooses. It refuses a file of plain text."""
     import keyring.core  # noqa: PLC0415 - beside the module of the same name
     from keyring.backend import KeyringBackend  # noqa: PLC0415
 
@@ -353,7 +359,10 @@ def test_the_keychain_that_keyring_finds_is_used(monkeypatch: pytest.MonkeyPatch
 
 
 def test_keyring_is_brought_in_where_it_is_used() -> None:
-    """Importing the store costs nothing; without `keyring` making one says what to install, unless a keychain is given."""
+    """Importing the store imports no library.
+
+    Without `keyring`, making a store says what to install, unless it is given a keychain.
+    """
     script = (
         "import sys\n"
         "from tiktok_adapters.stores.keyring import KeyringTokenStore\n"
@@ -373,12 +382,12 @@ def test_keyring_is_brought_in_where_it_is_used() -> None:
 
 
 def running() -> int:
-    """Return how many threads ask keychains."""
+    """Return how many threads call keychains."""
     return sum(thread.name == "tiktok-keychain" for thread in threading.enumerate())
 
 
 def until(holds: Callable[[], bool]) -> bool:
-    """Wait for it, not for ever."""
+    """Wait for the condition, but not for ever."""
     end = time.monotonic() + 5
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
@@ -386,7 +395,7 @@ def until(holds: Callable[[], bool]) -> bool:
 
 
 def test_the_thread_ends_with_its_store(keychain: HaltingKeychain) -> None:
-    """Closing ends the thread, and so does the garbage collector where nobody closes."""
+    """Closing ends the thread. Without closing, the garbage collector ends it."""
     assert until(lambda: running() == 0)
     store = KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain)
     store.load("me")
@@ -401,13 +410,13 @@ def test_the_thread_ends_with_its_store(keychain: HaltingKeychain) -> None:
 
 
 def test_a_forked_child_is_told_to_open_its_own(store: KeyringTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that came through a fork says so at once: its thread did not come along."""
+    """In a forked child the store says so at once, because its thread is not there."""
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(StoreError, match="another process opened it"):
         store.load("me")
 
 
 def test_it_is_not_pickled(store: KeyringTokenStore) -> None:
-    """A store does not travel to another process by accident."""
+    """A store does not go to another process by accident."""
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(store)

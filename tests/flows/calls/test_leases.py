@@ -93,7 +93,7 @@ def limited(seconds: int) -> Callable[[Request, Callable[[Request], Response]], 
     return lambda _request, _handle: Response(429, {"retry-after": str(seconds)})
 
 
-# --- Whoever waits ---------------------------------------------------------------------------------------------------
+# --- A client that waits ---------------------------------------------------------------------------------------------
 
 
 @wishes
@@ -198,13 +198,13 @@ def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth
     assert [bench.run(WISHES[wish](account))] == results
 
 
-# While a client waits for the answer, its lease is valid: no other one sends an init or declares the outcome unknown.
+# --- A client that acts ----------------------------------------------------------------------------------------------
 
 
 @wishes
 @pytest.mark.parametrize("seconds", [9.0, 29.0, 100.0])
 def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: float) -> None:
-    """While a client waits for the answer, its lease is valid: no other one sends an init or calls the outcome unknown."""
+    """While a client waits for the answer, its lease is valid: no other sends an init or calls the outcome unknown."""
     account, steps = bench.signed_in(), []
 
     def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
@@ -351,7 +351,7 @@ THEN = ["video_init=drop-before", "video_init=drop-after", "put=expire", "putx2=
 @settings(max_examples=at_most(60), suppress_health_check=list(HealthCheck), deadline=None)
 @given(faults=st.lists(st.sampled_from(NOTHING_BEGUN), max_size=5), then=st.sampled_from(THEN))
 def test_only_what_may_have_begun_a_post_counts_as_an_init(bench: Any, faults: list[str], then: str) -> None:
-    """Any number of failed connections and limits may precede.
+    """Failed connections and limits do not count, however many there were.
 
     The client repeats an init after a lost answer, and replaces a dead URL.
     """

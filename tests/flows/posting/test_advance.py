@@ -40,7 +40,7 @@ class Killed(BaseException):
 
 
 def kill_at(bench: Any, operation: str, *, nth: int = 1, answered: bool) -> None:
-    """End the process at the `nth` request of an operation, before or after TikTok has dealt with it."""
+    """End the process at the `nth` request of an operation, before or after TikTok has handled it."""
     inner = getattr(bench.tiktok, "_face", bench.tiktok)._context
     transport = inner.transport
     send: Callable[[Request], Any] = transport.send

@@ -316,7 +316,7 @@ PASSING = (
 def test_trouble_that_passes_loses_no_byte_and_posts_once(
     bench: Any, fault: str, nth: int, kept: str, header: str
 ) -> None:
-    """One fault at either chunk, whatever TikTok keeps of half a chunk and however it counts: one post, with every byte."""
+    """One fault at either chunk, whatever TikTok keeps of half a chunk and however it counts: one post, with all bytes."""
     account = bench.signed_in()
     bench.sim.switches.partial_bytes, bench.sim.switches.progress_header = kept, header
     bench.sim.faults.add(parse_fault(f"put:{nth}={fault}"))

@@ -111,7 +111,7 @@ def test_no_order_takes_back_what_is_further(told: set[str], repeated: bool, hol
 
 
 def interrupted(fake: AsyncFake) -> tuple[AsyncTikTok, AsyncAccount]:
-    """Return a client over the same TikTok and the same journal, which other tasks use meanwhile."""
+    """Return a client over the same TikTok and the same journal, which other tasks use at the same time."""
     tiktok = AsyncTikTok(
         fake.tiktok.app,
         transport=lift_transport(fake.transport),

@@ -191,7 +191,7 @@ def test_tasks_wait_for_a_slot_before_their_init(
 
 
 def test_threads_wait_for_a_slot_before_their_init(sim: SimulatedTikTok, clock: ManualClock, files: list[Path]) -> None:
-    """The same for thirty threads on one blocking client."""
+    """Thirty threads on one blocking client do the same."""
     watch = Watch(sim, clock, company=True)
     with TikTok(
         APP,

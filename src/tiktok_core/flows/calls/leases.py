@@ -47,9 +47,13 @@ async def take_over(context: Context, leases: _Leases[T_co], name: str, owner: s
     """
 
     async def taken() -> T_co:
-        # The latest time at which every lease but the longest ones has expired, and from which others still heed this one.
-        until = context.clock.now() + LONGEST_LEASE
-        return await leases.try_lease(name, owner=owner, now=until - lasting, until=until)
+        now = context.clock.now()
+        # Almost the latest time that a lease may last to. A lease that lasts longer is heeded by no other owner.
+        until = now + LONGEST_LEASE
+        if (given := await leases.try_lease(name, owner=owner, now=until - lasting, until=until)) is None:
+            return given
+        # It is ours: from here on it lasts as long as any other, should this process end.
+        return await leases.try_lease(name, owner=owner, now=now, until=now + lasting)
 
     return await context.protect(taken())
 

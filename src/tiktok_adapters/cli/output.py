@@ -36,6 +36,7 @@ from tiktok_core.events import WebhookRejected
 __all__ = [
     "DERIVED",
     "UNEXPECTED",
+    "PostInterrupted",
     "account_document",
     "document",
     "error_document",
@@ -71,6 +72,22 @@ GOES_ON: Final = (StillProcessing, TransportError, UploadError)
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
 
 
+class PostInterrupted(KeyboardInterrupt):
+    """A person interrupted a post that the journal knows.
+
+    Args:
+        left: sentences that say how far the post came, and how to go on.
+        key: its key.
+        publish_id: TikTok's id of it; None before TikTok has given one.
+    """
+
+    def __init__(self, left: str, key: str, publish_id: str | None) -> None:
+        super().__init__(left)
+        self.left = left
+        self.key = key
+        self.publish_id = publish_id
+
+
 def status_of(error: BaseException) -> int:
     """Return the exit status of an error."""
     if isinstance(error, click.ClickException):
@@ -85,6 +102,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
         error.show()
         return error.exit_code
+    # The command line's framework raises an error of its own in place of an interruption.
+    error = error.__cause__ if isinstance(error.__cause__, PostInterrupted) else error
     sentence = _sentence(error)
     say(f"tiktok: {sentence}")
     if _is_unexpected(error) and _wants_traceback():
@@ -181,7 +200,7 @@ def _kind(error: BaseException) -> str:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, INTERRUPTIONS):
-        return "interrupted"
+        return f"interrupted. {error.left}" if isinstance(error, PostInterrupted) else "interrupted"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return f"Name a command. Try '{error.ctx.command_path} --help'."
     if isinstance(error, click.UsageError):

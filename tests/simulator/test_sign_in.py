@@ -30,6 +30,16 @@ def test_consent_leads_back_with_a_code(play: Any) -> None:
     assert values["state"] == "st&<ate>"
 
 
+def test_the_page_is_served_without_its_last_slash_too(play: Any) -> None:
+    """Clients that leave the slash out get the same page, and its form leads back with a code that works."""
+    url = play.authorize_url().replace("/authorize/?", "/authorize?")
+    page = play.sim.handle(Request(method="GET", url=url))
+    assert (page.status, page.body) == (200, play.sim.handle(Request(method="GET", url=play.authorize_url())).body)
+    assert play.exchange(callback_values(play.sim.authorize(url))["code"]).code == "ok"
+    elsewhere = Request(method="GET", url=url.replace("www.tiktok.com", "open.tiktokapis.com"))
+    assert play.sim.handle(elsewhere).status == 404
+
+
 def test_denial(play: Any) -> None:
     """Deny redirects with access_denied and the state, without a code."""
     values = callback_values(play.sim.authorize(play.authorize_url(), allow=False))

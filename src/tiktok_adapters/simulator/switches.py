@@ -117,7 +117,8 @@ class Switches:
         mismatch_status: the status for a body whose length differs from the declared one.
         last_chunk_status: the status after the last chunk.
         partial_bytes: the bytes that arrived of a dropped PUT are discarded or kept.
-        put_body: the body of the answers to a PUT.
+        no_range_status: the status for a PUT without `Content-Range`: 416 was observed, 400 is documented.
+        put_body: the body of the answers to a PUT; the documents give none, and the JSON word `null` was observed.
         expired_upload: a post whose upload URL expired stays unchanged, or fails with `internal`.
         finished_upload: after the last byte, the upload host refuses further bytes by their range, or as an unknown upload.
 
@@ -189,7 +190,8 @@ class Switches:
     mismatch_status: Literal[400, 502] = _one_of(400, 502)
     last_chunk_status: Literal[201, 200] = _one_of(201, 200)
     partial_bytes: Literal["discard", "keep"] = _one_of("discard", "keep")
-    put_body: str = field(default="", validator=instance_of(str))
+    no_range_status: Literal[416, 400] = _one_of(416, 400)
+    put_body: str = field(default="null", validator=instance_of(str))
     expired_upload: Literal["stay", "fail"] = _one_of("stay", "fail")
     finished_upload: Literal["refuse", "forget"] = _one_of("refuse", "forget")
 

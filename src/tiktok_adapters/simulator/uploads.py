@@ -60,13 +60,14 @@ def _secrets(upload: Upload) -> tuple[str, str]:
 def put(world: World, call: Call) -> Response:
     """Answer one PUT: 201 after the last byte, 206 if more bytes are missing, or a refusal."""
     task = find(world, call)
+    body = world.switches.put_body.encode()
     if task is None or task.upload is None:
-        return Response(404)
+        return Response(404, body=body)
     upload = task.upload
     try:
         chunk = _welcome(world, upload, call)
     except _Unwelcome as no:
-        return Response(no.status, _progress(world, upload) if no.progress else {}, world.switches.put_body.encode())
+        return Response(no.status, _progress(world, upload) if no.progress else {}, body)
     if chunk.again:
         for _block in blocks_of(call.request.body):
             continue  # a server also reads the bytes that it discards
@@ -74,7 +75,7 @@ def put(world: World, call: Call) -> Response:
         _store(world, task, upload, call, chunk.length)
     done = upload.offset == upload.size
     status = world.switches.last_chunk_status if done else 206
-    return Response(status, _progress(world, upload), world.switches.put_body.encode())
+    return Response(status, _progress(world, upload), body)
 
 
 def put_partly(world: World, call: Call, received: int) -> None:
@@ -104,7 +105,9 @@ def _welcome(world: World, upload: Upload, call: Call, *, whole: bool = True) ->
         raise _Unwelcome(404)
     if world.now >= upload.expires_at:
         raise _Unwelcome(403)
-    found = _RANGE.fullmatch(call.headers.get("content-range", ""))
+    if not call.headers.get("content-range"):
+        raise _Unwelcome(world.switches.no_range_status, progress=world.switches.no_range_status == 416)
+    found = _RANGE.fullmatch(call.headers["content-range"])
     chunked = "transfer-encoding" in call.headers
     if found is None or chunked or call.media_type not in MEDIA_TYPES:
         raise _Unwelcome(400)

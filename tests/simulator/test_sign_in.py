@@ -40,6 +40,19 @@ def test_the_page_is_served_without_its_last_slash_too(play: Any) -> None:
     assert play.sim.handle(elsewhere).status == 404
 
 
+@pytest.mark.parametrize(
+    ("switch", "granted"), [("always", "user.info.basic,video.publish"), ("asked", "video.publish")]
+)
+def test_the_basic_scope_comes_with_every_sign_in(play: Any, switch: str, granted: str) -> None:
+    """An app that asks for one scope gets the basic one too; with a switch it gets only what it asks for."""
+    play.sim.switches.basic_scope = switch
+    values = callback_values(play.sim.authorize(play.authorize_url(scope="video.publish")))
+    assert values["scopes"] == granted
+    assert play.exchange(values["code"]).document["scope"] == granted
+    unticked = play.sim.authorize(play.authorize_url(scope="user.info.basic,video.publish"), scopes=["video.publish"])
+    assert callback_values(unticked)["scopes"] == granted
+
+
 def test_denial(play: Any) -> None:
     """Deny redirects with access_denied and the state, without a code."""
     values = callback_values(play.sim.authorize(play.authorize_url(), allow=False))

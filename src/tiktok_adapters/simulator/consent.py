@@ -4,7 +4,7 @@ What belongs here: https://developers.tiktok.com/doc/login-kit-desktop and /doc/
 that names the parameter; it is never redirected to the app. The HTML is in `pages.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -19,8 +19,9 @@ from tiktok_adapters.simulator.rules import SCOPES, redirect_matches, spelled_as
 from tiktok_adapters.simulator.world import Code, World
 from tiktok_core.wire.http import Response
 
-__all__ = ["ConsentForm", "Faulty", "allowed_by", "authorize", "form_of", "new_code"]
+__all__ = ["ConsentForm", "Faulty", "allowed_by", "authorize", "form_of", "given_scopes", "new_code"]
 
+BASIC: Final = "user.info.basic"
 _ASKED: Final = (
     *("client_key", "scope", "response_type", "redirect_uri", "state"),
     *("code_challenge", "code_challenge_method", "disable_auto_auth"),
@@ -60,7 +61,7 @@ def authorize(world: World, call: Call) -> Response:
     if ask.parameters["response_type"] != "code":
         return _back(ask, {"error": "unsupported_response_type", "error_description": "Only code is supported."})
     if world.switches.auto_auth and ask.parameters.get("disable_auto_auth") != "1" and (who := _session(world, ask)):
-        return _allow(world, ask, who, ask.scopes)
+        return _allow(world, ask, who, given_scopes(world, ask.scopes, ask.scopes))
     back = f"Afterwards you return to {ask.redirect_uri}"
     return html(consent_page(ask.app, world.creators, ask.scopes, ask.parameters, back))
 
@@ -120,7 +121,13 @@ def _decide(world: World, call: Call) -> Response:
     creator = allowed_by(world, ask.app, values)
     if creator is None:
         return _back(ask, {"error": "access_denied", "error_description": "User denied the authorization request."})
-    return _allow(world, ask, creator, tuple(name for name in ask.scopes if name in granted))
+    return _allow(world, ask, creator, given_scopes(world, ask.scopes, granted))
+
+
+def given_scopes(world: World, asked: tuple[str, ...], ticked: Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes that a sign-in gives: the ticked ones, and the one that comes with every sign-in."""
+    given = tuple(name for name in asked if name in set(ticked))
+    return given if world.switches.basic_scope == "asked" or BASIC in given else (BASIC, *given)
 
 
 def form_of(call: Call) -> tuple[dict[str, str], list[str]]:

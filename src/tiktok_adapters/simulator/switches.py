@@ -75,6 +75,7 @@ class Switches:
         pkce: the encoding of the challenge on desktop; TikTok's is hexadecimal.
         web_challenge: whether the web flow requires a challenge, accepts one, or ignores it.
         web_pkce: the encoding of the challenge on the web.
+        basic_scope: `user.info.basic` comes with every sign-in, as was observed, or only if the app asks for it.
         challenge_check: the authorization page refuses a malformed challenge, or only the token call does.
         code_seconds: the life of an authorization code.
         qr_seconds: the life of a QR code until a person agrees.
@@ -152,6 +153,7 @@ class Switches:
     pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
     web_challenge: Literal["optional", "required", "ignored"] = _one_of("optional", "required", "ignored")
     web_pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
+    basic_scope: Literal["always", "asked"] = _one_of("always", "asked")
     challenge_check: Literal["authorize", "token"] = _one_of("authorize", "token")
     code_seconds: float = _seconds(300)
     qr_seconds: float = _seconds(120)

@@ -1,5 +1,6 @@
 """Consent page, codes, tokens, refresh and revoke."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -75,7 +76,6 @@ def test_denial(play: Any) -> None:
         ({"scope": "research.data.basic"}, "scope"),
         ({"scope": ""}, "scope"),
         ({"code_challenge": None}, "code_challenge"),
-        ({"code_challenge": RFC}, "code_challenge"),
         ({"code_challenge_method": "plain"}, "code_challenge_method"),
         ({"code_challenge_method": None}, "code_challenge_method"),
         ({"disable_auto_auth": "yes"}, "disable_auto_auth"),
@@ -297,12 +297,57 @@ def test_web_flow(play: Any) -> None:
 
 
 def test_misspelt_challenge_found_by_the_token_call(play: Any) -> None:
-    """With a switch the page accepts a base64url challenge, and the token call refuses it."""
-    play.sim.switches.challenge_check = "token"
+    """The page accepts a base64url challenge, and the token call refuses it; with a switch the page refuses it."""
     answer = play.exchange(play.code(code_challenge=RFC))
     assert answer.document["error_description"] == "Code verifier or code challenge is invalid."
     play.sim.switches.pkce = "base64url"
     assert play.exchange(play.code(code_challenge=RFC)).code == "ok"
+    play.sim.switches.flip({"pkce": "hex", "challenge_check": "authorize"})
+    with pytest.raises(ValueError, match=r"refuses code_challenge$"):
+        play.code(code_challenge=RFC)
+
+
+WEB = "https://app.example.com/callback/"
+
+
+@pytest.mark.parametrize(("web_pkce", "code"), [("hex", "invalid_request"), ("either", "ok")])
+def test_a_web_page_serves_a_base64url_challenge_and_the_token_call_decides(
+    play: Any, web_pkce: str, code: str
+) -> None:
+    """A web app with a base64url challenge sees the page; the token call refuses it, or takes it with a switch."""
+    play.sim.switches.web_pkce = web_pkce
+    given_code = play.code(redirect_uri=WEB, code_challenge=RFC)
+    assert play.exchange(given_code, redirect_uri=WEB).code == code
+
+
+@pytest.mark.parametrize(("length", "code"), [("documented", "invalid_request"), ("any", "ok")])
+def test_a_verifier_of_six_characters_is_for_the_token_call_to_judge(play: Any, length: str, code: str) -> None:
+    """The page cannot see how short a verifier is; the token call keeps to the documents, or with a switch takes it."""
+    play.sim.switches.verifier_length = length
+    play.verifier = "sixsix"
+    given_code = play.code(code_challenge=hashlib.sha256(b"sixsix").hexdigest())
+    assert play.exchange(given_code).code == code
+
+
+def test_a_request_without_a_state_may_be_served(play: Any) -> None:
+    """With a switch the page serves a request without `state`, and the answer has none."""
+    play.sim.switches.state_required = False
+    values = callback_values(play.sim.authorize(play.authorize_url(state=None)))
+    assert set(values) == {"code", "scopes"}
+    assert set(callback_values(play.sim.authorize(play.authorize_url(state=None), allow=False))) == {
+        "error",
+        "error_description",
+    }
+
+
+@pytest.mark.parametrize(("order", "error"), [("code", "invalid_grant"), ("client", "invalid_client")])
+def test_a_bad_code_hides_a_bad_client_key(play: Any, order: str, error: str) -> None:
+    """The token call looks at the code first; with a switch it looks at the client first. A cut code counts as expired."""
+    play.sim.switches.token_order = order
+    cut = play.code().partition("*")[0]
+    answer = play.exchange(cut, client_key="nobody")
+    assert answer.code == error
+    assert play.exchange(cut).document["error_description"] == "Authorization code is expired."
 
 
 def test_automatic_consent(play: Any) -> None:

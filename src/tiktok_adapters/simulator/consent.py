@@ -76,14 +76,14 @@ def _check(world: World, given: Mapping[str, str], repeated: str) -> _Ask:
     if not any(redirect_matches(registered, redirect_uri) for registered in app.redirect_uris):
         raise Faulty("redirect_uri", "This is none of the redirect URIs that the app has registered.")
     for name in ("state", "response_type"):
-        if not given.get(name):
+        if not given.get(name) and (name != "state" or world.switches.state_required):
             raise Faulty(name, "This parameter is required.")
     if given.get("disable_auto_auth", "0") not in {"0", "1"}:
         raise Faulty("disable_auto_auth", "This parameter is 0 or 1.")
     scopes = _scopes(app, given.get("scope", ""))
     challenge = _challenge(world, app, redirect_uri, given)
     kept = {name: given[name] for name in _ASKED if name in given}
-    return _Ask(app, redirect_uri, given["state"], scopes, challenge, kept)
+    return _Ask(app, redirect_uri, given.get("state", ""), scopes, challenge, kept)
 
 
 def _scopes(app: App, text: str) -> tuple[str, ...]:
@@ -185,7 +185,8 @@ def new_code(
 
 
 def _back(ask: _Ask, parameters: Mapping[str, str]) -> Response:
-    location = f"{ask.redirect_uri}?{urlencode({**parameters, 'state': ask.state})}"
+    echoed = {"state": ask.state} if ask.state else {}
+    location = f"{ask.redirect_uri}?{urlencode({**parameters, **echoed})}"
     return Response(302, {"location": location, "cache-control": "no-store"})
 
 

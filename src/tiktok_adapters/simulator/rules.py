@@ -179,9 +179,10 @@ def spelled_as(challenge: str, encoding: Encoding) -> bool:
     return re.fullmatch(_CHALLENGES[encoding], challenge) is not None
 
 
-def proves(verifier: str, challenge: str, encoding: Encoding) -> bool:
-    """Return whether the code verifier (43 to 128 unreserved characters) matches the challenge."""
-    if not re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier) or not spelled_as(challenge, encoding):
+def proves(verifier: str, challenge: str, encoding: Encoding, *, any_length: bool = False) -> bool:
+    """Return whether the code verifier (43 to 128 unreserved characters, or any number) matches the challenge."""
+    length = "+" if any_length else "{43,128}"
+    if not re.fullmatch(rf"[A-Za-z0-9._~-]{length}", verifier) or not spelled_as(challenge, encoding):
         return False
     digest = hashlib.sha256(verifier.encode()).digest()
     spelled = digest.hex() if len(challenge) == 64 else base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -41,6 +41,10 @@ def _off() -> Any:
     return field(default=False, validator=instance_of(bool))
 
 
+def _on() -> Any:
+    return field(default=True, validator=instance_of(bool))
+
+
 def _word(default: str | None = None) -> Any:
     return field(default=default, validator=optional(instance_of(str)))
 
@@ -74,9 +78,13 @@ class Switches:
         oauth_error_status: the HTTP status of OAuth errors; only 200 has been observed.
         pkce: the encoding of the challenge on desktop; TikTok's is hexadecimal.
         web_challenge: whether the web flow requires a challenge, accepts one, or ignores it.
-        web_pkce: the encoding of the challenge on the web.
+        web_pkce: the encoding of the challenge on the web; clients that send base64url in production need `either`.
         basic_scope: `user.info.basic` comes with every sign-in, as was observed, or only if the app asks for it.
-        challenge_check: the authorization page refuses a malformed challenge, or only the token call does.
+        challenge_check: only the token call refuses a malformed challenge, as was observed, or the authorization page does.
+        verifier_length: the token call takes verifiers of the documented 43 to 128 characters, or of any length: 6 characters
+            were observed to work.
+        state_required: the authorization page refuses a request without `state`, as documented, or serves it, as was observed.
+        token_order: the token call checks the code before the app's credentials, as was observed, or the credentials first.
         code_seconds: the life of an authorization code.
         qr_seconds: the life of a QR code until a person agrees.
         qr_code_in: the place of the code of a confirmed QR code: in its redirect URI, or in a field of its own.
@@ -154,7 +162,10 @@ class Switches:
     web_challenge: Literal["optional", "required", "ignored"] = _one_of("optional", "required", "ignored")
     web_pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
     basic_scope: Literal["always", "asked"] = _one_of("always", "asked")
-    challenge_check: Literal["authorize", "token"] = _one_of("authorize", "token")
+    challenge_check: Literal["token", "authorize"] = _one_of("token", "authorize")
+    verifier_length: Literal["documented", "any"] = _one_of("documented", "any")
+    state_required: bool = _on()
+    token_order: Literal["code", "client"] = _one_of("code", "client")
     code_seconds: float = _seconds(300)
     qr_seconds: float = _seconds(120)
     qr_code_in: Literal["redirect_uri", "code"] = _one_of("redirect_uri", "code")

@@ -148,7 +148,14 @@ SITUATIONS = [
     ),
     (403, "url_ownership_unverified", _nothing, elsewhere),
     (403, "privacy_level_option_mismatch", _nothing, lambda play: play.video(privacy_level=None)),
-    (403, "privacy_level_option_mismatch", _nothing, lambda play: play.video(privacy_level="FRIENDS")),
+    (400, "invalid_params", _nothing, lambda play: play.video(privacy_level="FRIENDS")),
+    (400, "invalid_params", _nothing, lambda play: play.photos(post_info={"privacy_level": "FRIENDS"})),
+    (
+        403,
+        "privacy_level_option_mismatch",
+        lambda play: (setattr(play.sim.app, "audited", True), _public(play)),
+        lambda play: play.video(privacy_level="FOLLOWER_OF_CREATOR"),
+    ),
     (429, "rate_limit_exceeded", _repeat(6, lambda play: play.video()), lambda play: play.video()),
     (500, "internal_error", _fault("init=code:internal_error"), lambda play: play.video()),
     (400, "invalid_params", _nothing, lambda play: play.draft(0)),
@@ -269,8 +276,10 @@ def _video_body(**changes: object) -> dict[str, object]:
         (_video_body(post_info={}), "The request post info is empty or incorrect"),
         (_video_body(post_info=None), "The request post info is empty or incorrect"),
         (_video_body(post_info={"title": 3}), "The request post info is empty or incorrect"),
-        (_video_body(source_info=None), "source_info"),
-        (_video_body(source_info={"source": "CARRIER_PIGEON"}), "source must be"),
+        (_video_body(post_info={"privacy_level": "FRIENDS"}), "The request post info is empty or incorrect"),
+        (_video_body(post_info={"title": "x" * 2201}), "The request post info is empty or incorrect"),
+        (_video_body(source_info=None), "The request source info is empty or incorrect"),
+        (_video_body(source_info={"source": "CARRIER_PIGEON"}), "The request source info is empty or incorrect"),
         (_video_body(post_info={"privacy_level": "SELF_ONLY", "disable_duet": "yes"}), "disable_duet"),
         (_video_body(source_info={"source": "PULL_FROM_URL", "video_url": "http://media.example.com/"}), "https"),
         (
@@ -333,6 +342,24 @@ def test_bad_photo_parameters(play: Any, changes: dict[str, object]) -> None:
     assert play.sim.posts == ()
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"media_type": "VIDEO"}, "The request media_type or post_mode is invalid"),
+        ({"media_type": None}, "The request media_type or post_mode is invalid"),
+        ({"post_mode": "DIRECT POST"}, "The request media_type or post_mode is invalid"),
+        ({"post_info": {}}, "The request post info is empty or incorrect"),
+        ({"post_info": {"title": "x" * (PHOTO_TITLE + 1)}}, "The request post info is empty or incorrect"),
+        ({"source_info": {"source": "FILE_UPLOAD"}}, "The request source info is empty or incorrect"),
+        ({"source_info": None}, "The request source info is empty or incorrect"),
+    ],
+)
+def test_the_three_sentences_about_photos(play: Any, changes: dict[str, object], sentence: str) -> None:
+    """The message is the sentence that was observed for this fault."""
+    answer = play.photos(**changes)
+    assert (answer.status, answer.document["error"]["message"]) == (400, sentence)
+
+
 def test_photos_have_their_ai_label_at_the_root(play: Any) -> None:
     """For photos `is_aigc` counts at the root of the body, for videos inside post_info."""
     play.photos(is_aigc=True)
@@ -385,7 +412,7 @@ def test_switches_of_a_post(play: Any) -> None:
     play.sim.switches.video_draft_min_version = "99.0"
     assert play.draft().code == "app_version_check_failed"
     play.sim.switches.flip({"caps_status": 200, "privacy_mismatch_code": "privacy_level_not_authorized"})
-    assert play.video(privacy_level="x", brand_content_toggle=False, brand_organic_toggle=False).code == (
+    assert play.video(privacy_level=None, brand_content_toggle=False, brand_organic_toggle=False).code == (
         "privacy_level_not_authorized"
     )
     play.sim.creator.banned = True

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -82,12 +83,60 @@ def test_denial(play: Any) -> None:
     ],
 )
 def test_faulty_requests_stay_on_the_page(play: Any, changes: dict[str, str | None], parameter: str) -> None:
-    """A faulty request gets a page that names the parameter, and never a redirect."""
+    """A faulty request gets a page that names the parameter, and never a redirect to the app."""
     with pytest.raises(ValueError, match=rf"refuses {parameter}$"):
         play.sim.authorize(play.authorize_url(**changes))
-    page = play.sim.handle(Request(method="GET", url=play.authorize_url(**changes)))
+    answer = play.sim.handle(Request(method="GET", url=play.authorize_url(**changes)))
+    assert answer.headers["location"].startswith("/v2/auth/authorize/?")
+    page = play.sim.handle(Request(method="GET", url=urljoin(AUTH_URL, answer.headers["location"])))
     assert page.status == 400
     assert "location" not in page.headers
+
+
+UNSIGNED: list[tuple[dict[str, str | None], dict[str, Any], dict[str, str]]] = [
+    ({"client_key": "unknown"}, {}, {"error": "unauthorized_client", "error_type": "client_key"}),
+    ({}, {"approved": False}, {"error": "unauthorized_client", "error_type": "client_key"}),
+    (
+        {"client_key": None, "client_id": "x"},
+        {},
+        {"error": "param_error", "error_type": "client_key", "errCode": "10003"},
+    ),
+    ({"scope": "research.data.basic"}, {}, {"error": "invalid_scope", "error_type": "scope"}),
+    ({"redirect_uri": "https://elsewhere.example/"}, {}, {"error": "invalid_request", "error_type": "redirect_uri"}),
+    ({"code_challenge": None}, {}, {"error": "param_error", "error_type": "code_challenge", "errCode": "10007"}),
+    (
+        {"code_challenge_method": "plain"},
+        {},
+        {"error": "param_error", "error_type": "code_challenge_method", "errCode": "10008"},
+    ),
+    ({}, {"target_users": ()}, {"error": "access_denied", "error_type": "non_sandbox_target"}),
+]
+
+
+@pytest.mark.parametrize(("changes", "portal", "said"), UNSIGNED)
+def test_the_address_of_the_error_page_names_the_fault(
+    play: Any, changes: dict[str, str | None], portal: dict[str, Any], said: dict[str, str]
+) -> None:
+    """The address keeps every parameter of the request, the state too, and gains error, error_type and errCode."""
+    for name, value in portal.items():
+        setattr(play.sim.app, name, value)
+    url = play.authorize_url(**changes)
+    answer = play.sim.handle(Request(method="GET", url=url))
+    if answer.status == 200:  # the account is found out only when it is chosen
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = (urlsplit(url).query + "&account=maker_one&decision=allow").encode()
+        answer = play.sim.handle(Request(method="POST", url=AUTH_URL, headers=headers, body=body))
+    assert answer.status == 302
+    assert callback_values(answer.headers["location"]) == {**callback_values(url), **said}
+
+
+@pytest.mark.parametrize("hostile", ["<script>", "non_sandbox_target", ""])
+def test_an_error_page_that_nobody_was_sent_to_shows_its_word_escaped(play: Any, hostile: str) -> None:
+    """Anybody can write an address; the page shows its word, and runs nothing."""
+    page = play.sim.handle(Request(method="GET", url=f"{play.authorize_url()}&{urlencode({'error_type': hostile})}"))
+    assert page.status == 400
+    assert b"<script" not in page.body
+    assert f'id="parameter">{escape(hostile)}<'.encode() in page.body
 
 
 def test_repeated_parameter(play: Any) -> None:

@@ -80,6 +80,7 @@ class App:
         kind: `desktop` needs a code challenge, `web` does not, `both` needs one for loopback redirects only.
         redirect_uris: the registered redirect URIs; a loopback one may have `*` as its port.
         scopes: the scopes that TikTok has approved for the app.
+        approved: whether TikTok's review of the app is over; before that, only the key of a sandbox may sign in.
         audited: whether the app has passed the audit of the Content Posting API.
         active_user_cap: how many users of an audited app may post in 24 hours; None for any number.
         url_properties: verified domains (`media.example.com`) and prefixes (`https://example.org/videos/`).
@@ -96,6 +97,7 @@ class App:
     kind: Literal["both", "desktop", "web"] = field(default="both", validator=in_(("both", "desktop", "web")))
     redirect_uris: tuple[str, ...] = field(validator=_registrable)
     scopes: tuple[str, ...] = field(default=DEFAULT_SCOPES, validator=_known_scopes)
+    approved: bool = True
     audited: bool = False
     active_user_cap: int | None = None
     url_properties: tuple[str, ...] = DEFAULT_URL_PROPERTIES

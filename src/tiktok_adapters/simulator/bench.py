@@ -6,7 +6,7 @@ What belongs here: `SimulatedTikTok`. The `router` and the modules of its operat
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import consent, following, qr
@@ -241,14 +241,22 @@ class SimulatedTikTok:
 
     def _visit(self, url: str, account: str | None, scopes: Sequence[str] | None, *, allow: bool | None) -> Response:
         """Open a consent page, press a button if the page has a form, and return the last answer."""
-        page = self.handle(Request(method="GET", url=url))
+        page = self._open(Request(method="GET", url=url))
         if page.status != 200 or allow is None:
             return page
         form = consent.ConsentForm(page.body.decode())
         body = form.answered(account, None if scopes is None else tuple(scopes), allow=allow)
         where = urlsplit(url)._replace(query="").geturl()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.handle(Request(method="POST", url=where, headers=headers, body=body))
+        return self._open(Request(method="POST", url=where, headers=headers, body=body))
+
+    def _open(self, request: Request) -> Response:
+        """Answer a request as a browser gets it: a redirect to another page of TikTok's is followed."""
+        answer = self.handle(request)
+        location = answer.headers.get("location", "")
+        if answer.status != 302 or not location.startswith("/"):
+            return answer
+        return self.handle(Request(method="GET", url=urljoin(request.url, location)))
 
     def close(self) -> None:
         """Close the files that hold videos; a second call does nothing."""

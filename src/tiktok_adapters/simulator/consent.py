@@ -1,10 +1,10 @@
 """The authorization page: check the app's request, ask the person, and redirect the browser.
 
 What belongs here: https://developers.tiktok.com/doc/login-kit-desktop and /doc/login-kit-web. A faulty request gets a page
-that names the parameter; it is never redirected to the app. The HTML is in `pages.py`.
+that names the parameter, as its address does; it is never redirected to the app. The HTML is in `pages.py`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -28,13 +28,44 @@ _ASKED: Final = (
 )
 
 
-class Faulty(Exception):
-    """The request or the person's answer is wrong; the page names the parameter."""
+_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
+    "client_key": ("unauthorized_client", ""),
+    "client_id": ("param_error", "10003"),
+    "scope": ("invalid_scope", ""),
+    "redirect_uri": ("invalid_request", ""),
+    "code_challenge": ("param_error", "10007"),
+    "code_challenge_method": ("param_error", "10008"),
+    "non_sandbox_target": ("access_denied", ""),
+}
+"""`error` and `errCode` in the address of the error page, as observed, by the fault."""
+_AFTERWARDS: Final[Mapping[str, str]] = {
+    "account": "Choose one of the accounts.",
+    "non_sandbox_target": "This account is not a target user of the sandbox.",
+}
+"""The sentences about faults that are not in the app's request."""
+_SAID: Final = ("error", "error_type", "errCode")
 
-    def __init__(self, parameter: str, sentence: str) -> None:
+
+class Faulty(Exception):
+    """The request or the person's answer is wrong; the page names the parameter.
+
+    Args:
+        parameter: the faulty parameter.
+        sentence: what is wrong with it.
+        fault: the key in the table of errors, if it is not the parameter.
+    """
+
+    def __init__(self, parameter: str, sentence: str, fault: str = "") -> None:
         super().__init__(parameter)
         self.parameter = parameter
         self.sentence = sentence
+        self.error, self.code = _ERRORS.get(fault or parameter, ("param_error", ""))
+
+    @property
+    def address(self) -> dict[str, str]:
+        """What the address of TikTok's error page says of this fault."""
+        said = {"error": self.error, "error_type": self.parameter}
+        return {**said, "errCode": self.code} if self.code else said
 
 
 @frozen
@@ -50,14 +81,48 @@ class _Ask:
 
 
 def authorize(world: World, call: Call) -> Response:
-    """Answer the authorization page: GET shows the page, POST brings the person's decision."""
+    """Answer the authorization page: GET shows the page, POST brings the person's decision.
+
+    A faulty request leads to the error page, whose address has the request's parameters and names the fault.
+    """
+    if call.request.method == "POST":
+        try:
+            values, granted = form_of(call)
+        except Faulty as fault:
+            return _shown(fault)
+        asked = [(name, values[name]) for name in _ASKED if name in values]
+        return _or_its_error(call, asked, lambda: _decide(world, values, granted))
+    if any(name == "error_type" for name, _value in call.query):
+        return _error_page(world, call)
+    return _or_its_error(call, call.query, lambda: _ask(world, *single_values(call.query)))
+
+
+def _or_its_error(call: Call, asked: Iterable[tuple[str, str]], answer: Callable[[], Response]) -> Response:
     try:
-        if call.request.method == "POST":
-            return _decide(world, call)
-        values, repeated = single_values(call.query)
-        ask = _check(world, values, repeated)
+        return answer()
     except Faulty as fault:
-        return html(error_page(fault.parameter, fault.sentence), 400)
+        query = urlencode([*asked, *fault.address.items()])
+        return Response(302, {"location": f"{call.path}?{query}", "cache-control": "no-store"})
+
+
+def _shown(fault: Faulty) -> Response:
+    return html(error_page(fault.parameter, fault.sentence), 400)
+
+
+def _error_page(world: World, call: Call) -> Response:
+    """Show the fault that the address names; the sentence comes from a second check of the request beside it."""
+    parameter = next(value for name, value in call.query if name == "error_type")
+    values, repeated = single_values([pair for pair in call.query if pair[0] not in _SAID])
+    try:
+        _check(world, values, repeated)
+    except Faulty as fault:
+        if fault.parameter == parameter:
+            return _shown(fault)
+    return _shown(Faulty(parameter, _AFTERWARDS.get(parameter, "Begin again in the app.")))
+
+
+def _ask(world: World, values: Mapping[str, str], repeated: str) -> Response:
+    ask = _check(world, values, repeated)
     if ask.parameters["response_type"] != "code":
         return _back(ask, {"error": "unsupported_response_type", "error_description": "Only code is supported."})
     if world.switches.auto_auth and ask.parameters.get("disable_auto_auth") != "1" and (who := _session(world, ask)):
@@ -70,8 +135,12 @@ def _check(world: World, given: Mapping[str, str], repeated: str) -> _Ask:
     if repeated:
         raise Faulty(repeated, "The address contains this parameter more than once.")
     app = world.app(given.get("client_key", ""))
+    if app is None and "client_key" not in given and "client_id" in given:
+        raise Faulty("client_key", "The parameter is called client_key, and not client_id.", "client_id")
     if app is None:
-        raise Faulty("client_key", "No app has this client key. The parameter is not called client_id.")
+        raise Faulty("client_key", "No app has this client key.")
+    if not app.approved:
+        raise Faulty("client_key", "TikTok has not approved this app yet; until then only a sandbox's key works.")
     redirect_uri = given.get("redirect_uri", "")
     if not any(redirect_matches(registered, redirect_uri) for registered in app.redirect_uris):
         raise Faulty("redirect_uri", "This is none of the redirect URIs that the app has registered.")
@@ -115,8 +184,7 @@ def _session(world: World, ask: _Ask) -> Creator | None:
     )
 
 
-def _decide(world: World, call: Call) -> Response:
-    values, granted = form_of(call)
+def _decide(world: World, values: Mapping[str, str], granted: list[str]) -> Response:
     ask = _check(world, values, "")
     creator = allowed_by(world, ask.app, values)
     if creator is None:
@@ -156,9 +224,9 @@ def allowed_by(world: World, app: App, values: Mapping[str, str]) -> Creator | N
         return None
     creator = world.creator(values.get("account", ""))
     if creator is None:
-        raise Faulty("account", "Choose one of the accounts.")
+        raise Faulty("account", _AFTERWARDS["account"])
     if app.target_users is not None and creator.username not in app.target_users:
-        raise Faulty("non_sandbox_target", "This account is not a target user of the sandbox.")
+        raise Faulty("non_sandbox_target", _AFTERWARDS["non_sandbox_target"])
     return creator
 
 

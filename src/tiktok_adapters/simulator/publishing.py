@@ -62,8 +62,9 @@ def video_init(world: World, call: Call) -> dict[str, Any]:
     """Answer `POST /v2/post/publish/video/init/`: a direct post of a video."""
     app, creator = world.admit(call, "video_init", "video.publish")
     body = call.json()
-    info, source = checks.post_info(body), checks.member(body, "source_info")
+    info, source = checks.post_info(body), checks.source_info(body)
     checks.caption(world, info, "title", VIDEO_TITLE)
+    checks.known_level(info)
     checks.toggles(world, info, ("disable_duet", "disable_stitch", "disable_comment", "is_aigc"))
     checks.video_source(world, source)
     checks.may_post(world, app, creator)
@@ -78,7 +79,7 @@ def inbox_init(world: World, call: Call) -> dict[str, Any]:
     body = call.json()
     if "post_info" in body and world.switches.inbox_post_info == "refuse":
         raise Refused.param("post_info is not a parameter of this call")
-    source = checks.member(body, "source_info")
+    source = checks.source_info(body)
     checks.video_source(world, source)
     checks.app_version(creator, world.switches.video_draft_min_version)
     checks.may_draft(world, creator)
@@ -93,12 +94,13 @@ def photo_init(world: World, call: Call) -> dict[str, Any]:
     mode = checks.photo_mode(body)
     scope = "video.publish" if mode == "DIRECT_POST" else "video.upload"
     app, creator = world.admit(call, "photo_init", scope)
-    info, source = checks.post_info(body), checks.member(body, "source_info")
+    info, source = checks.post_info(body), checks.source_info(body)
     checks.caption(world, info, "title", PHOTO_TITLE)
     checks.caption(world, info, "description", PHOTO_DESCRIPTION)
     checks.photo_source(source)
     checks.flag(body, "is_aigc")
     if mode == "DIRECT_POST":
+        checks.known_level(info)
         checks.toggles(world, info, ("disable_comment", "auto_add_music"))
         checks.may_post(world, app, creator)
         checks.privacy(world, app, creator, info)

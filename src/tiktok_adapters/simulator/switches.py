@@ -113,7 +113,8 @@ class Switches:
         brand_self_only: branded content with `SELF_ONLY` is refused or accepted.
         brand_toggles: the two brand toggles are optional or required.
         long_title_code: the code for a title that is too long; None for the code of a bad parameter.
-        privacy_mismatch_code: the code for a privacy level that this creator does not have.
+        privacy_mismatch_code: the code for a privacy level that this creator does not have; a word that is no level is a bad
+            parameter.
         inbox_post_info: `post_info` with a video draft is ignored or refused.
         video_draft_min_version: the lowest version of the user's app for video drafts; None for any.
         cancel_checks_ownership: cancel refuses a pull whose URL the app does not own, or no longer owns.

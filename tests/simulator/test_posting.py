@@ -470,13 +470,55 @@ def test_pages_hold_every_video_once(new_play: Callable[[], Any], count: int, pa
     assert [video["create_time"] for video in seen] == sorted((video["create_time"] for video in seen), reverse=True)
 
 
+def test_publish_ids_are_spelled_as_on_the_wire(play: Any) -> None:
+    """Each call has the prefix that was observed; the ids of a pull and of a photo draft differ from the documents' samples."""
+    pulled = {"source": "PULL_FROM_URL", "video_url": "https://media.example.com/a.mp4"}
+    begun = [
+        play.video(),
+        play.pull(),
+        play.draft(),
+        play.post("/v2/post/publish/inbox/video/init/", {"source_info": pulled}),
+        play.photos(),
+        play.photos("MEDIA_UPLOAD"),
+    ]
+    assert [answer.data["publish_id"].partition(".")[0] for answer in begun] == [
+        "v_pub_file~v2-1",
+        "v_pub_url~v2-1",
+        "v_inbox_file~v2",
+        "v_inbox_url~v2",
+        "p_pub_url~v2",
+        "p_inbox_url~v2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("switches", "word", "spell"),
+    [
+        ({}, "DIRECT_PUBLISH", str),
+        ({"webhook_publish_type": "DIRECT_POST", "webhook_post_id": "number"}, "DIRECT_POST", int),
+    ],
+)
+def test_webhooks_name_a_direct_post_and_its_id_as_on_the_wire(
+    play: Any, switches: dict[str, Any], word: str, spell: Callable[[int], object]
+) -> None:
+    """The way of posting is `DIRECT_PUBLISH` and the id a string; switches spell them in the other ways."""
+    play.sim.switches.flip(switches)
+    play.sim.app.audited, play.sim.creator.private = True, False
+    publish_id = play.upload(play.video(privacy_level="PUBLIC_TO_EVERYONE"))
+    play.clock.advance(60)
+    contents = [json.loads(json.loads(delivery.body)["content"]) for delivery in play.sim.webhooks()]
+    assert {content["publish_type"] for content in contents} == {word}
+    (post_id,) = play.sim.post(publish_id).post_ids
+    assert contents[-1]["post_id"] == spell(post_id)
+
+
 # --- Life ----------------------------------------------------------------------------------------------------------
 
 
 def test_pull(play: Any) -> None:
     """A pull downloads, is processed, and completes by itself."""
     publish_id = play.pull().data["publish_id"]
-    assert publish_id.startswith("v_pub_url~v2.")
+    assert publish_id.startswith("v_pub_url~v2-1.")
     play.clock.advance(2)
     data = play.status(publish_id).data
     assert (data["status"], data["downloaded_bytes"]) == ("PROCESSING_DOWNLOAD", 2_500_000)

@@ -82,7 +82,7 @@ def find(post: str, wait: bool) -> int:
 def cancel(publish_id: str) -> None:
     """Ask TikTok to stop pulling a post's media, and show the post's status afterwards: the request may come too late.
 
-    Example: tiktok cancel v_pub_url~v2.123
+    Example: tiktok cancel v_pub_url~v2-1.123
     """
     with signed_in(settings()) as account:
         show_post(account.cancel(publish_id))

@@ -27,13 +27,15 @@ VIDEO_TITLE: Final = 2200
 PHOTO_TITLE: Final = 90
 PHOTO_DESCRIPTION: Final = 4000
 
+# The second and the last are spelled on the wire otherwise than in the documents, which print `v_pub_url~v2.` and
+# `p_pub_url~v2.` for them.
 _PREFIXES: Final[Mapping[tuple[str, str, str], str]] = {
     ("video", "DIRECT_POST", "FILE_UPLOAD"): "v_pub_file~v2-1.",
-    ("video", "DIRECT_POST", "PULL_FROM_URL"): "v_pub_url~v2.",
+    ("video", "DIRECT_POST", "PULL_FROM_URL"): "v_pub_url~v2-1.",
     ("video", "MEDIA_UPLOAD", "FILE_UPLOAD"): "v_inbox_file~v2.",
     ("video", "MEDIA_UPLOAD", "PULL_FROM_URL"): "v_inbox_url~v2.",
     ("photo", "DIRECT_POST", "PULL_FROM_URL"): "p_pub_url~v2.",
-    ("photo", "MEDIA_UPLOAD", "PULL_FROM_URL"): "p_pub_url~v2.",
+    ("photo", "MEDIA_UPLOAD", "PULL_FROM_URL"): "p_inbox_url~v2.",
 }
 
 

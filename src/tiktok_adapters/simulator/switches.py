@@ -141,8 +141,8 @@ class Switches:
         failed_body: the status of a failed post has all fields, or only the status and the reason.
         publish_id_seconds: how long the status of a `publish_id` can be fetched; None for ever.
         draft_seconds: how long the user can finish a draft; None for ever.
-        webhook_publish_type: the word for direct posts, which the documents do not give.
-        webhook_post_id: ids in webhooks are numbers or strings.
+        webhook_publish_type: the word for direct posts: the documents give none, and `DIRECT_PUBLISH` was observed.
+        webhook_post_id: ids in webhooks are strings, as was observed, or numbers.
 
     A copy of the data:
         data_seconds: how long TikTok needs to prepare a copy.
@@ -219,8 +219,8 @@ class Switches:
     failed_body: Literal["full", "short"] = _one_of("full", "short")
     publish_id_seconds: float | None = _seconds(None)
     draft_seconds: float | None = _seconds(None)
-    webhook_publish_type: str = field(default="DIRECT_POST")
-    webhook_post_id: Literal["number", "string"] = _one_of("number", "string")
+    webhook_publish_type: str = field(default="DIRECT_PUBLISH", validator=instance_of(str))
+    webhook_post_id: Literal["string", "number"] = _one_of("string", "number")
 
     data_seconds: float = _seconds(600.0)
     data_keep_seconds: float = _seconds(345_600)

@@ -54,6 +54,26 @@ def test_creator_info(play: Any) -> None:
     assert data["privacy_level_options"] == ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
 
 
+@pytest.mark.parametrize(
+    ("private", "chosen", "duet", "stitch"),
+    [
+        (True, {}, True, True),
+        (False, {}, False, False),
+        (True, {"duet_disabled": False}, False, True),
+        (False, {"stitch_disabled": True}, False, True),
+    ],
+)
+def test_a_private_creator_lets_nobody_duet_or_stitch(
+    play: Any, private: bool, chosen: dict[str, bool], duet: bool, stitch: bool
+) -> None:
+    """Both are off on a private account and on with a public one, unless a test sets them."""
+    play.sim.creator.private = private
+    for name, value in chosen.items():
+        setattr(play.sim.creator, name, value)
+    data = play.post("/v2/post/publish/creator_info/query/").data
+    assert (data["comment_disabled"], data["duet_disabled"], data["stitch_disabled"]) == (False, duet, stitch)
+
+
 # --- Every documented code -----------------------------------------------------------------------------------------
 
 CREATOR_INFO = "/v2/post/publish/creator_info/query/"

@@ -119,7 +119,8 @@ class Creator:
         nickname: the display name.
         private: whether the account is private.
         options: the privacy levels on offer; None for the documented ones of a private or public account.
-        comment_disabled, duet_disabled, stitch_disabled: whether the creator has switched off this interaction.
+        comment_disabled: whether the creator has switched comments off.
+        duet_disabled, stitch_disabled: whether this interaction is off; None for TikTok's rule, off if the account is private.
         max_video_post_duration_sec: the longest video, in seconds.
         banned: whether TikTok has barred the creator from posting.
         daily_posts: how many API posts the creator may make in 24 hours, with all apps together.
@@ -132,8 +133,8 @@ class Creator:
     private: bool = True
     options: tuple[str, ...] | None = None
     comment_disabled: bool = False
-    duet_disabled: bool = False
-    stitch_disabled: bool = False
+    duet_disabled: bool | None = None
+    stitch_disabled: bool | None = None
     max_video_post_duration_sec: int = 300
     banned: bool = False
     daily_posts: int = 15
@@ -148,6 +149,15 @@ class Creator:
     def privacy_level_options(self) -> tuple[str, ...]:
         """The levels of https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info."""
         return self.options if self.options is not None else _PRIVATE if self.private else _PUBLIC
+
+    @property
+    def disabled(self) -> dict[str, bool]:
+        """The interactions of creator info, each with whether it is off. Nobody may duet with or stitch a private account."""
+        return {
+            "comment_disabled": self.comment_disabled,
+            "duet_disabled": self.private if self.duet_disabled is None else self.duet_disabled,
+            "stitch_disabled": self.private if self.stitch_disabled is None else self.stitch_disabled,
+        }
 
     def name_for(self, app: App, first: App) -> str:
         """Return this account's `open_id` for `app`; each app has its own."""

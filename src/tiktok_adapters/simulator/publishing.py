@@ -53,9 +53,7 @@ def creator_info(world: World, call: Call) -> dict[str, Any]:
         "creator_username": creator.username,
         "creator_nickname": creator.nickname,
         "privacy_level_options": list(creator.privacy_level_options),
-        "comment_disabled": creator.comment_disabled,
-        "duet_disabled": creator.duet_disabled,
-        "stitch_disabled": creator.stitch_disabled,
+        **creator.disabled,
         "max_video_post_duration_sec": creator.max_video_post_duration_sec,
     }
 

@@ -709,6 +709,37 @@ def test_user_info(play: Any) -> None:
     assert play.get("/v2/user/info/?fields=profile_web_link").data["user"]["profile_web_link"].endswith("@maker_one")
 
 
+def test_the_avatar_that_stands_in_no_table_is_answered(play: Any) -> None:
+    """`avatar_url_200` is accepted, and has a URL; another unknown field is refused."""
+    assert play.get("/v2/user/info/?fields=avatar_url_200").data["user"]["avatar_url_200"].startswith("https://")
+    assert play.get("/v2/user/info/?fields=avatar_url_300").code == "invalid_params"
+
+
+@pytest.mark.parametrize("wrong", ["v_pub_file~v2-1.7300000000000000001", "", "1.5", "²", None, [1]])
+def test_a_query_by_publish_id_is_refused_because_an_id_is_an_integer(play: Any, wrong: object) -> None:
+    """An id that is no integer spoils the whole query; with a switch only its answer is missing."""
+    path, body = "/v2/video/query/?fields=id", {"filters": {"video_ids": ["7300000000000000099", wrong]}}
+    answer = play.post(path, body)
+    assert (answer.status, answer.code) == (400, "invalid_params")
+    assert answer.document["error"]["message"] == "The video id must be an integer"
+    play.sim.switches.query_ids = "any"
+    assert play.post(path, body).data == {"videos": []}
+
+
+@pytest.mark.parametrize(("spelling", "spell"), [("strings", str), ("numbers", int)])
+def test_ids_of_videos_may_be_numbers(play: Any, spelling: str, spell: Callable[[int], object]) -> None:
+    """List and query spell ids as documented, or with a switch as bare numbers; both spellings may be asked for."""
+    play.sim.switches.video_ids = spelling
+    play.sim.app.audited, play.sim.creator.private = True, False
+    publish_id = play.upload(play.video(privacy_level="PUBLIC_TO_EVERYONE"))
+    play.clock.advance(60)
+    (post_id,) = play.sim.post(publish_id).post_ids
+    assert play.post("/v2/video/list/?fields=id", {}).data["videos"] == [{"id": spell(post_id)}]
+    for asked in (str(post_id), post_id):
+        queried = play.post("/v2/video/query/?fields=id", {"filters": {"video_ids": [asked]}}).data
+        assert queried["videos"] == [{"id": spell(post_id)}]
+
+
 @pytest.mark.parametrize("path", ["/v2/user/info", "/v2/post/publish/video/init", "/v2/nothing/", "/nothing"])
 def test_unknown_paths(play: Any, path: str) -> None:
     """Every documented path ends in a slash, and no other path exists."""

@@ -63,12 +63,16 @@ SCOPES: Final = frozenset(
 
 FIELD_SCOPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("open_id", "union_id", "avatar_url", "avatar_url_100", "avatar_large_url", "display_name"), "user.info.basic"
+        ("open_id", "union_id", "avatar_url", "avatar_url_100", "avatar_url_200", "avatar_large_url", "display_name"),
+        "user.info.basic",
     ),
     **dict.fromkeys(("bio_description", "profile_deep_link", "is_verified", "username"), "user.info.profile"),
     **dict.fromkeys(("follower_count", "following_count", "likes_count", "video_count"), "user.info.stats"),
 }
-"""The scope of each field of https://developers.tiktok.com/doc/tiktok-api-v2-get-user-info."""
+"""The scope of each field of https://developers.tiktok.com/doc/tiktok-api-v2-get-user-info.
+
+`avatar_url_200` is in no table of TikTok's, and was observed to be accepted.
+"""
 
 VIDEO_FIELDS: Final = frozenset(
     {

@@ -99,6 +99,8 @@ class Switches:
         caps_status: the HTTP status of refusals by caps and bans at init: 403 is documented, 200 was observed.
         field_scope: for fields beyond the granted scopes, user info refuses the call, or leaves those fields out.
         profile_web_link: a client may ask for this field.
+        query_ids: a query for an id that is no integer is refused, as was observed, or the id is left out of the answer.
+        video_ids: ids in the list of videos are strings, as documented, or numbers, as was observed.
 
     Quotas and caps:
         init_buckets: the three inits have a quota each, or share one.
@@ -180,6 +182,8 @@ class Switches:
     caps_status: Literal[403, 200] = _one_of(403, 200)
     field_scope: Literal["refuse", "omit"] = _one_of("refuse", "omit")
     profile_web_link: bool = _off()
+    query_ids: Literal["integers", "any"] = _one_of("integers", "any")
+    video_ids: Literal["strings", "numbers"] = _one_of("strings", "numbers")
 
     init_buckets: Literal["separate", "shared"] = _one_of("separate", "shared")
     library_quota: Literal["token", "app"] = _one_of("token", "app")

@@ -451,6 +451,23 @@ def test_each_app_knows_an_account_by_another_name(play: Any, second_app: App) -
     assert all(name.startswith("-000") for name in names)
 
 
+def test_two_creators_are_never_one_account(play: Any) -> None:
+    """Each username has its own open_id, also where only the names were given; twins are refused by name."""
+    creators = [Creator(), Creator(username="maker_two"), Creator(username="maker_three")]
+    assert len({one.open_id for one in creators}) == 3
+    assert Creator(username="maker_two").open_id == creators[1].open_id
+    assert all(one.open_id.startswith("-000") for one in creators)
+    play.sim = SimulatedTikTok(play.clock, creators=creators)
+    signed_in = {play.sign_in(one.username)["open_id"] for one in creators}
+    assert signed_in == {one.open_id for one in creators}
+    with pytest.raises(ValueError, match="same username"):
+        SimulatedTikTok(creators=[Creator(), Creator()])
+    with pytest.raises(ValueError, match="same open_id"):
+        SimulatedTikTok(creators=[Creator(open_id="-000x"), Creator(open_id="-000x", username="maker_two")])
+    with pytest.raises(ValueError, match="same client key"):
+        SimulatedTikTok(apps=[App(), App()])
+
+
 def test_runs_repeat(play: Any, new_play: Callable[[], Any]) -> None:
     """The same seed gives the same tokens; without a seed the tokens cannot be guessed."""
     unguessable = new_play()

@@ -50,6 +50,7 @@ DEFAULT_URL_PROPERTIES: Final = ("media.example.com", "https://files.example.org
 """The verified URL properties of the default app."""
 DEFAULT_OPEN_ID: Final = "-000SimulatedMakerOne00000000"
 """The `open_id` of the default creator."""
+DEFAULT_USERNAME: Final = "maker_one"
 
 PRIVACY_LEVELS: Final = frozenset({"PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"})
 _PRIVATE: Final = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
@@ -114,8 +115,9 @@ class Creator:
     """One TikTok account and its settings.
 
     Attributes:
-        open_id: the account's id for the simulator's first app; every other app has its own id for it.
         username: the handle.
+        open_id: the account's id for the simulator's first app; every other app has its own id for it. Each username has its
+            own unless it is given.
         nickname: the display name.
         private: whether the account is private.
         options: the privacy levels on offer; None for the documented ones of a private or public account.
@@ -127,8 +129,8 @@ class Creator:
         app_version: the version of the TikTok app on the creator's phone.
     """
 
-    open_id: str = DEFAULT_OPEN_ID
-    username: str = "maker_one"
+    username: str = DEFAULT_USERNAME
+    open_id: str = field()
     nickname: str = "Maker One"
     private: bool = True
     options: tuple[str, ...] | None = None
@@ -144,6 +146,10 @@ class Creator:
     followers: int = 12
     following: int = 7
     likes: int = 99
+
+    @open_id.default
+    def _own_id(self) -> str:
+        return DEFAULT_OPEN_ID if self.username == DEFAULT_USERNAME else _open_id(self.username)
 
     @property
     def privacy_level_options(self) -> tuple[str, ...]:
@@ -163,8 +169,12 @@ class Creator:
         """Return this account's `open_id` for `app`; each app has its own."""
         if app is first:
             return self.open_id
-        digest = hashlib.sha256(f"{app.client_key} {self.open_id}".encode()).digest()
-        return "-000" + base64.urlsafe_b64encode(digest)[:25].decode()
+        return _open_id(f"{app.client_key} {self.open_id}")
+
+
+def _open_id(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return "-000" + base64.urlsafe_b64encode(digest)[:25].decode()
 
 
 def version_of(text: str) -> tuple[int, ...]:

@@ -39,6 +39,9 @@ class SimulatedTikTok:
         seed: the seed of all ids and tokens, so that a run can be repeated; None for ids that cannot be guessed.
         keep_bytes: keep the bytes of videos, not only their digest.
 
+    Raises:
+        ValueError: two creators have the same username or `open_id`, or two apps the same client key.
+
     Attributes:
         switches, faults, apps, creators: a test may change them at any time.
         upload_base: the scheme, host and port of upload URLs.
@@ -55,6 +58,9 @@ class SimulatedTikTok:
         seed: int | None = 0,
         keep_bytes: bool = True,
     ) -> None:
+        _refuse_twins("username", [one.username for one in creators])
+        _refuse_twins("open_id", [one.open_id for one in creators])
+        _refuse_twins("client key", [one.client_key for one in apps])
         self.lock = threading.RLock()
         self.keep_bytes = keep_bytes
         self.world = World(
@@ -288,6 +294,11 @@ class SimulatedTikTok:
 
 def _faulty(page: Response) -> str:
     return consent.ConsentForm(page.body.decode("utf-8", "replace")).parameter or str(page.status)
+
+
+def _refuse_twins(what: str, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"two of them have the same {what}; each needs its own")
 
 
 def _close_files(tasks: Mapping[str, Task]) -> None:

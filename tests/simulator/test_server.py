@@ -223,6 +223,31 @@ def test_faults_and_switches_over_http(server: SandboxServer, caller: Caller, pl
     assert caller.call("GET", "/_sandbox/unknown").status == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("POST", {"Sec_Fetch_Site": "cross-site"}, 403),
+        ("DELETE", {"Sec_Fetch_Site": "cross-site"}, 403),
+        ("POST", {"Origin": "https://evil.example", "Sec_Fetch_Site": "cross-site"}, 403),
+        ("POST", {"Origin": "null", "Sec_Fetch_Site": "cross-site"}, 403),
+        ("POST", {"Origin": "http://127.0.0.1:3000", "Sec_Fetch_Site": "cross-site"}, 200),
+        ("POST", {"Sec_Fetch_Site": "same-origin"}, 200),
+        ("POST", {"Sec_Fetch_Site": "none"}, 200),
+        ("POST", {}, 200),
+        ("GET", {"Sec_Fetch_Site": "cross-site"}, 200),
+    ],
+)
+def test_a_page_of_another_site_changes_nothing_even_if_it_names_no_origin(
+    caller: Caller, play: Any, method: str, headers: dict[str, str], status: int
+) -> None:
+    """A POST from another site is refused by what the browser says of it; a link to a page here works."""
+    play.sim.faults.add("put=drop-after")
+    before = play.sim.faults.pending
+    body = b"status=drop-after" if method == "POST" else b""
+    assert caller.call(method, "/_sandbox/faults", body, **headers).status == status
+    assert (play.sim.faults.pending == before) == (status == 403 or method == "GET")
+
+
 @pytest.mark.parametrize("fault", ["unreachable", "drop-before", "drop-after", "truncate"])
 def test_connections_are_really_lost(server: SandboxServer, caller: Caller, play: Any, fault: str) -> None:
     """A dropped or cut answer reaches a real client as a broken connection."""

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -202,6 +203,23 @@ def test_videos_play(caller: Caller, play: Any, header: str, status: int, part: 
         assert answer.headers["content-type"] == "video/webm"
         assert answer.data == content[part]
     assert caller.call("GET", "/_sandbox/video/unknown").status == 404
+
+
+def test_a_browser_that_leaves_in_the_middle_of_a_video_is_no_error(
+    sim: SimulatedTikTok, play: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person closes the page while videos load: the server logs nothing, and serves the next page."""
+    publish_id = play.upload(play.video(20_000_000), 20_000_000)
+    with SandboxServer(sim).run_in_thread() as server:
+        address = urlsplit(server.url)
+        for _ in range(3):
+            with socket.create_connection((address.hostname, address.port), timeout=10) as wire:
+                wire.sendall(f"GET /_sandbox/video/{publish_id} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+                assert wire.recv(1024)
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with closing(Caller(server.url)) as next_one:
+            assert next_one.call("GET", "/").status == 200
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_faults_and_switches_over_http(server: SandboxServer, caller: Caller, play: Any) -> None:

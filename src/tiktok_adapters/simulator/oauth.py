@@ -29,7 +29,7 @@ def token(world: World, call: Call) -> Response:
     """
     form = call.form()
     grant_type = required(form, "grant_type")
-    if grant_type == "authorization_code" and world.switches.token_order == "code":
+    if grant_type == "authorization_code" and world.switches.token_order == "code":  # noqa: S105 - it is a word, no password
         # TikTok looks at the code first, so that a bad code hides bad credentials.
         _live_code(world, required(form, "code"))
     app = client(world, form)

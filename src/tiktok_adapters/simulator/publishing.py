@@ -16,6 +16,7 @@ from tiktok_adapters.simulator import checks
 from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
+from tiktok_adapters.simulator.media import pull_problem
 from tiktok_adapters.simulator.storage import Upload, spool
 from tiktok_adapters.simulator.tasks import Kind, Mode, Task
 from tiktok_adapters.simulator.world import World
@@ -140,6 +141,8 @@ def _task(world: World, wish: _Wish) -> Task:
         post_id=world.chance.post_id(),
         upload=_upload(world, source) if source["source"] == "FILE_UPLOAD" else None,
     )
+    if task.upload is None and world.switches.media_check != "off":
+        task.script.fail_reason = pull_problem(task.kind, task.urls)
     world.tasks[task.publish_id] = task
     return task
 

@@ -140,6 +140,12 @@ class Switches:
         status_ids: the list of public ids holds numbers or strings, is a single number, or is missing.
         status_lag_seconds: the status shows a post, and its stored bytes, as they were this long ago.
         uploaded_bytes: the status counts stored bytes, or whole chunks only, or leaves the field out.
+        media_check: which media fail after they arrived. `certain`: files that are certainly no video of TikTok's, because they
+            begin as something else (a picture, sound, a page, JSON, a Git LFS pointer) or because their headers state another
+            codec, no picture, or a figure outside TikTok's limits; and URLs whose ending names another format. It takes bytes
+            of no known format, and a file that only begins as a video, because tests post such bytes, and because TikTok's
+            answer to a damaged file was never observed. `begins`: files that do not begin as MP4, MOV or WebM fail too, as was
+            observed. `whole`: files whose headers cannot be read fail too. `off`: nothing fails.
         failed_body: the status of a failed post has all fields, or only the status and the reason.
         publish_id_seconds: how long the status of a `publish_id` can be fetched; None for ever.
         draft_seconds: how long the user can finish a draft; None for ever.
@@ -220,6 +226,7 @@ class Switches:
     status_ids: Literal["numbers", "strings", "scalar", "missing"] = _one_of("numbers", "strings", "scalar", "missing")
     status_lag_seconds: float = _seconds(0.0)
     uploaded_bytes: Literal["stored", "chunks", "missing"] = _one_of("stored", "chunks", "missing")
+    media_check: Literal["certain", "begins", "whole", "off"] = _one_of("certain", "begins", "whole", "off")
     failed_body: Literal["full", "short"] = _one_of("full", "short")
     publish_id_seconds: float | None = _seconds(None)
     draft_seconds: float | None = _seconds(None)

@@ -81,8 +81,10 @@ def open_ids() -> st.SearchStrategy[str]:
 def publish_ids() -> st.SearchStrategy[str]:
     """Draw ids of posts that are being published, in each documented or observed form, of at most 64 characters."""
     kinds = st.sampled_from(
-        ("v_pub_file~v2-1.", "v_pub_url~v2-1.", "v_pub_url~v2.", "v_inbox_file~v2.", "v_inbox_url~v2.")
-        + ("p_pub_url~v2.", "p_inbox_url~v2.")
+        (
+            *("v_pub_file~v2-1.", "v_pub_url~v2-1.", "v_pub_url~v2.", "v_inbox_file~v2.", "v_inbox_url~v2."),
+            *("p_pub_url~v2.", "p_inbox_url~v2."),
+        )
     )
     return st.tuples(kinds, st.integers(10**18, 2**63 - 1)).map(lambda parts: f"{parts[0]}{parts[1]}")
 

@@ -281,7 +281,7 @@ def test_a_refused_token_at_a_pull_proves_that_nothing_was_done(bench: Any) -> N
     """A 401 at the init of a pull is renewed and repeated, and there is one post."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_init=code:access_token_invalid"))
-    bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY))
+    bench.run(account.post_video("https://media.example.com/clip.mp4", privacy_level=SELF_ONLY))
     assert len(bench.sim.posts) == 1
 
 

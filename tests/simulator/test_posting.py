@@ -620,6 +620,22 @@ def test_daily_cap_is_checked_again_when_the_bytes_are_there(play: Any) -> None:
     assert play.sim.post(second).fail_reason == "spam_risk_too_many_posts"
 
 
+def test_a_fresh_publish_id_may_be_unknown_for_a_moment(play: Any) -> None:
+    """With a switch the first status calls of a post say that there is no such id, although there is."""
+    play.sim.switches.status_unknown_polls = 2
+    publish_id = play.pull().data["publish_id"]
+    assert [play.status(publish_id).code for _ in range(3)] == ["invalid_publish_id", "invalid_publish_id", "ok"]
+
+
+def test_the_title_of_a_video_draft_may_survive(play: Any) -> None:
+    """TikTok documents no `post_info` for a video draft; with a switch its title alone is kept."""
+    info = {"title": "kept", "privacy_level": "SELF_ONLY"}
+    for kept, title in (("ignore", ""), ("title", "kept")):
+        play.sim.switches.inbox_post_info = kept
+        post = play.sim.post(play.draft(post_info=info).data["publish_id"])
+        assert (post.title, post.privacy_level) == (title, "")
+
+
 def test_a_publish_id_may_be_forgotten(play: Any) -> None:
     """With a switch the status of a publish_id can be fetched for a limited time."""
     publish_id = play.pull().data["publish_id"]

@@ -20,6 +20,9 @@ __all__ = ["cancel", "finish", "status"]
 def status(world: World, call: Call) -> dict[str, Any]:
     """Answer `POST /v2/post/publish/status/fetch/`; the call succeeds even if the post failed."""
     task = _own_task(world, call, "status")
+    task.polls += 1
+    if task.polls <= world.switches.status_unknown_polls:
+        raise _unknown()
     seen_at = world.now - timedelta(seconds=world.switches.status_lag_seconds)
     return _spelled(task, task.state(seen_at, world.switches), world.switches, seen_at)
 
@@ -55,12 +58,16 @@ def finish(world: World, task: Task, *, public: bool) -> None:
     task.finishes.append((now, world.chance.post_id() if public else None))
 
 
+def _unknown() -> Refused:
+    return Refused("invalid_publish_id", "The publish id does not exist")
+
+
 def _own_task(world: World, call: Call, operation: str) -> Task:
     app, creator = world.admit(call, operation, "video.publish", "video.upload")
     publish_id = call.json().get("publish_id")
     task = world.task(publish_id)
     if task is None:
-        raise Refused("invalid_publish_id", "The publish id does not exist")
+        raise _unknown()
     if task.app is not app or task.creator is not creator:
         raise Refused(
             "token_not_authorized_for_specified_publish_id", "The token is not authorized for this publish id"

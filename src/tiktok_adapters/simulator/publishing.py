@@ -85,7 +85,13 @@ def inbox_init(world: World, call: Call) -> dict[str, Any]:
     checks.app_version(creator, world.switches.video_draft_min_version)
     checks.may_draft(world, creator)
     checks.ownership(app, source.get("video_url"))
-    return _begun(world, _Wish(app, creator, "video", "MEDIA_UPLOAD", {}, source, is_aigc=False))
+    return _begun(world, _Wish(app, creator, "video", "MEDIA_UPLOAD", _kept(world, body), source, is_aigc=False))
+
+
+def _kept(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    info = body.get("post_info")
+    keeps = world.switches.inbox_post_info == "title" and isinstance(info, dict) and isinstance(info.get("title"), str)
+    return {"title": info["title"]} if keeps else {}
 
 
 def photo_init(world: World, call: Call) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class Switches:
         long_title_code: the code for a title that is too long; None for the code of a bad parameter.
         privacy_mismatch_code: the code for a privacy level that this creator does not have; a word that is no level is a bad
             parameter.
-        inbox_post_info: `post_info` with a video draft is ignored or refused.
+        inbox_post_info: `post_info` with a video draft is ignored, is ignored except for the title, or is refused.
         video_draft_min_version: the lowest version of the user's app for video drafts; None for any.
         cancel_checks_ownership: cancel refuses a pull whose URL the app does not own, or no longer owns.
 
@@ -138,6 +138,7 @@ class Switches:
         processing_seconds, download_seconds, moderation_seconds: the duration of each stage.
         pull_bytes: the size that the status shows for a pulled file.
         status_ids: the list of public ids holds numbers or strings, is a single number, or is missing.
+        status_unknown_polls: the first status calls for a new `publish_id` that are answered as if there were no such id.
         status_lag_seconds: the status shows a post, and its stored bytes, as they were this long ago.
         uploaded_bytes: the status counts stored bytes, or whole chunks only, or leaves the field out.
         media_check: which media fail after they arrived. `certain`: files that are certainly no video of TikTok's, because they
@@ -203,7 +204,7 @@ class Switches:
     brand_toggles: Literal["optional", "required"] = _one_of("optional", "required")
     long_title_code: str | None = _word()
     privacy_mismatch_code: str = field(default="privacy_level_option_mismatch", validator=instance_of(str))
-    inbox_post_info: Literal["ignore", "refuse"] = _one_of("ignore", "refuse")
+    inbox_post_info: Literal["ignore", "title", "refuse"] = _one_of("ignore", "title", "refuse")
     video_draft_min_version: str | None = _word()
     cancel_checks_ownership: bool = _off()
 
@@ -224,6 +225,7 @@ class Switches:
     moderation_seconds: float = _seconds(30.0)
     pull_bytes: int = _number(5_000_000)
     status_ids: Literal["numbers", "strings", "scalar", "missing"] = _one_of("numbers", "strings", "scalar", "missing")
+    status_unknown_polls: int = _number(0)
     status_lag_seconds: float = _seconds(0.0)
     uploaded_bytes: Literal["stored", "chunks", "missing"] = _one_of("stored", "chunks", "missing")
     media_check: Literal["certain", "begins", "whole", "off"] = _one_of("certain", "begins", "whole", "off")

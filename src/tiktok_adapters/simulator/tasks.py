@@ -127,6 +127,7 @@ class Task:
     script: Script = field(factory=Script)
     cut: tuple[datetime, str] | None = None
     finishes: list[tuple[datetime, int | None]] = field(factory=list)
+    polls: int = 0
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -90,8 +90,13 @@ def inbox_init(world: World, call: Call) -> dict[str, Any]:
 
 def _kept(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
     info = body.get("post_info")
-    keeps = world.switches.inbox_post_info == "title" and isinstance(info, dict) and isinstance(info.get("title"), str)
-    return {"title": info["title"]} if keeps else {}
+    if (
+        world.switches.inbox_post_info != "title"
+        or not isinstance(info, dict)
+        or not isinstance(info.get("title"), str)
+    ):
+        return {}
+    return {"title": info["title"]}
 
 
 def photo_init(world: World, call: Call) -> dict[str, Any]:

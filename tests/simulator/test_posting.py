@@ -599,6 +599,16 @@ def test_a_finished_draft_frees_its_place(play: Any) -> None:
     assert play.draft().code == "ok"
 
 
+def test_an_expired_draft_frees_its_place(play: Any) -> None:
+    """With a switch the inbox drops drafts after some time, and then the next one is taken."""
+    for _ in range(5):
+        play.upload(play.draft())
+    play.clock.advance(100)
+    assert play.draft().code == "spam_risk_too_many_pending_share"
+    play.sim.switches.draft_seconds = 100
+    assert play.draft().code == "ok"
+
+
 def test_daily_cap_frees_after_a_day(play: Any) -> None:
     """Posts count for 24 hours, and inits that never got their bytes do not count."""
     play.sim.creator.daily_posts = 1

@@ -53,7 +53,7 @@ def finish(world: World, task: Task, *, public: bool) -> None:
     now, switches = world.now, world.switches
     if task.state(now, switches).status not in {"SEND_TO_USER_INBOX", "PUBLISH_COMPLETE"}:
         raise ValueError(f"{task.publish_id} is not in the inbox")
-    if switches.draft_seconds is not None and now >= task.created_at + timedelta(seconds=switches.draft_seconds):
+    if task.is_expired(now, switches):
         raise ValueError(f"{task.publish_id} is no longer in the inbox")
     task.finishes.append((now, world.chance.post_id() if public else None))
 

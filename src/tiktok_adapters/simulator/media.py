@@ -55,22 +55,8 @@ _OTHERS: Final = (
 _MARKUP: Final = re.compile(rb"\s*<(!doctype|!--|html|head|body|\?xml|svg)\b", re.IGNORECASE)
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 _OTHER_CODES: Final = frozenset(
-    {
-        b"av01",
-        b"mp4v",
-        b"s263",
-        b"h263",
-        b"jpeg",
-        b"mjpa",
-        b"mjpb",
-        b"png ",
-        b"gif ",
-        b"rle ",
-        b"raw ",
-        b"SVQ1",
-        b"SVQ3",
-    }
-    | {b"other", b"apch", b"apcn", b"apcs", b"apco", b"ap4h", b"ap4x", b"dvc ", b"dvcp", b"vvc1", b"vvi1"}
+    {b"av01", b"vvc1", b"vvi1", b"mp4v", b"s263", b"h263", b"jpeg", b"mjpa", b"mjpb", b"png ", b"gif ", b"rle "}
+    | {b"raw ", b"SVQ1", b"SVQ3", b"apch", b"apcn", b"apcs", b"apco", b"ap4h", b"ap4x", b"dvc ", b"dvcp", b"other"}
 )
 """Codes of pictures that are certainly neither H.264, H.265, VP8 nor VP9; a code that is not here is not judged."""
 _WEBM_CODECS: Final = {b"V_VP8": b"vp08", b"V_VP9": b"vp09"}

@@ -57,7 +57,8 @@ def test_a_video_too_long_for_the_creator_is_refused(cli: Any, sim: SimulatedTik
 @pytest.mark.usefixtures("signed_in")
 def test_the_look_can_be_left_out(cli: Any, sim: SimulatedTikTok) -> None:
     """`--no-probe` leaves codec, rate and size to TikTok; the command still refuses a truncated file."""
-    assert cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe").exit_code == 0
+    posted = cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe")
+    assert (posted.exit_code, "frame_rate_check_failed" in posted.stderr) == (4, True)
     assert len(sim.posts) == 1
     assert "cut off" in cli("post", "video", str(MEDIA / "cut-index.mp4"), *SELF, "--no-probe").stderr
 

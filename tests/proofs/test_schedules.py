@@ -99,6 +99,7 @@ switches = st.builds(
     progress_header=st.sampled_from(["count", "last"]),
     repeat_chunk=st.sampled_from(["refuse", "accept"]),
     last_chunk_status=st.sampled_from([201, 200]),
+    put_body=st.sampled_from(["null", "", "{}"]),
     expired_upload=st.sampled_from(["stay", "fail"]),
     finished_upload=st.sampled_from(["refuse", "forget"]),
     status_lag_seconds=st.sampled_from([0.0, 0.0, 8.0, 100.0]),

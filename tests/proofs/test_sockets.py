@@ -83,6 +83,7 @@ switches = st.builds(
     repeat_chunk=st.sampled_from(["refuse", "accept"]),
     access_seconds=st.sampled_from([None, None, 20]),
     last_chunk_status=st.sampled_from([201, 200]),
+    put_body=st.sampled_from(["null", "", "{}"]),
     processing_seconds=st.sampled_from([0.0, 2.0, 100.0]),
 )
 

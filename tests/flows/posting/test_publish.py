@@ -11,7 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clips import CLIP, CLIP_BYTES, PHOTO
+from clips import CLIP, CLIP_BYTES, PHOTO, PULLED
 from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
@@ -273,7 +273,7 @@ def test_a_refused_token_at_a_pull_proves_that_nothing_was_done(bench: Any) -> N
     """After a 401 at the init of a pull, the client renews the token and repeats the init. There is one post."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_init=code:access_token_invalid"))
-    bench.run(account.post_video(PHOTO, privacy_level=SELF_ONLY))
+    bench.run(account.post_video(PULLED, privacy_level=SELF_ONLY))
     assert len(bench.sim.posts) == 1
 
 

@@ -34,7 +34,6 @@ def pictures(tmp_path: Path) -> Path:
         ("5000-wide.mp4", "video: the width is 5000 pixels; TikTok takes 360 to 4096"),
         ("renamed.mp4", "video: the file is a JPEG picture"),
         ("cut-frames.mp4", "video: the file is cut off: it has 4,000 bytes"),
-        ("eleven-minutes.mp4", "it lasts 660.0 s; TikTok takes at most 600 s"),
     ],
 )
 def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli: Any) -> None:
@@ -42,6 +41,13 @@ def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli:
     result = cli("post", "video", str(MEDIA / name), *SELF)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr
+
+
+def test_a_draft_longer_than_ten_minutes_is_refused(cli: Any) -> None:
+    """The limit of drafts is known without asking TikTok for the creator."""
+    result = cli("post", "video", str(MEDIA / "eleven-minutes.mp4"), "--draft")
+    assert result.exit_code == 2
+    assert "it lasts 660.0 s; TikTok takes at most 600 s" in result.stderr
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -80,6 +80,8 @@ def test_missing_settings_are_named_with_their_place_in_the_portal(cli: Any) -> 
 def test_the_key_of_a_sandbox_is_pointed_out(cli: Any, environ: dict[str, str]) -> None:
     """If the key looks like a sandbox's, the command says that only target users can sign in."""
     assert "target users" in examined(cli, env={"TIKTOK_CLIENT_KEY": "sbawexample"})[1]["settings"]["message"]
+    away = {"TIKTOK_CLIENT_KEY": "awexample", "TIKTOK_API_URL": "https://unreachable.invalid"}
+    assert "once TikTok has approved the app" in examined(cli, env=away)[1]["settings"]["message"]
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -80,6 +80,24 @@ def test_any_callback_comes_out_as_it_went_in(code: str, state: str, error: str,
         assert (callback.error, callback.error_description) == (plain(error), plain(description))
 
 
+def test_the_address_of_tiktoks_error_page_is_read() -> None:
+    """The page keeps the parameters of the request, with its state, and adds the words of the error."""
+    page = (
+        "https://www.tiktok.com/v2/auth/authorize/?client_key=aw&scope=user.info.basic&response_type=code"
+        "&redirect_uri=http%3A%2F%2F127.0.0.1%3A3455%2Fcallback%2F&state=s1&error=param_error"
+        "&error_type=code_challenge&errCode=10007"
+    )
+    answer = callback_of(page)
+    assert (answer.state, answer.error, answer.error_type, answer.error_code) == (
+        "s1",
+        "param_error",
+        "code_challenge",
+        "10007",
+    )
+    assert answer.is_refusal
+    assert not answer.code
+
+
 @pytest.mark.parametrize("name", ["code", "state", "error", "scopes"])
 def test_what_decides_comes_once(name: str) -> None:
     """An answer with two codes or states is refused, even if both are equal: it is unclear which one counts."""

@@ -365,4 +365,6 @@ def _origins(found: Settings) -> Finding:
     said = f"home is {found.home}; {told}"
     if found.client_key.startswith(SANDBOX_KEY):
         said = f"{said}; the key looks like a sandbox's: only the sandbox's target users can sign in"
+    elif not is_loopback(found.api_url):
+        said = f"{said}; a production key works only once TikTok has approved the app: until then use a sandbox's"
     return Finding(check="settings", verdict="fine", message=said)

@@ -105,11 +105,17 @@ def _answered(
             listener.start(accepts, answers)
         say("Open this page in a browser and agree:")
         _print_alone(Secret(authorization.url))
+        say(
+            "If the page shows an error (client_key, redirect_uri, scope or code_challenge), no answer will come: press Ctrl-C, "
+            "and ask for the word that it shows, such as: tiktok explain client_key"
+        )
         if not no_browser:
             open_browser(authorization.url)
         if no_browser or listener is None:
             takes_codes = authorization.code_verifier is not None
-            what = "the address in the browser after you agreed" + (", or the code in it" * takes_codes)
+            what = "the address in the browser after you agreed, or that of an error" + (
+                ", or the code in it" * takes_codes
+            )
             say(f"{'Or paste' if listener else 'Paste'} here {what}:")
             read_pasted(
                 answers,

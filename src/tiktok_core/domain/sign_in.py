@@ -27,6 +27,7 @@ __all__ = [
     "granted_code_alone",
     "kept_moment",
     "kept_texts",
+    "refused",
 ]
 
 LIFE: Final = timedelta(minutes=10)
@@ -109,6 +110,8 @@ class Callback:
         scopes: the scopes that the person granted, possibly fewer than the sign-in asked for.
         error: OAuth's error word; empty on success.
         error_description: TikTok's description of the error.
+        error_type: the parameter that TikTok's own error page names, such as `client_key`; empty if it names none.
+        error_code: the number of that page (`errCode`), such as `10007`; empty if it has none.
     """
 
     _state: Secret = field(default=NO_CODE, converter=Secret, repr=False)
@@ -116,11 +119,18 @@ class Callback:
     scopes: tuple[str, ...] = ()
     error: str = ""
     error_description: str = ""
+    error_type: str = ""
+    error_code: str = ""
 
     @property
     def state(self) -> str:
         """The state that the answer repeats; empty if missing."""
         return self._state.reveal()
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it carries one of the words of an error."""
+        return bool(self.error or self.error_type or self.error_code)
 
 
 def granted_code(authorization: Authorization, callback: Callback) -> Secret:
@@ -134,8 +144,8 @@ def granted_code(authorization: Authorization, callback: Callback) -> Secret:
     """
     if not callback.state or not same_state(authorization.state.reveal(), callback.state):
         raise StateMismatch("state_mismatch", "the answer does not belong to this sign-in; start it again")
-    if callback.error:
-        raise failed(callback.error, callback.error_description)
+    if callback.is_refusal:
+        raise refused(callback)
     if not callback.code:
         raise SignInFailed("invalid_callback", "the answer has neither a code nor an error")
     return callback.code
@@ -183,6 +193,17 @@ def check_age(begun_at: datetime | None, now: datetime) -> None:
 def failed(code: str, message: str = "", log_id: str = "", status: int | None = None) -> SignInFailed:
     """Return the error for one of OAuth's error words; an unknown word gives `SignInFailed` itself."""
     return CLASSES.get(code, SignInFailed)(code, message, log_id, status, explain(code))
+
+
+def refused(callback: Callback, log_id: str = "", status: int | None = None) -> SignInFailed:
+    """Return the error for an answer that is a refusal. What explains it is the most exact of the words that it carries."""
+    said = (callback.error_code, callback.error_type, callback.error)
+    why = next((found for word in said if (found := explain(word))), None)
+    # TikTok calls it `access_denied`, too, but the person has refused nothing.
+    is_denied = callback.error_type != "non_sandbox_target"
+    kind = CLASSES.get(callback.error, SignInFailed) if is_denied else SignInFailed
+    code = callback.error or callback.error_type or callback.error_code
+    return kind(code, callback.error_description, log_id, status, why, callback.error_type, callback.error_code)
 
 
 def kept_texts(kept: Hidden[Mapping[str, str]], *names: str) -> list[Secret]:

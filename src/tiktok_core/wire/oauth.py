@@ -16,7 +16,7 @@ from attrs import frozen
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.qr import QrAnswer, QrCode
 from tiktok_core.domain.refusals import explain
-from tiktok_core.domain.sign_in import Callback, failed
+from tiktok_core.domain.sign_in import Callback, failed, refused
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, lifetime_end, parse_scope
 from tiktok_core.errors import InvalidInput, Problem, ServerError
 from tiktok_core.wire.envelope import (
@@ -89,7 +89,9 @@ def authorization_url(
 
 
 def callback_of(url: str | Secret) -> Callback:
-    """Return the answer in a redirect's URL (or in its query alone). This is the one place that decodes the code.
+    """Return the answer in a redirect's URL, in its query alone, or in the address of TikTok's own error page.
+
+    This is the one place that decodes the code.
 
     Raises:
         InvalidInput: an important parameter comes twice, so it is unclear which value counts.
@@ -105,9 +107,11 @@ def callback_of(url: str | Secret) -> Callback:
         state=values.get("state", NOTHING),
         code=values.get("code", NOTHING),
         scopes=parse_scope(values.get("scopes", NOTHING).reveal()),
-        # Errors show these two, and anyone can write such an address.
+        # Errors show these, and anyone can write such an address.
         error=plain(values.get("error", NOTHING).reveal()),
         error_description=plain(values.get("error_description", NOTHING).reveal()),
+        error_type=plain(values.get("error_type", NOTHING).reveal()),
+        error_code=plain(values.get("errCode", NOTHING).reveal()),
     )
 
 
@@ -226,8 +230,8 @@ def read_qr_answer(request: Request, response: Response) -> QrAnswer:
         raise unexpected(
             request, response, "a parameter appears twice in its redirect URI", log_id_of(document)
         ) from None
-    if callback.error:
-        raise failed(plain(callback.error), plain(callback.error_description), log_id_of(document), response.status)
+    if callback.is_refusal:
+        raise refused(callback, log_id_of(document), response.status)
     return QrAnswer(
         status=plain(answer.status),
         client_ticket=answer.client_ticket,

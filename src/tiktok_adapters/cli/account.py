@@ -6,10 +6,12 @@ What belongs here: the commands for accounts that have signed in already.
 from datetime import UTC, datetime
 
 import click
-from attrs import asdict, evolve
+from attrs import asdict, evolve, fields
 
 from tiktok_adapters.cli.common import client, common, say, settings, signed_in
 from tiktok_adapters.cli.output import account_document, show
+from tiktok_adapters.cli.spelling import Spelling
+from tiktok_core import UserInfo
 
 __all__ = ["accounts", "creator", "logout", "refresh", "whoami"]
 
@@ -37,7 +39,12 @@ def accounts() -> None:
 
 @click.command(short_help="Show the account's profile.")
 @click.option(
-    "--field", "names", multiple=True, metavar="NAME", help="Only this field, in TikTok's spelling; may be repeated."
+    "--field",
+    "names",
+    multiple=True,
+    type=Spelling(field.name for field in fields(UserInfo)),
+    metavar="NAME",
+    help="Only this field, in TikTok's spelling; may be repeated.",
 )
 @common
 def whoami(names: tuple[str, ...]) -> None:
@@ -77,6 +84,9 @@ def logout(open_id: str | None, forget: bool) -> None:
 
     Example: tiktok logout
     """
+    if open_id == "-h":
+        click.echo(click.get_current_context().get_help())
+        return
     if open_id and open_id.startswith("-") and not open_id.startswith("-0"):
         raise click.NoSuchOption(open_id)
     found = settings()

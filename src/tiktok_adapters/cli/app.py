@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn, TextIO
 import click
 
 from tiktok_adapters.cli.common import common, wants_json
+from tiktok_adapters.cli.spelling import ForgivingGroup
 
 __all__ = ["LazyGroup", "tiktok"]
 
@@ -42,7 +43,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(ForgivingGroup):
     """A group that imports a command only to run it, and ends the process with the command's exit status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's

@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from tiktok_adapters.assembly import Settings
     from tiktok_core import Account, TikTok
 
-__all__ = ["BYTES", "Choices", "choices", "client", "common", "printable", "say", "settings", "signed_in", "wants_json"]
+__all__ = [
+    "BYTES",
+    "Choices",
+    "account_of",
+    "choices",
+    "client",
+    "common",
+    "printable",
+    "publish_id_of",
+    "say",
+    "settings",
+    "signed_in",
+    "wants_json",
+]
 
 LONG_WAIT = 5.0
 F = TypeVar("F", bound=Callable[..., Any])
@@ -164,4 +177,46 @@ def signed_in(found: "Settings", opened: "TikTok | None" = None) -> Iterator["Ac
         SignInRequired: no account is signed in, or the chosen one is not.
     """
     with opened or client(found) as tiktok:
-        yield tiktok.account(found.account)
+        yield account_of(tiktok, found.account)
+
+
+def account_of(tiktok: "TikTok", wanted: str | None) -> "Account":
+    """Return the account that is meant, in any spelling, or the only one.
+
+    Raises:
+        InvalidSettings: several accounts are signed in and none was chosen.
+        SignInRequired: no account is signed in, or the chosen one is not; the error names the accounts that are.
+    """
+    from tiktok_adapters.cli.spelling import near, spelled  # noqa: PLC0415
+    from tiktok_core import SignInRequired  # noqa: PLC0415
+
+    try:
+        return tiktok.account(wanted)
+    except SignInRequired:
+        known = [tokens.open_id for tokens in tiktok.accounts()] if wanted else []
+        if not wanted or not known:
+            raise
+        if (meant := spelled(wanted, known)) != wanted:
+            return tiktok.account(meant)
+        said = near(wanted, known) or f"; signed in: {', '.join(known)}"
+        raise SignInRequired(wanted, f"it is not signed in here{said}") from None
+
+
+def publish_id_of(account: "Account", post: str) -> str:
+    """Return the publish id of a post that a person named by its key or by its publish id.
+
+    Raises:
+        InvalidInput: the key is that of a post that TikTok has not named yet.
+    """
+    from tiktok_core import InvalidInput, Problem  # noqa: PLC0415
+
+    # TikTok's ids contain a tilde, and keys seldom do.
+    if "~" in post:
+        return post
+    record = next((one for one in account.posts() if one.key == post), None)
+    if record is None:
+        return post
+    if record.publish_id is None:
+        said = f"{post!r} is {record.stage}, and TikTok has given it no publish id yet: tiktok resume {post}"
+        raise InvalidInput((Problem("key", said),))
+    return record.publish_id

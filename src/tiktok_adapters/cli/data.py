@@ -11,6 +11,7 @@ from attrs import asdict
 
 from tiktok_adapters.cli.common import common, settings, signed_in
 from tiktok_adapters.cli.output import show
+from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
 from tiktok_core.portability import DataCategory, DataFormat, DataRequest
 
 __all__ = ["data"]
@@ -19,7 +20,7 @@ PENDING = 6
 GONE = 4
 
 
-@click.group(short_help="Ask for a copy of the account's data.")
+@click.group(cls=ForgivingGroup, short_help="Ask for a copy of the account's data.")
 @common
 def data() -> None:
     """Ask for a copy of the account's data, and download it once it is ready.
@@ -31,11 +32,17 @@ def data() -> None:
 
 
 @data.command(short_help="Ask for a copy.")
-@click.argument("categories", metavar=f"CATEGORY... ({'|'.join(DataCategory)})", nargs=-1, required=True)
+@click.argument(
+    "categories",
+    metavar=f"CATEGORY... ({'|'.join(DataCategory)})",
+    nargs=-1,
+    required=True,
+    type=Spelling(DataCategory),
+)
 @click.option(
     "--format",
     "data_format",
-    type=click.Choice([one.value for one in DataFormat]),
+    type=click.Choice([one.value for one in DataFormat], case_sensitive=False),
     default=DataFormat.JSON.value,
     show_default=True,
     help="The format of the files in the archive.",

@@ -15,7 +15,7 @@ from attrs import asdict, define, field, frozen
 
 from tiktok_adapters.assembly import Settings
 from tiktok_adapters.cli.advice import APP, AUDIT, PHONE, PRODUCTS, REDIRECTS, advice_on, advice_on_setting
-from tiktok_adapters.cli.common import client, common, settings
+from tiktok_adapters.cli.common import account_of, client, common, settings
 from tiktok_adapters.cli.output import show, status_of
 from tiktok_core import (
     Account,
@@ -82,7 +82,10 @@ class Finding:
 
 @click.command(short_help="Find out why you cannot post.")
 @click.option(
-    "--for", "purpose", type=click.Choice(list(NEEDS)), help="The command you want to use (default: post and draft)."
+    "--for",
+    "purpose",
+    type=click.Choice(list(NEEDS), case_sensitive=False),
+    help="The command you want to use (default: post and draft).",
 )
 @common
 def doctor(purpose: str | None) -> int:
@@ -196,7 +199,7 @@ class _Examination:
 
     def _account(self, tiktok: TikTok, found: Settings) -> Iterator[Finding]:
         try:
-            account = tiktok.account(found.account)
+            account = account_of(tiktok, found.account)
             self._granted = account.tokens()
         except TikTokError as error:
             yield _trouble("sign-in", error)

@@ -14,6 +14,7 @@ import click
 from tiktok_adapters.assembly import prepare
 from tiktok_adapters.cli.common import choices, client, common, say, settings
 from tiktok_adapters.cli.output import account_document, show
+from tiktok_adapters.cli.spelling import near, spelled
 from tiktok_adapters.sign_in import Answers, accepts_state
 from tiktok_adapters.sign_in.browser import open_browser
 from tiktok_adapters.sign_in.loopback import LoopbackListener, unlistenable
@@ -27,6 +28,7 @@ from tiktok_core import (
     ChallengeEncoding,
     QrCode,
     QrStatus,
+    Scope,
     Secret,
     TikTok,
     TikTokError,
@@ -44,11 +46,13 @@ PASTED_PORT: Final = 3455
 @click.command(short_help="Sign in to TikTok and keep the tokens.")
 @click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope to ask for; may be repeated.")
 @click.option(
-    "--kind", type=click.Choice([kind.value for kind in AppKind]), help="The Login Kit platform of the redirect URI."
+    "--kind",
+    type=click.Choice([kind.value for kind in AppKind], case_sensitive=False),
+    help="The Login Kit platform of the redirect URI.",
 )
 @click.option(
     "--challenge",
-    type=click.Choice([encoding.value for encoding in ChallengeEncoding]),
+    type=click.Choice([encoding.value for encoding in ChallengeEncoding], case_sensitive=False),
     help="The encoding of the PKCE challenge (default: TikTok's hex).",
 )
 @click.option("--switch", is_flag=True, help="Make TikTok ask again, so that you can choose another account.")
@@ -64,7 +68,10 @@ def login(
     """
     if qr and (challenge or switch or no_browser):
         raise click.UsageError("--qr opens no page: leave out --challenge, --switch and --no-browser.")
-    given = [word.strip() for words in scopes for word in words.split(",") if word.strip()]
+    given = [spelled(word.strip(), Scope) for words in scopes for word in words.split(",") if word.strip()]
+    for word in given:
+        if word not in list(Scope) and (said := near(word, Scope)):
+            raise click.BadParameter(f"{word!r} is not one of TikTok's scopes{said}", param_hint="--scope")
     wanted = check_scopes(given if scopes else DEFAULT_SCOPES)
     found = settings()
     with client(found, kind) as tiktok:

@@ -10,11 +10,12 @@ from typing import Any, Final, TypeAlias
 import click
 from attrs import fields_dict, frozen
 
-from tiktok_adapters.cli.common import BYTES, client, common, say, settings, signed_in
+from tiktok_adapters.cli.common import BYTES, client, common, publish_id_of, say, settings, signed_in
 from tiktok_adapters.cli.dry_run import show_dry_run
 from tiktok_adapters.cli.journal import chosen_key
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
+from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
 from tiktok_core import (
     PhotoPost,
     PrivacyLevel,
@@ -56,7 +57,13 @@ def _option(*names: str, **more: Any) -> Option:
 
 SETTINGS: Final = (
     _option("--title", default="", metavar="TEXT", help="The caption."),
-    _option("--privacy", "privacy_level", metavar="LEVEL", help=f"Required unless --draft: {', '.join(PrivacyLevel)}."),
+    _option(
+        "--privacy",
+        "privacy_level",
+        type=Spelling(PrivacyLevel),
+        metavar="LEVEL",
+        help=f"Required unless --draft: {', '.join(PrivacyLevel)}.",
+    ),
     _option("--disable-comment", is_flag=True, help="Allow no comments."),
     _option("--brand-content", "brand_content_toggle", is_flag=True, help="Mark it as a paid partnership."),
     _option(
@@ -93,7 +100,7 @@ def post_options(*own: Option) -> Option:
     return decorate
 
 
-@click.group(short_help="Post a video or photos.")
+@click.group(cls=ForgivingGroup, short_help="Post a video or photos.")
 @common
 def post() -> None:
     """Post a video or photos.
@@ -210,15 +217,16 @@ def option_names() -> dict[str, str]:
 
 
 @click.command(short_help="Show the status of a post.")
-@click.argument("publish_id", metavar="PUBLISH_ID")
+@click.argument("post", metavar="PUBLISH_ID|KEY")
 @click.option("--wait", is_flag=True, help="Follow the post to its end.")
 @common
-def status(publish_id: str, wait: bool) -> int:
+def status(post: str, wait: bool) -> int:
     """Show the status of a post. The exit status is 0 if it is done, 4 if it failed, 6 while TikTok processes it.
 
     Example: tiktok status v_pub_file~v2-1.123 --wait
     """
     with signed_in(settings()) as account:
+        publish_id = publish_id_of(account, post)
         try:
             known = account.wait(publish_id) if wait else account.publish_status(publish_id)
         except PublishFailed as error:

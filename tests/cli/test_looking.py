@@ -82,7 +82,7 @@ def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures
     files = [word for file in ("good.jpg", name) for word in ("--file", str(pictures / file))]
     result = cli("post", "photo", PHOTO, PHOTO, *files, *SELF)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert f"photo_images[1]: {pictures / name}: " in result.stderr
+    assert f"URL 2: {pictures / name}: " in result.stderr
     assert sentence in result.stderr
 
 
@@ -102,7 +102,7 @@ def test_only_verified_places_are_pulled_from(cli: Any) -> None:
     listed = {"TIKTOK_VERIFIED_URLS": "https://media.example.com/p/, other.example"}
     result = cli("post", "photo", PHOTO, *SELF, env=listed)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert "photo_images[0]: the URL lies under none of the app's verified URL properties" in result.stderr
+    assert "URL 1: the URL lies under none of the app's verified URL properties" in result.stderr
     wrong = cli("post", "photo", PHOTO, *SELF, env={"TIKTOK_VERIFIED_URLS": "https://media.example.com/p"})
     assert "must end in a slash" in wrong.stderr
     assert "TIKTOK_VERIFIED_URLS" in wrong.stderr
@@ -124,7 +124,7 @@ def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any, monkeypatch: pyt
     assert cli("post", "video", url, *SELF, "--dry-run").exit_code == 0
     assert cli("post", "photo", PHOTO, *SELF, "--dry-run").exit_code == 0
     assert asked == []
-    for arguments, field in ((("video", url), "video_url"), (("photo", PHOTO), "photo_images[0]")):
+    for arguments, field in ((("video", url), "URL"), (("photo", PHOTO), "URL 1")):
         result = cli("post", *arguments, *SELF, "--check-url", "--dry-run")
         assert result.exit_code == 2
         assert f"{field}: cannot be fetched from here" in result.stderr

@@ -12,10 +12,10 @@ import click
 from attrs import asdict
 
 from tiktok_adapters.cli.common import choices, printable, say
+from tiktok_adapters.cli.options import option_of
 from tiktok_core import (
     ApiError,
     InvalidInput,
-    InvalidSettings,
     OutcomeUnknown,
     Publication,
     PublishFailed,
@@ -189,7 +189,7 @@ def _sentence(error: BaseException) -> str:
         return f"{error.format_message().rstrip('.')}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
-    if isinstance(error, InvalidInput) and not isinstance(error, InvalidSettings):
+    if isinstance(error, InvalidInput):
         return _in_options(error)
     if isinstance(error, SignInRequired):
         return f"{error} Sign in: tiktok login"
@@ -203,11 +203,8 @@ def _sentence(error: BaseException) -> str:
 
 
 def _in_options(error: InvalidInput) -> str:
-    """Return the problems of a post under the names of the options, because a person typed those."""
-    from tiktok_adapters.cli.post import option_names  # noqa: PLC0415 - it imports this module
-
-    names = option_names()
-    return "; ".join(f"{names.get(problem.field, problem.field)}: {problem.message}" for problem in error.problems)
+    """Return the problems under the names of the options, because a person typed those."""
+    return "; ".join(f"{option_of(problem.field)}: {problem.message}" for problem in error.problems)
 
 
 def _is_unexpected(error: BaseException) -> bool:

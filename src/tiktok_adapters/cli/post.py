@@ -26,7 +26,7 @@ from tiktok_core import (
     VideoPost,
 )
 
-__all__ = ["option_names", "post", "status"]
+__all__ = ["post", "status"]
 
 Command: TypeAlias = Callable[..., None]
 Option: TypeAlias = Callable[[Command], Command]
@@ -207,13 +207,6 @@ def photo(
                 **wishes,
             )
     show_post(done)
-
-
-def option_names() -> dict[str, str]:
-    """Return the option for each field of a post, such as `--privacy` for `privacy_level`."""
-    found = {*fields_dict(VideoPost), *fields_dict(PhotoPost), "chunk_size"}
-    options = [one for command in post.commands.values() for one in command.params if isinstance(one, click.Option)]
-    return {one.name: one.opts[0] for one in options if one.name in found}
 
 
 @click.command(short_help="Show the status of a post.")

@@ -108,7 +108,7 @@ def test_whoami_shows_the_fields_that_were_chosen(cli: Any, sim: SimulatedTikTok
         asked = client.authorization(["user.info.basic"], redirect_uri="http://127.0.0.1:3455/callback/")
         client.sign_in(asked, sim.authorize(asked.url))
     assert json.loads(cli("whoami", "--json").stdout).keys() < whole.keys()
-    assert cli("whoami", "--field", "username").exit_code == 4
+    assert cli("whoami", "--field", "username").exit_code == 3
 
 
 def test_refresh_renews(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:

@@ -6,12 +6,13 @@ What belongs here: the commands for accounts that have signed in already.
 from datetime import UTC, datetime
 
 import click
-from attrs import asdict, evolve, fields
+from attrs import asdict, evolve
 
 from tiktok_adapters.cli.common import client, common, say, settings, signed_in
 from tiktok_adapters.cli.output import account_document, show
 from tiktok_adapters.cli.spelling import Spelling
-from tiktok_core import UserInfo
+from tiktok_core import Scope
+from tiktok_core.domain.display import USER_FIELDS
 
 __all__ = ["accounts", "creator", "logout", "refresh", "whoami"]
 
@@ -42,7 +43,7 @@ def accounts() -> None:
     "--field",
     "names",
     multiple=True,
-    type=Spelling(field.name for field in fields(UserInfo)),
+    type=Spelling(USER_FIELDS),
     metavar="NAME",
     help="Only this field, in TikTok's spelling; may be repeated.",
 )
@@ -52,7 +53,8 @@ def whoami(names: tuple[str, ...]) -> None:
 
     Example: tiktok whoami --field username --field follower_count
     """
-    with signed_in(settings()) as account:
+    scopes = dict.fromkeys(USER_FIELDS[name] for name in names if name in USER_FIELDS)
+    with signed_in(settings(), needs=scopes) as account:
         info = account.user_info(names or None)
     known = {name: value for name, value in asdict(info).items() if value is not None}
     show(known, *(f"{name}: {value}" for name, value in known.items()))
@@ -109,7 +111,7 @@ def creator() -> None:
 
     Example: tiktok creator --json
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings(), needs=[Scope.VIDEO_PUBLISH]) as account:
         info = account.creator_info()
     found = {**asdict(info), "privacy_level_options": list(info.privacy_level_options)}
     lines = [f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in found.items()]

@@ -5,7 +5,7 @@ What belongs here: nothing that is slow to import. A command imports the core wh
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -169,15 +169,42 @@ def client(found: "Settings", kind: str | None = None, *, probe: bool = True) ->
 
 
 @contextmanager
-def signed_in(found: "Settings", opened: "TikTok | None" = None) -> Iterator["Account"]:
+def signed_in(
+    found: "Settings", opened: "TikTok | None" = None, *, needs: Iterable[str] = (), any_of: Iterable[str] = ()
+) -> Iterator["Account"]:
     """Yield the account that the settings choose, and close the client afterwards.
+
+    Args:
+        found: the settings.
+        opened: the client; made from the settings unless given.
+        needs: the scopes without which TikTok would refuse the command.
+        any_of: scopes of which one is enough.
 
     Raises:
         InvalidSettings: a setting is missing or wrong, or several accounts are signed in and none was chosen.
-        SignInRequired: no account is signed in, or the chosen one is not.
+        SignInRequired: no account is signed in, or the chosen one is not, or it did not grant what the command needs.
     """
     with opened or client(found) as tiktok:
-        yield account_of(tiktok, found.account)
+        account = account_of(tiktok, found.account)
+        _check_scopes(tiktok, account.open_id, tuple(needs), tuple(any_of))
+        yield account
+
+
+def _check_scopes(tiktok: "TikTok", open_id: str, needs: Sequence[str], any_of: Sequence[str]) -> None:
+    # What was granted lies in the store, so no request is needed. Tokens from elsewhere may lie there without their scopes.
+    if not needs and not any_of:
+        return
+    tokens = next((one for one in tiktok.accounts() if one.open_id == open_id), None)
+    if tokens is None or not tokens.scope:
+        return
+    lacking = tokens.missing(needs)
+    if any_of and not lacking and len(tokens.missing(any_of)) == len(any_of):
+        lacking = tuple(any_of[:1])
+    if lacking:
+        from tiktok_adapters.cli.output import NotGranted  # noqa: PLC0415
+
+        command = click.get_current_context().command_path
+        raise NotGranted(open_id, f"it did not grant {', '.join(lacking)}, which '{command}' needs", lacking)
 
 
 def account_of(tiktok: "TikTok", wanted: str | None) -> "Account":

@@ -5,6 +5,7 @@ What belongs here: the commands. The core sends the requests, and the destinatio
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 from attrs import asdict
@@ -12,12 +13,16 @@ from attrs import asdict
 from tiktok_adapters.cli.common import common, settings, signed_in
 from tiktok_adapters.cli.output import show
 from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
+from tiktok_core import Scope
 from tiktok_core.portability import DataCategory, DataFormat, DataRequest
 
 __all__ = ["data"]
 
 PENDING = 6
 GONE = 4
+
+
+PORTABILITY: Final = tuple(scope for scope in Scope if scope.startswith("portability."))
 
 
 @click.group(cls=ForgivingGroup, short_help="Ask for a copy of the account's data.")
@@ -53,7 +58,7 @@ def request(categories: tuple[str, ...], data_format: str) -> None:
 
     Example: tiktok data request profile activity
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings(), any_of=PORTABILITY) as account:
         request_id = account.request_data(categories, data_format=data_format)
     show(
         {"request_id": request_id},

@@ -11,7 +11,7 @@ from attrs import asdict
 
 from tiktok_adapters.cli.common import common, settings, signed_in
 from tiktok_adapters.cli.output import show, show_post
-from tiktok_core import Video
+from tiktok_core import Scope, Video
 
 __all__ = ["cancel", "find", "videos"]
 
@@ -35,7 +35,7 @@ def videos(limit: int, cursor: int | None) -> None:
     Example: tiktok videos --limit 5
     """
     found: list[Video] = []
-    with signed_in(settings()) as account:
+    with signed_in(settings(), needs=[Scope.VIDEO_LIST]) as account:
         while True:
             # The last page ends exactly where the list ends, so that TikTok's own cursor continues from there.
             page = account.video_page(cursor, count=min(limit - len(found), MOST_VIDEOS))

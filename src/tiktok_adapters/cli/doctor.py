@@ -303,7 +303,7 @@ def _scopes(tokens: Tokens, purpose: str | None) -> Finding:
         message=f"{said}; {without}",
         change=f"Add the scopes to your app, then sign in again and leave their boxes ticked: tiktok login{again}",
         where=PRODUCTS,
-        status=4,
+        status=3,
     )
 
 

@@ -44,7 +44,14 @@ PASTED_PORT: Final = 3455
 
 
 @click.command(short_help="Sign in to TikTok and keep the tokens.")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope to ask for; may be repeated.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help="A scope to ask for beside those granted before; may be repeated.",
+)
+@click.option("--only", is_flag=True, help="Ask for these scopes only, and give up those granted before.")
 @click.option(
     "--kind",
     type=click.Choice([kind.value for kind in AppKind], case_sensitive=False),
@@ -60,7 +67,14 @@ PASTED_PORT: Final = 3455
 @click.option("--qr", is_flag=True, help="Draw a QR code, to be scanned with the TikTok app on a phone.")
 @common
 def login(
-    scopes: tuple[str, ...], kind: str | None, challenge: str | None, *, switch: bool, no_browser: bool, qr: bool
+    scopes: tuple[str, ...],
+    kind: str | None,
+    challenge: str | None,
+    *,
+    only: bool,
+    switch: bool,
+    no_browser: bool,
+    qr: bool,
 ) -> None:
     """Sign in: print the address of TikTok's page, wait for the answer, keep the tokens.
 
@@ -77,7 +91,9 @@ def login(
     with client(found, kind) as tiktok:
         # Check the store before the person consents: if it cannot keep the tokens, the grant would be lost.
         prepare(found, tiktok.app)
-        before = [tokens.open_id for tokens in tiktok.accounts()]
+        earlier = tiktok.accounts()
+        before = [tokens.open_id for tokens in earlier]
+        wanted = _with_earlier(wanted, _likely(earlier, found.account, switch=switch), only=only)
         if qr:
             account = _by_qr_code(tiktok, wanted)
         else:
@@ -85,11 +101,34 @@ def login(
             authorization, answer = _answered(tiktok, wanted, encoding, switch=switch, no_browser=no_browser)
             account = _spent(tiktok, authorization, answer)
         tokens = account.tokens()
-        if refused := tokens.missing(wanted):
+        refused = tokens.missing(wanted)
+        if refused:
             say(f"You did not grant: {', '.join(refused)}. TikTok will refuse the calls that need it.")
+        granted = next((one.scope for one in earlier if one.open_id == tokens.open_id), ())
+        if lost := [scope for scope in tokens.missing(granted) if scope not in refused]:
+            again = "".join(f" --scope {scope}" for scope in lost)
+            say(f"No longer granted: {', '.join(lost)}. To have it back: tiktok login{again}")
         _tell_apart(account.open_id, found.account, before)
         name = tokens.open_id if choices().json else _name(account, tokens)
         show(account_document(tokens), f"Signed in as {name}. Granted: {', '.join(tokens.scope)}")
+
+
+def _likely(earlier: Sequence[Tokens], chosen: str | None, *, switch: bool) -> Tokens | None:
+    """Return the sign-in that this one most likely replaces: the chosen account's, or the only one's."""
+    if chosen:
+        return next((tokens for tokens in earlier if tokens.open_id == chosen), None)
+    return earlier[0] if len(earlier) == 1 and not switch else None
+
+
+def _with_earlier(wanted: tuple[str, ...], earlier: Tokens | None, *, only: bool) -> tuple[str, ...]:
+    """Return the scopes to ask for: a new sign-in replaces all that was granted, so it has to ask for it again."""
+    kept = [scope for scope in (earlier.scope if earlier else ()) if scope in list(Scope) and scope not in wanted]
+    if not kept or earlier is None:
+        return wanted
+    if not only:
+        return (*wanted, *kept)
+    say(f"This sign-in gives up what {earlier.open_id} granted before: {', '.join(kept)}.")
+    return wanted
 
 
 def _answered(

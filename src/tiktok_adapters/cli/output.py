@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
-from attrs import asdict
+from attrs import asdict, define
 
 from tiktok_adapters.cli.common import choices, printable, say
 from tiktok_adapters.cli.options import option_of
@@ -20,6 +20,7 @@ from tiktok_core import (
     Publication,
     PublishFailed,
     RateLimited,
+    ScopeMissing,
     SignInFailed,
     SignInRequired,
     SourceChanged,
@@ -36,6 +37,7 @@ from tiktok_core.events import WebhookRejected
 __all__ = [
     "DERIVED",
     "UNEXPECTED",
+    "NotGranted",
     "account_document",
     "document",
     "error_document",
@@ -66,9 +68,22 @@ STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (StillProcessing, 6),
 )
 """The exit status of each error class; the first class that fits counts."""
+UNGRANTED: Final = "scope_not_authorized"
+"""TikTok's word for a scope that the person did not grant, so that a person has to sign in again."""
 GOES_ON: Final = (StillProcessing, TransportError, UploadError)
 """Errors after which `tiktok resume` can continue the post."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
+
+
+@define(eq=False, slots=False, repr=False)
+class NotGranted(SignInRequired):
+    """The sign-in lacks scopes that the command needs; found in the store, without asking TikTok.
+
+    Attributes:
+        scopes: the scopes that it lacks.
+    """
+
+    scopes: tuple[str, ...]
 
 
 def status_of(error: BaseException) -> int:
@@ -77,6 +92,8 @@ def status_of(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, INTERRUPTIONS):
         return INTERRUPTED
+    if isinstance(error, ScopeMissing) and error.code == UNGRANTED:
+        return status_of(SignInRequired(None, ""))
     return next((status for kind, status in STATUSES if isinstance(error, kind)), UNEXPECTED)
 
 
@@ -154,7 +171,7 @@ def _moment(moment: datetime) -> str:
 
 def error_document(error: BaseException) -> dict[str, Any]:
     """Return the document of an error."""
-    code = getattr(error, "code", None)
+    code = UNGRANTED if isinstance(error, NotGranted) else getattr(error, "code", None)
     if isinstance(error, PublishFailed):
         code = error.reason
     elif isinstance(error, StoreError):
@@ -176,6 +193,8 @@ def error_document(error: BaseException) -> dict[str, Any]:
 def _kind(error: BaseException) -> str:
     if isinstance(error, INTERRUPTIONS):
         return "KeyboardInterrupt"
+    if isinstance(error, NotGranted):
+        return "SignInRequired"
     return "UsageError" if isinstance(error, click.UsageError) else type(error).__name__
 
 
@@ -192,7 +211,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, InvalidInput):
         return _in_options(error)
     if isinstance(error, SignInRequired):
-        return f"{error} Sign in: tiktok login"
+        scopes = "".join(f" --scope {scope}" for scope in error.scopes) if isinstance(error, NotGranted) else ""
+        return f"{error} Sign in: tiktok login{scopes}"
     if isinstance(error, OutcomeUnknown) and (key := error.key):
         return f"{error} If it is there: tiktok resume {key} --settle posted. If not: tiktok resume {key} --settle not-posted"
     if isinstance(error, GOES_ON) and (key := error.key):

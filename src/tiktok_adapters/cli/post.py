@@ -22,8 +22,10 @@ from tiktok_core import (
     Publication,
     PublishFailed,
     PublishStatus,
+    Scope,
     StillProcessing,
     VideoPost,
+    Wish,
 )
 
 __all__ = ["post", "status"]
@@ -145,7 +147,7 @@ def video(
         if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
-        with signed_in(found, opened) as account, display() as on_progress:
+        with signed_in(found, opened, needs=_scopes(wish)) as account, display() as on_progress:
             named = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
             done = account.post_video(
                 video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
@@ -197,7 +199,7 @@ def photo(
         if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
-        with signed_in(found, opened) as account, display() as on_progress:
+        with signed_in(found, opened, needs=_scopes(wish)) as account, display() as on_progress:
             done = account.post_photos(
                 photo_images,
                 auto_add_music=not no_music,
@@ -209,6 +211,10 @@ def photo(
     show_post(done)
 
 
+def _scopes(wish: Wish) -> tuple[Scope, ...]:
+    return (Scope.VIDEO_UPLOAD if wish.post.draft else Scope.VIDEO_PUBLISH,)
+
+
 @click.command(short_help="Show the status of a post.")
 @click.argument("post", metavar="PUBLISH_ID|KEY")
 @click.option("--wait", is_flag=True, help="Follow the post to its end.")
@@ -218,7 +224,7 @@ def status(post: str, wait: bool) -> int:
 
     Example: tiktok status v_pub_file~v2-1.123 --wait
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings(), any_of=[Scope.VIDEO_PUBLISH, Scope.VIDEO_UPLOAD]) as account:
         publish_id = publish_id_of(account, post)
         try:
             known = account.wait(publish_id) if wait else account.publish_status(publish_id)

@@ -12,7 +12,7 @@ from typing import NoReturn, Self
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.events import Event, PostEvent
+from tiktok_core.domain.events import AuthorizationRemoved, Event, PostEvent
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
@@ -333,13 +333,17 @@ class AsyncTikTok:
     async def received(self, event: Event) -> Publication | None:
         """Record an event's news of a post in the journal. A call that waits for the post then ends without asking TikTok.
 
+        `AuthorizationRemoved` marks the account's tokens as refused, if they were issued before the event.
+
         Returns:
             The post's state after the event. None if the event is not about a post of the journal, or if the journal has
             forgotten the details of that post or cannot read them.
 
         Raises:
-            StoreError: the journal cannot be read or written.
+            StoreError: the journal, or the store of the tokens, cannot be read or written.
         """
+        if isinstance(event, AuthorizationRemoved) and event.open_id:
+            await sign_in.removed(self._context, event.open_id, event.created_at)
         return await receive(self._context, event) if isinstance(event, PostEvent) else None
 
     async def account(self, open_id: str | None = None) -> AsyncAccount:

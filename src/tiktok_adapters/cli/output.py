@@ -174,6 +174,8 @@ def error_document(error: BaseException) -> dict[str, Any]:
     code = UNGRANTED if isinstance(error, NotGranted) else getattr(error, "code", None)
     if isinstance(error, PublishFailed):
         code = error.reason
+    elif isinstance(error, StillProcessing):
+        code = error.fail_reason
     elif isinstance(error, StoreError):
         code = error.kind
     explanation = getattr(error, "explanation", None)

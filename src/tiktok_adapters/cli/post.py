@@ -231,7 +231,7 @@ def status(post: str, wait: bool) -> int:
         except PublishFailed as error:
             known = Publication(publish_id=publish_id, status=PublishStatus.FAILED, fail_reason=error.reason)
         except StillProcessing as error:
-            known = Publication(publish_id=publish_id, status=error.status)
+            known = Publication(publish_id=publish_id, status=error.status, fail_reason=error.fail_reason)
     show_post(known)
     return _verdict(known)
 
@@ -245,7 +245,8 @@ def _verdict(known: Publication) -> int:
         return status_of(error)
     if known.is_final:
         return 0
-    say(f"Post {known.publish_id} is still {known.status}; TikTok continues by itself, so do not post again.")
+    reason = f" ({known.fail_reason})" if known.fail_reason else ""
+    say(f"Post {known.publish_id} is still {known.status}{reason}; TikTok continues by itself, so do not post again.")
     return 6
 
 

@@ -203,7 +203,8 @@ def read_qr_code(
     answer = structured(_QrCodeAnswer, request, response, document)
     url = answer.scan_qrcode_url
     if not answer.token or url.reveal().count(TICKET) != 1 or not _is_plain(url):
-        raise unexpected(request, response, "it has no QR code with a place for our ticket", log_id_of(document))
+        reason = f"it has no QR code with a place for our ticket{said_besides(document)}"
+        raise unexpected(request, response, reason, log_id_of(document))
     return QrCode(
         url=Secret(url.reveal().replace(TICKET, f"client_ticket={ticket.reveal()}")),
         token=answer.token,
@@ -223,7 +224,7 @@ def read_qr_answer(request: Request, response: Response) -> QrAnswer:
     document = _accepted(request, response, QR_DECODER)
     answer = structured(_QrStatusAnswer, request, response, document)
     if not answer.status:
-        raise unexpected(request, response, "it has no status", log_id_of(document))
+        raise unexpected(request, response, f"it has no status{said_besides(document)}", log_id_of(document))
     try:
         callback = callback_of(Secret(answer.redirect_uri.reveal().partition("?")[2]))
     except InvalidInput:
@@ -246,9 +247,15 @@ def read_revoked(request: Request, response: Response) -> None:
 
     Raises:
         SignInFailed: the answer is an OAuth error.
+        UnexpectedResponse: the answer is an error of TikTok's older shape.
     """
     if response.body.strip() or not 200 <= response.status < 300:
-        _accepted(request, response)
+        document = _accepted(request, response)
+        data = document.get("data")
+        number = data.get("error_code") if isinstance(data, dict) else None
+        if document.get("message") == "error" or number not in (None, 0, "0", ""):
+            reason = f"it does not confirm the revocation{said_besides(document)}"
+            raise unexpected(request, response, reason, log_id_of(document))
 
 
 @frozen(kw_only=True)

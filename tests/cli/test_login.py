@@ -111,6 +111,15 @@ def test_the_pasted_address_of_tiktoks_error_page_ends_the_login_with_what_to_co
     assert "client_key" in stderr
 
 
+def test_the_wait_for_a_person_can_be_chosen(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an answer the login ends after `--wait-for`, and says to look up what the page shows."""
+    monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", lambda _: True)
+    result = cli("login", "--wait-for", "1")
+    assert result.exit_code == 4
+    assert "no answer came from TikTok's page within 1 seconds" in result.stderr
+    assert "client_key, redirect_uri, scope or code_challenge" in result.stderr
+
+
 def test_the_browser_is_opened(process: Start, tmp_path: Path) -> None:
     """Without --no-browser the command opens the person's browser, and the person types nothing."""
     script = tmp_path / "browser.py"

@@ -126,11 +126,15 @@ def test_no_scope_is_refused(cli: Any) -> None:
 
 
 def test_all_problems_come_at_once(cli: Any) -> None:
-    """Without any settings, one error names all three required ones."""
+    """Without any settings, one error lists all three required ones, a line each, and a way in."""
     result = cli("accounts", env={"TIKTOK_CLIENT_KEY": "", "TIKTOK_CLIENT_SECRET": "", "TIKTOK_REDIRECT_URI": ""})
-    for name in ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"):
-        assert name in result.stderr
-    _refused(result, "developer portal")
+    assert (result.exit_code, result.stdout) == (2, "")
+    head, *missing, way_in = result.stderr.splitlines()
+    assert "missing" in head
+    for name, line in zip(("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"), missing, strict=True):
+        assert name in line
+        assert "developer portal" in line
+    assert all(command in way_in for command in ("tiktok configure", "tiktok demo", "tiktok sandbox"))
 
 
 def test_settings_are_looked_at_before_the_file(cli: Any) -> None:

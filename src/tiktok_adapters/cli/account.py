@@ -4,14 +4,15 @@ What belongs here: the commands for accounts that have signed in already.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from attrs import asdict, evolve
 
 from tiktok_adapters.cli.common import client, common, say, settings, signed_in
-from tiktok_adapters.cli.output import account_document, show
+from tiktok_adapters.cli.output import account_document, error_document, report, show
 from tiktok_adapters.cli.spelling import Spelling
-from tiktok_core import Scope
+from tiktok_core import Scope, TikTokError
 from tiktok_core.domain.display import USER_FIELDS
 
 __all__ = ["accounts", "creator", "logout", "refresh", "whoami"]
@@ -61,16 +62,41 @@ def whoami(names: tuple[str, ...]) -> None:
 
 
 @click.command(short_help="Renew the account's tokens now.")
+@click.option("--all", "every", is_flag=True, help="Renew the tokens of every account that is signed in.")
 @common
-def refresh() -> None:
-    """Renew the account's tokens now, even if they have not expired.
+def refresh(every: bool) -> int | None:
+    """Renew the account's tokens now, even if they have not expired. With --all, one failure does not stop the others.
 
-    Example: tiktok refresh
+    Example: tiktok refresh --all
     """
+    if every:
+        return _refresh_all()
     with signed_in(settings()) as account:
         tokens = account.refresh()
     found = account_document(tokens)
-    show(found, f"Renewed {found['open_id']}: the access token is valid until {found['expires_at']}")
+    show(found, _renewed(found))
+    return None
+
+
+def _refresh_all() -> int:
+    """Renew every account, and return the worst exit status."""
+    renewed, failed, worst = [], [], 0
+    with client(settings()) as tiktok:
+        for tokens in tiktok.accounts():
+            try:
+                renewed.append(account_document(tiktok.account(tokens.open_id).refresh()))
+            except TikTokError as error:
+                worst = max(worst, report(error, as_json=False))
+                failed.append({"open_id": tokens.open_id, "error": error_document(error)})
+    lines = [_renewed(one) for one in renewed]
+    if not renewed and not failed:
+        lines.append("No account is signed in; sign in: tiktok login")
+    show({"accounts": renewed, "failed": failed}, *lines)
+    return worst
+
+
+def _renewed(document: dict[str, Any]) -> str:
+    return f"Renewed {document['open_id']}: the access token is valid until {document['expires_at']}"
 
 
 # TikTok's open_ids begin with "-000"; click must not read their letters as short options.

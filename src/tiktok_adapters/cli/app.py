@@ -20,6 +20,7 @@ from tiktok_adapters.cli.spelling import ForgivingGroup
 __all__ = ["LazyGroup", "tiktok"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "configure": ("configure", "Set up: ask for what is missing, and keep it."),
     "login": ("login", "Sign in to TikTok and keep the tokens."),
     "accounts": ("account", "List the signed-in accounts."),
     "whoami": ("account", "Show the account's profile."),

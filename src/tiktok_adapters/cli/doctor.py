@@ -56,6 +56,8 @@ NEEDS: Final = {
 }
 """The scopes that each command needs."""
 
+FIX_FIRST: Final = "fix the trouble above first"
+
 Verdict = Literal["fine", "warning", "trouble", "not looked at"]
 
 
@@ -104,11 +106,16 @@ def doctor(purpose: str | None) -> int:
 
 def _lines(findings: list[Finding]) -> Iterator[str]:
     marks = {"fine": "+", "warning": "!", "trouble": "x", "not looked at": "-"}
+    rest = [finding for finding in findings if finding.message == FIX_FIRST]
     for finding in findings:
+        if finding in rest:
+            continue
         yield f"{marks[finding.verdict]} {finding.check}: {finding.message}"
         if finding.change:
             where = f" ({finding.where})" if finding.where else ""
             yield f"    {finding.change}{where}"
+    if rest:
+        yield f"- {', '.join(finding.check for finding in rest)}: {FIX_FIRST}"
 
 
 @define
@@ -142,7 +149,7 @@ class _Examination:
             self._rest = [check for check in self._rest if check != finding.check]
             yield finding
         for check in self._rest:
-            yield Finding(check=check, verdict="not looked at", message="fix the trouble above first")
+            yield Finding(check=check, verdict="not looked at", message=FIX_FIRST)
 
     def _looks(self) -> Iterator[Finding]:
         yield from self._settings()

@@ -15,7 +15,7 @@ from tiktok_adapters.assembly import prepare
 from tiktok_adapters.cli.common import choices, client, common, say, settings
 from tiktok_adapters.cli.output import account_document, show
 from tiktok_adapters.cli.spelling import near, spelled
-from tiktok_adapters.sign_in import Answers, accepts_state
+from tiktok_adapters.sign_in import LIFETIME, Answers, accepts_state
 from tiktok_adapters.sign_in.browser import open_browser
 from tiktok_adapters.sign_in.loopback import LoopbackListener, unlistenable
 from tiktok_adapters.sign_in.pasted import read_pasted
@@ -35,7 +35,7 @@ from tiktok_core import (
     Tokens,
 )
 from tiktok_core.domain.app import check_scopes
-from tiktok_core.domain.sign_in import bare_code
+from tiktok_core.domain.sign_in import LIFE, bare_code
 
 __all__ = ["login"]
 
@@ -64,6 +64,15 @@ PASTED_PORT: Final = 3455
 )
 @click.option("--switch", is_flag=True, help="Make TikTok ask again, so that you can choose another account.")
 @click.option("--no-browser", is_flag=True, help="Open no browser; you can also paste the answer.")
+@click.option(
+    "--wait-for",
+    "seconds",
+    type=click.FloatRange(min=1, max=86_400),
+    default=LIFETIME,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for you, such as for a mailed link.",
+)
 @click.option("--qr", is_flag=True, help="Draw a QR code, to be scanned with the TikTok app on a phone.")
 @common
 def login(
@@ -74,6 +83,7 @@ def login(
     only: bool,
     switch: bool,
     no_browser: bool,
+    seconds: float,
     qr: bool,
 ) -> None:
     """Sign in: print the address of TikTok's page, wait for the answer, keep the tokens.
@@ -95,11 +105,11 @@ def login(
         before = [tokens.open_id for tokens in earlier]
         wanted = _with_earlier(wanted, _likely(earlier, found.account, switch=switch), only=only)
         if qr:
-            account = _by_qr_code(tiktok, wanted)
+            account = _by_qr_code(tiktok, wanted, seconds)
         else:
             encoding = ChallengeEncoding(challenge) if challenge else None
-            authorization, answer = _answered(tiktok, wanted, encoding, switch=switch, no_browser=no_browser)
-            account = _spent(tiktok, authorization, answer)
+            authorization, answer = _answered(tiktok, wanted, encoding, seconds, switch=switch, no_browser=no_browser)
+            account = _spent(tiktok, authorization, answer, seconds)
         tokens = account.tokens()
         refused = tokens.missing(wanted)
         if refused:
@@ -135,6 +145,7 @@ def _answered(
     tiktok: TikTok,
     scopes: Sequence[str],
     encoding: ChallengeEncoding | None,
+    seconds: float,
     *,
     switch: bool,
     no_browser: bool,
@@ -170,16 +181,17 @@ def _answered(
                 refused=lambda: say(f"That is not the answer to this sign-in. Paste {what}. Still waiting."),
                 is_only_way=listener is None,
             )
-        return authorization, Secret(answers.wait())
+        return authorization, Secret(answers.wait(seconds))
 
 
-def _spent(tiktok: TikTok, authorization: Authorization, answer: Secret) -> Account:
+def _spent(tiktok: TikTok, authorization: Authorization, answer: Secret, seconds: float) -> Account:
+    max_age = max(LIFE, seconds + LIFETIME)
     if bare_code(answer) is None:
-        return tiktok.sign_in(authorization, answer)
+        return tiktok.sign_in(authorization, answer, max_age=max_age)
     say("A code alone carries no state: only TikTok's check of PKCE ties it to this sign-in.")
     if tiktok.app.kind is AppKind.WEB:
         say("For web apps TikTok does not document that check; it is safer to paste the whole address.")
-    return tiktok.sign_in_with_code(authorization, answer)
+    return tiktok.sign_in_with_code(authorization, answer, max_age=max_age)
 
 
 def _listener(app: App) -> LoopbackListener | None:
@@ -195,7 +207,7 @@ def _listener(app: App) -> LoopbackListener | None:
     return None
 
 
-def _by_qr_code(tiktok: TikTok, scopes: Sequence[str]) -> Account:
+def _by_qr_code(tiktok: TikTok, scopes: Sequence[str], seconds: float) -> Account:
     try:
         from tiktok_adapters.sign_in.qr import draw  # noqa: PLC0415 - for this option only
     except ModuleNotFoundError as error:
@@ -214,7 +226,7 @@ def _by_qr_code(tiktok: TikTok, scopes: Sequence[str]) -> Account:
         click.echo(picture, err=choices().json)
         _print_alone(Secret(code.url))
 
-    return tiktok.sign_in_by_qr_code(show_code, scopes, on_status=_tell_status)
+    return tiktok.sign_in_by_qr_code(show_code, scopes, on_status=_tell_status, limit=seconds)
 
 
 def _tell_status(status: str) -> None:

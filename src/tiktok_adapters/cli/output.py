@@ -16,6 +16,7 @@ from tiktok_adapters.cli.options import option_of
 from tiktok_core import (
     ApiError,
     InvalidInput,
+    InvalidSettings,
     OutcomeUnknown,
     Publication,
     PublishFailed,
@@ -70,6 +71,11 @@ STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
 """The exit status of each error class; the first class that fits counts."""
 UNGRANTED: Final = "scope_not_authorized"
 """TikTok's word for a scope that the person did not grant, so that a person has to sign in again."""
+ASKED: Final = ("client_key", "client_secret", "redirect_uri")
+"""The settings for which `tiktok configure` asks."""
+WAY_IN: Final = (
+    "To be asked for it: tiktok configure. To try everything without an account: tiktok demo, or tiktok sandbox"
+)
 GOES_ON: Final = (StillProcessing, TransportError, UploadError)
 """Errors after which `tiktok resume` can continue the post."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
@@ -102,13 +108,25 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
         error.show()
         return error.exit_code
-    sentence = _sentence(error)
-    say(f"tiktok: {sentence}")
+    if isinstance(error, InvalidSettings) and len(error.problems) > 1:
+        say("tiktok: these settings are missing or wrong:")
+        for problem in error.problems:
+            say(f"  {option_of(problem.field)} {problem.message}")
+        if _is_first_run(error):
+            say(WAY_IN)
+    else:
+        say(f"tiktok: {_sentence(error)}{'. ' + WAY_IN if _is_first_run(error) else ''}")
     if _is_unexpected(error) and _wants_traceback():
         click.echo("".join(traceback.format_exception(error)), err=True)
     if as_json:
         document({"error": error_document(error)})
     return status_of(error)
+
+
+def _is_first_run(error: BaseException) -> bool:
+    """Whether a setting is missing for which `tiktok configure` asks."""
+    missing = error.problems if isinstance(error, InvalidSettings) else ()
+    return any(problem.field in ASKED and problem.message.startswith("is missing") for problem in missing)
 
 
 def document(value: Any) -> None:

@@ -5,7 +5,7 @@ Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop; RFC 97
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from urllib.parse import unquote
 
@@ -18,6 +18,7 @@ from tiktok_core.errors import AccessDenied, GrantRejected, InvalidInput, Proble
 from tiktok_core.hidden import Hidden
 
 __all__ = [
+    "LIFE",
     "Authorization",
     "Callback",
     "bare_code",
@@ -30,7 +31,8 @@ __all__ = [
     "refused",
 ]
 
-LIFE: Final = timedelta(minutes=10)
+LIFE: Final = 600.0
+"""Seconds for which an answer counts, unless the caller chooses."""
 NO_CODE: Final = Secret("")
 # Real codes have contained `*` and `!`, which addresses escape. A word that a person types by mistake is shorter than a code.
 BARE_CODE: Final = re.compile(r"[A-Za-z0-9*!._~-]{20,2048}")
@@ -50,7 +52,8 @@ class Authorization:
         scopes: the scopes that the sign-in asks for.
         state: a random text that the answer repeats, which ties the answer to this sign-in.
         code_verifier: the secret that proves that this sign-in asked for the code; None if it sent no challenge.
-        begun_at: when the sign-in began (UTC); an answer counts for ten minutes. None if unknown: then its age is not checked.
+        begun_at: when the sign-in began (UTC); an answer counts for ten minutes, unless the caller chooses another
+            time. None if unknown: then its age is not checked.
     """
 
     _url: Secret = field(converter=Secret)
@@ -179,15 +182,15 @@ def granted_code_alone(authorization: Authorization, text: str | Secret) -> Secr
     return code
 
 
-def check_age(begun_at: datetime | None, now: datetime) -> None:
+def check_age(begun_at: datetime | None, now: datetime, max_age: float = LIFE) -> None:
     """Check that a sign-in is not too old for its answer.
 
     Raises:
-        SignInFailed: the sign-in began more than ten minutes ago.
+        SignInFailed: the sign-in began more than `max_age` seconds ago.
     """
-    if begun_at is not None and now - begun_at > LIFE:
-        minutes = int(LIFE.total_seconds() // 60)
-        raise SignInFailed("expired", f"the sign-in began more than {minutes} minutes ago; start it again")
+    if begun_at is not None and (now - begun_at).total_seconds() > max_age:
+        ago = f"{max_age / 60:g} minutes" if max_age >= 60 else f"{max_age:g} seconds"
+        raise SignInFailed("expired", f"the sign-in began more than {ago} ago; start it again")
 
 
 def failed(code: str, message: str = "", log_id: str = "", status: int | None = None) -> SignInFailed:

@@ -99,17 +99,17 @@ def begin(
     )
 
 
-async def complete(context: Context, authorization: Authorization, callback: Secret) -> Tokens:
+async def complete(context: Context, authorization: Authorization, callback: Secret, max_age: float) -> Tokens:
     """Check the answer, exchange its code, and store the tokens."""
     code = granted_code(authorization, callback_of(callback))
-    check_age(authorization.begun_at, context.clock.now())
+    check_age(authorization.begun_at, context.clock.now(), max_age)
     return await spend(context, code, authorization.redirect_uri, authorization.code_verifier)
 
 
-async def complete_with_code(context: Context, authorization: Authorization, code: Secret) -> Tokens:
+async def complete_with_code(context: Context, authorization: Authorization, code: Secret, max_age: float) -> Tokens:
     """Exchange a code that came without its state, which only PKCE ties to this sign-in, and store the tokens."""
     granted = granted_code_alone(authorization, code)
-    check_age(authorization.begun_at, context.clock.now())
+    check_age(authorization.begun_at, context.clock.now(), max_age)
     return await spend(context, granted, authorization.redirect_uri, authorization.code_verifier)
 
 

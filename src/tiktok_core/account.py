@@ -184,7 +184,7 @@ class AsyncAccount:
     async def cancel(self, publish_id: str) -> Publication:
         """Ask TikTok to stop pulling a post's media, and return the post's status afterwards: it may have been too late.
 
-        To cancel the upload of a file, stop sending it.
+        TikTok cannot cancel the upload of a file. It publishes none before the last byte: see `abandon`.
 
         Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide.
 
@@ -232,7 +232,7 @@ class AsyncAccount:
         Source: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -upload-video (6 a minute).
 
         Raises:
-            InvalidPost: the post is wrong; the error lists every problem, and nothing was posted.
+            InvalidPost: the post is wrong; the error lists every problem, and nothing was posted. Or a person gave it up.
             PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused the post; nothing was posted.
             SignInRequired: the account's tokens are gone; nothing was posted.
             UploadExpired, SourceChanged: the library could not upload the file; nothing was posted.
@@ -338,7 +338,7 @@ class AsyncAccount:
             wait: follow the post to its end; otherwise return once TikTok has all the bytes, or has accepted the URL.
 
         Raises:
-            InvalidInput: the journal of this account has no such post.
+            InvalidInput: the journal of this account has no such post, or a person gave it up.
             OutcomeUnknown: TikTok may or may not have posted it; see `settle`.
             TikTokError: as for `post_video`.
         """
@@ -404,6 +404,24 @@ class AsyncAccount:
             LeaseLost: another process is working on the post.
         """
         return await publish.settle(self._context, self._open_id, key, posted=posted)
+
+    async def abandon(self, key: str) -> Publication:
+        """Give a post up before it can be published, for good: its key never begins another post.
+
+        A file can be given up until the request with its last byte begins, because TikTok publishes nothing before. A pull or
+        photos can be given up only before their init is sent; afterwards see `cancel`. A post that has an unknown outcome is
+        settled (`settle`). TikTok drops the bytes that it has of a file by itself.
+
+        A process that works on the post stops before its next act, and its call raises the same error as each later call with
+        this key: `InvalidPost`, which says when the post was given up. To post after all, take another key. If the post was
+        given up before, nothing happens. If TikTok reports an end of the post all the same, the record shows that end.
+
+        Raises:
+            InvalidInput: there is no such post, it has ended, or it may have been published; nothing was changed.
+            LeaseLost: another process is working on the post, and the journal does not let it be stopped.
+            StoreError: the journal cannot be written.
+        """
+        return await publish.abandon(self._context, self._open_id, key)
 
     async def publish_status(self, publish_id: str) -> Publication:
         """Ask TikTok for a post's status. For a failed post, return the status too, and raise nothing.

@@ -173,6 +173,7 @@ class Account(Mirror[AsyncAccount]):
     unreadable = blocking(AsyncAccount.unreadable)
     forget = blocking(AsyncAccount.forget)
     settle = blocking(AsyncAccount.settle)
+    abandon = blocking(AsyncAccount.abandon)
     publish_status = blocking(AsyncAccount.publish_status)
     wait = blocking(AsyncAccount.wait)
     request_data = blocking(AsyncAccount.request_data)

@@ -88,9 +88,9 @@ class Cli:
     environ: dict[str, str]
     hides: Callable[[str], str]
 
-    def __call__(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
-        """Run a command."""
-        result = CliRunner().invoke(tiktok, list(arguments), env={**self.environ, **(env or {})})
+    def __call__(self, *arguments: str, env: dict[str, str] | None = None, typed: str = "") -> Result:
+        """Run a command; a person types this."""
+        result = CliRunner().invoke(tiktok, list(arguments), input=typed, env={**self.environ, **(env or {})})
         assert "Traceback" not in self.hides(result.output)
         return result
 

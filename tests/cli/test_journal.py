@@ -65,7 +65,7 @@ def test_a_killed_upload_is_listed_and_gone_on_with(
     (post,) = json.loads(listed.stdout)["posts"]
     assert (post["key"], post["status"]) == ("mine", "PROCESSING_UPLOAD")
     assert "uploading" in cli("uploads").stdout
-    done = cli("resume", "--json")
+    done = cli("resume", "--all", "--json")
     assert done.exit_code == 0, done.output
     assert [one["status"] for one in json.loads(done.stdout)["posts"]] == ["PUBLISH_COMPLETE"]
     assert json.loads(cli("uploads", "--json").stdout) == {"posts": [], "unreadable": []}
@@ -84,7 +84,7 @@ def test_an_unknown_outcome_is_settled(cli: Any, sim: SimulatedTikTok, word: str
         assert "tiktok resume mine --settle posted" in lost.stderr
         assert "--settle not-posted" in lost.stderr
     assert "outcome unknown" in cli("uploads").stdout
-    assert cli("resume").exit_code == 6
+    assert cli("resume", "--all").exit_code == 6
     settled = cli("resume", "mine", "--settle", word, "--json")
     assert settled.exit_code == 0
     assert json.loads(settled.stdout)["status"] == ("PUBLISH_COMPLETE" if word == "posted" else "NOT_POSTED")
@@ -106,18 +106,18 @@ def test_a_refused_post_is_refused_again(cli: Any, sim: SimulatedTikTok) -> None
 
 
 def test_one_post_that_fails_does_not_hold_up_the_others(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """`resume` continues all posts, and its exit status is the worst one."""
+    """`resume --all` continues all posts, and its exit status is the worst one."""
     sim.switches.processing_seconds = 3_600
     for key in ("first", "second"):
         assert cli("post", "video", str(film), *SELF, "--no-wait", "--key", key).exit_code == 0
     sim.world.tasks[sim.posts[0].publish_id].script.fail_reason = "duration_check_failed"
     sim.switches.processing_seconds = 0
-    done = cli("resume", "--json")
+    done = cli("resume", "--all", "--json")
     assert done.exit_code == 4
     assert [one["status"] for one in json.loads(done.stdout)["posts"]] == ["FAILED", "PUBLISH_COMPLETE"]
 
 
-@pytest.mark.parametrize(("version", "code"), [("3", "version"), ("x", "damaged")])
+@pytest.mark.parametrize(("version", "code"), [("4", "version"), ("x", "damaged")])
 def test_one_record_that_cannot_be_read_is_named_and_can_be_forgotten(
     cli: Any, sim: SimulatedTikTok, film: Path, *, environ: dict[str, str], signed_in: str, version: str, code: str
 ) -> None:

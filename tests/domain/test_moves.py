@@ -28,6 +28,7 @@ from tiktok_core.domain.moves import (
     ForbiddenMove,
     begun,
     ended,
+    given_up,
     init_sent,
     is_foreseen,
     joined,
@@ -160,6 +161,21 @@ def test_an_unknown_outcome_is_settled_either_way() -> None:
     assert settled(lost, LATER, posted=False).shown.is_final
 
 
+def test_what_a_person_gave_up_holds_no_secret_and_says_when() -> None:
+    """It has ended as not posted, keeps TikTok's id, and a late answer adds an id and begins nothing."""
+    after = given_up(uploading(20_000_000), LATER)
+    assert (after.stage, after.is_ended, after.is_given_up, after.upload_url) == (Stage.GIVEN_UP, True, True, None)
+    assert (after.shown.status, after.shown.publish_id, after.shown.is_final) == (NOT_POSTED, "p", True)
+    assert after.refusal is not None
+    assert "2026-03-01 12:00:05 UTC" in after.refusal.messages[0]
+    sent = init_sent(record(), NOW, PLAN)
+    late = begun(sent, LATER, Begun(publish_id="late", upload_url=Secret("https://u")))
+    kept = joined(given_up(sent, LATER), late)
+    assert (kept.stage, kept.publish_id, kept.upload_url) == (Stage.GIVEN_UP, "late", None)
+    failed = reported(kept, LATER, Publication(publish_id="late", status="FAILED", fail_reason="internal"))
+    assert (failed.stage, failed.shown.fail_reason) == (Stage.FAILED, "internal")
+
+
 @pytest.mark.parametrize("wish", [VIDEO, PHOTOS], ids=["film", "photos"])
 @pytest.mark.parametrize("draft", [False, True])
 def test_what_a_person_saw_is_told_as_tiktok_would(wish: Wish, draft: bool) -> None:
@@ -184,6 +200,7 @@ OURS: Final[dict[str, Callable[[st.DrawFn, Record], Record]]] = {
     "restarted": lambda _, record: restarted(record, LATER),
     "unknown": lambda _, record: unknown(record, LATER),
     "ended": lambda _, record: ended(record, LATER, WHY),
+    "given_up": lambda _, record: given_up(record, LATER),
     "settled": lambda draw, record: settled(record, LATER, posted=draw(st.booleans())),
 }
 """Each move of ours, with whatever it may be given."""

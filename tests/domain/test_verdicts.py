@@ -37,7 +37,7 @@ from tiktok_core.errors import (
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PULL: Final = Wish(post=VideoPost(), video="https://media.example.com/a.mp4")
 PHOTOS: Final = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg",)))
-ENDS: Final = (Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.ABANDONED)
+ENDS: Final = (Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.ABANDONED, Stage.GIVEN_UP)
 
 
 def record(stage: Stage, **changes: Any) -> Record:

@@ -37,6 +37,7 @@ from tiktok_core import (
     App,
     AsyncTikTok,
     InvalidInput,
+    InvalidPost,
     OutcomeUnknown,
     PublishFailed,
     SignInFailed,
@@ -362,6 +363,8 @@ class _AsyncJournal:
 # --- Schedules -------------------------------------------------------------------------------------------------------
 
 ENDS: Counter[str] = Counter()
+GIVEN: Counter[str] = Counter()
+"""How often a post was given up, was not, and was told to have been."""
 TURNS = 4_000
 """Turns in which anything has to end."""
 
@@ -495,6 +498,8 @@ class Schedules(RuleBasedStateMachine):
             return account.resume("wish", film, on_progress=watch)
         if call == "advance":
             return account.advance("wish", film)
+        if call == "abandon":
+            return account.abandon("wish")
         if call.startswith("settle"):
             self.was_seen |= call == "settle True"
             return account.settle("wish", posted=call == "settle True")
@@ -537,7 +542,7 @@ class Schedules(RuleBasedStateMachine):
             assert not self.live or record is None or record.stage is not Stage.ABANDONED
         elif isinstance(end, TikTokError):
             assert isinstance(end, DOCUMENTED), f"an end without a word for it: {end!r}"
-            assert end.key == "wish" or call.startswith("settle")
+            assert end.key == "wish" or call.startswith(("settle", "abandon"))
             if isinstance(end, PublishFailed):
                 # Its status may be told to go back for a moment, by a fault; what counts is that it was not published.
                 assert self.sim.post(end.publish_id).status in {"FAILED", "PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD"}
@@ -638,6 +643,95 @@ class WrongClocks(Schedules):
             assert isinstance(end, (PublishFailed, StillProcessing)), end
         elif self.live:
             assert end.publish_id in ("", self.live[0].publish_id)
+
+
+class GivenUp(Schedules):
+    """The same, where a person may give the post up at any moment, from either process."""
+
+    was_given_up = False
+    posts_by_then = 0
+
+    @precondition(lambda self: not self.was_given_up)
+    @rule(which=st.integers(0, 1), call=CALLS, before=st.integers(0, 12), turns=st.sampled_from([1, 2, 5]))
+    def is_given_up(self, which: int, call: str, before: int, turns: int) -> None:
+        """Let a person give the post up in one process, while the other one is at any turn of its call."""
+        self.goes_on(1 - which, call, before)
+        if not self.processes[which].busy:
+            self.goes_on(which, "abandon", turns)
+
+    @invariant()
+    def what_was_given_up_is_neither_begun_again_nor_published(self) -> None:
+        """Hold that from the moment when the journal says so, no upload follows, and TikTok publishes nothing."""
+        (record,) = (self.stores[1].records() if hasattr(self, "sim") else ()) or (None,)
+        if record is not None and record.is_given_up and not self.was_given_up:
+            self.was_given_up, self.posts_by_then = True, len(self.sim.posts)
+        if self.was_given_up:
+            assert record is not None
+            assert record.stage is Stage.GIVEN_UP, "given up, and gone on with"
+            assert record.upload_url is None
+            assert not self.live, "given up, and published"
+            # The answer to one init may have been under way; a pull's would have published it.
+            assert len(self.sim.posts) <= self.posts_by_then + isinstance(self.wish, int), "given up, and begun again"
+
+    def check(self, call: str, end: Any) -> None:
+        """Hold what is promised of every end; and that what may have been published is not given up."""
+        (record,) = self.stores[1].records() or (None,)
+        self.what_was_given_up_is_neither_begun_again_nor_published()
+        if call == "abandon" and not isinstance(end, (TikTokError, AssertionError)):
+            GIVEN["given up"] += 1
+            assert self.was_given_up
+            assert (end.status, end.key) == ("NOT_POSTED", "wish")
+        elif call == "abandon" and isinstance(end, InvalidInput):
+            GIVEN["refused" if record else "not known"] += 1
+            assert not self.was_given_up
+        elif "given up by a person" in str(end):
+            GIVEN["told"] += 1
+            assert self.was_given_up
+            assert isinstance(end, InvalidPost)
+            assert end.key == "wish"
+        else:
+            super().check(call, end)
+
+    def all_is_well(self) -> None:
+        """Let nothing go wrong any more: what was given up is told as that, and stays so however late it is."""
+        self.sim.faults.clear()
+        self.sim.creator.private = True
+        self.is_killed(0)
+        while self.processes[1].busy:
+            self.turns(1)
+        self.what_was_given_up_is_neither_begun_again_nor_published()
+        if not self.was_given_up:
+            super().all_is_well()
+            return
+        for call in ("post", "resume", "advance", "abandon"):
+            self.clock.advance(4_000)
+            end = self.to_the_end(0, call)
+            if isinstance(end, SignInRequired):
+                self.signs_in()
+                end = self.to_the_end(0, call)
+            assert "given up by a person" in str(end) or (call, end.status) == ("abandon", "NOT_POSTED")
+            self.what_was_given_up_is_neither_begun_again_nor_published()
+
+
+@pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])
+def test_what_was_given_up_is_never_published(world: type[Process]) -> None:
+    """At any moment of any kind of post: given up for good, or refused because it may have been published."""
+
+    class Machine(GivenUp):
+        kind = world
+
+    GIVEN.clear()
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=max(1, SCHEDULES // 2),
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
+    assert min(GIVEN["given up"], GIVEN["refused"], GIVEN["told"]) > SCHEDULES // 50, GIVEN
 
 
 @pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])

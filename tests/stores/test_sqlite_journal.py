@@ -147,7 +147,7 @@ def _empty_document(path: Path) -> None:
 
 
 def _newer_document(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": 3'))
+    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": 4'))
 
 
 @pytest.mark.parametrize(

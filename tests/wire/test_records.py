@@ -302,11 +302,11 @@ def test_photos_that_are_no_texts_are_refused() -> None:
     _refused(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("version", [0, 3, "canary", None, True, 1.0])
+@pytest.mark.parametrize("version", [0, 4, "canary", None, True, 1.0])
 def test_another_version_says_which(version: object) -> None:
     """A record of another release raises another error than damage."""
     document = json.loads(dump_record(WHOLE)) | {"version": version}
-    with pytest.raises(ValueError, match=r"version (0|3|unknown), this release reads version 2") as caught:
+    with pytest.raises(ValueError, match=r"version (0|4|unknown), this release reads version 3") as caught:
         load_record(json.dumps(document).encode())
     assert "canary" not in str(caught.value)
 
@@ -321,6 +321,16 @@ def test_a_record_of_the_first_version_is_read() -> None:
     assert (lost.inits, lost.lost_inits) == (1, 1)
     ended = load_record(FIRST.replace('"stage": "uploading"', '"stage": "complete"').encode())
     assert (ended.stage, ended.last_left) == (Stage.COMPLETE, False)
+
+
+def test_only_a_post_that_was_given_up_has_the_newest_version() -> None:
+    """An older release goes on with every other record, and stops at this one; neither version is read as the other."""
+    for stage in Stage:
+        document = json.loads(dump_record(evolve(WHOLE, stage=stage)))
+        assert document["version"] == (3 if stage is Stage.GIVEN_UP else 2)
+        for version in (1, 2, 3):
+            if version != document["version"]:
+                _refused(json.dumps({**document, "version": version}).encode())
 
 
 @pytest.mark.parametrize("name", sorted(json.loads(dump_record(WHOLE)).keys() - json.loads(FIRST).keys()))

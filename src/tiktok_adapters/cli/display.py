@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
-from attrs import asdict
+from attrs import asdict, evolve
 
 from tiktok_adapters.cli.common import common, settings, signed_in
 from tiktok_adapters.cli.output import show, show_post
-from tiktok_core import Scope, Video
+from tiktok_core import Account, ApiError, Explanation, Record, Scope, Video
 
 __all__ = ["cancel", "find", "videos"]
 
+NOT_CANCELLABLE: Final = "publish_not_cancellable"
 MOST_VIDEOS: Final = 20
 """The most videos that TikTok returns at once."""
 
@@ -82,7 +83,35 @@ def find(post: str, wait: bool) -> int:
 def cancel(publish_id: str) -> None:
     """Ask TikTok to stop pulling a post's media, and show the post's status afterwards: the request may come too late.
 
+    TikTok cannot cancel the upload of a file; give that up with 'tiktok abandon KEY'.
+
     Example: tiktok cancel v_pub_url~v2.123
     """
     with signed_in(settings()) as account:
-        show_post(account.cancel(publish_id))
+        try:
+            done = account.cancel(publish_id)
+        except ApiError as error:
+            raise _explained(account, publish_id, error) from error
+    show_post(done)
+
+
+def _explained(account: Account, publish_id: str, error: ApiError) -> ApiError:
+    """Return the error with what is the case and what to do, where TikTok does not cancel because the post is no pull."""
+    record = next((one for one in account.posts() if one.publish_id == publish_id), None)
+    if error.code != NOT_CANCELLABLE or record is None or record.wish.is_pulled:
+        return error
+    said = _said_of_an_upload(record)
+    return error if said is None else evolve(error, explanation=Explanation("post", *said))
+
+
+def _said_of_an_upload(record: Record) -> tuple[str] | None:
+    key, size = record.key, record.plan.video_size if record.plan else 0
+    cannot = "TikTok cancels only what it pulls, and this is the upload of a file"
+    if record.is_given_up:
+        return (f"{cannot}. It was given up, so no more of it is sent and nothing is posted.",)
+    if record.is_uploading:
+        how = f"'tiktok abandon {key}' gives it up, 'tiktok resume {key}' continues it."
+        return (f"{cannot}, of which TikTok has {record.offset:,} of {size:,} bytes. {how}",)
+    if record.is_processing:
+        return (f"{cannot}. TikTok has the whole file, and nothing can stop it any more.",)
+    return None

@@ -1,24 +1,31 @@
-"""`uploads`, `resume`: list and continue unfinished posts; and choose the key of a post.
+"""`uploads`, `resume`, `abandon`: list, continue and give up unfinished posts; and choose the key of a post.
 
 What belongs here: how the command line uses the journal. The journal's rules are in the core.
 """
 
 import hashlib
-from collections.abc import Iterable
+import secrets
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
 from typing import Any, Final
 
 import click
 
-from tiktok_adapters.cli.common import common, say, settings, signed_in
-from tiktok_adapters.cli.output import DERIVED, UNEXPECTED, post_document, report, show, show_post
+from tiktok_adapters.cli.common import choices, common, say, settings, signed_in
+from tiktok_adapters.cli.output import DERIVED, UNEXPECTED, PostInterrupted, post_document, report, show, show_post
 from tiktok_adapters.cli.progress import display
-from tiktok_core import Account, Record, Stage, TikTokError, Unreadable
+from tiktok_core import Account, InvalidInput, PhotoPost, Record, Stage, TikTokError, Unreadable
+from tiktok_core.errors import LeaseLost, Problem
 
-__all__ = ["chosen_key", "resume", "uploads"]
+__all__ = ["abandon", "chosen_key", "resume", "telling_how_far", "uploads"]
 
 SAME: Final = timedelta(minutes=60)
 """How long a repeated command means the same post."""
+NOT_ENDED: Final = 6
+"""The exit status where a post is left unfinished until a person says more."""
 
 
 @click.command(short_help="List the unfinished posts.")
@@ -40,54 +47,85 @@ def uploads(forget: str | None) -> None:
             show({"key": forget}, said)
             return
         found, unreadable = account.unfinished(), account.unreadable()
-    lines = [f"{one.key}: {one.stage}{_where(one)}, since {one.created_at:%Y-%m-%d %H:%M} UTC" for one in found]
+    lines = [_described(one) for one in found]
     lines += [
         f"{one.key}: the record cannot be read, so it is unknown whether the post has ended. {one.reason}"
         for one in unreadable
     ]
-    document = {"posts": [post_document(one.shown) for one in found], "unreadable": _unreadable_documents(unreadable)}
+    document = {"posts": [_upload_document(one) for one in found], "unreadable": _unreadable_documents(unreadable)}
     show(document, *(lines or ["Every post has ended."]))
 
 
-@click.command(short_help="Continue an unfinished post.")
+@click.command(short_help="Give a post up, for good.")
+@click.argument("key", metavar="KEY")
+@common
+def abandon(key: str) -> None:
+    """Give a post up, for good. It is refused, with exit status 2, for a post that may have been published.
+
+    A file can be given up until its last byte leaves, a URL that TikTok pulls only before TikTok was asked. A process that sends
+    the file stops.
+
+    Example: tiktok abandon KEY
+    """
+    with signed_in(settings()) as account:
+        try:
+            done = account.abandon(key)
+        except LeaseLost as error:
+            said = "another process works on it, and could not be stopped from here: end that process, then give the post up"
+            raise InvalidInput((Problem("key", said),)) from error
+    again = "the same command makes a new post" if key.startswith(DERIVED) else "take another key to post after all"
+    show(post_document(done), f"{key} is given up: nothing is posted under this key any more; {again}")
+
+
+@click.command(short_help="Continue unfinished posts.")
 @click.argument("key", metavar="[KEY]", required=False)
+@click.option("--all", "every", is_flag=True, help="Continue every unfinished post.")
 @click.option(
     "--settle", type=click.Choice(["posted", "not-posted"]), help="Say whether the post is on TikTok, after you looked."
 )
 @click.option("--no-wait", is_flag=True, help="Return once TikTok has the media.")
 @common
-def resume(key: str | None, settle: str | None, no_wait: bool) -> int | None:
-    """Continue one post, or every unfinished one. It never posts twice.
+def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> int | None:
+    """Continue one post, or with --all every unfinished one. It never posts twice.
+
+    Without KEY and --all, it lists what is unfinished and, on a terminal, asks about each post. A post that would begin anew after
+    more than an hour is continued only if you name its key, or say yes on a terminal.
 
     Example: tiktok resume --settle not-posted KEY
     """
     if settle and not key:
         raise click.UsageError("--settle needs the key of the post; 'tiktok uploads' lists them.")
+    if key and every:
+        raise click.UsageError("Name one post, or use --all, but not both.")
     with signed_in(settings()) as account:
         if key is None:
-            return _all(account, until_final=not no_wait)
+            return _several(account, every=every, until_final=not no_wait)
         if settle:
             done = account.settle(key, posted=settle == "posted")
         else:
-            with display() as on_progress:
+            with telling_how_far(account, key), display() as on_progress:
                 done = account.resume(key, on_progress=on_progress, wait=not no_wait)
     show_post(done)
     return None
 
 
-def _all(account: Account, *, until_final: bool) -> int:
-    """Continue every unfinished post, even after one fails. Return the worst exit status."""
+def _several(account: Account, *, every: bool, until_final: bool) -> int:
+    """Continue the posts that the person chooses, even after one fails. Return the worst exit status."""
     documents, lines, worst = [], [], 0
     for lost in (unreadable := account.unreadable()):
         worst = UNEXPECTED
         say(f"tiktok: {lost.reason}")
-    for record in account.unfinished():
-        try:
-            with display() as on_progress:
-                done = account.resume(record.key, on_progress=on_progress, wait=until_final)
-        except TikTokError as error:
-            worst = max(worst, report(error, as_json=False))
-            done = next((one.shown for one in account.posts() if one.key == record.key), record.shown)
+    for record, is_chosen in _chosen(account.unfinished(), every=every):
+        done = record.shown
+        if not is_chosen:
+            worst = max(worst, NOT_ENDED if every else 0)
+        else:
+            try:
+                with telling_how_far(account, record.key), display() as on_progress:
+                    done = account.resume(record.key, on_progress=on_progress, wait=until_final)
+            except TikTokError as error:
+                worst = max(worst, report(error, as_json=False))
+                done = next((one.shown for one in account.posts() if one.key == record.key), record.shown)
         documents.append(post_document(done))
         lines.append(f"{record.key}: {done.status}")
     document = {"posts": documents, "unreadable": _unreadable_documents(unreadable)}
@@ -98,24 +136,87 @@ def _all(account: Account, *, until_final: bool) -> int:
     return worst
 
 
+def _chosen(found: Sequence[Record], *, every: bool) -> list[tuple[Record, bool]]:
+    """Return each post with whether to continue it: after a question on a terminal, and by `--all` elsewhere.
+
+    Raises:
+        UsageError: there is no terminal on which to ask, and `--all` was not given.
+    """
+    asks, now = _is_terminal() and not choices().json, datetime.now(UTC)
+    if found and not every and not asks:
+        for record in found:
+            say(_described(record))
+        raise click.UsageError(f"Name the key of a post, or use --all to continue all {len(found)}.")
+    answers = []
+    for record in found:
+        is_stale, is_chosen = record.is_stale(now), True
+        if asks and (is_stale or not every):
+            say(_described(record))
+            anew = "It is older than an hour and may begin anew. " if is_stale else ""
+            is_chosen = click.confirm(f"{anew}Continue it?", default=False, err=True)
+        elif is_stale:
+            is_chosen = False
+            say(
+                f"{record.key} is older than an hour and may begin anew, so it is left as it is: "
+                f"'tiktok resume {record.key}' continues it, 'tiktok abandon {record.key}' gives it up."
+            )
+        answers.append((record, is_chosen))
+    return answers
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+@contextmanager
+def telling_how_far(account: Account, key: str) -> Iterator[None]:
+    """Name the post, how far it came, and the ways to go on, where a person interrupts the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        found: tuple[Record, ...] = ()
+        with suppress(TikTokError):
+            found = account.posts()
+        record = next((one for one in found if one.key == key), None)
+        if record is None:
+            raise
+        raise PostInterrupted(_left(record), key, record.publish_id) from None
+
+
+def _left(record: Record) -> str:
+    """Return how far an interrupted post came, and what a person may do."""
+    key, begins = record.key, record.is_before_handover
+    said = f"Its key is {key}; it is {record.stage}{_where(record)}."
+    if record.is_ended:
+        return said
+    if record.is_processing:
+        said = f"{said} TikTok goes on by itself."
+    going_on = f"'tiktok resume {key}' {'continues' if begins else 'follows'} it"
+    if begins and not record.last_left and (record.is_planned or not record.wish.is_pulled):
+        return f"{said} {going_on}, 'tiktok abandon {key}' gives it up."
+    return f"{said} {going_on}."
+
+
 def _unreadable_documents(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
     return [{"key": one.key, "open_id": one.account, "code": one.kind, "message": one.reason} for one in found]
 
 
-def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, again: bool) -> str | None:
-    """Return the key to post under: the given one, a derived one, or none if `again` asks for a separate post.
+def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, again: bool) -> str:
+    """Return the key to post under: the given one, a derived one, or a random one if `again` asks for a separate post.
 
     The same post within 60 minutes, or while the earlier one is unfinished, gets the same key. So a command that a person
-    repeats because it seemed to hang, or that a script repeats, continues its post and does not make a second one.
+    repeats because it seemed to hang, or that a script repeats, continues its post and does not make a second one. After a
+    post that was given up it makes a new one.
     """
     if key is not None or again:
-        return key
+        return secrets.token_hex(12) if key is None else key
     derived = (
         f"{DERIVED}{hashlib.sha256(repr((account.open_id, *wish)).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
     )
     now = datetime.now(UTC)
-    for record in reversed(account.posts()):
-        if record.key.startswith(derived) and (now - record.created_at < SAME or not record.is_ended):
+    records = [record for record in account.posts() if record.key.startswith(derived)]
+    for record in reversed(records):
+        if not record.is_given_up and (now - record.created_at < SAME or not record.is_ended):
             if record.stage is not Stage.ABANDONED:
                 say(
                     f"You asked for the same post before: continuing post {record.key}; use --again to make another one."
@@ -125,7 +226,49 @@ def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, agai
         if lost.key.startswith(derived):
             # It may be this very post: using its key raises the error that says why the record cannot be read.
             return lost.key
-    return f"{derived}-{now:%Y%m%dT%H%M%S}"
+    new = f"{derived}-{now:%Y%m%dT%H%M%S}"
+    number = sum(record.key.startswith(new) for record in records)  # Those of the same second were given up.
+    return f"{new}-{number + 1}" if number else new
+
+
+def _described(record: Record) -> str:
+    """Return a line about an unfinished post: its key, how far it is, its file, title, account and age."""
+    wish = record.wish
+    if isinstance(wish.post, PhotoPost):
+        media = f"{len(wish.post.photo_images)} photos"
+    else:
+        media = (
+            "a video without a name"
+            if wish.video is None
+            else wish.video
+            if wish.is_pulled
+            else PurePath(wish.video).name
+        )
+    title = f' "{wish.post.title}"' if wish.post.title else ""
+    age, since = _age(datetime.now(UTC) - record.created_at), f"{record.created_at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{record.key}: {record.stage}{_where(record)}; {media}{title}; account {record.account}; {age}, since {since}"
+    )
+
+
+def _age(age: timedelta) -> str:
+    minutes = max(0, int(age.total_seconds() // 60))
+    if minutes < 120:
+        return f"{minutes} min old"
+    return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // 1440} days old"
+
+
+def _upload_document(record: Record) -> dict[str, Any]:
+    post = record.wish.post
+    return {
+        **post_document(record.shown),
+        "stage": record.stage,
+        "open_id": record.account,
+        "video": record.wish.video,
+        "photo_images": list(post.photo_images) if isinstance(post, PhotoPost) else [],
+        "title": post.title,
+        "created_at": f"{record.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
 
 
 def _where(record: Record) -> str:

@@ -39,6 +39,7 @@ __all__ = [
     "DERIVED",
     "UNEXPECTED",
     "NotGranted",
+    "PostInterrupted",
     "account_document",
     "document",
     "error_document",
@@ -92,6 +93,22 @@ class NotGranted(SignInRequired):
     scopes: tuple[str, ...]
 
 
+class PostInterrupted(KeyboardInterrupt):
+    """A person interrupted a post that the journal knows.
+
+    Args:
+        left: sentences that say how far the post came, and how to go on.
+        key: its key.
+        publish_id: TikTok's id of it; None before TikTok has given one.
+    """
+
+    def __init__(self, left: str, key: str, publish_id: str | None) -> None:
+        super().__init__(left)
+        self.left = left
+        self.key = key
+        self.publish_id = publish_id
+
+
 def status_of(error: BaseException) -> int:
     """Return the exit status of an error."""
     if isinstance(error, click.ClickException):
@@ -108,6 +125,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
         error.show()
         return error.exit_code
+    # The command line's framework raises an error of its own in place of an interruption.
+    error = error.__cause__ if isinstance(error.__cause__, PostInterrupted) else error
     if isinstance(error, InvalidSettings) and len(error.problems) > 1:
         say("tiktok: these settings are missing or wrong:")
         for problem in error.problems:
@@ -220,7 +239,7 @@ def _kind(error: BaseException) -> str:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, INTERRUPTIONS):
-        return "interrupted"
+        return f"interrupted. {error.left}" if isinstance(error, PostInterrupted) else "interrupted"
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         return f"Name a command. Try '{error.ctx.command_path} --help'."
     if isinstance(error, click.UsageError):

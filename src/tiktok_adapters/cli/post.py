@@ -12,7 +12,7 @@ from attrs import fields_dict, frozen
 
 from tiktok_adapters.cli.common import BYTES, client, common, publish_id_of, say, settings, signed_in
 from tiktok_adapters.cli.dry_run import show_dry_run
-from tiktok_adapters.cli.journal import chosen_key
+from tiktok_adapters.cli.journal import chosen_key, telling_how_far
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
 from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
@@ -147,11 +147,12 @@ def video(
         if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
-        with signed_in(found, opened, needs=_scopes(wish)) as account, display() as on_progress:
+        with signed_in(found, opened, needs=_scopes(wish)) as account:
             named = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
-            done = account.post_video(
-                video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
-            )
+            with telling_how_far(account, named), display() as on_progress:
+                done = account.post_video(
+                    video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
+                )
     show_post(done)
 
 
@@ -199,15 +200,17 @@ def photo(
         if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
-        with signed_in(found, opened, needs=_scopes(wish)) as account, display() as on_progress:
-            done = account.post_photos(
-                photo_images,
-                auto_add_music=not no_music,
-                key=chosen_key(account, how.key, (wish.post,), again=how.again),
-                on_progress=on_progress,
-                wait=not how.no_wait,
-                **wishes,
-            )
+        with signed_in(found, opened, needs=_scopes(wish)) as account:
+            named = chosen_key(account, how.key, (wish.post,), again=how.again)
+            with telling_how_far(account, named), display() as on_progress:
+                done = account.post_photos(
+                    photo_images,
+                    auto_add_music=not no_music,
+                    key=named,
+                    on_progress=on_progress,
+                    wait=not how.no_wait,
+                    **wishes,
+                )
     show_post(done)
 
 

@@ -11,10 +11,12 @@ from typing import Final
 from attrs import frozen
 
 from tiktok_core.domain.journal import END_OF, Record, Stage
+from tiktok_core.domain.kept_refusal import GIVEN_UP_ONCE, NOT_WRITTEN_DOWN, refused_again
 from tiktok_core.domain.publishing import NOT_POSTED, Publication
-from tiktok_core.errors import StoreTrouble
+from tiktok_core.errors import InvalidInput, Problem, StoreTrouble, TikTokError
 
 __all__ = [
+    "END_NOT_KNOWN",
     "Forgetting",
     "Trace",
     "Unreadable",
@@ -24,12 +26,17 @@ __all__ = [
     "name_digest",
     "name_parts",
     "trace_of",
+    "trace_refusal",
 ]
 
+END_NOT_KNOWN: Final = (
+    "had a record that could not be read and was removed, so whether it was posted is not known: look at the account, and "
+    "take another key if it is not there"
+)
 APART: Final = timedelta(days=1)
 """How far apart the two looks at a clock lie that a journal believes."""
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-SAYS_LEAST_FIRST: Final = (Stage.ABANDONED, None, Stage.FAILED, Stage.IN_INBOX, Stage.COMPLETE)
+SAYS_LEAST_FIRST: Final = (Stage.ABANDONED, Stage.GIVEN_UP, None, Stage.FAILED, Stage.IN_INBOX, Stage.COMPLETE)
 
 
 @frozen(kw_only=True)
@@ -54,7 +61,9 @@ class Trace:
         Raises:
             ValueError: its end is not known.
         """
-        words = {stage: word for word, stage in END_OF.items()} | {Stage.ABANDONED: NOT_POSTED}
+        words = {stage: word for word, stage in END_OF.items()} | dict.fromkeys(
+            (Stage.ABANDONED, Stage.GIVEN_UP), NOT_POSTED
+        )
         if self.end not in words:
             raise ValueError("its end is not known")
         status = words[self.end]
@@ -116,7 +125,7 @@ def lasting(older: Trace | None, newer: Trace) -> Trace:
 
 
 def is_free(found: Record | Trace | None) -> bool:
-    """Whether a key may begin a post: the journal has nothing under it, or only a post that was given up."""
+    """Whether a key may begin a post: the journal has nothing under it, or only a post that was refused."""
     end = found.end if isinstance(found, Trace) else found and found.stage
     return found is None or end is Stage.ABANDONED
 
@@ -137,3 +146,16 @@ def trace_of(record: Record) -> Trace:
     """Return what remains of a record that is removed."""
     reason = record.last.fail_reason if record.last is not None and record.stage is Stage.FAILED else ""
     return Trace(digest=name_digest(record.name), end=record.stage, publish_id=record.publish_id, fail_reason=reason)
+
+
+def trace_refusal(trace: Trace, error: type[InvalidInput]) -> TikTokError | None:
+    """Return the error for a call with the key of a forgotten post; None where the trace says what TikTok made of it."""
+    match trace.end:
+        case None:
+            return error((Problem("key", END_NOT_KNOWN),))
+        case Stage.ABANDONED:
+            return refused_again(NOT_WRITTEN_DOWN, trace.publish_id)
+        case Stage.GIVEN_UP:
+            return refused_again(GIVEN_UP_ONCE, trace.publish_id)
+        case _:
+            return None

@@ -37,7 +37,7 @@ UPLOAD_LIFE: Final = timedelta(hours=1)
 
 
 class Stage(StrEnum):
-    """How far a post has come. The last four are ends."""
+    """How far a post has come. The last five are ends."""
 
     PLANNED = "planned"
     INIT_SENT = "init sent"
@@ -48,9 +48,10 @@ class Stage(StrEnum):
     IN_INBOX = "in inbox"
     FAILED = "failed"
     ABANDONED = "abandoned"
+    GIVEN_UP = "given up"
 
 
-ENDS: Final = (Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.ABANDONED)
+ENDS: Final = (Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.ABANDONED, Stage.GIVEN_UP)
 END_OF: Final = {
     PublishStatus.PUBLISH_COMPLETE: Stage.COMPLETE,
     PublishStatus.SEND_TO_USER_INBOX: Stage.IN_INBOX,
@@ -113,7 +114,7 @@ class Record:
         last_left: whether the last byte may have reached TikTok, so that the post may be complete, even if TikTok counts less.
         handed_at: when TikTok had all that it needs (UTC).
         last: what TikTok last reported of the post.
-        refusal: why it was given up before anything was posted.
+        refusal: why it was refused before anything was posted, or that a person gave it up.
     """
 
     key: str
@@ -167,10 +168,26 @@ class Record:
         return self.stage is Stage.PROCESSING
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether a person gave the post up before it could be published, so that its key never begins one again."""
+        return self.stage is Stage.GIVEN_UP
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether to continue may begin the post anew, more than an hour after it was wished or last begun.
+
+        After an hour its upload URL is dead, and the person may have other plans by now.
+        """
+        if now - (self.init_at or self.created_at) < UPLOAD_LIFE:
+            return False
+        if self.wish.is_pulled:
+            return self.stage is Stage.PLANNED
+        return self.is_before_handover or (self.stage is Stage.UNKNOWN and self.publish_id is not None)
+
+    @property
     def shown(self) -> Publication:
         """The post as its owner sees it."""
         status = PublishStatus.PROCESSING_DOWNLOAD if self.wish.is_pulled else PublishStatus.PROCESSING_UPLOAD
-        if self.stage is Stage.ABANDONED:
+        if self.stage in (Stage.ABANDONED, Stage.GIVEN_UP):
             return Publication(publish_id=self.publish_id or "", status=NOT_POSTED, key=self.key)
         known = self.last or Publication(publish_id=self.publish_id or "", status=status)
         uploaded = known.uploaded_bytes if known.uploaded_bytes is not None or self.wish.is_pulled else self.offset

@@ -4,6 +4,7 @@ What belongs here: the value, and the way from an error to it and back. A caller
 process, gets the same error as the caller that met the refusal.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 from attrs import frozen
@@ -28,7 +29,16 @@ from tiktok_core.errors import (
     UploadExpired,
 )
 
-__all__ = ["KINDS", "NOT_WRITTEN_DOWN", "SAID_BY_A_PERSON", "Refusal", "refusal_of", "refused_again"]
+__all__ = [
+    "GIVEN_UP_ONCE",
+    "KINDS",
+    "NOT_WRITTEN_DOWN",
+    "SAID_BY_A_PERSON",
+    "Refusal",
+    "given_up_at",
+    "refusal_of",
+    "refused_again",
+]
 
 
 @frozen(kw_only=True)
@@ -87,6 +97,15 @@ NOT_WRITTEN_DOWN: Final = Refusal(
     fields=("key",),
     messages=("was given up before anything was posted, and why was not written down; post again, under any key",),
 )
+GIVEN_UP: Final = "was given up by a person{}, so nothing is posted under it any more; take another key to post again"
+GIVEN_UP_ONCE: Final = Refusal(kind="InvalidPost", fields=("key",), messages=(GIVEN_UP.format(""),))
+"""The reason of a post that was given up, where the journal has forgotten when."""
+
+
+def given_up_at(now: datetime) -> Refusal:
+    """Return the reason of a post that a person gave up, as later calls with its key get it."""
+    said = GIVEN_UP.format(f" at {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    return Refusal(kind="InvalidPost", fields=("key",), messages=(said,))
 
 
 def refusal_of(error: TikTokError) -> Refusal:

@@ -14,7 +14,7 @@ from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.journal import END_OF, Record, Stage, next_chunk
-from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal
+from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal, given_up_at
 from tiktok_core.domain.publishing import Begun, Publication, PublishStatus
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "ForbiddenMove",
     "begun",
     "ended",
+    "given_up",
     "init_sent",
     "is_foreseen",
     "joined",
@@ -51,6 +52,7 @@ NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
     Stage.PLANNED: {
         "init_sent": _to(Stage.INIT_SENT),
         "ended": _to(Stage.ABANDONED),
+        "given_up": _to(Stage.GIVEN_UP),
         "reported": _to(Stage.PLANNED),
         "joined": _to(Stage.PLANNED),
     },
@@ -60,6 +62,7 @@ NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
         "not_begun": _to(Stage.PLANNED),
         "unknown": _to(Stage.UNKNOWN),
         "ended": _to(Stage.ABANDONED),
+        "given_up": _to(Stage.GIVEN_UP),
         "reported": _to(Stage.INIT_SENT),
         "joined": _to(Stage.INIT_SENT, Stage.PROCESSING),
     },
@@ -70,6 +73,7 @@ NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
         "restarted": _to(Stage.PLANNED),
         "unknown": _to(Stage.UNKNOWN),
         "ended": _to(Stage.ABANDONED),
+        "given_up": _to(Stage.GIVEN_UP),
         "reported": _to(Stage.UPLOADING, *REPORTED_ENDS),
         "joined": _to(Stage.UPLOADING),
     },
@@ -100,6 +104,10 @@ NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
     Stage.ABANDONED: {
         "reported": _to(Stage.ABANDONED),
         "joined": _to(Stage.ABANDONED, Stage.PROCESSING),
+    },
+    Stage.GIVEN_UP: {
+        "reported": _to(Stage.GIVEN_UP, *REPORTED_ENDS),
+        "joined": _to(Stage.GIVEN_UP),
     },
 }
 """For each stage, the moves that a record may make there, and the stages to which each of them leads.
@@ -241,8 +249,14 @@ def unknown(record: Record, now: datetime) -> Record:
 
 @_ours
 def ended(record: Record, now: datetime, why: Refusal) -> Record:
-    """Return the record of a post that was given up before anything was published."""
+    """Return the record of a post that was refused before anything was published."""
     return _abandoned(record, now, why)
+
+
+@_ours
+def given_up(record: Record, now: datetime) -> Record:
+    """Return the record of a post that a person gave up before it could be published: its key never begins it again."""
+    return evolve(record, stage=Stage.GIVEN_UP, updated_at=now, upload_url=None, refusal=given_up_at(now))
 
 
 @_ours

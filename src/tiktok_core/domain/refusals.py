@@ -70,7 +70,11 @@ REFUSALS: Final[dict[str, Explanation]] = {
         advice="Use the account that began the post.",
         fault="developer",
     ),
-    "publish_not_cancellable": Explanation("post", "The post has already ended, so there is nothing to cancel."),
+    "publish_not_cancellable": Explanation(
+        "post",
+        "TikTok cancels only a pull that is under way: the post has ended, or it is the upload of a file.",
+        advice="To give an upload up, send no more of it: `abandon`, or 'tiktok abandon KEY'.",
+    ),
     "privacy_level_option_mismatch": Explanation(
         "account",
         "The privacy level is missing or not among those that this creator may choose now.",

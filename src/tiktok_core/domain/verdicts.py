@@ -56,7 +56,7 @@ SAYS_NOTHING: Final = (TransportError, ServerError, RateLimited)
 KNOWN_WITHIN: Final = timedelta(minutes=1)
 """How long after an init TikTok may not know the post's publish id yet, as a client saw."""
 NAMED: Final = frozenset(
-    {Stage.UPLOADING, Stage.UNKNOWN, Stage.PROCESSING, Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED}
+    {Stage.UPLOADING, Stage.UNKNOWN, Stage.PROCESSING, Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.GIVEN_UP}
 )
 """Stages in which the publish id of a record is that of its latest init."""
 
@@ -168,8 +168,9 @@ def not_refused(record: Record) -> Record:
     """Return the record.
 
     Raises:
-        TikTokError: the post was given up before anything was posted; this is the same error as at that time.
+        TikTokError: the post was refused before anything was posted, and this is the same error as at that time; or a person
+            gave it up.
     """
-    if record.stage is Stage.ABANDONED:
+    if record.stage in (Stage.ABANDONED, Stage.GIVEN_UP):
         raise refused_again(record.refusal or NOT_WRITTEN_DOWN, record.publish_id)
     return record

@@ -86,7 +86,7 @@ class _Search:
             known, self.publish_id = None, self.name
         else:
             known, self.publish_id = self.record.last, self.record.publish_id or ""
-            self._has_failed = self.record.stage in {Stage.FAILED, Stage.ABANDONED}
+            self._has_failed = self.record.stage in {Stage.FAILED, Stage.ABANDONED, Stage.GIVEN_UP}
             # The creator may have made a private post public since. So the flow asks for it once, but does not wait.
             self.is_patient &= not is_private(self.record)
         if self._is_unknown or self._has_failed:

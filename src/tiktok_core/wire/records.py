@@ -28,8 +28,10 @@ T = TypeVar("T")
 
 VERSION: Final = 1
 """The version of tokens."""
-RECORD_VERSION: Final = 2
-"""The version of the journal's records. This release reads version 1 too."""
+RECORD_VERSION: Final = 3
+"""The version of the record of a post that was given up: releases that would misread it stop there, and begin nothing."""
+USUAL_VERSION: Final = 2
+"""The version of all other records, so that older releases can go on with them. This release reads version 1 too."""
 TRACE_VERSION: Final = 1
 """The version of the journal's traces."""
 SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
@@ -78,7 +80,7 @@ def dump_record(record: Record) -> bytes:
     # In one expression, so that no variable holds the upload URL.
     return json.dumps(
         {
-            "version": RECORD_VERSION,
+            "version": RECORD_VERSION if record.is_given_up else USUAL_VERSION,
             "key": record.key,
             "app": record.app,
             "account": record.account,
@@ -119,7 +121,7 @@ def load_record(record: bytes | Hidden[bytes]) -> Record:
     """
     lying = record if isinstance(record, Hidden) else Hidden(record)
     del record  # A crash report would show it.
-    return _loaded(lying, {1: _first_record, RECORD_VERSION: _record})
+    return _loaded(lying, {1: _first_record, USUAL_VERSION: _usual_record, RECORD_VERSION: _given_up_record})
 
 
 def dump_trace(trace: Trace) -> bytes:
@@ -181,10 +183,24 @@ def _tokens(document: dict[str, Any]) -> Tokens:
 def _first_record(document: dict[str, Any]) -> Record:
     if document.keys() & SINCE_FIRST.keys():
         raise ValueError("a field of a later version")
-    record = _record({**document, **SINCE_FIRST})
+    record = _usual_record({**document, **SINCE_FIRST})
     # Version 1 does not say which inits were answered, nor whether the last byte had left. Assume the worse in both.
     record = evolve(record, lost_inits=record.inits if record.stage is Stage.INIT_SENT else 0)
     return leaving(record, record.updated_at) if record.stage is Stage.UPLOADING else record
+
+
+def _usual_record(document: dict[str, Any]) -> Record:
+    record = _record(document)
+    if record.is_given_up:
+        raise ValueError("a stage of a later version")
+    return record
+
+
+def _given_up_record(document: dict[str, Any]) -> Record:
+    record = _record(document)
+    if not record.is_given_up:
+        raise ValueError("a stage of an earlier version")
+    return record
 
 
 def _record(document: dict[str, Any]) -> Record:

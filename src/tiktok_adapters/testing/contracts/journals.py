@@ -124,9 +124,9 @@ class JournalContract(Contract):
         """All records, ended ones too, come by their creation time, not by when they were saved or by name."""
         wished = [
             evolve(RECORD, key=key, created_at=NOW + TICK * age, updated_at=NOW - TICK * age, stage=stage)
-            for age, (key, stage) in enumerate(zip("zayxb", (Stage.PLANNED, *ENDS), strict=True))
+            for age, (key, stage) in enumerate(zip("zayxbc", (Stage.PLANNED, *ENDS), strict=True))
         ]
-        for record in (wished[3], wished[0], wished[4], wished[2], wished[1]):
+        for record in (wished[3], wished[0], wished[5], wished[4], wished[2], wished[1]):
             run(kept.save(record, fence=None))
         assert run(kept.records()) == tuple(wished)
 
@@ -397,7 +397,7 @@ class JournalContract(Contract):
         for stage in (first, second):
             run(kept.save(evolve(RECORD, stage=stage), fence=None))
             assert run(kept.remove(NAME)) is True
-        more = (Stage.ABANDONED, Stage.FAILED, Stage.IN_INBOX, Stage.COMPLETE)
+        more = (Stage.ABANDONED, Stage.GIVEN_UP, Stage.FAILED, Stage.IN_INBOX, Stage.COMPLETE)
         assert run(kept.trace(NAME)).end == max(first, second, key=more.index)
 
     @pytest.mark.parametrize("off", [timedelta(days=-20_000), timedelta(days=100), timedelta(days=36_500)])

@@ -152,14 +152,14 @@ async def _answered(turn: Turn, answer: Begun) -> Progressed:
         return await turn.settle(verdict)
     except LeaseLost as error:
         error.name_post(publish_id=answer.publish_id)
-        if verdict.record.wish.is_pulled:
-            # It is being published, whichever owner holds the lease: that must be known.
-            await _keep_both(turn.context, verdict.record)
+        await _keep_both(turn.context, verdict.record)
         raise
 
 
 async def _keep_both(context: Context, record: Record) -> None:
     stored = await context.journal.load(record.name) or record
+    if not (record.wish.is_pulled or stored.is_given_up):
+        return  # An upload that no owner goes on with comes to nothing. What is pulled is being published: that must be known.
     kept = joined(stored, record)
     if kept.publish_id != record.publish_id:
         said = "Post %s was begun under the key %s, which stands for another by now: look at the account"

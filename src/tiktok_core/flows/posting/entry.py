@@ -11,16 +11,17 @@ from typing import Final
 from attrs import evolve
 
 from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans
-from tiktok_core.domain.forgetting import Trace, is_free
+from tiktok_core.domain.forgetting import Trace, is_free, trace_refusal
 from tiktok_core.domain.journal import KEEP, Record, Wish, learned_chunk, record_name
 from tiktok_core.domain.pacing import DAY, quota_warning
+from tiktok_core.domain.publishing import Publication
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE
 
-__all__ = ["enter", "known", "no_post", "usually_cut"]
+__all__ = ["enter", "known", "no_post", "remembered", "usually_cut"]
 
 LONGEST_KEY: Final = 200
 
@@ -136,3 +137,16 @@ async def known(context: Context, account: str, key: str) -> Record | Trace:
 def no_post(key: str) -> InvalidInput:
     """Return the error for a key that the journal does not know."""
     return InvalidInput((Problem("key", f"the journal of this account has no post {key!r}"),))
+
+
+def remembered(trace: Trace, key: str, error: type[InvalidInput]) -> Publication:
+    """Return a post of which the journal has kept the trace alone.
+
+    Raises:
+        InvalidInput: its end is not known, nothing was posted and why is not known, or a person gave it up.
+    """
+    if (refusal := trace_refusal(trace, error)) is not None:
+        raise refusal
+    said = "The journal keeps of post %s only that it is %s: its details are forgotten, and nothing more is posted"
+    log.warning(said, key, trace.end)
+    return trace.shown(key)

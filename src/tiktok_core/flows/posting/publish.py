@@ -6,23 +6,24 @@ What belongs here: what a client's method does with a post, from its first line 
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.forgetting import Trace, Unreadable, name_parts
-from tiktok_core.domain.journal import Record, Stage, record_name
-from tiktok_core.domain.kept_refusal import NOT_WRITTEN_DOWN, refused_again
+from tiktok_core.domain.forgetting import END_NOT_KNOWN, Trace, Unreadable, name_parts
+from tiktok_core.domain.giving_up import after_giving_up, why_not
+from tiktok_core.domain.journal import Record, record_name
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
-from tiktok_core.domain.verdicts import after_person, finished
+from tiktok_core.domain.verdicts import Verdict, after_person, finished
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, StoreError, TikTokError
 from tiktok_core.flows.calls.access import authorized
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.posting.check import photo_wish, video_wish
-from tiktok_core.flows.posting.entry import enter, known, no_post
+from tiktok_core.flows.posting.entry import enter, known, no_post, remembered
 from tiktok_core.flows.posting.run import OnProgress, Run
 from tiktok_core.flows.posting.turn import STEP_LEASE, Gone, take_turn
 from tiktok_core.flows.posting.video_file import VideoFile, open_video
@@ -30,6 +31,7 @@ from tiktok_core.ports import HasPath, Source
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
 __all__ = [
+    "abandon",
     "advance",
     "creator_info",
     "forget",
@@ -46,10 +48,6 @@ T = TypeVar("T")
 
 NOT_OF_THE_RECORD: Final = ("locked", "full", "closed")
 """Troubles of a whole store, which say nothing of the record that was asked for."""
-END_NOT_KNOWN: Final = (
-    "had a record that could not be read and was removed, so whether it was posted is not known: look at the account, and "
-    "take another key if it is not there"
-)
 
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:
@@ -141,7 +139,7 @@ async def advance(context: Context, account: str, key: str, video: str | HasPath
             return await Run(context, found, video_file, None).advance()
         except Gone:
             found = await known(context, account, key)
-    return Step(publication=_remembered(found, key, InvalidInput), again_in=None)
+    return Step(publication=remembered(found, key, InvalidInput), again_in=None)
 
 
 async def _to_its_end(
@@ -161,7 +159,7 @@ async def _to_its_end(
             # It has ended meanwhile, and a process whose clock is ahead, or a person, has removed its record.
             key, found = found.key, await known(context, found.account, found.key)
     try:
-        return finished(_remembered(found, key or "", error))
+        return finished(remembered(found, key or "", error))
     except TikTokError as refusal:
         refusal.name_post(key, found.publish_id)
         raise
@@ -209,27 +207,30 @@ async def settle(context: Context, account: str, key: str, *, posted: bool) -> P
     if isinstance(found, Trace):
         said = f"is {found.end}; only an unknown outcome can be settled" if found.end else END_NOT_KNOWN
         raise InvalidInput((Problem("key", said),))
+    return await _judged(context, found, partial(after_person, posted=posted), at_once=False)
+
+
+async def abandon(context: Context, account: str, key: str) -> Publication:
+    """Give a post up for a person, also while another owner works on it: that one stops before its next act."""
+    found = await known(context, account, key)
+    # An owner whose post cannot be given up any more keeps the lease.
+    if error := why_not(found):
+        raise error
+    return (
+        found.shown(key) if isinstance(found, Trace) else await _judged(context, found, after_giving_up, at_once=True)
+    )
+
+
+async def _judged(
+    context: Context, found: Record, judge: Callable[[Record, datetime], Verdict], *, at_once: bool
+) -> Publication:
+    """Store what follows from what a person says of a post."""
     owner = context.entropy(16).hex()
     async with released_after(context, context.journal, found.name, owner):
         try:
-            turn = await take_turn(context, found.name, owner)
+            turn = await take_turn(context, found.name, owner, at_once=at_once)
         except Gone:
-            raise no_post(key) from None
+            raise no_post(found.key) from None
         if turn is None:
-            raise LeaseLost(key)
-        return (await turn.settle(after_person(turn.record, turn.now, posted=posted))).record.shown
-
-
-def _remembered(trace: Trace, key: str, error: type[InvalidInput]) -> Publication:
-    """Return a post of which the journal has kept the trace alone.
-
-    Raises:
-        InvalidInput: its end is not known, or nothing was posted and why is not known.
-    """
-    if trace.end is None:
-        raise error((Problem("key", END_NOT_KNOWN),))
-    if trace.end is Stage.ABANDONED:
-        raise refused_again(NOT_WRITTEN_DOWN, trace.publish_id)
-    said = "The journal keeps of post %s only that it is %s: its details are forgotten, and nothing more is posted"
-    log.warning(said, key, trace.end)
-    return trace.shown(key)
+            raise LeaseLost(found.key)
+        return (await turn.settle(judge(turn.record, turn.now))).record.shown

@@ -5,6 +5,7 @@ is in `advance`, the counting of what goes wrong in `trouble`.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -113,6 +114,10 @@ class Run:
             async with released_after(self.context, self.context.journal, self.record.name, self._owner):
                 try:
                     return await work()
+                except LeaseLost as error:
+                    error.name_post(self.record.key, self.record.publish_id)
+                    await self._check_given_up(error)
+                    raise
                 except TikTokError as error:
                     error.name_post(self.record.key, self.record.publish_id)
                     raise
@@ -125,6 +130,18 @@ class Run:
             raise raised
         finally:
             del raised  # Its traceback holds this frame, and this frame an open file.
+
+    async def _check_given_up(self, lost: LeaseLost) -> None:
+        """Raise the reason where the lease was lost because a person gave the post up."""
+        found = None
+        with suppress(StoreError):
+            found = await self.context.journal.load(self.record.name)
+        if found is not None and found.is_given_up:
+            try:
+                not_refused(found)
+            except TikTokError as reason:
+                reason.name_post(found.key, lost.publish_id)
+                raise reason from lost
 
     # --- One step after another --------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from tiktok_core.domain.journal import Record
 from tiktok_core.domain.verdicts import Verdict
 from tiktok_core.errors import LeaseLost, TikTokError
 from tiktok_core.flows.calls.context import Context, log
-from tiktok_core.flows.calls.leases import try_lease
+from tiktok_core.flows.calls.leases import take_over, try_lease
 
 __all__ = ["HELD_PAUSE", "STEP_LEASE", "Gone", "Progressed", "Turn", "held_elsewhere", "take_turn"]
 
@@ -120,15 +120,23 @@ class Turn:
         return await held_elsewhere(self.context, self.record)
 
 
-async def take_turn(context: Context, name: str, owner: str) -> Turn | None:
+async def take_turn(context: Context, name: str, owner: str, *, at_once: bool = False) -> Turn | None:
     """Take or renew the lease, and read the record under it; None while another owner holds the lease.
 
     To be called inside of `released_after`, which releases the lease.
+
+    Args:
+        context: what to work with.
+        name: what the record is stored under.
+        owner: who takes the lease.
+        at_once: take the lease away from another owner, who then stops before its next act.
 
     Raises:
         Gone: the journal has no record of this post.
     """
     fence = await try_lease(context, context.journal, name, owner, STEP_LEASE)
+    if fence is None and at_once:
+        fence = await take_over(context, context.journal, name, owner, STEP_LEASE)
     if fence is None:
         return None
     record = await context.journal.load(name)

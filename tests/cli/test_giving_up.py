@@ -1,0 +1,335 @@
+"""`abandon`, bare `resume`, `cancel` of an upload, and Ctrl-C: a person always has a way out, and nothing is posted by surprise."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from tiktok_adapters import connect
+from tiktok_adapters.cli import journal
+from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
+from tiktok_adapters.stores.sqlite import SqliteJournal
+from tiktok_core import Account, Progress
+
+PHOTO = "https://media.example.com/1.jpg"
+SELF = ("--privacy", "SELF_ONLY")
+CHUNKS = ("--chunk-size", "5242880")
+
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+
+@pytest.fixture
+def long_film(tmp_path: Path) -> Path:
+    """A file of three chunks."""
+    path = tmp_path / "wrong.mp4"
+    path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(16_000_000))
+    return path
+
+
+@pytest.fixture
+def leave(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let a person press Ctrl-C once so many bytes of an upload have left; never again after that."""
+
+    def after(count: int) -> None:
+        def shown(_display: Any, progress: Progress) -> None:
+            if progress.stage == "uploading" and progress.sent_bytes >= count:
+                monkeypatch.undo()
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("tiktok_adapters.cli.progress.Harmless.__call__", shown)
+
+    return after
+
+
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let standard input be a terminal."""
+    monkeypatch.setattr(journal, "_is_terminal", lambda: True)
+
+
+def home(environ: dict[str, str]) -> SqliteJournal:
+    """Open the journal of the commands."""
+    return SqliteJournal(Path(environ["TIKTOK_HOME"], "journal.db"))
+
+
+def make_older(environ: dict[str, str], key: str, age: timedelta) -> None:
+    """Let a post have been wished and begun earlier."""
+    with closing(home(environ)) as kept:
+        (record,) = (one for one in kept.records() if one.key == key)
+        begun = None if record.init_at is None else record.init_at - age
+        kept.save(evolve(record, created_at=record.created_at - age, init_at=begun), fence=None)
+
+
+def live(sim: SimulatedTikTok) -> list[Any]:
+    """Return the posts that TikTok has published, or will."""
+    return [one for one in sim.posts if one.status != "FAILED" and one.bytes_received == one.size]
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_in_an_upload_names_the_key_and_the_ways_to_go_on(
+    cli: Any, sim: SimulatedTikTok, long_film: Path, leave: Callable[[int], None]
+) -> None:
+    """How far it came, `resume` and `abandon`; a program gets the same as a document."""
+    leave(6_000_000)
+    stopped = cli("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine")
+    assert stopped.exit_code == 130
+    assert stopped.stderr.splitlines()[-1] == (
+        "tiktok: interrupted. Its key is mine; it is uploading, 5,242,880 of 16,000,012 bytes. "
+        "'tiktok resume mine' continues it, 'tiktok abandon mine' gives it up."
+    )
+    leave(11_000_000)
+    error = json.loads(cli("resume", "mine", "--json").stdout)["error"]
+    assert (error["type"], error["key"], error["publish_id"]) == ("KeyboardInterrupt", "mine", sim.posts[0].publish_id)
+    assert "it is uploading" in error["message"]
+    assert live(sim) == []
+
+
+def test_ctrl_c_in_a_post_of_its_own_names_its_key(cli: Any, long_film: Path, leave: Callable[[int], None]) -> None:
+    """A post with `--again` has a random key, which a person needs to go on with it."""
+    leave(1)
+    stopped = cli("post", "video", str(long_film), *SELF, *CHUNKS, "--again")
+    (post,) = json.loads(cli("uploads", "--json").stdout)["posts"]
+    assert f"'tiktok abandon {post['key']}' gives it up" in stopped.stderr
+
+
+def test_ctrl_c_of_what_may_be_published_does_not_offer_to_give_it_up(
+    cli: Any, sim: SimulatedTikTok, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While TikTok processes the post it goes on by itself."""
+    sim.switches.processing_seconds = 3_600
+    assert cli("post", "video", str(film), *SELF, "--key", "mine", "--no-wait").exit_code == 0
+
+    def resume(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Account, "resume", resume)
+    stopped = cli("resume", "mine")
+    assert stopped.exit_code == 130
+    assert (
+        f"it is processing {sim.posts[0].publish_id}. TikTok goes on by itself. 'tiktok resume mine'" in stopped.stderr
+    )
+    assert "abandon" not in stopped.stderr
+    monkeypatch.undo()
+
+
+# --- Giving up -------------------------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_upload_is_given_up(
+    cli: Any, sim: SimulatedTikTok, long_film: Path, leave: Callable[[int], None]
+) -> None:
+    """It is no longer listed or continued, its key is refused with the reason, and giving up twice is no error."""
+    leave(6_000_000)
+    command = ("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine")
+    assert cli(*command).exit_code == 130
+    given = cli("abandon", "mine", "--json")
+    assert given.exit_code == 0
+    assert json.loads(given.stdout) == {
+        "key": "mine",
+        "publish_id": sim.posts[0].publish_id,
+        "status": "NOT_POSTED",
+        "fail_reason": "",
+        "post_ids": [],
+        "uploaded_bytes": None,
+    }
+    assert "mine is given up" in cli("abandon", "mine").stdout
+    assert json.loads(cli("uploads", "--json").stdout)["posts"] == []
+    assert cli("resume", "--all").stdout == "Every post has ended.\n"
+    for again in (command, ("resume", "mine")):
+        refused = cli(*again)
+        assert refused.exit_code == 2
+        assert "was given up by a person at" in refused.stderr
+    assert len(sim.posts) == 1
+    assert live(sim) == []
+
+
+def test_the_same_command_makes_a_new_post_after_one_that_was_given_up(
+    cli: Any, sim: SimulatedTikTok, long_film: Path, leave: Callable[[int], None]
+) -> None:
+    """A derived key gets a successor, also within the same second; the post that was given up stays given up."""
+    command = ("post", "video", str(long_film), *SELF, *CHUNKS)
+    keys = []
+    for _ in range(3):
+        leave(1)
+        assert cli(*command).exit_code == 130
+        (post,) = json.loads(cli("uploads", "--json").stdout)["posts"]
+        keys.append(post["key"])
+        assert "the same command makes a new post" in cli("abandon", post["key"]).stdout
+    done = json.loads(cli(*command, "--json").stdout)
+    assert done["key"] not in keys
+    assert len(set(keys)) == 3
+    assert [one.publish_id for one in live(sim)] == [done["publish_id"]]
+    assert json.loads(cli(*command, "--json").stdout) == done
+
+
+def test_what_may_be_published_is_not_given_up(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """Exit status 2 and the reason, for each kind of post; nothing is changed."""
+    sim.switches.download_seconds = sim.switches.processing_seconds = 3_600
+    assert cli("post", "video", str(film), *SELF, "--key", "file", "--no-wait").exit_code == 0
+    assert cli("post", "photo", PHOTO, *SELF, "--key", "photos", "--no-wait").exit_code == 0
+    sim.faults.add(parse_fault("photo_init=drop-after"))
+    assert cli("post", "photo", PHOTO, *SELF, "--key", "lost").exit_code == 6
+    before = cli("uploads", "--json").stdout
+    for key, why in {
+        "file": "TikTok has the whole file",
+        "photos": f"cancel {sim.posts[1].publish_id}",
+        "lost": "settle it",
+        "other": "has no post 'other'",
+    }.items():
+        refused = cli("abandon", key)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert why in refused.stderr
+        assert json.loads(cli("abandon", key, "--json").stdout)["error"]["type"] == "InvalidInput"
+    assert cli("uploads", "--json").stdout == before
+
+
+def test_an_upload_in_another_process_is_stopped(
+    process: Callable[..., "subprocess.Popen[str]"], cli: Any, sim: SimulatedTikTok, long_film: Path
+) -> None:
+    """The other command ends with the reason, and no other byte leaves it."""
+    sim.faults.add(parse_fault("put:2=slow:2"))
+    running = process("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine")
+    deadline = time.monotonic() + 60
+    while sim.count("put") < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # Another process does the work, and only its requests show how far it is.
+    assert cli("abandon", "mine").exit_code == 0
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert "was given up by a person at" in stderr
+    assert sim.count("put") == 2
+    assert live(sim) == []
+
+
+def test_an_upload_that_cannot_be_stopped_from_here_is_refused(
+    cli: Any, long_film: Path, leave: Callable[[int], None], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal may go by a clock of its own: then the other process has to be ended first."""
+    leave(1)
+    assert cli("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine").exit_code == 130
+    monkeypatch.setattr(SqliteJournal, "try_lease", lambda *_, **__: None)
+    refused = cli("abandon", "mine")
+    assert refused.exit_code == 2
+    assert "end that process" in refused.stderr
+    with closing(home(environ)) as kept:
+        assert not kept.records()[0].is_ended
+
+
+# --- Cancelling an upload --------------------------------------------------------------------------------------------
+
+
+def test_cancel_of_an_upload_says_what_is_the_case(
+    cli: Any, sim: SimulatedTikTok, long_film: Path, leave: Callable[[int], None]
+) -> None:
+    """With no byte sent, while TikTok processes it, and once it was given up; what to do is said with the key."""
+    leave(1)
+    command = ("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine")
+    assert cli(*command).exit_code == 130
+    publish_id = sim.posts[0].publish_id
+    refused = cli("cancel", publish_id)
+    assert refused.exit_code == 4
+    assert "the upload of a file, of which TikTok has 0 of 16,000,012 bytes. 'tiktok abandon mine'" in refused.stderr
+    assert "ended" not in refused.stderr
+    error = json.loads(cli("cancel", publish_id, "--json").stdout)["error"]
+    assert (error["code"], "tiktok abandon mine" in error["explanation"]["meaning"]) == (
+        "publish_not_cancellable",
+        True,
+    )
+    assert cli("abandon", "mine").exit_code == 0
+    assert "It was given up" in cli("cancel", publish_id).stderr
+    sim.switches.processing_seconds = 3_600
+    assert cli("post", "video", str(long_film), *SELF, *CHUNKS, "--no-wait").exit_code == 0
+    assert "TikTok has the whole file" in cli("cancel", sim.posts[1].publish_id).stderr
+
+
+# --- Going on --------------------------------------------------------------------------------------------------------
+
+
+def test_uploads_shows_file_title_account_and_age(
+    cli: Any, long_film: Path, leave: Callable[[int], None], environ: dict[str, str], signed_in: str
+) -> None:
+    """A person tells posts apart by these, and a program by the fields of the document."""
+    leave(6_000_000)
+    assert cli("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine", "--title", "Hello").exit_code == 130
+    make_older(environ, "mine", timedelta(hours=3))
+    with connect(environ=environ) as client:
+        (record,) = client.account().unfinished()
+    line = cli("uploads").stdout
+    assert "mine: uploading, 5,242,880 of 16,000,012 bytes; wrong.mp4" in line
+    assert f'"Hello"; account {signed_in}; 3 h old, since {record.created_at:%Y-%m-%d %H:%M} UTC' in line
+    (post,) = json.loads(cli("uploads", "--json").stdout)["posts"]
+    assert (post["stage"], post["open_id"], post["title"]) == ("uploading", signed_in, "Hello")
+    assert (post["video"], post["photo_images"]) == (str(long_film), [])
+    assert datetime.fromisoformat(post["created_at"]) == record.created_at.replace(microsecond=0).astimezone(UTC)
+
+
+def test_bare_resume_lists_and_posts_nothing(cli: Any, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
+    """Without a terminal it wants a key or `--all`: in a script nothing is published by surprise."""
+    sim.faults.add(parse_fault("creator_infox99=code:internal_error"))
+    for key in ("first", "second"):
+        assert cli("post", "photo", PHOTO, *SELF, "--key", key).exit_code == 4
+    sim.faults.clear()
+    refused = cli("resume")
+    assert refused.exit_code == 2
+    assert [line.partition(":")[0] for line in refused.stderr.splitlines()] == ["first", "second", "tiktok"]
+    assert "use --all to continue all 2" in refused.stderr
+    assert json.loads(cli("resume", "--json").stdout)["error"]["type"] == "UsageError"
+    assert sim.posts == ()
+    assert cli("resume", "--all", "first").exit_code == 2
+    make_older(environ, "first", timedelta(hours=2))
+    resumed = cli("resume", "--all", "--json")
+    assert resumed.exit_code == 6
+    assert [one["status"] for one in json.loads(resumed.stdout)["posts"]] == ["PROCESSING_DOWNLOAD", "PUBLISH_COMPLETE"]
+    assert "'tiktok resume first' continues it, 'tiktok abandon first' gives it up" in resumed.stderr
+    assert len(sim.posts) == 1
+    assert cli("resume", "first").exit_code == 0
+    assert cli("resume").stdout == "Every post has ended.\n"
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_on_a_terminal_resume_asks_about_each_post(cli: Any, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
+    """Only a yes continues a post; with `--all` it asks about those alone that would begin anew after an hour."""
+    sim.faults.add(parse_fault("creator_infox99=code:internal_error"))
+    for key in ("first", "second", "third"):
+        assert cli("post", "photo", PHOTO, *SELF, "--key", key).exit_code == 4
+    sim.faults.clear()
+    asked = cli("resume", typed="n\ny\n\n")
+    assert asked.exit_code == 0, asked.output
+    assert asked.stderr.count("Continue it? [y/N]") == 3
+    assert len(sim.posts) == 1
+    make_older(environ, "first", timedelta(hours=2))
+    asked = cli("resume", "--all", typed="n\n")
+    assert asked.exit_code == 6
+    assert asked.stderr.count("It is older than an hour and may begin anew. Continue it?") == 1
+    assert len(sim.posts) == 2
+    assert cli("resume", "--all", typed="y\n").exit_code == 0
+    assert len(sim.posts) == 3
+    assert cli("resume", "--json").exit_code == 0
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there is no terminal to open")
+def test_ctrl_c_of_a_process_ends_it_with_the_ways_to_go_on(
+    process: Callable[..., "subprocess.Popen[str]"], cli: Any, sim: SimulatedTikTok, long_film: Path
+) -> None:
+    """A signal in the midst of a chunk: the last line says it all, and the lease is given back."""
+    sim.faults.add(parse_fault("put:2=slow:20"))
+    running = process("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine")
+    deadline = time.monotonic() + 60
+    while sim.count("put") < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # Another process does the work, and only its requests show how far it is.
+    running.send_signal(signal.SIGINT)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Its key is mine; it is uploading, 5,242,880 of 16,000,012 bytes" in stderr.splitlines()[-1]
+    assert cli("abandon", "mine").exit_code == 0

@@ -52,6 +52,7 @@ def test_a_video_goes_from_end_to_end(
         "fail_reason": "",
         "post_ids": [],
         "uploaded_bytes": film.stat().st_size,
+        "earlier_at": None,
     }
     assert post.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
     info = {"title": "Hello #world", "disable_duet": True, "is_aigc": True, "video_cover_timestamp_ms": 500}

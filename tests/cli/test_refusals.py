@@ -199,7 +199,17 @@ def test_a_refusal_of_tiktoks_is_explained(cli: Any, sim: SimulatedTikTok, film:
     result = cli("post", "video", str(film), *SELF, "--json")
     assert result.exit_code == 4
     error = json.loads(result.stdout)["error"]
-    assert set(error) == {"type", "code", "message", "log_id", "retry_after", "explanation", "key", "publish_id"}
+    assert set(error) == {
+        "type",
+        "code",
+        "message",
+        "log_id",
+        "retry_after",
+        "explanation",
+        "key",
+        "publish_id",
+        "earlier_at",
+    }
     assert (error["type"], error["code"]) == ("PostingRefused", "spam_risk_too_many_posts")
     assert error["log_id"]
     assert error["explanation"]["about"] == "quota"

@@ -171,8 +171,8 @@ def tell(sentence: str) -> None:
         show(None, sentence)
 
 
-def post_document(publication: Publication) -> dict[str, Any]:
-    """Return the document of a post."""
+def post_document(publication: Publication, earlier: datetime | None = None) -> dict[str, Any]:
+    """Return the document of a post, with the time at which an earlier command asked for it."""
     return {
         "key": publication.key,
         "publish_id": publication.publish_id,
@@ -180,16 +180,19 @@ def post_document(publication: Publication) -> dict[str, Any]:
         "fail_reason": publication.fail_reason,
         "post_ids": list(publication.post_ids),
         "uploaded_bytes": publication.uploaded_bytes,
+        "earlier_at": _moment(earlier) if earlier else None,
     }
 
 
-def show_post(done: Publication) -> None:
+def show_post(done: Publication, earlier: datetime | None = None) -> None:
     """Print a post as its document or one line. Name a derived key too, because it prevents a repeated post."""
     if done.key and done.key.startswith(DERIVED):
-        say(f"Its key is {done.key}: the same command within 60 minutes does not post again; use --again for that.")
+        say(
+            f"Its key is {done.key}: the same command does not post again within 60 minutes, unless it fails; use --again for that."
+        )
     ids = f", public as {', '.join(map(str, done.post_ids))}" if done.post_ids else ""
     reason = f" ({done.fail_reason})" if done.fail_reason else ""
-    show(post_document(done), f"{done.publish_id or done.key}: {done.status}{reason}{ids}")
+    show(post_document(done, earlier), f"{done.publish_id or done.key}: {done.status}{reason}{ids}")
 
 
 def account_document(tokens: Tokens) -> dict[str, Any]:
@@ -226,6 +229,7 @@ def error_document(error: BaseException) -> dict[str, Any]:
         "explanation": asdict(explanation) if explanation else None,
         "key": getattr(error, "key", None),
         "publish_id": getattr(error, "publish_id", None),
+        "earlier_at": _moment(at) if (at := getattr(error, "earlier_at", None)) else None,
     }
 
 

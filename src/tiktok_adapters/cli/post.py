@@ -12,7 +12,7 @@ from attrs import fields_dict, frozen
 
 from tiktok_adapters.cli.common import BYTES, client, common, publish_id_of, say, settings, signed_in
 from tiktok_adapters.cli.dry_run import show_dry_run
-from tiktok_adapters.cli.journal import chosen_key, telling_how_far
+from tiktok_adapters.cli.journal import chosen_key, of_earlier, telling_how_far
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
 from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
@@ -148,12 +148,12 @@ def video(
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
-            named = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
-            with telling_how_far(account, named), display() as on_progress:
+            named, earlier = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
+            with of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
                 done = account.post_video(
                     video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
                 )
-    show_post(done)
+    show_post(done, earlier)
 
 
 @post.command(short_help="Post photos that TikTok pulls.")
@@ -201,8 +201,8 @@ def photo(
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
-            named = chosen_key(account, how.key, (wish.post,), again=how.again)
-            with telling_how_far(account, named), display() as on_progress:
+            named, earlier = chosen_key(account, how.key, (wish.post,), again=how.again)
+            with of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
                 done = account.post_photos(
                     photo_images,
                     auto_add_music=not no_music,
@@ -211,7 +211,7 @@ def photo(
                     wait=not how.no_wait,
                     **wishes,
                 )
-    show_post(done)
+    show_post(done, earlier)
 
 
 def _scopes(wish: Wish) -> tuple[Scope, ...]:

@@ -34,7 +34,6 @@ def pictures(tmp_path: Path) -> Path:
         ("5000-wide.mp4", "video: the width is 5000 pixels; TikTok takes 360 to 4096"),
         ("renamed.mp4", "video: the file is a JPEG picture"),
         ("cut-frames.mp4", "video: the file is cut off: it has 4,000 bytes"),
-        ("eleven-minutes.mp4", "it lasts 660.0 s; TikTok takes at most 600 s"),
     ],
 )
 def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli: Any) -> None:
@@ -42,6 +41,13 @@ def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli:
     result = cli("post", "video", str(MEDIA / name), *SELF)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr
+
+
+def test_a_draft_longer_than_ten_minutes_is_refused(cli: Any) -> None:
+    """The limit of drafts is known without asking TikTok for the creator."""
+    result = cli("post", "video", str(MEDIA / "eleven-minutes.mp4"), "--draft")
+    assert result.exit_code == 2
+    assert "it lasts 660.0 s; TikTok takes at most 600 s" in result.stderr
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -77,7 +83,7 @@ def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures
     files = [word for file in ("good.jpg", name) for word in ("--file", str(pictures / file))]
     result = cli("post", "photo", PHOTO, PHOTO, *files, *SELF)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert f"photo_images[1]: {pictures / name}: " in result.stderr
+    assert f"URL 2: {pictures / name}: " in result.stderr
     assert sentence in result.stderr
 
 
@@ -97,7 +103,7 @@ def test_only_verified_places_are_pulled_from(cli: Any) -> None:
     listed = {"TIKTOK_VERIFIED_URLS": "https://media.example.com/p/, other.example"}
     result = cli("post", "photo", PHOTO, *SELF, env=listed)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert "photo_images[0]: the URL lies under none of the app's verified URL properties" in result.stderr
+    assert "URL 1: the URL lies under none of the app's verified URL properties" in result.stderr
     wrong = cli("post", "photo", PHOTO, *SELF, env={"TIKTOK_VERIFIED_URLS": "https://media.example.com/p"})
     assert "must end in a slash" in wrong.stderr
     assert "TIKTOK_VERIFIED_URLS" in wrong.stderr
@@ -119,7 +125,7 @@ def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any, monkeypatch: pyt
     assert cli("post", "video", url, *SELF, "--dry-run").exit_code == 0
     assert cli("post", "photo", PHOTO, *SELF, "--dry-run").exit_code == 0
     assert asked == []
-    for arguments, field in ((("video", url), "video_url"), (("photo", PHOTO), "photo_images[0]")):
+    for arguments, field in ((("video", url), "URL"), (("photo", PHOTO), "URL 1")):
         result = cli("post", *arguments, *SELF, "--check-url", "--dry-run")
         assert result.exit_code == 2
         assert f"{field}: cannot be fetched from here" in result.stderr

@@ -38,6 +38,8 @@ VALUES: dict[str, object] = {
     "post": "key-1",
     "event": WHY,
     "fail_reason": "internal",
+    "error_type": "code_challenge",
+    "error_code": "10007",
 }
 CLASSES = [found for _, found in inspect.getmembers(errors, inspect.isclass) if issubclass(found, TikTokError)]
 classes = pytest.mark.parametrize("error_class", CLASSES)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tiktok_core.domain.app import AppKind
 from tiktok_core.domain.pkce import ChallengeEncoding, challenge_of, encoding_for, make_state, make_verifier, same_state
 from tiktok_core.domain.qr import QrAnswer, QrCode, granted_code_of_qr
+from tiktok_core.domain.refusals import explain
 from tiktok_core.domain.sign_in import (
     Authorization,
     Callback,
@@ -138,6 +139,38 @@ def test_an_error_wins_over_a_code() -> None:
     with pytest.raises(AccessDenied, match="No, thanks") as caught:
         granted_code(authorization(), callback)
     assert caught.value.explanation is not None
+
+
+# error, error_type, errCode: the rows of TikTok's own error page, and the word whose explanation each of them gets.
+PAGE_ROWS = [
+    ("unauthorized_client", "client_key", "", "client_key"),
+    ("param_error", "client_key", "10003", "10003"),
+    ("invalid_scope", "scope", "", "scope"),
+    ("invalid_request", "redirect_uri", "", "redirect_uri"),
+    ("", "redirect_uri", "", "redirect_uri"),
+    ("param_error", "code_challenge", "10007", "code_challenge"),
+    ("param_error", "code_challenge_method", "10008", "code_challenge_method"),
+    ("access_denied", "non_sandbox_target", "", "non_sandbox_target"),
+    ("param_error", "not_yet_known", "", "param_error"),
+]
+
+
+@pytest.mark.parametrize(("error", "error_type", "error_code", "explained"), PAGE_ROWS)
+def test_each_row_of_tiktoks_error_page_is_a_typed_error_that_says_what_to_correct(
+    error: str, error_type: str, error_code: str, explained: str
+) -> None:
+    """The error keeps the three words and explains the most exact one. Only a person's own refusal is `AccessDenied`."""
+    answer = Callback(state=STATE, error=error, error_type=error_type, error_code=error_code)
+    with pytest.raises(SignInFailed) as caught:
+        granted_code(authorization(), answer)
+    assert type(caught.value) is SignInFailed
+    assert (caught.value.code, caught.value.error_type, caught.value.error_code) == (
+        error or error_type,
+        error_type,
+        error_code,
+    )
+    assert caught.value.explanation == explain(explained)
+    assert all(word in str(caught.value) for word in (error, error_type, error_code))
 
 
 def test_an_answer_with_nothing_in_it_is_a_failure() -> None:

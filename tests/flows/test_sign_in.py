@@ -108,6 +108,21 @@ def test_a_sign_in_grows_old(bench: Any, seconds: float, works: bool) -> None:
     assert bench.sim.count("token") == 0
 
 
+def test_the_caller_may_choose_how_long_an_answer_counts(bench: Any) -> None:
+    """A mailed link or a review takes its time; the code alone and the QR code have the same option."""
+    began = bench.tiktok.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+    bench.clock.advance(3_000)
+    with pytest.raises(SignInFailed, match="more than 45 minutes ago"):
+        bench.run(bench.tiktok.sign_in(began, bench.sim.authorize(began.url), max_age=2_700.0))
+    callback = bench.sim.authorize(began.url)
+    assert bench.run(bench.tiktok.sign_in(began, callback, max_age=3_600.0))
+    code = callback_values(bench.sim.authorize(began.url))["code"]
+    assert bench.run(bench.tiktok.sign_in_with_code(began, code, max_age=3_600.0))
+    drawn = bench.run(bench.tiktok.qr_code())
+    bench.clock.advance(3_000)
+    assert bench.run(bench.tiktok.check_qr_code(drawn, max_age=3_600.0)).status
+
+
 @pytest.mark.parametrize("spelled", [str, lambda code: quote(code, safe=""), lambda code: f" {code}\n"])
 def test_a_code_alone_signs_in(bench: Any, spelled: Any) -> None:
     """A person may paste the code. The client spends it whether it is plain or spelled as in a URL."""

@@ -17,6 +17,7 @@ from tiktok_core.errors import (
     InvalidInput,
     PostingRefused,
     SignInFailed,
+    TikTokError,
     UnexpectedResponse,
 )
 from tiktok_core.wire.http import Request, Response
@@ -78,6 +79,24 @@ def test_any_callback_comes_out_as_it_went_in(code: str, state: str, error: str,
         callback = callback_of(text)
         assert (callback.code.reveal(), callback.state) == (code, state)
         assert (callback.error, callback.error_description) == (plain(error), plain(description))
+
+
+def test_the_address_of_tiktoks_error_page_is_read() -> None:
+    """The page keeps the parameters of the request, with its state, and adds the words of the error."""
+    page = (
+        "https://www.tiktok.com/v2/auth/authorize/?client_key=aw&scope=user.info.basic&response_type=code"
+        "&redirect_uri=http%3A%2F%2F127.0.0.1%3A3455%2Fcallback%2F&state=s1&error=param_error"
+        "&error_type=code_challenge&errCode=10007"
+    )
+    answer = callback_of(page)
+    assert (answer.state, answer.error, answer.error_type, answer.error_code) == (
+        "s1",
+        "param_error",
+        "code_challenge",
+        "10007",
+    )
+    assert answer.is_refusal
+    assert not answer.code
 
 
 @pytest.mark.parametrize("name", ["code", "state", "error", "scopes"])
@@ -244,6 +263,29 @@ def test_a_revocation_that_says_nothing_clear_has_not_succeeded(status: int, bod
     """An empty body with a failing status, or a web page, is no success."""
     with pytest.raises(UnexpectedResponse):
         read_revoked(REQUEST, Response(status, {}, body))
+
+
+OLDER_SHAPE = {"message": "error", "data": {"error_code": 10013, "description": "Client key is unknown", "captcha": ""}}
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_tiktoks_words_in_an_answer_of_its_older_shape_are_kept_by_every_call(status: int) -> None:
+    """A revocation that it refuses has not succeeded, whatever the HTTP status; no value of a token is shown."""
+    body = json.dumps({**OLDER_SHAPE, "access_token": ""}).encode()
+    for read in (
+        read_revoked,
+        read_qr_answer,
+        lambda request, response: read_tokens(request, response, NOW),
+        lambda request, response: read_client_token(request, response, NOW),
+        lambda request, response: read_qr_code(request, response, Secret("t"), (), NOW),
+    ):
+        with pytest.raises(TikTokError, match="error, 10013, Client key is unknown"):
+            read(REQUEST, Response(status, {}, body))
+
+
+def test_a_revocation_that_the_older_shape_confirms_has_succeeded() -> None:
+    """The older shape says success in words, too."""
+    read_revoked(REQUEST, answer({"message": "success", "data": {"error_code": 0, "description": ""}}))
 
 
 def test_an_unknown_word_is_still_a_failure() -> None:

@@ -61,6 +61,15 @@ OAUTH_ROWS = [line.split() for line in OAUTH.strip().splitlines()]
 
 # Code: what it is about, whose fault it is, whether a retry helps; from the documents' tables and from what people saw.
 MEANINGS = """
+client_key                                         app      app        never
+redirect_uri                                       app      app        never
+scope                                              app      app        never
+code_challenge                                     app      app        never
+code_challenge_method                              app      app        never
+param_error                                        app      app        never
+10003                                              app      app        never
+10007                                              app      app        never
+10008                                              app      app        never
 access_token_invalid                               sign-in  user       never
 scope_not_authorized                               sign-in  user       never
 scope_permission_missed                            app      app        never

@@ -44,7 +44,6 @@ WRONG_VIDEOS = {
     "cut.webm": "the file is cut off: it has 1,000 bytes, and its own layout promises 4,274",
     "mpeg4.mp4": "the codec is MPEG-4 Visual",
     "sound.m4a": "the file is an MPEG-4 sound",
-    "eleven-minutes.mp4": "it lasts 660.0 s; TikTok takes at most 600 s",
 }
 WRONG_PICTURES = {
     "square.png": "square.png: the file is a PNG picture; TikTok takes JPEG and WebP",
@@ -74,6 +73,17 @@ def pictures(tmp_path: Path) -> Path:
         shutil.copy(MEDIA / name, tmp_path)
     (tmp_path / "heavy.jpg").write_bytes((MEDIA / "good.jpg").read_bytes().ljust(21_000_000, b"\0"))
     return tmp_path
+
+
+@define
+class FixedFacts:
+    """A probe that finds the same facts in every video."""
+
+    found: VideoFacts
+
+    def facts(self, _source: Any) -> VideoFacts:
+        """Return the facts."""
+        return self.found
 
 
 @define
@@ -145,10 +155,31 @@ def test_a_good_video_is_posted(looking: Any, name: str) -> None:
 
 
 def test_everything_wrong_with_file_and_settings_comes_at_once(looking: Any) -> None:
-    """One error names four problems: frame rate, duration, title and level."""
+    """One error names three problems: frame rate, title and level."""
     with pytest.raises(InvalidPost) as caught:
-        looking.run(looking.signed_in().post_video(MEDIA / "eleven-minutes.mp4", title="x" * 2_201))
-    assert sorted(problem.field for problem in caught.value.problems) == ["privacy_level", "title", "video", "video"]
+        looking.run(looking.signed_in().post_video(MEDIA / "15fps.mp4", title="x" * 2_201))
+    assert sorted(problem.field for problem in caught.value.problems) == ["privacy_level", "title", "video"]
+
+
+def test_the_creators_own_figure_judges_a_direct_post_longer_than_ten_minutes(
+    looking: Any,
+) -> None:
+    """TikTok lets some creators post an hour. Without a figure the limit of ten minutes counts, after TikTok was asked."""
+    face = context(looking)
+    eleven = VideoFacts(codec="H.264", frame_rate=30.0, width=640, height=360, duration=650.0)
+    given: Any = FixedFacts(eleven)
+    face._context = evolve(
+        face._context, probe=lift_probe(given) if face is not looking.tiktok else ThreadedProbe(given)
+    )
+    account = looking.signed_in()
+    looking.sim.creator.max_video_post_duration_sec = 3600
+    assert looking.run(account.post_video(MEDIA / "good.mp4", key="long", **SELF_ONLY)).is_final
+    looking.sim.creator.max_video_post_duration_sec = 600
+    with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; this creator may post at most 600 s"):
+        looking.run(account.post_video(MEDIA / "good.mp4", key="short", **SELF_ONLY))
+    with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; TikTok takes at most 600 s"):
+        looking.run(account.post_video(MEDIA / "good.mp4", draft=True))
+    assert looking.sim.count("inbox_init") == 0
 
 
 def test_a_video_too_long_for_this_creator_never_begins(looking: Any) -> None:

@@ -1,5 +1,6 @@
 """Following a post: how often the client asks for its status, when the wait ends, and what it raises without an end."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -128,3 +129,29 @@ def test_public_ids_are_read_in_every_shape(bench: Any, shape: str) -> None:
     expected = () if shape == "missing" else tuple(int(one) for one in bench.sim.posts[0].post_ids)
     assert told.post_ids == expected
     assert all(len(str(one)) == 19 for one in told.post_ids)
+
+
+def test_an_id_that_tiktok_does_not_know_in_the_first_minute_after_our_init_is_asked_for_again(bench: Any) -> None:
+    """TikTok may need a moment to know an id that it has just given. Five answers are no reason to give up."""
+    bench.sim.faults.add("statusx6=code:invalid_publish_id")
+    done = bench.run(bench.signed_in().post_video(CLIP, privacy_level="SELF_ONLY"))
+    assert done.is_final
+
+
+def test_waiting_for_an_id_of_our_own_that_tiktok_does_not_know_yet_asks_again(bench: Any) -> None:
+    """`wait` treats it as the post's own call does; an id that the journal does not know is TikTok's refusal at once."""
+    account = bench.signed_in()
+    done = bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", wait=False))
+    bench.sim.faults.add("statusx2=code:invalid_publish_id")
+    assert bench.run(account.wait(done.publish_id)).is_final
+    with pytest.raises(ApiError, match="invalid_publish_id"):
+        bench.run(account.wait("v_pub_file~v2-1.1"))
+
+
+def test_an_id_that_tiktok_still_does_not_know_after_a_minute_ends_the_following(bench: Any) -> None:
+    """Then the id is wrong, or the post is gone."""
+    bench.sim.faults.add("statusx999=code:invalid_publish_id")
+    start = bench.clock.now()
+    with pytest.raises(StillProcessing, match="invalid_publish_id"):
+        bench.run(bench.signed_in().post_video(CLIP, privacy_level="SELF_ONLY"))
+    assert timedelta(seconds=55) < bench.clock.now() - start < timedelta(minutes=3)

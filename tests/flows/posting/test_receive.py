@@ -12,7 +12,7 @@ from attrs import evolve
 from clips import CLIP, PHOTOS
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import PublishFailed, Stage, TikTok
+from tiktok_core import PublishFailed, SignInRequired, Stage, TikTok
 from tiktok_core.domain import events
 from tiktok_core.events import WebhookRejected
 
@@ -254,3 +254,31 @@ def test_an_end_that_no_move_foresees_is_kept_and_logged(bench: Any, caplog: pyt
     shown = bench.run(bench.tiktok.received(events.PostComplete(**envelope, **content)))
     assert (shown.status, stage(bench, "mine")) == ("PUBLISH_COMPLETE", Stage.COMPLETE)
     assert caplog.messages == ["Post mine was failed, and TikTok reports it as complete by now"]
+
+
+def test_a_removed_authorization_marks_the_tokens_that_were_issued_before_it(bench: Any) -> None:
+    """The account no longer counts as signed in without a warning, and the refresh token is never used again."""
+    account = bench.signed_in()
+    bench.clock.advance(60)
+    bench.sim.disconnect(account.open_id)
+    (removed,) = deliver(bench)
+    assert isinstance(removed, events.AuthorizationRemoved)
+    assert bench.store.load(account.open_id).is_refused
+    asked = bench.sim.count("token")
+    with pytest.raises(SignInRequired):
+        bench.run(account.creator_info())
+    assert bench.sim.count("token") == asked
+
+
+def test_a_removed_authorization_leaves_a_newer_sign_in_alone(bench: Any) -> None:
+    """TikTok delivers a webhook for days: by then the person may have signed in again."""
+    account = bench.signed_in()
+    bench.clock.advance(60)
+    bench.sim.disconnect(account.open_id)
+    bench.clock.advance(60)
+    bench.signed_in()
+    (removed,) = deliver(bench)
+    assert isinstance(removed, events.AuthorizationRemoved)
+    assert not bench.store.load(account.open_id).is_refused
+    assert bench.run(account.creator_info())
+    assert bench.run(bench.tiktok.received(evolve(removed, open_id="-000Unknown"))) is None

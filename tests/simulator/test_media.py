@@ -100,6 +100,7 @@ def test_real_files_are_judged_as_ffmpeg_made_them(name: str, reason: str | None
         (b"{ this is no JSON", None, FORMAT, FORMAT),
         (b"[" * 100_000, FORMAT, FORMAT, FORMAT),
         (b"\xef\xbb\xbf  <!DOCTYPE html><title>404</title>", FORMAT, FORMAT, FORMAT),
+        (b"<!-- a comment -->", FORMAT, FORMAT, FORMAT),
         (b"<html>", FORMAT, FORMAT, FORMAT),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", FORMAT, FORMAT, FORMAT),
         (b"RIFF\0\0\0\0AVI LIST", FORMAT, FORMAT, FORMAT),

@@ -44,8 +44,10 @@ PLACES: Final = ("tiktok_core/domain/**/*.py", "tiktok_core/flows/posting/*.py")
 """The code to mutate: the rules, and the flows of a post."""
 FIRST: Final = 40
 """The number of tests to run first against a mutant: the quickest ones, from as many files as possible."""
-SLOWEST: Final = 120
-"""The seconds after which a mutant counts as noticed, because it hangs a test."""
+HANGS: Final = 60
+"""The seconds after which a test that hangs is ended, and its mutant counts as noticed."""
+SLOWEST: Final = 900
+"""The seconds after which a mutant counts as noticed, because its tests do not end at all."""
 
 
 @frozen(kw_only=True)
@@ -254,7 +256,7 @@ def passes(mutant: Mutant, source: str, tests: Sequence[str]) -> bool:
             "planted",
             "-q",
             "-x",
-            "--timeout=60",
+            f"--timeout={HANGS}",
             "--tb=no",
             "--no-header",
         ]

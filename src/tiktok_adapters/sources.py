@@ -53,6 +53,8 @@ class FileSource:
     """
 
     def __init__(self, path: str | HasPath) -> None:
+        if not os.fspath(path):
+            raise InvalidPost((Problem("video", "the file's name is empty"),))
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
         self._fd = _open(self._path)
         # Garbage collection closes the file without a warning: a script that posts one file need not close it.

@@ -20,7 +20,7 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import RetryLimits
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows import display, find, portability, sign_in
+from tiktok_core.flows import derived, display, find, portability, sign_in
 from tiktok_core.flows.calls.access import usable_tokens
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.display import AsyncVideos
@@ -395,6 +395,18 @@ class AsyncAccount:
             StoreError: the journal cannot be written.
         """
         await publish.forget(self._context, self._open_id, key)
+
+    async def derived_key(self, prefix: str) -> str:
+        """Return the key under which to post what `prefix` names, such as a digest of the media and the settings.
+
+        While an earlier post of the prefix goes on, and for 60 minutes after it has ended well, its key is returned, so that a
+        repeated wish makes no second post. After a failure, after a person gave it up, and later, a new key is returned: the prefix
+        with the next number. Callers that race get the same key.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        return await derived.derived_key(self._context, self._open_id, prefix)
 
     async def settle(self, key: str, *, posted: bool) -> Publication:
         """Record the outcome of a post after `OutcomeUnknown`, once a person has looked at the account.

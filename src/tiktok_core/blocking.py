@@ -172,6 +172,7 @@ class Account(Mirror[AsyncAccount]):
     unfinished = blocking(AsyncAccount.unfinished)
     unreadable = blocking(AsyncAccount.unreadable)
     forget = blocking(AsyncAccount.forget)
+    derived_key = blocking(AsyncAccount.derived_key)
     settle = blocking(AsyncAccount.settle)
     abandon = blocking(AsyncAccount.abandon)
     publish_status = blocking(AsyncAccount.publish_status)

@@ -1,6 +1,8 @@
 """`AsyncTikTok`: the client of one app, over adapters of your choice.
 
 Each method calls a flow in a line or two. `blocking` offers the same methods without `await`.
+
+Longer than 400 lines because most of it is the description of the methods that a user calls, which stand together.
 """
 
 import secrets
@@ -12,14 +14,14 @@ from typing import NoReturn, Self
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.events import Event, PostEvent
+from tiktok_core.domain.events import AuthorizationRemoved, Event, PostEvent
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.qr import QrCheck, QrCode
 from tiktok_core.domain.retry import RetryLimits
-from tiktok_core.domain.sign_in import Authorization
+from tiktok_core.domain.sign_in import LIFE, Authorization
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import qr, sign_in
@@ -151,11 +153,15 @@ class AsyncTikTok:
         """
         return sign_in.begin(self._context, scopes, redirect_uri, challenge_encoding, always_ask=always_ask)
 
-    async def sign_in(self, authorization: Authorization, callback: str | Secret) -> AsyncAccount:
+    async def sign_in(
+        self, authorization: Authorization, callback: str | Secret, *, max_age: float = LIFE
+    ) -> AsyncAccount:
         """Finish a sign-in with the URL (or its query) to which TikTok sent the browser back, and store the tokens.
 
         The person may have signed in with another account than you expected: compare `open_id`. The person may also have
         granted fewer scopes than you asked for: see `missing` of the account's tokens.
+
+        An answer counts for `max_age` seconds. The address of TikTok's own error page is an answer, too.
 
         Source: developers.tiktok.com/doc/oauth-user-access-token-management.
 
@@ -163,15 +169,17 @@ class AsyncTikTok:
             StateMismatch: the answer does not belong to this sign-in.
             AccessDenied: the person refused.
             GrantRejected: the code is expired, used, or for another redirect URI.
-            SignInFailed: the sign-in began more than ten minutes ago, or TikTok gave no tokens.
+            SignInFailed: the sign-in is too old, TikTok's page named a parameter to correct, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
         answer = Secret(callback)
         del callback  # A crash report would show it.
-        tokens = await sign_in.complete(self._context, authorization, answer)
+        tokens = await sign_in.complete(self._context, authorization, answer, max_age)
         return AsyncAccount(self._context, tokens.open_id)
 
-    async def sign_in_with_code(self, authorization: Authorization, code: str | Secret) -> AsyncAccount:
+    async def sign_in_with_code(
+        self, authorization: Authorization, code: str | Secret, *, max_age: float = LIFE
+    ) -> AsyncAccount:
         """Finish a sign-in with a code that a person copied by hand, plain or percent-encoded as in an address.
 
         Such a code comes without its state, so only PKCE ties it to this sign-in. That is enough if TikTok checks the
@@ -182,12 +190,12 @@ class AsyncTikTok:
         Raises:
             InvalidInput: the text cannot be a code.
             GrantRejected: the code is expired, used, or for another redirect URI.
-            SignInFailed: the sign-in sent no challenge, is more than ten minutes old, or TikTok gave no tokens.
+            SignInFailed: the sign-in sent no challenge, is too old, or TikTok gave no tokens.
             TransportError, ApiError, UnexpectedResponse: TikTok gave no tokens.
         """
         alone = Secret(code)
         del code  # A crash report would show it.
-        tokens = await sign_in.complete_with_code(self._context, authorization, alone)
+        tokens = await sign_in.complete_with_code(self._context, authorization, alone, max_age)
         return AsyncAccount(self._context, tokens.open_id)
 
     async def qr_code(self, scopes: Iterable[str] | None = None) -> QrCode:
@@ -204,7 +212,7 @@ class AsyncTikTok:
         """
         return await qr.begin_qr(self._context, scopes)
 
-    async def check_qr_code(self, begun: QrCode) -> QrCheck:
+    async def check_qr_code(self, begun: QrCode, *, max_age: float = LIFE) -> QrCheck:
         """Ask TikTok once for the status of a QR code. If the person has agreed, finish the sign-in and store the tokens.
 
         Returns:
@@ -216,7 +224,7 @@ class AsyncTikTok:
             StateMismatch: the answer does not belong to this QR code.
             SignInFailed, TransportError, ApiError, UnexpectedResponse: TikTok gave no status, or no tokens.
         """
-        return await qr.check_qr(self._context, begun)
+        return await qr.check_qr(self._context, begun, max_age)
 
     async def sign_in_by_qr_code(
         self,
@@ -333,13 +341,17 @@ class AsyncTikTok:
     async def received(self, event: Event) -> Publication | None:
         """Record an event's news of a post in the journal. A call that waits for the post then ends without asking TikTok.
 
+        `AuthorizationRemoved` marks the account's tokens as refused, if they were issued before the event.
+
         Returns:
             The post's state after the event. None if the event is not about a post of the journal, or if the journal has
             forgotten the details of that post or cannot read them.
 
         Raises:
-            StoreError: the journal cannot be read or written.
+            StoreError: the journal, or the store of the tokens, cannot be read or written.
         """
+        if isinstance(event, AuthorizationRemoved) and event.open_id:
+            await sign_in.removed(self._context, event.open_id, event.created_at)
         return await receive(self._context, event) if isinstance(event, PostEvent) else None
 
     async def account(self, open_id: str | None = None) -> AsyncAccount:

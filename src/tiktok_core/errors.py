@@ -187,7 +187,9 @@ class SignInFailed(TikTokError):
         message: TikTok's `error_description`, or a sentence of this library.
         log_id: TikTok's id of the exchange, which its support asks for; empty if there was none.
         status: HTTP status; None if the answer came through the browser.
-        explanation: what the code means; None for an unknown code.
+        explanation: what the refusal means; None for unknown words.
+        error_type: the parameter that TikTok's own error page names (`client_key`, `redirect_uri`, `scope`, `code_challenge`, ...).
+        error_code: the number in that page's address (`errCode`).
     """
 
     code: str
@@ -195,6 +197,8 @@ class SignInFailed(TikTokError):
     log_id: str = ""
     status: int | None = None
     explanation: Explanation | None = None
+    error_type: str = ""
+    error_code: str = ""
 
     def __str__(self) -> str:
         return _refusal("Sign-in failed", self)
@@ -496,9 +500,11 @@ class StaleWebhook(WebhookRejected):
 
 def _refusal(what: str, error: ApiError | SignInFailed) -> str:
     said = f": {error.message.rstrip('.')}" if error.message else ""
-    status = f", HTTP {error.status}" if error.status else ""
+    words = [error.code, getattr(error, "error_type", ""), getattr(error, "error_code", "")]
+    status = f"HTTP {error.status}" if error.status else ""
+    known = ", ".join(filter(None, dict.fromkeys((*words, status))))
     why = f" {error.explanation}" if error.explanation else ""
-    return f"{what} ({error.code}{status}){said}.{why}{_log_id(error.log_id)}"
+    return f"{what} ({known}){said}.{why}{_log_id(error.log_id)}"
 
 
 def _log_id(log_id: str) -> str:

@@ -108,7 +108,7 @@ def test_whoami_shows_the_fields_that_were_chosen(cli: Any, sim: SimulatedTikTok
         asked = client.authorization(["user.info.basic"], redirect_uri="http://127.0.0.1:3455/callback/")
         client.sign_in(asked, sim.authorize(asked.url))
     assert json.loads(cli("whoami", "--json").stdout).keys() < whole.keys()
-    assert cli("whoami", "--field", "username").exit_code == 4
+    assert cli("whoami", "--field", "username").exit_code == 3
 
 
 def test_refresh_renews(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
@@ -117,6 +117,31 @@ def test_refresh_renews(cli: Any, sim: SimulatedTikTok, signed_in: str) -> None:
     assert json.loads(cli("refresh", "--json").stdout)["open_id"] == signed_in
     assert sim.count("token") == before + 1
     assert cli("whoami").exit_code == 0
+
+
+def test_refresh_all_renews_every_account_even_after_one_fails(
+    cli: Any, sim: SimulatedTikTok, signed_in: str, environ: dict[str, str]
+) -> None:
+    """The document names the renewed accounts and the failed ones; the exit status is the worst."""
+    sim.creators.append(Creator(open_id="-000Second", username="maker_two", nickname="Maker Two"))
+    with connect(environ=environ) as client:
+        asked = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+        client.sign_in(asked, sim.authorize(asked.url, account="maker_two"))
+    both = json.loads(cli("refresh", "--all", "--json").stdout)
+    assert {one["open_id"] for one in both["accounts"]} == {signed_in, "-000Second"}
+    sim.disconnect(signed_in)
+    result = cli("refresh", "--all", "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert [one["open_id"] for one in document["accounts"]] == ["-000Second"]
+    assert [(one["open_id"], one["error"]["type"]) for one in document["failed"]] == [(signed_in, "SignInRequired")]
+
+
+def test_refresh_all_without_accounts_says_so(cli: Any) -> None:
+    """There is nothing to renew, which is no error."""
+    result = cli("refresh", "--all")
+    assert result.exit_code == 0
+    assert "tiktok login" in result.stdout
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -80,6 +80,8 @@ def test_missing_settings_are_named_with_their_place_in_the_portal(cli: Any) -> 
 def test_the_key_of_a_sandbox_is_pointed_out(cli: Any, environ: dict[str, str]) -> None:
     """If the key looks like a sandbox's, the command says that only target users can sign in."""
     assert "target users" in examined(cli, env={"TIKTOK_CLIENT_KEY": "sbawexample"})[1]["settings"]["message"]
+    away = {"TIKTOK_CLIENT_KEY": "awexample", "TIKTOK_API_URL": "https://unreachable.invalid"}
+    assert "once TikTok has approved the app" in examined(cli, env=away)[1]["settings"]["message"]
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -246,7 +248,7 @@ def test_what_shall_be_done_says_which_scope_is_needed(
     assert examined(cli, "--for", purpose)[1]["scopes"]["verdict"] == "fine"
     change_tokens(environ, signed_in, scope=tuple(sorted(everything - {scope})))
     status, found = examined(cli, "--for", purpose)
-    assert (status, found["scopes"]["verdict"]) == (4, "trouble")
+    assert (status, found["scopes"]["verdict"]) == (3, "trouble")
     assert scope in found["scopes"]["message"]
 
 
@@ -268,7 +270,7 @@ def test_the_upload_host_of_the_documents_is_asked() -> None:
     [
         (("user.info.basic", "video.upload"), (0, "warning")),
         (("user.info.basic", "video.publish"), (0, "warning")),
-        (("user.info.basic",), (4, "trouble")),
+        (("user.info.basic",), (3, "trouble")),
     ],
 )
 def test_what_was_not_granted_is_told(
@@ -342,7 +344,7 @@ def test_a_refusal_of_the_creator_info_is_explained(
     """Each refusal gets its advice and place, including the three that TikTok sends with HTTP 200."""
     sim.faults.add(parse_fault(f"creator_infox9=code:{code}@200"))
     status, found = examined(cli)
-    assert (status, found["creator"]["verdict"]) == (4, "trouble")
+    assert (status, found["creator"]["verdict"]) == (3 if code == "scope_not_authorized" else 4, "trouble")
     assert words in found["creator"]["message"]
     assert (found["creator"]["change"], found["creator"]["where"]) == advice
 

@@ -95,6 +95,31 @@ def test_an_answer_can_be_pasted(process: Start, sim: SimulatedTikTok, hides: Hi
     hides(stderr)
 
 
+def test_the_pasted_address_of_tiktoks_error_page_ends_the_login_with_what_to_correct(
+    process: Start, hides: Hides
+) -> None:
+    """Beside the URL stands what to do about such a page; its address, pasted, says at once what is wrong."""
+    running = process("login", "--no-browser", "--json")
+    assert running.stderr is not None
+    page = next(line.strip() for line in running.stderr if line.startswith("http"))
+    hint = next(line for line in running.stderr if "explain" in line)
+    assert all(word in hint for word in ("client_key", "redirect_uri", "scope", "code_challenge"))
+    stdout, stderr = running.communicate(f"{page}&error=unauthorized_client&error_type=client_key\n", timeout=30)
+    error = json.loads(hides(stdout))["error"]
+    assert (running.returncode, error["type"], error["code"]) == (4, "SignInFailed", "unauthorized_client")
+    assert "the key and secret of its sandbox" in error["explanation"]["advice"]
+    assert "client_key" in stderr
+
+
+def test_the_wait_for_a_person_can_be_chosen(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an answer the login ends after `--wait-for`, and says to look up what the page shows."""
+    monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", lambda _: True)
+    result = cli("login", "--wait-for", "1")
+    assert result.exit_code == 4
+    assert "no answer came from TikTok's page within 1 seconds" in result.stderr
+    assert "client_key, redirect_uri, scope or code_challenge" in result.stderr
+
+
 def test_the_browser_is_opened(process: Start, tmp_path: Path) -> None:
     """Without --no-browser the command opens the person's browser, and the person types nothing."""
     script = tmp_path / "browser.py"
@@ -338,6 +363,7 @@ def test_a_switch_of_accounts_asks_for_the_page(cli: Any, person: Person, signed
 
 def test_an_account_without_a_profile_has_its_id_for_a_name(cli: Any, person: Person) -> None:
     """The sign-in succeeds even if the scope for the name is missing or the request for the name fails."""
+    person.sim.switches.basic_scope = "asked"
     person.agrees(scopes=["video.upload"])
     result = cli("login")
     assert f"Signed in as {person.sim.creator.open_id}." in result.stdout

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clips import PHOTO
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core.ports import Request, Response
 
@@ -15,7 +16,6 @@ MEDIA = Path(__file__).parents[1] / "media"
 SELF = ("--privacy", "SELF_ONLY")
 WRONG_VIDEOS = ("15fps.mp4", "5000-wide.mp4", "renamed.mp4", "cut-frames.mp4", "cut-index.mp4", "eleven-minutes.mp4")
 WRONG_PICTURES = ("square.png", "1254.jpg", "heavy.jpg", "cut.jpg")
-PHOTO = "https://media.example.com/1.jpg"
 
 
 @pytest.fixture
@@ -34,7 +34,6 @@ def pictures(tmp_path: Path) -> Path:
         ("5000-wide.mp4", "video: the width is 5000 pixels; TikTok takes 360 to 4096"),
         ("renamed.mp4", "video: the file is a JPEG picture"),
         ("cut-frames.mp4", "video: the file is cut off: it has 4,000 bytes"),
-        ("eleven-minutes.mp4", "it lasts 660.0 s; TikTok takes at most 600 s"),
     ],
 )
 def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli: Any) -> None:
@@ -42,6 +41,13 @@ def test_a_wrong_video_is_refused_with_its_figure(name: str, sentence: str, cli:
     result = cli("post", "video", str(MEDIA / name), *SELF)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr
+
+
+def test_a_draft_longer_than_ten_minutes_is_refused(cli: Any) -> None:
+    """The limit of drafts is known without asking TikTok for the creator."""
+    result = cli("post", "video", str(MEDIA / "eleven-minutes.mp4"), "--draft")
+    assert result.exit_code == 2
+    assert "it lasts 660.0 s; TikTok takes at most 600 s" in result.stderr
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -57,7 +63,8 @@ def test_a_video_too_long_for_the_creator_is_refused(cli: Any, sim: SimulatedTik
 @pytest.mark.usefixtures("signed_in")
 def test_the_look_can_be_left_out(cli: Any, sim: SimulatedTikTok) -> None:
     """`--no-probe` leaves codec, rate and size to TikTok; the command still refuses a truncated file."""
-    assert cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe").exit_code == 0
+    posted = cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe")
+    assert (posted.exit_code, "frame_rate_check_failed" in posted.stderr) == (4, True)
     assert len(sim.posts) == 1
     assert "cut off" in cli("post", "video", str(MEDIA / "cut-index.mp4"), *SELF, "--no-probe").stderr
 
@@ -76,7 +83,7 @@ def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures
     files = [word for file in ("good.jpg", name) for word in ("--file", str(pictures / file))]
     result = cli("post", "photo", PHOTO, PHOTO, *files, *SELF)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert f"photo_images[1]: {pictures / name}: " in result.stderr
+    assert f"URL 2: {pictures / name}: " in result.stderr
     assert sentence in result.stderr
 
 
@@ -96,7 +103,7 @@ def test_only_verified_places_are_pulled_from(cli: Any) -> None:
     listed = {"TIKTOK_VERIFIED_URLS": "https://media.example.com/p/, other.example"}
     result = cli("post", "photo", PHOTO, *SELF, env=listed)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert "photo_images[0]: the URL lies under none of the app's verified URL properties" in result.stderr
+    assert "URL 1: the URL lies under none of the app's verified URL properties" in result.stderr
     wrong = cli("post", "photo", PHOTO, *SELF, env={"TIKTOK_VERIFIED_URLS": "https://media.example.com/p"})
     assert "must end in a slash" in wrong.stderr
     assert "TIKTOK_VERIFIED_URLS" in wrong.stderr
@@ -118,7 +125,7 @@ def test_a_url_is_asked_for_only_where_that_is_wanted(cli: Any, monkeypatch: pyt
     assert cli("post", "video", url, *SELF, "--dry-run").exit_code == 0
     assert cli("post", "photo", PHOTO, *SELF, "--dry-run").exit_code == 0
     assert asked == []
-    for arguments, field in ((("video", url), "video_url"), (("photo", PHOTO), "photo_images[0]")):
+    for arguments, field in ((("video", url), "URL"), (("photo", PHOTO), "URL 1")):
         result = cli("post", *arguments, *SELF, "--check-url", "--dry-run")
         assert result.exit_code == 2
         assert f"{field}: cannot be fetched from here" in result.stderr

@@ -11,11 +11,11 @@ import click
 import pytest
 from attrs import fields
 
+from clips import PHOTO
 from tiktok_adapters.cli.post import How, photo, video
 from tiktok_adapters.simulator import SimulatedTikTok
-from tiktok_core import PhotoPost, VideoPost
+from tiktok_core import Account, PhotoPost, Publication, StillProcessing, VideoPost
 
-PHOTO = "https://media.example.com/1.jpg"
 SELF = ("--privacy", "SELF_ONLY")
 
 pytestmark = pytest.mark.usefixtures("signed_in")
@@ -52,6 +52,7 @@ def test_a_video_goes_from_end_to_end(
         "fail_reason": "",
         "post_ids": [],
         "uploaded_bytes": film.stat().st_size,
+        "earlier_at": None,
     }
     assert post.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
     info = {"title": "Hello #world", "disable_duet": True, "is_aigc": True, "video_cover_timestamp_ms": 500}
@@ -131,6 +132,23 @@ def test_status_tells_of_a_post_that_goes_on(cli: Any, sim: SimulatedTikTok, fil
     result = cli("status", sim.posts[0].publish_id)
     assert result.exit_code == 6
     assert "do not post again" in result.stderr
+
+
+@pytest.mark.parametrize("wait", [(), ("--wait",)])
+def test_status_tells_the_reason_that_tiktok_gives_before_the_end(
+    wait: tuple[str, ...], cli: Any, monkeypatch: pytest.MonkeyPatch, signed_in: str
+) -> None:
+    """TikTok may name a reason with a status that is not final; neither the sentence nor the document drops it."""
+    going_on = Publication(publish_id="v_pub_file~v2-1.1", status="PROCESSING_UPLOAD", fail_reason="internal")
+
+    def stopped(_account: Account, publish_id: str) -> Publication:
+        raise StillProcessing(publish_id, going_on.status, 900.0, fail_reason=going_on.fail_reason)
+
+    monkeypatch.setattr(Account, "wait", stopped)
+    monkeypatch.setattr(Account, "publish_status", lambda *_: going_on)
+    result = cli("status", going_on.publish_id, "--json", *wait)
+    assert (result.exit_code, json.loads(result.stdout)["fail_reason"]) == (6, "internal")
+    assert "PROCESSING_UPLOAD (internal)" in result.stderr
 
 
 def test_status_of_an_unknown_post_is_tiktoks_refusal(cli: Any) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from clips import PHOTO
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core.domain.posts import PHOTO_TITLE
 
-PHOTO = "https://media.example.com/1.jpg"
 SELF = ("--privacy", "SELF_ONLY")
 
 
@@ -126,11 +126,15 @@ def test_no_scope_is_refused(cli: Any) -> None:
 
 
 def test_all_problems_come_at_once(cli: Any) -> None:
-    """Without any settings, one error names all three required ones."""
+    """Without any settings, one error lists all three required ones, a line each, and a way in."""
     result = cli("accounts", env={"TIKTOK_CLIENT_KEY": "", "TIKTOK_CLIENT_SECRET": "", "TIKTOK_REDIRECT_URI": ""})
-    for name in ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"):
-        assert name in result.stderr
-    _refused(result, "developer portal")
+    assert (result.exit_code, result.stdout) == (2, "")
+    head, *missing, way_in = result.stderr.splitlines()
+    assert "missing" in head
+    for name, line in zip(("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET", "TIKTOK_REDIRECT_URI"), missing, strict=True):
+        assert name in line
+        assert "developer portal" in line
+    assert all(command in way_in for command in ("tiktok configure", "tiktok demo", "tiktok sandbox"))
 
 
 def test_settings_are_looked_at_before_the_file(cli: Any) -> None:
@@ -195,7 +199,17 @@ def test_a_refusal_of_tiktoks_is_explained(cli: Any, sim: SimulatedTikTok, film:
     result = cli("post", "video", str(film), *SELF, "--json")
     assert result.exit_code == 4
     error = json.loads(result.stdout)["error"]
-    assert set(error) == {"type", "code", "message", "log_id", "retry_after", "explanation", "key", "publish_id"}
+    assert set(error) == {
+        "type",
+        "code",
+        "message",
+        "log_id",
+        "retry_after",
+        "explanation",
+        "key",
+        "publish_id",
+        "earlier_at",
+    }
     assert (error["type"], error["code"]) == ("PostingRefused", "spam_risk_too_many_posts")
     assert error["log_id"]
     assert error["explanation"]["about"] == "quota"

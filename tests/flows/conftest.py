@@ -1,13 +1,15 @@
-"""A client of either world over the simulated TikTok in memory, under a virtual clock."""
+"""Both clients over the simulated TikTok in memory, under a virtual clock."""
 
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from attrs import define, evolve
 
+from clips import CLIP_BYTES
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.destinations import open_destination
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
@@ -24,15 +26,15 @@ T = TypeVar("T")
 
 @define
 class Bench:
-    """What a test of the flows has at hand.
+    """What each test of the flows gets.
 
     Attributes:
-        tiktok: the client; of either world, so its results go through `run`.
+        tiktok: the client, blocking or asynchronous; a test passes what its methods return through `run`.
         sim: the simulated TikTok behind it.
-        clock: the clock of both.
-        store: the tokens.
-        journal: the records.
-        handle: answers each request; a test puts another function in its place.
+        clock: the clock of client and TikTok.
+        store: keeps the tokens.
+        journal: keeps the records.
+        handle: answers each request; a test may replace it with another function.
     """
 
     tiktok: Any
@@ -48,12 +50,12 @@ class Bench:
         return self.runner(result) if inspect.iscoroutine(result) else result
 
     def signed_in(self) -> Any:
-        """Return an account that has signed in by consent to everything asked for."""
+        """Return an account that has signed in and was granted every scope that it asked for."""
         authorization = self.tiktok.authorization(redirect_uri="http://127.0.0.1:4000/callback/")
         return self.run(self.tiktok.sign_in(authorization, self.sim.authorize(authorization.url)))
 
     def kill_access_token(self, open_id: str) -> None:
-        """Put a token in the store that TikTok does not know, beside a refresh token that it does."""
+        """Put an access token that TikTok does not know into the store, beside a refresh token that TikTok knows."""
         tokens = self.store.load(open_id)
         assert tokens is not None
         self.store.save(open_id, evolve(tokens, access_token=Secret("act.dead")))
@@ -101,3 +103,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             made.append(Bench(tiktok, sim, clock, store, journal, sim.handle, loop.run))
             yield made[0]
     sim.close()
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Give a small video file."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(CLIP_BYTES)
+    return path

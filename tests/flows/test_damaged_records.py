@@ -1,6 +1,6 @@
-"""A record that can be read and makes no sense costs no other post, and ends its own call with a documented error.
+"""A record that can be read but makes no sense stops no other post, and its own call ends with a documented error.
 
-What belongs here: records whose JSON is whole and whose figures contradict one another, as damage or another hand leaves them.
+What belongs here: records that are whole JSON and whose figures contradict one another, as damage may leave them.
 """
 
 from datetime import UTC, datetime
@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import OutcomeUnknown, Stage, TikTokError, UploadError
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 PUBLIC = "PUBLIC_TO_EVERYONE"
 
 
 def uploading(bench: Any, account: Any) -> Any:
-    """Return the record of a post that has an upload URL, and none of whose bytes has left."""
+    """Return the record of a post that has an upload URL, and of which no byte has left."""
     bench.sim.faults.add(parse_fault("putx30=unreachable"))
     with pytest.raises(TikTokError):
         bench.run(account.post_video(CLIP, draft=True, key="damaged"))
@@ -30,7 +29,7 @@ def uploading(bench: Any, account: Any) -> Any:
 
 @pytest.mark.parametrize("change", [{"plan": None}, {"offset": 10**18}, {"offset": CLIP.size + 1}], ids=str)
 def test_an_upload_whose_record_makes_no_sense_ends_with_a_documented_error(bench: Any, change: dict[str, Any]) -> None:
-    """No byte of it is sent, the account's other posts continue, and a person can settle and remove it."""
+    """The client sends no byte of the file and continues the account's other posts; a person can settle and remove it."""
     account = bench.signed_in()
     bench.journal.save(evolve(uploading(bench, account), **change), fence=None)
     with pytest.raises(UploadError, match="damaged in the journal"):
@@ -45,7 +44,7 @@ def test_an_upload_whose_record_makes_no_sense_ends_with_a_documented_error(benc
 
 @pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 def test_a_record_of_an_absurd_time_costs_no_other_post_its_address(bench: Any, moment: datetime) -> None:
-    """Another post of the account is found by its caption and its time all the same."""
+    """The client still finds another post of the account by its caption and its time."""
     bench.sim.app.audited, bench.sim.creator.private = True, False
     bench.sim.switches.status_ids = "missing"
     scopes = ["user.info.basic", "video.publish", "video.list"]

@@ -1,4 +1,4 @@
-"""The account's public videos, finding a post among them, and cancelling a pull: in both worlds."""
+"""The account's public videos, finding a post among them, and cancelling a pull, with both clients."""
 
 from itertools import combinations, islice
 from typing import Any
@@ -6,18 +6,13 @@ from typing import Any
 import pytest
 from attrs import asdict
 
+from clips import clip
 from tiktok_adapters.simulator import display, parse_fault, router
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, InvalidInput, ScopeMissing, ServerError, Video
 from tiktok_core.domain.display import USER_FIELDS
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 SCOPES = ["user.info.basic", "video.upload", "video.publish", "video.list"]
-
-
-def clip(number: int) -> BytesSource:
-    """Return a small video."""
-    return BytesSource(b"\0\0\0\x18ftypisom" + number.to_bytes(4, "big"))
 
 
 @pytest.fixture
@@ -33,7 +28,11 @@ OPENED = {scope: {name for name, by in USER_FIELDS.items() if by == scope} for s
 
 @pytest.mark.parametrize("granted", [list(some) for count in (1, 2, 3) for some in combinations(sorted(OPENED), count)])
 def test_a_profile_is_what_the_scopes_open(bench: Any, granted: list[str]) -> None:
-    """All that was granted and nothing else is asked for; a chosen field comes alone, and one outside is TikTok's refusal."""
+    """The client asks for exactly the granted fields.
+
+    A chosen field comes alone; TikTok refuses one outside the scopes.
+    """
+    bench.sim.switches.basic_scope = "asked"
     asked = bench.tiktok.authorization(granted, redirect_uri="http://127.0.0.1:4000/callback/")
     account = bench.run(bench.tiktok.sign_in(asked, bench.sim.authorize(asked.url)))
     opened = set().union(*(OPENED[scope] for scope in granted))
@@ -49,7 +48,7 @@ def test_a_profile_is_what_the_scopes_open(bench: Any, granted: list[str]) -> No
 
 
 def publish(bench: Any, account: Any, count: int, title: str = "clip {}") -> list[str]:
-    """Post that many videos and wait until all are public; return their publish ids."""
+    """Post that many videos and wait until all of them are public; return their publish ids."""
     ids = []
     for number in range(count):
         done = bench.run(account.post_video(clip(number), title=title.format(number), privacy_level=PUBLIC))
@@ -59,7 +58,7 @@ def publish(bench: Any, account: Any, count: int, title: str = "clip {}") -> lis
 
 
 def walk(bench: Any, videos: Any, limit: int | None = None) -> list[Video]:
-    """Take steps of an iterator of either world."""
+    """Take that many steps of an iterator, blocking or asynchronous."""
     if hasattr(videos, "__next__"):
         return list(islice(videos, limit))
 
@@ -77,7 +76,7 @@ def walk(bench: Any, videos: Any, limit: int | None = None) -> list[Video]:
 
 
 def test_all_videos_come_newest_first(bench: Any, account: Any) -> None:
-    """Over several pages, each once; asked for only as they are needed."""
+    """The client gives each video once, over several pages, and asks for a page only when the program needs it."""
     publish(bench, account, 45)
     videos = account.videos()
     assert bench.sim.count("video_list") == 0
@@ -90,7 +89,10 @@ def test_all_videos_come_newest_first(bench: Any, account: Any) -> None:
 
 
 def test_a_walk_goes_on_where_another_one_stood(bench: Any, account: Any) -> None:
-    """After whole pages nothing comes twice; within a page, the page does."""
+    """A second walk may start from the cursor of the first.
+
+    After whole pages no video comes twice; within a page, the page comes again.
+    """
     publish(bench, account, 45)
     first = account.videos()
     begun = walk(bench, first, 20)
@@ -103,7 +105,7 @@ def test_a_walk_goes_on_where_another_one_stood(bench: Any, account: Any) -> Non
 
 
 def test_a_walk_goes_on_after_an_error(bench: Any, account: Any) -> None:
-    """The same iterator can be asked again: it stands where it was."""
+    """After an error a program can use the same iterator again: it continues where it was."""
     publish(bench, account, 30)
     videos = account.with_options(retries=0).videos()
     found = walk(bench, videos, 20)
@@ -115,7 +117,7 @@ def test_a_walk_goes_on_after_an_error(bench: Any, account: Any) -> None:
 
 
 def test_a_cursor_that_stands_still_is_not_walked_for_ever(bench: Any, account: Any, monkeypatch: Any) -> None:
-    """Each page has to be older than the one before."""
+    """Each page has to be older than the page before. Otherwise the walk ends."""
     publish(bench, account, 30)
     whole = display.video_list
     stuck = {"cursor": 1, "has_more": True}
@@ -127,7 +129,7 @@ def test_a_cursor_that_stands_still_is_not_walked_for_ever(bench: Any, account: 
 
 
 def test_chosen_fields_alone_are_asked_for(bench: Any, account: Any) -> None:
-    """What was not asked for is None; what does not exist is refused before anything is sent."""
+    """A field that the program did not choose is None. The client refuses an unknown field before it sends anything."""
     publish(bench, account, 1)
     (video,) = walk(bench, account.videos(fields=["id", "title"]))
     assert (video.title, video.duration) == ("clip 0", None)
@@ -140,7 +142,7 @@ def test_chosen_fields_alone_are_asked_for(bench: Any, account: Any) -> None:
 
 
 def test_videos_are_queried_twenty_at_a_time(bench: Any, account: Any) -> None:
-    """In any number, each once; what is not the account's own is left out."""
+    """The program may ask for any number of ids. Each video comes once, and a video of another account is left out."""
     publish(bench, account, 25)
     ids = [video.id for video in walk(bench, account.videos(fields=["id"]))]
     found = bench.run(account.query_videos([*ids, ids[0], "1"], fields=["id", "title"]))
@@ -151,15 +153,31 @@ def test_videos_are_queried_twenty_at_a_time(bench: Any, account: Any) -> None:
         bench.run(account.query_videos(["mine"]))
 
 
+@pytest.mark.parametrize("spelling", ["strings", "numbers"])
+def test_ids_that_come_as_numbers_are_the_same_ids(bench: Any, account: Any, spelling: str) -> None:
+    """TikTok documents strings, and was seen to send numbers of 19 digits; the program gets strings, digit for digit."""
+    bench.sim.switches.video_ids = spelling
+    (publish_id,) = publish(bench, account, 1)
+    (post_id,) = bench.sim.post(publish_id).post_ids
+    (listed,) = walk(bench, account.videos())
+    (queried,) = bench.run(account.query_videos([listed.id], fields=["id"]))
+    assert listed.id == queried.id == str(post_id)
+    (found,) = bench.run(account.find_post(publish_id))
+    assert (found.id, found.is_certain, found.share_url) == (str(post_id), True, listed.share_url)
+
+
 def test_without_the_scope_nothing_is_listed(bench: Any) -> None:
-    """TikTok says so, and the error names the scope."""
+    """TikTok refuses the list, and the error names the missing scope."""
     account = bench.signed_in()
     with pytest.raises(ScopeMissing):
         walk(bench, account.videos())
 
 
 def test_a_post_is_found_by_the_id_that_tiktok_names(bench: Any, account: Any) -> None:
-    """By its key and by its publish id, with page and embed; before that, nothing is."""
+    """Key and publish id both find the post, with its page and its embed link.
+
+    Before TikTok names the id, nothing is found.
+    """
     done = bench.run(account.post_video(clip(0), title="mine", privacy_level=PUBLIC, key="order"))
     assert bench.run(account.find_post(done.publish_id)) == ()
     bench.clock.advance(3600)
@@ -171,7 +189,7 @@ def test_a_post_is_found_by_the_id_that_tiktok_names(bench: Any, account: Any) -
 
 
 def test_one_can_wait_for_a_post_to_be_public(bench: Any, account: Any) -> None:
-    """Moderation takes its time; a private post never comes, and patience ends."""
+    """Moderation takes its time. A private post never becomes public, and the wait ends after its patience."""
     bench.run(account.post_video(clip(0), title="mine", privacy_level=PUBLIC, key="order"))
     (found,) = bench.run(account.find_post("order", wait=True))
     assert found.is_certain
@@ -182,7 +200,10 @@ def test_one_can_wait_for_a_post_to_be_public(bench: Any, account: Any) -> None:
 
 
 def test_a_post_without_an_id_is_found_by_caption_and_time(bench: Any, account: Any) -> None:
-    """Where TikTok never names it; of two alike both are told, for nobody can say which it is."""
+    """TikTok may never name the id.
+
+    If two videos look alike, the client returns both, because it cannot tell them apart.
+    """
     bench.sim.switches.status_ids = "missing"
     bench.run(account.post_video(clip(0), title="the same", privacy_level=PUBLIC))
     bench.clock.advance(3600)
@@ -196,7 +217,10 @@ def test_a_post_without_an_id_is_found_by_caption_and_time(bench: Any, account: 
 
 
 def test_a_pull_is_cancelled_while_it_downloads(bench: Any, account: Any) -> None:
-    """Afterwards the post has failed as cancelled; what has ended cannot be cancelled."""
+    """Afterwards the status of the post is failed, with the reason cancelled.
+
+    A post that has ended cannot be cancelled.
+    """
     bench.sim.switches.download_seconds = 600
     done = bench.run(account.post_video("https://media.example.com/a.mp4", draft=True, key="mine", wait=False))
     cancelled = bench.run(account.cancel(done.publish_id))

@@ -1,4 +1,4 @@
-"""Finding what a post has become: TikTok's own id before all, and never another post."""
+"""The client finds what a post has become, by TikTok's own id if there is one, and never another post."""
 
 from typing import Any
 
@@ -7,22 +7,16 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import PHOTOS, clip
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import Faults, parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.fakes import make_fake
 from tiktok_core import ApiError, OutcomeUnknown, PublishFailed, ServerError, Stage
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 BASIC = ["user.info.basic", "video.upload", "video.publish"]
 ALL = [*BASIC, "video.list"]
-PHOTOS = ["https://media.example.com/1.jpg"]
 SITE = "https://www.tiktok.com/@maker_one"
-
-
-def clip(number: int) -> BytesSource:
-    """Return a small video."""
-    return BytesSource(b"\0\0\0\x18ftypisom" + number.to_bytes(4, "big"))
 
 
 def signed_in(bench: Any, scopes: list[str]) -> Any:
@@ -39,14 +33,17 @@ def account(bench: Any) -> Any:
 
 
 def deliver(bench: Any) -> None:
-    """Let the webhooks of what has happened come in."""
+    """Hand the webhooks of everything that has happened to the client."""
     for delivery in bench.sim.webhooks():
         event = bench.tiktok.verify_webhook(delivery.body, delivery.headers["TikTok-Signature"])
         bench.run(bench.tiktok.received(event))
 
 
 def test_who_waits_gets_the_post_and_not_one_that_looks_alike(bench: Any, account: Any) -> None:
-    """The same caption a minute apart: TikTok's id is waited for, though another post is there already."""
+    """Another post with the same caption is a minute older.
+
+    The client waits for TikTok's id and does not take that one.
+    """
     bench.sim.switches.moderation_seconds = 30
     bench.run(account.post_video(clip(1), title="daily clip", privacy_level=PUBLIC, key="first"))
     bench.clock.advance(40)
@@ -58,7 +55,7 @@ def test_who_waits_gets_the_post_and_not_one_that_looks_alike(bench: Any, accoun
 
 
 def test_a_post_of_the_journal_is_not_taken_for_another(bench: Any, account: Any) -> None:
-    """Not even where nobody has asked for its id yet."""
+    """The client does not take it even if no program has asked for its id yet."""
     bench.sim.switches.moderation_seconds = 30
     bench.run(account.post_video(clip(1), title="daily clip", privacy_level=PUBLIC, key="first"))
     bench.clock.advance(40)
@@ -68,7 +65,7 @@ def test_a_post_of_the_journal_is_not_taken_for_another(bench: Any, account: Any
 
 
 def test_what_a_webhook_told_is_found(bench: Any, account: Any) -> None:
-    """Though the status never names it, and though TikTok cannot be asked."""
+    """A webhook named the id, so the client finds the post though the status has no id and TikTok cannot be asked."""
     bench.sim.switches.status_ids = "missing"
     bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
     bench.clock.advance(3600)
@@ -80,7 +77,7 @@ def test_what_a_webhook_told_is_found(bench: Any, account: Any) -> None:
 
 
 def test_what_was_found_is_kept(bench: Any, account: Any) -> None:
-    """The journal knows the id from then on."""
+    """From then on the journal knows the id."""
     bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
     bench.clock.advance(3600)
     (found,) = bench.run(account.find_post("mine"))
@@ -92,7 +89,7 @@ def test_what_was_found_is_kept(bench: Any, account: Any) -> None:
     "scopes", [BASIC, ALL, ["user.info.basic", "user.info.profile", "video.upload", "video.publish"]]
 )
 def test_photos_have_a_page(bench: Any, scopes: list[str]) -> None:
-    """TikTok lists no photos, so it is built from the handle of the profile or of the creator info."""
+    """TikTok lists no photos, so the client builds the page from the handle in the profile or in the creator info."""
     account = signed_in(bench, scopes)
     done = bench.run(account.post_photos(PHOTOS, title="doors", privacy_level=PUBLIC, key="mine"))
     bench.clock.advance(3600)
@@ -103,7 +100,10 @@ def test_photos_have_a_page(bench: Any, scopes: list[str]) -> None:
 
 
 def test_a_video_has_a_page_without_the_list(bench: Any) -> None:
-    """The scope video.list is not needed for it; where no scope opens the handle there is no page, but still the post."""
+    """The client does not need the scope video.list for the page.
+
+    If no scope opens the handle, it returns the post without a page.
+    """
     account = signed_in(bench, BASIC)
     bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
     bench.clock.advance(3600)
@@ -115,7 +115,10 @@ def test_a_video_has_a_page_without_the_list(bench: Any) -> None:
 
 
 def test_trouble_on_the_way_is_passed_over(bench: Any, account: Any) -> None:
-    """While one waits, as `wait` does; who does not wait is told, and so is who meets nothing else."""
+    """A caller who waits gets no error for four lost answers.
+
+    A caller who does not wait gets the error, as after five lost answers.
+    """
     bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
     patient = account.with_options(retries=0)
     bench.sim.faults.add(parse_fault("status=status:503"))
@@ -131,7 +134,10 @@ def test_trouble_on_the_way_is_passed_over(bench: Any, account: Any) -> None:
 
 
 def test_a_publish_id_that_tiktok_forgot_leaves_caption_and_time(bench: Any, account: Any) -> None:
-    """How long TikTok knows one is not documented; of a post that nobody knows it is an error."""
+    """TikTok does not document how long it knows a publish id.
+
+    For a post that neither TikTok nor the journal knows, the client raises.
+    """
     done = bench.run(account.post_video(clip(1), title="hello there", privacy_level=PUBLIC, key="mine"))
     bench.clock.advance(3600)
     for wait in (False, True):
@@ -144,7 +150,10 @@ def test_a_publish_id_that_tiktok_forgot_leaves_caption_and_time(bench: Any, acc
 
 @pytest.mark.parametrize("told", ["before", "meanwhile", "elsewhere"])
 def test_a_failed_post_is_not_waited_for(bench: Any, account: Any, told: str) -> None:
-    """Whether the journal knows it or TikTok says it, and though a post that looks alike is there."""
+    """The journal knows that the post failed, or TikTok says so.
+
+    The client does not wait, and does not take a post that looks alike.
+    """
     bench.run(account.post_video(clip(0), title="t", privacy_level=PUBLIC))
     bench.clock.advance(60)
     bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
@@ -166,7 +175,10 @@ def test_a_failed_post_is_not_waited_for(bench: Any, account: Any, told: str) ->
 
 
 def test_a_private_post_is_not_waited_for(bench: Any, account: Any) -> None:
-    """TikTok is asked once, for its creator may have shown it to everybody since; nothing that looks alike is taken."""
+    """The client asks TikTok once, because the creator may have made the post public since.
+
+    It takes no post that looks alike.
+    """
     bench.run(account.post_video(clip(1), title="t", privacy_level=PUBLIC))
     bench.run(account.post_video(clip(2), title="t", privacy_level="SELF_ONLY", key="mine"))
     bench.clock.advance(60)
@@ -177,7 +189,7 @@ def test_a_private_post_is_not_waited_for(bench: Any, account: Any) -> None:
 
 
 def test_a_pull_of_unknown_outcome_is_looked_for(bench: Any, account: Any) -> None:
-    """It has no publish id, so there is nothing to wait for but the video itself."""
+    """The pull has no publish id, so the client can only look for the video itself."""
     bench.sim.faults.add(parse_fault("init=drop-after"))
     with pytest.raises(OutcomeUnknown):
         bench.run(account.post_video("https://media.example.com/a.mp4", title="t", privacy_level=PUBLIC, key="mine"))
@@ -187,7 +199,10 @@ def test_a_pull_of_unknown_outcome_is_looked_for(bench: Any, account: Any) -> No
 
 
 def test_a_video_from_before_or_long_after_is_another_one(bench: Any, account: Any) -> None:
-    """The journal of another machine knows of them: here they only look alike."""
+    """Videos with the same caption are older than the post, or much later.
+
+    The client does not take one of them for its post.
+    """
     bench.sim.switches.status_ids = "missing"
     for _ in range(3):
         bench.run(account.post_video(clip(0), title="t", privacy_level=PUBLIC, key="mine"))
@@ -203,7 +218,7 @@ def test_a_video_from_before_or_long_after_is_another_one(bench: Any, account: A
     st.lists(st.integers(0, 3), max_size=3),
 )
 def test_no_post_is_taken_for_another_that_is_known(posts: list[tuple[str, int, bool]], asked: list[int]) -> None:
-    """Whatever captions and times: what is certain is the post, and what is not belongs to no other of the journal."""
+    """What TikTok names is the post. A guess by caption and time is never another post of the journal."""
     with make_fake(ManualClock(), Faults()) as fake:
         fake.simulator.app.audited, fake.simulator.creator.private = True, False
         fake.simulator.creator.daily_posts = 1000

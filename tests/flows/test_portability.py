@@ -1,4 +1,4 @@
-"""A copy of the account's data, from the question to the file: in both worlds."""
+"""A copy of the account's data, from the request to the file, with both clients."""
 
 import stat
 import zipfile
@@ -37,7 +37,7 @@ READY = 600
 
 @pytest.fixture
 def account(bench: Any) -> Any:
-    """Give an account that lets the app have its data again and again."""
+    """Give an account whose consent lets the app request its data any number of times."""
     return signed_in(bench, ONGOING)
 
 
@@ -49,19 +49,22 @@ def signed_in(bench: Any, *scopes: str) -> Any:
 
 
 def asked_for(bench: Any, account: Any) -> int:
-    """Ask for a copy and wait until it is ready."""
+    """Request a copy and wait until it is ready."""
     request_id: int = bench.run(account.request_data(["profile", "activity"]))
     bench.clock.advance(READY)
     return request_id
 
 
 def left_in(folder: Path) -> list[str]:
-    """Return the names of what is in a folder."""
+    """Return the names in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_copy_is_asked_for_and_fetched(bench: Any, account: Any, tmp_path: Path) -> None:
-    """Pending, then ready, as the webhook tells, too; the file is the archive, and its owner's alone."""
+    """The copy is pending, then ready, and the webhook says so, too.
+
+    The file is the archive, and only its owner may read it.
+    """
     request_id = bench.run(account.request_data(["profile", "activity"]))
     asked_at = int(bench.clock.now().timestamp())
     found = bench.run(account.check_data(request_id))
@@ -90,7 +93,7 @@ def test_a_copy_is_asked_for_and_fetched(bench: Any, account: Any, tmp_path: Pat
 
 
 def test_what_cannot_be_asked_for_costs_no_call(bench: Any, account: Any, tmp_path: Path) -> None:
-    """Empty or unknown selections, and ids that are none, are refused before anything is sent."""
+    """The client refuses empty or unknown selections and malformed ids before it sends anything."""
     calls = [
         lambda: account.request_data([]),
         lambda: account.request_data(["profile"], data_format="xml"),
@@ -109,7 +112,7 @@ def test_what_cannot_be_asked_for_costs_no_call(bench: Any, account: Any, tmp_pa
 
 
 def test_a_copy_is_cancelled(bench: Any, account: Any, tmp_path: Path) -> None:
-    """How it is doing afterwards is told; it can neither be fetched nor cancelled again."""
+    """Afterwards the status says that the copy is cancelled. The client can neither fetch it nor cancel it again."""
     request_id = asked_for(bench, account)
     found = bench.run(account.cancel_data(request_id))
     assert (found.status, found.has_ended) == ("cancelled", True)
@@ -120,7 +123,7 @@ def test_a_copy_is_cancelled(bench: Any, account: Any, tmp_path: Path) -> None:
 
 
 def test_an_archive_is_kept_for_four_days(bench: Any, account: Any, tmp_path: Path) -> None:
-    """Then it has expired, and TikTok refuses to give it."""
+    """After four days the archive has expired, and TikTok refuses to give it."""
     request_id = asked_for(bench, account)
     bench.clock.advance(4 * 86_400 - 1)
     assert bench.run(account.download_data(request_id, tmp_path / "data.zip")).size
@@ -131,7 +134,10 @@ def test_an_archive_is_kept_for_four_days(bench: Any, account: Any, tmp_path: Pa
 
 
 def test_a_one_time_scope_allows_one_request(bench: Any, tmp_path: Path) -> None:
-    """What was asked for with it can still be looked after and fetched; only another consent allows a second one."""
+    """The scope still lets the app follow and fetch the copy that it requested.
+
+    A second request needs another consent.
+    """
     account = signed_in(bench, SINGLE)
     request_id = asked_for(bench, account)
     with pytest.raises(ScopeMissing):
@@ -142,14 +148,14 @@ def test_a_one_time_scope_allows_one_request(bench: Any, tmp_path: Path) -> None
 
 
 def test_without_the_scope_nothing_is_given(bench: Any) -> None:
-    """TikTok says so, and the error is of the class for it."""
+    """TikTok refuses, and the client raises the error class for a missing scope."""
     with pytest.raises(ScopeMissing):
         bench.run(bench.signed_in().request_data(["profile"]))
 
 
 @pytest.mark.parametrize("lost", ["drop-before", "drop-after", "status:503"])
 def test_a_request_in_doubt_is_not_repeated(bench: Any, account: Any, lost: str) -> None:
-    """It may spend a scope; where TikTok took it, the webhook still tells its id."""
+    """The request may use up a one-time scope. If TikTok accepted it, the webhook still names its id."""
     bench.sim.faults.add(parse_fault(f"data_add={lost}"))
     with pytest.raises((TransportError, ApiError)):
         bench.run(account.request_data(["profile"]))
@@ -162,7 +168,7 @@ def test_a_request_in_doubt_is_not_repeated(bench: Any, account: Any, lost: str)
     "fault", ["truncate", "drop-after", "status:503", "code:internal_error", "code:access_token_invalid"]
 )
 def test_a_download_that_breaks_begins_anew(bench: Any, account: Any, tmp_path: Path, fault: str) -> None:
-    """The file is what it would have been without the trouble, and nothing else is left."""
+    """In the end the file is the same as without the trouble, and nothing else stays in the folder."""
     bench.sim.switches.data_bytes = 3_000_000
     request_id = asked_for(bench, account)
     bench.sim.faults.add(parse_fault(f"data_download={fault}"))
@@ -178,7 +184,7 @@ def test_a_download_that_breaks_begins_anew(bench: Any, account: Any, tmp_path: 
     "fault", ["truncate", "drop-after", "garbage", "slow:100", "code:invalid_params", "status:404"]
 )
 def test_a_download_that_fails_leaves_nothing(bench: Any, account: Any, tmp_path: Path, fault: str) -> None:
-    """Neither half an archive nor an error's words under the name of one; and a file that was there stays."""
+    """No half archive and no error page stays under the archive's name. A file that was there before stays."""
     request_id = asked_for(bench, account)
     (tmp_path / "old.zip").write_bytes(b"old")
     for name in ("data.zip", "old.zip"):
@@ -195,7 +201,7 @@ def test_a_download_that_fails_leaves_nothing(bench: Any, account: Any, tmp_path
 def test_the_bytes_decide_what_an_answer_is(
     bench: Any, account: Any, tmp_path: Path, media_type: str | None, failure_status: Any
 ) -> None:
-    """Under any type and status that TikTok may choose, an archive is one and a refusal is one."""
+    """TikTok may answer with any type and status: the client tells an archive from a refusal by the bytes."""
     bench.sim.switches.data_media_type, bench.sim.switches.data_failure_status = media_type, failure_status
     request_id = bench.run(account.request_data("all_data", data_format="text"))
     with pytest.raises(ApiError) as caught:
@@ -207,7 +213,7 @@ def test_the_bytes_decide_what_an_answer_is(
 
 
 def test_a_file_is_not_overwritten_unasked(bench: Any, account: Any, tmp_path: Path) -> None:
-    """Neither one that was there, which costs no call, nor one that has come meanwhile."""
+    """The client keeps a file that was there before, without a call, and one that appeared meanwhile."""
     request_id, path = asked_for(bench, account), tmp_path / "data.zip"
     path.write_bytes(b"mine")
     with pytest.raises(InvalidInput, match="already exists"):
@@ -217,7 +223,7 @@ def test_a_file_is_not_overwritten_unasked(bench: Any, account: Any, tmp_path: P
 
 
 def test_a_destination_of_ones_own_is_used(bench: Any, account: Any) -> None:
-    """Begun when the archive comes, kept when all of it is there, and discarded when it is not."""
+    """The client begins it when the archive comes, keeps it when all bytes are there, and discards it otherwise."""
     shelf = Shelf()
     request_id = asked_for(bench, account)
     bench.sim.faults.add(parse_fault("data_download=truncate"))
@@ -242,7 +248,7 @@ class Shelf:
         self.is_full = False
 
     def begin(self) -> "Shelf":
-        """Begin anew."""
+        """Start again from nothing."""
         self.said.append("begin")
         self.content.clear()
         return self
@@ -254,16 +260,16 @@ class Shelf:
         self.content += block
 
     def keep(self) -> None:
-        """Note it."""
+        """Note that it is kept."""
         self.said.append("keep")
 
     def discard(self) -> None:
-        """Note it."""
+        """Note that it is discarded."""
         self.said.append("discard")
 
 
 def test_without_a_way_to_keep_files_none_is_named() -> None:
-    """A client that was given no `open_destination` says so, and asks nothing of TikTok."""
+    """A client without `open_destination` says so, and sends TikTok no request."""
     sim = SimulatedTikTok()
     tiktok = TikTok(
         App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI),
@@ -281,7 +287,10 @@ def test_without_a_way_to_keep_files_none_is_named() -> None:
 
 
 def test_the_quota_is_kept(bench: Any, account: Any) -> None:
-    """A thousand calls a minute, of all four together; the next one waits, and is not refused."""
+    """TikTok allows a thousand calls a minute for all four endpoints together.
+
+    The client waits with the next call before TikTok refuses it.
+    """
     request_id = bench.run(account.request_data(["profile"]))
     before = bench.clock.slept
     for _ in range(999):
@@ -292,7 +301,7 @@ def test_the_quota_is_kept(bench: Any, account: Any) -> None:
 
 
 def test_a_slow_archive_is_waited_for(bench: Any, account: Any, tmp_path: Path) -> None:
-    """A large one may take longer than the deadline of a call, as long as something comes."""
+    """A large archive may take longer than the deadline of a call, as long as bytes keep coming."""
     request_id = asked_for(bench, account)
     bench.sim.faults.add(parse_fault("data_download=slow:200"))
     patient = account.with_options(timeout=300, deadline=10)

@@ -1,4 +1,4 @@
-"""Signing in by QR code, in either world: the phone is the simulator's, and the clock is virtual."""
+"""Signing in by QR code, with both clients. The simulator plays the phone, and the clock is virtual."""
 
 import json
 from collections.abc import Callable
@@ -21,22 +21,28 @@ from tiktok_core.errors import StateMismatch
 
 
 def test_a_code_is_scanned_agreed_to_and_becomes_tokens(bench: Any) -> None:
-    """Each status is told, and at the end the account that agreed is signed in with what it granted."""
+    """The client reports each status.
+
+    At the end the account that agreed is signed in, with the scopes that it granted.
+    """
     begun = bench.run(bench.tiktok.qr_code(["user.info.basic", "video.upload"]))
     assert bench.run(bench.tiktok.check_qr_code(begun)).status == QrStatus.NEW
     bench.sim.scan(begun.url, allow=None)
     assert bench.run(bench.tiktok.check_qr_code(begun)).status == QrStatus.SCANNED
-    bench.sim.scan(begun.url, scopes=["video.upload"])
+    bench.sim.scan(begun.url, scopes=["user.info.basic"])
     done = bench.run(bench.tiktok.check_qr_code(begun))
     assert (done.status, done.open_id) == (QrStatus.CONFIRMED, bench.sim.creator.open_id)
-    assert bench.store.load(done.open_id).missing(begun.scopes) == ("user.info.basic",)
+    assert bench.store.load(done.open_id).missing(begun.scopes) == ("video.upload",)
     assert bench.run(bench.tiktok.check_qr_code(begun)) == evolve(done, status=QrStatus.UTILISED, open_id=None)
 
 
 @pytest.mark.parametrize("place", ["redirect_uri", "code"])
 @pytest.mark.parametrize("redirect_uris", [("http://127.0.0.1:*/callback/",), ("https://app.example.com/callback/",)])
 def test_the_code_is_found_wherever_tiktok_puts_it(bench: Any, place: str, redirect_uris: tuple[str, ...]) -> None:
-    """In the redirect URI or in a field of its own, the code is spent with a redirect URI that TikTok takes."""
+    """The code may be in the redirect URI or in its own field.
+
+    The client spends it with a redirect URI that TikTok accepts.
+    """
     bench.sim.switches.qr_code_in = place
     bench.sim.app.redirect_uris = redirect_uris
     inner = getattr(bench.tiktok, "_face", bench.tiktok)
@@ -47,7 +53,7 @@ def test_the_code_is_found_wherever_tiktok_puts_it(bench: Any, place: str, redir
 
 
 def test_what_was_begun_can_be_kept_as_json_and_finished_elsewhere(bench: Any) -> None:
-    """What is kept is plain text, and a value restored from it is the same and finishes the sign-in."""
+    """The stored sign-in is plain text. A value restored from it equals the first one and finishes the sign-in."""
     begun = bench.run(bench.tiktok.qr_code())
     restored = QrCode.restore(json.loads(json.dumps(begun.reveal())))
     assert restored == begun
@@ -56,7 +62,7 @@ def test_what_was_begun_can_be_kept_as_json_and_finished_elsewhere(bench: Any) -
 
 
 def test_another_ones_ticket_is_not_believed(bench: Any) -> None:
-    """A confirmed answer to what somebody else has drawn is refused, and no code is spent."""
+    """The client refuses a confirmed answer with the ticket of another sign-in, and spends no code."""
     begun = bench.run(bench.tiktok.qr_code())
     bench.sim.scan(begun.url.replace(begun.client_ticket.reveal(), "somebody-elses"))
     with pytest.raises(StateMismatch):
@@ -65,7 +71,7 @@ def test_another_ones_ticket_is_not_believed(bench: Any) -> None:
 
 
 def test_a_code_that_was_kept_too_long_is_not_asked_after(bench: Any) -> None:
-    """After ten minutes a sign-in has to be begun anew."""
+    """After ten minutes the client refuses the old code, and the person has to start again."""
     begun = bench.run(bench.tiktok.qr_code())
     bench.clock.advance(601)
     with pytest.raises(SignInFailed, match="10 minutes"):
@@ -74,14 +80,14 @@ def test_a_code_that_was_kept_too_long_is_not_asked_after(bench: Any) -> None:
 
 
 def test_unknown_scopes_are_refused_before_anything_is_sent(bench: Any) -> None:
-    """A scope that TikTok does not have never leaves."""
+    """The client never sends a scope that TikTok does not have."""
     with pytest.raises(InvalidSettings, match="scope"):
         bench.run(bench.tiktok.qr_code(["video.everything"]))
     assert bench.sim.count("get_qrcode") == 0
 
 
 def test_a_question_whose_answer_is_lost_is_asked_again(bench: Any) -> None:
-    """The code of a confirmed answer that was lost on its way comes with the next answer."""
+    """If the confirmed answer is lost on its way, the next answer has its code."""
     begun = bench.run(bench.tiktok.qr_code())
     bench.sim.scan(begun.url)
     bench.sim.faults.add(parse_fault("check_qrcode=drop-after"))
@@ -91,7 +97,7 @@ def test_a_question_whose_answer_is_lost_is_asked_again(bench: Any) -> None:
 
 @pytest.mark.parametrize("fault", ["get_qrcode=garbage", "get_qrcode=code:invalid_client", "check_qrcode=garbage"])
 def test_what_tiktok_refuses_is_told(bench: Any, fault: str) -> None:
-    """A refusal or nonsense is the error of the call."""
+    """TikTok's refusal, or an answer that makes no sense, becomes the error of the call."""
     bench.sim.faults.add(parse_fault(fault))
     with pytest.raises((SignInFailed, UnexpectedResponse)):
         bench.run(bench.tiktok.check_qr_code(bench.run(bench.tiktok.qr_code())))
@@ -101,7 +107,7 @@ def test_what_tiktok_refuses_is_told(bench: Any, fault: str) -> None:
 
 
 class Person:
-    """Sees each QR code, and does something with the phone after some seconds of the virtual clock."""
+    """A person who sees each QR code and uses the phone after some seconds of the virtual clock."""
 
     def __init__(self, bench: Any) -> None:
         self.bench = bench
@@ -120,7 +126,7 @@ class Person:
         bench.clock.sleep = sleep_and_act
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
-        """Do something later."""
+        """Use the phone later."""
         self._plans.append((seconds, act))
 
     def sign_in(self, **options: Any) -> Any:
@@ -131,12 +137,12 @@ class Person:
 
 @pytest.fixture
 def person(bench: Any) -> Person:
-    """Somebody with a phone."""
+    """Give a person with a phone."""
     return Person(bench)
 
 
 def test_the_loop_tells_each_status_once(bench: Any, person: Person) -> None:
-    """TikTok is asked every two seconds; a new status is told when it comes; the account is signed in."""
+    """The client asks TikTok every two seconds and reports each new status when it comes. The account is signed in."""
     person.after(10, lambda: bench.sim.scan(person.seen[-1].url, allow=None))
     person.after(20, lambda: bench.sim.scan(person.seen[-1].url))
     account = person.sign_in()
@@ -148,7 +154,7 @@ def test_the_loop_tells_each_status_once(bench: Any, person: Person) -> None:
 
 
 def test_an_expired_code_is_replaced(bench: Any, person: Person) -> None:
-    """Another code is shown as soon as one has ended, and that one counts."""
+    """The client shows another code as soon as one has expired, and the new code counts."""
     bench.sim.creators.append(Creator(open_id="-000Second", username="maker_two"))
     person.after(150, lambda: bench.sim.scan(person.seen[-1].url, account="maker_two"))
     assert person.sign_in().open_id == "-000Second"
@@ -159,7 +165,10 @@ def test_an_expired_code_is_replaced(bench: Any, person: Person) -> None:
 
 
 def test_nobody_is_waited_for_longer_than_five_minutes(bench: Any, person: Person) -> None:
-    """The limit is for all codes together; no status has to be told, and no code is drawn for nothing."""
+    """The limit is for all codes together.
+
+    The client works without a status callback, and draws no code that it could not wait for.
+    """
     bench.sim.switches.qr_seconds = 150
     with pytest.raises(SignInFailed, match="300 seconds"):
         bench.run(bench.tiktok.sign_in_by_qr_code(person.seen.append))
@@ -169,7 +178,7 @@ def test_nobody_is_waited_for_longer_than_five_minutes(bench: Any, person: Perso
 
 
 def test_a_limit_of_ones_own(bench: Any, person: Person) -> None:
-    """The limit can be set, and the last wait is no longer than what is left."""
+    """The caller can set the limit, and the last wait is no longer than the time that is left."""
     with pytest.raises(SignInFailed, match="5 seconds"):
         person.sign_in(limit=5)
     assert bench.clock.naps == (2.0, 2.0, 1.0)
@@ -177,7 +186,7 @@ def test_a_limit_of_ones_own(bench: Any, person: Person) -> None:
 
 @pytest.mark.parametrize("trouble", ["unreachable", "code:temporarily_unavailable", "status:429", "status:503"])
 def test_trouble_for_a_while_does_not_end_it(bench: Any, person: Person, trouble: str) -> None:
-    """Questions without an answer, or that came too soon, are asked again as long as there is time."""
+    """If a question stays without an answer, or came too soon, the client asks again as long as there is time."""
     bench.sim.faults.add(parse_fault(f"check_qrcodex3={trouble}"))
     person.after(30, lambda: bench.sim.scan(person.seen[-1].url))
     assert person.sign_in().open_id == bench.sim.creator.open_id
@@ -185,14 +194,14 @@ def test_trouble_for_a_while_does_not_end_it(bench: Any, person: Person, trouble
 
 
 def test_a_network_that_stays_away_is_the_error(bench: Any, person: Person) -> None:
-    """At the end of the time the last trouble is told, and not that nobody agreed."""
+    """When the time is over, the client raises the last error of the network, and not a missing agreement."""
     bench.sim.faults.add(parse_fault("check_qrcodex999=unreachable"))
     with pytest.raises(NotSent):
         person.sign_in(limit=30)
 
 
 def test_a_code_that_was_used_elsewhere_ends_it(bench: Any, person: Person) -> None:
-    """Somebody who has spent the code first is told of at once: no other code is drawn for a thief."""
+    """If another program has spent the code first, the client says so at once and draws no other code for a thief."""
 
     def steal() -> None:
         bench.sim.scan(person.seen[-1].url)
@@ -206,7 +215,7 @@ def test_a_code_that_was_used_elsewhere_ends_it(bench: Any, person: Person) -> N
 
 
 def test_a_code_is_spent_once_even_where_the_answer_is_lost(bench: Any, person: Person) -> None:
-    """Polling is repeated; spending the code is not."""
+    """The client repeats a status question, and never repeats the request that spends the code."""
     person.after(4, lambda: bench.sim.scan(person.seen[-1].url))
     bench.sim.faults.add(parse_fault("token=drop-after"))
     with pytest.raises(Exception, match="token"):
@@ -215,7 +224,7 @@ def test_a_code_is_spent_once_even_where_the_answer_is_lost(bench: Any, person: 
 
 
 def test_a_qr_code_shows_no_secret(bench: Any) -> None:
-    """Neither token nor ticket nor address is in its repr."""
+    """Its repr shows no token, no ticket and no address."""
     begun = bench.run(bench.tiktok.qr_code())
     for secret in (begun.url, begun.token.reveal(), begun.client_ticket.reveal()):
         assert secret not in f"{begun!r} {begun}"

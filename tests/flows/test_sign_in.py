@@ -1,4 +1,4 @@
-"""Signing in, renewing, and ending what was granted; and the app's own token."""
+"""Signing in, renewing, and ending a grant; and the app's own token."""
 
 import json
 from datetime import timedelta
@@ -29,7 +29,7 @@ REDIRECT = "http://127.0.0.1:4000/callback/"
 
 
 def test_a_sign_in_keeps_tokens_with_the_lifetimes_of_the_answer(bench: Any) -> None:
-    """After consent the account's tokens are stored, their ends taken from TikTok's own figures."""
+    """After consent the client stores the account's tokens, with the lifetimes that TikTok's answer gives."""
     bench.sim.switches.access_seconds = 1234
     account = bench.signed_in()
     tokens = bench.store.load(account.open_id)
@@ -40,7 +40,7 @@ def test_a_sign_in_keeps_tokens_with_the_lifetimes_of_the_answer(bench: Any) -> 
 
 
 def test_the_authorization_page_is_asked_as_tiktok_documents_it(bench: Any) -> None:
-    """The address has `client_key`, comma-separated scopes, a state, and a hexadecimal challenge called S256."""
+    """The URL has `client_key`, comma-separated scopes, a state, and a hexadecimal challenge with the method S256."""
     authorization = bench.tiktok.authorization(["user.info.basic", "video.upload"], redirect_uri=REDIRECT)
     parts = urlsplit(authorization.url)
     query = dict(parse_qsl(parts.query))
@@ -60,18 +60,18 @@ def test_the_authorization_page_is_asked_as_tiktok_documents_it(bench: Any) -> N
 def test_every_way_of_writing_the_challenge_can_sign_in_where_tiktok_takes_it(
     bench: Any, encoding: ChallengeEncoding
 ) -> None:
-    """Hexadecimal, base64url and no challenge at all work on a web app that accepts them."""
+    """A hexadecimal challenge, a base64url one and none at all work with a web app that accepts them."""
     bench.sim.switches.web_pkce = "either"
     client = bench.tiktok
     web = App(bench.sim.app.client_key, bench.sim.app.client_secret, "https://app.example.com/callback/")
-    # The app is the only thing that changes, so the client is rebuilt around it.
+    # Only the app changes, so the test builds the client again around it.
     inner = getattr(client, "_face", client)
     inner._context = evolve(inner._context, app=web)
     authorization = client.authorization(challenge_encoding=encoding)
     assert (authorization.code_verifier is None) == (encoding is ChallengeEncoding.NONE)
     account = bench.run(client.sign_in(authorization, bench.sim.authorize(authorization.url)))
     assert account.open_id == bench.sim.creator.open_id
-    # An app that is known to want one way has it in its settings.
+    # The settings of an app may name the form of the challenge that TikTok accepts.
     inner._context = evolve(inner._context, app=evolve(web, challenge=encoding))
     begun = client.authorization()
     sent = [dict(parse_qsl(urlsplit(one.url).query)).get("code_challenge", "") for one in (authorization, begun)]
@@ -81,7 +81,7 @@ def test_every_way_of_writing_the_challenge_can_sign_in_where_tiktok_takes_it(
 
 
 def test_a_sign_in_may_be_finished_by_another_process(bench: Any) -> None:
-    """What is kept is plain text, fit for a session; a value restored from it finishes the sign-in."""
+    """The stored authorization is plain text, fit for a session. A value restored from it finishes the sign-in."""
     begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
     restored = Authorization.restore(json.loads(json.dumps(begun.reveal())))
     assert restored == evolve(begun, url="")
@@ -91,7 +91,7 @@ def test_a_sign_in_may_be_finished_by_another_process(bench: Any) -> None:
 
 @pytest.mark.parametrize(("seconds", "works"), [(600, True), (601, False)])
 def test_a_sign_in_grows_old(bench: Any, seconds: float, works: bool) -> None:
-    """An answer is believed for ten minutes; after that no code is spent, with or without a state."""
+    """The client accepts an answer for ten minutes. After that it spends no code, with or without a state."""
     bench.sim.switches.code_seconds = 10_000
     begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
     callback = bench.sim.authorize(begun.url)
@@ -108,9 +108,24 @@ def test_a_sign_in_grows_old(bench: Any, seconds: float, works: bool) -> None:
     assert bench.sim.count("token") == 0
 
 
+def test_the_caller_may_choose_how_long_an_answer_counts(bench: Any) -> None:
+    """A mailed link or a review takes its time; the code alone and the QR code have the same option."""
+    began = bench.tiktok.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+    bench.clock.advance(3_000)
+    with pytest.raises(SignInFailed, match="more than 45 minutes ago"):
+        bench.run(bench.tiktok.sign_in(began, bench.sim.authorize(began.url), max_age=2_700.0))
+    callback = bench.sim.authorize(began.url)
+    assert bench.run(bench.tiktok.sign_in(began, callback, max_age=3_600.0))
+    code = callback_values(bench.sim.authorize(began.url))["code"]
+    assert bench.run(bench.tiktok.sign_in_with_code(began, code, max_age=3_600.0))
+    drawn = bench.run(bench.tiktok.qr_code())
+    bench.clock.advance(3_000)
+    assert bench.run(bench.tiktok.check_qr_code(drawn, max_age=3_600.0)).status
+
+
 @pytest.mark.parametrize("spelled", [str, lambda code: quote(code, safe=""), lambda code: f" {code}\n"])
 def test_a_code_alone_signs_in(bench: Any, spelled: Any) -> None:
-    """A code brought by hand is spent, plain or as an address spells it."""
+    """A person may paste the code. The client spends it whether it is plain or spelled as in a URL."""
     begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
     code = callback_values(bench.sim.authorize(begun.url))["code"]
     account = bench.run(bench.tiktok.sign_in_with_code(begun, spelled(code)))
@@ -118,7 +133,10 @@ def test_a_code_alone_signs_in(bench: Any, spelled: Any) -> None:
 
 
 def test_a_code_alone_is_bound_by_pkce(bench: Any) -> None:
-    """The code of another sign-in, which no state gives away, is refused by TikTok for the verifier; nothing is kept."""
+    """No state shows that the code belongs to another sign-in.
+
+    TikTok refuses it because of the verifier, and the client stores nothing.
+    """
     begun, other = (bench.tiktok.authorization(redirect_uri=REDIRECT) for _ in range(2))
     code = callback_values(bench.sim.authorize(other.url))["code"]
     with pytest.raises(SignInFailed, match="Code verifier"):
@@ -127,7 +145,7 @@ def test_a_code_alone_is_bound_by_pkce(bench: Any) -> None:
 
 
 def test_without_a_verifier_a_code_alone_is_nobodys(bench: Any) -> None:
-    """Where no challenge was sent, nothing would tie a code to the sign-in, so none is spent."""
+    """Without a challenge nothing ties a code to the sign-in, so the client spends none."""
     begun = bench.tiktok.authorization(redirect_uri=REDIRECT, challenge_encoding=ChallengeEncoding.NONE)
     with pytest.raises(SignInFailed, match="a code alone is not enough"):
         bench.run(bench.tiktok.sign_in_with_code(begun, "x" * 40))
@@ -135,18 +153,18 @@ def test_without_a_verifier_a_code_alone_is_nobodys(bench: Any) -> None:
 
 
 def test_an_address_is_no_code(bench: Any) -> None:
-    """Whatever has a state goes where the state is checked."""
+    """The client refuses a URL where it expects a code: the call that takes a URL checks its state."""
     begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
     with pytest.raises(InvalidInput, match="code"):
         bench.run(bench.tiktok.sign_in_with_code(begun, bench.sim.authorize(begun.url)))
-    # And a code alone is no answer to what wants a state.
+    # Likewise, a code alone is refused where an answer needs a state.
     with pytest.raises(StateMismatch):
         bench.run(bench.tiktok.sign_in(begun, callback_values(bench.sim.authorize(begun.url))["code"]))
     assert bench.sim.count("token") == 0
 
 
 def test_an_answer_with_another_state_is_not_believed(bench: Any) -> None:
-    """Neither a code nor an error counts unless the state is the one that was sent; no code is spent."""
+    """The client accepts a code or an error only with the state that it sent. Otherwise it spends no code."""
     authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
     for answer in ("code=stolen&state=other", "error=access_denied&state=other", "code=stolen"):
         with pytest.raises(StateMismatch):
@@ -155,7 +173,7 @@ def test_an_answer_with_another_state_is_not_believed(bench: Any) -> None:
 
 
 def test_a_denied_consent_is_told(bench: Any) -> None:
-    """When the person says no, that is the error, with its explanation."""
+    """When the person says no, the client raises that error, with its explanation."""
     authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
     callback = bench.sim.authorize(authorization.url, allow=False)
     with pytest.raises(AccessDenied) as raised:
@@ -166,7 +184,7 @@ def test_a_denied_consent_is_told(bench: Any) -> None:
 
 @pytest.mark.parametrize("status", [200, 400])
 def test_a_code_works_once_whatever_status_the_refusal_has(bench: Any, status: int) -> None:
-    """A second use of a code is refused, also where TikTok says so with HTTP 200."""
+    """TikTok refuses a second use of a code, and the client raises, even if the refusal comes with HTTP 200."""
     bench.sim.switches.oauth_error_status = status
     authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
     callback = bench.sim.authorize(authorization.url)
@@ -178,7 +196,7 @@ def test_a_code_works_once_whatever_status_the_refusal_has(bench: Any, status: i
 
 
 def test_a_lost_answer_to_a_code_is_not_asked_for_twice(bench: Any) -> None:
-    """A code is single use, so an exchange without an answer is reported and not repeated."""
+    """A code works once. If the answer is lost, the client reports this and does not send the code again."""
     authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
     callback = bench.sim.authorize(authorization.url)
     bench.sim.faults.add(parse_fault("token=drop-after"))
@@ -188,7 +206,7 @@ def test_a_lost_answer_to_a_code_is_not_asked_for_twice(bench: Any) -> None:
 
 
 def test_a_partial_grant_is_what_is_stored(bench: Any) -> None:
-    """Scopes that the person unticked are not believed to be granted."""
+    """The client does not store a scope as granted if the person removed its tick."""
     authorization = bench.tiktok.authorization(redirect_uri=REDIRECT)
     callback = bench.sim.authorize(authorization.url, scopes=["user.info.basic"])
     account = bench.run(bench.tiktok.sign_in(authorization, callback))
@@ -199,13 +217,13 @@ def test_a_partial_grant_is_what_is_stored(bench: Any) -> None:
     "redirect", ["http://127.0.0.1:*/callback/", "http://127.0.0.1:80/other/", "https://a.example/"]
 )
 def test_only_the_apps_own_redirect_uri_is_sent(bench: Any, redirect: str) -> None:
-    """A redirect URI that TikTok would refuse is refused before the browser opens."""
+    """The client refuses a redirect URI that TikTok would refuse, before the browser opens."""
     with pytest.raises(InvalidSettings, match="redirect_uri"):
         bench.tiktok.authorization(redirect_uri=redirect)
 
 
 def test_an_account_is_chosen_by_name_or_by_being_the_only_one(bench: Any) -> None:
-    """Nobody signed in, one, several: each has its own answer."""
+    """With no account, one account, or several accounts signed in, the client gives a different answer each."""
     with pytest.raises(SignInRequired):
         bench.run(bench.tiktok.account())
     first = bench.signed_in()
@@ -222,7 +240,7 @@ def test_an_account_is_chosen_by_name_or_by_being_the_only_one(bench: Any) -> No
 
 
 def test_revoking_ends_the_grant_at_tiktok_and_here(bench: Any) -> None:
-    """After a revocation TikTok refuses the token, the store has forgotten it, and a second one finds nothing to do."""
+    """After a revocation TikTok refuses the token and the store has none. A second revocation finds nothing to do."""
     account = bench.signed_in()
     tokens = bench.store.load(account.open_id)
     bench.run(account.revoke())
@@ -235,7 +253,7 @@ def test_revoking_ends_the_grant_at_tiktok_and_here(bench: Any) -> None:
 
 
 def test_tokens_that_tiktok_no_longer_knows_are_forgotten_all_the_same(bench: Any) -> None:
-    """A revocation that was done elsewhere counts as done."""
+    """If another program has revoked them at TikTok already, the client treats that as success."""
     account = bench.signed_in()
     bench.sim.disconnect(account.open_id)
     bench.run(account.revoke())
@@ -243,7 +261,10 @@ def test_tokens_that_tiktok_no_longer_knows_are_forgotten_all_the_same(bench: An
 
 
 def test_a_dead_access_token_does_not_save_the_grant(bench: Any) -> None:
-    """Where TikTok no longer knows the access token but the grant lives on, it is renewed so that it can be ended."""
+    """TikTok no longer knows the access token, but the grant lives on.
+
+    The client renews the token so that it can end the grant.
+    """
     account = bench.signed_in()
     bench.kill_access_token(account.open_id)
     bench.run(account.revoke())
@@ -252,7 +273,7 @@ def test_a_dead_access_token_does_not_save_the_grant(bench: Any) -> None:
 
 
 def test_a_newer_sign_in_is_not_forgotten(bench: Any) -> None:
-    """Tokens that another sign-in has put there while this one was being ended stay."""
+    """While the client ends one sign-in, another sign-in stores new tokens. The client leaves them in the store."""
     account = bench.signed_in()
     old = bench.store.load(account.open_id)
     handle = bench.sim.handle
@@ -270,7 +291,7 @@ def test_a_newer_sign_in_is_not_forgotten(bench: Any) -> None:
 
 
 def test_a_revocation_that_tiktok_did_not_hear_keeps_the_tokens(bench: Any) -> None:
-    """Tokens are not forgotten while they still open the account."""
+    """The client keeps tokens that still open the account."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("revokex3=unreachable"))
     with pytest.raises(Exception, match="revoke"):
@@ -279,7 +300,7 @@ def test_a_revocation_that_tiktok_did_not_hear_keeps_the_tokens(bench: Any) -> N
 
 
 def test_a_wrong_client_secret_is_told_as_the_apps_fault(bench: Any) -> None:
-    """A refused client names the app's settings in its explanation and shows no secret."""
+    """The explanation names the app's settings and shows no secret."""
     bench.sim.app.client_secret = "another"
     with pytest.raises(SignInFailed, match="invalid_client") as raised:
         bench.signed_in()
@@ -289,7 +310,7 @@ def test_a_wrong_client_secret_is_told_as_the_apps_fault(bench: Any) -> None:
 
 
 def test_the_app_has_a_token_of_its_own(bench: Any) -> None:
-    """A client token comes with its life and is kept by nobody; each question gives another one."""
+    """A client token comes with its lifetime. The client stores it nowhere, and each call returns another token."""
     token, other = bench.run(bench.tiktok.client_token()), bench.run(bench.tiktok.client_token())
     assert token.access_token.reveal().startswith("clt.")
     assert token.access_token != other.access_token
@@ -302,14 +323,14 @@ def test_the_app_has_a_token_of_its_own(bench: Any) -> None:
 
 
 def test_a_question_for_the_apps_token_is_repeated(bench: Any) -> None:
-    """A lost answer costs nothing but another question."""
+    """If an answer is lost, the client asks again: the request changes nothing at TikTok."""
     bench.sim.faults.add(parse_fault("token=drop-after"))
     assert bench.run(bench.tiktok.client_token())
     assert bench.sim.count("token") == 2
 
 
 def test_an_app_that_may_not_have_a_token_is_told(bench: Any) -> None:
-    """TikTok's refusal is told with what it means."""
+    """The client raises TikTok's refusal and explains it."""
     bench.sim.app.grant_types = ("authorization_code",)
     with pytest.raises(SignInFailed, match="unauthorized_client") as raised:
         bench.run(bench.tiktok.client_token())
@@ -317,13 +338,13 @@ def test_an_app_that_may_not_have_a_token_is_told(bench: Any) -> None:
 
 
 def answering(bench: Any, document: dict[str, Any]) -> None:
-    """Let the token endpoint answer this from now on."""
+    """From now on, let the token endpoint give this answer."""
     body = json.dumps(document).encode()
     bench.handle = lambda _request: Response(200, {}, body)
 
 
 def test_tokens_of_nobody_are_not_kept(bench: Any) -> None:
-    """An answer to a code that names no account cannot be stored, and says so."""
+    """If the answer to a code names no account, the client cannot store the tokens, and says so."""
     begun = bench.tiktok.authorization(redirect_uri=REDIRECT)
     callback = bench.sim.authorize(begun.url)
     answering(bench, {"access_token": "act.x", "refresh_token": "rft.x"})
@@ -333,7 +354,7 @@ def test_tokens_of_nobody_are_not_kept(bench: Any) -> None:
 
 
 def test_tokens_of_another_account_are_not_kept(bench: Any) -> None:
-    """A renewal that brings somebody else's tokens changes nothing, and asks for a sign-in."""
+    """If a renewal brings another account's tokens, the client changes nothing and asks for a new sign-in."""
     account = bench.signed_in()
     stored = bench.store.load(account.open_id)
     answering(bench, {"access_token": "act.x", "refresh_token": "rft.x", "open_id": "-000Stranger"})
@@ -344,7 +365,7 @@ def test_tokens_of_another_account_are_not_kept(bench: Any) -> None:
 
 
 def test_nobody_has_nothing_to_renew(bench: Any) -> None:
-    """After the tokens are gone, renewing asks for a sign-in and sends nothing."""
+    """If the tokens are gone, renewing asks for a new sign-in and sends nothing."""
     account = bench.signed_in()
     bench.store.delete(account.open_id)
     with pytest.raises(SignInRequired, match="never signed in"):

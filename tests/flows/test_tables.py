@@ -1,19 +1,16 @@
-"""The documents' tables of errors, row by row, through the call that each belongs to: the class, the words, and what to do."""
+"""Each row of the documents' error tables, through the call that it belongs to: the class, the text, and what to do."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
 
+from clips import CLIP, PHOTOS, PULLED
 from fail_reasons import FAIL_REASONS
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, PublishFailed, ServerError, SignInFailed, SignInRequired, TikTokError, errors
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
-PHOTOS = ["https://media.example.com/1.jpg"]
-PULL = "https://media.example.com/a.mp4"
-MEDIA: Final[dict[str, Any]] = {"file": CLIP, "pull": PULL, "photos": PHOTOS}
+MEDIA: Final[dict[str, Any]] = {"file": CLIP, "pull": PULLED, "photos": PHOTOS}
 
 CODES: Final = {
     "invalid_param": ApiError,
@@ -135,8 +132,8 @@ def account(bench: Any) -> Any:
 
 @pytest.mark.parametrize(("call", "status", "code"), ROWS)
 def test_each_row_of_each_call_raises_its_class(bench: Any, account: Any, call: str, status: str, code: str) -> None:
-    """With TikTok's code, status and log_id, explained; and nothing is posted."""
-    publish_id = bench.run(account.post_video(PULL, draft=True, wait=False)).publish_id
+    """The error has TikTok's code, status and log_id, and an explanation. TikTok posts nothing."""
+    publish_id = bench.run(account.post_video(PULLED, draft=True, wait=False)).publish_id
     bench.sim.faults.add(parse_fault(f"{call}x99=code:{code}@{status}"))
     before = len(bench.sim.posts)
     with pytest.raises(TikTokError) as caught:
@@ -151,7 +148,10 @@ def test_each_row_of_each_call_raises_its_class(bench: Any, account: Any, call: 
 
 
 def told(error: TikTokError, *, is_pull: bool) -> Any:
-    """Return the refusal behind an end: where an init is answered with a 5xx, nobody can say what became of it."""
+    """Return the refusal that caused an error.
+
+    A 5xx at the init of a pull becomes `OutcomeUnknown`, with the refusal as its cause.
+    """
     if isinstance(error, errors.OutcomeUnknown):
         assert is_pull
         return error.__cause__
@@ -159,7 +159,7 @@ def told(error: TikTokError, *, is_pull: bool) -> Any:
 
 
 def test_every_documented_code_stands_in_a_table() -> None:
-    """None of them is known by its class alone."""
+    """Each documented code has a row of its own, and none has only the explanation of its class."""
     assert {code for _, _, code in ROWS} == set(CODES)
 
 
@@ -176,7 +176,10 @@ GRANTS: Final[dict[str, tuple[str, Callable[[Any, Any], Any]]]] = {
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("grant", GRANTS)
 def test_each_word_of_oauth_raises_its_class(bench: Any, grant: str, word: str) -> None:
-    """At each call that speaks OAuth, explained; a dead refresh token asks for a new sign-in, a dead token has ended."""
+    """Each call that speaks OAuth explains the word.
+
+    A dead refresh token asks for a new sign-in, and a dead token counts as revoked.
+    """
     operation, call = GRANTS[grant]
     bench.signed_in()
     begun: Any = None
@@ -203,7 +206,10 @@ def test_each_word_of_oauth_raises_its_class(bench: Any, grant: str, word: str) 
 @pytest.mark.parametrize("reason", [*FAIL_REASONS, "brand_new"])
 @pytest.mark.parametrize("kind", MEDIA)
 def test_each_reason_of_a_failure_is_told(bench: Any, account: Any, kind: str, reason: str) -> None:
-    """As TikTok spells it, with what to do; a reason that TikTok added is passed on, and is no reason to try again."""
+    """The error has the reason as TikTok spells it, with what to do.
+
+    A new reason of TikTok's comes without an explanation. TikTok gets one post.
+    """
     bench.sim.faults.add(parse_fault(f"init=fail:{reason}"))
     post = account.post_photos if kind == "photos" else account.post_video
     with pytest.raises(PublishFailed) as caught:

@@ -4,12 +4,16 @@ What belongs here: the commands for accounts that have signed in already.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from attrs import asdict, evolve
 
 from tiktok_adapters.cli.common import client, common, say, settings, signed_in
-from tiktok_adapters.cli.output import account_document, show
+from tiktok_adapters.cli.output import account_document, error_document, report, show
+from tiktok_adapters.cli.spelling import Spelling
+from tiktok_core import Scope, TikTokError
+from tiktok_core.domain.display import USER_FIELDS
 
 __all__ = ["accounts", "creator", "logout", "refresh", "whoami"]
 
@@ -37,7 +41,12 @@ def accounts() -> None:
 
 @click.command(short_help="Show the account's profile.")
 @click.option(
-    "--field", "names", multiple=True, metavar="NAME", help="Only this field, in TikTok's spelling; may be repeated."
+    "--field",
+    "names",
+    multiple=True,
+    type=Spelling(USER_FIELDS),
+    metavar="NAME",
+    help="Only this field, in TikTok's spelling; may be repeated.",
 )
 @common
 def whoami(names: tuple[str, ...]) -> None:
@@ -45,23 +54,49 @@ def whoami(names: tuple[str, ...]) -> None:
 
     Example: tiktok whoami --field username --field follower_count
     """
-    with signed_in(settings()) as account:
+    scopes = dict.fromkeys(USER_FIELDS[name] for name in names if name in USER_FIELDS)
+    with signed_in(settings(), needs=scopes) as account:
         info = account.user_info(names or None)
     known = {name: value for name, value in asdict(info).items() if value is not None}
     show(known, *(f"{name}: {value}" for name, value in known.items()))
 
 
 @click.command(short_help="Renew the account's tokens now.")
+@click.option("--all", "every", is_flag=True, help="Renew the tokens of every account that is signed in.")
 @common
-def refresh() -> None:
-    """Renew the account's tokens now, even if they have not expired.
+def refresh(every: bool) -> int | None:
+    """Renew the account's tokens now, even if they have not expired. With --all, one failure does not stop the others.
 
-    Example: tiktok refresh
+    Example: tiktok refresh --all
     """
+    if every:
+        return _refresh_all()
     with signed_in(settings()) as account:
         tokens = account.refresh()
     found = account_document(tokens)
-    show(found, f"Renewed {found['open_id']}: the access token is valid until {found['expires_at']}")
+    show(found, _renewed(found))
+    return None
+
+
+def _refresh_all() -> int:
+    """Renew every account, and return the worst exit status."""
+    renewed, failed, worst = [], [], 0
+    with client(settings()) as tiktok:
+        for tokens in tiktok.accounts():
+            try:
+                renewed.append(account_document(tiktok.account(tokens.open_id).refresh()))
+            except TikTokError as error:
+                worst = max(worst, report(error, as_json=False))
+                failed.append({"open_id": tokens.open_id, "error": error_document(error)})
+    lines = [_renewed(one) for one in renewed]
+    if not renewed and not failed:
+        lines.append("No account is signed in; sign in: tiktok login")
+    show({"accounts": renewed, "failed": failed}, *lines)
+    return worst
+
+
+def _renewed(document: dict[str, Any]) -> str:
+    return f"Renewed {document['open_id']}: the access token is valid until {document['expires_at']}"
 
 
 # TikTok's open_ids begin with "-000"; click must not read their letters as short options.
@@ -77,6 +112,9 @@ def logout(open_id: str | None, forget: bool) -> None:
 
     Example: tiktok logout
     """
+    if open_id == "-h":
+        click.echo(click.get_current_context().get_help())
+        return
     if open_id and open_id.startswith("-") and not open_id.startswith("-0"):
         raise click.NoSuchOption(open_id)
     found = settings()
@@ -99,7 +137,7 @@ def creator() -> None:
 
     Example: tiktok creator --json
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings(), needs=[Scope.VIDEO_PUBLISH]) as account:
         info = account.creator_info()
     found = {**asdict(info), "privacy_level_options": list(info.privacy_level_options)}
     lines = [f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in found.items()]

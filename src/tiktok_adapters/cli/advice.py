@@ -33,7 +33,10 @@ PHONE: Final = 'the TikTok app, "Settings and privacy", "Privacy": "Private acco
 LOGIN: Final = "tiktok login"
 
 SETTINGS: Final[dict[str, Advice]] = {
-    "client_key": ("Copy it from your app's page; each sandbox has its own.", CREDENTIALS),
+    "client_key": (
+        "Copy it from your app's page; each sandbox has its own, and until TikTok has approved the app only the sandbox's works.",
+        CREDENTIALS,
+    ),
     "client_secret": ("Copy it from your app's page; each sandbox has its own.", CREDENTIALS),
     "redirect_uri": ("Register a redirect URI of this kind, and set exactly the same one here.", REDIRECTS),
     "kind": ("Name the Login Kit platform under which the redirect URI is registered.", REDIRECTS),
@@ -62,6 +65,11 @@ PLACES: Final[dict[str, str]] = {
     "scope_not_authorized": PRODUCTS,
     "scope_permission_missed": PRODUCTS,
     "non_sandbox_target": TARGETS,
+    "client_key": CREDENTIALS,
+    "redirect_uri": REDIRECTS,
+    "scope": PRODUCTS,
+    "code_challenge": REDIRECTS,
+    "code_challenge_method": REDIRECTS,
     "access_token_invalid": LOGIN,
     "invalid_grant": LOGIN,
     "unaudited_client_can_only_post_to_private_accounts": AUDIT,

@@ -15,10 +15,12 @@ from typing import Any, Final, NoReturn, TextIO
 import click
 
 from tiktok_adapters.cli.common import common, wants_json
+from tiktok_adapters.cli.spelling import ForgivingGroup
 
 __all__ = ["LazyGroup", "tiktok"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "configure": ("configure", "Set up: ask for what is missing, and keep it."),
     "login": ("login", "Sign in to TikTok and keep the tokens."),
     "accounts": ("account", "List the signed-in accounts."),
     "whoami": ("account", "Show the account's profile."),
@@ -43,7 +45,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(ForgivingGroup):
     """A group that imports a command only to run it, and ends the process with the command's exit status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's

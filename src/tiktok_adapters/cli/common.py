@@ -5,7 +5,7 @@ What belongs here: nothing that is slow to import. A command imports the core wh
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from tiktok_adapters.assembly import Settings
     from tiktok_core import Account, TikTok
 
-__all__ = ["BYTES", "Choices", "choices", "client", "common", "printable", "say", "settings", "signed_in", "wants_json"]
+__all__ = [
+    "BYTES",
+    "Choices",
+    "account_of",
+    "choices",
+    "client",
+    "common",
+    "printable",
+    "publish_id_of",
+    "say",
+    "settings",
+    "signed_in",
+    "wants_json",
+]
 
 LONG_WAIT = 5.0
 F = TypeVar("F", bound=Callable[..., Any])
@@ -156,12 +169,81 @@ def client(found: "Settings", kind: str | None = None, *, probe: bool = True) ->
 
 
 @contextmanager
-def signed_in(found: "Settings", opened: "TikTok | None" = None) -> Iterator["Account"]:
+def signed_in(
+    found: "Settings", opened: "TikTok | None" = None, *, needs: Iterable[str] = (), any_of: Iterable[str] = ()
+) -> Iterator["Account"]:
     """Yield the account that the settings choose, and close the client afterwards.
+
+    Args:
+        found: the settings.
+        opened: the client; made from the settings unless given.
+        needs: the scopes without which TikTok would refuse the command.
+        any_of: scopes of which one is enough.
 
     Raises:
         InvalidSettings: a setting is missing or wrong, or several accounts are signed in and none was chosen.
-        SignInRequired: no account is signed in, or the chosen one is not.
+        SignInRequired: no account is signed in, or the chosen one is not, or it did not grant what the command needs.
     """
     with opened or client(found) as tiktok:
-        yield tiktok.account(found.account)
+        account = account_of(tiktok, found.account)
+        _check_scopes(tiktok, account.open_id, tuple(needs), tuple(any_of))
+        yield account
+
+
+def _check_scopes(tiktok: "TikTok", open_id: str, needs: Sequence[str], any_of: Sequence[str]) -> None:
+    # What was granted lies in the store, so no request is needed. Tokens from elsewhere may lie there without their scopes.
+    if not needs and not any_of:
+        return
+    tokens = next((one for one in tiktok.accounts() if one.open_id == open_id), None)
+    if tokens is None or not tokens.scope:
+        return
+    lacking = tokens.missing(needs)
+    if any_of and not lacking and len(tokens.missing(any_of)) == len(any_of):
+        lacking = tuple(any_of[:1])
+    if lacking:
+        from tiktok_adapters.cli.output import NotGranted  # noqa: PLC0415
+
+        command = click.get_current_context().command_path
+        raise NotGranted(open_id, f"it did not grant {', '.join(lacking)}, which '{command}' needs", lacking)
+
+
+def account_of(tiktok: "TikTok", wanted: str | None) -> "Account":
+    """Return the account that is meant, in any spelling, or the only one.
+
+    Raises:
+        InvalidSettings: several accounts are signed in and none was chosen.
+        SignInRequired: no account is signed in, or the chosen one is not; the error names the accounts that are.
+    """
+    from tiktok_adapters.cli.spelling import near, spelled  # noqa: PLC0415
+    from tiktok_core import SignInRequired  # noqa: PLC0415
+
+    try:
+        return tiktok.account(wanted)
+    except SignInRequired:
+        known = [tokens.open_id for tokens in tiktok.accounts()] if wanted else []
+        if not wanted or not known:
+            raise
+        if (meant := spelled(wanted, known)) != wanted:
+            return tiktok.account(meant)
+        said = near(wanted, known) or f"; signed in: {', '.join(known)}"
+        raise SignInRequired(wanted, f"it is not signed in here{said}") from None
+
+
+def publish_id_of(account: "Account", post: str) -> str:
+    """Return the publish id of a post that a person named by its key or by its publish id.
+
+    Raises:
+        InvalidInput: the key is that of a post that TikTok has not named yet.
+    """
+    from tiktok_core import InvalidInput, Problem  # noqa: PLC0415
+
+    # TikTok's ids contain a tilde, and keys seldom do.
+    if "~" in post:
+        return post
+    record = next((one for one in account.posts() if one.key == post), None)
+    if record is None:
+        return post
+    if record.publish_id is None:
+        said = f"{post!r} is {record.stage}, and TikTok has given it no publish id yet: tiktok resume {post}"
+        raise InvalidInput((Problem("key", said),))
+    return record.publish_id

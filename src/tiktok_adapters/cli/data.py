@@ -5,12 +5,15 @@ What belongs here: the commands. The core sends the requests, and the destinatio
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 from attrs import asdict
 
 from tiktok_adapters.cli.common import common, settings, signed_in
 from tiktok_adapters.cli.output import show
+from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
+from tiktok_core import Scope
 from tiktok_core.portability import DataCategory, DataFormat, DataRequest
 
 __all__ = ["data"]
@@ -19,7 +22,10 @@ PENDING = 6
 GONE = 4
 
 
-@click.group(short_help="Ask for a copy of the account's data.")
+PORTABILITY: Final = tuple(scope for scope in Scope if scope.startswith("portability."))
+
+
+@click.group(cls=ForgivingGroup, short_help="Ask for a copy of the account's data.")
 @common
 def data() -> None:
     """Ask for a copy of the account's data, and download it once it is ready.
@@ -31,11 +37,17 @@ def data() -> None:
 
 
 @data.command(short_help="Ask for a copy.")
-@click.argument("categories", metavar=f"CATEGORY... ({'|'.join(DataCategory)})", nargs=-1, required=True)
+@click.argument(
+    "categories",
+    metavar=f"CATEGORY... ({'|'.join(DataCategory)})",
+    nargs=-1,
+    required=True,
+    type=Spelling(DataCategory),
+)
 @click.option(
     "--format",
     "data_format",
-    type=click.Choice([one.value for one in DataFormat]),
+    type=click.Choice([one.value for one in DataFormat], case_sensitive=False),
     default=DataFormat.JSON.value,
     show_default=True,
     help="The format of the files in the archive.",
@@ -46,7 +58,7 @@ def request(categories: tuple[str, ...], data_format: str) -> None:
 
     Example: tiktok data request profile activity
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings(), any_of=PORTABILITY) as account:
         request_id = account.request_data(categories, data_format=data_format)
     show(
         {"request_id": request_id},

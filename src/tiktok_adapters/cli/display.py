@@ -9,9 +9,9 @@ from typing import Final
 import click
 from attrs import asdict, evolve
 
-from tiktok_adapters.cli.common import common, settings, signed_in
+from tiktok_adapters.cli.common import common, publish_id_of, settings, signed_in
 from tiktok_adapters.cli.output import show, show_post
-from tiktok_core import Account, ApiError, Explanation, Record, Video
+from tiktok_core import Account, ApiError, Explanation, Record, Scope, Video
 
 __all__ = ["cancel", "find", "videos"]
 
@@ -36,7 +36,7 @@ def videos(limit: int, cursor: int | None) -> None:
     Example: tiktok videos --limit 5
     """
     found: list[Video] = []
-    with signed_in(settings()) as account:
+    with signed_in(settings(), needs=[Scope.VIDEO_LIST]) as account:
         while True:
             # The last page ends exactly where the list ends, so that TikTok's own cursor continues from there.
             page = account.video_page(cursor, count=min(limit - len(found), MOST_VIDEOS))
@@ -78,16 +78,17 @@ def find(post: str, wait: bool) -> int:
 
 
 @click.command(short_help="Stop TikTok from pulling a post's media.")
-@click.argument("publish_id", metavar="PUBLISH_ID")
+@click.argument("post", metavar="PUBLISH_ID|KEY")
 @common
-def cancel(publish_id: str) -> None:
+def cancel(post: str) -> None:
     """Ask TikTok to stop pulling a post's media, and show the post's status afterwards: the request may come too late.
 
     TikTok cannot cancel the upload of a file; give that up with 'tiktok abandon KEY'.
 
-    Example: tiktok cancel v_pub_url~v2.123
+    Example: tiktok cancel v_pub_url~v2-1.123
     """
     with signed_in(settings()) as account:
+        publish_id = publish_id_of(account, post)
         try:
             done = account.cancel(publish_id)
         except ApiError as error:

@@ -15,7 +15,7 @@ from attrs import asdict, define, field, frozen
 
 from tiktok_adapters.assembly import Settings
 from tiktok_adapters.cli.advice import APP, AUDIT, PHONE, PRODUCTS, REDIRECTS, advice_on, advice_on_setting
-from tiktok_adapters.cli.common import client, common, settings
+from tiktok_adapters.cli.common import account_of, client, common, settings
 from tiktok_adapters.cli.output import show, status_of
 from tiktok_core import (
     Account,
@@ -56,6 +56,8 @@ NEEDS: Final = {
 }
 """The scopes that each command needs."""
 
+FIX_FIRST: Final = "fix the trouble above first"
+
 Verdict = Literal["fine", "warning", "trouble", "not looked at"]
 
 
@@ -82,7 +84,10 @@ class Finding:
 
 @click.command(short_help="Find out why you cannot post.")
 @click.option(
-    "--for", "purpose", type=click.Choice(list(NEEDS)), help="The command you want to use (default: post and draft)."
+    "--for",
+    "purpose",
+    type=click.Choice(list(NEEDS), case_sensitive=False),
+    help="The command you want to use (default: post and draft).",
 )
 @common
 def doctor(purpose: str | None) -> int:
@@ -101,11 +106,16 @@ def doctor(purpose: str | None) -> int:
 
 def _lines(findings: list[Finding]) -> Iterator[str]:
     marks = {"fine": "+", "warning": "!", "trouble": "x", "not looked at": "-"}
+    rest = [finding for finding in findings if finding.message == FIX_FIRST]
     for finding in findings:
+        if finding in rest:
+            continue
         yield f"{marks[finding.verdict]} {finding.check}: {finding.message}"
         if finding.change:
             where = f" ({finding.where})" if finding.where else ""
             yield f"    {finding.change}{where}"
+    if rest:
+        yield f"- {', '.join(finding.check for finding in rest)}: {FIX_FIRST}"
 
 
 @define
@@ -139,7 +149,7 @@ class _Examination:
             self._rest = [check for check in self._rest if check != finding.check]
             yield finding
         for check in self._rest:
-            yield Finding(check=check, verdict="not looked at", message="fix the trouble above first")
+            yield Finding(check=check, verdict="not looked at", message=FIX_FIRST)
 
     def _looks(self) -> Iterator[Finding]:
         yield from self._settings()
@@ -196,7 +206,7 @@ class _Examination:
 
     def _account(self, tiktok: TikTok, found: Settings) -> Iterator[Finding]:
         try:
-            account = tiktok.account(found.account)
+            account = account_of(tiktok, found.account)
             self._granted = account.tokens()
         except TikTokError as error:
             yield _trouble("sign-in", error)
@@ -300,7 +310,7 @@ def _scopes(tokens: Tokens, purpose: str | None) -> Finding:
         message=f"{said}; {without}",
         change=f"Add the scopes to your app, then sign in again and leave their boxes ticked: tiktok login{again}",
         where=PRODUCTS,
-        status=4,
+        status=3,
     )
 
 
@@ -365,4 +375,6 @@ def _origins(found: Settings) -> Finding:
     said = f"home is {found.home}; {told}"
     if found.client_key.startswith(SANDBOX_KEY):
         said = f"{said}; the key looks like a sandbox's: only the sandbox's target users can sign in"
+    elif not is_loopback(found.api_url):
+        said = f"{said}; a production key works only once TikTok has approved the app: until then use a sandbox's"
     return Finding(check="settings", verdict="fine", message=said)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from tiktok_adapters.cli.common import say
+from tiktok_adapters.cli.common import account_of, say
 from tiktok_adapters.cli.output import show
 from tiktok_adapters.cli.plan import plan_document
 from tiktok_adapters.transports.common import wire_headers
@@ -58,7 +58,7 @@ def show_dry_run(found: "Settings", tiktok: "TikTok", wish: Wish, check: Callabl
 
 def _ask_the_creator(found: "Settings", tiktok: "TikTok", check: Callable[[CreatorInfo], object]) -> None:
     try:
-        creator = tiktok.account(found.account).creator_info()
+        creator = account_of(tiktok, found.account).creator_info()
     except (SignInRequired, TransportError) as error:
         say(f"The creator's limits were not checked. {error}")
     else:

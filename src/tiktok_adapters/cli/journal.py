@@ -20,10 +20,8 @@ from tiktok_adapters.cli.progress import display
 from tiktok_core import Account, InvalidInput, PhotoPost, Record, Stage, TikTokError, Unreadable
 from tiktok_core.errors import LeaseLost, Problem
 
-__all__ = ["abandon", "chosen_key", "resume", "telling_how_far", "uploads"]
+__all__ = ["abandon", "chosen_key", "of_earlier", "resume", "telling_how_far", "uploads"]
 
-SAME: Final = timedelta(minutes=60)
-"""How long a repeated command means the same post."""
 NOT_ENDED: Final = 6
 """The exit status where a post is left unfinished until a person says more."""
 
@@ -201,34 +199,35 @@ def _unreadable_documents(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
     return [{"key": one.key, "open_id": one.account, "code": one.kind, "message": one.reason} for one in found]
 
 
-def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, again: bool) -> str:
+def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, again: bool) -> tuple[str, datetime | None]:
     """Return the key to post under: the given one, a derived one, or a random one if `again` asks for a separate post.
 
-    The same post within 60 minutes, or while the earlier one is unfinished, gets the same key. So a command that a person
-    repeats because it seemed to hang, or that a script repeats, continues its post and does not make a second one. After a
-    post that was given up it makes a new one.
+    With it comes the time at which an earlier command asked for the post of this key; None if this command makes it. A derived key
+    is the same while the earlier post goes on and for 60 minutes after it has ended well, so that a command that a person repeats
+    because it seemed to hang, or that a script repeats, makes no second post.
     """
-    if key is not None or again:
-        return secrets.token_hex(12) if key is None else key
-    derived = (
-        f"{DERIVED}{hashlib.sha256(repr((account.open_id, *wish)).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
-    )
-    now = datetime.now(UTC)
-    records = [record for record in account.posts() if record.key.startswith(derived)]
-    for record in reversed(records):
-        if not record.is_given_up and (now - record.created_at < SAME or not record.is_ended):
-            if record.stage is not Stage.ABANDONED:
-                say(
-                    f"You asked for the same post before: continuing post {record.key}; use --again to make another one."
-                )
-            return record.key
-    for lost in account.unreadable():
-        if lost.key.startswith(derived):
-            # It may be this very post: using its key raises the error that says why the record cannot be read.
-            return lost.key
-    new = f"{derived}-{now:%Y%m%dT%H%M%S}"
-    number = sum(record.key.startswith(new) for record in records)  # Those of the same second were given up.
-    return f"{new}-{number + 1}" if number else new
+    if key is None and again:
+        return secrets.token_hex(12), None
+    digest = hashlib.sha256(repr((account.open_id, *wish)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    named = key if key is not None else account.derived_key(f"{DERIVED}{digest}")
+    record = next((one for one in account.posts() if one.key == named), None)
+    if record is None or record.stage is Stage.ABANDONED:
+        return named, None
+    if key is None:
+        at = f"{record.created_at:%Y-%m-%d %H:%M} UTC"
+        how = "this is how it ended" if record.is_ended else "continuing it"
+        say(f"You asked for the same post before, at {at}: {how}, post {named}; use --again to make another one.")
+    return named, record.created_at
+
+
+@contextmanager
+def of_earlier(at: datetime | None) -> Iterator[None]:
+    """Mark an error of the block as an answer about the post of an earlier command, which began at that time."""
+    try:
+        yield
+    except TikTokError as error:
+        error.__dict__["earlier_at"] = at
+        raise
 
 
 def _described(record: Record) -> str:

@@ -14,7 +14,8 @@ import click
 from tiktok_adapters.assembly import prepare
 from tiktok_adapters.cli.common import choices, client, common, say, settings
 from tiktok_adapters.cli.output import account_document, show
-from tiktok_adapters.sign_in import Answers, accepts_state
+from tiktok_adapters.cli.spelling import near, spelled
+from tiktok_adapters.sign_in import LIFETIME, Answers, accepts_state
 from tiktok_adapters.sign_in.browser import open_browser
 from tiktok_adapters.sign_in.loopback import LoopbackListener, unlistenable
 from tiktok_adapters.sign_in.pasted import read_pasted
@@ -27,13 +28,14 @@ from tiktok_core import (
     ChallengeEncoding,
     QrCode,
     QrStatus,
+    Scope,
     Secret,
     TikTok,
     TikTokError,
     Tokens,
 )
 from tiktok_core.domain.app import check_scopes
-from tiktok_core.domain.sign_in import bare_code
+from tiktok_core.domain.sign_in import LIFE, bare_code
 
 __all__ = ["login"]
 
@@ -42,21 +44,47 @@ PASTED_PORT: Final = 3455
 
 
 @click.command(short_help="Sign in to TikTok and keep the tokens.")
-@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="A scope to ask for; may be repeated.")
 @click.option(
-    "--kind", type=click.Choice([kind.value for kind in AppKind]), help="The Login Kit platform of the redirect URI."
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help="A scope to ask for beside those granted before; may be repeated.",
+)
+@click.option("--only", is_flag=True, help="Ask for these scopes only, and give up those granted before.")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in AppKind], case_sensitive=False),
+    help="The Login Kit platform of the redirect URI.",
 )
 @click.option(
     "--challenge",
-    type=click.Choice([encoding.value for encoding in ChallengeEncoding]),
+    type=click.Choice([encoding.value for encoding in ChallengeEncoding], case_sensitive=False),
     help="The encoding of the PKCE challenge (default: TikTok's hex).",
 )
 @click.option("--switch", is_flag=True, help="Make TikTok ask again, so that you can choose another account.")
 @click.option("--no-browser", is_flag=True, help="Open no browser; you can also paste the answer.")
+@click.option(
+    "--wait-for",
+    "seconds",
+    type=click.FloatRange(min=1, max=86_400),
+    default=LIFETIME,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for you, such as for a mailed link.",
+)
 @click.option("--qr", is_flag=True, help="Draw a QR code, to be scanned with the TikTok app on a phone.")
 @common
 def login(
-    scopes: tuple[str, ...], kind: str | None, challenge: str | None, *, switch: bool, no_browser: bool, qr: bool
+    scopes: tuple[str, ...],
+    kind: str | None,
+    challenge: str | None,
+    *,
+    only: bool,
+    switch: bool,
+    no_browser: bool,
+    seconds: float,
+    qr: bool,
 ) -> None:
     """Sign in: print the address of TikTok's page, wait for the answer, keep the tokens.
 
@@ -64,31 +92,60 @@ def login(
     """
     if qr and (challenge or switch or no_browser):
         raise click.UsageError("--qr opens no page: leave out --challenge, --switch and --no-browser.")
-    given = [word.strip() for words in scopes for word in words.split(",") if word.strip()]
+    given = [spelled(word.strip(), Scope) for words in scopes for word in words.split(",") if word.strip()]
+    for word in given:
+        if word not in list(Scope) and (said := near(word, Scope)):
+            raise click.BadParameter(f"{word!r} is not one of TikTok's scopes{said}", param_hint="--scope")
     wanted = check_scopes(given if scopes else DEFAULT_SCOPES)
     found = settings()
     with client(found, kind) as tiktok:
         # Check the store before the person consents: if it cannot keep the tokens, the grant would be lost.
         prepare(found, tiktok.app)
-        before = [tokens.open_id for tokens in tiktok.accounts()]
+        earlier = tiktok.accounts()
+        before = [tokens.open_id for tokens in earlier]
+        wanted = _with_earlier(wanted, _likely(earlier, found.account, switch=switch), only=only)
         if qr:
-            account = _by_qr_code(tiktok, wanted)
+            account = _by_qr_code(tiktok, wanted, seconds)
         else:
             encoding = ChallengeEncoding(challenge) if challenge else None
-            authorization, answer = _answered(tiktok, wanted, encoding, switch=switch, no_browser=no_browser)
-            account = _spent(tiktok, authorization, answer)
+            authorization, answer = _answered(tiktok, wanted, encoding, seconds, switch=switch, no_browser=no_browser)
+            account = _spent(tiktok, authorization, answer, seconds)
         tokens = account.tokens()
-        if refused := tokens.missing(wanted):
+        refused = tokens.missing(wanted)
+        if refused:
             say(f"You did not grant: {', '.join(refused)}. TikTok will refuse the calls that need it.")
+        granted = next((one.scope for one in earlier if one.open_id == tokens.open_id), ())
+        if lost := [scope for scope in tokens.missing(granted) if scope not in refused]:
+            again = "".join(f" --scope {scope}" for scope in lost)
+            say(f"No longer granted: {', '.join(lost)}. To have it back: tiktok login{again}")
         _tell_apart(account.open_id, found.account, before)
         name = tokens.open_id if choices().json else _name(account, tokens)
         show(account_document(tokens), f"Signed in as {name}. Granted: {', '.join(tokens.scope)}")
+
+
+def _likely(earlier: Sequence[Tokens], chosen: str | None, *, switch: bool) -> Tokens | None:
+    """Return the sign-in that this one most likely replaces: the chosen account's, or the only one's."""
+    if chosen:
+        return next((tokens for tokens in earlier if tokens.open_id == chosen), None)
+    return earlier[0] if len(earlier) == 1 and not switch else None
+
+
+def _with_earlier(wanted: tuple[str, ...], earlier: Tokens | None, *, only: bool) -> tuple[str, ...]:
+    """Return the scopes to ask for: a new sign-in replaces all that was granted, so it has to ask for it again."""
+    kept = [scope for scope in (earlier.scope if earlier else ()) if scope in list(Scope) and scope not in wanted]
+    if not kept or earlier is None:
+        return wanted
+    if not only:
+        return (*wanted, *kept)
+    say(f"This sign-in gives up what {earlier.open_id} granted before: {', '.join(kept)}.")
+    return wanted
 
 
 def _answered(
     tiktok: TikTok,
     scopes: Sequence[str],
     encoding: ChallengeEncoding | None,
+    seconds: float,
     *,
     switch: bool,
     no_browser: bool,
@@ -105,11 +162,17 @@ def _answered(
             listener.start(accepts, answers)
         say("Open this page in a browser and agree:")
         _print_alone(Secret(authorization.url))
+        say(
+            "If the page shows an error (client_key, redirect_uri, scope or code_challenge), no answer will come: press Ctrl-C, "
+            "and ask for the word that it shows, such as: tiktok explain client_key"
+        )
         if not no_browser:
             open_browser(authorization.url)
         if no_browser or listener is None:
             takes_codes = authorization.code_verifier is not None
-            what = "the address in the browser after you agreed" + (", or the code in it" * takes_codes)
+            what = "the address in the browser after you agreed, or that of an error" + (
+                ", or the code in it" * takes_codes
+            )
             say(f"{'Or paste' if listener else 'Paste'} here {what}:")
             read_pasted(
                 answers,
@@ -118,16 +181,17 @@ def _answered(
                 refused=lambda: say(f"That is not the answer to this sign-in. Paste {what}. Still waiting."),
                 is_only_way=listener is None,
             )
-        return authorization, Secret(answers.wait())
+        return authorization, Secret(answers.wait(seconds))
 
 
-def _spent(tiktok: TikTok, authorization: Authorization, answer: Secret) -> Account:
+def _spent(tiktok: TikTok, authorization: Authorization, answer: Secret, seconds: float) -> Account:
+    max_age = max(LIFE, seconds + LIFETIME)
     if bare_code(answer) is None:
-        return tiktok.sign_in(authorization, answer)
+        return tiktok.sign_in(authorization, answer, max_age=max_age)
     say("A code alone carries no state: only TikTok's check of PKCE ties it to this sign-in.")
     if tiktok.app.kind is AppKind.WEB:
         say("For web apps TikTok does not document that check; it is safer to paste the whole address.")
-    return tiktok.sign_in_with_code(authorization, answer)
+    return tiktok.sign_in_with_code(authorization, answer, max_age=max_age)
 
 
 def _listener(app: App) -> LoopbackListener | None:
@@ -143,7 +207,7 @@ def _listener(app: App) -> LoopbackListener | None:
     return None
 
 
-def _by_qr_code(tiktok: TikTok, scopes: Sequence[str]) -> Account:
+def _by_qr_code(tiktok: TikTok, scopes: Sequence[str], seconds: float) -> Account:
     try:
         from tiktok_adapters.sign_in.qr import draw  # noqa: PLC0415 - for this option only
     except ModuleNotFoundError as error:
@@ -162,7 +226,7 @@ def _by_qr_code(tiktok: TikTok, scopes: Sequence[str]) -> Account:
         click.echo(picture, err=choices().json)
         _print_alone(Secret(code.url))
 
-    return tiktok.sign_in_by_qr_code(show_code, scopes, on_status=_tell_status)
+    return tiktok.sign_in_by_qr_code(show_code, scopes, on_status=_tell_status, limit=seconds)
 
 
 def _tell_status(status: str) -> None:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
-from attrs import asdict
+from attrs import asdict, define
 
 from tiktok_adapters.cli.common import choices, printable, say
+from tiktok_adapters.cli.options import option_of
 from tiktok_core import (
     ApiError,
     InvalidInput,
@@ -20,6 +21,7 @@ from tiktok_core import (
     Publication,
     PublishFailed,
     RateLimited,
+    ScopeMissing,
     SignInFailed,
     SignInRequired,
     SourceChanged,
@@ -36,6 +38,7 @@ from tiktok_core.events import WebhookRejected
 __all__ = [
     "DERIVED",
     "UNEXPECTED",
+    "NotGranted",
     "PostInterrupted",
     "account_document",
     "document",
@@ -67,9 +70,27 @@ STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (StillProcessing, 6),
 )
 """The exit status of each error class; the first class that fits counts."""
+UNGRANTED: Final = "scope_not_authorized"
+"""TikTok's word for a scope that the person did not grant, so that a person has to sign in again."""
+ASKED: Final = ("client_key", "client_secret", "redirect_uri")
+"""The settings for which `tiktok configure` asks."""
+WAY_IN: Final = (
+    "To be asked for it: tiktok configure. To try everything without an account: tiktok demo, or tiktok sandbox"
+)
 GOES_ON: Final = (StillProcessing, TransportError, UploadError)
 """Errors after which `tiktok resume` can continue the post."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
+
+
+@define(eq=False, slots=False, repr=False)
+class NotGranted(SignInRequired):
+    """The sign-in lacks scopes that the command needs; found in the store, without asking TikTok.
+
+    Attributes:
+        scopes: the scopes that it lacks.
+    """
+
+    scopes: tuple[str, ...]
 
 
 class PostInterrupted(KeyboardInterrupt):
@@ -94,6 +115,8 @@ def status_of(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, INTERRUPTIONS):
         return INTERRUPTED
+    if isinstance(error, ScopeMissing) and error.code == UNGRANTED:
+        return status_of(SignInRequired(None, ""))
     return next((status for kind, status in STATUSES if isinstance(error, kind)), UNEXPECTED)
 
 
@@ -104,13 +127,25 @@ def report(error: BaseException, *, as_json: bool) -> int:
         return error.exit_code
     # The command line's framework raises an error of its own in place of an interruption.
     error = error.__cause__ if isinstance(error.__cause__, PostInterrupted) else error
-    sentence = _sentence(error)
-    say(f"tiktok: {sentence}")
+    if isinstance(error, InvalidSettings) and len(error.problems) > 1:
+        say("tiktok: these settings are missing or wrong:")
+        for problem in error.problems:
+            say(f"  {option_of(problem.field)} {problem.message}")
+        if _is_first_run(error):
+            say(WAY_IN)
+    else:
+        say(f"tiktok: {_sentence(error)}{'. ' + WAY_IN if _is_first_run(error) else ''}")
     if _is_unexpected(error) and _wants_traceback():
         click.echo("".join(traceback.format_exception(error)), err=True)
     if as_json:
         document({"error": error_document(error)})
     return status_of(error)
+
+
+def _is_first_run(error: BaseException) -> bool:
+    """Whether a setting is missing for which `tiktok configure` asks."""
+    missing = error.problems if isinstance(error, InvalidSettings) else ()
+    return any(problem.field in ASKED and problem.message.startswith("is missing") for problem in missing)
 
 
 def document(value: Any) -> None:
@@ -136,8 +171,8 @@ def tell(sentence: str) -> None:
         show(None, sentence)
 
 
-def post_document(publication: Publication) -> dict[str, Any]:
-    """Return the document of a post."""
+def post_document(publication: Publication, earlier: datetime | None = None) -> dict[str, Any]:
+    """Return the document of a post, with the time at which an earlier command asked for it."""
     return {
         "key": publication.key,
         "publish_id": publication.publish_id,
@@ -145,16 +180,19 @@ def post_document(publication: Publication) -> dict[str, Any]:
         "fail_reason": publication.fail_reason,
         "post_ids": list(publication.post_ids),
         "uploaded_bytes": publication.uploaded_bytes,
+        "earlier_at": _moment(earlier) if earlier else None,
     }
 
 
-def show_post(done: Publication) -> None:
+def show_post(done: Publication, earlier: datetime | None = None) -> None:
     """Print a post as its document or one line. Name a derived key too, because it prevents a repeated post."""
     if done.key and done.key.startswith(DERIVED):
-        say(f"Its key is {done.key}: the same command within 60 minutes does not post again; use --again for that.")
+        say(
+            f"Its key is {done.key}: the same command does not post again within 60 minutes, unless it fails; use --again for that."
+        )
     ids = f", public as {', '.join(map(str, done.post_ids))}" if done.post_ids else ""
     reason = f" ({done.fail_reason})" if done.fail_reason else ""
-    show(post_document(done), f"{done.publish_id or done.key}: {done.status}{reason}{ids}")
+    show(post_document(done, earlier), f"{done.publish_id or done.key}: {done.status}{reason}{ids}")
 
 
 def account_document(tokens: Tokens) -> dict[str, Any]:
@@ -173,9 +211,11 @@ def _moment(moment: datetime) -> str:
 
 def error_document(error: BaseException) -> dict[str, Any]:
     """Return the document of an error."""
-    code = getattr(error, "code", None)
+    code = UNGRANTED if isinstance(error, NotGranted) else getattr(error, "code", None)
     if isinstance(error, PublishFailed):
         code = error.reason
+    elif isinstance(error, StillProcessing):
+        code = error.fail_reason
     elif isinstance(error, StoreError):
         code = error.kind
     explanation = getattr(error, "explanation", None)
@@ -189,12 +229,15 @@ def error_document(error: BaseException) -> dict[str, Any]:
         "explanation": asdict(explanation) if explanation else None,
         "key": getattr(error, "key", None),
         "publish_id": getattr(error, "publish_id", None),
+        "earlier_at": _moment(at) if (at := getattr(error, "earlier_at", None)) else None,
     }
 
 
 def _kind(error: BaseException) -> str:
     if isinstance(error, INTERRUPTIONS):
         return "KeyboardInterrupt"
+    if isinstance(error, NotGranted):
+        return "SignInRequired"
     return "UsageError" if isinstance(error, click.UsageError) else type(error).__name__
 
 
@@ -208,10 +251,11 @@ def _sentence(error: BaseException) -> str:
         return f"{error.format_message().rstrip('.')}.{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
-    if isinstance(error, InvalidInput) and not isinstance(error, InvalidSettings):
+    if isinstance(error, InvalidInput):
         return _in_options(error)
     if isinstance(error, SignInRequired):
-        return f"{error} Sign in: tiktok login"
+        scopes = "".join(f" --scope {scope}" for scope in error.scopes) if isinstance(error, NotGranted) else ""
+        return f"{error} Sign in: tiktok login{scopes}"
     if isinstance(error, OutcomeUnknown) and (key := error.key):
         return f"{error} If it is there: tiktok resume {key} --settle posted. If not: tiktok resume {key} --settle not-posted"
     if isinstance(error, GOES_ON) and (key := error.key):
@@ -222,11 +266,8 @@ def _sentence(error: BaseException) -> str:
 
 
 def _in_options(error: InvalidInput) -> str:
-    """Return the problems of a post under the names of the options, because a person typed those."""
-    from tiktok_adapters.cli.post import option_names  # noqa: PLC0415 - it imports this module
-
-    names = option_names()
-    return "; ".join(f"{names.get(problem.field, problem.field)}: {problem.message}" for problem in error.problems)
+    """Return the problems under the names of the options, because a person typed those."""
+    return "; ".join(f"{option_of(problem.field)}: {problem.message}" for problem in error.problems)
 
 
 def _is_unexpected(error: BaseException) -> bool:

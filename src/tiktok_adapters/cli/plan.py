@@ -11,8 +11,10 @@ from attrs import asdict
 
 from tiktok_adapters.cli.common import BYTES, common
 from tiktok_adapters.cli.output import show
+from tiktok_adapters.cli.spelling import near, spelled
 from tiktok_core import ChunkPlan, InvalidInput, Problem, plan_chunks
 from tiktok_core import explain as explanation_of
+from tiktok_core.domain.refusals import REFUSALS
 
 __all__ = ["explain", "plan", "plan_document"]
 
@@ -47,22 +49,23 @@ FAULTS: Final = {
 
 
 @click.command(short_help="Explain a refusal, and what to do about it.")
-@click.argument("code", metavar="CODE")
+@click.argument("code", metavar="[CODE]", required=False)
 @common
-def explain(code: str) -> None:
-    """Explain an error code, OAuth error or fail reason of TikTok, and say what to do.
+def explain(code: str | None) -> None:
+    """Explain an error code, a word of TikTok's sign-in page or a fail reason, and say what to do. Without CODE: list them all.
 
     Example: tiktok explain spam_risk_too_many_posts
     """
+    if code is None:
+        documents = [{"code": one, **asdict(why)} for one, why in REFUSALS.items()]
+        show({"codes": documents}, *(f"{one}: {why.meaning}" for one, why in REFUSALS.items()))
+        return
+    code = spelled(code.strip(), REFUSALS)
     found = explanation_of(code)
     if found is None:
-        raise InvalidInput(
-            (
-                Problem(
-                    "code", f"{code!r} is not a code that TikTok's documents or its users mention; check the spelling"
-                ),
-            )
-        )
+        said = near(code, REFUSALS) or "; 'tiktok explain' lists them all"
+        sentence = f"{code!r} is not a code that TikTok's documents or its users mention{said}"
+        raise InvalidInput((Problem("code", sentence),))
     again = f"Try again {found.retry_when}." if found.retry_helps else "The same call will not succeed later."
     head = f"{code} (about the {found.about}; {FAULTS[found.fault]})"
     show({"code": code, **asdict(found)}, head, found.meaning, again, found.advice)

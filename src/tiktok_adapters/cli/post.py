@@ -10,22 +10,25 @@ from typing import Any, Final, TypeAlias
 import click
 from attrs import fields_dict, frozen
 
-from tiktok_adapters.cli.common import BYTES, client, common, say, settings, signed_in
+from tiktok_adapters.cli.common import BYTES, client, common, publish_id_of, say, settings, signed_in
 from tiktok_adapters.cli.dry_run import show_dry_run
-from tiktok_adapters.cli.journal import chosen_key, telling_how_far
+from tiktok_adapters.cli.journal import chosen_key, of_earlier, telling_how_far
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
+from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
 from tiktok_core import (
     PhotoPost,
     PrivacyLevel,
     Publication,
     PublishFailed,
     PublishStatus,
+    Scope,
     StillProcessing,
     VideoPost,
+    Wish,
 )
 
-__all__ = ["option_names", "post", "status"]
+__all__ = ["post", "status"]
 
 Command: TypeAlias = Callable[..., None]
 Option: TypeAlias = Callable[[Command], Command]
@@ -56,7 +59,13 @@ def _option(*names: str, **more: Any) -> Option:
 
 SETTINGS: Final = (
     _option("--title", default="", metavar="TEXT", help="The caption."),
-    _option("--privacy", "privacy_level", metavar="LEVEL", help=f"Required unless --draft: {', '.join(PrivacyLevel)}."),
+    _option(
+        "--privacy",
+        "privacy_level",
+        type=Spelling(PrivacyLevel),
+        metavar="LEVEL",
+        help=f"Required unless --draft: {', '.join(PrivacyLevel)}.",
+    ),
     _option("--disable-comment", is_flag=True, help="Allow no comments."),
     _option("--brand-content", "brand_content_toggle", is_flag=True, help="Mark it as a paid partnership."),
     _option(
@@ -93,7 +102,7 @@ def post_options(*own: Option) -> Option:
     return decorate
 
 
-@click.group(short_help="Post a video or photos.")
+@click.group(cls=ForgivingGroup, short_help="Post a video or photos.")
 @common
 def post() -> None:
     """Post a video or photos.
@@ -138,13 +147,13 @@ def video(
         if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
-        with signed_in(found, opened) as account:
-            named = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
-            with telling_how_far(account, named), display() as on_progress:
+        with signed_in(found, opened, needs=_scopes(wish)) as account:
+            named, earlier = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
+            with of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
                 done = account.post_video(
                     video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
                 )
-    show_post(done)
+    show_post(done, earlier)
 
 
 @post.command(short_help="Post photos that TikTok pulls.")
@@ -191,9 +200,9 @@ def photo(
         if how.dry_run:
             show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
             return
-        with signed_in(found, opened) as account:
-            named = chosen_key(account, how.key, (wish.post,), again=how.again)
-            with telling_how_far(account, named), display() as on_progress:
+        with signed_in(found, opened, needs=_scopes(wish)) as account:
+            named, earlier = chosen_key(account, how.key, (wish.post,), again=how.again)
+            with of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
                 done = account.post_photos(
                     photo_images,
                     auto_add_music=not no_music,
@@ -202,32 +211,30 @@ def photo(
                     wait=not how.no_wait,
                     **wishes,
                 )
-    show_post(done)
+    show_post(done, earlier)
 
 
-def option_names() -> dict[str, str]:
-    """Return the option for each field of a post, such as `--privacy` for `privacy_level`."""
-    found = {*fields_dict(VideoPost), *fields_dict(PhotoPost), "chunk_size"}
-    options = [one for command in post.commands.values() for one in command.params if isinstance(one, click.Option)]
-    return {one.name: one.opts[0] for one in options if one.name in found}
+def _scopes(wish: Wish) -> tuple[Scope, ...]:
+    return (Scope.VIDEO_UPLOAD if wish.post.draft else Scope.VIDEO_PUBLISH,)
 
 
 @click.command(short_help="Show the status of a post.")
-@click.argument("publish_id", metavar="PUBLISH_ID")
+@click.argument("post", metavar="PUBLISH_ID|KEY")
 @click.option("--wait", is_flag=True, help="Follow the post to its end.")
 @common
-def status(publish_id: str, wait: bool) -> int:
+def status(post: str, wait: bool) -> int:
     """Show the status of a post. The exit status is 0 if it is done, 4 if it failed, 6 while TikTok processes it.
 
     Example: tiktok status v_pub_file~v2-1.123 --wait
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings(), any_of=[Scope.VIDEO_PUBLISH, Scope.VIDEO_UPLOAD]) as account:
+        publish_id = publish_id_of(account, post)
         try:
             known = account.wait(publish_id) if wait else account.publish_status(publish_id)
         except PublishFailed as error:
             known = Publication(publish_id=publish_id, status=PublishStatus.FAILED, fail_reason=error.reason)
         except StillProcessing as error:
-            known = Publication(publish_id=publish_id, status=error.status)
+            known = Publication(publish_id=publish_id, status=error.status, fail_reason=error.fail_reason)
     show_post(known)
     return _verdict(known)
 
@@ -241,7 +248,8 @@ def _verdict(known: Publication) -> int:
         return status_of(error)
     if known.is_final:
         return 0
-    say(f"Post {known.publish_id} is still {known.status}; TikTok continues by itself, so do not post again.")
+    reason = f" ({known.fail_reason})" if known.fail_reason else ""
+    say(f"Post {known.publish_id} is still {known.status}{reason}; TikTok continues by itself, so do not post again.")
     return 6
 
 

@@ -43,7 +43,10 @@ class Answers:
         try:
             callback = self._queue.get(timeout=seconds)
         except queue.Empty:
-            message = f"no answer came from TikTok's page within {seconds:.0f} seconds; sign in again"
+            message = (
+                f"no answer came from TikTok's page within {seconds:.0f} seconds; if the page shows an error, look up the word "
+                "that it names (client_key, redirect_uri, scope or code_challenge), else sign in again"
+            )
             raise SignInFailed("no_answer", message) from None
         if callback is None:
             raise SignInFailed(
@@ -60,7 +63,7 @@ def accepts_state(authorization: Authorization) -> Callable[[str], bool]:
 def belongs(callback: str | Secret, accepts: Callable[[str], bool]) -> bool:
     """Return whether a callback URL is an answer to the sign-in whose state `accepts` recognises.
 
-    An `error` needs the state as well, because anyone can forge an error.
+    An error needs the state as well, because anyone can forge one. The address of TikTok's own error page has the state, too.
     """
     brought = Secret(callback)
     del callback  # A crash report shows local variables.
@@ -68,4 +71,4 @@ def belongs(callback: str | Secret, accepts: Callable[[str], bool]) -> bool:
         answer = callback_of(brought)
     except (InvalidInput, ValueError):
         return False
-    return bool(answer.state) and accepts(answer.state) and bool(answer.code or answer.error)
+    return bool(answer.state) and accepts(answer.state) and bool(answer.code or answer.is_refusal)

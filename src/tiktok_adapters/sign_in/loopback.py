@@ -197,10 +197,10 @@ class _Reader:
             if self._is_answered:
                 return _refused("The sign-in already has its answer.")
             self._is_answered = True
-        if error := callback_of(callback).error:
-            return _Answer(
-                HTTPStatus.OK, "Not signed in", f"TikTok said: {error}. You can close this window.", callback
-            )
+        answer = callback_of(callback)
+        if answer.is_refusal:
+            said = ", ".join(filter(None, (answer.error, answer.error_type, answer.error_code)))
+            return _Answer(HTTPStatus.OK, "Not signed in", f"TikTok said: {said}. You can close this window.", callback)
         return _Answer(
             HTTPStatus.OK, "Thank you", "You can close this window and go back to where you came from.", callback
         )

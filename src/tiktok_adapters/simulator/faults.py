@@ -34,7 +34,8 @@ What belongs here: the vocabulary, and which fault meets which request. The effe
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -133,8 +134,18 @@ _VOCABULARY: Final[Mapping[str, tuple[Callable[[str], bool], frozenset[str]]]] =
     "word": (_reason, _POSTING),
 }
 
+_WANTS: Final[Mapping[Callable[[str], bool], str]] = {
+    _reason: "{}:WORD, such as {}:spam_risk",
+    _seconds: "{}:SECONDS, such as {}:2.5",
+    _bytes: "{}:BYTES, such as {}:1000",
+    _status: "{}:NNN, such as {}:503",
+    _code: "{}:WORD or {}:WORD@NNN, such as {}:internal_error@500",
+    _url: "{}:URL, such as {}:https://www.example.com/",
+}
+"""How to write a fault of each kind, with the fault's word for each pair of braces."""
+
 _SHAPE: Final = re.compile(
-    r"(?P<where>[a-z_]+|\*)(:(?P<nth>[1-9]\d{0,5}))?(x(?P<times>[1-9]\d{0,5}))?=(?P<what>[a-z-]+)(:(?P<detail>.*))?",
+    r"(?P<where>[A-Za-z_-]+?|\*)(:(?P<nth>[1-9]\d{0,5}))?(x(?P<times>[1-9]\d{0,5}))?=(?P<what>[A-Za-z_-]+)(:(?P<detail>.*))?",
     re.ASCII,
 )
 
@@ -146,17 +157,27 @@ def parse_fault(text: str) -> Fault:
         ValueError: the text has another shape, an unknown word, a wrong detail, or a word that does not apply to WHERE.
     """
     found = _match(text.strip())
-    where, what, detail = found["where"], found["what"], found["detail"] or ""
+    where, what = found["where"].lower().replace("-", "_"), found["what"].lower().replace("_", "-")
+    detail = found["detail"] or ""
     if where not in _WHERES:
-        raise ValueError(f"{text!r}: no operation is called {where!r}; the operations are {', '.join(sorted(_WHERES))}")
+        said = f"{_near(where, _WHERES)}; the operations are {', '.join(sorted(_WHERES))}"
+        raise ValueError(f"{text!r}: no operation is called {where!r}{said}")
     if what not in _VOCABULARY:
-        raise ValueError(f"{text!r}: no fault is called {what!r}; the faults are {', '.join(_VOCABULARY)}")
+        said = f"{_near(what, _VOCABULARY)}; the faults are {', '.join(_VOCABULARY)}"
+        raise ValueError(f"{text!r}: no fault is called {what!r}{said}")
     fits, places = _VOCABULARY[what]
     if not fits(detail):
-        raise ValueError(f"{text!r}: {detail!r} does not fit {what!r}")
+        wants = _WANTS.get(fits)
+        said = f"write {wants.replace('{}', what)}" if wants else f"{what!r} has nothing after it"
+        raise ValueError(f"{text!r}: {detail!r} does not fit {what!r}: {said}")
     if where not in places:
         raise ValueError(f"{text!r}: {what!r} does not apply to {where!r}, only to {', '.join(sorted(places))}")
     return Fault(where, what, detail, int(found["nth"] or 1), int(found["times"] or 1))
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    found = get_close_matches(word, list(known), 1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _match(text: str) -> Mapping[str, Any]:

@@ -134,8 +134,8 @@ def _refusal(answer: ChunkAnswer, record: Record) -> TikTokError:
 def proved_offset(record: Record, said: int, *, refused: bool) -> int:
     """Return how many bytes TikTok has, when it says `said`, which may be a count or the last offset.
 
-    A chunk's border decides, for TikTok stores whole chunks; off the borders the figure is read as a count. A figure
-    beyond the file proves nothing.
+    TikTok stores whole chunks, so of the two readings the one on a chunk's border is taken. If neither is on a border, the figure is
+    read as a count. A figure beyond the file proves nothing.
 
     Args:
         record: the post.

@@ -61,7 +61,7 @@ def after_creator_check(record: Record, now: datetime, error: ApiError | Invalid
 
 
 def after_unanswered_init(record: Record, now: datetime) -> Verdict | None:
-    """Return the verdict on an init whose answer an earlier run never stored; None where another init may be sent."""
+    """Return the verdict on an init with no stored answer; None where another init may be sent."""
     if record.wish.is_pulled:
         lost = unknown(record, now)
         return Verdict(record=lost, error=outcome_unknown(lost, "the process that sent it ended before an answer came"))

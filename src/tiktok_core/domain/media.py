@@ -41,7 +41,7 @@ FRAME_RATES: Final = (23, 60)
 SIDES: Final = (360, 4096)
 """The least and the most pixels of a video's width and height."""
 LONGEST: Final = 600
-"""Seconds; the limit of the API. A creator's own limit is often lower."""
+"""Seconds; the limit of drafts, and of direct posts where TikTok gives no figure for the creator. That figure may be higher."""
 PICTURE_SIDES: Final = (1080, 1920)
 """The most pixels of a picture's short and long side. TikTok says "up to 1080p". Users saw it refuse pictures whose short side
 was above 1080; the limit of the long side follows from the word "1080p" alone."""
@@ -169,12 +169,13 @@ class PictureFacts:
     is_cut: bool = False
 
 
-def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None) -> Iterator[Problem]:
+def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None, *, draft: bool = False) -> Iterator[Problem]:
     """Yield each reason for which TikTok would refuse a video, with the figure and its limit.
 
     Args:
         facts: the properties of the video.
         creator: the info of the creator who posts it, which has their longest duration; None if unknown.
+        draft: whether it becomes a draft, which may never be longer than ten minutes.
     """
     if facts.codec not in (None, *CODECS):
         yield _video(f"the codec is {facts.codec}; TikTok takes {', '.join(CODECS)}")
@@ -186,7 +187,9 @@ def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None) -> Ite
             yield _video(f"the {side} is {pixels} pixels; TikTok takes {lowest} to {highest}")
     limit, whose = LONGEST, "TikTok takes"
     if creator is not None and creator.max_video_post_duration_sec is not None:
-        limit, whose = min(limit, creator.max_video_post_duration_sec), "this creator may post"
+        most = creator.max_video_post_duration_sec
+        if not draft or most < LONGEST:
+            limit, whose = most, "this creator may post"
     # Limits are whole seconds. A video that was cut to such a length lasts a frame or a sound packet longer.
     if facts.duration is not None and facts.duration >= limit + 1:
         yield _video(f"it lasts {facts.duration:,.1f} s; {whose} at most {limit} s")

@@ -17,6 +17,26 @@ INVALID_PARAMS: Final = Explanation(
     "A parameter is invalid; TikTok's message may say which one.",
     advice="Correct the parameter; if the message names the chunk size or count, let the library plan the chunks.",
 )
+KEY_ADVICE: Final = (
+    f"Copy the client key again from {PORTAL}. Until TikTok has approved the app, its production key does not work: use the key "
+    "and secret of its sandbox. Login Kit must be among the products."
+)
+CLIENT_KEY: Final = Explanation(
+    "app",
+    "TikTok's sign-in page does not take the client key: it is mistyped, or TikTok has not approved the app yet, or Login Kit is "
+    "not among the app's products.",
+    advice=KEY_ADVICE,
+)
+CODE_CHALLENGE: Final = Explanation(
+    "app",
+    "The sign-in sent no code challenge, or one that TikTok does not take.",
+    advice="Send the hexadecimal SHA-256 of the verifier, as for desktop apps; do not switch the challenge off.",
+)
+CHALLENGE_METHOD: Final = Explanation(
+    "app",
+    "TikTok takes no code challenge by this method: it takes S256, and at times none from an app with the Web platform alone.",
+    advice=f"Add the Desktop platform under Login Kit in {PORTAL}, or send no challenge from a web app.",
+)
 
 REFUSALS: Final[dict[str, Explanation]] = {
     # --- tokens and scopes ---
@@ -195,9 +215,41 @@ REFUSALS: Final[dict[str, Explanation]] = {
     "invalid_scope": Explanation(
         "app", "A scope is unknown or beyond what the app may ask for.", advice=f"Compare with Scopes in {PORTAL}."
     ),
-    "unauthorized_client": Explanation("app", "The app may not use this kind of grant."),
+    "unauthorized_client": Explanation(
+        "app",
+        "The app may not use this kind of grant. On the sign-in page: TikTok has not approved the app yet, or Login Kit is not "
+        "among its products.",
+        advice=KEY_ADVICE,
+    ),
     "unsupported_grant_type": Explanation("app", "TikTok does not know this kind of grant."),
     "unsupported_response_type": Explanation("app", "TikTok answers sign-ins with a code only."),
+    # --- the words of TikTok's sign-in page, which says "correct the following and try again" ---
+    "param_error": Explanation(
+        "app",
+        "A parameter of the sign-in page is missing or wrong.",
+        advice="Look up the word that the page names, such as client_key or code_challenge, or the errCode in its address.",
+    ),
+    "client_key": CLIENT_KEY,
+    "redirect_uri": Explanation(
+        "app",
+        "The redirect URI is not registered for this app or sandbox.",
+        advice=f"Register exactly this URI under Login Kit in {PORTAL}: scheme, host, port, path and last slash count, and "
+        "localhost is not 127.0.0.1; a sandbox has its own list.",
+    ),
+    "scope": Explanation(
+        "app",
+        "The sign-in asks for a scope that was not added to this app or sandbox.",
+        advice=f"Add it under Products and Scopes in {PORTAL}, where a sandbox has its own list, or ask for fewer scopes.",
+    ),
+    "code_challenge": CODE_CHALLENGE,
+    "code_challenge_method": CHALLENGE_METHOD,
+    "10003": Explanation(
+        "app",
+        "The sign-in page got no client_key; other services call it client_id.",
+        advice="Name the parameter client_key, as this library does.",
+    ),
+    "10007": CODE_CHALLENGE,
+    "10008": CHALLENGE_METHOD,
     "server_error": Explanation("tiktok", "Something failed at TikTok.", retry_helps=True, retry_when="in a moment"),
     "temporarily_unavailable": Explanation(
         "tiktok", "TikTok is overloaded or under maintenance.", retry_helps=True, retry_when="in a few minutes"

@@ -5,7 +5,7 @@ Sources: developers.tiktok.com/doc/login-kit-web, /doc/login-kit-desktop; RFC 97
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from urllib.parse import unquote
 
@@ -18,6 +18,7 @@ from tiktok_core.errors import AccessDenied, GrantRejected, InvalidInput, Proble
 from tiktok_core.hidden import Hidden
 
 __all__ = [
+    "LIFE",
     "Authorization",
     "Callback",
     "bare_code",
@@ -27,9 +28,11 @@ __all__ = [
     "granted_code_alone",
     "kept_moment",
     "kept_texts",
+    "refused",
 ]
 
-LIFE: Final = timedelta(minutes=10)
+LIFE: Final = 600.0
+"""Seconds for which an answer counts, unless the caller chooses."""
 NO_CODE: Final = Secret("")
 # Real codes have contained `*` and `!`, which addresses escape. A word that a person types by mistake is shorter than a code.
 BARE_CODE: Final = re.compile(r"[A-Za-z0-9*!._~-]{20,2048}")
@@ -49,7 +52,8 @@ class Authorization:
         scopes: the scopes that the sign-in asks for.
         state: a random text that the answer repeats, which ties the answer to this sign-in.
         code_verifier: the secret that proves that this sign-in asked for the code; None if it sent no challenge.
-        begun_at: when the sign-in began (UTC); an answer counts for ten minutes. None if unknown: then its age is not checked.
+        begun_at: when the sign-in began (UTC); an answer counts for ten minutes, unless the caller chooses another
+            time. None if unknown: then its age is not checked.
     """
 
     _url: Secret = field(converter=Secret)
@@ -109,6 +113,8 @@ class Callback:
         scopes: the scopes that the person granted, possibly fewer than the sign-in asked for.
         error: OAuth's error word; empty on success.
         error_description: TikTok's description of the error.
+        error_type: the parameter that TikTok's own error page names, such as `client_key`; empty if it names none.
+        error_code: the number of that page (`errCode`), such as `10007`; empty if it has none.
     """
 
     _state: Secret = field(default=NO_CODE, converter=Secret, repr=False)
@@ -116,11 +122,18 @@ class Callback:
     scopes: tuple[str, ...] = ()
     error: str = ""
     error_description: str = ""
+    error_type: str = ""
+    error_code: str = ""
 
     @property
     def state(self) -> str:
         """The state that the answer repeats; empty if missing."""
         return self._state.reveal()
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it carries one of the words of an error."""
+        return bool(self.error or self.error_type or self.error_code)
 
 
 def granted_code(authorization: Authorization, callback: Callback) -> Secret:
@@ -134,8 +147,8 @@ def granted_code(authorization: Authorization, callback: Callback) -> Secret:
     """
     if not callback.state or not same_state(authorization.state.reveal(), callback.state):
         raise StateMismatch("state_mismatch", "the answer does not belong to this sign-in; start it again")
-    if callback.error:
-        raise failed(callback.error, callback.error_description)
+    if callback.is_refusal:
+        raise refused(callback)
     if not callback.code:
         raise SignInFailed("invalid_callback", "the answer has neither a code nor an error")
     return callback.code
@@ -169,20 +182,31 @@ def granted_code_alone(authorization: Authorization, text: str | Secret) -> Secr
     return code
 
 
-def check_age(begun_at: datetime | None, now: datetime) -> None:
+def check_age(begun_at: datetime | None, now: datetime, max_age: float = LIFE) -> None:
     """Check that a sign-in is not too old for its answer.
 
     Raises:
-        SignInFailed: the sign-in began more than ten minutes ago.
+        SignInFailed: the sign-in began more than `max_age` seconds ago.
     """
-    if begun_at is not None and now - begun_at > LIFE:
-        minutes = int(LIFE.total_seconds() // 60)
-        raise SignInFailed("expired", f"the sign-in began more than {minutes} minutes ago; start it again")
+    if begun_at is not None and (now - begun_at).total_seconds() > max_age:
+        ago = f"{max_age / 60:g} minutes" if max_age >= 60 else f"{max_age:g} seconds"
+        raise SignInFailed("expired", f"the sign-in began more than {ago} ago; start it again")
 
 
 def failed(code: str, message: str = "", log_id: str = "", status: int | None = None) -> SignInFailed:
     """Return the error for one of OAuth's error words; an unknown word gives `SignInFailed` itself."""
     return CLASSES.get(code, SignInFailed)(code, message, log_id, status, explain(code))
+
+
+def refused(callback: Callback, log_id: str = "", status: int | None = None) -> SignInFailed:
+    """Return the error for an answer that is a refusal. What explains it is the most exact of the words that it carries."""
+    said = (callback.error_code, callback.error_type, callback.error)
+    why = next((found for word in said if (found := explain(word))), None)
+    # TikTok calls it `access_denied`, too, but the person has refused nothing.
+    is_denied = callback.error_type != "non_sandbox_target"
+    kind = CLASSES.get(callback.error, SignInFailed) if is_denied else SignInFailed
+    code = callback.error or callback.error_type or callback.error_code
+    return kind(code, callback.error_description, log_id, status, why, callback.error_type, callback.error_code)
 
 
 def kept_texts(kept: Hidden[Mapping[str, str]], *names: str) -> list[Secret]:

@@ -106,7 +106,7 @@ def after_doubt(record: Record, now: datetime, doubt: Doubt | None, heard: Publi
             # The upload host has it all, and the status does not know yet: to send it again is no use.
             return _asked_later(record, now)
         if counted is not None and not (refused and counted == record.offset):
-            # By its name a count, so no border has to decide what it means.
+            # This figure is a count, so a chunk's border need not decide what it means.
             return at_offset(record, now, min(counted, size), trouble)
         says_nothing = counted is None
     else:

@@ -5,7 +5,7 @@ init are in `init_verdicts`, on an upload in `upload_verdicts`, on steps that fa
 plain functions: they send nothing, store nothing and read no clock.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from attrs import frozen
@@ -17,6 +17,7 @@ from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.domain.publishing import Publication, poll_pause
 from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import (
+    ApiError,
     InvalidInput,
     OutcomeUnknown,
     Problem,
@@ -39,6 +40,7 @@ __all__ = [
     "after_reported_end",
     "after_status",
     "finished",
+    "is_not_known_yet",
     "is_status_of",
     "not_refused",
     "outcome_unknown",
@@ -51,6 +53,8 @@ TROUBLE_PAUSE: Final = 0.5
 """Seconds before a step with trouble is taken again, at least."""
 SAYS_NOTHING: Final = (TransportError, ServerError, RateLimited)
 """Errors of a question that say nothing about the post."""
+KNOWN_WITHIN: Final = timedelta(minutes=1)
+"""How long after an init TikTok may not know the post's publish id yet, as a client saw."""
 NAMED: Final = frozenset(
     {Stage.UPLOADING, Stage.UNKNOWN, Stage.PROCESSING, Stage.COMPLETE, Stage.IN_INBOX, Stage.FAILED, Stage.GIVEN_UP}
 )
@@ -117,6 +121,13 @@ def after_patience(record: Record, waited: float, trouble: TikTokError | None = 
 def pause_before_question(record: Record, now: datetime) -> float:
     """Return the seconds until TikTok is asked again about a post that it has, or may have."""
     return poll_pause((now - (record.handed_at or record.created_at)).total_seconds())
+
+
+def is_not_known_yet(record: Record, now: datetime, error: TikTokError) -> bool:
+    """Whether TikTok does not know a publish id that it has only just given us: in the first minute that says nothing."""
+    if not isinstance(error, ApiError) or error.code != "invalid_publish_id" or record.init_at is None:
+        return False
+    return now - record.init_at < KNOWN_WITHIN
 
 
 def is_status_of(record: Record, publish_id: str | None) -> bool:

@@ -40,9 +40,9 @@ async def begin_qr(context: Context, scopes: Iterable[str] | None) -> QrCode:
     return await exchange(context, request, read, Operation.READ)
 
 
-async def check_qr(context: Context, begun: QrCode) -> QrCheck:
+async def check_qr(context: Context, begun: QrCode, max_age: float) -> QrCheck:
     """Ask once for the status of a QR code. If the person has confirmed, exchange the code and store the tokens."""
-    check_age(begun.begun_at, context.clock.now())
+    check_age(begun.begun_at, context.clock.now(), max_age)
     answer = await _asked(context, begun)
     if answer.status != QrStatus.CONFIRMED:
         return QrCheck(status=answer.status)

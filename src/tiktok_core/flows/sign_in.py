@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -43,6 +44,7 @@ __all__ = [
     "complete",
     "complete_with_code",
     "only_account",
+    "removed",
     "renew",
     "revoke",
     "spend",
@@ -97,17 +99,17 @@ def begin(
     )
 
 
-async def complete(context: Context, authorization: Authorization, callback: Secret) -> Tokens:
+async def complete(context: Context, authorization: Authorization, callback: Secret, max_age: float) -> Tokens:
     """Check the answer, exchange its code, and store the tokens."""
     code = granted_code(authorization, callback_of(callback))
-    check_age(authorization.begun_at, context.clock.now())
+    check_age(authorization.begun_at, context.clock.now(), max_age)
     return await spend(context, code, authorization.redirect_uri, authorization.code_verifier)
 
 
-async def complete_with_code(context: Context, authorization: Authorization, code: Secret) -> Tokens:
+async def complete_with_code(context: Context, authorization: Authorization, code: Secret, max_age: float) -> Tokens:
     """Exchange a code that came without its state, which only PKCE ties to this sign-in, and store the tokens."""
     granted = granted_code_alone(authorization, code)
-    check_age(authorization.begun_at, context.clock.now())
+    check_age(authorization.begun_at, context.clock.now(), max_age)
     return await spend(context, granted, authorization.redirect_uri, authorization.code_verifier)
 
 
@@ -174,6 +176,18 @@ async def revoke(context: Context, account: str) -> None:
         # Newer tokens come of a new sign-in, which this call must not delete.
         if there is not None and not is_newer(there, tokens):
             await context.tokens.delete(account, seen=there.generation)
+
+
+async def removed(context: Context, account: str, at: datetime) -> None:
+    """Mark an account's tokens as refused, after TikTok reported that the person removed the authorization `at` that time.
+
+    Tokens that were issued later come of a newer sign-in, and stay as they are. Nothing is deleted.
+    """
+    tokens = await context.tokens.load(account)
+    while tokens is not None and not tokens.is_refused and tokens.issued_at <= at:
+        if await context.tokens.save(account, evolve(tokens, is_refused=True), seen=tokens.generation) is not None:
+            return
+        tokens = await context.tokens.load(account)
 
 
 async def _revoked(context: Context, tokens: Tokens) -> None:

@@ -16,7 +16,7 @@ from attrs import frozen
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.qr import QrAnswer, QrCode
 from tiktok_core.domain.refusals import explain
-from tiktok_core.domain.sign_in import Callback, failed
+from tiktok_core.domain.sign_in import Callback, failed, refused
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens, lifetime_end, parse_scope
 from tiktok_core.errors import InvalidInput, Problem, ServerError
 from tiktok_core.wire.envelope import (
@@ -89,7 +89,9 @@ def authorization_url(
 
 
 def callback_of(url: str | Secret) -> Callback:
-    """Return the answer in a redirect's URL (or in its query alone). This is the one place that decodes the code.
+    """Return the answer in a redirect's URL, in its query alone, or in the address of TikTok's own error page.
+
+    This is the one place that decodes the code.
 
     Raises:
         InvalidInput: an important parameter comes twice, so it is unclear which value counts.
@@ -105,9 +107,11 @@ def callback_of(url: str | Secret) -> Callback:
         state=values.get("state", NOTHING),
         code=values.get("code", NOTHING),
         scopes=parse_scope(values.get("scopes", NOTHING).reveal()),
-        # Errors show these two, and anyone can write such an address.
+        # Errors show these, and anyone can write such an address.
         error=plain(values.get("error", NOTHING).reveal()),
         error_description=plain(values.get("error_description", NOTHING).reveal()),
+        error_type=plain(values.get("error_type", NOTHING).reveal()),
+        error_code=plain(values.get("errCode", NOTHING).reveal()),
     )
 
 
@@ -199,7 +203,8 @@ def read_qr_code(
     answer = structured(_QrCodeAnswer, request, response, document)
     url = answer.scan_qrcode_url
     if not answer.token or url.reveal().count(TICKET) != 1 or not _is_plain(url):
-        raise unexpected(request, response, "it has no QR code with a place for our ticket", log_id_of(document))
+        reason = f"it has no QR code with a place for our ticket{said_besides(document)}"
+        raise unexpected(request, response, reason, log_id_of(document))
     return QrCode(
         url=Secret(url.reveal().replace(TICKET, f"client_ticket={ticket.reveal()}")),
         token=answer.token,
@@ -219,15 +224,15 @@ def read_qr_answer(request: Request, response: Response) -> QrAnswer:
     document = _accepted(request, response, QR_DECODER)
     answer = structured(_QrStatusAnswer, request, response, document)
     if not answer.status:
-        raise unexpected(request, response, "it has no status", log_id_of(document))
+        raise unexpected(request, response, f"it has no status{said_besides(document)}", log_id_of(document))
     try:
         callback = callback_of(Secret(answer.redirect_uri.reveal().partition("?")[2]))
     except InvalidInput:
         raise unexpected(
             request, response, "a parameter appears twice in its redirect URI", log_id_of(document)
         ) from None
-    if callback.error:
-        raise failed(plain(callback.error), plain(callback.error_description), log_id_of(document), response.status)
+    if callback.is_refusal:
+        raise refused(callback, log_id_of(document), response.status)
     return QrAnswer(
         status=plain(answer.status),
         client_ticket=answer.client_ticket,
@@ -242,9 +247,15 @@ def read_revoked(request: Request, response: Response) -> None:
 
     Raises:
         SignInFailed: the answer is an OAuth error.
+        UnexpectedResponse: the answer is an error of TikTok's older shape.
     """
     if response.body.strip() or not 200 <= response.status < 300:
-        _accepted(request, response)
+        document = _accepted(request, response)
+        data = document.get("data")
+        number = data.get("error_code") if isinstance(data, dict) else None
+        if document.get("message") == "error" or number not in (None, 0, "0", ""):
+            reason = f"it does not confirm the revocation{said_besides(document)}"
+            raise unexpected(request, response, reason, log_id_of(document))
 
 
 @frozen(kw_only=True)

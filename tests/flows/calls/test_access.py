@@ -1,4 +1,4 @@
-"""Calls in an account's name: tokens that are renewed ahead of their end, after a refusal, and by one at a time."""
+"""Calls in an account's name: the client renews tokens before their end and after a refusal, once at a time."""
 
 import logging
 import threading
@@ -14,14 +14,14 @@ from tiktok_core.errors import AccessTokenInvalid
 
 
 def test_a_live_token_is_used_as_it_is(bench: Any) -> None:
-    """Nothing is renewed while the token has long to live."""
+    """The client renews nothing while the token is valid for long."""
     account = bench.signed_in()
     bench.run(account.creator_info())
     assert bench.sim.count("token") == 1
 
 
 def test_a_token_near_its_end_is_renewed_before_the_call(bench: Any) -> None:
-    """Within 300 s of the end the call goes out with a new token, and the new pair is stored before it is used."""
+    """Within 300 s of the end the client renews first. It stores the new pair before it uses it."""
     account = bench.signed_in()
     before = bench.store.load(account.open_id)
     bench.clock.advance(7200 - 299)
@@ -34,7 +34,7 @@ def test_a_token_near_its_end_is_renewed_before_the_call(bench: Any) -> None:
 
 
 def test_a_refused_token_is_renewed_and_the_call_repeated_once(bench: Any) -> None:
-    """After a 401 for the token the call is made again with a new one."""
+    """After a 401 for the token the client renews it and makes the call again."""
     account = bench.signed_in()
     bench.kill_access_token(account.open_id)
     assert bench.run(account.creator_info()).creator_username == "maker_one"
@@ -43,7 +43,7 @@ def test_a_refused_token_is_renewed_and_the_call_repeated_once(bench: Any) -> No
 
 
 def test_a_token_that_is_refused_again_is_not_renewed_for_ever(bench: Any) -> None:
-    """Two refusals in a row end the call."""
+    """After two refusals in a row the call ends."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("creator_infox9=code:access_token_invalid"))
     with pytest.raises(AccessTokenInvalid):
@@ -53,7 +53,7 @@ def test_a_token_that_is_refused_again_is_not_renewed_for_ever(bench: Any) -> No
 
 
 def test_a_refused_refresh_token_asks_for_a_sign_in_and_deletes_nothing(bench: Any) -> None:
-    """A dead refresh token is told in one sentence; the stored tokens stay for whoever looks into it."""
+    """The client says in one sentence that the refresh token is dead, and leaves the stored tokens for inspection."""
     account = bench.signed_in()
     bench.sim.disconnect(account.open_id)
     bench.kill_access_token(account.open_id)
@@ -63,7 +63,10 @@ def test_a_refused_refresh_token_asks_for_a_sign_in_and_deletes_nothing(bench: A
 
 
 def test_tokens_that_another_process_renewed_are_adopted(bench: Any) -> None:
-    """When a refresh token is refused because somebody else has used it, the newer stored pair is taken."""
+    """TikTok refuses a refresh token that another process has used.
+
+    The client then takes the newer pair from the store.
+    """
     account = bench.signed_in()
     live = bench.store.load(account.open_id)
     stale = evolve(live, access_token=Secret("act.dead"), refresh_token=Secret("rft.dead"))
@@ -72,7 +75,8 @@ def test_tokens_that_another_process_renewed_are_adopted(bench: Any) -> None:
     calls: list[str] = []
 
     def load_then_newer(name: str, /) -> Any:
-        # The other process saves after our third look: after the one in the lease, before the one after the refusal.
+        # The other process saves after our third look into the store: after the look in the lease, before the look
+        # after the refusal.
         calls.append(name)
         if len(calls) == 4:
             bench.store.save(name, live)
@@ -84,7 +88,7 @@ def test_tokens_that_another_process_renewed_are_adopted(bench: Any) -> None:
 
 
 def test_whether_a_refresh_token_has_ended_is_for_tiktok_to_say(bench: Any) -> None:
-    """Past its end only a person can help; our clock may be wrong, so TikTok is asked, once."""
+    """By our clock the token has ended, but that may be wrong: the client asks TikTok once, whose refusal counts."""
     account = bench.signed_in()
     bench.clock.advance(15_552_001)
     with pytest.raises(SignInRequired, match="no longer takes its refresh token"):
@@ -93,7 +97,7 @@ def test_whether_a_refresh_token_has_ended_is_for_tiktok_to_say(bench: Any) -> N
 
 
 def test_a_renewal_ahead_of_the_end_that_fails_does_not_fail_the_call(bench: Any) -> None:
-    """While the old token lives, a token endpoint out of reach is no obstacle."""
+    """While the old token is valid, the call succeeds though the token endpoint cannot be reached."""
     account = bench.signed_in()
     bench.clock.advance(7200 - 200)
     bench.sim.faults.add(parse_fault("token=unreachable"))
@@ -102,7 +106,7 @@ def test_a_renewal_ahead_of_the_end_that_fails_does_not_fail_the_call(bench: Any
 
 
 def test_a_renewal_ahead_of_the_end_is_tried_once_a_minute(bench: Any) -> None:
-    """While the token endpoint is out of reach, calls with a living token do not wait for it more than once a minute."""
+    """While the token endpoint cannot be reached, a call with a valid token waits for it at most once a minute."""
     account = bench.signed_in()
     bench.clock.advance(7200 - 200)
     bench.sim.faults.add(parse_fault("tokenx99=unreachable"))
@@ -117,7 +121,10 @@ def test_a_renewal_ahead_of_the_end_is_tried_once_a_minute(bench: Any) -> None:
 
 
 def test_a_refused_token_is_renewed_however_young_it_is(bench: Any) -> None:
-    """The rule of one renewal a minute is for those ahead of the end: a 401 for the stored token always allows one."""
+    """The limit of one renewal a minute is for renewals ahead of the end.
+
+    After a 401 the client always renews the stored token.
+    """
     account = bench.signed_in()
     bench.clock.advance(7200 - 200)
     bench.run(account.creator_info())
@@ -128,7 +135,7 @@ def test_a_refused_token_is_renewed_however_young_it_is(bench: Any) -> None:
 
 
 def test_a_pacer_that_cannot_be_read_keeps_nobody_from_renewing(bench: Any) -> None:
-    """Trying once a minute is a courtesy: without a pacer the token is renewed all the same."""
+    """The limit of one try a minute is a courtesy: if the pacer cannot be read, the client renews all the same."""
     account = bench.signed_in()
     inner = getattr(bench.tiktok, "_face", bench.tiktok)
 
@@ -143,7 +150,10 @@ def test_a_pacer_that_cannot_be_read_keeps_nobody_from_renewing(bench: Any) -> N
 
 @pytest.mark.parametrize("meanwhile", ["signed in", "signed out", "unreadable"])
 def test_what_happens_during_a_renewal_is_not_undone(bench: Any, meanwhile: str) -> None:
-    """A newer sign-in is adopted, and an ended one stays ended; a store that cannot be read is written all the same."""
+    """The client takes over a newer sign-in, and leaves an ended one ended.
+
+    If it cannot read the store, it saves all the same.
+    """
     account = bench.signed_in()
     old = bench.store.load(account.open_id)
     newer = evolve(old, access_token=Secret("act.newer"), refresh_token=Secret("rft.newer"))
@@ -180,7 +190,7 @@ def test_what_happens_during_a_renewal_is_not_undone(bench: Any, meanwhile: str)
 def test_the_end_of_a_sign_in_is_warned_of(
     bench: Any, days: int, warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From 30 days before the refresh token ends, each renewal says when a person has to sign in again."""
+    """From 30 days before the refresh token ends, each renewal warns by when a person has to sign in again."""
     caplog.set_level(logging.WARNING, "tiktok_core")
     account = bench.signed_in()
     bench.sim.switches.refresh_seconds = days * 86_400
@@ -191,7 +201,7 @@ def test_the_end_of_a_sign_in_is_warned_of(
 
 
 def test_a_renewal_after_the_end_that_fails_is_told(bench: Any) -> None:
-    """Without a live token the transport's error is the answer, and the stored tokens stay."""
+    """Without a valid token the client raises the transport's error, and the stored tokens stay."""
     account = bench.signed_in()
     bench.clock.advance(7300)
     bench.sim.faults.add(parse_fault("tokenx2=unreachable"))
@@ -202,7 +212,7 @@ def test_a_renewal_after_the_end_that_fails_is_told(bench: Any) -> None:
 
 
 def test_a_renewal_by_hand_gives_other_tokens(bench: Any) -> None:
-    """`refresh` renews however long the token would have lived."""
+    """`refresh` renews even a token that is valid for long."""
     account = bench.signed_in()
     before = bench.run(account.tokens())
     assert bench.run(account.refresh()).access_token != before.access_token
@@ -210,7 +220,7 @@ def test_a_renewal_by_hand_gives_other_tokens(bench: Any) -> None:
 
 @pytest.mark.parametrize("lifetimes", ["legacy", "2026-11"])
 def test_both_documented_lifetimes_can_be_lived_with(bench: Any, lifetimes: str) -> None:
-    """With and without rotation, an account is used for two weeks of calls every few hours."""
+    """With and without rotation, a program can use an account for two weeks, with a call every few hours."""
     bench.sim.switches.lifetimes = lifetimes
     account = bench.signed_in()
     for _ in range(60):
@@ -219,7 +229,7 @@ def test_both_documented_lifetimes_can_be_lived_with(bench: Any, lifetimes: str)
 
 
 def test_someone_elses_lease_is_waited_for_and_outlived(bench: Any) -> None:
-    """A holder that died is waited for until its lease runs out, and no longer."""
+    """The client waits until the lease of a dead holder runs out, and no longer."""
     account = bench.signed_in()
     now = bench.clock.now()
     bench.store.try_lease(account.open_id, owner="dead", now=now, until=now + timedelta(seconds=30))
@@ -230,7 +240,7 @@ def test_someone_elses_lease_is_waited_for_and_outlived(bench: Any) -> None:
 
 @pytest.mark.parametrize("bench", ["blocking"], indirect=True)
 def test_many_threads_renew_once(bench: Any) -> None:
-    """Sixteen threads that find the token expired make one renewal between them, under rotation."""
+    """TikTok rotates refresh tokens. Sixteen threads find the token expired and make one renewal together."""
     account = bench.signed_in()
     bench.clock.advance(7300)
     answers: list[str] = []

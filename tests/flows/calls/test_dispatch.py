@@ -1,7 +1,7 @@
-"""What a callback raises reaches the caller as it is, and repeats nothing.
+"""What a callback raises reaches the caller unchanged, and the client repeats nothing because of it.
 
-What belongs here: what `on_progress` raises in the midst of a post, through every transport, and what the journal says of the
-post afterwards; and sources that answer otherwise than their port says.
+What belongs here: what `on_progress` raises during a post, through every transport, and what the journal says of the
+post afterwards; and sources that break their port's promise.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ import pytest
 import urllib3.exceptions
 from attrs import define
 
+from clips import HEAD
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
@@ -50,7 +51,7 @@ from tiktok_core.errors import Problem
 from tiktok_core.lifting import lift_clock, lift_journal, lift_slots, lift_tokens, lift_transport
 
 BLOCKS = 3
-CLIP = b"\0\0\0\x18ftypisom" + Random(5).randbytes(BLOCKS * (1 << 20) - 13)
+CLIP = HEAD + Random(5).randbytes(BLOCKS * (1 << 20) - 13)
 CALLBACK = "https://app.example.com/callback/"
 
 
@@ -126,7 +127,7 @@ class Client:
         return found
 
     def check_nothing_is_held(self, key: str) -> None:
-        """Assert that the slot is free, and the lease of the post with it."""
+        """Assert that the slot and the lease of the post are free."""
         assert self.slots._turns._free == 1
         now, name = self.clock.now(), self.record(key).name
         assert self.journal.try_lease(name, owner="other", now=now, until=now + timedelta(seconds=1)) is not None
@@ -169,7 +170,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 
 def stopping(error: BaseException, at: int) -> tuple[Callable[[Progress], None], list[Progress]]:
-    """Return a callback that raises at its n-th call, and what it has heard."""
+    """Return a callback that raises at its n-th call, and the list of what it got."""
     heard: list[Progress] = []
 
     def on_progress(progress: Progress) -> None:
@@ -185,9 +186,9 @@ def stopping(error: BaseException, at: int) -> tuple[Callable[[Progress], None],
 def test_what_a_callback_raises_reaches_the_caller_as_it_is_and_repeats_nothing(
     client: Client, make: Callable[[], BaseException], at: int
 ) -> None:
-    """One init and one chunk left, and the journal says what is true: only a last byte that left may have come.
+    """One init and one chunk left. The journal counts the last byte as possibly sent only if it left.
 
-    Nothing is held afterwards, and whoever resumes the post has the one post.
+    Afterwards the client holds nothing, and resuming gives the one post.
     """
     stop = make()
     on_progress, heard = stopping(stop, at)
@@ -216,7 +217,7 @@ def test_what_a_callback_raises_reaches_the_caller_as_it_is_and_repeats_nothing(
 def test_what_a_callback_raises_at_the_status_reaches_the_caller_as_it_is(
     client: Client, make: Callable[[], BaseException]
 ) -> None:
-    """The post has ended by then, and the journal says so; to ask again is answered, and posts nothing."""
+    """The post has ended by then, and the journal says so. A later call gets the answer, and posts nothing."""
     stop = make()
     on_progress, heard = stopping(stop, BLOCKS + 1)
     source = BytesSource(CLIP)
@@ -233,7 +234,10 @@ def test_what_a_callback_raises_at_the_status_reaches_the_caller_as_it_is(
 
 @pytest.mark.parametrize("at", [1, BLOCKS, BLOCKS + 1])
 def test_the_end_of_an_iteration_arrives_as_the_cause_of_a_runtime_error(client: Client, at: int) -> None:
-    """`StopIteration` cannot leave a coroutine (PEP 479), in which both worlds' flows run: its cause is the very object."""
+    """`StopIteration` cannot leave a coroutine (PEP 479), and the flows of both clients run in one.
+
+    The very object is the cause.
+    """
     stop = StopIteration("mine")
     on_progress, _heard = stopping(stop, at)
     source = BytesSource(CLIP)
@@ -248,7 +252,7 @@ def test_the_end_of_an_iteration_arrives_as_the_cause_of_a_runtime_error(client:
 
 
 def test_an_error_of_the_callers_keeps_its_cause_and_its_context(client: Client) -> None:
-    """How it came about is the caller's to read: nothing of a transport stands in between."""
+    """The caller's error keeps its own cause and context. The transport adds nothing to them."""
     source = BytesSource(CLIP)
 
     def on_progress(_progress: Progress) -> None:
@@ -268,7 +272,7 @@ def test_an_error_of_the_callers_keeps_its_cause_and_its_context(client: Client)
 def test_what_a_source_raises_reaches_the_caller_as_it_is(
     client: Client, make: Callable[[], BaseException], at: int
 ) -> None:
-    """It is no trouble of the network, and its last byte did not leave: the post can be gone on with."""
+    """A source's error is no trouble of the network, and the last byte did not leave: the post can be resumed."""
     broken = make()
 
     class Failing(BytesSource):
@@ -288,7 +292,7 @@ def test_what_a_source_raises_reaches_the_caller_as_it_is(
     save = client.journal.save
     client.journal.save = is_begun  # type: ignore[method-assign]
     found = client.ended(lambda: client.account.post_video(source, privacy_level="SELF_ONLY", key="mine"))
-    if isinstance(broken, SourceChanged):  # The port's own word: it is given the post's id.
+    if isinstance(broken, SourceChanged):  # The port's own method: it gets the post's id.
         assert (type(found), found.reason) == (SourceChanged, broken.reason)
     else:
         assert found is broken
@@ -302,23 +306,23 @@ def test_what_a_source_raises_reaches_the_caller_as_it_is(
 
 
 class Odd(BytesSource):
-    """A source that answers in a way of its own."""
+    """A source that breaks its port's promise."""
 
     odd: Callable[[bytes, int], Any]
 
     def read(self, start: int, length: int, /) -> Any:
-        """Return what it likes."""
+        """Return an answer of the wrong kind."""
         return type(self).odd(self._data[start:], length)
 
 
 class TooMuch(Odd):
-    """Gives more than was asked."""
+    """Gives more bytes than asked for."""
 
     odd = staticmethod(lambda rest, length: rest[: length + 1000])
 
 
 class TooLittle(Odd):
-    """Gives less than was asked."""
+    """Gives fewer bytes than asked for."""
 
     odd = staticmethod(lambda rest, length: rest[: (length + 1) // 2])
 
@@ -349,7 +353,7 @@ class Text(Odd):
 
 @pytest.mark.parametrize("kind", [TooMuch, TooLittle, Mutable, View])
 def test_a_source_that_gives_more_or_less_than_asked_is_posted_byte_for_byte(client: Client, kind: type[Odd]) -> None:
-    """The same in both worlds and over every transport: the bytes of the file, and none behind their length."""
+    """With both clients and over every transport, TikTok gets the bytes of the file and no more."""
     done = client.run(client.account.post_video(kind(CLIP), privacy_level="SELF_ONLY"))
     assert client.sim.post(done.publish_id).sha256 == hashlib.sha256(CLIP).hexdigest()
     assert client.sim.count("put") == 1
@@ -357,7 +361,7 @@ def test_a_source_that_gives_more_or_less_than_asked_is_posted_byte_for_byte(cli
 
 @pytest.mark.parametrize("kind", [Nothing, Text])
 def test_a_source_that_gives_no_bytes_is_told_in_one_sentence(client: Client, kind: type[Odd]) -> None:
-    """The same in both worlds and over every transport; nothing is begun at TikTok."""
+    """With both clients and over every transport, the error is one sentence, and nothing begins at TikTok."""
     found = client.ended(lambda: client.account.post_video(kind(CLIP), privacy_level="SELF_ONLY", key="mine"))
     assert isinstance(found, SourceChanged)
     assert "has to return bytes" in str(found)
@@ -365,7 +369,7 @@ def test_a_source_that_gives_no_bytes_is_told_in_one_sentence(client: Client, ki
 
 
 def test_a_file_is_posted_over_every_transport(client: Client, tmp_path: Path) -> None:
-    """The plain case of all the above."""
+    """The plain case of all the tests above."""
     path = tmp_path / "clip.mp4"
     path.write_bytes(CLIP)
     done = client.run(client.account.post_video(path, privacy_level="SELF_ONLY"))

@@ -1,6 +1,6 @@
-"""Two owners of one post: whoever waits holds nothing up, whoever acts does so under a lease that lives.
+"""Two owners of one post: a client that waits holds nothing, and a client that acts holds a valid lease.
 
-The second owner is a client of its own over the same stores; it acts while the first one waits, or while TikTok answers it.
+The second owner is another client over the same stores. It acts while the first one waits, or while TikTok answers it.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, HEAD, PHOTOS, PULLED
 from example_counts import at_most
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import parse_fault
@@ -31,9 +32,6 @@ from tiktok_core.errors import LeaseLost
 from tiktok_core.lifting import lift_journal, lift_tokens, lift_transport
 from tiktok_core.ports import Request, Response
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ["https://media.example.com/1.jpg"]
-PULLED = "https://media.example.com/clip.mp4"
 WISHES: dict[str, Callable[[Any], Any]] = {
     "clip": lambda account: account.post_video(CLIP, privacy_level="SELF_ONLY", key="wish"),
     "draft": lambda account: account.post_video(CLIP, draft=True, key="wish"),
@@ -46,7 +44,7 @@ pulls = pytest.mark.parametrize("wish", ["pull", "photos", "photo draft"])
 
 
 def other(bench: Any) -> Any:
-    """Return the account on a second client: another process, as far as the stores can tell."""
+    """Return the account on a second client; for the stores it is another process."""
     transport = FakeTransport(bench.sim.handle, wait=bench.clock.advance)
     client = TikTok(bench.tiktok.app, transport=transport, tokens=bench.store, journal=bench.journal, clock=bench.clock)
     return client.account()
@@ -61,7 +59,7 @@ def outcome(bench: Any, ask: Callable[[], Any]) -> Any:
 
 
 def while_waiting(bench: Any, longer_than: float, act: Callable[[], object], *, after: float) -> None:
-    """Let the second owner act during the first wait of that length, so many seconds after it began."""
+    """Let the second owner act during the first wait of that length, so many seconds after the wait began."""
     sleep, acted = bench.clock.sleep, []
 
     def slept(seconds: float, /) -> None:
@@ -76,7 +74,7 @@ def while_waiting(bench: Any, longer_than: float, act: Callable[[], object], *, 
 
 
 def scripted(bench: Any, path: str, says: Callable[[Request, Callable[[Request], Response]], Response]) -> list[str]:
-    """Let the first client's next request of this path be dealt with by `says`; return the paths that it sends."""
+    """Let `says` answer the first client's next request of this path; return the paths that the client sends."""
     handle, sent = bench.sim.handle, []
 
     def asked(request: Request) -> Response:
@@ -91,17 +89,20 @@ def scripted(bench: Any, path: str, says: Callable[[Request, Callable[[Request],
 
 
 def limited(seconds: int) -> Callable[[Request, Callable[[Request], Response]], Response]:
-    """Return a refusal for so many seconds."""
+    """Return an answer that refuses for so many seconds."""
     return lambda _request, _handle: Response(429, {"retry-after": str(seconds)})
 
 
-# --- Whoever waits ---------------------------------------------------------------------------------------------------
+# --- A client that waits ---------------------------------------------------------------------------------------------
 
 
 @wishes
 @pytest.mark.parametrize("after", [0.5, 5.0, 15.0, 59.0])
 def test_a_wait_before_the_init_holds_nothing(bench: Any, wish: str, after: float) -> None:
-    """TikTok refuses an init for a minute; meanwhile another process goes on: one post, and both have its result."""
+    """TikTok refuses an init for a minute, and another process continues meanwhile.
+
+    There is one post, and both have its result.
+    """
     account, results = bench.signed_in(), []
     scripted(bench, "/init/", limited(60))
     while_waiting(bench, 30, lambda: results.append(WISHES[wish](other(bench))), after=after)
@@ -113,7 +114,7 @@ def test_a_wait_before_the_init_holds_nothing(bench: Any, wish: str, after: floa
 
 @wishes
 def test_a_step_does_not_wait(bench: Any, wish: str) -> None:
-    """What TikTok refuses for now is told as the time to come again, and the journal says that nothing was begun."""
+    """TikTok refuses for now. The step returns the time to come again, and the journal says that nothing was begun."""
     account = bench.signed_in()
     scripted(bench, "/init/", limited(60))
     bench.clock.sleep = lambda _seconds: (_ for _ in ()).throw(KeyboardInterrupt)
@@ -131,7 +132,7 @@ def test_a_step_does_not_wait(bench: Any, wish: str) -> None:
 
 @pulls
 def test_a_wait_is_cancelled_at_once(bench: Any, wish: str) -> None:
-    """A caller who goes away while nothing is under way is let go, and nothing is posted afterwards."""
+    """If the caller cancels while no request is under way, the client ends at once and posts nothing afterwards."""
     account = bench.signed_in()
     face = getattr(account, "_face", account)
     scripted(bench, "/init/", limited(60))
@@ -174,7 +175,10 @@ def test_a_wait_is_cancelled_at_once(bench: Any, wish: str) -> None:
 @pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize("lost", [False, True], ids=["answered", "lost"])
 def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth: int, lost: bool) -> None:
-    """Somebody else took over and finished while we only asked: both have the same result."""
+    """Another process takes over and finishes while the first one only asks for the status.
+
+    Both return the same result.
+    """
     account, results, asked = bench.signed_in(), [], []
     bench.sim.switches.processing_seconds = 5
     handle = bench.sim.handle
@@ -194,13 +198,13 @@ def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth
     assert [bench.run(WISHES[wish](account))] == results
 
 
-# --- Whoever acts ----------------------------------------------------------------------------------------------------
+# --- A client that acts ----------------------------------------------------------------------------------------------
 
 
 @wishes
 @pytest.mark.parametrize("seconds", [9.0, 29.0, 100.0])
 def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: float) -> None:
-    """As long as an answer is waited for, the lease lives: nobody sends another, or calls the outcome unknown."""
+    """While a client waits for the answer, its lease is valid: no other sends an init or calls the outcome unknown."""
     account, steps = bench.signed_in(), []
 
     def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
@@ -216,9 +220,9 @@ def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: fl
 
 
 def test_a_chunk_on_its_way_is_not_taken_over(bench: Any) -> None:
-    """A chunk may take as long as its bytes would on a slow line: meanwhile nobody else goes on with the post."""
+    """A chunk may take as long as its bytes need on a slow line. Meanwhile no other client continues the post."""
     account, steps = bench.signed_in(), []
-    film = BytesSource(b"\0\0\0\x18ftyp" + bytes(5_300_000))
+    film = BytesSource(HEAD + bytes(5_300_000))
 
     def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
         bench.clock.advance(50)
@@ -251,7 +255,10 @@ MEANWHILE: dict[str, Callable[[Any, str], object]] = {
 def test_a_late_answer_is_kept_beside_what_was_stored_meanwhile(
     bench: Any, wish: str, meanwhile: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A process slept through its lease: that its post exists is not forgotten, and nothing newer is overwritten."""
+    """A process sleeps past the end of its lease.
+
+    It still stores that its post exists, and overwrites nothing newer.
+    """
     account, ids = bench.signed_in(), []
 
     def late(request: Request, handle: Callable[[Request], Response]) -> Response:
@@ -292,7 +299,7 @@ TROUBLES: dict[str, tuple[str, type[TikTokError]]] = {
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("is_refused", [False, True], ids=["ended", "refused at the init"])
 def test_trouble_with_the_token_is_no_doubt_of_the_post(bench: Any, wish: str, trouble: str, is_refused: bool) -> None:
-    """No init left, or TikTok refused it for its token: the post is as it was planned, and is made once that is mended."""
+    """No init left, or TikTok refused the token. The post stays planned, and is made once the token is valid."""
     account = bench.signed_in()
     fault, error = TROUBLES[trouble]
     bench.sim.faults.add(parse_fault(fault))
@@ -313,7 +320,7 @@ def test_trouble_with_the_token_is_no_doubt_of_the_post(bench: Any, wish: str, t
 
 @wishes
 def test_a_store_that_fails_before_the_init_is_no_doubt_of_the_post(bench: Any, wish: str) -> None:
-    """Whichever look into the token store fails: the post is not begun, and not in doubt."""
+    """Any read of the token store may fail: the post is not begun, and not in doubt."""
     account = bench.signed_in()
     load = bench.store.load
     for nth in range(1, 9):
@@ -344,7 +351,10 @@ THEN = ["video_init=drop-before", "video_init=drop-after", "put=expire", "putx2=
 @settings(max_examples=at_most(60), suppress_health_check=list(HealthCheck), deadline=None)
 @given(faults=st.lists(st.sampled_from(NOTHING_BEGUN), max_size=5), then=st.sampled_from(THEN))
 def test_only_what_may_have_begun_a_post_counts_as_an_init(bench: Any, faults: list[str], then: str) -> None:
-    """However often the network or a limit stood in the way, a lost answer is repeated, and a dead URL replaced."""
+    """Failed connections and limits do not count, however many there were.
+
+    The client repeats an init after a lost answer, and replaces a dead URL.
+    """
     if not bench.store.accounts():
         bench.signed_in()
     bench.clock.advance(timedelta(days=2).total_seconds())

@@ -1,4 +1,4 @@
-"""Limits that a client keeps by itself: TikTok's quotas, a budget of repetitions, and what it tells of a full day."""
+"""Limits that a client keeps by itself: TikTok's quotas, a budget of repetitions, and warnings about a full day."""
 
 import subprocess
 import sys
@@ -12,8 +12,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import CLIP, PULLED, clip
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
 from tiktok_core import PrivacyLevel, RateLimited, ServerError, StoreError, UploadError
 from tiktok_core.domain.retry import BUDGET, EARNED
@@ -22,12 +22,9 @@ from tiktok_core.lifting import lift_pacer
 from tiktok_core.ports import AsyncPacer
 from tiktok_core.version import __version__
 
-HEAD = b"\0\0\0\x18ftypisom"
-VIDEO_URL = "https://media.example.com/clip.mp4"
-
 
 def with_pacer(account: Any, pacer: AsyncPacer) -> Any:
-    """Return the account, keeping to the quotas by that pacer."""
+    """Return the account with that pacer."""
     other = account.with_options()
     inner = getattr(other, "_face", other)
     inner._context = evolve(inner._context, pacer=pacer)
@@ -35,7 +32,7 @@ def with_pacer(account: Any, pacer: AsyncPacer) -> Any:
 
 
 def test_clients_that_share_a_pacer_share_the_quota(bench: Any, tmp_path: Path) -> None:
-    """Two processes of one machine ask twenty times a minute together, not each."""
+    """Two processes of one machine share TikTok's twenty calls a minute."""
     account = bench.signed_in()
     pacers = [SqlitePacer(tmp_path / "pace.db") for _ in range(2)]
     accounts = [with_pacer(account, lift_pacer(pacer)) for pacer in pacers]
@@ -49,7 +46,7 @@ def test_clients_that_share_a_pacer_share_the_quota(bench: Any, tmp_path: Path) 
 
 
 def test_a_pacer_that_fails_costs_no_call(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Keeping to a quota is a courtesy: without it the call is made all the same, and the log says why."""
+    """A quota is a courtesy: without its pacer the client makes the call all the same, and logs why."""
 
     class Broken:
         async def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
@@ -65,9 +62,9 @@ def test_a_pacer_that_fails_costs_no_call(bench: Any, caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize("quota", ["creator_info", "status"])
 def test_waiting_for_a_quota_is_told(bench: Any, quota: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Each quota is kept, TikTok is never asked once too often, and the log says for how long nothing is asked."""
+    """The client keeps each quota and sends TikTok no call too many. The log says for how long it waits."""
     account = bench.signed_in()
-    done = bench.run(account.post_video(VIDEO_URL, draft=True))
+    done = bench.run(account.post_video(PULLED, draft=True))
     bench.clock.advance(60)
     asked, limit = bench.sim.count(quota), {"creator_info": 20, "status": 30}[quota]
     ask = account.creator_info if quota == "creator_info" else partial(account.publish_status, done.publish_id)
@@ -84,7 +81,10 @@ def test_waiting_for_a_quota_is_told(bench: Any, quota: str, caplog: pytest.LogC
 
 @pytest.mark.parametrize("deadline", [5.0, 59.0, 61.0])
 def test_a_quota_is_not_waited_for_beyond_the_deadline(bench: Any, deadline: float) -> None:
-    """A call has one deadline for all its waits: where the quota's is longer, TikTok is asked, and its word counts."""
+    """A call has one deadline for all its waits.
+
+    If the quota's wait is longer, the client asks TikTok and takes its answer.
+    """
     account = bench.signed_in().with_options(deadline=deadline, retries=0)
     for _ in range(20):
         bench.run(account.creator_info())
@@ -99,7 +99,10 @@ def test_a_quota_is_not_waited_for_beyond_the_deadline(bench: Any, deadline: flo
 
 
 def test_a_refusal_by_the_minute_teaches_the_pacer(bench: Any) -> None:
-    """TikTok says that a quota is used up, whoever used it: until its time has come no call of it is made, nor counted."""
+    """TikTok says that a quota is used up, by any program.
+
+    Until its time has come, the client makes and counts no such call.
+    """
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("creator_info=code:rate_limit_exceeded"))
     with pytest.raises(RateLimited):
@@ -115,7 +118,7 @@ def test_a_refusal_by_the_minute_teaches_the_pacer(bench: Any) -> None:
 
 @given(st.floats(0, 86_400), st.floats(-86_400, 86_400))
 def test_quiet_lasts_a_minute_at_most(seconds: float, later: float) -> None:
-    """Whatever TikTok asks for, and whatever the clock does meanwhile."""
+    """The pause stays within a minute for any request of TikTok's and any jump of the clock."""
     cooldown, now = Cooldown(), datetime(2026, 3, 1, tzinfo=UTC)
     cooldown.ask("a", now, seconds)
     assert 0 <= cooldown.pause("a", now + timedelta(seconds=later)) <= 60
@@ -124,20 +127,26 @@ def test_quiet_lasts_a_minute_at_most(seconds: float, later: float) -> None:
 
 
 def test_chunks_in_doubt_are_paid_from_the_budget(bench: Any) -> None:
-    """An upload host that answers nothing is met with the first sending of each post once the budget is spent."""
+    """An upload host answers every chunk with an error.
+
+    Once the budget is spent, the client sends each post's chunk once.
+    """
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("putx9999=status:503"))
     before, posts = len(bench.sim.log), 30
     for number in range(posts):
         bench.clock.advance(60)
         with pytest.raises(UploadError):
-            bench.run(account.post_video(BytesSource(HEAD + bytes([number])), privacy_level=PrivacyLevel.SELF_ONLY))
-    # Any answer of TikTok's, be it of trouble, brings a tenth of a repetition.
+            bench.run(account.post_video(clip(number), privacy_level=PrivacyLevel.SELF_ONLY))
+    # Any answer of TikTok's, even an error, earns a tenth of a repetition.
     assert bench.sim.count("put") <= posts + BUDGET + EARNED * (len(bench.sim.log) - before)
 
 
 def test_an_outage_is_not_met_with_a_multiple_of_the_calls(bench: Any) -> None:
-    """While nothing answers, an account has a budget of repetitions; once it is spent, each call is one request."""
+    """While TikTok answers only with errors, an account has a budget of repetitions.
+
+    Once it is spent, each call is one request.
+    """
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("user_infox1000=status:503"))
     calls = 30
@@ -148,14 +157,14 @@ def test_an_outage_is_not_met_with_a_multiple_of_the_calls(bench: Any) -> None:
 
 
 def test_each_account_has_a_budget_of_its_own() -> None:
-    """What one account's calls cost leaves the others what they have."""
+    """One account's repetitions take nothing from another account's budget."""
     budgets = Budgets()
     assert [budgets.spend("a") for _ in range(int(BUDGET) + 1)] == [True] * int(BUDGET) + [False]
     assert budgets.spend("b")
 
 
 def test_answers_fill_the_budget_again() -> None:
-    """A call that was answered gives back what it took and a little more, up to the full budget."""
+    """An answered call gives back what it took and a little more, up to the full budget."""
     budgets = Budgets()
     while budgets.spend("a"):
         continue
@@ -169,30 +178,33 @@ def test_answers_fill_the_budget_again() -> None:
 
 
 def test_more_drafts_than_an_inbox_takes_are_told_of(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """The sixth draft of a day is tried, for TikTok alone knows what waits; the log says what to do if it refuses."""
+    """Only TikTok knows how many drafts wait, so the client tries the sixth of a day.
+
+    The log says what to do if TikTok refuses.
+    """
     account = bench.signed_in()
     for number in range(6):
         assert ("draft 6" in caplog.text) is False
         if number < 5:
-            bench.run(account.post_video(VIDEO_URL, draft=True))
+            bench.run(account.post_video(PULLED, draft=True))
             bench.clock.advance(timedelta(minutes=1).total_seconds())
     with pytest.raises(Exception, match="spam_risk_too_many_pending_share"):
-        bench.run(account.post_video(VIDEO_URL, draft=True))
+        bench.run(account.post_video(PULLED, draft=True))
     assert "This is draft 6 of 24 hours" in caplog.text
 
 
 def test_more_posts_than_a_creator_is_given_are_told_of(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """So is the sixteenth direct post; whoever asks a day later hears nothing."""
+    """The sixteenth direct post of a day gets the same warning. A day later there is none."""
     account = bench.signed_in()
     for _ in range(15):
-        bench.run(account.post_video(VIDEO_URL, privacy_level=PrivacyLevel.SELF_ONLY))
+        bench.run(account.post_video(PULLED, privacy_level=PrivacyLevel.SELF_ONLY))
     assert "of 24 hours" not in caplog.text
     with pytest.raises(Exception, match="spam_risk_too_many_posts"):
-        bench.run(account.post_video(VIDEO_URL, privacy_level=PrivacyLevel.SELF_ONLY))
+        bench.run(account.post_video(PULLED, privacy_level=PrivacyLevel.SELF_ONLY))
     assert "This is post 16 of 24 hours" in caplog.text
     caplog.clear()
     bench.clock.advance(timedelta(days=1).total_seconds())
-    bench.run(account.post_video(VIDEO_URL, privacy_level=PrivacyLevel.SELF_ONLY))
+    bench.run(account.post_video(PULLED, privacy_level=PrivacyLevel.SELF_ONLY))
     assert "of 24 hours" not in caplog.text
 
 
@@ -200,17 +212,17 @@ def test_more_posts_than_a_creator_is_given_are_told_of(bench: Any, caplog: pyte
 
 
 def sent_by(bench: Any) -> list[Any]:
-    """Return the requests that leave from now on."""
+    """Return the list of requests that leave from now on."""
     handle, sent = bench.sim.handle, []
     bench.handle = lambda request: (sent.append(request), handle(request))[1]
     return sent
 
 
 def test_options_reach_every_request_of_a_call(bench: Any) -> None:
-    """Each wait and the whole of each request are bounded as chosen; a chunk may take as long as its line does."""
+    """The options bound each wait and each whole request. A chunk may take as long as its line does."""
     account = bench.signed_in().with_options(timeout=3.5, deadline=17.0)
     sent = sent_by(bench)
-    bench.run(account.post_video(BytesSource(HEAD + bytes(1_000)), privacy_level=PrivacyLevel.SELF_ONLY))
+    bench.run(account.post_video(CLIP, privacy_level=PrivacyLevel.SELF_ONLY))
     assert {request.timeout for request in sent} == {3.5}
     limits = {request.method: request.time_limit for request in sent}
     assert limits.pop("PUT") > 3_500
@@ -218,7 +230,7 @@ def test_options_reach_every_request_of_a_call(bench: Any) -> None:
 
 
 def test_a_call_is_not_repeated_beyond_its_deadline(bench: Any) -> None:
-    """Its repetitions and their waits end in time, however many would be left."""
+    """Repetitions and their waits end by the deadline, however many repetitions would be left."""
     account = bench.signed_in().with_options(deadline=5.0, retries=99)
     bench.sim.faults.add(parse_fault("user_infox99=status:503"))
     before = bench.clock.now()
@@ -228,15 +240,15 @@ def test_a_call_is_not_repeated_beyond_its_deadline(bench: Any) -> None:
 
 
 def test_every_request_says_who_asks(bench: Any) -> None:
-    """To the API and to the upload host alike: this library, in its version, and neither HTTP library."""
+    """Requests to the API and to the upload host name this library and its version, and no HTTP library."""
     account, sent = bench.signed_in(), sent_by(bench)
-    bench.run(account.post_video(BytesSource(HEAD + bytes(1_000)), privacy_level=PrivacyLevel.SELF_ONLY))
+    bench.run(account.post_video(CLIP, privacy_level=PrivacyLevel.SELF_ONLY))
     assert {request.headers["User-Agent"] for request in sent} == {f"tiktok-open/{__version__}"}
     assert {request.method for request in sent} == {"POST", "PUT"}
 
 
 def test_the_library_prints_nothing_by_itself() -> None:
-    """Whoever embeds it decides where its log goes: without that, not even a warning reaches the terminal."""
+    """The program decides where the library's log goes. If it does not, not even a warning reaches the terminal."""
     said = subprocess.run(
         [sys.executable, "-c", "import logging, tiktok_core.flows.calls.context as e; e.log.warning('x')"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The plainest ports: they add nothing to what they are given."""
+"""The plainest ports add nothing to what they get."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tiktok_core.flows.calls.plain_ports import AtOnce, Unprotected
 
 
 def test_unprotected_work_is_awaited_as_it_is() -> None:
-    """Its result and its error reach the caller, and closing waits for nothing."""
+    """The caller gets the result or the error of the work, and closing waits for nothing."""
 
     async def work(*, fails: bool) -> str:
         if fails:
@@ -22,7 +22,7 @@ def test_unprotected_work_is_awaited_as_it_is() -> None:
 
 
 def test_a_call_is_made_at_once() -> None:
-    """Its result and its own error reach the caller; nothing is ever late."""
+    """The caller gets the call's result or error, and the call is never late."""
 
     def fail() -> str:
         raise LookupError

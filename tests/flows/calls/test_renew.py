@@ -1,4 +1,7 @@
-"""Renewals that race with sign-ins, with each other, and with a store that cannot save: no sign-in is ever lost to them."""
+"""Renewals that race with sign-ins, with each other, and with a store that cannot save.
+
+None of them loses a sign-in.
+"""
 
 import asyncio
 import itertools
@@ -39,7 +42,7 @@ APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/ca
 
 
 def is_live(sim: SimulatedTikTok, tokens: Tokens) -> bool:
-    """Whether TikTok still takes the refresh token."""
+    """Return whether TikTok still accepts the refresh token."""
     return not sim.world.tokens[tokens.refresh_token.reveal()].dead
 
 
@@ -50,14 +53,14 @@ def another(bench: Any) -> TikTok:
 
 
 def sign_in_elsewhere(bench: Any) -> Tokens:
-    """Let the person sign in with another program, and return what is stored then."""
+    """Let the person sign in with another program, and return what the store holds then."""
     other = another(bench)
     begun = other.authorization()
     return other.sign_in(begun, bench.sim.authorize(begun.url)).tokens()
 
 
 def before_the_save(bench: Any, meddle: Callable[[], object]) -> None:
-    """Let something happen once, between a renewal's last look and its save."""
+    """Call a function once, between a renewal's last look and its save."""
     save = bench.store.save
 
     def meddle_then_save(*args: Any, **options: Any) -> Any:
@@ -85,7 +88,7 @@ def failing(bench: Any, times: float, kind: Any = "locked") -> None:
 
 
 def test_a_sign_in_between_look_and_save_is_adopted(bench: Any) -> None:
-    """However late it comes: a person has just acted, and a renewal does not undo that."""
+    """The client takes over a sign-in that comes however late. A renewal does not undo what a person has just done."""
     account = bench.signed_in()
     newer: list[Tokens] = []
     before_the_save(bench, lambda: newer.append(sign_in_elsewhere(bench)))
@@ -95,7 +98,7 @@ def test_a_sign_in_between_look_and_save_is_adopted(bench: Any) -> None:
 
 
 def test_a_sign_out_between_look_and_save_stays(bench: Any) -> None:
-    """A renewal does not bring back what was ended."""
+    """A renewal does not bring back a sign-in that was ended."""
     account = bench.signed_in()
     before_the_save(bench, lambda: bench.store.delete(account.open_id))
     with pytest.raises(SignInRequired, match="its sign-in was ended"):
@@ -104,8 +107,8 @@ def test_a_sign_out_between_look_and_save_stays(bench: Any) -> None:
 
 
 def test_a_holder_that_wakes_up_late_writes_over_nobody(bench: Any) -> None:
-    """Its lease has run out and somebody else has renewed: what that one has stored is taken."""
-    bench.sim.switches.lifetimes = "legacy"  # Without rotation both renewals are answered.
+    """Its lease has run out and another holder has renewed. The late holder takes the pair that is stored."""
+    bench.sim.switches.lifetimes = "legacy"  # Without rotation TikTok answers both renewals.
     account = bench.signed_in()
     newer: list[Tokens] = []
 
@@ -119,7 +122,7 @@ def test_a_holder_that_wakes_up_late_writes_over_nobody(bench: Any) -> None:
 
 
 def test_the_lease_outlives_a_renewal_that_takes_its_time(bench: Any) -> None:
-    """TikTok answers at the last moment, and the store saves at its last try: nobody else may renew until then."""
+    """TikTok answers at the last moment, and the store saves at the last try. No other holder may renew before that."""
     account = bench.signed_in()
     handle, save, free = bench.handle, bench.store.save, []
 
@@ -146,7 +149,10 @@ def test_the_lease_outlives_a_renewal_that_takes_its_time(bench: Any) -> None:
 
 @pytest.mark.parametrize("bench", ["blocking"], indirect=True)
 def test_many_threads_renew_once_though_the_access_token_stays(bench: Any) -> None:
-    """A server may hand out the same access token beside another refresh token: the generation tells old from new."""
+    """A server may give the same access token with another refresh token.
+
+    The generation tells old tokens from new ones.
+    """
     account = bench.signed_in()
     first = bench.store.load(account.open_id)
     asked: list[str] = []
@@ -191,12 +197,12 @@ class Race:
         ]
 
     async def sign_in(self, who: int) -> str:
-        """Sign the creator in with one of the programs."""
+        """Sign the creator in with one of the two programs."""
         begun = self.programs[who].authorization()
         return (await self.programs[who].sign_in(begun, self.sim.authorize(begun.url))).open_id
 
     async def take(self, account: str, step: Step) -> None:
-        """Do one thing after a while."""
+        """Call a function after a while."""
         who, what, delay = step
         for _ in range(delay):
             await asyncio.sleep(0)
@@ -205,16 +211,16 @@ class Race:
         elif what == "let the lease run out":
             self.clock.advance(61)
         elif what == "sign in":
-            with suppress(Interrupted):  # An answer to a code is not asked for again.
+            with suppress(Interrupted):  # The client does not repeat a request with a code.
                 await self.sign_in(who)
         else:
             found = await self.programs[who].account(account)
-            # Interrupted: two answers were lost, one after the other.
+            # Interrupted: two answers in a row were lost.
             with suppress(SignInRequired, Interrupted):
                 await (found.refresh() if what == "refresh" else found.creator_info())
 
     async def asked(self, account: str) -> int:
-        """Count how often TikTok is asked when both programs want another pair, and get none."""
+        """Count TikTok's requests while both programs want another pair and get none."""
         before = self.sim.count("token")
         for tiktok in self.programs:
             with pytest.raises(SignInRequired):
@@ -226,7 +232,10 @@ class Race:
 @example([(0, "refresh", 0), (0, "lose the answer", 0), (0, "lose the answer", 12)])
 @given(st.lists(st.tuples(st.integers(0, 1), WHAT, st.integers(0, 12)), min_size=2, max_size=10))
 def test_in_any_order_what_is_stored_lives(plan: list[Step]) -> None:
-    """Two programs renew and sign in at once: the stored pair lives. Only a lost answer can end it, which costs a question."""
+    """Two programs renew and sign in at once, and the stored pair is valid.
+
+    Only a lost answer can end it, at the cost of one question.
+    """
 
     async def story() -> None:
         clock = ManualClock()
@@ -248,7 +257,10 @@ def test_in_any_order_what_is_stored_lives(plan: list[Step]) -> None:
 
 
 def test_a_save_that_fails_for_a_moment_is_tried_again(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """TikTok has replaced the refresh token and will not give the new one twice: so saving is tried while there is time."""
+    """TikTok has replaced the refresh token and gives the new one only once.
+
+    So the client tries to save it while there is time.
+    """
     account = bench.signed_in()
     failing(bench, times=5)
     tokens = bench.run(account.refresh())
@@ -260,7 +272,7 @@ def test_a_save_that_fails_for_a_moment_is_tried_again(bench: Any, caplog: pytes
 
 
 def test_tokens_that_cannot_be_saved_are_held_and_saved_before_the_next_call(bench: Any) -> None:
-    """The error says plainly where they are; nothing is sent with tokens that are not stored."""
+    """The error says where the tokens are. The client sends nothing with tokens that are not stored."""
     account = bench.signed_in()
     old = bench.store.load(account.open_id)
     failing(bench, times=float("inf"))
@@ -281,7 +293,7 @@ def test_tokens_that_cannot_be_saved_are_held_and_saved_before_the_next_call(ben
 
 
 def test_trouble_that_does_not_pass_is_not_waited_for(bench: Any) -> None:
-    """A store that is closed stays so; the tokens are held all the same."""
+    """A closed store stays closed, so the client does not wait. It holds the tokens all the same."""
     account = bench.signed_in()
     failing(bench, times=float("inf"), kind="closed")
     with pytest.raises(StoreError, match="in its memory alone"):
@@ -291,7 +303,7 @@ def test_trouble_that_does_not_pass_is_not_waited_for(bench: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["locked", "closed"])
 def test_tokens_that_are_held_are_saved_when_the_client_is_closed(bench: Any, kind: str) -> None:
-    """That is the last chance; who does not get it is told that the sign-in is lost."""
+    """Closing is the last chance to save them. If that fails, the error says that the sign-in is lost."""
     account = bench.signed_in()
     failing(bench, times=float("inf"), kind=kind)
     with pytest.raises(StoreError):
@@ -311,7 +323,7 @@ def test_tokens_that_are_held_are_saved_when_the_client_is_closed(bench: Any, ki
 
 
 def test_tokens_that_are_held_give_way_to_a_sign_in(bench: Any) -> None:
-    """Whoever signs in meanwhile has newer ones; so has whoever signs out."""
+    """A newer sign-in or a sign-out in the meantime replaces the held tokens."""
     account = bench.signed_in()
     failing(bench, times=float("inf"))
     with pytest.raises(StoreError):
@@ -332,7 +344,10 @@ def test_tokens_that_are_held_give_way_to_a_sign_in(bench: Any) -> None:
 
 
 def test_tokens_that_are_held_take_the_place_of_a_mark(bench: Any) -> None:
-    """Another program has asked with the old pair, was refused, and has marked it: the new pair is saved all the same."""
+    """Another program asked with the old pair, TikTok refused, and the program marked the pair.
+
+    The client still saves the new pair.
+    """
     account = bench.signed_in()
     failing(bench, times=float("inf"))
     with pytest.raises(StoreError):
@@ -347,13 +362,13 @@ def test_tokens_that_are_held_take_the_place_of_a_mark(bench: Any) -> None:
 
 
 def test_a_sign_in_that_cannot_be_saved_at_once_is_not_given_up(bench: Any) -> None:
-    """Its code is spent: so saving is tried for a while, too."""
+    """The code of the sign-in is spent, so the client also tries to save for a while."""
     failing(bench, times=3)
     assert bench.store.load(bench.signed_in().open_id) is not None
 
 
 def test_a_lease_that_cannot_be_given_back_does_not_hide_the_renewal(bench: Any) -> None:
-    """It runs out by itself."""
+    """The lease runs out by itself, and the caller gets the renewed tokens."""
     account = bench.signed_in()
 
     def refuse(*_: object, **__: object) -> None:
@@ -367,7 +382,7 @@ def test_a_lease_that_cannot_be_given_back_does_not_hide_the_renewal(bench: Any)
 
 
 def test_a_refused_token_is_not_asked_with_again(bench: Any) -> None:
-    """Neither by this program nor by another one with the same store: a person has to sign in, which ends it."""
+    """Neither this program nor another one with the same store asks with it again, until a person signs in."""
     account = bench.signed_in()
     bench.sim.disconnect(account.open_id)
     bench.clock.advance(7300)
@@ -384,7 +399,7 @@ def test_a_refused_token_is_not_asked_with_again(bench: Any) -> None:
 
 
 def test_an_access_token_that_lives_is_used_though_its_refresh_token_is_refused(bench: Any) -> None:
-    """It is good until it ends: the last minutes are not thrown away."""
+    """The access token is valid until its end, so the client uses it for its last minutes."""
     account = bench.signed_in()
     tokens = bench.store.load(account.open_id)
     bench.store.save(account.open_id, evolve(tokens, is_refused=True), seen=tokens.generation)
@@ -398,7 +413,10 @@ def test_an_access_token_that_lives_is_used_though_its_refresh_token_is_refused(
 
 @pytest.mark.parametrize("bench", ["blocking"], indirect=True)
 def test_a_lost_answer_makes_no_storm(bench: Any) -> None:
-    """TikTok rotated and nobody heard: of 32 threads one finds out, and all others are told without asking."""
+    """TikTok rotated and its answer was lost.
+
+    One of 32 threads finds out, and the others get the error without asking TikTok.
+    """
     account = bench.signed_in()
     bench.clock.advance(7300)
     bench.sim.faults.add(parse_fault("token=drop-after"))
@@ -415,12 +433,12 @@ def test_a_lost_answer_makes_no_storm(bench: Any) -> None:
     for thread in threads:
         thread.join()
     assert len(told) == 32
-    # The sign-in, the renewal whose answer was lost, and its one repetition.
+    # The sign-in, the renewal whose answer was lost, and one repetition of it.
     assert bench.sim.count("token") == 3
 
 
 def test_a_mark_that_cannot_be_saved_changes_nothing_else(bench: Any) -> None:
-    """What TikTok said is told; that it is not remembered costs a question."""
+    """The caller gets TikTok's refusal. Because no mark is stored, the next call costs one question."""
     account = bench.signed_in()
     bench.sim.disconnect(account.open_id)
     failing(bench, times=1)
@@ -434,7 +452,7 @@ def test_a_mark_that_cannot_be_saved_changes_nothing_else(bench: Any) -> None:
 
 
 def test_a_sign_out_waits_for_a_renewal(bench: Any) -> None:
-    """Otherwise the renewed pair would stay behind, and open the account for ever."""
+    """Without waiting, the renewed pair would stay behind and open the account for ever."""
     account = bench.signed_in()
     now = bench.clock.now()
     bench.store.try_lease(account.open_id, owner="renewal", now=now, until=now + timedelta(seconds=30))
@@ -445,7 +463,7 @@ def test_a_sign_out_waits_for_a_renewal(bench: Any) -> None:
 
 
 def test_who_is_signed_out_already_takes_no_lease(bench: Any) -> None:
-    """There is nothing to be alone with, and nothing is written."""
+    """There is nothing to protect by a lease, and the client writes nothing."""
     account = bench.signed_in()
     bench.run(account.revoke())
     bench.store.try_lease = lambda *_, **__: pytest.fail("a lease was asked for")
@@ -453,7 +471,7 @@ def test_who_is_signed_out_already_takes_no_lease(bench: Any) -> None:
 
 
 def test_nobody_renews_while_somebody_signs_out(bench: Any) -> None:
-    """The lease is held until the tokens are forgotten."""
+    """The client holds the lease until it has forgotten the tokens."""
     account = bench.signed_in()
     delete, free = bench.store.delete, []
 
@@ -468,7 +486,7 @@ def test_nobody_renews_while_somebody_signs_out(bench: Any) -> None:
 
 
 def test_a_sign_in_that_was_refused_before_can_be_forgotten(bench: Any) -> None:
-    """There is nothing to end at TikTok, and nothing is asked."""
+    """There is nothing to end at TikTok, and the client sends no request."""
     account = bench.signed_in()
     bench.sim.disconnect(account.open_id)
     bench.clock.advance(7300)

@@ -1,7 +1,7 @@
-"""A cancelled call keeps nothing locked: it is cut at each port call in turn, once and twice, in both worlds.
+"""A cancelled call keeps nothing locked. The tests cut it at each port call in turn, once and twice, with both clients.
 
-What belongs here: one scene for each call that holds something, and what has to be free after the cut. In the asynchronous
-world a cut is a cancellation; in the blocking one it is a signal, whose handler raises.
+What belongs here: one scene for each call that holds something, and what has to be free after the cut. With the
+asynchronous client a cut is a cancellation; with the blocking one it is a signal, whose handler raises.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve, field, frozen
 
+from clips import HEAD, PHOTOS, PULLED
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.destinations import open_destination
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
@@ -36,18 +37,16 @@ from tiktok_core.ports import Request, Response
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
 REDIRECT = "http://127.0.0.1:4000/callback/"
 CHUNK = 5_242_880
-PHOTOS = ["https://media.example.com/1.jpg"]
-PULLED = "https://media.example.com/clip.mp4"
 SCOPES = ["user.info.basic", "video.publish", "video.upload", "portability.all.ongoing"]
 
 
 class TimeIsUp(BaseException):
-    """What a worker's time limit raises."""
+    """The error that a worker's time limit raises."""
 
 
 @define
 class Cuts:
-    """Counts the turns at ports, and cuts the call off at some of them."""
+    """Counts the calls of ports, and cuts the client's call off at some of them."""
 
     at: tuple[int, ...] = ()
     turns: int = 0
@@ -55,7 +54,7 @@ class Cuts:
     cut: Callable[[], object] = lambda: None
 
     def turn(self) -> None:
-        """Count one turn."""
+        """Count one call of a port."""
         self.turns += 1
         if self.turns in self.at:
             self.made += 1
@@ -63,7 +62,7 @@ class Cuts:
 
 
 class Port:
-    """A port that is cut off before or after what it does; nothing closes what is behind it."""
+    """A port that is cut off before or after its work. Closing it does not close the port behind it."""
 
     def __init__(self, inner: Any, cuts: Cuts) -> None:
         self._inner, self._cuts = inner, cuts
@@ -84,11 +83,11 @@ class Port:
         return self._inner.now()
 
     def close(self) -> None:
-        """Close nothing: the test looks at it afterwards."""
+        """Close nothing: the test looks into the port afterwards."""
 
 
 class AsyncPort(Port):
-    """The same, awaited: each turn is a suspension."""
+    """The same for awaited ports: each call suspends."""
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._inner, name)
@@ -104,12 +103,12 @@ class AsyncPort(Port):
         return run
 
     async def close(self) -> None:  # type: ignore[override]
-        """Close nothing: the test looks at it afterwards."""
+        """Close nothing: the test looks into the port afterwards."""
 
 
 @define(eq=False)
 class Granted:
-    """A store that knows whether a lease was ever refused."""
+    """A token store that notes whether it refused a lease."""
 
     inner: Any
     refused: int = 0
@@ -126,12 +125,12 @@ class Granted:
 
 @define(eq=False, slots=False)
 class World:
-    """A simulated TikTok, the stores, and two clients on them: one that is cut off, and another that goes on.
+    """A simulated TikTok, the stores, and two clients on them: one that is cut off, and another that continues.
 
     Attributes:
         folder: where files are.
         sim: the simulated TikTok.
-        account: the signed-in account on the other client.
+        account: the signed-in account on the client that continues.
         opened: the sources that were opened by the client that is cut off.
     """
 
@@ -165,7 +164,7 @@ class World:
         """A film of several chunks."""
         path = self.folder / "film.mp4"
         if not path.exists():
-            path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(2 * CHUNK + 77))
+            path.write_bytes(HEAD + bytes(2 * CHUNK + 77))
         return path
 
     def open(self, path: Any) -> FileSource:
@@ -197,9 +196,9 @@ class Scene:
     """A call that is cut off.
 
     Attributes:
-        call: makes it, with a client and an account on it; awaited where they are asynchronous.
-        prepare: what has happened before; returns what the call needs.
-        again: how another client goes on; the same call unless given.
+        call: makes the call, with a client and an account on it; the result of an asynchronous client is awaited.
+        prepare: makes what has to be there before; returns what the call needs.
+        again: how the other client continues; the same call unless given.
     """
 
     call: Callable[[World, Any, Any], Any]
@@ -218,7 +217,7 @@ def uploading(world: World) -> None:
 
 
 def handed_over(world: World) -> str:
-    """A post is with TikTok, which has ended it meanwhile."""
+    """TikTok has a whole post, and has ended it meanwhile."""
     done = world.account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="wish", wait=False)
     world.clock.advance(60)
     return str(done.publish_id)
@@ -233,7 +232,7 @@ def in_doubt(world: World) -> None:
 
 
 def an_event(world: World) -> Any:
-    """TikTok tells the end of a post whose upload is under way, as far as the journal knows."""
+    """A webhook says that a post has ended whose upload is still under way by the journal."""
     handed_over(world)
     (record,) = world.journal.records()
     world.journal.save(evolve(record, stage=Stage.UPLOADING), fence=None)
@@ -242,7 +241,7 @@ def an_event(world: World) -> Any:
 
 
 def ready_data(world: World) -> int:
-    """A copy of the account's data can be fetched."""
+    """A copy of the account's data is ready to be fetched."""
     request_id = world.account.request_data(["profile"])
     world.clock.advance(600)
     return int(request_id)
@@ -254,18 +253,18 @@ def post_film(world: World, _client: Any, account: Any) -> Any:
 
 
 def resume(_world: World, _client: Any, account: Any) -> Any:
-    """Go on with the post."""
+    """Resume the post."""
     return account.resume("wish")
 
 
 def sign_in(world: World, client: Any, _account: Any) -> Any:
-    """Sign in, which takes the place of the sign-in before."""
+    """Sign in; this replaces the earlier sign-in."""
     asked = world.other.authorization(SCOPES, redirect_uri=REDIRECT)
     return client.sign_in(asked, world.sim.authorize(asked.url))
 
 
 def revoke(_world: World, _client: Any, account: Any) -> Any:
-    """End the grant."""
+    """End the grant at TikTok."""
     return account.revoke()
 
 
@@ -293,7 +292,7 @@ SCENES = {
 
 
 def cancelled(scene: Scene, world: World) -> None:
-    """Make the call in an event loop; each cut cancels it. Then close the client."""
+    """Make the call in an event loop, cancel it at each cut, and close the client."""
 
     async def main() -> None:
         ports = world.ports(AsyncPort, AsyncioUploadSlots(1))
@@ -307,7 +306,7 @@ def cancelled(scene: Scene, world: World) -> None:
         await asyncio.wait({task})
         if not task.cancelled():
             task.result()
-        # A task keeps the frames that its cancellation went through, and with them what they had open.
+        # A task keeps the frames that its cancellation passed through, and what they had open.
         del task, call
         world.cuts.at, world.cuts.cut = (), lambda: None
         async with asyncio.timeout(10):
@@ -318,7 +317,7 @@ def cancelled(scene: Scene, world: World) -> None:
 
 @contextmanager
 def heard(number: int, error: type[BaseException]) -> Iterator[None]:
-    """Let a signal raise."""
+    """Let a signal raise an error."""
 
     def handler(_number: int, _frame: object) -> None:
         raise error
@@ -331,7 +330,7 @@ def heard(number: int, error: type[BaseException]) -> Iterator[None]:
 
 
 def interrupted(scene: Scene, world: World) -> None:
-    """Make the call; each cut is a signal: Ctrl-C and a worker's time limit by turns. Then close the client."""
+    """Make the call, send a signal at each cut (Ctrl-C and a worker's time limit in turns), and close the client."""
     kinds = [signal.SIGINT, getattr(signal, "SIGALRM", signal.SIGTERM)]
     world.cuts.cut = lambda: signal.raise_signal(kinds[world.cuts.turns % 2])
     client = TikTok(APP, protect=MainThreadProtect(), **world.ports(Port, ThreadUploadSlots(1)))
@@ -346,7 +345,7 @@ def interrupted(scene: Scene, world: World) -> None:
 
 
 def check(scene: Scene, world: World) -> None:
-    """Nothing is locked, nothing is open, and the other client goes on at once."""
+    """Assert that nothing is locked or open, and that the other client continues at once."""
     assert world.store._leases == {}
     assert [lease for lease in world.journal._leases.values() if lease.owner is not None] == []
     assert world.slots._turns.take()
@@ -367,10 +366,10 @@ WORLDS = {"blocking": interrupted, "asynchronous": cancelled}
 @pytest.mark.parametrize("name", SCENES)
 @pytest.mark.parametrize("second", [None, 1, 2])
 def test_a_cancelled_call_keeps_nothing_locked(name: str, world_of: str, second: int | None, tmp_path: Path) -> None:
-    """Cut at any port call, and once more so many turns later: no lease, slot or file is left, and `close` returns."""
+    """Cut at any port call, and once more some calls later: no lease, slot or open file stays, and `close` returns."""
     scene, nth, is_over = SCENES[name], 0, False
     while not is_over:
-        # After a second cut it takes all turns to come by, but not one after the other.
+        # After a second cut every further call comes up over time, but not in order.
         nth += 1 if second is None else 3
         world = World(tmp_path)
         world.prepared = scene.prepare(world)
@@ -389,7 +388,7 @@ def test_a_cancelled_call_keeps_nothing_locked(name: str, world_of: str, second:
 def test_a_call_that_is_cancelled_twice_records_no_last_byte_that_never_left(
     world_of: str, second: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second cut may come while it is stored that nothing was sent: the journal says so all the same."""
+    """The second cut may come while the client stores that nothing was sent. The journal says so all the same."""
     scene, nth, is_over = SCENES["film"], 0, False
     while not is_over:
         nth += 1

@@ -1,4 +1,4 @@
-"""The journal: one post for one key, whatever ends half-way, and whoever goes on."""
+"""The journal: one post for one key, wherever a process ends, and whichever process continues."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP, HEAD, PHOTO, PHOTOS
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource, FileSource
 from tiktok_core import (
@@ -31,17 +32,15 @@ from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import Request, Response
 
 DATA = hashlib.shake_128(b"a film").digest(12_000_001)
-FILM = BytesSource(b"\0\0\0\x18ftyp" + DATA)
-SHORT = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
-PHOTOS = ["https://media.example.com/1.jpg"]
+FILM = BytesSource(HEAD + DATA)
 
 
 class Killed(BaseException):
-    """Stands for the end of a process, which no `except` of the library can hold up."""
+    """The end of a process, which no `except` of the library can catch."""
 
 
 def kill_at(bench: Any, operation: str, *, nth: int = 1, answered: bool) -> None:
-    """End the process at the `nth` request of an operation, before or after TikTok has dealt with it."""
+    """End the process at the `nth` request of an operation, before or after TikTok has handled it."""
     inner = getattr(bench.tiktok, "_face", bench.tiktok)._context
     transport = inner.transport
     send: Callable[[Request], Any] = transport.send
@@ -62,7 +61,7 @@ def kill_at(bench: Any, operation: str, *, nth: int = 1, answered: bool) -> None
         return response
 
     transport.send = sent
-    # A dead process gives nothing back: its lease has to run out.
+    # A dead process gives nothing back: the next one waits until its lease runs out.
     bench.journal.release = lambda name, *, owner: None
 
 
@@ -72,19 +71,19 @@ def posted(bench: Any) -> list[Any]:
 
 
 def test_the_same_key_never_makes_a_second_post(bench: Any) -> None:
-    """Asked again, with the same file and settings, a key answers with the post that it has."""
+    """A second call with the same key, file and settings returns the post that the key has."""
     account = bench.signed_in()
-    first = bench.run(account.post_video(SHORT, draft=True, key="mine"))
-    again = bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    first = bench.run(account.post_video(CLIP, draft=True, key="mine"))
+    again = bench.run(account.post_video(CLIP, draft=True, key="mine"))
     assert again == first
     assert first.key == "mine"
     assert bench.sim.count("inbox_init") == 1
 
 
 def test_a_key_belongs_to_an_account(bench: Any) -> None:
-    """The journal of one account says nothing of another's keys."""
+    """The same key in two accounts stands for two posts."""
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
     (record,) = bench.journal.records()
     assert (record.account, record.app) == (account.open_id, bench.tiktok.app.client_key)
     bench.journal.save(evolve(record, account="-000Other", key="theirs", stage=Stage.PLANNED), fence=None)
@@ -94,35 +93,35 @@ def test_a_key_belongs_to_an_account(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("video", "settings"), [(BytesSource(DATA), {}), (SHORT, {"title": "other"}), (PHOTOS[0], {"title": "other"})]
+    ("video", "settings"), [(BytesSource(DATA), {}), (CLIP, {"title": "other"}), (PHOTO, {"title": "other"})]
 )
 def test_a_key_stands_for_one_wish(bench: Any, video: Any, settings: dict[str, Any]) -> None:
-    """The same key with another file or other settings is refused, and the first post is not touched."""
+    """The client refuses the same key with another file or other settings, and leaves the first post alone."""
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
     with pytest.raises(InvalidPost, match="another post"):
         bench.run(account.post_video(video, draft=True, key="mine", **settings))
     assert len(bench.sim.posts) == 1
 
 
 def test_a_refused_wish_frees_its_key(bench: Any) -> None:
-    """What TikTok refused was not posted, so the same key may be used once the reason is gone."""
+    """TikTok refused the post, so there is none, and the key can be used again once the reason is gone."""
     account = bench.signed_in()
     bench.sim.creator.private = False
     with pytest.raises(ApiError):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     assert bench.run(account.unfinished()) == ()
     bench.sim.creator.private = True
-    assert bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine")).is_final
+    assert bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine")).is_final
 
 
 def test_a_failed_post_keeps_failing_under_its_key(bench: Any) -> None:
-    """A post that TikTok gave up is told again, and not made again."""
+    """The client raises the failure again, and makes no other post."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
     for _ in range(2):
         with pytest.raises(PublishFailed, match="duration_check_failed") as raised:
-            bench.run(account.post_video(SHORT, draft=True, key="mine"))
+            bench.run(account.post_video(CLIP, draft=True, key="mine"))
         assert raised.value.key == "mine"
     assert len(bench.sim.posts) == 1
 
@@ -132,7 +131,10 @@ def test_a_failed_post_keeps_failing_under_its_key(bench: Any) -> None:
 def test_a_file_is_gone_on_with_after_the_process_ended(
     bench: Any, tmp_path: Any, operation: str, nth: int, answered: bool
 ) -> None:
-    """Killed at any request, before or after TikTok dealt with it: resumed, there is one post, and it is the file."""
+    """The process is killed at any request, before or after TikTok handled it.
+
+    Resumed, there is one post, and it is the file.
+    """
     path = tmp_path / "film.mp4"
     path.write_bytes(DATA)
     account = bench.signed_in()
@@ -150,7 +152,7 @@ def test_a_file_is_gone_on_with_after_the_process_ended(
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_a_pull_that_was_sent_before_the_process_ended_is_unknown(bench: Any, answered: bool) -> None:
-    """Nobody can say whether TikTok publishes it, so nobody repeats it until a person has looked."""
+    """TikTok may publish the pull or not, so the client does not repeat it until a person has looked."""
     account = bench.signed_in()
     kill_at(bench, "photo_init", answered=answered)
     with pytest.raises(Killed):
@@ -165,7 +167,7 @@ def test_a_pull_that_was_sent_before_the_process_ended_is_unknown(bench: Any, an
 
 @pytest.mark.parametrize("draft", [False, True])
 def test_every_error_of_a_call_that_posts_can_be_asked_for_the_post(bench: Any, draft: bool) -> None:
-    """Before the post has a key both are None; once TikTok has refused it, its key is known and no publish id is."""
+    """Before the post has a key, both are None. Once TikTok has refused it, the error has the key and no publish id."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("photo_init=code:unaudited_client_can_only_post_to_private_accounts@403"))
     with pytest.raises(TikTokError) as raised:
@@ -175,7 +177,7 @@ def test_every_error_of_a_call_that_posts_can_be_asked_for_the_post(bench: Any, 
 
 @pytest.mark.parametrize(("posted_indeed", "inits"), [(True, 1), (False, 2)])
 def test_an_unknown_outcome_is_settled_by_a_person(bench: Any, posted_indeed: bool, inits: int) -> None:
-    """Said to be posted, the key is done; said not to be, it may post."""
+    """If the person says that it is posted, the key is done. Otherwise the key may post."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("photo_init=drop-after"))
     with pytest.raises(OutcomeUnknown):
@@ -190,7 +192,7 @@ def test_an_unknown_outcome_is_settled_by_a_person(bench: Any, posted_indeed: bo
 
 @pytest.mark.parametrize("fault", ["garbage", "truncate", "status:500", "drop-after", "code:internal_error"])
 def test_an_odd_answer_to_a_pull_is_unknown_too(bench: Any, fault: str) -> None:
-    """An answer that makes no sense does not prove that nothing was posted."""
+    """An answer that makes no sense does not prove that TikTok posted nothing."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault(f"photo_initx9={fault}"))
     with pytest.raises(OutcomeUnknown):
@@ -199,29 +201,32 @@ def test_an_odd_answer_to_a_pull_is_unknown_too(bench: Any, fault: str) -> None:
 
 
 def test_a_lost_answer_to_the_init_of_a_file_is_asked_for_once_more(bench: Any) -> None:
-    """Nothing is posted without bytes, so the init is repeated, once, and both attempts are in the journal."""
+    """Without bytes TikTok posts nothing, so the client repeats the init once. The journal counts both attempts."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_init=drop-after"))
-    done = bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+    done = bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     assert bench.sim.count("video_init") == 2
     assert [post.publish_id for post in posted(bench)] == [done.publish_id]
     assert bench.journal.records()[0].inits == 2
 
 
 def test_inits_without_an_answer_are_bounded(bench: Any) -> None:
-    """Each may cost the creator a pending share, so two are all that is tried."""
+    """Each init may cost the creator a pending share, so the client tries two at most."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_initx9=drop-after"))
     with pytest.raises(Exception, match="video/init"):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY"))
     assert bench.sim.count("video_init") == 2
     assert posted(bench) == []
 
 
 def test_the_next_cut_is_tried_when_tiktok_refuses_one_and_is_remembered(bench: Any) -> None:
-    """A shard that does not take chunks of 10,000,000 gets others, and the next post begins with what it took."""
+    """One server of TikTok's refuses chunks of 10,000,000 bytes.
+
+    The client tries others, and begins the next post with the accepted size.
+    """
     account = bench.signed_in()
-    big = BytesSource(b"\0\0\0\x18ftyp" + bytes(64_000_001))
+    big = BytesSource(HEAD + bytes(64_000_001))
     refusal = evolve(parse_fault("video_init=code:invalid_params"))
     bench.sim.faults.add(refusal)
     original = bench.sim.handle
@@ -240,7 +245,7 @@ def test_the_next_cut_is_tried_when_tiktok_refuses_one_and_is_remembered(bench: 
     for _ in range(2):
         done = bench.run(account.post_video(big, privacy_level="SELF_ONLY"))
         assert done.status == PublishStatus.PUBLISH_COMPLETE
-        # What is shown beforehand is what is sent.
+        # The client sends the plan that it showed beforehand.
         checked = bench.run(bench.tiktok.check_video(big, VideoPost(privacy_level="SELF_ONLY")))
         assert checked.plan.chunk_size == 32_000_000
     assert {record.plan.chunk_size for record in bench.journal.records()} == {32_000_000}
@@ -251,7 +256,10 @@ def test_the_next_cut_is_tried_when_tiktok_refuses_one_and_is_remembered(bench: 
 
 @pytest.mark.parametrize("said", ["The chunk size is invalid", "The total chunk count is invalid"])
 def test_the_cuts_that_are_tried_are_bounded(bench: Any, said: str) -> None:
-    """Where TikTok takes none, each legal cut was tried once, and its last refusal is told; nothing counts as begun."""
+    """If TikTok accepts none, the client tries each legal size once and raises the last refusal.
+
+    No post counts as begun.
+    """
     account = bench.signed_in()
     tried: list[int] = []
     original = bench.handle
@@ -266,13 +274,13 @@ def test_the_cuts_that_are_tried_are_bounded(bench: Any, said: str) -> None:
 
     bench.handle = picky
     with pytest.raises(ApiError, match=said):
-        bench.run(account.post_video(BytesSource(b"\0\0\0\x18ftyp" + bytes(70_000_001)), draft=True))
+        bench.run(account.post_video(BytesSource(HEAD + bytes(69_999_997)), draft=True))
     assert tried == [10_000_000, 32_000_000, 5_242_880, 35_000_004]
     assert bench.journal.records()[0].inits == 1
 
 
 def test_a_chosen_chunk_size_is_not_replaced(bench: Any) -> None:
-    """A person who names a number gets that number or TikTok's refusal."""
+    """If the caller names a chunk size, TikTok gets exactly this one, and the caller gets TikTok's refusal."""
     account = bench.signed_in()
     original = bench.handle
 
@@ -291,7 +299,10 @@ def test_a_chosen_chunk_size_is_not_replaced(bench: Any) -> None:
 
 
 def test_a_changed_file_is_not_gone_on_with(bench: Any, tmp_path: Any) -> None:
-    """Between two processes the file was written anew: not a byte of it follows the first one's."""
+    """Between two processes another program changed the file.
+
+    The client sends no byte of it after bytes of the first file.
+    """
     path = tmp_path / "film.mp4"
     path.write_bytes(DATA)
     account = bench.signed_in()
@@ -310,7 +321,7 @@ def test_a_changed_file_is_not_gone_on_with(bench: Any, tmp_path: Any) -> None:
 
 
 def test_a_source_without_a_name_is_given_again(bench: Any) -> None:
-    """Bytes in memory are gone with their process: they have to be given once more, and have to be the same."""
+    """Bytes in memory end with their process. The caller has to give them again, and they have to be the same."""
     account = bench.signed_in()
     kill_at(bench, "put", nth=2, answered=False)
     with pytest.raises(Killed):
@@ -324,7 +335,7 @@ def test_a_source_without_a_name_is_given_again(bench: Any) -> None:
 
 
 def test_a_file_that_tiktok_has_already_is_not_needed_again(bench: Any) -> None:
-    """When the last answer was all that was lost, the post goes on without its file."""
+    """Only TikTok's last answer was lost, so the post continues without its file."""
     account = bench.signed_in()
     kill_at(bench, "put", nth=2, answered=True)
     with pytest.raises(Killed):
@@ -334,7 +345,7 @@ def test_a_file_that_tiktok_has_already_is_not_needed_again(bench: Any) -> None:
 
 
 def test_a_file_is_found_again_from_another_folder(bench: Any, tmp_path: Any, monkeypatch: Any) -> None:
-    """A relative name is kept as an absolute one."""
+    """The journal keeps a relative name as an absolute one."""
     (tmp_path / "film.mp4").write_bytes(DATA)
     monkeypatch.chdir(tmp_path)
     account = bench.signed_in()
@@ -348,7 +359,10 @@ def test_a_file_is_found_again_from_another_folder(bench: Any, tmp_path: Any, mo
 
 
 def test_an_upload_url_that_died_overnight_is_replaced(bench: Any) -> None:
-    """The hour is over and no completion is possible: a fresh init, and one post."""
+    """The hour is over and the post cannot be complete.
+
+    The client begins again with a fresh init, and there is one post.
+    """
     account = bench.signed_in()
     kill_at(bench, "put", nth=1, answered=True)
     with pytest.raises(Killed):
@@ -360,31 +374,31 @@ def test_an_upload_url_that_died_overnight_is_replaced(bench: Any) -> None:
 
 
 def test_an_upload_that_may_be_complete_is_never_begun_again(bench: Any) -> None:
-    """The last answer was lost, the hour is over, and TikTok does not say what it has: a person decides."""
+    """The last answer was lost, the hour is over, and TikTok does not say what it has. A person has to decide."""
     account = bench.signed_in()
     kill_at(bench, "put", nth=1, answered=True)
     with pytest.raises(Killed):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     bench.clock.advance(timedelta(hours=2).total_seconds())
     silent = b'{"data":{"status":"PROCESSING_UPLOAD"},"error":{"code":"ok","message":"","log_id":"L"}}'
     original = bench.handle
     bench.handle = lambda request: Response(200, {}, silent) if "status/fetch" in request.url else original(request)
     with pytest.raises(OutcomeUnknown):
-        bench.run(account.resume("mine", SHORT))
+        bench.run(account.resume("mine", CLIP))
     assert bench.sim.count("video_init") == 1
 
 
 def test_an_upload_url_is_not_replaced_for_ever(bench: Any) -> None:
-    """Three inits are all that a key may cost."""
+    """A key may cost three inits at most."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("putx99=expire"))
     with pytest.raises(UploadExpired):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY"))
     assert bench.sim.count("video_init") == 3
 
 
 def test_advancing_step_by_step_ends_where_a_run_does(bench: Any) -> None:
-    """A worker that takes one step at a time comes to the same end, and is told when to come again."""
+    """A worker that takes one step at a time reaches the same end. Each step says when to come again."""
     account = bench.signed_in()
     kill_at(bench, "video_init", answered=False)
     with pytest.raises(Killed):
@@ -401,11 +415,11 @@ def test_advancing_step_by_step_ends_where_a_run_does(bench: Any) -> None:
 
 
 def test_a_post_that_somebody_else_holds_is_left_alone(bench: Any) -> None:
-    """While another owner's lease lives, a step does nothing and says when to look again."""
+    """While another owner's lease is valid, a step does nothing and says when to come again."""
     account = bench.signed_in()
     bench.sim.switches.processing_seconds = 10_000
     with pytest.raises(StillProcessing):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     (record,) = bench.journal.records()
     now = bench.clock.now()
     assert bench.journal.try_lease(record.name, owner="other", now=now, until=now + timedelta(seconds=60))
@@ -415,7 +429,10 @@ def test_a_post_that_somebody_else_holds_is_left_alone(bench: Any) -> None:
 
 
 def test_whoever_lost_the_lease_does_nothing_more(bench: Any) -> None:
-    """Another process took over during a chunk: the answer is not written over its work, and no other chunk leaves."""
+    """Another process took over during a chunk.
+
+    The client neither overwrites its work with the answer nor sends another chunk.
+    """
     account = bench.signed_in()
     seen: list[int] = []
 
@@ -437,7 +454,7 @@ def test_whoever_lost_the_lease_does_nothing_more(bench: Any) -> None:
 
 
 def test_the_answer_to_a_pull_is_written_down_even_without_the_lease(bench: Any) -> None:
-    """Another process took over while TikTok answered: that the post exists must not be forgotten."""
+    """Another process took over while TikTok answered. The client still stores that the post exists."""
     account = bench.signed_in()
     original = bench.handle
 
@@ -460,54 +477,57 @@ def test_the_answer_to_a_pull_is_written_down_even_without_the_lease(bench: Any)
 
 
 def test_the_upload_url_is_forgotten_once_it_is_of_no_use(bench: Any) -> None:
-    """A finished record holds no secret."""
+    """The record of a finished post holds no secret."""
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
     (record,) = bench.journal.records()
     assert record.upload_url is None
     assert record.is_ended
 
 
 def test_finished_posts_are_kept_for_90_days(bench: Any) -> None:
-    """Until then they are listed; afterwards, once two days agree that it is over, the journal keeps their traces alone."""
+    """They are listed for 90 days.
+
+    When two looks at the clock, days apart, agree that these are over, the journal keeps only the traces.
+    """
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="old"))
+    bench.run(account.post_video(CLIP, draft=True, key="old"))
     bench.clock.advance(timedelta(days=89).total_seconds())
-    bench.run(account.post_video(SHORT, draft=True, key="new"))
+    bench.run(account.post_video(CLIP, draft=True, key="new"))
     assert len(bench.journal.records()) == 2
     for key in ("newer", "newest"):
         bench.clock.advance(timedelta(days=2).total_seconds())
-        bench.run(account.post_video(SHORT, draft=True, key=key))
+        bench.run(account.post_video(CLIP, draft=True, key=key))
     assert [record.key for record in bench.journal.records()] == ["new", "newer", "newest"]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "line\nbreak"])
 def test_a_key_that_cannot_be_shown_is_refused(bench: Any, key: str) -> None:
-    """A key is printed, typed and compared by people."""
+    """The client refuses such a key, because people print, type and compare keys."""
     account = bench.signed_in()
     with pytest.raises(InvalidPost, match="key"):
-        bench.run(account.post_video(SHORT, draft=True, key=key))
+        bench.run(account.post_video(CLIP, draft=True, key=key))
 
 
 def test_a_network_that_is_gone_before_the_post_began_leaves_it_to_be_resumed(bench: Any) -> None:
-    """Nothing was sent; the wish stays in the journal, and is gone on with when the network is back."""
+    """The client sent nothing. The wish stays in the journal, and the client resumes it when the network is back."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_initx3=unreachable"))
     with pytest.raises(NotSent):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     (record,) = bench.run(account.unfinished())
     assert record.stage is Stage.PLANNED
-    assert bench.run(account.resume("mine", SHORT)).is_final
+    assert bench.run(account.resume("mine", CLIP)).is_final
 
 
 def test_an_init_that_was_twice_without_an_answer_says_that_nothing_was_posted(bench: Any) -> None:
-    """Killed at each of two inits, a third is not sent."""
+    """The process is killed at each of two inits. The client sends no third one."""
     account = bench.signed_in()
     for _ in range(2):
         kill_at(bench, "video_init", answered=True)
         with pytest.raises(Killed):
-            bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+            bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
         bench.clock.advance(600)
     with pytest.raises(UnexpectedResponse, match="nothing was posted"):
-        bench.run(account.resume("mine", SHORT))
+        bench.run(account.resume("mine", CLIP))
     assert posted(bench) == []

@@ -1,4 +1,7 @@
-"""Looking before posting: a wrong video or picture never begins a post, and a URL is asked for only where that is wanted."""
+"""Looking before posting: no post begins with a wrong video or picture.
+
+The client asks for a URL only where the caller wants that.
+"""
 
 import shutil
 import threading
@@ -19,6 +22,7 @@ from tiktok_core import (
     CreatorInfo,
     InvalidPost,
     PhotoPost,
+    PublishFailed,
     SourceChanged,
     Stage,
     VideoFacts,
@@ -40,7 +44,6 @@ WRONG_VIDEOS = {
     "cut.webm": "the file is cut off: it has 1,000 bytes, and its own layout promises 4,274",
     "mpeg4.mp4": "the codec is MPEG-4 Visual",
     "sound.m4a": "the file is an MPEG-4 sound",
-    "eleven-minutes.mp4": "it lasts 660.0 s; TikTok takes at most 600 s",
 }
 WRONG_PICTURES = {
     "square.png": "square.png: the file is a PNG picture; TikTok takes JPEG and WebP",
@@ -50,13 +53,13 @@ WRONG_PICTURES = {
 
 
 def context(bench: Any) -> Any:
-    """Return the face that has a context, in either world."""
+    """Return the client that has a context, blocking or asynchronous."""
     return getattr(bench.tiktok, "_face", bench.tiktok)
 
 
 @pytest.fixture
 def looking(bench: Any) -> Any:
-    """Give a client of each world that looks into videos."""
+    """Give both clients in turn, with a probe for videos."""
     probe: Any = MediaInfoProbe()
     face = context(bench)
     face._context = evolve(face._context, probe=lift_probe(probe) if face is not bench.tiktok else ThreadedProbe(probe))
@@ -73,13 +76,24 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @define
+class FixedFacts:
+    """A probe that finds the same facts in every video."""
+
+    found: VideoFacts
+
+    def facts(self, _source: Any) -> VideoFacts:
+        """Return the facts."""
+        return self.found
+
+
+@define
 class Server:
     """A media server in memory, in front of TikTok.
 
     Attributes:
-        files: what lies below `PREFIX`.
-        asked: the requests for it.
-        answer: in place of the usual one, if given.
+        files: what it serves below `PREFIX`.
+        asked: the requests that it got.
+        answer: answers in place of the usual answer, if given.
     """
 
     files: dict[str, bytes]
@@ -87,7 +101,7 @@ class Server:
     answer: Callable[[Request], Response] | None = None
 
     def handle(self, request: Request) -> Response:
-        """Answer as a server does that knows ranges."""
+        """Answer as a server that knows ranges."""
         self.asked.append(request)
         if self.answer is not None:
             return self.answer(request)
@@ -114,7 +128,7 @@ def server(bench: Any) -> Iterator[Server]:
 
 
 def refused(error: InvalidPost) -> dict[str, str]:
-    """Return what was said, by field; each field once."""
+    """Return the problems by their field; each field appears once."""
     found = {problem.field: problem.message for problem in error.problems}
     assert len(found) == len(error.problems)
     return found
@@ -122,7 +136,7 @@ def refused(error: InvalidPost) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", WRONG_VIDEOS)
 def test_a_wrong_video_never_begins(looking: Any, name: str) -> None:
-    """The figure is told with its limit, TikTok is asked nothing, and the journal stays empty."""
+    """The error gives the figure and its limit. TikTok gets no request, and the journal stays empty."""
     account = looking.signed_in()
     asked = len(looking.sim.log)
     with pytest.raises(InvalidPost) as caught:
@@ -135,20 +149,44 @@ def test_a_wrong_video_never_begins(looking: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["good.mp4", "index-first.mp4", "fragmented.mp4", "h265.mov", "vp9.webm", "live.webm"])
 def test_a_good_video_is_posted(looking: Any, name: str) -> None:
-    """A look keeps no good film from being posted, whatever its container, and the bytes arrive as they are."""
+    """A look refuses no good film of any container, and TikTok gets the file's bytes."""
     done = looking.run(looking.signed_in().post_video(MEDIA / name, **SELF_ONLY))
     assert looking.sim.post(done.publish_id).bytes_received == (MEDIA / name).stat().st_size
 
 
 def test_everything_wrong_with_file_and_settings_comes_at_once(looking: Any) -> None:
-    """Frame rate, duration, title and level are four problems of one error."""
+    """One error names three problems: frame rate, title and level."""
     with pytest.raises(InvalidPost) as caught:
-        looking.run(looking.signed_in().post_video(MEDIA / "eleven-minutes.mp4", title="x" * 2_201))
-    assert sorted(problem.field for problem in caught.value.problems) == ["privacy_level", "title", "video", "video"]
+        looking.run(looking.signed_in().post_video(MEDIA / "15fps.mp4", title="x" * 2_201))
+    assert sorted(problem.field for problem in caught.value.problems) == ["privacy_level", "title", "video"]
+
+
+def test_the_creators_own_figure_judges_a_direct_post_longer_than_ten_minutes(
+    looking: Any,
+) -> None:
+    """TikTok lets some creators post an hour. Without a figure the limit of ten minutes counts, after TikTok was asked."""
+    face = context(looking)
+    eleven = VideoFacts(codec="H.264", frame_rate=30.0, width=640, height=360, duration=650.0)
+    given: Any = FixedFacts(eleven)
+    face._context = evolve(
+        face._context, probe=lift_probe(given) if face is not looking.tiktok else ThreadedProbe(given)
+    )
+    account = looking.signed_in()
+    looking.sim.creator.max_video_post_duration_sec = 3600
+    assert looking.run(account.post_video(MEDIA / "good.mp4", key="long", **SELF_ONLY)).is_final
+    looking.sim.creator.max_video_post_duration_sec = 600
+    with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; this creator may post at most 600 s"):
+        looking.run(account.post_video(MEDIA / "good.mp4", key="short", **SELF_ONLY))
+    with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; TikTok takes at most 600 s"):
+        looking.run(account.post_video(MEDIA / "good.mp4", draft=True))
+    assert looking.sim.count("inbox_init") == 0
 
 
 def test_a_video_too_long_for_this_creator_never_begins(looking: Any) -> None:
-    """The creator's own longest duration counts, as TikTok tells it just before the init; a key can be used again."""
+    """The limit is the creator's own longest duration, which TikTok gives just before the init.
+
+    The key can be used again.
+    """
     looking.sim.creator.max_video_post_duration_sec = 3
     account = looking.signed_in()
     with pytest.raises(InvalidPost, match=r"it lasts 5.0 s; this creator may post at most 3 s"):
@@ -160,22 +198,23 @@ def test_a_video_too_long_for_this_creator_never_begins(looking: Any) -> None:
 
 
 def test_a_draft_may_be_longer_than_the_creators_posts(looking: Any) -> None:
-    """A draft is trimmed in the app, so nobody is asked for this creator's limit."""
+    """The creator can trim a draft in the app, so the client does not ask for this creator's limit."""
     looking.sim.creator.max_video_post_duration_sec = 3
     assert looking.run(looking.signed_in().post_video(MEDIA / "good.mp4", draft=True)).is_final
     assert looking.sim.count("creator_info") == 0
 
 
 def test_a_client_that_does_not_look_posts_what_it_is_given(bench: Any) -> None:
-    """Without a probe the frame rate is TikTok's to judge; but a film that is cut off is refused all the same."""
+    """Without a probe only TikTok judges the frame rate. The client still refuses a film that is cut off."""
     account = bench.signed_in()
-    assert bench.run(account.post_video(MEDIA / "15fps.mp4", **SELF_ONLY)).is_final
+    with pytest.raises(PublishFailed, match="frame_rate_check_failed"):
+        bench.run(account.post_video(MEDIA / "15fps.mp4", **SELF_ONLY))
     with pytest.raises(InvalidPost, match="cut off"):
         bench.run(account.post_video(MEDIA / "cut-index.mp4", **SELF_ONLY))
 
 
 def test_a_file_that_is_gone_before_its_turn_waits_for_it(looking: Any, tmp_path: Path) -> None:
-    """What was planned and cannot be looked at any more is neither begun nor given up."""
+    """The client planned a file that it cannot look at any more. It neither begins the post nor gives it up."""
     account = looking.signed_in()
     shutil.copy(MEDIA / "good.mp4", tmp_path / "clip.mp4")
     looking.sim.faults.add("creator_infox9=unreachable")
@@ -191,13 +230,13 @@ def test_a_file_that_is_gone_before_its_turn_waits_for_it(looking: Any, tmp_path
 
 
 def test_a_rate_that_varies_is_warned_of(looking: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody can tell whether TikTok takes it, so it is posted, and said."""
+    """TikTok may accept the video or not, so the client posts it with a warning."""
     assert looking.run(looking.signed_in().post_video(MEDIA / "varying.mp4", **SELF_ONLY)).is_final
     assert any("it varies" in record.getMessage() for record in caplog.records)
 
 
 def test_what_is_known_of_the_creator_can_be_held_against_a_video_without_asking(looking: Any) -> None:
-    """`check_video` with the creator info of an export page finds what `post_video` would, and asks TikTok nothing."""
+    """`check_video` with the creator info of an export page finds what `post_video` would find, without any request."""
     creator = CreatorInfo(privacy_level_options=("SELF_ONLY",), max_video_post_duration_sec=3)
     post = VideoPost(privacy_level="PUBLIC_TO_EVERYONE")
     with pytest.raises(InvalidPost) as caught:
@@ -214,13 +253,13 @@ def test_what_is_known_of_the_creator_can_be_held_against_a_video_without_asking
 
 
 def photos(*names: str) -> PhotoPost:
-    """Return a private post of these pictures below `PREFIX`."""
+    """Return a wish for a private post of these pictures below `PREFIX`."""
     return PhotoPost(photo_images=tuple(f"{PREFIX}{name}" for name in names), privacy_level="SELF_ONLY")
 
 
 @pytest.mark.parametrize("name", WRONG_PICTURES)
 def test_the_wrong_picture_of_a_carousel_is_named(bench: Any, pictures: Path, name: str) -> None:
-    """Of four pictures the wrong one is told by its place and name, and without any extra."""
+    """The error names the wrong one of four pictures by its place and name, and needs no extra package."""
     names = ("good.jpg", "good.webp", name, "good.jpg")
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(photos(*names), files=[pictures / one for one in names]))
@@ -229,7 +268,7 @@ def test_the_wrong_picture_of_a_carousel_is_named(bench: Any, pictures: Path, na
 
 
 def test_pictures_may_be_sources_and_paths(bench: Any, pictures: Path) -> None:
-    """Good ones pass, whatever gives their bytes."""
+    """Good pictures pass, as sources and as paths."""
     files = [str(pictures / "good.jpg"), BytesSource((MEDIA / "good.webp").read_bytes())]
     assert bench.run(bench.tiktok.check_photos(photos("1.jpg", "2.webp"), files=files)).is_pulled
     with pytest.raises(InvalidPost) as caught:
@@ -238,7 +277,7 @@ def test_pictures_may_be_sources_and_paths(bench: Any, pictures: Path) -> None:
 
 
 def test_every_problem_of_a_carousel_comes_at_once(bench: Any, pictures: Path) -> None:
-    """Settings, a missing file, a wrong picture, and files that do not match the photos: all in one error."""
+    """One error names all: settings, a missing file, a wrong picture, and more or fewer files than photos."""
     post = evolve(photos("1.jpg", "2.jpg"), title="x" * (PHOTO_TITLE + 1))
     files = [pictures / "none.jpg", pictures / "square.png", pictures / "good.jpg"]
     with pytest.raises(InvalidPost) as caught:
@@ -248,7 +287,7 @@ def test_every_problem_of_a_carousel_comes_at_once(bench: Any, pictures: Path) -
 
 
 def test_a_long_picture_is_warned_of(bench: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A picture that one reading of 1080p allows is not refused."""
+    """One reading of 1080p allows the picture, so the client posts it with a warning."""
     data = bytearray((MEDIA / "good.jpg").read_bytes())
     frame = data.index(b"\xff\xc0") + 5
     data[frame : frame + 2] = (2400).to_bytes(2)
@@ -260,7 +299,7 @@ def test_a_long_picture_is_warned_of(bench: Any, tmp_path: Path, caplog: pytest.
 
 
 def test_no_url_is_asked_for_unless_wanted(bench: Any, server: Server) -> None:
-    """Posting and checking leave media servers alone: TikTok pulls, this library does not."""
+    """Posting and checking ask no media server: TikTok pulls, this library does not."""
     account = bench.signed_in()
     bench.run(bench.tiktok.check_video(f"{PREFIX}good.mp4", VideoPost(**SELF_ONLY)))
     bench.run(bench.tiktok.check_photos(photos("good.jpg")))
@@ -271,7 +310,7 @@ def test_no_url_is_asked_for_unless_wanted(bench: Any, server: Server) -> None:
 
 @pytest.mark.parametrize("name", ["good.mp4", "h265.mov", "vp9.webm", "live.webm", "index-first.mp4"])
 def test_a_good_url_passes_a_wanted_look(bench: Any, server: Server, name: str) -> None:
-    """One question for a few bytes, without a token."""
+    """The client sends one request for a few bytes, without a token."""
     bench.run(bench.tiktok.check_video(f"{PREFIX}{name}", VideoPost(**SELF_ONLY), fetch=True))
     request = server.asked[-1]
     assert (request.method, request.headers["Range"]) == ("GET", "bytes=0-63")
@@ -279,14 +318,14 @@ def test_a_good_url_passes_a_wanted_look(bench: Any, server: Server, name: str) 
 
 
 def test_good_pictures_pass_a_wanted_look(bench: Any, server: Server) -> None:
-    """Each picture is asked for once."""
+    """The client asks for each picture once."""
     post = photos("good.jpg", "good.webp", "animated.webp", "lossless.webp")
     assert bench.run(bench.tiktok.check_photos(post, fetch=True)).post == post
     assert [request.url for request in server.asked] == list(post.photo_images)
 
 
 def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> None:
-    """What lies behind each URL is looked at as a file would be, its size by the server's word."""
+    """The client looks at the picture behind each URL as at a file, with the size that the server gives."""
     post = photos("good.jpg", "1254.jpg", "square.png", "heavy.jpg", "none.jpg", "make.sh")
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(post, fetch=True))
@@ -327,7 +366,10 @@ def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> Non
     ],
 )
 def test_what_keeps_tiktok_from_pulling_is_told(bench: Any, server: Server, answer: Response, sentence: str) -> None:
-    """Redirects, refusals, missing lengths and wrong files are each one sentence about the URL; nobody else is asked."""
+    """A redirect, a refusal, a missing length and a wrong file are each one sentence about the URL.
+
+    No other server gets a request.
+    """
     server.answer = lambda _: answer
     url = f"{PREFIX}clip" if "known" in sentence else f"{PREFIX}clip.mp4"
     with pytest.raises(InvalidPost) as caught:
@@ -338,7 +380,7 @@ def test_what_keeps_tiktok_from_pulling_is_told(bench: Any, server: Server, answ
 
 
 def test_a_server_out_of_reach_is_told(bench: Any, server: Server) -> None:
-    """Repeated as any reading call is, and then a problem of the URL, whose query stays untold."""
+    """The client repeats the request as any reading call. Then it reports a problem of the URL, without its query."""
 
     def drop(_: Request) -> Response:
         raise ConnectionDropped(sent=False, reason="the host is out of reach")
@@ -350,7 +392,7 @@ def test_a_server_out_of_reach_is_told(bench: Any, server: Server) -> None:
 
 
 def test_only_a_well_spelled_url_of_a_listed_property_is_asked_for(bench: Any, server: Server) -> None:
-    """An address, another's domain or a path outside the listed prefix is refused without a question to anybody."""
+    """The client refuses an address, another domain and a path outside the listed prefix, without any request."""
     face = context(bench)
     face._context = evolve(
         face._context, app=evolve(face._context.app, verified_urls=[f"{PREFIX}mine/", "static.example.com"])
@@ -374,7 +416,7 @@ def test_only_a_well_spelled_url_of_a_listed_property_is_asked_for(bench: Any, s
 
 
 def test_a_probe_that_must_be_awaited_is_refused_by_the_blocking_client() -> None:
-    """As every other port of the wrong family is."""
+    """The blocking client refuses it, as it refuses every other asynchronous port."""
 
     class Awaited:
         async def facts(self, source: object, /) -> VideoFacts:
@@ -386,7 +428,7 @@ def test_a_probe_that_must_be_awaited_is_refused_by_the_blocking_client() -> Non
 
 @define
 class Rerouted:
-    """Sends what is meant for `PREFIX` to a server on loopback, over a real socket."""
+    """Sends a request for `PREFIX` to a server on loopback, over a real socket."""
 
     port: int
     inner: Urllib3Transport
@@ -441,7 +483,7 @@ def socket_server(bench: Any) -> Iterator[list[str]]:
 
 
 def test_over_a_socket_a_picture_is_looked_at_and_no_redirect_followed(bench: Any, socket_server: list[str]) -> None:
-    """A range is enough, a whole file is cut short, and where a redirect leads nobody goes."""
+    """One range is enough, and the client cuts a whole file short. It does not follow a redirect."""
     assert bench.run(bench.tiktok.check_photos(photos("good.jpg"), fetch=True)).is_pulled
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(photos("moved.jpg", "whole.jpg"), fetch=True))

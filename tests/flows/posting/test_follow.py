@@ -1,14 +1,13 @@
-"""Following a post: how often it is asked for, when it ends, and what is said when it does not."""
+"""Following a post: how often the client asks for its status, when the wait ends, and what it raises without an end."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from clips import CLIP
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, NotSent, PublishFailed, PublishStatus, StillProcessing
-
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
 
 
 def test_status_is_asked_after_one_second_and_then_ever_more_rarely(bench: Any) -> None:
@@ -23,7 +22,7 @@ def test_status_is_asked_after_one_second_and_then_ever_more_rarely(bench: Any) 
 
 
 def test_waiting_for_a_known_post_asks_at_once(bench: Any) -> None:
-    """Somebody who asks for a post of yesterday is not made to wait."""
+    """The client asks at once for a post of an earlier day."""
     account = bench.signed_in()
     handed = bench.run(account.post_video(CLIP, draft=True, wait=False))
     bench.clock.advance(60)
@@ -33,7 +32,7 @@ def test_waiting_for_a_known_post_asks_at_once(bench: Any) -> None:
 
 @pytest.mark.parametrize("fault", ["never-ends", "word:QUEUED_SOMEWHERE"])
 def test_a_post_that_does_not_end_is_neither_success_nor_failure(bench: Any, fault: str) -> None:
-    """After its patience the client says that the post is still going on, with the last word."""
+    """After its patience the client raises that TikTok is still processing, with the last status."""
     account = bench.signed_in()
     bench.sim.switches.processing_seconds = 10**6
     bench.sim.faults.add(parse_fault(f"init={fault}"))
@@ -46,7 +45,7 @@ def test_a_post_that_does_not_end_is_neither_success_nor_failure(bench: Any, fau
 
 
 def test_a_status_that_goes_back_does_not_undo_the_end(bench: Any) -> None:
-    """A post that ended has ended, and there is one."""
+    """The post that ended stays ended, and there is one."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("init=backwards"))
     assert bench.run(account.post_video(CLIP, draft=True)).is_final
@@ -54,7 +53,7 @@ def test_a_status_that_goes_back_does_not_undo_the_end(bench: Any) -> None:
 
 
 def test_a_token_that_dies_while_waiting_never_begins_another_post(bench: Any) -> None:
-    """The token expires over and over during the wait: it is renewed, and there is one init."""
+    """The token expires again and again during the wait. The client renews it and sends one init."""
     account = bench.signed_in()
     bench.sim.switches.access_seconds = 4
     bench.run(account.refresh())
@@ -67,14 +66,14 @@ def test_a_token_that_dies_while_waiting_never_begins_another_post(bench: Any) -
 
 @pytest.mark.parametrize("fault", ["unreachable", "drop-after", "status:503", "code:internal_error", "truncate"])
 def test_a_few_lost_answers_do_not_end_the_wait(bench: Any, fault: str) -> None:
-    """Four questions in a row may go unanswered, each of them asked three times."""
+    """Four questions in a row may stay without an answer, although the client sends each three times."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault(f"statusx12={fault}"))
     assert bench.run(account.post_video(CLIP, draft=True)).is_final
 
 
 def test_a_network_that_is_gone_ends_the_wait_with_the_post_named(bench: Any) -> None:
-    """After five lost answers the error tells of the post, which goes on without us."""
+    """After five lost answers the error names the post, which continues at TikTok."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("statusx99=unreachable"))
     with pytest.raises(StillProcessing) as raised:
@@ -84,7 +83,7 @@ def test_a_network_that_is_gone_ends_the_wait_with_the_post_named(bench: Any) ->
 
 
 def test_a_network_that_was_never_there_is_told_as_such(bench: Any) -> None:
-    """Asking for a post of which nothing is known ends with the network's error."""
+    """If the client knows nothing of the post, the wait ends with the network's error."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("statusx99=unreachable"))
     with pytest.raises(NotSent):
@@ -92,7 +91,7 @@ def test_a_network_that_was_never_there_is_told_as_such(bench: Any) -> None:
 
 
 def test_a_rate_limit_while_waiting_is_waited_out(bench: Any) -> None:
-    """Thirty questions a minute are TikTok's limit; the wait keeps to what the refusal says."""
+    """TikTok allows thirty questions a minute. The wait lasts as long as the refusal says."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("status=code:rate_limit_exceeded"))
     assert bench.run(account.post_video(CLIP, draft=True)).is_final
@@ -100,14 +99,14 @@ def test_a_rate_limit_while_waiting_is_waited_out(bench: Any) -> None:
 
 
 def test_an_unknown_post_is_told(bench: Any) -> None:
-    """TikTok's refusal of a publish id is passed on with its explanation."""
+    """TikTok's refusal of a publish id reaches the caller, with an explanation."""
     account = bench.signed_in()
     with pytest.raises(ApiError, match="invalid_publish_id"):
         bench.run(account.publish_status("v_pub_file~v2-1.0"))
 
 
 def test_a_failed_post_is_shown_by_status_and_raised_by_wait(bench: Any) -> None:
-    """Asking for a status tells of a failure; waiting for a success raises it."""
+    """`status` returns the failure, and `wait` raises it."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("init=fail:file_format_check_failed"))
     handed = bench.run(account.post_video(CLIP, draft=True, wait=False))
@@ -120,7 +119,7 @@ def test_a_failed_post_is_shown_by_status_and_raised_by_wait(bench: Any) -> None
 
 @pytest.mark.parametrize("shape", ["numbers", "strings", "scalar", "missing"])
 def test_public_ids_are_read_in_every_shape(bench: Any, shape: str) -> None:
-    """Nineteen-digit ids come as numbers, strings, alone or not at all, and lose no digit."""
+    """Ids of nineteen digits come as numbers or strings, alone or not at all, and the client keeps every digit."""
     bench.sim.app.audited, bench.sim.creator.private = True, False
     bench.sim.switches.status_ids = shape
     account = bench.signed_in()
@@ -130,3 +129,29 @@ def test_public_ids_are_read_in_every_shape(bench: Any, shape: str) -> None:
     expected = () if shape == "missing" else tuple(int(one) for one in bench.sim.posts[0].post_ids)
     assert told.post_ids == expected
     assert all(len(str(one)) == 19 for one in told.post_ids)
+
+
+def test_an_id_that_tiktok_does_not_know_in_the_first_minute_after_our_init_is_asked_for_again(bench: Any) -> None:
+    """TikTok may need a moment to know an id that it has just given. Five answers are no reason to give up."""
+    bench.sim.faults.add("statusx6=code:invalid_publish_id")
+    done = bench.run(bench.signed_in().post_video(CLIP, privacy_level="SELF_ONLY"))
+    assert done.is_final
+
+
+def test_waiting_for_an_id_of_our_own_that_tiktok_does_not_know_yet_asks_again(bench: Any) -> None:
+    """`wait` treats it as the post's own call does; an id that the journal does not know is TikTok's refusal at once."""
+    account = bench.signed_in()
+    done = bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", wait=False))
+    bench.sim.faults.add("statusx2=code:invalid_publish_id")
+    assert bench.run(account.wait(done.publish_id)).is_final
+    with pytest.raises(ApiError, match="invalid_publish_id"):
+        bench.run(account.wait("v_pub_file~v2-1.1"))
+
+
+def test_an_id_that_tiktok_still_does_not_know_after_a_minute_ends_the_following(bench: Any) -> None:
+    """Then the id is wrong, or the post is gone."""
+    bench.sim.faults.add("statusx999=code:invalid_publish_id")
+    start = bench.clock.now()
+    with pytest.raises(StillProcessing, match="invalid_publish_id"):
+        bench.run(bench.signed_in().post_video(CLIP, privacy_level="SELF_ONLY"))
+    assert timedelta(seconds=55) < bench.clock.now() - start < timedelta(minutes=3)

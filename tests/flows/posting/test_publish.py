@@ -1,4 +1,4 @@
-"""Publishing: what is refused before anything is sent, what is posted, and what is told when it goes wrong."""
+"""Publishing: what the client refuses before it sends anything, what TikTok gets, and what the caller gets."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, CLIP_BYTES, PHOTO, PULLED
 from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
@@ -43,26 +44,17 @@ from tiktok_core.flows.calls.pace import OwnPacer
 from tiktok_core.ports import Request, Response
 from tiktok_core.wire.http import FileSlice, FillsBuffers
 
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
 SELF_ONLY = PrivacyLevel.SELF_ONLY
-PHOTOS = ("https://media.example.com/1.jpg", "https://media.example.com/2.webp")
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    """Give a small file that starts as an MP4 does."""
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(CLIP)
-    return path
+PHOTOS = (PHOTO, "https://media.example.com/2.webp")
 
 
 def test_a_video_file_is_posted_and_followed_to_its_end(bench: Any, clip: Path) -> None:
-    """TikTok holds the file's bytes, the caption and the level, and the result says that the post is complete."""
+    """TikTok has the file's bytes, the caption and the level, and the result says that the post is complete."""
     account = bench.signed_in()
     done = bench.run(account.post_video(clip, title="Hello #world", privacy_level=SELF_ONLY, disable_duet=True))
     post = bench.sim.post(done.publish_id)
     assert done.status == PublishStatus.PUBLISH_COMPLETE
-    assert post.sha256 == hashlib.sha256(CLIP).hexdigest()
+    assert post.sha256 == hashlib.sha256(CLIP_BYTES).hexdigest()
     assert post.title == "Hello #world"
     assert post.privacy_level == "SELF_ONLY"
     assert post.post_info["disable_duet"] is True
@@ -70,15 +62,15 @@ def test_a_video_file_is_posted_and_followed_to_its_end(bench: Any, clip: Path) 
 
 
 def test_a_name_a_path_and_a_source_are_all_videos(bench: Any, clip: Path) -> None:
-    """A file's name, a path and a source of bytes post the same."""
+    """A file's name, its path, and a source of bytes all make the same post."""
     account = bench.signed_in()
-    for video in (str(clip), clip, BytesSource(CLIP)):
+    for video in (str(clip), clip, CLIP):
         done = bench.run(account.post_video(video, privacy_level=SELF_ONLY))
-        assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(CLIP).hexdigest()
+        assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(CLIP_BYTES).hexdigest()
 
 
 def test_a_draft_goes_to_the_inbox_without_settings(bench: Any, clip: Path) -> None:
-    """A draft needs no privacy level, asks for no creator info, and ends in the inbox."""
+    """A draft needs no privacy level and no creator info, and ends in the inbox."""
     account = bench.signed_in()
     done = bench.run(account.post_video(clip, draft=True))
     assert done.status == PublishStatus.SEND_TO_USER_INBOX
@@ -88,7 +80,7 @@ def test_a_draft_goes_to_the_inbox_without_settings(bench: Any, clip: Path) -> N
 
 
 def test_a_large_file_goes_in_chunks_one_after_another(bench: Any) -> None:
-    """Above 64,000,000 bytes there are several PUTs, and what arrives is the file."""
+    """Above 64,000,000 bytes the client sends several PUTs, and TikTok gets the file."""
     account = bench.signed_in()
     data = os.urandom(1 << 20) * 67
     done = bench.run(account.post_video(BytesSource(data), privacy_level=SELF_ONLY))
@@ -99,7 +91,7 @@ def test_a_large_file_goes_in_chunks_one_after_another(bench: Any) -> None:
 @settings(max_examples=at_most(40), deadline=None)
 @given(size=st.integers(1, 23_000_000), chunk=st.sampled_from([None, 5_242_880, 7_000_003, 11_000_000]), mb=st.data())
 def test_whatever_the_size_and_the_reading_of_mb_the_plan_is_taken(size: int, chunk: int | None, mb: Any) -> None:
-    """Every plan that the client does not refuse is taken by TikTok under each reading, and the bytes are the file's."""
+    """Under each reading of MB, TikTok accepts every plan that the client does not refuse, and gets the file."""
     clock = ManualClock()
     sim = SimulatedTikTok(clock)
     sim.switches.mb = mb.draw(st.sampled_from(["strict", "decimal", "binary"]))
@@ -124,7 +116,7 @@ def test_whatever_the_size_and_the_reading_of_mb_the_plan_is_taken(size: int, ch
 
 
 def test_progress_grows_to_the_size_and_then_tells_the_status(bench: Any) -> None:
-    """Bytes sent never shrink, end at the size, and the words of the status follow."""
+    """The sent bytes never shrink and end at the size. Then the progress reports the words of the status."""
     account = bench.signed_in()
     seen: list[Progress] = []
     data = bytes(12_000_000)
@@ -142,7 +134,7 @@ def test_progress_grows_to_the_size_and_then_tells_the_status(bench: Any) -> Non
 
 
 def test_a_url_is_pulled_by_tiktok(bench: Any) -> None:
-    """An https URL is handed over as it is, no byte leaves here, and the post completes."""
+    """TikTok gets the https URL unchanged, the client sends no byte of the video, and the post completes."""
     account = bench.signed_in()
     done = bench.run(account.post_video("https://media.example.com/clip.mp4", privacy_level=SELF_ONLY))
     assert done.status == PublishStatus.PUBLISH_COMPLETE
@@ -150,7 +142,7 @@ def test_a_url_is_pulled_by_tiktok(bench: Any) -> None:
 
 
 def test_photos_are_posted_with_their_cover_and_label(bench: Any) -> None:
-    """A photo post carries its texts, its cover counted from 0, and the AI label."""
+    """TikTok gets the texts, the cover counted from 0, and the AI label."""
     account = bench.signed_in()
     done = bench.run(
         account.post_photos(PHOTOS, title="Doors", description="#doors", privacy_level=SELF_ONLY, photo_cover_index=1)
@@ -163,7 +155,7 @@ def test_photos_are_posted_with_their_cover_and_label(bench: Any) -> None:
 
 
 def test_without_waiting_the_call_returns_once_the_post_is_handed_over(bench: Any, clip: Path) -> None:
-    """`wait=False` asks for no status, and `wait` on the account follows later."""
+    """With `wait=False` the client asks for no status; the account's `wait` may follow later."""
     account = bench.signed_in()
     handed = bench.run(account.post_video(clip, privacy_level=SELF_ONLY, wait=False))
     assert not handed.is_final
@@ -172,7 +164,7 @@ def test_without_waiting_the_call_returns_once_the_post_is_handed_over(bench: An
 
 
 def test_every_problem_is_told_at_once_and_nothing_is_asked(bench: Any, tmp_path: Path) -> None:
-    """A bad file and bad settings are one refusal, before the creator is asked."""
+    """One error names the bad file and the bad settings, before the client asks for the creator."""
     account = bench.signed_in()
     empty = tmp_path / "empty.mp4"
     empty.touch()
@@ -184,7 +176,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_asked(bench: Any, tmp_path
 
 
 def test_a_level_that_the_creator_does_not_have_is_refused_before_the_post_begins(bench: Any, clip: Path) -> None:
-    """A private account cannot post to everyone; the options it has are named."""
+    """A private account cannot post to everyone. The error names the levels that it has."""
     account = bench.signed_in()
     with pytest.raises(InvalidPost, match="FOLLOWER_OF_CREATOR"):
         bench.run(account.post_video(clip, privacy_level=PrivacyLevel.PUBLIC_TO_EVERYONE))
@@ -192,7 +184,7 @@ def test_a_level_that_the_creator_does_not_have_is_refused_before_the_post_begin
 
 
 def test_the_unaudited_refusal_says_that_the_account_must_be_private(bench: Any, clip: Path) -> None:
-    """The refusal that sends users in circles is explained: the account, not the post."""
+    """The explanation of a refusal that misleads many users: it concerns the account, not the post."""
     account = bench.signed_in()
     bench.sim.creator.private = False
     with pytest.raises(PostingRefused, match="the account must be private") as raised:
@@ -206,7 +198,7 @@ def test_the_unaudited_refusal_says_that_the_account_must_be_private(bench: Any,
     "code", ["spam_risk_too_many_posts", "spam_risk_user_banned_from_posting", "reached_active_user_cap"]
 )
 def test_a_creator_who_may_not_post_now_is_found_before_the_post_begins(bench: Any, clip: Path, code: str) -> None:
-    """The refusals that creator info gives with HTTP 200 are refusals."""
+    """Creator info gives these refusals with HTTP 200, and the client raises them."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault(f"creator_info=code:{code}@200"))
     with pytest.raises(PostingRefused, match=code) as raised:
@@ -216,7 +208,7 @@ def test_a_creator_who_may_not_post_now_is_found_before_the_post_begins(bench: A
 
 
 def test_a_missing_scope_is_told(bench: Any, clip: Path) -> None:
-    """Without `video.publish` a direct post says which kind of consent is missing."""
+    """Without `video.publish`, the error of a direct post names the missing consent."""
     begun = bench.tiktok.authorization(["user.info.basic"], redirect_uri="http://127.0.0.1:4000/callback/")
     account = bench.run(bench.tiktok.sign_in(begun, bench.sim.authorize(begun.url)))
     with pytest.raises(ScopeMissing):
@@ -232,7 +224,7 @@ def test_nobody_signed_in_is_told_after_the_file_was_looked_at(bench: Any, clip:
 
 
 def test_no_byte_goes_to_a_foreign_upload_host(bench: Any, clip: Path) -> None:
-    """An upload URL elsewhere is refused before a byte leaves."""
+    """The client refuses a foreign upload URL before a byte leaves."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_init=foreign-upload-host"))
     with pytest.raises(ForeignUploadHost, match="no byte was sent") as raised:
@@ -243,10 +235,10 @@ def test_no_byte_goes_to_a_foreign_upload_host(bench: Any, clip: Path) -> None:
 
 @pytest.mark.parametrize("operation", ["creator_info", "video_init", "put", "status"])
 def test_a_redirect_is_never_followed(bench: Any, clip: Path, operation: str) -> None:
-    """Wherever TikTok would send us, the request goes nowhere else."""
+    """Wherever a redirect leads, the client sends no request there."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault(f"{operation}=redirect:https://elsewhere.example/"))
-    # Once TikTok has the bytes, the error is about the post, and the redirect its cause.
+    # Once TikTok has the bytes, the error is about the post, and the redirect is its cause.
     with pytest.raises((UnexpectedRedirect, StillProcessing)) as raised:
         bench.run(account.post_video(clip, privacy_level=SELF_ONLY))
     assert isinstance(raised.value.__cause__ if operation == "status" else raised.value, UnexpectedRedirect)
@@ -255,10 +247,10 @@ def test_a_redirect_is_never_followed(bench: Any, clip: Path, operation: str) ->
 
 @pytest.mark.parametrize("fault", ["drop-after", "status:503", "code:internal_error@500", "truncate"])
 def test_a_pull_whose_answer_is_lost_is_unknown_and_not_repeated(bench: Any, fault: str) -> None:
-    """TikTok may have begun to publish, so one request is all that is ever sent."""
+    """TikTok may have begun to publish, so the client sends exactly one request."""
     account = bench.signed_in()
     for operation, call in (
-        ("video_init", lambda: account.post_video(PHOTOS[0], privacy_level=SELF_ONLY)),
+        ("video_init", lambda: account.post_video(PHOTO, privacy_level=SELF_ONLY)),
         ("photo_init", lambda: account.post_photos(PHOTOS, privacy_level=SELF_ONLY)),
     ):
         bench.sim.faults.add(parse_fault(f"{operation}={fault}"))
@@ -268,20 +260,20 @@ def test_a_pull_whose_answer_is_lost_is_unknown_and_not_repeated(bench: Any, fau
 
 
 def test_a_pull_that_never_left_is_not_unknown(bench: Any) -> None:
-    """When nothing was sent, nothing is in doubt."""
+    """The client sent nothing, so the outcome is not in doubt."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_initx3=unreachable"))
     with pytest.raises(Exception, match="video/init") as raised:
-        bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY))
+        bench.run(account.post_video(PHOTO, privacy_level=SELF_ONLY))
     assert not isinstance(raised.value, OutcomeUnknown)
     assert bench.sim.posts == ()
 
 
 def test_a_refused_token_at_a_pull_proves_that_nothing_was_done(bench: Any) -> None:
-    """A 401 at the init of a pull is renewed and repeated, and there is one post."""
+    """After a 401 at the init of a pull, the client renews the token and repeats the init. There is one post."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_init=code:access_token_invalid"))
-    bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY))
+    bench.run(account.post_video(PULLED, privacy_level=SELF_ONLY))
     assert len(bench.sim.posts) == 1
 
 
@@ -300,7 +292,7 @@ def test_a_refused_token_at_a_pull_proves_that_nothing_was_done(bench: Any) -> N
     ],
 )
 def test_bytes_that_cannot_be_handed_over_are_told(bench: Any, clip: Path, fault: str, error: type) -> None:
-    """Trouble that does not pass ends in its error, with the key of the post, and nothing is published."""
+    """Trouble that does not end becomes the error of the call, with the key of the post. TikTok publishes nothing."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault(f"putx99={fault}"))
     with pytest.raises(error) as raised:
@@ -317,14 +309,14 @@ PASSING = (
 )
 
 
-# A 206 that nobody stored is left out for the first chunk: what TikTok says that it has, it is believed to have.
+# The first chunk leaves out a 206 without stored bytes: the client believes what TikTok says that it has.
 @pytest.mark.parametrize(("fault", "nth"), [*((fault, nth) for fault in PASSING for nth in (1, 2)), ("status:206", 2)])
 @pytest.mark.parametrize("kept", ["discard", "keep"])
 @pytest.mark.parametrize("header", ["count", "last"])
 def test_trouble_that_passes_loses_no_byte_and_posts_once(
     bench: Any, fault: str, nth: int, kept: str, header: str
 ) -> None:
-    """One mishap at either chunk, whatever TikTok does with half a chunk and however it counts: one post, every byte."""
+    """One fault at either chunk, whatever TikTok keeps of half a chunk and however it counts: one post, with all bytes."""
     account = bench.signed_in()
     bench.sim.switches.partial_bytes, bench.sim.switches.progress_header = kept, header
     bench.sim.faults.add(parse_fault(f"put:{nth}={fault}"))
@@ -345,7 +337,7 @@ def test_trouble_that_passes_loses_no_byte_and_posts_once(
 
 
 def test_a_last_chunk_may_be_answered_with_200(bench: Any, clip: Path) -> None:
-    """Some hosts say 200 where the guide says 201."""
+    """Some hosts answer 200 where TikTok's guide says 201."""
     account = bench.signed_in()
     bench.sim.switches.last_chunk_status = 200
     assert bench.run(account.post_video(clip, privacy_level=SELF_ONLY)).status == PublishStatus.PUBLISH_COMPLETE
@@ -353,7 +345,7 @@ def test_a_last_chunk_may_be_answered_with_200(bench: Any, clip: Path) -> None:
 
 @pytest.mark.parametrize("change", ["replaced", "grown", "truncated", "removed"])
 def test_a_file_that_changes_between_chunks_is_not_completed(bench: Any, tmp_path: Path, change: str) -> None:
-    """Not a byte of the changed file follows those of the first one."""
+    """No byte of the changed file follows bytes of the first one."""
     account = bench.signed_in()
     path = tmp_path / "clip.mp4"
     path.write_bytes(bytes(12_000_000))
@@ -383,7 +375,7 @@ def test_a_file_that_changes_between_chunks_is_not_completed(bench: Any, tmp_pat
 
 
 def test_a_failed_post_tells_its_reason_and_what_to_do(bench: Any, clip: Path) -> None:
-    """A post that TikTok gives up is an error with the reason and its explanation."""
+    """The error has TikTok's reason and its explanation."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("init=fail:frame_rate_check_failed"))
     with pytest.raises(PublishFailed, match="23 to 60") as raised:
@@ -395,7 +387,7 @@ def test_a_failed_post_tells_its_reason_and_what_to_do(bench: Any, clip: Path) -
 def test_a_file_that_may_be_too_large_is_warned_about(
     bench: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Between the two readings of 4 GB a file is tried, with a warning; above both it is refused."""
+    """Between the two readings of 4 GB the client posts the file with a warning; above both it refuses the file."""
     account = bench.signed_in()
     path = tmp_path / "huge.mp4"
     path.touch()
@@ -410,14 +402,14 @@ def test_a_file_that_may_be_too_large_is_warned_about(
 
 
 def test_a_chosen_chunk_size_is_for_files(bench: Any) -> None:
-    """A pull has no chunks, so a chunk size is refused rather than ignored."""
+    """A pull has no chunks, so the client refuses a chunk size and does not ignore it."""
     account = bench.signed_in()
     with pytest.raises(InvalidPost, match="chunk_size"):
-        bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY, chunk_size=10_000_000))
+        bench.run(account.post_video(PHOTO, privacy_level=SELF_ONLY, chunk_size=10_000_000))
 
 
 def test_a_client_without_files_posts_sources_only(bench: Any, clip: Path) -> None:
-    """Without `open_source` a name is refused in a sentence, and a source is posted."""
+    """Without `open_source` the client refuses a name with a clear sentence, and posts a source."""
     sim = bench.sim
     app = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "http://127.0.0.1:*/callback/")
     tiktok = TikTok(
@@ -427,11 +419,11 @@ def test_a_client_without_files_posts_sources_only(bench: Any, clip: Path) -> No
     account = tiktok.account()
     with pytest.raises(InvalidPost, match="open_source"):
         account.post_video(clip, privacy_level=SELF_ONLY)
-    assert account.post_video(BytesSource(CLIP), privacy_level=SELF_ONLY).is_final
+    assert account.post_video(CLIP, privacy_level=SELF_ONLY).is_final
 
 
 def test_the_profile_is_asked_for_by_what_the_scopes_open(bench: Any) -> None:
-    """Only fields of granted scopes are asked for; one outside them is TikTok's refusal."""
+    """The client asks only for the fields of granted scopes. TikTok refuses a field outside them."""
     account = bench.signed_in()
     assert bench.run(account.user_info()).display_name == "Maker One"
     assert bench.run(account.user_info(["open_id"])).display_name is None
@@ -442,7 +434,7 @@ def test_the_profile_is_asked_for_by_what_the_scopes_open(bench: Any) -> None:
 
 
 def test_a_rate_limit_is_waited_out(bench: Any) -> None:
-    """The twenty-first question of a minute is delayed until TikTok takes it: no question runs into a refusal."""
+    """The client delays the twenty-first question of a minute until TikTok accepts it, so that TikTok refuses none."""
     account = bench.signed_in()
     for _ in range(21):
         bench.run(account.creator_info())
@@ -450,10 +442,10 @@ def test_a_rate_limit_is_waited_out(bench: Any) -> None:
 
 
 def test_a_rate_limit_is_told_with_the_time_to_wait_where_nothing_is_repeated(bench: Any) -> None:
-    """Without repetitions the refusal comes at once, and says how long to wait."""
+    """Without repetitions the refusal reaches the caller at once, and says how long to wait."""
     account = bench.signed_in()
     bench.sim.switches.retry_after = True
-    # Another program with the same token has used the minute up, so pacing one's own calls does not help.
+    # Another program with the same token has used up the minute, so pacing its own calls does not help the client.
     for _ in range(20):
         bench.run(account.creator_info())
     again = account.with_options(retries=0)
@@ -467,7 +459,10 @@ def test_a_rate_limit_is_told_with_the_time_to_wait_where_nothing_is_repeated(be
 
 @pytest.mark.parametrize("kind", ["video", "photos"])
 def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
-    """The creator's list is data: what it offers is sent, though nobody here knows the word; what it does not is refused."""
+    """The creator's list decides.
+
+    The client sends a level from it that no program here knows, and refuses one that is not in it.
+    """
     account = bench.signed_in()
     original, sent = bench.handle, list[str]()
 
@@ -482,7 +477,7 @@ def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
         return original(request)
 
     bench.handle = newer
-    media = BytesSource(CLIP) if kind == "video" else ["https://media.example.com/1.jpg"]
+    media = CLIP if kind == "video" else [PHOTO]
     post = account.post_video if kind == "video" else account.post_photos
     assert bench.run(post(media, privacy_level="NEW_LEVEL")).status == "PUBLISH_COMPLETE"
     assert sent == ["NEW_LEVEL"]
@@ -496,7 +491,7 @@ def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
 
 
 class Filling(BytesSource):
-    """Bytes that can be read into memory which is there already."""
+    """A source that reads into memory which the caller gives."""
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
         """Fill the buffer."""
@@ -507,7 +502,7 @@ class Filling(BytesSource):
 
 @pytest.mark.parametrize("kind", [BytesSource, Filling])
 def test_a_source_is_asked_as_it_can_be(kind: type[BytesSource]) -> None:
-    """A transport may read into memory of its own where the source allows it; the last look at the file is no obstacle."""
+    """A transport may read into its own memory if the source allows it. The last look at the file still works."""
     clock, seen = ManualClock(), []
     sim = SimulatedTikTok(clock)
     fake = FakeTransport(sim.handle, wait=clock.advance)
@@ -516,7 +511,7 @@ def test_a_source_is_asked_as_it_can_be(kind: type[BytesSource]) -> None:
         def send(self, request: Request, /) -> Response:
             if isinstance(request.body, FileSlice):
                 blocks = request.body.blocks_in(memoryview(bytearray(100)))
-                assert b"".join(map(bytes, blocks)) == CLIP
+                assert b"".join(map(bytes, blocks)) == CLIP_BYTES
                 seen.append(isinstance(request.body.source, FillsBuffers))
             return fake.send(request)
 
@@ -527,6 +522,6 @@ def test_a_source_is_asked_as_it_can_be(kind: type[BytesSource]) -> None:
     with TikTok(app, transport=Watched(), tokens=MemoryTokenStore(), journal=MemoryJournal(), clock=clock) as tiktok:
         begun = tiktok.authorization()
         account = tiktok.sign_in(begun, sim.authorize(begun.url))
-        assert account.post_video(kind(CLIP), privacy_level=SELF_ONLY).is_final
+        assert account.post_video(kind(CLIP_BYTES), privacy_level=SELF_ONLY).is_final
     sim.close()
     assert seen == [kind is Filling]

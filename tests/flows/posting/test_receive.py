@@ -1,4 +1,4 @@
-"""Received events: the journal moves on as if the status had been asked, and only forward."""
+"""Received webhooks move the journal on as a status does, and only forward."""
 
 import logging
 from collections.abc import Callable
@@ -9,19 +9,16 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP, PHOTOS
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import PublishFailed, Stage, TikTok
+from tiktok_core import PublishFailed, SignInRequired, Stage, TikTok
 from tiktok_core.domain import events
 from tiktok_core.events import WebhookRejected
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
-PHOTOS = ["https://media.example.com/1.jpg"]
-
 
 def deliver(bench: Any) -> list[events.Event]:
-    """Let what has happened come in, and return it."""
+    """Hand the client what has happened, and return it."""
     came = []
     for delivery in bench.sim.webhooks():
         event = bench.tiktok.verify_webhook(delivery.body, delivery.headers["TikTok-Signature"])
@@ -31,12 +28,15 @@ def deliver(bench: Any) -> list[events.Event]:
 
 
 def stage(bench: Any, key: str) -> Stage:
-    """Return how far the journal takes a post to be."""
+    """Return the stage of a post in the journal."""
     return {record.key: record.stage for record in bench.journal.records()}[key]
 
 
 def test_an_event_ends_a_post_without_a_question(bench: Any) -> None:
-    """Handed over and left alone, the post is finished by what TikTok tells; going on with it asks nothing."""
+    """TikTok has the post and no program follows it.
+
+    A webhook finishes the record, and resuming asks TikTok nothing.
+    """
     account = bench.signed_in()
     bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
     bench.clock.advance(60)
@@ -49,7 +49,7 @@ def test_an_event_ends_a_post_without_a_question(bench: Any) -> None:
 
 
 def test_a_draft_is_delivered_and_later_posted(bench: Any) -> None:
-    """Each in its turn; and a delivery that comes late takes nothing back."""
+    """Each webhook counts when it comes, and a late delivery takes nothing back."""
     account = bench.signed_in()
     done = bench.run(account.post_photos(PHOTOS, draft=True, key="mine", wait=False))
     bench.clock.advance(60)
@@ -66,7 +66,7 @@ def test_a_draft_is_delivered_and_later_posted(bench: Any) -> None:
 
 
 def test_a_failure_is_kept_with_its_reason(bench: Any) -> None:
-    """Whoever goes on with the post hears it as from a status."""
+    """Resuming the post raises the failure, as after a status."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
     bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
@@ -80,7 +80,7 @@ def test_a_failure_is_kept_with_its_reason(bench: Any) -> None:
 
 @pytest.mark.parametrize("spelling", ["number", "string"])
 def test_the_public_id_is_kept(bench: Any, spelling: str) -> None:
-    """It may come long after the post was done, as a number or as a text; and it may go again."""
+    """The id may come long after the post was done, as a number or as a text, and it may go again."""
     bench.sim.switches.webhook_post_id = spelling
     bench.sim.creator.private, bench.sim.app.audited = False, True
     account = bench.signed_in()
@@ -99,7 +99,7 @@ def test_the_public_id_is_kept(bench: Any, spelling: str) -> None:
 
 
 def test_an_event_that_comes_twice_changes_nothing(bench: Any) -> None:
-    """TikTok promises to deliver at least once."""
+    """TikTok promises to deliver each event at least once."""
     account = bench.signed_in()
     bench.run(account.post_video(CLIP, draft=True, key="mine"))
     (delivery,) = bench.sim.webhooks()
@@ -111,7 +111,7 @@ def test_an_event_that_comes_twice_changes_nothing(bench: Any) -> None:
 
 
 def test_events_about_nothing_of_ours_are_told_as_such(bench: Any) -> None:
-    """A post of another program, a ping, a sign-in that was ended."""
+    """A post of another program, a ping, and a sign-in that was ended."""
     account = bench.signed_in()
     bench.run(account.post_video(CLIP, draft=True, key="mine"))
     deliver(bench)
@@ -128,7 +128,7 @@ def test_events_about_nothing_of_ours_are_told_as_such(bench: Any) -> None:
 
 @pytest.fixture
 def held(bench: Any) -> Any:
-    """Give an account with a post that another process holds."""
+    """Give an account with a post whose lease another process holds."""
     account = bench.signed_in()
     bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
     (record,) = bench.journal.records()
@@ -138,7 +138,7 @@ def held(bench: Any) -> Any:
 
 
 def test_what_is_told_is_written_beside_its_holder(bench: Any, held: Any) -> None:
-    """Their next step finds it ended."""
+    """The holder's next step finds that the post has ended."""
     bench.clock.advance(60)
     deliver(bench)
     assert stage(bench, "mine") is Stage.COMPLETE
@@ -146,7 +146,7 @@ def test_what_is_told_is_written_beside_its_holder(bench: Any, held: Any) -> Non
 
 @pytest.mark.parametrize("follower", ["post", "resume", "wait"])
 def test_whoever_follows_the_post_stops_early(bench: Any, monkeypatch: Any, follower: str) -> None:
-    """TikTok's status lags for ever, and an event comes after a minute: nobody asks any longer than that."""
+    """TikTok's status lags for ever, and a webhook comes after a minute. The client then asks no longer."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("init=never-ends"))
     monkeypatch.setattr(bench.clock, "sleep", until_told(bench, after=60))
@@ -160,12 +160,12 @@ def test_whoever_follows_the_post_stops_early(bench: Any, monkeypatch: Any, foll
     assert 60 <= bench.clock.slept <= 80
     asked = bench.sim.count("status")
     assert bench.run(account.wait(done.publish_id)) == done
-    # Once, for TikTok may take back what was complete.
+    # The client asks once more, because TikTok may take back that a post is complete.
     assert bench.sim.count("status") == asked + 1
 
 
 def until_told(bench: Any, after: float) -> Callable[[float], None]:
-    """Return a sleep in which, after so many seconds, another process receives the event that the post is complete."""
+    """Return a `sleep` during which, after so many seconds, another process receives the webhook of the post's end."""
     sleep = bench.clock.sleep
     app, transport = bench.tiktok.app, FakeTransport(bench.sim.handle)
     other = TikTok(app, transport=transport, tokens=bench.store, journal=bench.journal, clock=bench.clock)
@@ -182,7 +182,10 @@ def until_told(bench: Any, after: float) -> Callable[[float], None]:
 
 
 def test_waiting_ends_though_tiktok_cannot_be_asked(bench: Any) -> None:
-    """A draft that the journal knows to be in the inbox may have been posted since; without an answer that stands."""
+    """The journal says that a draft is in the inbox, and it may have been posted since.
+
+    Without an answer of TikTok's, the inbox stands.
+    """
     account = bench.signed_in()
     done = bench.run(account.post_photos(PHOTOS, draft=True, key="mine"))
     bench.sim.faults.add(parse_fault("status=status:503"))
@@ -193,7 +196,10 @@ def test_waiting_ends_though_tiktok_cannot_be_asked(bench: Any) -> None:
 
 
 def test_bytes_that_are_being_sent_are_left_alone(bench: Any, held: Any) -> None:
-    """Whoever sends them finds out by themselves; writing beside them could lose what they have proved."""
+    """The client that sends them finds out by itself.
+
+    A change of the record beside it could lose what it has proved.
+    """
     (record,) = bench.journal.records()
     sending = evolve(record, stage=Stage.UPLOADING)
     bench.journal.save(sending, fence=None)
@@ -203,7 +209,10 @@ def test_bytes_that_are_being_sent_are_left_alone(bench: Any, held: Any) -> None
 
 
 def test_bytes_that_nobody_sends_any_longer_are_no_obstacle(bench: Any) -> None:
-    """Whoever sent the last of them has died before that was written down: the event is believed, and the lease given back."""
+    """The process that sent the last of them died before it stored that.
+
+    The webhook counts, and its lease is given back.
+    """
     account = bench.signed_in()
     bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
     (record,) = bench.journal.records()
@@ -216,7 +225,7 @@ def test_bytes_that_nobody_sends_any_longer_are_no_obstacle(bench: Any) -> None:
 
 
 def test_the_client_checks_the_signature_by_its_own_clock(bench: Any) -> None:
-    """Unless it is told when the webhook came."""
+    """The client takes its own clock, unless the caller says when the webhook came."""
     bench.signed_in()
     account = bench.run(bench.tiktok.account())
     bench.run(account.post_video(CLIP, draft=True))
@@ -231,7 +240,7 @@ def test_the_client_checks_the_signature_by_its_own_clock(bench: Any) -> None:
 
 
 def test_an_end_that_no_move_foresees_is_kept_and_logged(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """TikTok failed the post and says later that it is complete: its latest word counts, and the log shows both."""
+    """TikTok failed the post and says later that it is complete. The latest word counts, and the log shows both."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
     bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine", wait=False))
@@ -245,3 +254,31 @@ def test_an_end_that_no_move_foresees_is_kept_and_logged(bench: Any, caplog: pyt
     shown = bench.run(bench.tiktok.received(events.PostComplete(**envelope, **content)))
     assert (shown.status, stage(bench, "mine")) == ("PUBLISH_COMPLETE", Stage.COMPLETE)
     assert caplog.messages == ["Post mine was failed, and TikTok reports it as complete by now"]
+
+
+def test_a_removed_authorization_marks_the_tokens_that_were_issued_before_it(bench: Any) -> None:
+    """The account no longer counts as signed in without a warning, and the refresh token is never used again."""
+    account = bench.signed_in()
+    bench.clock.advance(60)
+    bench.sim.disconnect(account.open_id)
+    (removed,) = deliver(bench)
+    assert isinstance(removed, events.AuthorizationRemoved)
+    assert bench.store.load(account.open_id).is_refused
+    asked = bench.sim.count("token")
+    with pytest.raises(SignInRequired):
+        bench.run(account.creator_info())
+    assert bench.sim.count("token") == asked
+
+
+def test_a_removed_authorization_leaves_a_newer_sign_in_alone(bench: Any) -> None:
+    """TikTok delivers a webhook for days: by then the person may have signed in again."""
+    account = bench.signed_in()
+    bench.clock.advance(60)
+    bench.sim.disconnect(account.open_id)
+    bench.clock.advance(60)
+    bench.signed_in()
+    (removed,) = deliver(bench)
+    assert isinstance(removed, events.AuthorizationRemoved)
+    assert not bench.store.load(account.open_id).is_refused
+    assert bench.run(account.creator_info())
+    assert bench.run(bench.tiktok.received(evolve(removed, open_id="-000Unknown"))) is None

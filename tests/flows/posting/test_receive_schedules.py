@@ -1,4 +1,4 @@
-"""Events that come at once: whatever order their reading and writing takes, what is furthest stays, and nothing is lost."""
+"""Webhooks that come at once: in any order of their reads and writes the furthest state stays, and nothing is lost."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import PHOTOS
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import Faults
 from tiktok_adapters.stores.memory import MemoryJournal
@@ -16,7 +17,6 @@ from tiktok_core import AsyncAccount, AsyncTikTok, Stage
 from tiktok_core.domain import events
 from tiktok_core.lifting import drive, lift_clock, lift_tokens, lift_transport
 
-PHOTOS = ["https://media.example.com/1.jpg"]
 TOLD: dict[str, Callable[..., events.PostEvent]] = {
     "delivered": events.DraftDelivered,
     "complete": events.PostComplete,
@@ -28,12 +28,12 @@ FOLLOWER = "a follower, whose question TikTok answered before"
 
 @coroutine
 def pause() -> Iterator[None]:
-    """Let the others go on."""
+    """Let the other tasks run."""
     yield
 
 
 class Interrupted:
-    """A journal between any two calls of which somebody else may come."""
+    """A journal that lets another task run between any two calls."""
 
     def __init__(self, journal: MemoryJournal) -> None:
         self._journal = journal
@@ -47,18 +47,18 @@ class Interrupted:
 
 
 def run(works: dict[str, Coroutine[Any, Any, Any]], choose: Callable[[list[str]], str]) -> None:
-    """Let each go on by one call at a time, in the chosen order, until all have ended."""
+    """Let each task run up to its next call of the journal, in the chosen order, until all have ended."""
     try:
         while works:
             step(works, choose(sorted(works)))
     finally:
-        # Nobody may be left half-way where no more choices are to be had.
+        # When there are no more choices, every task still runs to its end.
         while works:
             step(works, next(iter(works)))
 
 
 def step(works: dict[str, Coroutine[Any, Any, Any]], name: str) -> None:
-    """Let one go on by one call."""
+    """Let one task run up to its next call."""
     try:
         works[name].send(None)
     except StopIteration:
@@ -75,7 +75,10 @@ def step(works: dict[str, Coroutine[Any, Any, Any]], name: str) -> None:
     st.data(),
 )
 def test_no_order_takes_back_what_is_further(told: set[str], repeated: bool, holder: str, data: Any) -> None:
-    """Each event once or twice, alone or beside somebody who holds the post: it ends as the furthest of them says."""
+    """Each event comes once or twice, alone or while another client holds the post.
+
+    The post ends as the furthest event says.
+    """
     with make_async_fake(ManualClock(), Faults()) as fake:
         done = drive(fake.account.post_photos(PHOTOS, draft=True, key="mine", wait=False))
         fake.clock.advance(60)
@@ -108,7 +111,7 @@ def test_no_order_takes_back_what_is_further(told: set[str], repeated: bool, hol
 
 
 def interrupted(fake: AsyncFake) -> tuple[AsyncTikTok, AsyncAccount]:
-    """Return a client over the same TikTok and the same journal, which others use meanwhile."""
+    """Return a client over the same TikTok and the same journal, which other tasks use at the same time."""
     tiktok = AsyncTikTok(
         fake.tiktok.app,
         transport=lift_transport(fake.transport),

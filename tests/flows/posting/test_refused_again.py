@@ -1,4 +1,4 @@
-"""A post that was refused: nobody is told that it was made, and whoever asks for it hears why it was not."""
+"""A refused post: no caller gets a success for it, and every caller that asks for it gets the reason."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from attrs import fields
 
+from clips import CLIP, PHOTOS
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import InvalidInput, OutcomeUnknown, Stage, TikTok, TikTokError
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ["https://media.example.com/1.jpg"]
 POSTS: dict[str, Callable[[Any], Any]] = {
     "clip": lambda account: account.post_video(CLIP, privacy_level="SELF_ONLY", key="wish"),
     "photos": lambda account: account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="wish"),
@@ -21,12 +19,12 @@ POSTS: dict[str, Callable[[Any], Any]] = {
 
 
 def private(bench: Any) -> None:
-    """Let the account be public, which an app that was not audited may not post to."""
+    """Make the account public: an app that was not audited may not post to a public account."""
     bench.sim.creator.private = False
 
 
 def settings(bench: Any) -> None:
-    """Let the creator have no such privacy level."""
+    """Take this privacy level from the creator's list."""
     bench.sim.creator.private = False
     bench.sim.faults.add(parse_fault("creator_infox9=code:privacy_level_option_mismatch"))
 
@@ -46,14 +44,14 @@ FILES_ONLY = {"a foreign host", "no answer", "dead URLs"}
 
 
 def other(bench: Any) -> Any:
-    """Return the account on a second client: another process, as far as the stores can tell."""
+    """Return the account on a second client; for the stores it is another process."""
     transport = FakeTransport(bench.sim.handle)
     client = TikTok(bench.tiktok.app, transport=transport, tokens=bench.store, journal=bench.journal, clock=bench.clock)
     return client.account()
 
 
 def refused(bench: Any, ask: Callable[[], Any]) -> TikTokError:
-    """Return the error that comes of asking."""
+    """Return the error that the call raises."""
     with pytest.raises(TikTokError) as caught:
         bench.run(ask())
     return caught.value
@@ -64,7 +62,7 @@ def refused(bench: Any, ask: Callable[[], Any]) -> TikTokError:
     [(reason, post) for reason in REASONS for post in POSTS if post != "photos" or reason not in FILES_ONLY],
 )
 def test_a_refusal_is_told_again_to_whoever_asks(bench: Any, post: str, reason: str) -> None:
-    """Going on, taking a step, in this process or another: the same error with the same facts, and never a success."""
+    """Resuming and taking a step, in this process or another one, raise the same error with the same facts."""
     account = bench.signed_in()
     REASONS[reason](bench)
     first = refused(bench, lambda: POSTS[post](account))
@@ -90,7 +88,10 @@ def test_a_refusal_is_told_again_to_whoever_asks(bench: Any, post: str, reason: 
 
 
 def test_who_waits_for_another_hears_of_its_refusal(bench: Any) -> None:
-    """Somebody else holds the post and is refused: the one who waited says so, and not that it was posted."""
+    """Another client holds the post and TikTok refuses it.
+
+    The client that waited raises the refusal, and does not report success.
+    """
     account, ends = bench.signed_in(), []
     bench.sim.faults.add(parse_fault("video_initx9=unreachable"))
     refused(bench, lambda: POSTS["clip"](account))
@@ -115,7 +116,7 @@ def test_who_waits_for_another_hears_of_its_refusal(bench: Any) -> None:
 
 
 def test_what_a_person_settled_as_not_posted_is_told_so(bench: Any) -> None:
-    """The answer says that it is not posted; going on with it is refused; posting again is a post of its own."""
+    """The result says that it is not posted, resuming is refused, and posting again makes a post of its own."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("photo_init=drop-before"))
     lost = refused(bench, lambda: POSTS["photos"](account))
@@ -130,7 +131,7 @@ def test_what_a_person_settled_as_not_posted_is_told_so(bench: Any) -> None:
 
 @pytest.mark.parametrize("draft", [False, True])
 def test_what_a_person_settled_as_posted_is_told_as_it_is(bench: Any, draft: bool) -> None:
-    """A draft is in the inbox, and not published."""
+    """The result says what it is: a draft in the inbox, and not a published post."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("photo_init=drop-after"))
     level = None if draft else "SELF_ONLY"

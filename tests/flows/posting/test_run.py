@@ -1,4 +1,4 @@
-"""Many posts at once on one client: a bounded number of them upload, and the others wait before their upload URL begins."""
+"""Many posts at once on one client: a limited number of them upload, and the others wait for their upload URL."""
 
 import asyncio
 import gc
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP_BYTES
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import (
     DEFAULT_CLIENT_KEY,
@@ -31,7 +32,6 @@ from tiktok_core.lifting import lift_journal, lift_tokens
 from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1000)
 OPEN_FILES = Path("/proc/self/fd")
 
 
@@ -39,15 +39,15 @@ def open_videos() -> int:
     """Return how many video files this process has open; 0 where the system does not tell."""
     count = 0
     for entry in OPEN_FILES.iterdir() if OPEN_FILES.exists() else ():
-        with suppress(OSError):  # It was closed meanwhile.
+        with suppress(OSError):  # It was closed in the meantime.
             count += str(entry.readlink()).endswith(".mp4")
     return count
 
 
 class Watch:
-    """A transport that counts how many uploads are under way: begun by an init, not ended by their only chunk.
+    """A transport that counts the uploads under way, each from its init to the end of its only chunk.
 
-    With `company`, the first of them waits for another one: threads need not run side by side on a busy machine.
+    With `company`, the first upload waits for another one, because a busy machine may not run two threads side by side.
     """
 
     def __init__(self, sim: SimulatedTikTok, clock: ManualClock, *, company: bool = False) -> None:
@@ -61,7 +61,7 @@ class Watch:
         self.most_files = 0
 
     def send(self, request: Request, /) -> Response:
-        """Send, and count."""
+        """Count, and send."""
         if request.method == "PUT":
             with self._lock:
                 self._under_way -= 1
@@ -82,13 +82,13 @@ class Watch:
 
 
 class YieldingWatch:
-    """The same for tasks: every request and every wait lets the others go on."""
+    """The same for tasks: each request and each wait lets the other tasks run."""
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
 
     async def send(self, request: Request, /) -> Response:
-        """Send, letting the others go on before and after."""
+        """Send, and let the other tasks run before and after."""
         await asyncio.sleep(0)
         response = self.watch.send(request)
         await asyncio.sleep(0)
@@ -100,7 +100,7 @@ class YieldingWatch:
 
 
 class YieldingClock:
-    """A virtual clock whose waits let the other tasks go on."""
+    """A virtual clock whose waits let the other tasks run."""
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
@@ -110,16 +110,19 @@ class YieldingClock:
         return self._clock.now()
 
     async def sleep(self, seconds: float, /) -> None:
-        """Move the clock on, after the others had their turn."""
+        """Move the clock on, after the other tasks have run."""
         await asyncio.sleep(0)
         self._clock.sleep(seconds)
 
 
 class SharedClock(ManualClock):
-    """A virtual clock that moves on by little: else the waits of thirty threads would end the lease of one that has no turn."""
+    """A virtual clock that moves on in small steps.
+
+    Otherwise the waits of thirty threads would end the lease of a waiting one.
+    """
 
     def sleep(self, seconds: float, /) -> None:
-        """Move on by a thousandth of what is asked for."""
+        """Move on by a thousandth of the given seconds."""
         super().sleep(seconds / 1000)
 
 
@@ -140,16 +143,16 @@ def sim(clock: ManualClock) -> Iterator[SimulatedTikTok]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """Give three videos for each creator, once what earlier tests left open is closed: it would be counted."""
+    """Give three videos for each creator, once the files that earlier tests left open are closed, which would count."""
     gc.collect()
     found = [tmp_path / f"{number}.mp4" for number in range(30)]
     for number, path in enumerate(found):
-        path.write_bytes(CLIP + bytes([number]))
+        path.write_bytes(CLIP_BYTES + bytes([number]))
     return found
 
 
 def check(sim: SimulatedTikTok, watch: Watch, done: list[Publication], limit: int) -> None:
-    """All are posted, each once, and never more than the limit were under way."""
+    """Assert that each video is posted once, and that no more than the limit were ever under way."""
     assert {post.status for post in done} == {"SEND_TO_USER_INBOX"}
     assert len({post.publish_id for post in done}) == len(sim.posts) == 30
     assert 1 < watch.most <= limit
@@ -159,7 +162,10 @@ def check(sim: SimulatedTikTok, watch: Watch, done: list[Publication], limit: in
 def test_tasks_wait_for_a_slot_before_their_init(
     sim: SimulatedTikTok, clock: ManualClock, files: list[Path], limit: int
 ) -> None:
-    """Thirty posts are started at once, and a few at a time upload; the others have neither a URL nor an open file."""
+    """Thirty posts start at once, and a few at a time upload.
+
+    The others have neither an upload URL nor an open file.
+    """
     watch = Watch(sim, clock)
 
     async def story() -> list[Publication]:
@@ -180,12 +186,12 @@ def test_tasks_wait_for_a_slot_before_their_init(
             return await asyncio.gather(*posts)
 
     check(sim, watch, asyncio.run(story()), limit)
-    # One is opened for a moment when it is looked at, before its post waits.
+    # The client opens each file for a moment to look at it, before its post waits.
     assert watch.most_files <= limit + 1
 
 
 def test_threads_wait_for_a_slot_before_their_init(sim: SimulatedTikTok, clock: ManualClock, files: list[Path]) -> None:
-    """The same for thirty threads on one blocking client."""
+    """Thirty threads on one blocking client do the same."""
     watch = Watch(sim, clock, company=True)
     with TikTok(
         APP,
@@ -210,7 +216,7 @@ def test_threads_wait_for_a_slot_before_their_init(sim: SimulatedTikTok, clock: 
 
 
 def test_a_slot_is_not_kept_by_who_waits_for_the_quota(bench: Any, tmp_path: Path) -> None:
-    """The seventh init of a minute is not due yet: meanwhile other accounts upload."""
+    """The seventh init of a minute is not due yet. Meanwhile other accounts upload."""
 
     class Slots:
         def __init__(self) -> None:
@@ -238,7 +244,7 @@ def test_a_slot_is_not_kept_by_who_waits_for_the_quota(bench: Any, tmp_path: Pat
 
     inner._context = evolve(inner._context, slots=slots, clock=Clock())
     path = tmp_path / "clip.mp4"
-    path.write_bytes(CLIP)
+    path.write_bytes(CLIP_BYTES)
     for _ in range(7):
         bench.run(account.post_video(path, privacy_level="SELF_ONLY"))
     assert slots.naps[-1] == 0

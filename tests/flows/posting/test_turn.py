@@ -1,7 +1,7 @@
-"""What certainly never left is never recorded as if it might have.
+"""If a request certainly never left, the journal never records that it might have.
 
-What belongs here: a failure of anything that a flow calls, before a request reached the transport or in the transport itself,
-and what the journal says afterwards.
+What belongs here: failures of anything that a flow calls, before a request reached the transport or in the transport
+itself, and what the journal says afterwards.
 """
 
 import asyncio
@@ -14,16 +14,13 @@ from typing import Any
 import pytest
 from attrs import define
 
+from clips import CLIP, CLIP_BYTES, PHOTOS, PULLED
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
 from tiktok_core import Interrupted, OutcomeUnknown, Stage, StoreError, TikTokError
 from tiktok_core.domain.journal import Record, record_name
 from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import Request, Response
-
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
-URL = "https://media.example.com/clip.mp4"
-PHOTOS = ("https://media.example.com/1.jpg",)
 
 
 class Own(BaseException):
@@ -32,7 +29,7 @@ class Own(BaseException):
 
 @define
 class Fault:
-    """Fails once, at the n-th call of anything that is tapped, before or after the call has done its work."""
+    """Fails once, at the n-th call of anything that it watches, before or after the call has done its work."""
 
     make: Callable[[], BaseException]
     after: bool
@@ -61,7 +58,7 @@ class Fault:
         return plain
 
     def pass_by(self, where: str, *, is_over: bool) -> None:
-        """Fail, if it is time."""
+        """Fail, if this is the call."""
         if is_over is not self.after or self.left == 0:
             return
         self.left -= 1
@@ -163,7 +160,7 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
 }
 WISHES: dict[str, Callable[[Any, Any, str, Fault], Any]] = {
     "a file": lambda account, source, key, tell: account.post_video(source, draft=True, key=key, on_progress=tell),
-    "a pull": lambda account, _source, key, tell: account.post_video(URL, draft=True, key=key, on_progress=tell),
+    "a pull": lambda account, _source, key, tell: account.post_video(PULLED, draft=True, key=key, on_progress=tell),
     "photos": lambda account, _source, key, tell: account.post_photos(PHOTOS, draft=True, key=key, on_progress=tell),
 }
 OF_THE_CALLER = ("log", "on_progress", "source", "entropy")
@@ -172,7 +169,7 @@ OF_THE_CALLER = ("log", "on_progress", "source", "entropy")
 
 @pytest.fixture
 def loud() -> Iterator[logging.Logger]:
-    """Give the log, open for every line."""
+    """Let the log pass every line."""
     log = logging.getLogger("tiktok_core")
     before = log.level
     log.setLevel(logging.DEBUG)
@@ -188,7 +185,7 @@ def loud() -> Iterator[logging.Logger]:
 def test_what_certainly_never_left_is_never_recorded_as_if_it_might_have(
     bench: Any, loud: logging.Logger, wish: Any, make: Any, after: bool
 ) -> None:
-    """Whichever call of whichever port fails: only what reached the transport is in doubt, and one post comes of it all."""
+    """Any call of any port may fail. Only what reached the transport is in doubt, and in the end there is one post."""
     account, fault, context = bench.signed_in(), Fault(make, after), context_of(bench)
     bench.sim.switches.processing_seconds = 0.0
     bench.sim.switches.pending_cap = 10_000
@@ -198,8 +195,8 @@ def test_what_certainly_never_left_is_never_recorded_as_if_it_might_have(
     loud.addHandler(TappedLog(fault))
     entered, places = Entered(bench), set[str]()
     for number in count(1):
-        bench.clock.advance(61)  # No quota is used up by now, so the calls are the same each time.
-        source = TappedSource(CLIP + number.to_bytes(4, "big"))
+        bench.clock.advance(61)  # No quota is used up by now, so each run makes the same calls.
+        source = TappedSource(CLIP_BYTES + number.to_bytes(4, "big"))
         source.fault = fault
         key, posts, tell = f"key {number}", len(bench.sim.posts), fault.tapped("on_progress", lambda _progress: None)
         entered.inits = entered.puts = 0
@@ -228,7 +225,10 @@ def test_what_certainly_never_left_is_never_recorded_as_if_it_might_have(
 @pytest.mark.parametrize("error", [RuntimeError("Event loop is closed"), KeyError("x"), MemoryError()])
 @pytest.mark.parametrize("arrives", [True, False])
 def test_what_no_transport_may_raise_is_a_doubt(bench: Any, error: Exception, arrives: bool) -> None:
-    """A pull that was given to a transport which broke its contract may be published: a person is asked, and told why."""
+    """The transport broke its contract after it got a pull, so TikTok may publish it.
+
+    The error asks a person to look and says why.
+    """
     account, transport = bench.signed_in(), context_of(bench).transport
     send = transport.send
 
@@ -242,14 +242,14 @@ def test_what_no_transport_may_raise_is_a_doubt(bench: Any, error: Exception, ar
 
     transport.send = broken
     with pytest.raises(OutcomeUnknown, match=type(error).__name__) as raised:
-        bench.run(account.post_video(URL, draft=True, key="mine"))
+        bench.run(account.post_video(PULLED, draft=True, key="mine"))
     doubt = raised.value.__cause__
     assert type(doubt) is Interrupted
     assert doubt.__cause__ is error
 
 
 def test_a_chunk_that_no_source_gave_whole_is_not_taken_for_whole(bench: Any) -> None:
-    """A source that fails before its last byte, in whatever way: the post is begun anew once its upload URL has died."""
+    """A source fails in any way before its last byte. The client begins the post again once the upload URL is dead."""
     account, error = bench.signed_in(), ConnectionError("the object store is gone")
 
     class Failing(BytesSource):
@@ -258,19 +258,19 @@ def test_a_chunk_that_no_source_gave_whole_is_not_taken_for_whole(bench: Any) ->
                 raise error
             return super().read(start, length)
 
-    failing = Failing(CLIP)
-    failing._fingerprint = BytesSource(CLIP).fingerprint
+    failing = Failing(CLIP_BYTES)
+    failing._fingerprint = CLIP.fingerprint
     found = outcome(bench, lambda: account.post_video(failing, draft=True, key="mine"))
     assert found is error
     record = stored(bench, account, "mine")
     assert record is not None
     assert (record.stage, record.last_left) == (Stage.UPLOADING, False)
     bench.clock.advance(3_700)
-    assert bench.run(account.resume("mine", BytesSource(CLIP))).is_final
+    assert bench.run(account.resume("mine", CLIP)).is_final
 
 
 def test_a_refused_token_with_a_broken_log_is_not_asked_twice(bench: Any, loud: logging.Logger) -> None:
-    """A handler that fails at the line about an answer loses neither the answer nor the error of its own."""
+    """A log handler fails at the line about an answer. The client keeps the answer, and raises the handler's error."""
     account = bench.signed_in()
     fault = Fault(lambda: ZeroDivisionError("in a handler"), after=False)
     bench.sim.faults.add(parse_fault("inbox_init=code:access_token_invalid"))
@@ -280,7 +280,7 @@ def test_a_refused_token_with_a_broken_log_is_not_asked_twice(bench: Any, loud: 
     said: list[str] = []
     handler.addFilter(lambda line: said.append(line.getMessage()) or True)
     fault.left = 1
-    found = outcome(bench, lambda: account.post_video(URL, draft=True, key="mine"))
+    found = outcome(bench, lambda: account.post_video(PULLED, draft=True, key="mine"))
     assert found is fault.error
     assert entered.inits == 1
     record = stored(bench, account, "mine")
@@ -293,7 +293,7 @@ def test_a_refused_token_with_a_broken_log_is_not_asked_twice(bench: Any, loud: 
 def test_what_kept_a_request_from_leaving_is_told_though_nothing_can_be_stored(
     bench: Any, loud: logging.Logger, loses: str
 ) -> None:
-    """Taking a record back is tried once: the first error is the one that counts, whatever becomes of the second try."""
+    """The client tries once to take the record back. It raises the first error, whatever comes of this try."""
     account, journal = bench.signed_in(), bench.journal
     first, save = StoreError("Journal", "it failed"), journal.save
 
@@ -315,6 +315,6 @@ def test_what_kept_a_request_from_leaving_is_told_though_nothing_can_be_stored(
             release(name, owner=owner)
             fault.left = 1
 
-        journal.release = armed  # The last call before the init of a post that was just entered.
-    found = outcome(bench, lambda: account.post_video(URL, draft=True, key="mine"))
+        journal.release = armed  # The last call before the init of a post that the journal has just got.
+    found = outcome(bench, lambda: account.post_video(PULLED, draft=True, key="mine"))
     assert found is first

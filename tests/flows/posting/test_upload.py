@@ -1,4 +1,4 @@
-"""Once TikTok has every byte, nothing may sound as if it had none."""
+"""Once TikTok has every byte, no error may sound as if TikTok had none."""
 
 import os
 from pathlib import Path
@@ -6,27 +6,21 @@ from typing import Any
 
 import pytest
 
+from clips import CLIP_BYTES
 from tiktok_adapters.simulator import parse_fault
 from tiktok_core import Progress, PublishStatus, SignInRequired, StillProcessing, UnexpectedResponse
 from tiktok_core.ports import Request, Response
 
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    """Give a small file."""
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(CLIP)
-    return path
-
 
 def test_a_file_touched_after_its_last_byte_is_posted(bench: Any, clip: Path) -> None:
-    """TikTok said that all is there: it is too late to refuse the file, and untrue to say that nothing was posted."""
+    """TikTok has all bytes.
+
+    It is too late to refuse the file, and an error that says "nothing was posted" would be wrong.
+    """
     account = bench.signed_in()
 
     def touch(progress: Progress) -> None:
-        if progress.sent_bytes == len(CLIP):
+        if progress.sent_bytes == len(CLIP_BYTES):
             os.utime(clip, (1, 1))
 
     done = bench.run(account.post_video(clip, privacy_level="SELF_ONLY", on_progress=touch))
@@ -35,7 +29,7 @@ def test_a_file_touched_after_its_last_byte_is_posted(bench: Any, clip: Path) ->
 
 @pytest.mark.parametrize("fault", ["status:503", "drop-after", "truncate"])
 def test_a_lost_answer_to_the_last_chunk_is_looked_up(bench: Any, clip: Path, fault: str) -> None:
-    """The bytes are there, so the post is followed and not sent again."""
+    """TikTok has the bytes, so the client follows the post and does not send them again."""
     account = bench.signed_in()
     original = bench.handle
 
@@ -57,7 +51,7 @@ def test_a_lost_answer_to_the_last_chunk_is_looked_up(bench: Any, clip: Path, fa
     ["garbage", "redirect:https://elsewhere.example/", "code:scope_not_authorized", "code:access_token_invalid"],
 )
 def test_whatever_the_status_says_the_post_is_named(bench: Any, clip: Path, fault: str) -> None:
-    """Trouble of any kind while TikTok works is told as a post that goes on, with its id, its key and the trouble."""
+    """Any trouble while TikTok works becomes an error that says that the post continues, with its id, key and cause."""
     account = bench.signed_in()
     bench.sim.switches.processing_seconds = 3_600
     bench.sim.faults.add(parse_fault(f"statusx99={fault}"))
@@ -72,7 +66,7 @@ def test_whatever_the_status_says_the_post_is_named(bench: Any, clip: Path, faul
 
 
 def test_a_sign_in_that_ends_while_waiting_does_not_hide_the_post(bench: Any, clip: Path) -> None:
-    """The person disconnects the app meanwhile: the error names the post, and its cause the sign-in."""
+    """The person disconnects the app meanwhile. The error names the post, and its cause is the ended sign-in."""
     account = bench.signed_in()
     bench.sim.switches.processing_seconds = 3_600
     handed = bench.run(account.post_video(clip, privacy_level="SELF_ONLY", wait=False))
@@ -84,7 +78,7 @@ def test_a_sign_in_that_ends_while_waiting_does_not_hide_the_post(bench: Any, cl
 
 
 def test_an_error_before_the_hand_over_is_itself(bench: Any, clip: Path) -> None:
-    """While bytes are still missing nothing was posted, and the error says what it is."""
+    """While bytes are still missing nothing was posted, and the error says what is wrong."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_initx9=garbage"))
     with pytest.raises(UnexpectedResponse) as raised:
@@ -94,7 +88,7 @@ def test_an_error_before_the_hand_over_is_itself(bench: Any, clip: Path) -> None
 
 @pytest.mark.parametrize("answer", ["code:temporarily_unavailable", "code:server_error", "garbage", "status:302"])
 def test_no_trouble_with_a_renewal_ahead_of_its_time_stops_a_call(bench: Any, answer: str) -> None:
-    """While the old token lives, whatever the token endpoint says is no obstacle."""
+    """While the old token is valid, no answer of the token endpoint stops a call."""
     account = bench.signed_in()
     bench.clock.advance(7200 - 200)
     bench.sim.faults.add(parse_fault(f"tokenx9={answer}"))
@@ -102,7 +96,10 @@ def test_no_trouble_with_a_renewal_ahead_of_its_time_stops_a_call(bench: Any, an
 
 
 def test_an_expired_sign_in_can_be_ended(bench: Any) -> None:
-    """TikTok ends what a live token stands for, so the token is renewed first; one that cannot be is just forgotten."""
+    """TikTok ends a grant only by a valid token, so the client renews the token first.
+
+    If it cannot, it just forgets the tokens.
+    """
     account = bench.signed_in()
     bench.clock.advance(8_000)
     bench.run(account.revoke())

@@ -84,7 +84,7 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
 
 
 async def begin_again(turn: Turn) -> Progressed:
-    """Go on where an earlier run sent an init and never stored an answer.
+    """Continue a post whose last init has no stored answer, because it was lost or its process ended.
 
     Raises:
         OutcomeUnknown: it may have been posted.

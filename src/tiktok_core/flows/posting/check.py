@@ -71,7 +71,7 @@ async def video_wish(
         except InvalidPost as error:
             problems = [*error.problems, *problems]
         else:
-            problems.extend(await _look_at_video(context, video_file.source, creator))
+            problems.extend(await _look_at_video(context, video_file.source, post, creator))
     else:
         problems.extend(url_problems("video_url", url))
         if chunk_size is not None:
@@ -148,7 +148,9 @@ async def video_facts(context: Context, source: Source) -> VideoFacts:
     return VideoFacts() if context.probe is None else await context.probe.facts(source)
 
 
-async def _look_at_video(context: Context, source: Source, creator: CreatorInfo | None = None) -> Sequence[Problem]:
+async def _look_at_video(
+    context: Context, source: Source, post: VideoPost, creator: CreatorInfo | None = None
+) -> Sequence[Problem]:
     """Return why TikTok would refuse a video, and log why it may."""
     facts = await video_facts(context, source)
     _tell(media_doubts(facts))
@@ -156,7 +158,10 @@ async def _look_at_video(context: Context, source: Source, creator: CreatorInfo 
     cut = await look_or_doubt(
         context, source, lambda: tuple(layout_problems(source.size, partial(read_from, source))), nothing
     )
-    return (*cut, *media_problems(facts, creator))
+    if creator is None and not post.draft:
+        # The creator's own figure judges a direct post, and TikTok gives it just before the init.
+        facts = evolve(facts, duration=None)
+    return (*cut, *media_problems(facts, creator, draft=post.draft))
 
 
 async def _look_at_picture(context: Context, field: str, source: Source) -> Sequence[Problem]:

@@ -18,8 +18,15 @@ from tiktok_core.domain.moves import is_foreseen, reported
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Publication, check_publish_id, further, poll_pause
 from tiktok_core.domain.trouble import MOST_MISSES
-from tiktok_core.domain.verdicts import SAYS_NOTHING, after_status, finished, is_status_of, still_processing
-from tiktok_core.errors import RateLimited
+from tiktok_core.domain.verdicts import (
+    SAYS_NOTHING,
+    after_status,
+    finished,
+    is_not_known_yet,
+    is_status_of,
+    still_processing,
+)
+from tiktok_core.errors import ApiError, RateLimited
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.leases import released_after, try_lease
@@ -54,7 +61,12 @@ async def cancel(context: Context, account: str, publish_id: str) -> Publication
 async def poll(turn: Turn) -> Progressed:
     """Ask TikTok how a post is doing, and write down what it says."""
     record = turn.record
-    publication = await publish_status(turn.context, record.account, record.publish_id or "")
+    try:
+        publication = await publish_status(turn.context, record.account, record.publish_id or "")
+    except ApiError as error:
+        if not is_not_known_yet(record, turn.now, error):
+            raise
+        return await turn.settle(after_status(record, turn.now))
     # A webhook may have reported more while the question was under way; another process may have followed the post.
     stored = await write_status(turn.context, record, lambda found: further(found.last, publication))
     if stored is None:
@@ -86,10 +98,13 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
                 return finished(known)
         try:
             known = further(known, await publish_status(context, account, publish_id))
-        except SAYS_NOTHING as error:
+        except (*SAYS_NOTHING, ApiError) as error:
+            is_early = record is not None and is_not_known_yet(record, context.clock.now(), error)
+            if not is_early and not isinstance(error, SAYS_NOTHING):
+                raise
             if known is not None and known.is_final:
                 return finished(known)
-            misses += 1
+            misses += not is_early
             if misses < MOST_MISSES:
                 pause = max(pause, error.retry_after) if isinstance(error, RateLimited) else pause
                 continue

@@ -1,0 +1,107 @@
+"""`configure`: ask for the settings that an app needs, and write them to `config.toml`.
+
+What belongs here: the questions, and writing the file. `assembly` says what a setting is and whether it can work.
+"""
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+from attrs import evolve
+
+from tiktok_adapters.assembly import Settings
+from tiktok_adapters.assembly.settings import CONFIG
+from tiktok_adapters.cli.advice import CREDENTIALS, REDIRECTS
+from tiktok_adapters.cli.common import common, say, settings
+from tiktok_adapters.cli.output import show
+from tiktok_core import Secret, StoreError
+from tiktok_core.hidden import Hidden
+
+__all__ = ["configure"]
+
+QUESTIONS: Final = {
+    "client_key": ("Client key", f"{CREDENTIALS}. Until TikTok has approved the app, take those of its sandbox."),
+    "client_secret": ("Client secret", "The same page. What you type is not shown."),
+    "redirect_uri": (
+        "Redirect URI",
+        f"{REDIRECTS}. Register one for desktop, and give exactly the same here; a * as port means any free port.",
+    ),
+}
+USUAL: Final = "http://127.0.0.1:*/callback/"
+
+
+@click.command(short_help="Set up: ask for what is missing, and keep it.")
+@click.option("--client-key", metavar="KEY", help="The app's client key.")
+@click.option("--redirect-uri", metavar="URI", help="The redirect URI, as registered.")
+@common
+def configure(client_key: str | None, redirect_uri: str | None) -> None:
+    """Ask for the app's settings, say where they stand in TikTok's developer portal, and write them to config.toml.
+
+    Only you can read that file (mode 0600). The client secret is asked for and never an option, which other programs could see;
+    a script sends it on standard input.
+
+    Example: tiktok configure
+    """
+    found = settings()
+    path = found.home / CONFIG
+    say(f"The settings will be kept in {path}, which only you can read.")
+    given = {"client_key": client_key, "redirect_uri": redirect_uri}
+    answers: dict[str, str | Secret] = {name: given.get(name) or _asked(found, name) for name in QUESTIONS}
+    changed = evolve(found, **{**answers, "client_secret": Secret(answers["client_secret"]), "origins": {}})
+    changed.checked()
+    _write(path, answers)
+    names = list(answers)
+    show(
+        {"file": str(path), "settings": names},
+        f"Kept {', '.join(names)} in {path}. Now sign in: tiktok login",
+    )
+
+
+def _asked(found: Settings, name: str) -> str | Secret:
+    title, where = QUESTIONS[name]
+    known = getattr(found, name)
+    say(where)
+    if name != "client_secret":
+        usual = known or (USUAL if name == "redirect_uri" else None)
+        answer: str = click.prompt(title, default=usual, err=True)
+        return answer.strip()
+    kept = " (press Return to keep the one that is set)" if known else ""
+    typed = Secret(click.prompt(f"{title}{kept}", default="", show_default=False, hide_input=True, err=True).strip())
+    return typed or known
+
+
+def _write(path: Path, answers: Mapping[str, str | Secret]) -> None:
+    """Write the answers over what the file holds of them, and leave its other settings as they are.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = _kept(path, answers)
+        text = Secret("".join(f"{name} = {_quoted(Secret(value))}\n" for name, value in (*answers.items(), *kept)))
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text.reveal())
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise StoreError(str(path), (error.strerror or type(error).__name__).lower(), "failed") from None
+
+
+def _kept(path: Path, answers: Mapping[str, str | Secret]) -> list[tuple[str, Secret]]:
+    """Return the settings of the file that are not answered now."""
+    written = Hidden(tomllib.loads(path.read_text("utf-8")) if path.exists() else {})
+    return [(name, Secret(written.reveal()[name])) for name in written.reveal() if name not in answers]
+
+
+def _quoted(value: Secret) -> str:
+    # A JSON string in ASCII is a basic string of TOML, but for DEL, which TOML wants escaped.
+    return json.dumps(value.reveal()).replace("\x7f", "\\u007f")

@@ -1,0 +1,64 @@
+"""Keys that are derived from what is asked for: the journal decides which post is meant."""
+
+from typing import Any
+
+import pytest
+
+from tiktok_adapters.sources import BytesSource
+from tiktok_core import PublishFailed
+
+CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
+
+
+def test_a_repeated_wish_gets_the_key_of_the_post_that_goes_on_or_ended_within_the_hour(bench: Any) -> None:
+    """An hour after the end a new key is due."""
+    account = bench.signed_in()
+    key = bench.run(account.derived_key("d"))
+    assert key == bench.run(account.derived_key("d")) == "d-1"
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key=key, wait=False))
+    bench.clock.advance(2 * 3_600)
+    assert bench.run(account.derived_key("d")) == "d-1"
+    bench.run(account.resume(key))
+    bench.clock.advance(3_500)
+    assert bench.run(account.derived_key("d")) == "d-1"
+    bench.clock.advance(200)
+    assert bench.run(account.derived_key("d")) == "d-2"
+    assert bench.run(account.derived_key("other")) == "other-1"
+
+
+def test_a_failed_posts_key_is_not_given_again(bench: Any) -> None:
+    """Every caller gets the next number, so callers that race make one post."""
+    account = bench.signed_in()
+    bench.sim.faults.add("init=fail:internal")
+    with pytest.raises(PublishFailed):
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key=bench.run(account.derived_key("d"))))
+    assert bench.run(account.derived_key("d")) == bench.run(account.derived_key("d")) == "d-2"
+    assert bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="d-2")).is_final
+    assert bench.run(account.derived_key("d")) == "d-2"
+
+
+def test_a_refused_posts_key_begins_it_anew(bench: Any) -> None:
+    """Nothing was posted under it, so it serves again."""
+    account = bench.signed_in()
+    bench.sim.faults.add("init=code:spam_risk_too_many_posts")
+    with pytest.raises(Exception, match="spam_risk_too_many_posts"):
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key=bench.run(account.derived_key("d"))))
+    assert bench.run(account.derived_key("d")) == "d-1"
+
+
+def test_a_key_whose_record_is_forgotten_is_never_given_again(bench: Any) -> None:
+    """Its trace would answer in the place of a new post."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key=bench.run(account.derived_key("d"))))
+    bench.run(account.forget("d-1"))
+    assert bench.run(account.derived_key("d")) == "d-2"
+
+
+def test_a_key_of_an_earlier_release_counts_too(bench: Any) -> None:
+    """Keys that ended in a second are still known within the hour, and do not disturb the numbers."""
+    account = bench.signed_in()
+    old = "d-20261130T035526"
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key=old))
+    assert bench.run(account.derived_key("d")) == old
+    bench.clock.advance(3_700)
+    assert bench.run(account.derived_key("d")) == "d-1"

@@ -131,7 +131,7 @@ def to_its_end(world: str, ports: Tapped, tokens: MemoryTokenStore, kind: str, *
 @pytest.mark.parametrize("world", ["blocking", "asynchronous"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_whenever_a_person_gives_a_post_up_it_is_given_up_or_may_be_published(world: str, kind: str) -> None:
-    """Given up: never published, never begun again, and told as that. Refused: nothing is changed, and it goes its way."""
+    """Given up: never published, never begun again, and each call says so. Refused: nothing is changed, and it goes its way."""
     FOUND.clear()
 
     @settings(max_examples=at_most(100), deadline=None)
@@ -178,7 +178,7 @@ def test_whenever_a_person_gives_a_post_up_it_is_given_up_or_may_be_published(wo
             assert "given up by a person" not in str(end)
         else:
             FOUND["given up"] += 1
-            assert isinstance(end, TikTokError), "given up, and told as posted"
+            assert isinstance(end, TikTokError), "given up, and returned as posted"
             for seconds in (0, 600, 7_200):
                 clock.advance(seconds)
                 with pytest.raises(InvalidPost, match="given up by a person at"):

@@ -299,7 +299,7 @@ def test_bare_resume_lists_and_posts_nothing(cli: Any, sim: SimulatedTikTok, env
 
 @pytest.mark.usefixtures("at_terminal")
 def test_on_a_terminal_resume_asks_about_each_post(cli: Any, sim: SimulatedTikTok, environ: dict[str, str]) -> None:
-    """Only a yes continues a post; with `--all` it asks about those alone that would begin anew after an hour."""
+    """Only a yes continues a post; with `--all` it asks about those alone that would start again after an hour."""
     sim.faults.add(parse_fault("creator_infox99=code:internal_error"))
     for key in ("first", "second", "third"):
         assert cli("post", "photo", PHOTO, *SELF, "--key", key).exit_code == 4
@@ -311,7 +311,7 @@ def test_on_a_terminal_resume_asks_about_each_post(cli: Any, sim: SimulatedTikTo
     make_older(environ, "first", timedelta(hours=2))
     asked = cli("resume", "--all", typed="n\n")
     assert asked.exit_code == 6
-    assert asked.stderr.count("It is older than an hour and may begin anew. Continue it?") == 1
+    assert asked.stderr.count("It is older than an hour and may start from the beginning. Continue it?") == 1
     assert len(sim.posts) == 2
     assert cli("resume", "--all", typed="y\n").exit_code == 0
     assert len(sim.posts) == 3

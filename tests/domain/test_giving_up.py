@@ -88,7 +88,7 @@ def test_each_stage_of_a_post_is_in_the_tables() -> None:
 
 @pytest.mark.parametrize("wish", [FILE, PULL, PHOTOS], ids=["file", "pull", "photos"])
 def test_what_was_given_up_stays_so(wish: Wish) -> None:
-    """A second time changes nothing; its key is not free, its reason is told, and TikTok's status is written into it."""
+    """A second time changes nothing; its key is not free, later calls get its reason, and TikTok's status is written into it."""
     given = after_giving_up(record(wish, Stage.PLANNED), NOW).record
     assert after_giving_up(given, LATER) == after_giving_up(given, NOW)
     assert (after_giving_up(given, LATER).record, after_giving_up(given, LATER).error) == (given, None)
@@ -138,7 +138,7 @@ def test_what_a_trace_says_to_later_calls(end: Stage | None, said: str | None) -
         (PHOTOS, Stage.UNKNOWN, {"init_at": NOW}, False),
     ],
 )
-def test_what_may_be_begun_anew_after_an_hour_is_stale(
+def test_what_may_be_begun_again_after_an_hour_is_stale(
     wish: Wish, stage: Stage, changes: dict[str, Any], stale: bool
 ) -> None:
     """Whatever may send an init, once the hour of its upload URL is over; never what only waits for TikTok or a person."""

@@ -86,7 +86,7 @@ def abandon(key: str) -> None:
 def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> int | None:
     """Continue one post, or with --all every unfinished one. It never posts twice.
 
-    Without KEY and --all, it lists what is unfinished and, on a terminal, asks about each post. A post that would begin anew after
+    Without KEY and --all, it lists what is unfinished and, on a terminal, asks about each post. A post that would start again after
     more than an hour is continued only if you name its key, or say yes on a terminal.
 
     Example: tiktok resume --settle not-posted KEY
@@ -150,12 +150,12 @@ def _chosen(found: Sequence[Record], *, every: bool) -> list[tuple[Record, bool]
         is_stale, is_chosen = record.is_stale(now), True
         if asks and (is_stale or not every):
             say(_described(record))
-            anew = "It is older than an hour and may begin anew. " if is_stale else ""
-            is_chosen = click.confirm(f"{anew}Continue it?", default=False, err=True)
+            warning = "It is older than an hour and may start from the beginning. " if is_stale else ""
+            is_chosen = click.confirm(f"{warning}Continue it?", default=False, err=True)
         elif is_stale:
             is_chosen = False
             say(
-                f"{record.key} is older than an hour and may begin anew, so it is left as it is: "
+                f"{record.key} is older than an hour and may start from the beginning, so it is left as it is: "
                 f"'tiktok resume {record.key}' continues it, 'tiktok abandon {record.key}' gives it up."
             )
         answers.append((record, is_chosen))

@@ -173,7 +173,7 @@ class Record:
         return self.stage is Stage.GIVEN_UP
 
     def is_stale(self, now: datetime) -> bool:
-        """Whether to continue may begin the post anew, more than an hour after it was wished or last begun.
+        """Whether continuing may send another init, more than an hour after the post was asked for or last begun.
 
         After an hour its upload URL is dead, and the person may have other plans by now.
         """

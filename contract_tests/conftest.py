@@ -1,8 +1,8 @@
-"""What belongs here: nothing but what all bindings share. A binding itself stands in the file of its port."""
+"""What belongs here: only what all bindings share. Each binding is in the file of its port."""
 
 import pytest
 
-# The contracts are imported, not collected: without this, their asserts would fail without saying what they compared.
+# Pytest imports the contracts and does not collect them: without this, a failing assert would not show its values.
 for module in (
     "behaviour",
     "clocks",

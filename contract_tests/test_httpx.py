@@ -1,6 +1,6 @@
-"""A transport that is not ours, over httpx: the proof that anybody's adapter can be held to the contract.
+"""A transport over httpx that is no part of the library: it proves that the contract can test anyone's adapter.
 
-What belongs here: an adapter as an embedder would write it, and its bindings. It is no part of the library.
+What belongs here: an adapter as a user of the library would write it, and its bindings.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Respo
 NOTHING_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 TLS = ssl.create_default_context()
 PIECE = 64 * 1024
-# What the operating system has taken and not sent yet would leave while an answer is waited for.
+# Bytes that the operating system has accepted and not sent would leave while the transport waits for an answer.
 SOCKET_OPTIONS = [(socket.IPPROTO_TCP, getattr(socket, "TCP_NOTSENT_LOWAT", socket.TCP_NODELAY), 4 * PIECE)]
 BODYLESS = {"GET", "HEAD", "DELETE"}
 
 
 class HttpxTransport:
-    """Send requests over httpx, awaited; straight to its lower layer, which sends once and adds no header."""
+    """Sends requests over httpx, awaited. It uses the lower layer, which sends once and adds no header."""
 
     def __init__(self) -> None:
         self._pool = self._new_pool()
@@ -39,7 +39,7 @@ class HttpxTransport:
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
 
     async def send(self, request: Request, /) -> Response:
-        """As the port says."""
+        """As `AsyncTransport.send`."""
         guests = Guests()
         with suppress(GuestFailed):
             response = await self._sent(guests.watched(request))
@@ -61,7 +61,7 @@ class HttpxTransport:
             return await exchange.answer(pool)
 
     async def close(self) -> None:
-        """As the port says."""
+        """As `AsyncTransport.close`."""
         self._closed = True
         await self._pool.aclose()
 
@@ -96,7 +96,7 @@ class _Exchange:
             url,
             headers=self._headers(),
             content=self._body() if self._request.content_length else None,
-            # As it was spelled: httpx would encode some characters anew.
+            # The target as it was spelled: httpx would encode some characters again.
             extensions={"timeout": httpx.Timeout(self._request.timeout).as_dict(), "target": self._target(url)},
         )
         response = await pool.handle_async_request(sent)
@@ -140,7 +140,7 @@ class _Exchange:
             else (body[start : start + BLOCK] for start in range(0, len(body), BLOCK))
         )
         for block in blocks:
-            for start in range(0, len(block), PIECE):  # Its time-out is for all of a piece to leave.
+            for start in range(0, len(block), PIECE):  # The time-out of httpx is for sending the whole piece.
                 yield block[start : start + PIECE]
             sent += len(block)
             if self._request.on_sent is not None:
@@ -148,7 +148,7 @@ class _Exchange:
 
 
 class TestHttpx(WireContract):
-    """Over httpx, awaited: an adapter that is not ours."""
+    """Over httpx, awaited: an adapter outside the library."""
 
     @pytest.fixture
     def transport(self) -> HttpxTransport:
@@ -157,12 +157,12 @@ class TestHttpx(WireContract):
 
     @pytest.mark.xfail(strict=True, reason="httpcore keeps what comes behind an answer, and takes it for the next one")
     def test_what_comes_behind_an_answer_belongs_to_no_request(self, http: Any, place: Any, run: Any) -> None:
-        """The one promise that cannot be kept over httpx without its private parts."""
+        """No adapter over httpx can keep this one promise without httpx's private parts."""
         super().test_what_comes_behind_an_answer_belongs_to_no_request(http, place, run)
 
 
 class TestHttpxAtTikTok(TikTokContract):
-    """The same, under the client's whole work."""
+    """The same transport under the client's whole work."""
 
     @pytest.fixture
     def transport(self) -> HttpxTransport:

@@ -15,7 +15,7 @@ from tiktok_core.flows.calls.pace import OwnPacer
 
 
 class TestOwn(PacerContract):
-    """What a client keeps by itself, awaited."""
+    """The pacer that a client has by itself, awaited."""
 
     @pytest.fixture
     def pacer(self) -> OwnPacer:

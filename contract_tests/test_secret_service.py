@@ -1,6 +1,6 @@
-"""The keychain of a Linux desktop, gnome-keyring over D-Bus, keeps the contract of token stores; and what a locked one does.
+"""The keychain of a Linux desktop (gnome-keyring over D-Bus) keeps the contract of token stores; how a locked one fails.
 
-What belongs here: what only a real Secret Service shows. It has a bus, a home and a password of its own.
+What belongs here: what only a real Secret Service shows. The tests have a separate bus, home and password.
 """
 
 import gc
@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(
         bool(MISSING) or sys.platform != "linux", reason=f"a Secret Service needs {' and '.join(MISSING) or 'Linux'}"
     ),
-    # `keyring` leaves its connection to the bus to the garbage collector when a keychain does not open.
+    # `keyring` leaves its connection to the bus to the garbage collector if a keychain does not open.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 PROMPTER = "org.gnome.keyring.SystemPrompter"
@@ -81,7 +81,7 @@ def keychain_of(address: str, monkeypatch: pytest.MonkeyPatch) -> Keychain:
 
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
     found = Keyring()
-    for _attempt in range(600):  # A busy machine takes its time to start two daemons.
+    for _attempt in range(600):  # A busy machine needs time to start two daemons.
         try:
             found.set_password("is it", "there?", "yes")
         except Exception:  # noqa: BLE001 - whatever it is: the daemon has not come up yet
@@ -104,7 +104,7 @@ class TestSecretService(DurableTokenStoreContract):
 
     @pytest.fixture
     def place(self, bus: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Keychain, str]:
-        """Return the keychain, and a service of the test's own."""
+        """Return the keychain, and a separate service for the test."""
         return keychain_of(bus, monkeypatch), f"tests {uuid.uuid4()}"
 
     @pytest.fixture
@@ -115,7 +115,7 @@ class TestSecretService(DurableTokenStoreContract):
 
     @pytest.fixture
     def spoil(self, place: tuple[Keychain, str]) -> Spoil:
-        """Return what puts another document into an entry."""
+        """Return a function that puts another document into an entry."""
 
         def spoil(account: str, document: bytes) -> None:
             keychain, service = place
@@ -127,7 +127,7 @@ class TestSecretService(DurableTokenStoreContract):
 
 @pytest.fixture
 def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyringTokenStore]:
-    """Give a store whose keychain, of a session of its own, is locked."""
+    """Give a store whose keychain, in a separate session, is locked."""
     import secretstorage  # noqa: PLC0415 - there is none elsewhere
 
     with session(tmp_path) as address:
@@ -144,15 +144,15 @@ def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyringT
 
 
 def test_a_locked_keychain_is_told_at_once(locked: KeyringTokenStore) -> None:
-    """Where nobody can be asked for the password, each call is an error that says what to do."""
+    """If there is no screen to ask for the password, each call raises an error that says what to do."""
     for call in (lambda: locked.load("me"), lambda: locked.save("me", TOKENS), lambda: locked.delete("me")):
-        # One that is waited for has another error.
+        # A keychain that asks on a screen has another error.
         with pytest.raises(StoreError, match="the keychain is locked: unlock it"):
             call()
 
 
 def test_a_password_that_nobody_types_is_waited_for_three_seconds(locked: KeyringTokenStore, tmp_path: Path) -> None:
-    """Where the keychain asks on a screen that nobody watches, the call ends after its limit."""
+    """The keychain asks on a screen and gets no answer. The call ends after its limit."""
     asks_for_ever = f"[D-BUS Service]\nName={PROMPTER}\nExec={shutil.which('sleep')} 5\n"
     (tmp_path / "services" / f"{PROMPTER}.service").write_text(asks_for_ever)
     with pytest.raises(StoreError, match=r"did not answer within 3 s: it may be locked.*unlock it and try again"):

@@ -18,11 +18,11 @@ from tiktok_core.errors import NotSent
 
 
 class Gone(BaseException):
-    """Takes a thread away that waits, as Ctrl-C would."""
+    """The error that interrupts a waiting thread, as Ctrl-C would."""
 
 
 class Turn(threading.Event):
-    """What a thread waits for, so that a test can take it away."""
+    """What a thread waits for. A test can interrupt it."""
 
     latest: "Turn"
 
@@ -37,11 +37,11 @@ class Turn(threading.Event):
         self._wake.set()
 
     def interrupt(self) -> None:
-        """Take the thread away without a slot."""
+        """Interrupt the thread without a slot."""
         self._wake.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for either."""
+        """Wait for the slot or for the interruption."""
         assert self._wake.wait(10)
         if not self.is_set():
             raise Gone
@@ -78,7 +78,7 @@ class Threads:
         self._until(lambda: len(self.inside) == expected)
 
     def cancel(self, name: str) -> None:
-        """Take a worker away that waits."""
+        """Interrupt a waiting worker."""
         self._turns[name].interrupt()
         self._threads[name].join()
 
@@ -125,7 +125,7 @@ class Tasks:
         self._rest()
 
     def cancel(self, name: str) -> None:
-        """Take a worker away that waits."""
+        """Cancel a waiting worker."""
         self._tasks[name].cancel()
         self._rest()
 
@@ -154,7 +154,7 @@ class TestThreads(UploadSlotsContract):
         return Threads
 
     def test_a_slot_given_to_somebody_who_goes_away_goes_on(self, gather: Callable[[int], Crowd]) -> None:
-        """An interruption in the very moment of being let in loses no slot."""
+        """If a thread is interrupted at the moment when it gets a slot, the slot goes to the next worker."""
         own = ThreadUploadSlots(1)
         own.enter("a")
 
@@ -187,7 +187,7 @@ class TestTasks(UploadSlotsContract):
     def test_a_slot_given_to_somebody_who_goes_away_goes_on(
         self, loop: asyncio.AbstractEventLoop, is_given_first: bool
     ) -> None:
-        """Being let in and being cancelled in the same moment loses no slot, whichever comes first."""
+        """If a task gets a slot and is cancelled at the same moment, in either order, the slot goes to the next worker."""
 
         async def story() -> None:
             own = AsyncioUploadSlots(1)

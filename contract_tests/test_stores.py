@@ -12,6 +12,7 @@ import pytest
 from attrs import evolve
 from cryptography.fernet import Fernet
 
+from stored import MemoryKeychain
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
@@ -31,35 +32,19 @@ from tiktok_core.wire.records import dump_tokens
 KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="]
 
 
-class Entries(dict[tuple[str, str], str]):
-    """A keychain that is a dictionary; a real one is in `test_secret_service.py`."""
-
-    def get_password(self, service: str, username: str) -> str | None:
-        """Return an entry, or None."""
-        return self.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        """Keep an entry."""
-        self[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        """Remove an entry."""
-        del self[service, username]
-
-
 def write(path: Path, account: str, document: bytes) -> None:
-    """Put a document in the place of the account's, past the store."""
+    """Replace the account's document in the file, without the store."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE tokens SET record = ? WHERE account = ?", (document, account.encode()))
 
 
 def digest(account: str) -> bytes:
-    """Return by what an account is known where its name does not stand."""
+    """Return the digest that stands for an account's name."""
     return hashlib.sha256(account.encode()).digest()
 
 
 def sealing(path: Path) -> Spoil:
-    """Return what puts a document there that opens with the key."""
+    """Return a function that writes a document which the key opens."""
 
     def spoil(account: str, document: bytes) -> None:
         token = Fernet(KEYS[0]).encrypt(digest(account) + document).decode()
@@ -78,20 +63,20 @@ class Files:
 
 
 class PlainFiles(Files):
-    """Tokens lie there as they are."""
+    """A place of plain tokens."""
 
     @pytest.fixture
     def spoil(self, path: Path) -> Spoil:
-        """Return what puts another document there."""
+        """Return a function that puts another document there."""
         return lambda account, document: write(path, account, document)
 
 
 class SealedFiles(Files):
-    """Tokens lie there encrypted."""
+    """A place of encrypted tokens."""
 
     @pytest.fixture
     def spoil(self, path: Path) -> Spoil:
-        """Return what puts another document there, encrypted."""
+        """Return a function that puts another document there, encrypted."""
         return sealing(path)
 
 
@@ -99,16 +84,16 @@ class Keychains:
     """The place of a store that is a keychain."""
 
     @pytest.fixture
-    def entries(self) -> Entries:
-        """Return the keychain."""
-        return Entries()
+    def keychain(self) -> MemoryKeychain:
+        """Return the keychain; a real one is in `test_secret_service.py`."""
+        return MemoryKeychain()
 
     @pytest.fixture
-    def spoil(self, entries: Entries) -> Spoil:
-        """Return what puts another document into an entry."""
+    def spoil(self, keychain: MemoryKeychain) -> Spoil:
+        """Return a function that puts another document into an entry."""
 
         def spoil(account: str, document: bytes) -> None:
-            entries["app", digest(account).hex()] = f"1 {document.decode()}"
+            keychain.entries["app", digest(account).hex()] = f"1 {document.decode()}"
 
         return spoil
 
@@ -162,19 +147,19 @@ class TestKeyring(Keychains, DurableTokenStoreContract):
     """A keychain beside a SQLite file, blocking."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path, entries: Entries) -> OpenStore:
+    def open_store(self, tmp_path: Path, keychain: MemoryKeychain) -> OpenStore:
         """Return a function that opens the place under contract."""
-        return lambda: KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=entries)
+        return lambda: KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=keychain)
 
 
 class TestThreadedKeyring(Keychains, DurableTokenStoreContract):
     """A keychain beside a SQLite file, awaited."""
 
     @pytest.fixture
-    def open_store(self, tmp_path: Path, entries: Entries) -> OpenStore:
+    def open_store(self, tmp_path: Path, keychain: MemoryKeychain) -> OpenStore:
         """Return a function that opens the place under contract."""
         return lambda: ThreadedTokenStore(
-            KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=entries)
+            KeyringTokenStore("app", SqliteTokenStore(tmp_path / "names.db"), keychain=keychain)
         )
 
 

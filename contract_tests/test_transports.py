@@ -1,4 +1,4 @@
-"""Every transport keeps the contract of its port; those over sockets keep the harder one.
+"""Every transport keeps the contract of its port, and those over sockets also keep the harder one.
 
 What belongs here: bindings only.
 """

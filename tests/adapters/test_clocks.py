@@ -17,7 +17,7 @@ def test_a_manual_clock_stands_still() -> None:
 
 
 def test_sleeping_moves_a_manual_clock_and_is_recorded() -> None:
-    """A sleep returns at once, and can be asserted afterwards."""
+    """A sleep returns at once, and a test can assert it afterwards."""
     clock = ManualClock(START)
     for seconds in (1, 0.5, 0, -3, 3600):
         clock.sleep(seconds)
@@ -27,7 +27,7 @@ def test_sleeping_moves_a_manual_clock_and_is_recorded() -> None:
 
 
 def test_advancing_a_manual_clock_is_not_a_nap() -> None:
-    """The world may go on, or the clock be set back, without anybody having slept."""
+    """Time may pass, or the clock be set back, without a sleep."""
     clock = ManualClock(START)
     clock.advance(10)
     clock.advance(-20)
@@ -36,7 +36,7 @@ def test_advancing_a_manual_clock_is_not_a_nap() -> None:
 
 
 def test_a_manual_clock_shows_utc() -> None:
-    """A start in another zone is the same moment in UTC; a naive one is refused."""
+    """A start in another zone is the same moment in UTC; the clock refuses one without a zone."""
     tokyo = timezone(timedelta(hours=9))
     assert ManualClock(START.astimezone(tokyo)).now().utcoffset() == timedelta(0)
     with pytest.raises(ValueError, match="aware"):

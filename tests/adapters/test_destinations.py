@@ -1,4 +1,4 @@
-"""A file that is there as a whole, or not at all."""
+"""A download's file is there as a whole, or not at all."""
 
 import errno
 import os
@@ -16,12 +16,12 @@ from tiktok_core.ports import Destination
 
 
 def left_in(folder: Path) -> list[str]:
-    """Return the names of what is in a folder."""
+    """Return the names in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
 def test_nothing_stands_under_the_name_before_it_is_kept(tmp_path: Path) -> None:
-    """Then all of it does, for its owner only, and nothing else is left."""
+    """Nothing has the name until `keep`. Then the whole file has it, for its owner only, and nothing else is left."""
     path = tmp_path / "data.zip"
     destination: Destination = open_destination(path)
     assert left_in(tmp_path) == []
@@ -38,7 +38,7 @@ def test_nothing_stands_under_the_name_before_it_is_kept(tmp_path: Path) -> None
 
 
 def test_what_is_begun_again_begins_from_the_front(tmp_path: Path) -> None:
-    """Nothing of the first try stays, and neither does its file."""
+    """Neither bytes nor file of the first try stay."""
     destination = FileDestination(tmp_path / "data.zip")
     destination.begin().write(b"half")
     destination.begin().write(b"whole")
@@ -47,7 +47,7 @@ def test_what_is_begun_again_begins_from_the_front(tmp_path: Path) -> None:
 
 
 def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
-    """Once or twice, begun or not."""
+    """`discard` leaves nothing, once or twice, before or after `begin`."""
     destination = FileDestination(tmp_path / "data.zip")
     destination.discard()
     destination.begin().write(b"half")
@@ -60,7 +60,7 @@ def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_relative_name_is_settled_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever changes the folder meanwhile does not move the file."""
+    """A change of the working folder in the meantime does not move the file."""
     monkeypatch.chdir(tmp_path)
     destination = FileDestination("data.zip")
     (tmp_path / "other").mkdir()
@@ -72,7 +72,7 @@ def test_a_relative_name_is_settled_at_once(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", ["nowhere/data.zip", "folder", "there.zip", "dangling"])
 def test_a_name_that_cannot_be_used_is_refused_at_once(tmp_path: Path, name: str) -> None:
-    """No such folder, a folder itself, a file or a link that is there."""
+    """The destination refuses a missing folder, a folder, and an existing file or link."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "there.zip").write_bytes(b"mine")
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
@@ -84,7 +84,7 @@ def test_a_name_that_cannot_be_used_is_refused_at_once(tmp_path: Path, name: str
 def test_a_file_that_comes_meanwhile_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
-    """On file systems without hard links, too; where nothing has come, the file gets its name there as well."""
+    """`keep` leaves such a file alone, even on file systems without hard links. Otherwise the download gets its name."""
     if not links:
         monkeypatch.setattr(os, "link", refuse_links)
     destination = FileDestination(tmp_path / "data.zip")
@@ -106,7 +106,7 @@ def refuse_links(*_places: object) -> None:
 
 
 def test_a_file_is_replaced_where_that_is_wanted(tmp_path: Path) -> None:
-    """By the whole of the new one; until then the old one is there."""
+    """The new file replaces the old one as a whole; until then the old one is there."""
     path = tmp_path / "data.zip"
     path.write_bytes(b"old")
     destination = open_destination(path, overwrite=True)
@@ -117,7 +117,7 @@ def test_a_file_is_replaced_where_that_is_wanted(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the file's name and the reason, and nothing is left."""
+    """The error has the file's name and the reason, and nothing is left."""
     destination = FileDestination(tmp_path / "data.zip")
     sink = destination.begin()
 
@@ -135,7 +135,7 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_closed_is_told_as_such(tmp_path: Path) -> None:
-    """When the archive comes, since nobody knows before."""
+    """The error comes with the archive, because the folder may be closed at any time before."""
     destination = FileDestination(tmp_path / "data.zip")
     tmp_path.chmod(0o500)
     try:
@@ -146,7 +146,7 @@ def test_a_folder_that_is_closed_is_told_as_such(tmp_path: Path) -> None:
 
 
 def test_a_write_that_still_goes_on_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is cancelled leaves a thread behind: its file is not closed beneath it."""
+    """A cancelled caller leaves a thread behind. The destination does not close the file while the thread writes."""
     destination = FileDestination(tmp_path / "data.zip")
     sink, writing, go_on = destination.begin(), threading.Event(), threading.Event()
 
@@ -169,7 +169,7 @@ def test_a_write_that_still_goes_on_is_waited_for(tmp_path: Path, monkeypatch: p
 
 
 def test_an_open_file_is_not_pickled(tmp_path: Path) -> None:
-    """And it shows its name."""
+    """An open file means nothing in another process. The repr shows the file's name."""
     destination = FileDestination(tmp_path / "data.zip")
     assert str(tmp_path) in repr(destination)
     with pytest.raises(TypeError):

@@ -1,6 +1,6 @@
-"""A journal's file that two releases share: one from before traces were kept, and this one.
+"""A journal's file that two releases share: this one, and one from before the journal kept traces.
 
-The older release is the real one, taken from the repository's history, in a process of its own.
+The older release is the real one, from the repository's history, in a separate process.
 """
 
 import io
@@ -13,20 +13,19 @@ import tarfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import NOW, RECORD
 from tiktok_adapters.stores.sqlite import SqliteJournal
 from tiktok_adapters.testing.contracts.journal_model import forget_before
 from tiktok_core.domain.forgetting import Trace, trace_of
-from tiktok_core.domain.journal import Record, Stage, Wish
-from tiktok_core.domain.posts import VideoPost
+from tiktok_core.domain.journal import Stage
 
 BEFORE_TRACES = "3ef930f"
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OPEN = """
     import sys
     from datetime import datetime, timedelta
@@ -42,22 +41,13 @@ OPEN = """
         created_at=now, updated_at=now, publish_id="p-1",
     )
 """
-RECORD = Record(
-    key="key",
-    app="app",
-    account="me",
-    wish=Wish(post=VideoPost(title="title")),
-    stage=Stage.COMPLETE,
-    created_at=NOW,
-    updated_at=NOW,
-    publish_id="p-1",
-)
+DONE = evolve(RECORD, stage=Stage.COMPLETE, upload_url=None, publish_id="p-1")
 OlderRelease = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give the source of the older release, as the repository has it."""
+    """Give the source of the older release from the repository."""
     git, root = shutil.which("git"), Path(__file__).parents[2]
     if git is None:
         pytest.skip("git is not installed, so the older release cannot be taken from the history")
@@ -81,7 +71,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def older(source: Path, path: Path) -> OlderRelease:
-    """Return what lets the older release do something with the journal, and returns what it prints."""
+    """Return a function that runs a program with the older release and returns its output."""
 
     def run(text: str) -> str:
         done = subprocess.run(
@@ -99,12 +89,15 @@ def older(source: Path, path: Path) -> OlderRelease:
 
 
 def test_a_home_of_the_older_release_is_migrated_in_place_and_stays_its_own(path: Path, older: OlderRelease) -> None:
-    """The first open adds what is missing and loses nothing; the version stays, and the older release goes on with it."""
+    """The first opening adds what is missing and loses nothing.
+
+    The version stays, and the older release can use the file.
+    """
     older("journal.save(record, fence=None)")
     with closing(SqliteJournal(path)) as journal:
-        assert journal.records() == (RECORD,)
-        assert journal.trace(RECORD.name) is None
-        journal.save(evolve(RECORD, key="other"), fence=None)
+        assert journal.records() == (DONE,)
+        assert journal.trace(DONE.name) is None
+        journal.save(evolve(DONE, key="other"), fence=None)
     assert older("print(sorted(record.key for record in journal.records()))") == "['key', 'other']"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
@@ -112,57 +105,57 @@ def test_a_home_of_the_older_release_is_migrated_in_place_and_stays_its_own(path
 
 @pytest.mark.parametrize("stage", ["COMPLETE", "FAILED", "ABANDONED"])
 def test_what_the_older_release_forgets_leaves_its_trace_too(path: Path, older: OlderRelease, stage: str) -> None:
-    """Its plain DELETE keeps what is needed, until this release makes a trace of it and no name is left in the file."""
+    """Its plain DELETE keeps what is needed, until this release makes a trace of it. Then no name is left in the file."""
     SqliteJournal(path).close()
     older(f"""
         journal.save(evolve(record, stage=Stage.{stage}), fence=None)
         journal.forget(now + timedelta(days=1))
         assert journal.records() == ()
     """)
-    expected = trace_of(evolve(RECORD, stage=Stage[stage]))
+    expected = trace_of(evolve(DONE, stage=Stage[stage]))
     with closing(SqliteJournal(path)) as journal:
-        assert journal.trace(RECORD.name) == expected
-        assert RECORD.name.encode() in path.read_bytes()
+        assert journal.trace(DONE.name) == expected
+        assert DONE.name.encode() in path.read_bytes()
         forget_before(journal, lambda done: done, NOW)
-        assert journal.trace(RECORD.name) == expected
-        assert RECORD.name.encode() not in path.read_bytes()
+        assert journal.trace(DONE.name) == expected
+        assert DONE.name.encode() not in path.read_bytes()
 
 
 def test_a_key_that_the_older_release_uses_again_stays_posted(path: Path, older: OlderRelease) -> None:
-    """It knows no trace: what it records afterwards under the key never takes the post's trace away."""
+    """It knows no traces. What it records under the key afterwards never removes the post's trace."""
     with closing(SqliteJournal(path)) as journal:
-        journal.save(RECORD, fence=None)
-        journal.remove(RECORD.name)
+        journal.save(DONE, fence=None)
+        journal.remove(DONE.name)
     older("""
         journal.save(evolve(record, stage=Stage.ABANDONED, publish_id=None), fence=None)
         journal.forget(now + timedelta(days=1))
     """)
     with closing(SqliteJournal(path)) as journal:
-        assert journal.trace(RECORD.name) == trace_of(RECORD)
+        assert journal.trace(DONE.name) == trace_of(DONE)
         forget_before(journal, lambda done: done, NOW)
-        assert journal.trace(RECORD.name) == trace_of(RECORD)
+        assert journal.trace(DONE.name) == trace_of(DONE)
 
 
 def test_a_record_that_is_saved_again_leaves_no_trace(path: Path) -> None:
-    """A save takes the place of the row that was there, and is no removal."""
+    """A save replaces the row and removes no record."""
     with closing(SqliteJournal(path)) as journal:
         for stage in (Stage.PLANNED, Stage.UPLOADING, Stage.COMPLETE):
-            journal.save(evolve(RECORD, stage=stage), fence=None)
-        assert journal.trace(RECORD.name) is None
+            journal.save(evolve(DONE, stage=stage), fence=None)
+        assert journal.trace(DONE.name) is None
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM removed").fetchone() == (0,)
 
 
 def test_what_a_newer_release_removed_is_left_for_it(path: Path) -> None:
-    """A removed record that this release cannot read keeps its key used, and waits for a release that can read it."""
+    """A removed record that this release cannot read keeps its key used, until a release comes that can read it."""
     with closing(SqliteJournal(path)) as journal:
-        journal.save(RECORD, fence=None)
+        journal.save(DONE, fence=None)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(
                 "UPDATE records SET record = CAST(replace(CAST(record AS TEXT), '\"version\": 2', '\"version\": 4') AS BLOB)"
             )
             connection.execute("DELETE FROM records")
         forget_before(journal, lambda done: done, NOW + timedelta(days=1))
-        assert journal.trace(RECORD.name) == Trace(digest=trace_of(RECORD).digest, end=None)
+        assert journal.trace(DONE.name) == Trace(digest=trace_of(DONE).digest, end=None)
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT count(*) FROM removed").fetchone() == (1,)

@@ -1,4 +1,4 @@
-"""The probe of the extra `media`: what it reads of each kind of film, and that it is never in the way."""
+"""The probe of the extra `media`: what it reads of each kind of film, and that it never stops a post."""
 
 import asyncio
 import subprocess
@@ -42,7 +42,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_each_kind_of_film_is_known(name: str) -> None:
-    """Container by container, what ffmpeg was told to make is what is read; and TikTok takes all of it."""
+    """In each container, the probe reads what ffmpeg was told to make, and TikTok accepts all of it."""
     found = MediaInfoProbe().facts(FileSource(MEDIA / name))
     assert found == KNOWN[name]
     assert list(media_problems(found)) == []
@@ -50,7 +50,7 @@ def test_each_kind_of_film_is_known(name: str) -> None:
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_tiktok_refuses_is_read_from_the_film(name: str) -> None:
-    """Each wrong figure is read as it is, and told."""
+    """The probe reads each wrong figure as it is, and the check names it."""
     found = MediaInfoProbe().facts(FileSource(MEDIA / name))
     assert [problem.message for problem in media_problems(found)] == WRONG[name]
 
@@ -63,7 +63,7 @@ def test_of_what_is_no_film_nothing_is_claimed(name: str) -> None:
 
 
 def test_two_pictures_in_a_film_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody knows which of them TikTok looks at; the duration is that of the whole."""
+    """TikTok does not say at which of them it looks. The duration is that of the whole film."""
     tracks = [{"format": "AVC", "width": 1}, {"format": "JPEG", "width": 9000}]
     _found(monkeypatch, tracks, [{"duration": 5000}])
     assert MediaInfoProbe().facts(BytesSource(b"x")) == VideoFacts(duration=5.0)
@@ -71,14 +71,14 @@ def test_two_pictures_in_a_film_are_not_judged(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("value", ["", "many", "nan", "inf", "-1", 0, None, [], "1e999"])
 def test_a_figure_that_is_none_is_left_out(monkeypatch: pytest.MonkeyPatch, value: object) -> None:
-    """Whatever the library says in place of a figure is unknown, never an error or a refusal."""
+    """If the library gives something else in place of a figure, the figure is unknown, without an error or a refusal."""
     track = dict.fromkeys(("format", "frame_rate", "width", "height", "duration"), value)
     _found(monkeypatch, [{**track, "frame_rate_mode": "CFR", "format": None}], [])
     assert MediaInfoProbe().facts(BytesSource(b"x")) == VideoFacts()
 
 
 def test_a_rate_that_the_library_is_not_sure_of_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a word on whether it is constant, a rate is a guess."""
+    """If the library does not say whether the rate is constant, the rate would be a guess."""
     _found(monkeypatch, [{"frame_rate": "1000.000"}], [])
     assert MediaInfoProbe().facts(BytesSource(b"x")).frame_rate is None
 
@@ -87,7 +87,7 @@ def test_a_rate_that_the_library_is_not_sure_of_is_left_out(monkeypatch: pytest.
     "error", [OSError("no library"), RuntimeError("no version"), ValueError("no text"), SyntaxError("no XML")]
 )
 def test_a_library_that_fails_is_not_in_the_way(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """A library that cannot be loaded, or tells nonsense, refuses no video."""
+    """If the library cannot be loaded, or returns nonsense, the probe refuses no video."""
 
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -97,7 +97,7 @@ def test_a_library_that_fails_is_not_in_the_way(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_while_too_many_looks_do_not_end_no_more_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is known then; once one of them has ended, the next look is taken."""
+    """A further look returns nothing known. Once one of them has ended, the next look works again."""
     ended, begun = threading.Event(), list[int]()
 
     def busy(*_: object, **__: object) -> None:
@@ -117,7 +117,7 @@ def test_while_too_many_looks_do_not_end_no_more_begin(monkeypatch: pytest.Monke
 
 
 def test_what_a_source_raises_is_raised() -> None:
-    """A mistake in somebody's own source is seen by whoever asked for the look, and not lost in another thread."""
+    """The caller of the look gets the error of its own source. It is not lost in another thread."""
 
     class Broken(BytesSource):
         def read(self, start: int, length: int, /) -> bytes:
@@ -133,7 +133,7 @@ class Own(BaseException):
 
 @pytest.mark.parametrize("error", [Own(), KeyboardInterrupt(), SystemExit()])
 def test_what_a_source_raises_is_raised_as_it_is(error: BaseException) -> None:
-    """Also what is no `Exception`: the very object, to who asked for the look, through both probes."""
+    """Even an error that is no `Exception` reaches the caller of the look as the same object, with both probes."""
 
     class Broken(BytesSource):
         def read(self, _start: int, _length: int, /) -> bytes:
@@ -150,7 +150,7 @@ def test_what_a_source_raises_is_raised_as_it_is(error: BaseException) -> None:
 
 @pytest.mark.parametrize("given", [None, "text", 7.5])
 def test_a_source_that_gives_no_bytes_is_told_in_a_sentence(given: object) -> None:
-    """And its thread ends without a word of its own."""
+    """The error is one sentence, and the thread prints nothing."""
 
     class Odd(BytesSource):
         def read(self, _start: int, _length: int, /) -> bytes:
@@ -161,7 +161,7 @@ def test_a_source_that_gives_no_bytes_is_told_in_a_sentence(given: object) -> No
 
 
 def test_a_look_for_which_there_is_no_thread_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often no thread can be had: afterwards videos are looked into as before."""
+    """If the system has no thread for several looks, later videos are looked into as before."""
 
     def refused(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -176,14 +176,14 @@ def test_a_look_for_which_there_is_no_thread_takes_no_place(monkeypatch: pytest.
 
 
 def test_without_the_extra_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where pymediainfo is not installed there is no probe; where it is, there is one."""
+    """Without pymediainfo there is no probe; with it there is one."""
     assert isinstance(usual_probe(), MediaInfoProbe)
     monkeypatch.setattr(probes, "find_spec", lambda _: None)
     assert usual_probe() is None
 
 
 def test_importing_the_room_loads_no_library() -> None:
-    """The library comes with the first look, not with the import."""
+    """The first look imports the library, not the import of the module."""
     code = "import sys, tiktok_adapters.probes as m; m.usual_probe(); print('pymediainfo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
@@ -191,7 +191,7 @@ def test_importing_the_room_loads_no_library() -> None:
 
 @pytest.fixture
 def endless() -> bytes:
-    """Give a film whose index claims to be so long that MediaInfo reads on for minutes."""
+    """Give a film whose index claims such a length that MediaInfo reads for minutes."""
     data = bytearray((MEDIA / "good.mp4").read_bytes())
     data[data.index(b"stts") + 8] = 0xFF
     return bytes(data)
@@ -199,7 +199,7 @@ def endless() -> bytes:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_films_end_no_process(seed: int) -> None:
-    """Films with bytes changed at random are read, or not; none takes the process along, or longer than the limit."""
+    """The probe reads films with random changes, or does not. None ends the process, or takes longer than the limit."""
     chance = Random(seed)
     probe = MediaInfoProbe(time_limit=1.0)
     for name in ("good.mp4", "h265.mov", "vp9.webm", "fragmented.mp4"):
@@ -213,7 +213,10 @@ def test_damaged_films_end_no_process(seed: int) -> None:
 
 
 def test_a_film_that_keeps_the_library_busy_is_left_alone(endless: bytes, tmp_path: Path) -> None:
-    """After the time limit nothing is known of it; when too many are being looked at, no more are; the process ends."""
+    """After the time limit the film is unknown.
+
+    While too many looks are under way, the probe begins no more, and the process can end.
+    """
     (tmp_path / "endless.mp4").write_bytes(endless)
     code = (
         "import sys\n"
@@ -235,7 +238,7 @@ def test_a_film_that_keeps_the_library_busy_is_left_alone(endless: bytes, tmp_pa
 
 
 def test_the_event_loop_goes_on_meanwhile() -> None:
-    """A look in a worker thread holds up no other task: it ends only after another task has had its turn."""
+    """A look runs in a worker thread: it ends only after another task has had its turn."""
     turned = threading.Event()
 
     class Slow:

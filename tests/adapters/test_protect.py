@@ -1,4 +1,4 @@
-"""What protected work promises: it is finished, and the interruption comes afterwards."""
+"""What protected work promises: it finishes, and the interruption comes afterwards."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ def test_work_has_its_result() -> None:
 
 
 def test_an_interrupt_waits_for_the_work() -> None:
-    """Ctrl-C comes when the work is done, as it would have come without us."""
+    """Ctrl-C comes when the work is done, as it would have come without protection."""
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         MainThreadProtect()(_interrupted(done))
@@ -52,12 +52,15 @@ def test_an_interrupt_waits_for_the_work() -> None:
 
 
 class TimeIsUp(BaseException):
-    """What a worker's time limit raises."""
+    """The error that a worker's time limit raises."""
 
 
 @pytest.mark.parametrize("name", ["SIGALRM", "SIGTERM", "SIGUSR1"])
 def test_any_signal_that_a_function_handles_waits_for_the_work(name: str) -> None:
-    """Its handler may raise at any point, as that of Ctrl-C does; it is called after the work, with the frame of its time."""
+    """Its handler may raise at any point, as that of Ctrl-C does.
+
+    It runs after the work, with the frame of the signal's moment.
+    """
     number, done, frames = getattr(signal, name, None), list[str](), list[object]()
     if number is None:
         pytest.skip("this system has no such signal")
@@ -82,7 +85,7 @@ def test_any_signal_that_a_function_handles_waits_for_the_work(name: str) -> Non
 
 
 def test_of_several_signals_each_is_delivered() -> None:
-    """Also where the first handler raises; and every handler is in its place again."""
+    """Every handler runs, even if the first one raises, and afterwards each is in its place again."""
     heard: list[int] = []
 
     def handler(number: int, _frame: object) -> None:
@@ -105,7 +108,7 @@ def test_of_several_signals_each_is_delivered() -> None:
 
 
 def test_work_inside_of_other_work_is_done_though_the_client_closes_meanwhile() -> None:
-    """What is waited for may need protection itself: it is part of the work that was begun in time. In both worlds."""
+    """Protected work may call further protected work: it is part of what began in time. This holds for both clients."""
     blocking, done = MainThreadProtect(), list[str]()
 
     async def outer() -> None:
@@ -149,7 +152,7 @@ def test_an_interrupt_reaches_the_handler_that_was_there() -> None:
 
 
 def test_an_ignored_interrupt_stays_ignored() -> None:
-    """A program that ignores Ctrl-C goes on doing so."""
+    """A program that ignores Ctrl-C still ignores it."""
     done: list[str] = []
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -160,7 +163,7 @@ def test_an_ignored_interrupt_stays_ignored() -> None:
 
 
 def test_protection_can_be_nested() -> None:
-    """The inner work does not let the interrupt into the outer one."""
+    """The inner work does not let the interruption into the outer one."""
     protect = MainThreadProtect()
     done: list[str] = []
 
@@ -174,14 +177,14 @@ def test_protection_can_be_nested() -> None:
 
 
 def test_an_error_of_the_work_comes_out_and_the_handler_is_put_back() -> None:
-    """Failing work leaves nothing behind."""
+    """Afterwards the program's own handler is in place."""
     with pytest.raises(LookupError):
         MainThreadProtect()(_failing())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_on_another_thread_the_work_just_runs() -> None:
-    """Signals come on the main thread only, and only there may a handler be set."""
+    """Signals come to the main thread only, and only the main thread may set a handler."""
     results: list[str] = []
     thread = threading.Thread(target=lambda: results.append(MainThreadProtect()(_value("result"))))
     thread.start()
@@ -210,7 +213,7 @@ def _elsewhere(call: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("where", [_here, _elsewhere])
 def test_work_that_suspends_is_refused(where: Callable[[Callable[[], object]], None]) -> None:
-    """Blocking work that awaits something real is a mistake, and is named."""
+    """Blocking work that awaits a real event is a mistake, and the error names it."""
     with pytest.raises(RuntimeError, match="_suspending waits for an event loop"):
         where(lambda: MainThreadProtect()(_suspending()))
 
@@ -222,7 +225,7 @@ async def _gated(begun: threading.Event, go: threading.Event, done: list[str]) -
 
 
 def test_closing_waits_for_the_work_of_other_threads() -> None:
-    """Who closes a client that others still use does not take the store from under them; Ctrl-C meanwhile waits, too."""
+    """Closing a client that others still use does not close the store under them. Ctrl-C in the meantime waits, too."""
     protect = MainThreadProtect()
     begun, go, done = threading.Event(), threading.Event(), list[str]()
     thread = threading.Thread(target=lambda: protect(_gated(begun, go, done)))
@@ -240,7 +243,7 @@ def test_closing_waits_for_the_work_of_other_threads() -> None:
 
 
 def test_who_closes_in_the_midst_of_its_own_work_does_not_wait_for_itself() -> None:
-    """A signal's handler that closes the client may come at any time."""
+    """A signal's handler that closes the client may run at any time."""
     protect = MainThreadProtect()
 
     async def closing() -> str:
@@ -253,7 +256,7 @@ def test_who_closes_in_the_midst_of_its_own_work_does_not_wait_for_itself() -> N
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nothing to fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_does_not_wait_for_threads_that_did_not_come_along() -> None:
-    """It has none of them, and closes at once."""
+    """The child has none of these threads, and closes at once."""
     protect = MainThreadProtect()
     begun, go = threading.Event(), threading.Event()
     thread = threading.Thread(target=lambda: protect(_gated(begun, go, [])))
@@ -274,7 +277,7 @@ def test_a_forked_child_does_not_wait_for_threads_that_did_not_come_along() -> N
 
 
 def test_what_is_closed_begins_nothing() -> None:
-    """The ports are closed next: work that began now would be cut off."""
+    """The client closes its ports next, which would cut off any work that began now."""
     protect, shield = MainThreadProtect(), AsyncioProtect()
     done: list[str] = []
 
@@ -303,7 +306,7 @@ async def _slow(begun: asyncio.Event, go: asyncio.Event, done: list[str]) -> str
 
 
 def test_shielded_work_has_its_result() -> None:
-    """Without a cancellation, protecting changes nothing; errors come out as they are."""
+    """Without a cancellation, protecting changes nothing, and errors come out unchanged."""
 
     async def main() -> None:
         protect = AsyncioProtect()
@@ -316,7 +319,7 @@ def test_shielded_work_has_its_result() -> None:
 
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_a_cancellation_waits_for_the_work(times: int) -> None:
-    """However often the caller is cancelled, the work is finished first, and then the cancellation comes out."""
+    """The caller may be cancelled any number of times. The work finishes first, and then the cancellation comes out."""
 
     async def main() -> None:
         begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
@@ -336,7 +339,7 @@ def test_a_cancellation_waits_for_the_work(times: int) -> None:
 
 
 def test_a_time_out_waits_for_the_work() -> None:
-    """`asyncio.timeout` around protected work raises its `TimeoutError` after it."""
+    """`asyncio.timeout` around protected work raises its `TimeoutError` after the work."""
 
     async def main() -> None:
         begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
@@ -350,7 +353,7 @@ def test_a_time_out_waits_for_the_work() -> None:
 
 
 def test_an_error_of_cancelled_work_is_the_cause() -> None:
-    """The cancellation wins, and what went wrong meanwhile is not lost."""
+    """The caller gets the cancellation, whose cause is the error of the work."""
 
     async def failing(begun: asyncio.Event, go: asyncio.Event) -> None:
         begun.set()
@@ -379,16 +382,24 @@ def test_an_error_of_cancelled_work_is_the_cause() -> None:
     asyncio.run(main())
 
 
+async def _closing(
+    protect: AsyncioProtect, go: asyncio.Event, done: list[str]
+) -> tuple[asyncio.Task[str], asyncio.Task[None]]:
+    """Begin to close while work is under way; return the tasks of the work's caller and of the closing."""
+    begun = asyncio.Event()
+    caller = asyncio.create_task(protect(_slow(begun, go, done)))
+    await begun.wait()
+    closing = asyncio.create_task(_closed(protect.close()))
+    await asyncio.sleep(0)
+    return caller, closing
+
+
 def test_closing_waits_for_unfinished_work() -> None:
-    """A client that closes does not leave a half-saved token behind, though its callers are gone."""
+    """A client that closes leaves no half-saved token behind, although its callers are gone."""
 
     async def main() -> None:
-        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
-        protect = AsyncioProtect()
-        caller = asyncio.create_task(protect(_slow(begun, go, done)))
-        await begun.wait()
-        closing = asyncio.create_task(_closed(protect.close()))
-        await asyncio.sleep(0)
+        protect, go, done = AsyncioProtect(), asyncio.Event(), list[str]()
+        caller, closing = await _closing(protect, go, done)
         assert not closing.done()
         go.set()
         await closing
@@ -400,15 +411,11 @@ def test_closing_waits_for_unfinished_work() -> None:
 
 
 def test_a_closing_that_is_cancelled_waits_all_the_same() -> None:
-    """The cancellation comes out after the work, as it does for the caller."""
+    """The cancellation comes out after the work, as for the caller."""
 
     async def main() -> None:
-        begun, go, done = asyncio.Event(), asyncio.Event(), list[str]()
-        protect = AsyncioProtect()
-        caller = asyncio.create_task(protect(_slow(begun, go, done)))
-        await begun.wait()
-        closing = asyncio.create_task(_closed(protect.close()))
-        await asyncio.sleep(0)
+        protect, go, done = AsyncioProtect(), asyncio.Event(), list[str]()
+        caller, closing = await _closing(protect, go, done)
         closing.cancel()
         await asyncio.sleep(0)
         assert not closing.done()
@@ -422,7 +429,7 @@ def test_a_closing_that_is_cancelled_waits_all_the_same() -> None:
 
 
 def test_the_end_of_the_event_loop_waits_for_the_work() -> None:
-    """`asyncio.run` cancels whatever is left when its program returns: protected work is finished all the same."""
+    """`asyncio.run` cancels all tasks when its program returns. Protected work still finishes."""
     done: list[str] = []
     kept: list[object] = []
 

@@ -1,6 +1,7 @@
 """The fault proxy does what its script says, and nothing else.
 
-What belongs here: the proxy between a plain socket or transport and the contracts' server; no rule of TikTok's.
+What belongs here: the proxy between a plain socket or transport and the contracts' server, without any rule of
+TikTok's.
 """
 
 import gc
@@ -44,21 +45,21 @@ def http() -> Iterator[Urllib3Transport]:
 
 
 def put(proxy: FaultProxy, *, fresh: bool = True, timeout: float = 5) -> Request:
-    """Return a request with a body of 2 MiB, which the server echoes in part."""
+    """Return a request with a body of 2 MiB, of which the server echoes a part."""
     return Request(
         method="PUT", url=f"{proxy.url}/status/200?secret=1", body=LONG, fresh_connection=fresh, timeout=timeout
     )
 
 
 def settled(server: BehaviourServer, requests: int) -> None:
-    """Wait until the server has seen so many requests."""
+    """Wait until the server has got so many requests."""
     end = time.monotonic() + 5
     while len(server.seen) < requests and time.monotonic() < end:
         time.sleep(0.01)
 
 
 def test_without_a_fault_every_byte_passes(proxy: FaultProxy, server: BehaviourServer, http: Urllib3Transport) -> None:
-    """Bodies, answers and their order are as without the proxy, over one connection."""
+    """Bodies, answers and their order are the same as without the proxy, over one connection."""
     for _ in range(3):
         assert http.send(put(proxy, fresh=False)).body == b"as asked"
     echoed = http.send(Request(method="POST", url=f"{proxy.url}/echo", body=bytes(range(256)) * 2000))
@@ -72,7 +73,7 @@ def test_without_a_fault_every_byte_passes(proxy: FaultProxy, server: BehaviourS
 def test_a_request_is_cut_where_it_was_asked(
     proxy: FaultProxy, server: BehaviourServer, http: Urllib3Transport, fault: str
 ) -> None:
-    """The client is reset, and the server never gets a whole request."""
+    """The client gets a reset, and the server never gets a whole request."""
     proxy.on_request(2, fault)
     assert http.send(put(proxy)).status == 200
     with pytest.raises(Interrupted):
@@ -83,7 +84,7 @@ def test_a_request_is_cut_where_it_was_asked(
 
 
 def test_a_request_that_ends_before_the_cut_arrives_whole(proxy: FaultProxy, server: BehaviourServer) -> None:
-    """More bytes than there are means: all of them, and no answer."""
+    """If the cut is behind the end, the server gets all bytes, and the client gets no answer."""
     proxy.on_request(1, "reset-request:999999")
     with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as wire:
         wire.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwish")
@@ -94,7 +95,7 @@ def test_a_request_that_ends_before_the_cut_arrives_whole(proxy: FaultProxy, ser
 
 
 def test_a_lost_answer_was_given(proxy: FaultProxy, server: BehaviourServer, http: Urllib3Transport) -> None:
-    """With `reset-answer:0` the server has dealt with the request before the client loses the connection."""
+    """With `reset-answer:0` the server has handled the request before the client loses the connection."""
     proxy.on_request(1, "reset-answer:0")
     with pytest.raises(Interrupted) as caught:
         http.send(put(proxy))
@@ -107,7 +108,7 @@ def test_a_lost_answer_was_given(proxy: FaultProxy, server: BehaviourServer, htt
 def test_an_answer_is_cut_where_it_was_asked(
     proxy: FaultProxy, server: BehaviourServer, http: Urllib3Transport, fault: str
 ) -> None:
-    """No more than so many bytes come back, and what is missing makes it no answer."""
+    """No more than so many bytes come back, and the client counts no answer."""
     proxy.on_request(1, fault)
     with pytest.raises(Interrupted):
         http.send(Request(method="GET", url=f"{proxy.url}/large/{8 * BLOCK}"))
@@ -115,7 +116,7 @@ def test_an_answer_is_cut_where_it_was_asked(
 
 
 def test_a_cut_answer_has_exactly_so_many_bytes(proxy: FaultProxy) -> None:
-    """The client reads what was let through, and then an orderly end."""
+    """The client reads the bytes before the cut, and then an orderly end."""
     proxy.on_request(1, "cut-answer:30")
     with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as wire:
         wire.sendall(b"GET /status/200 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -126,7 +127,7 @@ def test_a_cut_answer_has_exactly_so_many_bytes(proxy: FaultProxy) -> None:
 
 
 def test_a_short_answer_passes_whole(proxy: FaultProxy, http: Urllib3Transport) -> None:
-    """A cut behind the end of the answer breaks neither it nor the next one on the same connection."""
+    """A cut behind the end of the answer breaks neither this answer nor the next one on the same connection."""
     proxy.on_request(1, "cut-answer:5000")
     for _ in range(2):
         assert http.send(put(proxy, fresh=False)).status == 200
@@ -134,7 +135,7 @@ def test_a_short_answer_passes_whole(proxy: FaultProxy, http: Urllib3Transport) 
 
 
 def test_a_late_answer_comes_late(proxy: FaultProxy, http: Urllib3Transport) -> None:
-    """A delay within the patience is waited for; one beyond it is a time-out, and closing does not wait for it."""
+    """The client waits for a delay within its time-out. A longer one is a time-out, and closing does not wait for it."""
     proxy.on_request(1, "delay-answer:0.1")
     proxy.on_request(2, "delay-answer:600")
     assert http.send(put(proxy)).status == 200
@@ -143,7 +144,7 @@ def test_a_late_answer_comes_late(proxy: FaultProxy, http: Urllib3Transport) -> 
 
 
 def test_connections_are_refused_for_a_while(proxy: FaultProxy, http: Urllib3Transport) -> None:
-    """The request that begins it goes on, new connections are refused, and after the time all is well."""
+    """The request that starts it passes. The proxy refuses new connections, and after the time all works again."""
     proxy.on_request(1, "refuse:600")
     assert http.send(put(proxy)).status == 200
     with pytest.raises(NotSent):
@@ -161,7 +162,7 @@ def test_connections_are_refused_for_a_while(proxy: FaultProxy, http: Urllib3Tra
 
 
 def test_refusing_can_be_ended(proxy: FaultProxy, http: Urllib3Transport) -> None:
-    """Whoever refuses by hand, or does not want to wait, says when it is over; the address stays the same."""
+    """A test that refuses by hand, or does not want to wait, ends it itself. The address stays the same."""
     for _ in range(2):
         proxy.refuse()
         with pytest.raises(NotSent):
@@ -171,7 +172,7 @@ def test_refusing_can_be_ended(proxy: FaultProxy, http: Urllib3Transport) -> Non
 
 
 def test_a_later_refusal_outlasts_an_earlier_one(proxy: FaultProxy, http: Urllib3Transport) -> None:
-    """The time of one refusal does not end another one."""
+    """The end of one refusal does not end another one."""
     proxy.on_request(1, "refuse:0.1")
     assert http.send(put(proxy)).status == 200
     proxy.refuse()
@@ -181,7 +182,7 @@ def test_a_later_refusal_outlasts_an_earlier_one(proxy: FaultProxy, http: Urllib
 
 
 def test_a_fault_may_wait_for_a_connection(proxy: FaultProxy, server: BehaviourServer, http: Urllib3Transport) -> None:
-    """Faults of a connection count connections; the one that resets strikes before a request came."""
+    """Faults of a connection count connections. The one that resets strikes before a request comes."""
     proxy.on_connection(2, "reset-answer:0")
     proxy.on_connection(3, "reset-request:0")
     for _ in range(2):
@@ -194,7 +195,7 @@ def test_a_fault_may_wait_for_a_connection(proxy: FaultProxy, server: BehaviourS
 
 
 def test_faults_can_be_forgotten(proxy: FaultProxy, http: Urllib3Transport) -> None:
-    """What has not met a request yet is shown, and can be taken back."""
+    """The proxy lists the faults that have not met a request yet, and can forget them."""
     proxy.on_request(1, "reset-request:0")
     assert proxy.pending == (ProxyFault("reset-request", 0),)
     proxy.clear()
@@ -203,7 +204,7 @@ def test_faults_can_be_forgotten(proxy: FaultProxy, http: Urllib3Transport) -> N
 
 
 def test_a_server_that_is_gone_makes_no_answer() -> None:
-    """The proxy says nothing in the place of a server that cannot be reached."""
+    """If the server cannot be reached, the proxy gives no answer in its place."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         gone = listener.getsockname()[1]
     with FaultProxy(f"http://127.0.0.1:{gone}") as proxy, Urllib3Transport() as http, pytest.raises(Interrupted):
@@ -211,7 +212,7 @@ def test_a_server_that_is_gone_makes_no_answer() -> None:
 
 
 def test_a_connection_made_at_the_last_moment_is_closed(server: BehaviourServer) -> None:
-    """Nothing is left open by a proxy that stops while a connection comes in."""
+    """A proxy that stops while a connection comes in leaves nothing open."""
     for _ in range(20):
         with FaultProxy(server.base_url) as proxy:
             wire = socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])))
@@ -221,13 +222,13 @@ def test_a_connection_made_at_the_last_moment_is_closed(server: BehaviourServer)
 
 
 def test_closing_ends_what_is_open(server: BehaviourServer) -> None:
-    """Connections that are idle, and one in the middle of a request, do not hold the proxy up."""
+    """Idle connections, and one in the middle of a request, do not delay the proxy."""
     with FaultProxy(server.base_url) as proxy:
         port = int(proxy.url.rpartition(":")[2])
         wires = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
         wires[0].sendall(b"PUT /status/200 HTTP/1.1\r\nContent-Length: 99\r\n\r\nhalf")
         settled(server, 1)
-    # Closing has waited for none of them: none has ended by itself.
+    # Closing waited for none of them: none has ended by itself.
     for wire in wires:
         with wire, pytest.raises(ConnectionResetError):
             wire.recv(1)
@@ -237,13 +238,13 @@ def test_closing_ends_what_is_open(server: BehaviourServer) -> None:
     "text", ["", "reset", "reset-request", "reset-request:", "reset-request:-1", "slow:1", "refuse:x"]
 )
 def test_what_is_not_a_fault_is_refused(text: str) -> None:
-    """A slip in a script is found when it is written, and the message names the vocabulary."""
+    """The proxy refuses a wrong script when it is written, and the message lists the words."""
     with pytest.raises(ValueError, match="delay-answer"):
         ProxyFault.parse(text)
 
 
 def test_slips_are_found(server: BehaviourServer) -> None:
-    """A proxy for https, one that is not running, and counting from 0 are refused."""
+    """The proxy refuses an https URL, a use before it runs, and counting from 0."""
     with pytest.raises(ValueError, match="must be http"):
         FaultProxy("https://127.0.0.1:1")
     proxy = FaultProxy(server.base_url)

@@ -51,7 +51,7 @@ def _loop(path: Path) -> None:
     ],
 )
 def test_only_a_regular_file_is_a_source(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
-    """Everything else is refused at once, with one sentence, and without waiting for a writer."""
+    """The source refuses everything else at once, with one sentence, and does not wait for a writer."""
     path = tmp_path / "video"
     make(path)
     with pytest.raises(InvalidPost) as caught:
@@ -62,14 +62,14 @@ def test_only_a_regular_file_is_a_source(tmp_path: Path, make: Callable[[Path], 
 
 
 def test_a_path_that_cannot_be_one_is_refused(clip: Path) -> None:
-    """A NUL in a path, or a path through a file, is no crash."""
+    """A NUL in a path, or a path through a file, is a clear error."""
     for path in ("a\0b", clip / "inside"):
         with pytest.raises(InvalidPost):
             open_source(path)
 
 
 def test_an_unreadable_file_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system does not let us read is the caller's problem, in words."""
+    """If the system does not let the library read the file, a clear error says so."""
 
     def denied(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
@@ -88,7 +88,7 @@ def test_a_link_to_a_regular_file_is_fine(clip: Path, tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_opened(tmp_path: Path) -> None:
-    """Whether no bytes are allowed is the core's question."""
+    """The core decides whether an empty file is allowed."""
     (tmp_path / "empty").touch()
     with FileSource(tmp_path / "empty") as source:
         assert (source.size, source.read(0, 10)) == (0, b"")
@@ -96,7 +96,7 @@ def test_an_empty_file_is_opened(tmp_path: Path) -> None:
 
 
 def test_a_file_beyond_4_gib_is_read_at_any_offset(tmp_path: Path) -> None:
-    """Offsets are not cut to 32 bits, and holes read as zeros."""
+    """Offsets have more than 32 bits, and holes read as zeros."""
     path = tmp_path / "sparse.mp4"
     with path.open("wb") as file:
         file.truncate(5 * GIB)
@@ -110,7 +110,7 @@ def test_a_file_beyond_4_gib_is_read_at_any_offset(tmp_path: Path) -> None:
 
 
 def test_a_file_that_grows_has_another_fingerprint(clip: Path) -> None:
-    """`size` stays what it was when the file was opened; the fingerprint tells."""
+    """`size` stays as it was when the file was opened, and the fingerprint shows the change."""
     with FileSource(clip) as source:
         before = source.fingerprint
         with clip.open("ab") as file:
@@ -120,7 +120,7 @@ def test_a_file_that_grows_has_another_fingerprint(clip: Path) -> None:
 
 
 def test_a_file_that_shrinks_ends_its_slice(clip: Path) -> None:
-    """A slice that can no longer be filled is `SourceChanged`, never silence."""
+    """A slice that the file can no longer fill raises `SourceChanged`."""
     with FileSource(clip) as source:
         before = source.fingerprint
         os.truncate(clip, 1000)
@@ -130,7 +130,7 @@ def test_a_file_that_shrinks_ends_its_slice(clip: Path) -> None:
 
 
 def test_a_file_that_was_replaced_has_another_fingerprint(clip: Path, tmp_path: Path) -> None:
-    """A file renamed over the path shows, though the same bytes with the same time are in both."""
+    """The fingerprint shows a file that was renamed over the path, even with the same bytes and time."""
     with FileSource(clip) as source:
         before, status = source.fingerprint, clip.stat()
         copy = tmp_path / "copy"
@@ -141,7 +141,7 @@ def test_a_file_that_was_replaced_has_another_fingerprint(clip: Path, tmp_path: 
 
 
 def test_a_change_shows_though_time_and_size_are_kept(clip: Path) -> None:
-    """Bytes that change at the head, in the middle or at the tail show, even when the file's time is set back."""
+    """The fingerprint shows changed bytes at the head, in the middle or at the tail, even if the file's time is set back."""
     status = clip.stat()
     seen = set()
     with FileSource(clip) as source:
@@ -156,7 +156,7 @@ def test_a_change_shows_though_time_and_size_are_kept(clip: Path) -> None:
 
 
 def test_a_file_that_was_deleted_is_changed(clip: Path) -> None:
-    """Without a file at the path there is nothing to go on with later."""
+    """Without a file at the path, no later call can continue."""
     with FileSource(clip) as source:
         clip.unlink()
         with pytest.raises(SourceChanged, match="gone"):
@@ -164,7 +164,7 @@ def test_a_file_that_was_deleted_is_changed(clip: Path) -> None:
 
 
 def test_a_closed_source_reads_nothing(clip: Path) -> None:
-    """After closing, the descriptor may be another file's: it is not touched. A second close does nothing."""
+    """After closing, the descriptor may be another file's, so the source does not use it. A second close does nothing."""
     source = FileSource(clip)
     source.close()
     source.close()
@@ -173,7 +173,7 @@ def test_a_closed_source_reads_nothing(clip: Path) -> None:
 
 
 def test_trouble_while_reading_is_a_changed_source(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk or network that fails under us is reported as our error."""
+    """If disk or network fail during a read, the library's error says so."""
 
     def broken(*_: object) -> bytes:
         raise OSError(5, "Input/output error")
@@ -185,7 +185,7 @@ def test_trouble_while_reading_is_a_changed_source(clip: Path, monkeypatch: pyte
 
 
 def test_a_short_read_is_completed(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that gives less than was asked for is asked again."""
+    """If a file system gives fewer bytes than asked for, the source asks again."""
     whole = os.pread
     with FileSource(clip) as source:
         monkeypatch.setattr(os, "pread", lambda fd, length, start: whole(fd, min(length, 7), start))
@@ -194,7 +194,7 @@ def test_a_short_read_is_completed(clip: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_system_without_pread_reads_the_same(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no `os.pread`, the cursor is moved under a lock."""
+    """Without `os.pread`, the source moves the cursor under a lock."""
     monkeypatch.delattr(os, "pread")
     with FileSource(clip) as source:
         assert source.read(1000, 500) == clip.read_bytes()[1000:1500]
@@ -212,7 +212,7 @@ def test_a_forgotten_source_closes_itself(clip: Path) -> None:
 
 
 def test_a_refused_path_leaves_no_descriptor_open(tmp_path: Path) -> None:
-    """Refusing a directory a thousand times uses nothing up."""
+    """Refusing a directory a thousand times uses up no descriptor."""
     if not sys.platform.startswith("linux"):
         pytest.skip("counts descriptors in /proc")
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -223,7 +223,7 @@ def test_a_refused_path_leaves_no_descriptor_open(tmp_path: Path) -> None:
 
 
 def test_a_relative_path_stays_the_same_file(clip: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Changing the working folder does not change the source."""
+    """A change of the working folder does not change the source."""
     monkeypatch.chdir(clip.parent)
     with FileSource("clip.mp4") as source:
         before = source.fingerprint
@@ -238,7 +238,7 @@ def test_an_open_file_is_not_pickled(clip: Path) -> None:
 
 
 def test_bytes_in_memory_are_copied_where_they_could_change() -> None:
-    """Changing a bytearray afterwards changes nothing."""
+    """A later change of a bytearray does not change the source."""
     data = bytearray(b"video")
     source = BytesSource(data, name="clip")
     data[:] = b"other"

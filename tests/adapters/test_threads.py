@@ -1,10 +1,11 @@
-"""Calls in threads of our own: in order, within their time, and without holding up a program."""
+"""Calls in the library's own threads: in order, within their time, and without delaying the end of a program."""
 
 import asyncio
 import os
 import subprocess
 import sys
 import threading
+import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tiktok_adapters import threads
 from tiktok_adapters.background import AsyncioBackground, ThreadBackground
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
@@ -30,7 +32,7 @@ def calls() -> list[threading.Thread]:
 
 @given(cancelled=st.lists(st.booleans(), min_size=1, max_size=8))
 def test_calls_are_made_in_their_order_also_where_some_are_cancelled(cancelled: list[bool]) -> None:
-    """A cancelled call is made as a whole, before a later one begins: what it took can be given back after it."""
+    """A cancelled call finishes before a later one begins, so that the later one can give back what it took."""
     made: list[tuple[str, int]] = []
     go_on = threading.Event()
 
@@ -56,7 +58,7 @@ def test_calls_are_made_in_their_order_also_where_some_are_cancelled(cancelled: 
 
 
 class HangingStore(MemoryTokenStore):
-    """A token store whose disk hangs until it is let go."""
+    """A token store whose disk hangs until the test releases it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,13 +73,16 @@ class HangingStore(MemoryTokenStore):
         self._wait()
 
     def try_lease(self, account: str, /, **options: object) -> bool:
-        """Hang, and take the lease then."""
+        """Hang, and then take the lease."""
         self._wait()
         return super().try_lease(account, **options)  # type: ignore[arg-type]
 
 
 def test_a_lease_that_a_cancelled_call_was_taking_is_given_back() -> None:
-    """The thread takes it for nobody; giving it back comes after that, however quick it was asked for."""
+    """The thread takes the lease although its caller is gone.
+
+    Giving it back comes after that, however early the call for it came.
+    """
     inner = HangingStore()
     store = ThreadedTokenStore(inner)
     now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -98,7 +103,7 @@ def test_a_lease_that_a_cancelled_call_was_taking_is_given_back() -> None:
 
 
 def test_a_store_that_hangs_says_so_after_its_time() -> None:
-    """Whoever waits hears it as a `StoreError`; those behind it in the queue, too, for they cannot be served either."""
+    """The caller gets a `StoreError`, and so do the callers behind it in the queue, whose calls cannot be made either."""
     inner = HangingStore()
     store = ThreadedTokenStore(inner, time_limit=0.05)
 
@@ -107,7 +112,7 @@ def test_a_store_that_hangs_says_so_after_its_time() -> None:
             with pytest.raises(StoreError, match=r"did not answer within 0\.05 s") as caught:
                 await ask
             assert caught.value.kind == "locked"
-        # Another store is another disk, as far as anybody can know.
+        # Another store may be on another disk.
         assert await ThreadedJournal(MemoryJournal()).records() == ()
         inner.go_on.set()
         assert await ThreadedTokenStore(inner).accounts() == ()
@@ -116,7 +121,7 @@ def test_a_store_that_hangs_says_so_after_its_time() -> None:
 
 
 def test_a_call_sees_the_variables_of_its_caller() -> None:
-    """As `asyncio.to_thread` does it: a request's name in the log is the same in the thread."""
+    """As with `asyncio.to_thread`: a request's name in the log is the same in the thread."""
     variable.set("mine")
 
     async def main() -> list[str]:
@@ -127,20 +132,18 @@ def test_a_call_sees_the_variables_of_its_caller() -> None:
 
 
 def test_idle_threads_are_used_again() -> None:
-    """One call after the other needs one thread."""
-
-    async def main() -> set[int]:
-        return {await Lane().call(threading.get_ident) for _ in range(50)}
-
-    asyncio.run(main())
-    before = len(calls())
-    asyncio.run(main())
-    assert len(calls()) <= max(1, before)
+    """A call starts no thread while one is idle."""
+    for _ in range(50):
+        while calls() and not threads._crew._idle:
+            time.sleep(0.001)  # The thread of the call before is about to be idle.
+        before = len(calls())
+        Lane().call_blocking(threading.get_ident, within=10, late=LATE)
+        assert len(calls()) <= max(1, before)
     assert all(thread.daemon for thread in calls())
 
 
 def test_no_more_calls_than_the_width_are_made_at_a_time() -> None:
-    """Further ones wait for their turn; one that nothing waits for any more is not begun."""
+    """Further calls wait for their turn. A call whose caller has gone does not begin."""
     go_on, begun = threading.Event(), threading.Semaphore(0)
 
     def hang() -> None:
@@ -167,7 +170,10 @@ def test_no_more_calls_than_the_width_are_made_at_a_time() -> None:
 
 
 def test_what_a_call_raises_comes_out() -> None:
-    """In both worlds; `StopIteration` alone, which no coroutine can raise, comes as the cause of another error."""
+    """Both kinds of call raise the error unchanged.
+
+    Only `StopIteration`, which no coroutine can raise, comes as the cause of another error.
+    """
 
     def lookup() -> None:
         raise LookupError("the call's own")
@@ -187,7 +193,7 @@ def test_what_a_call_raises_comes_out() -> None:
 
 
 def test_a_call_may_end_after_its_event_loop() -> None:
-    """Its answer is dropped, and no thread dies of it."""
+    """The thread drops its answer and goes on."""
     go_on, ended = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -207,7 +213,7 @@ def test_a_call_may_end_after_its_event_loop() -> None:
 
 
 def test_the_background_gives_up_what_hangs() -> None:
-    """In both worlds, with the error that was given for it; what may not be moved is made on the caller's own thread."""
+    """With both clients the given error is raised. What must not move to another thread runs on the caller's own."""
     go_on = threading.Event()
 
     def hang() -> None:
@@ -230,6 +236,7 @@ def test_the_background_gives_up_what_hangs() -> None:
 
 FORKED = """
 import os, sys, threading
+from tiktok_adapters import threads
 from tiktok_adapters.threads import Lane
 lane, go_on, begun = Lane(), threading.Event(), threading.Event()
 threading.Thread(target=lambda: lane.call_blocking(lambda: (begun.set(), go_on.wait(10)), within=10, late=TimeoutError()), daemon=True).start()
@@ -246,6 +253,6 @@ sys.exit(code)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_has_threads_of_its_own() -> None:
-    """Also where a call was being made in the parent at that moment."""
+    """The child can make calls even if the parent was making one at the fork."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], timeout=60, check=False)
     assert done.returncode == 7

@@ -1,7 +1,7 @@
-"""The name urllib3, where another package has taken it: one sentence, and what does not need urllib3 goes on.
+"""Another package may take the name urllib3: one sentence says so, and what does not need urllib3 works.
 
-What belongs here: a stand-in for urllib3-future, which niquests brings: its start-up file puts its own files in urllib3's place
-(`findings/niquests-takes-the-name-of-urllib3.sh`).
+What belongs here: a stand-in for urllib3-future, which niquests installs: its start-up file puts its own files in
+urllib3's place (`findings/niquests-takes-the-name-of-urllib3.sh`).
 """
 
 import json
@@ -36,7 +36,7 @@ print(type(connect_async()).__name__)
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Variables of a process in which another package is found under urllib3's name."""
+    """Give the variables of a process that finds another package under urllib3's name."""
     package = tmp_path / "taken" / "urllib3"
     (package / "util").mkdir(parents=True)
     for name in ("__init__", "exceptions", "response", "util/__init__", "util/wait"):
@@ -49,7 +49,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def named(tmp_path: Path) -> None:
-    """Let the package say its name to whom asks which package it is."""
+    """Let the package tell its name to a program that asks for its distribution."""
     about = tmp_path / "taken" / "urllib3_future-2.25.904.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.4\nName: urllib3-future\nVersion: 2.25.904\n")
@@ -58,7 +58,7 @@ def named(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("named")
 def test_a_blocking_client_says_which_package_has_taken_the_name_of_urllib3(environ: dict[str, str]) -> None:
-    """As soon as it is made, and with what to do. The awaited client needs no urllib3."""
+    """The client says so when it is made, and what to do. The asynchronous client needs no urllib3."""
     done = subprocess.run([sys.executable, "-c", CONNECTS], env=environ, capture_output=True, text=True, check=True)
     *blocking, awaited = done.stdout.splitlines()
     assert len(blocking) == 2
@@ -71,7 +71,7 @@ def test_a_blocking_client_says_which_package_has_taken_the_name_of_urllib3(envi
 
 
 def test_a_package_that_does_not_say_its_name_is_told_as_well(environ: dict[str, str]) -> None:
-    """Files may lie in urllib3's place that no installer knows of."""
+    """Files may be in urllib3's place that no installer knows."""
     done = subprocess.run([sys.executable, "-c", CONNECTS], env=environ, capture_output=True, text=True, check=True)
     said = f"urllib3 another package {TAKEN}a separate environment, or reinstall urllib3"
     assert done.stdout.splitlines() == [said, said, "AsyncTikTok"]
@@ -82,7 +82,7 @@ def test_a_package_that_does_not_say_its_name_is_told_as_well(environ: dict[str,
 def test_the_command_line_says_which_package_has_taken_the_name_of_urllib3(
     environ: dict[str, str], command: str
 ) -> None:
-    """One sentence on standard error and in the document, and no traceback."""
+    """Standard error and the document have one sentence, and there is no traceback."""
     program = [sys.executable, "-c", "from tiktok_adapters.cli import main; main()", command, "--json"]
     done = subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 1

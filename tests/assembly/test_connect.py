@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import tiktok_adapters
+from clips import CLIP_BYTES
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_core import App, Endpoints, InvalidSettings, PrivacyLevel, SignInRequired, StoreError
 
-MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(1000)
 REDIRECT = "http://127.0.0.1:3455/callback/"
 
 
@@ -44,19 +44,19 @@ def environ(sim: SimulatedTikTok, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_a_blocking_client_does_the_whole_job(environ: dict[str, str], sim: SimulatedTikTok, tmp_path: Path) -> None:
     """Sign in, post a file by its name, and find the sign-in again in the next client."""
     film = tmp_path / "clip.mp4"
-    film.write_bytes(MP4)
+    film.write_bytes(CLIP_BYTES)
     with connect(environ=environ) as tiktok:
         authorization = tiktok.authorization()
         tiktok.sign_in(authorization, sim.authorize(authorization.url))
     with connect(environ=environ) as tiktok:
         done = tiktok.account().post_video(film, privacy_level=PrivacyLevel.SELF_ONLY, wait=False)
-    assert sim.post(done.publish_id).bytes_received == len(MP4)
+    assert sim.post(done.publish_id).bytes_received == len(CLIP_BYTES)
 
 
 def test_an_awaited_client_does_the_whole_job(environ: dict[str, str], sim: SimulatedTikTok, tmp_path: Path) -> None:
     """The same with the asynchronous client; both clients share the tokens of one home folder."""
     film = tmp_path / "clip.mp4"
-    film.write_bytes(MP4)
+    film.write_bytes(CLIP_BYTES)
 
     async def job() -> str:
         async with connect_async(environ=environ) as tiktok:
@@ -64,7 +64,7 @@ def test_an_awaited_client_does_the_whole_job(environ: dict[str, str], sim: Simu
             account = await tiktok.sign_in(authorization, sim.authorize(authorization.url))
             return (await account.post_video(film, privacy_level=PrivacyLevel.SELF_ONLY, wait=False)).publish_id
 
-    assert sim.post(asyncio.run(job())).bytes_received == len(MP4)
+    assert sim.post(asyncio.run(job())).bytes_received == len(CLIP_BYTES)
     with connect(environ=environ) as tiktok:
         assert tiktok.account().open_id == sim.creator.open_id
 

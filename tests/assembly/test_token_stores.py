@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stored import MemoryKeychain
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.assembly import load_settings, prepare, token_file
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
@@ -61,22 +62,12 @@ def keychain(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
     import keyring.core  # noqa: PLC0415
     from keyring.backend import KeyringBackend  # noqa: PLC0415
 
-    entries: dict[tuple[str, str], str] = {}
-
-    class Keychain(KeyringBackend):
+    class Ours(MemoryKeychain, KeyringBackend):  # type: ignore[misc]
         priority = 5
 
-        def get_password(self, service: str, username: str) -> str | None:
-            return entries.get((service, username))
-
-        def set_password(self, service: str, username: str, password: str) -> None:
-            entries[service, username] = password
-
-        def delete_password(self, service: str, username: str) -> None:
-            del entries[service, username]
-
-    monkeypatch.setattr(keyring.core, "_keyring_backend", Keychain())
-    return entries
+    ours = Ours()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", ours)
+    return ours.entries
 
 
 def sign_in(tiktok: TikTok, sim: SimulatedTikTok) -> None:

@@ -11,6 +11,7 @@ import pytest
 from attrs import define
 from click.testing import CliRunner, Result
 
+from clips import CLIP_BYTES
 from tiktok_adapters import connect
 from tiktok_adapters.cli.app import tiktok
 from tiktok_adapters.clocks import SystemClock
@@ -20,7 +21,6 @@ from tiktok_adapters.simulator.server import SandboxServer
 SECRET = "canary-of-the-client-secret"
 REDIRECT = "http://127.0.0.1:*/callback/"
 PROGRAM = (sys.executable, "-c", "from tiktok_adapters.cli import main; main()")
-MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(range(256)) * 40
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +113,7 @@ def signed_in(sim: SimulatedTikTok, environ: dict[str, str]) -> str:
 def film(tmp_path: Path) -> Path:
     """A file that the library accepts as a video."""
     path = tmp_path / "clip.mp4"
-    path.write_bytes(MP4)
+    path.write_bytes(CLIP_BYTES)
     return path
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from clips import HEAD, PHOTO
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
 
-PHOTO = "https://media.example.com/1.jpg"
 SELF = ("--privacy", "SELF_ONLY")
 
 pytestmark = pytest.mark.usefixtures("signed_in")
@@ -53,7 +53,7 @@ def test_a_killed_upload_is_listed_and_gone_on_with(
 ) -> None:
     """After a kill in the middle of a chunk, `uploads` lists the post, and `resume` continues it without a second post."""
     film = tmp_path / "long.mp4"
-    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(15_000_000))
+    film.write_bytes(HEAD + bytes(15_000_000))
     sim.faults.add(parse_fault("put:2=slow:20"))
     running = process("post", "video", str(film), *SELF, "--chunk-size", "5242880", "--key", "mine")
     deadline = time.monotonic() + 20

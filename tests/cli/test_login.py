@@ -363,6 +363,7 @@ def test_a_switch_of_accounts_asks_for_the_page(cli: Any, person: Person, signed
 
 def test_an_account_without_a_profile_has_its_id_for_a_name(cli: Any, person: Person) -> None:
     """The sign-in succeeds even if the scope for the name is missing or the request for the name fails."""
+    person.sim.switches.basic_scope = "asked"
     person.agrees(scopes=["video.upload"])
     result = cli("login")
     assert f"Signed in as {person.sim.creator.open_id}." in result.stdout

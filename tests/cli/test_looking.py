@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clips import PHOTO
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core.ports import Request, Response
 
@@ -15,7 +16,6 @@ MEDIA = Path(__file__).parents[1] / "media"
 SELF = ("--privacy", "SELF_ONLY")
 WRONG_VIDEOS = ("15fps.mp4", "5000-wide.mp4", "renamed.mp4", "cut-frames.mp4", "cut-index.mp4", "eleven-minutes.mp4")
 WRONG_PICTURES = ("square.png", "1254.jpg", "heavy.jpg", "cut.jpg")
-PHOTO = "https://media.example.com/1.jpg"
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def test_a_video_too_long_for_the_creator_is_refused(cli: Any, sim: SimulatedTik
 @pytest.mark.usefixtures("signed_in")
 def test_the_look_can_be_left_out(cli: Any, sim: SimulatedTikTok) -> None:
     """`--no-probe` leaves codec, rate and size to TikTok; the command still refuses a truncated file."""
-    assert cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe").exit_code == 0
+    posted = cli("post", "video", str(MEDIA / "15fps.mp4"), *SELF, "--no-probe")
+    assert (posted.exit_code, "frame_rate_check_failed" in posted.stderr) == (4, True)
     assert len(sim.posts) == 1
     assert "cut off" in cli("post", "video", str(MEDIA / "cut-index.mp4"), *SELF, "--no-probe").stderr
 

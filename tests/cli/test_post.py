@@ -11,11 +11,11 @@ import click
 import pytest
 from attrs import fields
 
+from clips import PHOTO
 from tiktok_adapters.cli.post import How, photo, video
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core import Account, PhotoPost, Publication, StillProcessing, VideoPost
 
-PHOTO = "https://media.example.com/1.jpg"
 SELF = ("--privacy", "SELF_ONLY")
 
 pytestmark = pytest.mark.usefixtures("signed_in")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from clips import PHOTO
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core.domain.posts import PHOTO_TITLE
 
-PHOTO = "https://media.example.com/1.jpg"
 SELF = ("--privacy", "SELF_ONLY")
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from clips import CLIP_BYTES
 from tiktok_adapters.compat import HTTPError, TikTok
 from tiktok_adapters.simulator import DEFAULT_CLIENT_SECRET, App, SimulatedTikTok, parse_fault
 from tiktok_adapters.simulator.server import SandboxServer
@@ -17,7 +18,6 @@ from tiktok_core import OutcomeUnknown, SignInRequired, TikTokError
 from tiktok_core.errors import GrantRejected, StateMismatch
 
 KEY, CALLBACK = "sbawexample", "https://your-app.com/callback"
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1000)
 VIDEO_URL = "https://media.example.com/video.mp4"
 PHOTOS = ["https://media.example.com/photo1.jpg", "https://media.example.com/photo2.webp"]
 ENVELOPE = {"data", "error"}
@@ -46,7 +46,7 @@ def tik(sim: SimulatedTikTok) -> Iterator[TikTok]:
 def clip(tmp_path: Path) -> str:
     """Return a small file that starts as an MP4 does."""
     path = tmp_path / "video.mp4"
-    path.write_bytes(CLIP)
+    path.write_bytes(CLIP_BYTES)
     return str(path)
 
 
@@ -133,7 +133,7 @@ def test_a_file_is_posted(tik: TikTok, sim: SimulatedTikTok, clip: str) -> None:
     assert set(response) == {"initial_response", "final_response"}
     assert set(response["initial_response"]["data"]) == {"publish_id", "upload_url"}
     (post,) = sim.posts
-    assert post.bytes_received == len(CLIP)
+    assert post.bytes_received == len(CLIP_BYTES)
     status = tik.check_upload_status(publish_id=response["initial_response"]["data"]["publish_id"])
     assert set(status) == ENVELOPE
     assert status["data"]["status"] in {"PROCESSING_UPLOAD", "PUBLISH_COMPLETE"}

@@ -1,4 +1,4 @@
-"""No secret shows anywhere: the main job over real sockets, with every logger at its loudest and everything printed."""
+"""No secret shows anywhere: the main job runs over real sockets, with every log level on and everything printed."""
 
 import asyncio
 import logging
@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from clips import CLIP
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse_fault
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.threaded import ThreadedJournal, ThreadedTokenStore
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
@@ -25,7 +25,7 @@ from tiktok_core import App, AsyncTikTok, Endpoints, TikTok, TikTokError, Tokens
 from tiktok_core.lifting import lift_clock
 
 SECRET = "canary-of-a-client-secret"
-VIDEO = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
+APP = App(DEFAULT_CLIENT_KEY, SECRET, "https://app.example.com/callback/")
 FAULTS = (
     "put=drop-at:10",
     "put=status:500",
@@ -50,6 +50,13 @@ def sandbox() -> Iterator[tuple[SimulatedTikTok, Endpoints]]:
         yield simulated, Endpoints(api_url=server.url, auth_url=f"{server.url}/v2/auth/authorize/")
 
 
+def order(simulated: SimulatedTikTok, fault: str) -> None:
+    """Let this alone go wrong from now on, and every quota be whole."""
+    simulated.faults.clear()
+    simulated.faults.add(parse_fault(fault.replace("=", "x99=", 1)))
+    simulated.world.quotas = Quotas()
+
+
 def secrets_of(simulated: SimulatedTikTok, authorization: Any, callback: str, tokens: Tokens) -> set[str]:
     """Return every secret that this run has seen."""
     upload_tokens = {task.upload.upload_token for task in simulated.world.tasks.values() if task.upload}
@@ -67,7 +74,7 @@ def secrets_of(simulated: SimulatedTikTok, authorization: Any, callback: str, to
 
 
 def shown(*values: Any) -> Iterator[str]:
-    """Yield the ways in which a value shows itself."""
+    """Yield each way in which a value shows itself."""
     for value in values:
         yield repr(value)
         yield str(value)
@@ -80,14 +87,13 @@ def shown(*values: Any) -> Iterator[str]:
 def test_row_41_the_blocking_client_shows_no_secret(
     sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Logs, reprs, messages, tracebacks and pickles of a run with every kind of failure hold no secret."""
+    """A run with every kind of failure has no secret in logs, reprs, messages, tracebacks and pickles."""
     caplog.set_level(logging.DEBUG)
     simulated, endpoints = sandbox
     store = MemoryTokenStore()
-    app = App(DEFAULT_CLIENT_KEY, SECRET, "https://app.example.com/callback/")
     errors: list[BaseException] = []
     with TikTok(
-        app,
+        APP,
         transport=Urllib3Transport(),
         tokens=store,
         journal=MemoryJournal(),
@@ -99,15 +105,13 @@ def test_row_41_the_blocking_client_shows_no_secret(
         callback = simulated.authorize(begun.url)
         account = tiktok.sign_in(begun, callback)
         for fault in FAULTS:
-            simulated.faults.clear()
-            simulated.faults.add(parse_fault(fault.replace("=", "x99=", 1)))
-            simulated.world.quotas = Quotas()
+            order(simulated, fault)
             try:
-                account.refresh() if fault.startswith("token") else account.post_video(VIDEO, privacy_level="SELF_ONLY")
+                account.refresh() if fault.startswith("token") else account.post_video(CLIP, privacy_level="SELF_ONLY")
             except TikTokError as error:
                 errors.append(error)
         (tokens,) = tiktok.accounts()
-        output = "\n".join([caplog.text, *shown(tiktok, account, app, begun, tokens, store, *errors)])
+        output = "\n".join([caplog.text, *shown(tiktok, account, APP, begun, tokens, store, *errors)])
     assert len(errors) == len(FAULTS)
     for secret in secrets_of(simulated, begun, callback, tokens):
         assert secret not in output
@@ -116,16 +120,15 @@ def test_row_41_the_blocking_client_shows_no_secret(
 def test_row_41_the_asynchronous_client_shows_no_secret(
     sandbox: tuple[SimulatedTikTok, Endpoints], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same for the asynchronous client, with the event loop in its talkative mode."""
+    """A run of the asynchronous client, with the event loop's debug mode, shows none either."""
     caplog.set_level(logging.DEBUG)
     simulated, endpoints = sandbox
     store = MemoryTokenStore()
-    app = App(DEFAULT_CLIENT_KEY, SECRET, "https://app.example.com/callback/")
     errors: list[BaseException] = []
 
     async def run() -> tuple[Any, str, Tokens, str]:
         async with AsyncTikTok(
-            app,
+            APP,
             transport=AiohttpTransport(),
             tokens=ThreadedTokenStore(store),
             journal=ThreadedJournal(MemoryJournal()),
@@ -137,14 +140,12 @@ def test_row_41_the_asynchronous_client_shows_no_secret(
             callback = simulated.authorize(begun.url)
             account = await tiktok.sign_in(begun, callback)
             for fault in FAULTS:
-                simulated.faults.clear()
-                simulated.faults.add(parse_fault(fault.replace("=", "x99=", 1)))
-                simulated.world.quotas = Quotas()
+                order(simulated, fault)
                 try:
                     if fault.startswith("token"):
                         await account.refresh()
                     else:
-                        await account.post_video(VIDEO, privacy_level="SELF_ONLY")
+                        await account.post_video(CLIP, privacy_level="SELF_ONLY")
                 except TikTokError as error:
                     errors.append(error)
             (tokens,) = await tiktok.accounts()

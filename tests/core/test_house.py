@@ -1,6 +1,6 @@
-"""The house's own rules: how long a module may be, where the decisions of a post stand, and which way imports go.
+"""The project's own rules: the length of modules, the place of a post's decisions, and the direction of imports.
 
-What belongs here: rules about the source text that no linter knows.
+What belongs here: rules about the source text that no linter checks.
 """
 
 import ast
@@ -35,7 +35,7 @@ DECIDING: Final = frozenset({"stage", "code", "offset"})
 
 
 def modules(folder: Path) -> list[Path]:
-    """Return the modules of a folder, and not its own text."""
+    """Return the modules of a folder, without its `__init__`."""
     return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
 
 
@@ -49,11 +49,11 @@ def described(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text())) or ""
 
 
-# --- How much a reader has to hold -----------------------------------------------------------------------------------
+# --- How much a reader has to keep in mind ---------------------------------------------------------------------------
 
 
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:
-    """No module has more than 400 lines, but those that say why."""
+    """No module has more than 400 lines, except modules that say why."""
     long = {path for path in SOURCE.rglob("*.py") if lines(path) > LONGEST}
     allowed = {path for pattern in LONG for path in SOURCE.glob(pattern)}
     assert long <= allowed
@@ -61,7 +61,7 @@ def test_no_module_is_longer_than_a_reader_can_hold() -> None:
 
 
 def test_the_flows_are_two_wings_and_few_modules_beside_them() -> None:
-    """Each wing has at most 11 modules, at most 6 stand beside them, and none has more than 250 lines."""
+    """Each of the two packages has at most 11 modules. At most 6 are beside them, and none has more than 250 lines."""
     assert {path.name for path in FLOWS.iterdir() if path.is_dir()} - {"__pycache__"} == {"calls", "posting"}
     assert 0 < len(modules(CALLS)) <= 11
     assert 0 < len(modules(POSTING)) <= 11
@@ -71,14 +71,14 @@ def test_the_flows_are_two_wings_and_few_modules_beside_them() -> None:
 
 @pytest.mark.parametrize("wing", [CALLS, POSTING], ids=lambda path: path.name)
 def test_each_wing_tells_its_story(wing: Path) -> None:
-    """Its docstring names each of its modules, once read from top to bottom."""
+    """The docstring of each package names all its modules, in few lines."""
     story = described(wing / "__init__.py")
     assert [path.stem for path in modules(wing) if f"`{path.stem}`" not in story] == []
     assert len(story.splitlines()) <= 12
 
 
 def test_the_imports_of_the_flows_have_no_circle() -> None:
-    """Each flow can be read after those that it stands on."""
+    """A reader can read each flow after the flows that it uses."""
     graph = {path: set(imported(path)) for path in FLOWS.rglob("*.py") if path.name != "__init__.py"}
     assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
     assert sum(map(len, graph.values())) > len(graph)
@@ -93,7 +93,7 @@ def imported(path: Path) -> Iterator[Path]:
             yield from (name.with_suffix(".py") for name in names)
 
 
-# --- Where decisions stand -------------------------------------------------------------------------------------------
+# --- Where decisions are ---------------------------------------------------------------------------------------------
 
 
 def decisions(tree: ast.AST) -> Iterator[ast.AST]:
@@ -114,14 +114,14 @@ def decisions(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def read(condition: ast.AST) -> set[str]:
-    """Return which of the names that no flow decides by a condition reads."""
+    """Return which names a condition reads of those that no flow may decide by."""
     attributes = {node.attr for node in ast.walk(condition) if isinstance(node, ast.Attribute)}
     names = {node.id for node in ast.walk(condition) if isinstance(node, ast.Name)}
     return (attributes | names) & DECIDING
 
 
 def test_one_place_in_the_flows_of_a_post_reads_its_stage() -> None:
-    """No condition reads a record's stage or offset, or an error's code, but the one choice of `advance`."""
+    """No condition reads a record's stage or offset, or an error's code, except the one choice in `advance`."""
     found = [
         (path.name, ast.unparse(condition))
         for path in modules(POSTING)
@@ -145,7 +145,7 @@ def test_one_place_in_the_flows_of_a_post_reads_its_stage() -> None:
     ],
 )
 def test_a_decision_by_a_stage_a_code_or_an_offset_is_seen(text: str) -> None:
-    """In whatever form it is written."""
+    """The check finds every form in which a decision is written."""
     assert any(read(condition) for condition in decisions(ast.parse(text)))
 
 
@@ -154,7 +154,7 @@ def test_a_decision_by_a_stage_a_code_or_an_offset_is_seen(text: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(FLOWS.rglob("*.py")), ids=lambda path: str(path.relative_to(FLOWS)))
 def test_the_tests_of_each_flow_can_be_found(path: Path) -> None:
-    """They have the module's name, or its docstring says where they are."""
+    """The tests of a flow have the module's name, or its docstring says where they are."""
     if path.name == "__init__.py":
         return
     tests = ROOT / "tests" / "flows" / path.relative_to(FLOWS).parent

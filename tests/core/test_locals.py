@@ -1,8 +1,9 @@
-"""No local variable of our frames holds a secret in the clear.
+"""No local variable of the library's frames shows a secret.
 
-What a crash report with local variables shows is written down in `crash_report`. Here every call is made to fail at every port,
-and the whole chain of its error is looked at; and the main job is watched at each call that our code makes, so that a place where
-nothing happens to fail in these tests is looked at, too.
+`crash_report` defines what a crash report with local variables shows. Here every call fails at every port, and the
+tests look at the whole chain of its error. They also look at each call that the library makes during the main job, and
+so find
+places where nothing happens to fail in these tests.
 """
 
 import asyncio
@@ -26,7 +27,9 @@ import pytest
 from attrs import define, evolve, field
 from click.testing import CliRunner
 
+from clips import CLIP, CLIP_BYTES
 from crash_report import Watch, shown
+from stored import MemoryKeychain
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.cli.app import tiktok as program
 from tiktok_adapters.cli.person import consent
@@ -39,7 +42,6 @@ from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse
 from tiktok_adapters.simulator import App as PortalApp
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -67,7 +69,6 @@ from tiktok_core.wire.records import load_tokens
 SECRET = "canary-of-a-client-secret"
 CALLBACK = "http://127.0.0.1:4000/callback/"
 DATA = "portability.all.ongoing"
-FILM = b"\0\0\0\x18ftypisom" + bytes(1_000)
 GARBAGE = (
     b'{"access_token": "%s", "refresh_token": "%s", "expires_in": [], "data": {"upload_url": "%s", "publish_id": {}}}'
 )
@@ -118,14 +119,14 @@ def _refusal(status: int, code: str) -> Response:
 
 @define
 class Trip:
-    """Makes the calls to one port fail, from one of them on."""
+    """Makes the calls to one port fail, from a given one on."""
 
     port: str
     what: str
     left: int
 
     def due(self, port: str) -> bool:
-        """Whether this call is one of them."""
+        """Whether this call has to fail."""
         self.left -= port == self.port
         return port == self.port and self.left < 0
 
@@ -158,16 +159,16 @@ class Port:
 
 @define
 class Bench:
-    """A client of either world over ports that may fail, and every secret that it has come to know.
+    """A client, blocking or asynchronous, over ports that may fail, and every secret that it has got.
 
     Attributes:
-        world: which.
+        world: `blocking` or `asynchronous`.
         sim: the TikTok behind it.
         tiktok: the client.
-        trip: what fails.
-        clock: of both.
-        store: the tokens.
-        begun: the sign-ins that were begun, and their answers.
+        trip: makes ports fail.
+        clock: the clock of client and TikTok.
+        store: keeps the tokens.
+        begun: the begun sign-ins and their answers.
         journal: the journal of posts, if it is a file.
     """
 
@@ -181,7 +182,7 @@ class Bench:
     journal: Any = None
 
     async def run(self, result: Any) -> Any:
-        """Return what a call returns, in either world."""
+        """Return the result of a blocking or asynchronous call."""
         return await result if inspect.isawaitable(result) else result
 
     async def signed_in(self) -> Any:
@@ -205,7 +206,7 @@ class Bench:
 
 
 def secrets_of(sim: SimulatedTikTok, *begun: tuple[Any, str]) -> set[str]:
-    """Return every secret that a TikTok has given out, and those of these sign-ins."""
+    """Return every secret that a TikTok has issued, and those of these sign-ins."""
     uploads = [task.upload for task in sim.world.tasks.values() if task.upload is not None]
     found = {SECRET, *SPOILT, *sim.world.tokens, *sim.world.codes, *(upload.upload_token for upload in uploads)}
     for authorization, callback in begun:
@@ -222,7 +223,7 @@ def fresh() -> SimulatedTikTok:
 
 
 def bench_of(world: str, trip: Trip, sim: SimulatedTikTok, folder: Path) -> Bench:
-    """Return a client before that TikTok, over files: the stores are those that most people have."""
+    """Return a client of that TikTok, over files, as most programs have them."""
     clock, app = ManualClock(datetime.now(UTC)), App(DEFAULT_CLIENT_KEY, SECRET, "http://127.0.0.1:*/callback/")
     store, journal = SqliteTokenStore(folder / "tokens"), SqliteJournal(folder / "journal")
     ports: dict[str, Any] = {
@@ -262,7 +263,7 @@ async def _post(bench: Bench, account: Any, _folder: Path) -> None:
         if bench.trip.due("callback"):
             raise made_error(bench.trip.what)
 
-    film: Any = Port(BytesSource(FILM), "source", bench.trip)
+    film: Any = Port(CLIP, "source", bench.trip)
     await bench.run(account.post_video(film, privacy_level="SELF_ONLY", on_progress=on_progress))
 
 
@@ -305,7 +306,7 @@ STEPS = [
 def test_no_local_variable_of_our_frames_holds_a_secret(
     world: str, call: str, port: str, what: str, tmp_path: Path
 ) -> None:
-    """Whichever call to a port fails, and however, no frame of ours in the whole chain of the error shows a secret."""
+    """Any call to a port fails in any way. No frame of the library's in the whole chain of the error shows a secret."""
     for number in range(40):
         trip = Trip(port, what, 10**9)
         folder = tmp_path / str(number)
@@ -362,7 +363,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_no_local_variable_holds_a_secret_over_sockets(world: str) -> None:
-    """The same over urllib3 and aiohttp, whatever goes wrong on the line."""
+    """No frame shows a secret over urllib3 and aiohttp, with any fault of the network."""
     failures, found = list[Exception](), list[str]()
     with closing(fresh()) as sim, SandboxServer(sim).run_in_thread() as server:
         endpoints = Endpoints(api_url=server.url, auth_url=f"{server.url}/v2/auth/authorize/")
@@ -393,7 +394,7 @@ def test_no_local_variable_holds_a_secret_over_sockets(world: str) -> None:
                 sim.faults.add(parse_fault(fault))
                 calls: list[Callable[[], Any]] = [account.refresh, account.user_info, account.revoke]
                 if fault.startswith(("creator", "video", "put")):
-                    calls = [lambda account=account: account.post_video(BytesSource(FILM), privacy_level="SELF_ONLY")]
+                    calls = [lambda account=account: account.post_video(CLIP, privacy_level="SELF_ONLY")]
                 for one in calls:
                     try:
                         await bench.run(one())
@@ -411,7 +412,7 @@ def test_no_local_variable_holds_a_secret_over_sockets(world: str) -> None:
 @pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 @pytest.mark.parametrize("when", ["sink", "write", "on_sent"])
 def test_what_a_guest_of_a_transport_raises_shows_no_request(kind: Any, when: str) -> None:
-    """A sink or a callback that raises in the midst of an exchange shows neither URL nor headers nor body."""
+    """A sink or a callback raises in the middle of an exchange. The error shows neither URL nor headers nor body."""
     canary = "canary-of-a-download"
 
     class Broken:
@@ -436,15 +437,8 @@ def test_what_a_guest_of_a_transport_raises_shows_no_request(kind: Any, when: st
             on_sent=on_sent if when == "on_sent" else None,
         )
 
-        async def run() -> Any:
-            transport = kind()
-            try:
-                return await _awaited(transport.send(request))
-            finally:
-                await _awaited(transport.close())
-
         with pytest.raises(RuntimeError) as caught:
-            asyncio.run(run())
+            asyncio.run(_sent(kind, request))
     assert not shown(caught.value, {canary})
 
 
@@ -452,31 +446,32 @@ async def _awaited(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
+async def _sent(kind: Any, request: Request) -> Any:
+    transport = kind()
+    try:
+        return await _awaited(transport.send(request))
+    finally:
+        await _awaited(transport.close())
+
+
 @pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 @pytest.mark.parametrize(
     "url", ["http://user:{}@localhost:1/", "nonsense://a/?q={}", "http://127.0.0.1:1/?q={}", "http://[/?q={}"]
 )
 def test_a_request_that_cannot_be_sent_is_not_shown(kind: Any, url: str) -> None:
-    """A URL of which nothing can be made, or a host that is out of reach, shows no query."""
+    """For an unusable URL, or a host out of reach, the error shows no query."""
     canary = "canary-of-a-download"
     request = Request(method="GET", url=url.format(canary), headers={"Authorization": canary})
 
-    async def run() -> Any:
-        transport = kind()
-        try:
-            return await _awaited(transport.send(request))
-        finally:
-            await _awaited(transport.close())
-
     with pytest.raises((NotSent, ValueError)) as caught:
-        asyncio.run(run())
+        asyncio.run(_sent(kind, request))
     assert not shown(caught.value, {canary})
 
 
 @pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 @pytest.mark.parametrize("url", ["socks5://user:{}@proxy", "http://user:{}@proxy:x", "http://user:{}@", "http://[{}@"])
 def test_a_proxy_that_cannot_be_used_is_not_shown(kind: Any, url: str) -> None:
-    """Neither the URL that was given, nor an environment that names it, shows its password."""
+    """The error shows no password of a proxy's URL, whether the program or the environment named it."""
     canary = "canary-of-a-proxy"
     with pytest.raises(ValueError, match="the proxy must be a URL") as caught:
         kind(proxy=url.format(canary))
@@ -493,37 +488,20 @@ def _key() -> str:
     return base64.urlsafe_b64encode(random.token_bytes(32)).decode()
 
 
-class Drawer:
-    """A keychain in memory."""
-
-    def __init__(self) -> None:
-        self.entries: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str, /) -> str | None:
-        """Return an entry, or None."""
-        return self.entries.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str, /) -> None:
-        """Keep an entry."""
-        self.entries[service, username] = password
-
-    def delete_password(self, service: str, username: str, /) -> None:
-        """Remove an entry."""
-        del self.entries[service, username]
-
-
 STORES: dict[str, Callable[[Path, str], Any]] = {
     "memory": lambda _folder, _key: MemoryTokenStore(),
     "sqlite": lambda folder, _key: SqliteTokenStore(folder / "tokens"),
     "encrypted": lambda folder, key: EncryptedTokenStore(SqliteTokenStore(folder / "tokens"), [key]),
-    "keyring": lambda folder, _key: KeyringTokenStore("test", SqliteTokenStore(folder / "tokens"), keychain=Drawer()),
+    "keyring": lambda folder, _key: KeyringTokenStore(
+        "test", SqliteTokenStore(folder / "tokens"), keychain=MemoryKeychain()
+    ),
 }
 
 
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("store", STORES)
 def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str, store: str, tmp_path: Path) -> None:
-    """Signing in, posting, renewing and revoking, with every store: at no call that a frame of ours makes is one shown."""
+    """Signing in, posting, renewing and revoking, with every store: no frame shows a secret at any call that it makes."""
     key, begun = _key(), list[tuple[Any, str]]()
     known: set[str] = {key}
 
@@ -548,7 +526,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str
         await _qr_code(bench, None, tmp_path)
         account = await bench.signed_in()
         await bench.run(account.user_info())
-        await bench.run(account.post_video(BytesSource(FILM), privacy_level="SELF_ONLY"))
+        await bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY"))
         await bench.run(account.refresh())
         await bench.run(tiktok.client_token())
         known.update(_kept(bench))
@@ -565,7 +543,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_main_job(world: str
 def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`tiktok login` with the listener and with a pasted answer, a post, a refusal, and the end of the sign-in."""
+    """`tiktok login` (with the listener and with a pasted answer), a post, a refusal and `logout` show no secret."""
     key, pages, outcomes = _key(), list[str](), list[int]()
     (tmp_path / "config.toml").write_text(f'client_secret = "{SECRET}"\n')
     with closing(fresh()) as sim, SandboxServer(sim).run_in_thread() as server:
@@ -592,7 +570,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_command_line(
             outcomes.append(CliRunner().invoke(program, list(arguments), env=environ).exit_code)
 
         film = tmp_path / "film.mp4"
-        film.write_bytes(FILM)
+        film.write_bytes(CLIP_BYTES)
         with Watch() as watch:
             monkeypatch.setattr("tiktok_adapters.cli.login.open_browser", agree)
             tiktok("login")
@@ -619,7 +597,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_older_surface(tmp_p
     known = {"act.canary-from-outside", "rft.canary-from-outside"}
     with closing(fresh()) as sim:
         film = tmp_path / "film.mp4"
-        film.write_bytes(FILM)
+        film.write_bytes(CLIP_BYTES)
         with (
             Watch() as watch,
             Compat(
@@ -656,7 +634,7 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_older_surface(tmp_p
 
 
 def test_settings_that_make_no_sense_show_no_secret(tmp_path: Path) -> None:
-    """Neither the environment, nor `config.toml`, nor a key file is shown where a setting is wrong."""
+    """If a setting is wrong, the error shows neither the environment, nor `config.toml`, nor a key file."""
     key = _key()
     key_file = tmp_path / "keys"
     key_file.write_text(f"{key}, spoilt")
@@ -696,7 +674,7 @@ def test_settings_that_make_no_sense_show_no_secret(tmp_path: Path) -> None:
 
 
 def test_a_forged_webhook_shows_neither_the_secret_nor_the_signature_that_it_lacks() -> None:
-    """What a forger would need is in no frame."""
+    """No frame shows what a forger would need."""
     body, app = b'{"event": "tiktok.ping"}', App(DEFAULT_CLIENT_KEY, SECRET, CALLBACK)
     expected = hmac.new(SECRET.encode(), b"1790000001." + body, hashlib.sha256).hexdigest()
     with pytest.raises(WebhookRejected) as caught:
@@ -706,7 +684,7 @@ def test_a_forged_webhook_shows_neither_the_secret_nor_the_signature_that_it_lac
 
 @pytest.mark.parametrize("spoilt", ["", "}", '"version": 9, ', '"scope": 3, '])
 def test_a_record_that_cannot_be_read_is_not_shown(spoilt: str) -> None:
-    """A damaged record of tokens shows none of them."""
+    """The error about a damaged record of tokens shows none of them."""
     record = f'{{"version": 1, {spoilt} "access_token": "{SPOILT[0]}", "refresh_token": "{SPOILT[1]}"}}'
     with pytest.raises(ValueError, match="record") as caught:
         load_tokens(record.encode())
@@ -714,7 +692,7 @@ def test_a_record_that_cannot_be_read_is_not_shown(spoilt: str) -> None:
 
 
 def test_an_answer_to_the_listener_is_shown_at_no_call() -> None:
-    """From the socket to the sign-in: forged answers, the true one, and one after it."""
+    """The listener gets forged answers, the true one, and another one after it. No frame shows the code or the state."""
     app = App(DEFAULT_CLIENT_KEY, SECRET, "http://127.0.0.1:*/callback/")
     with closing(fresh()) as sim, Watch() as watch:
         tiktok = TikTok(

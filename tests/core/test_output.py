@@ -50,17 +50,17 @@ def test_fine():
 
 
 def run(folder: Path, *statements: str) -> str:
-    """Run tests of one statement each under the watch, and return what pytest says."""
+    """Run tests of one statement each under the watch, and return pytest's output."""
     shutil.copy(ROOT / "conftest.py", folder)
     tests = [f"def test_{number}():\n    {statement}\n" for number, statement in enumerate(statements)]
     (folder / "test_leak.py").write_text(HEAD + "\n".join(tests))
-    shared = f"pythonpath={ROOT / 'tests' / 'shared'}"  # What the watch imports from there.
+    shared = f"pythonpath={ROOT / 'tests' / 'shared'}"  # The watch imports this.
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", shared, str(folder)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=100).stdout
 
 
 def test_row_41_a_test_that_shows_a_secret_fails(tmp_path: Path) -> None:
-    """A test fails wherever it shows a secret, whatever it asserts; the report does not show the secret again."""
+    """A test fails wherever it shows a secret, whatever it asserts. The report does not show the secret again."""
     said = run(tmp_path, *LEAKS.values())
     assert f"{len(LEAKS)} failed, 1 passed" in said
     for number, leak in enumerate(LEAKS):
@@ -70,5 +70,5 @@ def test_row_41_a_test_that_shows_a_secret_fails(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("echo") is None, reason="there is nothing to say it")
 def test_row_41_what_is_shown_on_purpose_is_no_leak(tmp_path: Path) -> None:
-    """The address of TikTok's page carries the state, and a person has to open it."""
+    """The URL of TikTok's page has the state, and a person has to open it."""
     assert f"{len(SHOWN) + 1} passed" in run(tmp_path, *SHOWN.values())

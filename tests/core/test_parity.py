@@ -1,4 +1,4 @@
-"""Both faces of the clients are one: names, parameters, defaults, docstrings."""
+"""The blocking and the asynchronous client are the same: names, parameters, defaults, docstrings."""
 
 import ast
 import inspect
@@ -18,13 +18,13 @@ PAIRS = [(AsyncTikTok, TikTok), (AsyncAccount, Account)]
 
 
 def public(cls: type) -> dict[str, Any]:
-    """Return what a class offers by a public name, inherited or not."""
+    """Return the public members of a class, inherited or not."""
     return {name: inspect.getattr_static(cls, name) for name in dir(cls) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize(("asynchronous", "plain"), PAIRS)
 def test_both_faces_offer_the_same_names(asynchronous: type, plain: type) -> None:
-    """Each face has every method of the other."""
+    """Each of the two classes has every method of the other."""
     assert public(asynchronous).keys() == public(plain).keys()
 
 
@@ -33,7 +33,7 @@ def test_both_faces_offer_the_same_names(asynchronous: type, plain: type) -> Non
     [(name, left, right) for left, right in PAIRS for name in public(left)],
 )
 def test_each_member_is_the_same_on_both_faces(name: str, asynchronous: type, plain: type) -> None:
-    """A method has the same parameters, defaults and docstring on both faces, and neither docstring is empty."""
+    """A method has the same parameters, defaults and docstring in both classes, and no docstring is empty."""
     one, other = public(asynchronous)[name], public(plain)[name]
     if isinstance(one, property):
         assert isinstance(other, property)
@@ -47,7 +47,7 @@ def test_each_member_is_the_same_on_both_faces(name: str, asynchronous: type, pl
 
 @pytest.mark.parametrize(("cls", "name"), [(cls, name) for _, cls in PAIRS for name in public(cls)])
 def test_the_blocking_face_says_what_the_blocking_face_returns(cls: type, name: str) -> None:
-    """Neither `help` nor the documents promise an asynchronous face where a blocking one comes back."""
+    """Where a blocking class comes back, neither `help` nor the documents promise an asynchronous one."""
     member = public(cls)[name]
     if isinstance(member, property):
         return
@@ -63,13 +63,13 @@ def test_the_blocking_face_says_what_the_blocking_face_returns(cls: type, name: 
 
 
 def parameters(method: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
-    """Return name, kind and default of each parameter but the first."""
+    """Return name, kind and default of each parameter except the first."""
     found = list(inspect.signature(method).parameters.values())[1:]
     return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
 
 
 def test_both_clients_are_made_with_the_same_words() -> None:
-    """The constructors differ in the family of the ports alone."""
+    """The constructors differ only in blocking and asynchronous ports."""
     made = [
         {
             (parameter.name, parameter.kind, parameter.default)
@@ -84,7 +84,7 @@ def test_both_clients_are_made_with_the_same_words() -> None:
     ("function", "classes"), [("blocking_face", (TikTok, Account)), ("asynchronous_face", (AsyncTikTok, AsyncAccount))]
 )
 def test_a_type_checker_sees_every_member(function: str, classes: tuple[type, ...]) -> None:
-    """What the two strict checkers go over uses each of them, so that none is left untyped."""
+    """The code that the two strict type checkers check uses each member, so that none stays untyped."""
     (body,) = (node for node in ast.parse(API.read_text()).body if getattr(node, "name", "") == function)
     used = {node.attr for node in ast.walk(body) if isinstance(node, ast.Attribute)}
     assert {name for cls in classes for name in public(cls)} <= used
@@ -93,7 +93,7 @@ def test_a_type_checker_sees_every_member(function: str, classes: tuple[type, ..
 @pytest.mark.parametrize("face", [Account, AsyncAccount])
 @pytest.mark.parametrize(("name", "post"), [("post_video", VideoPost), ("post_photos", PhotoPost)])
 def test_the_settings_of_a_post_are_described_where_it_is_posted(name: str, post: type, face: type) -> None:
-    """`help(account.post_video)` has each setting in the words of the post itself, limits included."""
+    """`help(account.post_video)` has each setting in the words of the post itself, with its limits."""
     method = getattr(face, name)
     words = re.findall(r"^    ((\w+): .*)$", inspect.getdoc(post) or "", re.MULTILINE)
     assert {setting for _, setting in words} == {field.name for field in attrs.fields(post)}

@@ -1,4 +1,4 @@
-"""What the core must not bring along when it is imported."""
+"""What importing the core must not import."""
 
 import subprocess
 import sys
@@ -20,14 +20,14 @@ FORBIDDEN = (
 
 
 def test_importing_the_core_loads_nothing_of_the_world() -> None:
-    """`import tiktok_core` loads no event loop, socket, database or HTTP library, and cattrs only at first use."""
+    """`import tiktok_core` imports no event loop, socket, database or HTTP library, and cattrs only at first use."""
     code = f"import sys, tiktok_core; print(*[name for name in {FORBIDDEN!r} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
 
 
 def test_every_module_of_the_core_can_be_imported_first() -> None:
-    """No module of the core relies on another having been imported before it."""
+    """No module of the core needs another one to be imported before it."""
     code = (
         "import importlib, pkgutil, tiktok_core\n"
         "print(*sorted(m.name for m in pkgutil.walk_packages(tiktok_core.__path__, 'tiktok_core.')))"
@@ -39,7 +39,7 @@ def test_every_module_of_the_core_can_be_imported_first() -> None:
 
 
 def test_the_simulator_is_kept_from_every_module_of_the_core() -> None:
-    """The layers' rule names each module but the spelling of a request, so that a new one is not left out."""
+    """The layers' rule names each module of the core except the one that spells requests. No new module is left out."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (rule,) = (one for one in contracts if one["name"] == "The simulator shares no rule with the client")
     core = ROOT / "src" / "tiktok_core"

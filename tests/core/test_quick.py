@@ -1,6 +1,6 @@
-"""What `make test` runs is chosen so that it touches everything.
+"""The choice of tests for `make test` keeps some of every part.
 
-What belongs here: the choice itself, in `tests/shared/quick.py`; that its figures are kept is measured, and no test.
+What belongs here: the choice itself, in `tests/shared/quick.py`. No test checks its figures; they are measured.
 """
 
 import ast
@@ -21,7 +21,7 @@ ROWS = st.lists(
 
 @given(ROWS)
 def test_each_value_of_a_table_stays_in_the_quick_run(rows: list[frozenset[tuple[str, int]]]) -> None:
-    """Few rows are chosen, none of them for nothing, and together they have each value of each parameter."""
+    """The choice keeps few rows, none of them in vain, and together they have each value of each parameter."""
     chosen = covering(list(rows))
     assert frozenset().union(*(rows[place] for place in chosen)) == frozenset().union(*rows)
     assert len(chosen) <= len(frozenset().union(*rows))
@@ -34,14 +34,14 @@ def test_a_table_of_one_parameter_stays_whole() -> None:
 
 
 def test_a_product_keeps_as_many_rows_as_its_longest_parameter() -> None:
-    """Each transport meets each status in `make check`; here each of both is met once."""
+    """`make check` tests each transport with each status. The quick run tests each transport and each status once."""
     product = [frozenset({("way", way), ("status", status)}) for way in range(4) for status in range(10)]
     assert len(covering(product)) == 10
 
 
 @pytest.mark.parametrize("pattern", FULL)
 def test_each_pattern_of_what_is_left_out_fits_a_test(pattern: str) -> None:
-    """A test that is renamed does not come back into the quick run, or stay out of it, unseen; each has its reason."""
+    """A renamed test neither comes back into the quick run nor stays out of it unnoticed. Each pattern has its reason."""
     assert FULL[pattern].strip()
     path, _, name = pattern.partition("::")
     if not name:
@@ -51,7 +51,7 @@ def test_each_pattern_of_what_is_left_out_fits_a_test(pattern: str) -> None:
     tree = ast.parse((ROOT / path).read_text())
     names = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-    if "::" in wanted:  # A contract's test, by the class that binds it.
+    if "::" in wanted:  # The test of a contract, by the class that binds it.
         binding, _, _test = wanted.partition("::")
         assert any(fnmatchcase(found, binding) for found in classes)
     else:

@@ -1,4 +1,4 @@
-"""The names that the core offers: one table makes them, type checkers read the same, and no earlier name is lost."""
+"""The names that the core offers: one table makes them, type checkers read the same ones, and no earlier name is lost."""
 
 import ast
 import importlib
@@ -15,7 +15,7 @@ SOURCE = Path(tiktok_core.__file__).read_text("utf-8")
 
 
 def test_type_checkers_read_the_names_that_programs_get() -> None:
-    """The imports that a checker sees and the table that programs use name the same things in the same modules."""
+    """The imports that a checker reads, and the table that programs use, have the same names in the same modules."""
     tree = ast.parse(SOURCE)
     (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     seen = {"__version__": "version"}
@@ -30,7 +30,7 @@ def test_type_checkers_read_the_names_that_programs_get() -> None:
 
 @pytest.mark.parametrize("name", tiktok_core.__all__)
 def test_every_public_name_comes_from_the_module_that_defines_it(name: str) -> None:
-    """What the table names is there, is what the module has, and shows in `dir`."""
+    """Each name of the table exists, is the same object as in its module, and is in `dir`."""
     module = importlib.import_module(f"tiktok_core.{tiktok_core._MODULES[name]}")
     assert getattr(tiktok_core, name) is getattr(module, name)
     assert getattr(module.__dict__[name], "__module__", module.__name__) == module.__name__
@@ -39,7 +39,7 @@ def test_every_public_name_comes_from_the_module_that_defines_it(name: str) -> N
 
 @pytest.mark.parametrize(("name", "module"), tiktok_core._MOVED.items())
 def test_a_name_that_moved_is_found_and_says_where_it_is(name: str, module: str) -> None:
-    """A program that imports a moved name goes on working, and its warning is the line to write."""
+    """A program that imports a moved name still works, and the warning says which line to write."""
     with pytest.warns(DeprecationWarning, match=f"from tiktok_core.{module} import {name}$"):
         found = getattr(tiktok_core, name)
     place = importlib.import_module(f"tiktok_core.{module}")
@@ -55,7 +55,7 @@ def test_a_name_that_never_was_is_an_attribute_error() -> None:
 
 
 def test_a_star_brings_every_public_name() -> None:
-    """`from tiktok_core import *` brings what `__all__` names, and no warning."""
+    """`from tiktok_core import *` imports what `__all__` names, without a warning."""
     code = "from tiktok_core import *; import tiktok_core; print(sorted(set(tiktok_core.__all__) - set(globals())))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -63,12 +63,12 @@ def test_a_star_brings_every_public_name() -> None:
 
 @pytest.mark.parametrize("module", [events, lifting, portability, ports])
 def test_a_public_module_has_what_it_promises(module: object) -> None:
-    """Each name of a public module is there."""
+    """Each name that a public module promises is there."""
     assert [name for name in module.__all__ if not hasattr(module, name)] == []  # type: ignore[attr-defined]
 
 
 def test_the_author_of_an_adapter_needs_no_other_module_than_ports() -> None:
-    """What a transport is given and returns, and the bytes that a store keeps, stand beside the ports."""
+    """What a transport gets and returns, and the bytes that a store keeps, are beside the ports."""
     needed = {"Request", "Response", "Body", "FileSlice", "Source", "Sink", "BLOCK", "MAX_RESPONSE"}
     needed |= {"dump_record", "load_record", "dump_tokens", "load_tokens"}
     assert needed <= set(ports.__all__)

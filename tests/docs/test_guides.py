@@ -2,8 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import get_args
+
+from attrs import fields
 
 from tiktok_adapters.cli.app import COMMANDS
+from tiktok_adapters.simulator import Switches
 
 ROOT = Path(__file__).parents[2]
 WORDS = """port adapter transport store source drive lift mirror contract simulator fake sandbox lease flow exchange journal app
@@ -21,6 +25,26 @@ def test_every_guide_is_named() -> None:
     readme = (ROOT / "README.md").read_text()
     named = set(re.findall(r"\(docs/guides/([a-z-]+)\.md\)", readme))
     assert named == {path.stem for path in (ROOT / "docs" / "guides").glob("*.md")}
+
+
+def test_no_switch_lacks_its_row() -> None:
+    """The page about switches has one row for each, which begins with the default, names every value, and gives a source."""
+    page = (ROOT / "docs" / "guides" / "switches.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    assert [name for name, _values, _source in rows] == [one.name for one in fields(Switches)]
+    for (name, values, source), switch in zip(rows, fields(Switches), strict=True):
+        assert values.split(", ")[0].strip("`") == _spelled(switch.default), name
+        named = set(re.findall(r"`([^`]+)`", values))
+        assert {str(value) for value in get_args(switch.type) if not isinstance(value, type)} <= named, name
+        assert re.search(r"\b20\d\d|undated|open|setting|autumn", source), name
+
+
+def _spelled(default: object) -> str:
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def test_every_word_of_the_trade_is_explained() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from clips import CLIP_BYTES
 from tiktok_adapters import connect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
@@ -51,7 +52,7 @@ def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         }.items():
             monkeypatch.setenv(f"TIKTOK_{name}", value)
         monkeypatch.chdir(tmp_path)
-        (tmp_path / "clip.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(1_000))
+        (tmp_path / "clip.mp4").write_bytes(CLIP_BYTES)
         with connect() as tiktok:
             authorization = tiktok.authorization()
             tiktok.sign_in(authorization, simulated.authorize(authorization.url))

@@ -1,4 +1,4 @@
-"""The app and the hosts: which redirect URIs, scopes and upload URLs are taken."""
+"""The app and the hosts: which redirect URIs, scopes and upload URLs the library accepts."""
 
 from urllib.parse import urlsplit
 
@@ -88,7 +88,7 @@ def app(redirect_uri: str = WILDCARD, kind: AppKind | None = None) -> App:
 
 
 def faults(redirect_uri: str, kind: AppKind | None = None) -> list[str]:
-    """Return the fields that are refused."""
+    """Return the fields that the app refuses."""
     try:
         app(redirect_uri, kind)
     except InvalidSettings as error:
@@ -108,7 +108,7 @@ def faults(redirect_uri: str, kind: AppKind | None = None) -> list[str]:
     ],
 )
 def test_documented_redirects_are_taken_and_their_kind_is_known(uri: str, kind: AppKind) -> None:
-    """A redirect URI that the portal takes is taken; loopback means desktop and anything else web."""
+    """An app accepts a redirect URI that the portal accepts. Loopback means a desktop app, anything else a web app."""
     assert app(uri).kind is kind
     assert app(uri).redirect_uri == uri
 
@@ -147,7 +147,7 @@ def test_documented_redirects_are_taken_and_their_kind_is_known(uri: str, kind: 
     ],
 )
 def test_redirects_that_the_portal_refuses_are_refused(uri: str) -> None:
-    """A redirect URI that TikTok would turn down at registration or sign-in is refused at once, by name."""
+    """The app refuses a redirect URI that TikTok would refuse at registration or sign-in, at once and by name."""
     assert set(faults(uri)) == {"redirect_uri"}
 
 
@@ -158,7 +158,7 @@ def test_a_desktop_redirect_is_on_this_machine(uri: str) -> None:
 
 
 def test_a_web_redirect_may_be_declared_for_loopback() -> None:
-    """The kind given wins over the one that the redirect URI suggests."""
+    """A given kind replaces the one that the redirect URI suggests."""
     assert app("https://localhost:3455/cb/", AppKind.WEB).kind is AppKind.WEB
 
 
@@ -189,7 +189,7 @@ def test_what_is_taken_as_redirect_is_a_plain_url(tail: str, start: str) -> None
     ],
 )
 def test_keys_that_cannot_be_keys_are_refused_all_at_once(key: str, secret: str, fields: list[str]) -> None:
-    """Missing and impossible keys are named together with a bad redirect URI, and never quoted."""
+    """One error names missing and impossible keys and a bad redirect URI, and quotes none of them."""
     with pytest.raises(InvalidSettings) as caught:
         App(key, secret, "nowhere")
     assert [problem.field for problem in caught.value.problems][:-1] == fields
@@ -199,7 +199,7 @@ def test_keys_that_cannot_be_keys_are_refused_all_at_once(key: str, secret: str,
 
 @given(st.integers(1, 65535))
 def test_any_port_stands_for_the_wildcard(port: int) -> None:
-    """The concrete port of a wildcard registration is put in, and recognised."""
+    """The app puts the concrete port into a wildcard registration, and recognises it."""
     desktop = app()
     assert desktop.has_wildcard_port
     assert desktop.redirect_on(port) == f"http://127.0.0.1:{port}/callback/"
@@ -226,7 +226,7 @@ def test_any_port_stands_for_the_wildcard(port: int) -> None:
     ],
 )
 def test_only_a_port_stands_for_the_wildcard(uri: str) -> None:
-    """Host, path and trailing slash have to be the registered ones, and a port has to be one."""
+    """Host, path and trailing slash have to be the registered ones, and the port has to be a port."""
     assert not app().accepts_redirect(uri)
 
 
@@ -240,20 +240,20 @@ def test_without_a_wildcard_only_the_registered_redirect_is_accepted() -> None:
 
 @pytest.mark.parametrize("url", TIKTOK_UPLOADS)
 def test_tiktoks_upload_hosts_are_taken(url: str) -> None:
-    """Every upload host that was documented or seen may have the bytes, from any API."""
+    """Every upload host that TikTok's documents name or that was seen may get the bytes, from any API."""
     assert Endpoints().allows_upload_to(url)
     assert LOCAL.allows_upload_to(url)
 
 
 @pytest.mark.parametrize("url", FOREIGN_UPLOADS)
 def test_foreign_upload_hosts_are_refused(url: str) -> None:
-    """No spelling that some reader of URLs could take for another host gets the bytes."""
+    """A spelling that some reader of URLs could take for another host gets no bytes."""
     assert not Endpoints().allows_upload_to(url)
 
 
 @pytest.mark.parametrize("url", DISGUISED_LOOPBACKS)
 def test_a_disguised_host_is_not_this_machine(url: str) -> None:
-    """A loopback address must be the whole host: for uploads and for a plain http API alike."""
+    """A loopback address must be the whole host, for uploads and for a plain http API alike."""
     assert not LOCAL.allows_upload_to(url)
     with pytest.raises(InvalidSettings):
         Endpoints(api_url=url)
@@ -263,7 +263,7 @@ def test_a_disguised_host_is_not_this_machine(url: str) -> None:
     "url", ["http://127.0.0.1:8080/upload?x=1", "http://localhost:1/", "https://[::1]:8443/u", "http://127.9.9.9/"]
 )
 def test_a_local_api_may_name_a_local_upload_host(url: str) -> None:
-    """A simulated TikTok on this machine receives uploads on this machine; the real one never sends them here."""
+    """A simulated TikTok on this machine receives uploads on this machine; the real one never does."""
     assert is_loopback(url)
     assert LOCAL.allows_upload_to(url)
     assert not Endpoints().allows_upload_to(url)
@@ -312,7 +312,7 @@ def test_no_upload_leaves_for_another_domain(scheme: str, host: str) -> None:
     ],
 )
 def test_endpoints_are_https_or_local(url: str) -> None:
-    """An API or authorization address that would send secrets in the clear, or is none, is refused by name."""
+    """The app refuses an invalid address, and one that would send secrets unencrypted, by name."""
     with pytest.raises(InvalidSettings) as caught:
         Endpoints(api_url=url, auth_url=url)
     assert {problem.field for problem in caught.value.problems} == {"api_url", "auth_url"}
@@ -326,13 +326,13 @@ def test_paths_follow_the_api_host() -> None:
 
 
 def test_scopes_keep_their_order_and_come_once() -> None:
-    """What is asked for twice is asked once; the defaults suffice for posting."""
+    """A scope that is named twice is requested once. The default scopes are enough for posting."""
     assert check_scopes(["video.upload", Scope.USER_INFO_BASIC, "video.upload"]) == ("video.upload", "user.info.basic")
     assert check_scopes(DEFAULT_SCOPES) == ("user.info.basic", "video.upload", "video.publish")
 
 
 @pytest.mark.parametrize("scopes", [[], ["video.uplaod"], ["video.upload", "user.info.basic,video.list"], ["a\r\nb"]])
 def test_unknown_scopes_are_refused(scopes: list[str]) -> None:
-    """No scope at all, or a word that is none, never reaches TikTok's page."""
+    """An empty list, or a word that is no scope, never reaches TikTok's page."""
     with pytest.raises(InvalidSettings, match=r"^scope: "):
         check_scopes(scopes)

@@ -51,7 +51,7 @@ def outcome(status: int, said: int | None, *, is_last: bool, may_have_come: bool
     ],
 )
 def test_an_answer_can_prove_the_chunk(status: int, said: int | None, is_last: bool, proved: int) -> None:
-    """A figure of TikTok's may be a count or the last offset."""
+    """TikTok's figure may be a count or the last offset."""
     assert outcome(status, said, is_last=is_last) == proved
 
 
@@ -72,7 +72,7 @@ def test_an_answer_can_prove_the_chunk(status: int, said: int | None, is_last: b
 def test_an_answer_can_leave_a_doubt(  # noqa: PLR0917 - a row of the table
     status: int, said: int | None, is_last: bool, kind: type[TikTokError], kept: int | None, refused: bool
 ) -> None:
-    """With what the upload host said, where that says something about the bytes."""
+    """The doubt has the upload host's figure, if this figure says something about the bytes."""
     for may_have_come in (True, False):
         doubt = outcome(status, said, is_last=is_last, may_have_come=may_have_come)
         assert isinstance(doubt, Doubt)
@@ -83,7 +83,7 @@ def test_an_answer_can_leave_a_doubt(  # noqa: PLR0917 - a row of the table
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_dead_upload_url_is_no_doubt(status: int) -> None:
-    """TikTok takes no more bytes of this upload."""
+    """TikTok accepts no more bytes of this upload."""
     assert isinstance(outcome(status, None, is_last=False), UploadExpired)
 
 
@@ -102,21 +102,21 @@ def test_a_dead_upload_url_is_no_doubt(status: int) -> None:
 def test_an_answer_that_contradicts_the_chunk_or_refuses_it_is_raised(
     status: int, said: int | None, is_last: bool, kind: type[TikTokError]
 ) -> None:
-    """Nothing is concluded from it."""
+    """Nothing follows from such an answer."""
     with pytest.raises(kind):
         outcome(status, said, is_last=is_last)
 
 
 @given(st.integers(0, 6), st.booleans())
 def test_a_figure_at_a_border_is_read_both_ways(index: int, as_count: bool) -> None:
-    """Whether TikTok counts or names the last offset, at the end of a chunk the same is proved."""
+    """TikTok may count or name the last offset: at the end of a chunk both prove the same."""
     end = PLAN.chunk(index)[1] + 1
     assert proved_offset(uploading(), end if as_count else end - 1, refused=False) == end
 
 
 @given(st.integers(0, 10**15), st.integers(0, 69_999_999), st.booleans())
 def test_no_figure_proves_more_than_the_file(said: int, offset: int, refused: bool) -> None:
-    """Whatever is said, the offset stays inside the file, next to what was said, and off where TikTok refused."""
+    """For any figure, the offset stays inside the file and next to the figure, and off the one that TikTok refused."""
     proved = proved_offset(uploading(offset), said, refused=refused)
     assert 0 <= proved <= PLAN.video_size
     if proved != offset:
@@ -126,6 +126,6 @@ def test_no_figure_proves_more_than_the_file(said: int, offset: int, refused: bo
 
 
 def test_what_tiktok_pulls_proves_no_offset() -> None:
-    """Asking for one is a mistake of ours."""
+    """Asking for an offset of a pull is a mistake of the library's."""
     with pytest.raises(ValueError, match="no chunks"):
         proved_offset(uploading(plan=None), 1, refused=False)

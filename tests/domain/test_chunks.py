@@ -1,4 +1,4 @@
-"""The chunk plan, held against the media transfer guide's rules as an independent judge reads them."""
+"""The chunk plan, compared with the rules of TikTok's media transfer guide as a separate judge reads them."""
 
 import re
 from collections.abc import Iterable
@@ -74,7 +74,7 @@ WORKED = (
 
 
 def complaint(size: int, chunk: int, count: int, mega: int) -> str:
-    """Say which rule of the guide this declaration breaks when a MB has `mega` bytes; nothing when it is legal."""
+    """Return the rule of the guide that this declaration breaks if a MB has `mega` bytes; empty if it is legal."""
     last = size - chunk * (count - 1)
     rules = {
         "the count is the floor of the division": chunk >= 1 and count == size // chunk,
@@ -89,18 +89,18 @@ def complaint(size: int, chunk: int, count: int, mega: int) -> str:
 
 
 def complaints(plan: ChunkPlan) -> str:
-    """Say what is wrong with a plan under either reading of MB."""
+    """Return what is wrong with a plan under either reading of MB."""
     declared = plan.video_size, plan.chunk_size, plan.total_chunk_count
     return complaint(*declared, DECIMAL) or complaint(*declared, BINARY)
 
 
 def is_safe(size: int, chunk: int) -> bool:
-    """Whether both readings take this chunk size for this video."""
+    """Return whether both readings accept this chunk size for this video."""
     return chunk >= 1 and not any(complaint(size, chunk, size // chunk, mega) for mega in (DECIMAL, BINARY))
 
 
 def covers(ranges: Iterable[tuple[int, int]], size: int, chunk: int, count: int) -> bool:
-    """Whether the ranges hand over each byte once, in order, all but the last with the declared length."""
+    """Return whether the ranges contain each byte once, in order, and all but the last have the declared length."""
     found = list(ranges)
     return (
         len(found) == count
@@ -114,7 +114,7 @@ def covers(ranges: Iterable[tuple[int, int]], size: int, chunk: int, count: int)
 
 @st.composite
 def sizes(draw: st.DrawFn) -> int:
-    """Sizes of every order, many of them near a limit."""
+    """Draw sizes of every order, many of them near a limit."""
     near = st.sampled_from(BOUNDARIES).flatmap(lambda limit: st.integers(limit - 3, min(limit + 3, GIB4)))
     magnitude = st.integers(0, 31).flatmap(lambda bits: st.integers(1 << bits, min((2 << bits) - 1, GIB4)))
     return draw(st.one_of(near, magnitude, st.integers(1, GIB4)))
@@ -122,7 +122,7 @@ def sizes(draw: st.DrawFn) -> int:
 
 @st.composite
 def sizes_and_chunks(draw: st.DrawFn) -> tuple[int, int]:
-    """A size, and a chunk size that is likely to be near a limit for it."""
+    """Draw a size, and a chunk size that is likely to be near a limit for it."""
     size = draw(sizes())
     limits = (5_000_000, 5_242_880, 32_000_000, 64_000_000, 67_108_864, size, size // 2, size // 3, size // 1000)
     chunk = st.sampled_from(limits).flatmap(lambda limit: st.integers(limit - 2, limit + 2))
@@ -143,7 +143,10 @@ def test_the_judge_agrees_with_the_worked_examples(
 def test_a_worked_example_is_honoured_exactly_when_it_is_safe(
     *, size: int, chunk: int, count: int, last: int, decimal: bool, binary: bool
 ) -> None:
-    """A chosen chunk size that both readings take is kept to the byte; any other is refused by name."""
+    """If both readings accept a chosen chunk size, the plan has exactly this size.
+
+    For any other chunk size the error names `chunk_size`.
+    """
     if not (decimal and binary):
         with pytest.raises(InvalidPost) as caught:
             plan_chunks(size, chunk)
@@ -157,7 +160,7 @@ def test_a_worked_example_is_honoured_exactly_when_it_is_safe(
 
 
 def test_the_guides_own_example_has_the_guides_ranges() -> None:
-    """50,000,123 bytes at 10,000,000 are cut as the guide prints it."""
+    """The plan cuts 50,000,123 bytes at 10,000,000 as the guide prints it."""
     assert list(plan_chunks(50_000_123, 10_000_000).ranges()) == [
         (0, 9_999_999),
         (10_000_000, 19_999_999),
@@ -169,7 +172,7 @@ def test_the_guides_own_example_has_the_guides_ranges() -> None:
 
 @pytest.mark.parametrize("limit", BOUNDARIES)
 def test_every_size_around_a_limit_has_a_legal_plan(limit: int) -> None:
-    """No size within 2,000 bytes of any limit is planned, at first or on the ladder, so that TikTok could refuse it."""
+    """TikTok can refuse no plan, neither the first nor a later one, for any size within 2,000 bytes of a limit."""
     for size in range(limit - 2_000, min(limit + 2_000, GIB4) + 1):
         plan = plan_chunks(size)
         assert not complaints(plan), (size, complaints(plan))
@@ -188,7 +191,7 @@ def test_every_plan_hands_over_each_byte_once(size: int) -> None:
 
 @given(sizes_and_chunks())
 def test_a_chosen_chunk_is_kept_or_refused_by_name(pair: tuple[int, int]) -> None:
-    """A chosen size is honoured exactly when it is legal under both readings; otherwise `chunk_size` is named."""
+    """A plan keeps a chosen size exactly if it is legal under both readings. Otherwise the error names `chunk_size`."""
     size, chunk = pair
     try:
         plan = plan_chunks(size, chunk)
@@ -228,7 +231,7 @@ def test_the_ladder_offers_other_legal_plans(pair: tuple[int, int]) -> None:
 
 @given(sizes_and_chunks(), st.integers(5_242_880, 64_000_000))
 def test_the_ladder_is_empty_only_where_nothing_else_is_legal(pair: tuple[int, int], other: int) -> None:
-    """Where any second legal chunk size exists, the ladder has one."""
+    """If any second legal chunk size exists, the ladder has one."""
     size, chunk = pair
     plan = plan_chunks(size, chunk if is_safe(size, chunk) else None)
     alternatives = {other, size, 5_242_880, size // 2} - {plan.chunk_size}
@@ -238,7 +241,7 @@ def test_the_ladder_is_empty_only_where_nothing_else_is_legal(pair: tuple[int, i
 
 @pytest.mark.parametrize("size", [10_485_759, 10_485_760, 10_485_761])
 def test_the_ladder_begins_where_two_chunks_fit(size: int) -> None:
-    """A whole file gets a second plan from twice the smallest chunk on, and none below."""
+    """From twice the smallest chunk on, a whole file gets a second plan; below that it gets none."""
     assert [plan.chunk_size for plan in fallback_plans(plan_chunks(size))] == (
         [] if size < 2 * 5_242_880 else [5_242_880]
     )
@@ -246,7 +249,7 @@ def test_the_ladder_begins_where_two_chunks_fit(size: int) -> None:
 
 @given(sizes())
 def test_one_chunk_and_all_ranges_agree(size: int) -> None:
-    """`chunk(k)` is the k-th of `ranges()`, lazily made tuples of whole numbers."""
+    """`chunk(k)` is the k-th of `ranges()`, which are tuples of whole numbers, made when needed."""
     plan = plan_chunks(size)
     ranges = plan.ranges()
     assert isinstance(ranges, GeneratorType)
@@ -256,14 +259,14 @@ def test_one_chunk_and_all_ranges_agree(size: int) -> None:
 
 @pytest.mark.parametrize("index", [-1, 6, 7])
 def test_there_is_no_chunk_outside_the_plan(index: int) -> None:
-    """Asking for a chunk that does not exist raises instead of naming bytes outside the file."""
+    """Asking for a chunk that does not exist raises, and never names bytes outside the file."""
     with pytest.raises(IndexError, match="of 6"):
         plan_chunks(64_000_001).chunk(index)
 
 
 @pytest.mark.parametrize("size", [-1, 0, GIB4 + 1, 10**12])
 def test_empty_and_oversize_videos_are_refused(size: int) -> None:
-    """No plan exists for an empty file or for one above 4 GiB, for any chunk size."""
+    """An empty file, and one above 4 GiB, has no plan for any chunk size."""
     assert list(size_problem(size))
     for chunk in (None, 5_242_880, size):
         with pytest.raises(InvalidPost, match=r"^video: "):
@@ -272,5 +275,5 @@ def test_empty_and_oversize_videos_are_refused(size: int) -> None:
 
 @given(sizes())
 def test_a_possible_size_has_no_problem(size: int) -> None:
-    """From 1 byte to 4 GiB nothing is said against a size."""
+    """Sizes from 1 byte to 4 GiB have no problem."""
     assert not list(size_problem(size))

@@ -1,4 +1,4 @@
-"""Layouts: what boxes, elements and segments show about a file, and that random bytes cause no error."""
+"""Layouts: what boxes, elements and segments show about a file; and random bytes cause no error."""
 
 from pathlib import Path
 
@@ -43,7 +43,10 @@ def test_whole_films_are_not_called_cut_off(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["good.mp4", "index-first.mp4", "h265.mov", "vp8.webm", "vp9.webm"])
 def test_a_film_cut_anywhere_in_its_middle_is_told(name: str) -> None:
-    """At each length from the beginning of the frames to the last byte: never a wrong sentence, and the figures fit."""
+    """The film is cut at each length from the beginning of the frames to the last byte.
+
+    No sentence is wrong, and its figures fit.
+    """
     data = (MEDIA / name).read_bytes()
     begun = data.index(b"mdat") + 4 if b"mdat" in data else data.index(b"\x18S\x80g") + 12
     for length in range(begun, len(data)):
@@ -78,7 +81,7 @@ def test_the_promised_length_is_told() -> None:
     ],
 )
 def test_what_is_whole_or_unknown_is_not_refused(data: bytes) -> None:
-    """Long and open lengths are read; strange boxes, a cut filling and what is no video say nothing."""
+    """The check reads long and open lengths. Strange boxes, a cut filling, and files that are no video give no sentence."""
     assert said(data) == []
 
 
@@ -97,7 +100,7 @@ def test_a_film_without_an_index_is_cut_off(data: bytes) -> None:
 
 
 def test_a_film_of_countless_boxes_is_given_up() -> None:
-    """A file made of boxes without end costs a bounded look, and is let pass."""
+    """The check of a file of countless boxes is bounded, and does not refuse the file."""
     endless = box(b"free")
     looked = []
 
@@ -122,7 +125,7 @@ def test_a_film_of_countless_boxes_is_given_up() -> None:
     ],
 )
 def test_the_length_of_a_segment_is_read_in_every_width(tail: bytes, missing: bool) -> None:
-    """An unknown length says nothing; a known one, of any width, is held against the file."""
+    """An unknown length gives no sentence. The check compares a known one, of any width, with the file."""
     data = b"\x1aE\xdf\xa3\x82\0\0" + b"\x18S\x80g" + tail + b"1234"
     assert bool(said(data)) is missing
 
@@ -138,13 +141,13 @@ def test_the_length_of_a_segment_is_read_in_every_width(tail: bytes, missing: bo
     ],
 )
 def test_other_elements_say_nothing(data: bytes) -> None:
-    """A header that is not whole, or something else behind it, is no reason to refuse."""
+    """A header that is not whole, or another element behind it, is no reason to refuse the file."""
     assert said(data) == []
 
 
 @given(st.sampled_from([b"", FTYP, b"\x1aE\xdf\xa3", (MEDIA / "vp8.webm").read_bytes()[:60]]), st.binary(max_size=200))
 def test_any_bytes_have_a_layout_or_none(head: bytes, tail: bytes) -> None:
-    """For any bytes, the answer is a sentence or nothing, and never an exception."""
+    """For any bytes, the answer is a sentence or None, and never an exception."""
     assert len(said(head + tail)) <= 1
 
 
@@ -171,7 +174,10 @@ def test_pictures_are_measured(name: str, expected: tuple[str, int | None, int |
 
 @pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2, 0xC9])
 def test_a_frame_is_found_behind_everything_else(marker: int) -> None:
-    """Thumbnails in a comment, filling bytes, restart markers and tables are passed over; progressive frames count too."""
+    """The check skips thumbnails in a comment, filling bytes, restart markers and tables.
+
+    It reads progressive frames, too.
+    """
     thumbnail = b"\xff\xd8\xff\xc0\0\x11\x08\0\x10\0\x10"
     data = (
         b"\xff\xd8\xff\xe1"
@@ -201,7 +207,7 @@ def test_a_frame_is_found_behind_everything_else(marker: int) -> None:
     ],
 )
 def test_a_picture_that_cannot_be_measured_has_no_pixels(data: bytes) -> None:
-    """Cut, damaged or endless headers leave the size unknown, which is no reason to refuse."""
+    """Cut, damaged or endless headers leave the size unknown, which is no reason to refuse the picture."""
     found = facts(data)
     assert found.kind in ("a JPEG picture", "a WebP picture")
     assert (found.width, found.height) == (None, None)
@@ -210,14 +216,14 @@ def test_a_picture_that_cannot_be_measured_has_no_pixels(data: bytes) -> None:
 @pytest.mark.parametrize("name", ["good.jpg", "1254.jpg", "good.webp", "lossless.webp", "animated.webp"])
 @pytest.mark.parametrize("rest", [b"", b"\0", bytes(3000)])
 def test_a_whole_picture_is_whole(name: str, rest: bytes) -> None:
-    """Also with bytes behind its end, as some programs leave them."""
+    """A picture with bytes behind its end, as some programs leave them, is whole, too."""
     found = facts((MEDIA / name).read_bytes() + rest)
     assert not found.is_cut
 
 
 @given(st.sampled_from(["good.webp", "lossless.webp", "animated.webp"]), st.floats(0, 1))
 def test_a_webp_that_is_cut_anywhere_is_refused(name: str, share: float) -> None:
-    """Its header says how long it is."""
+    """The header of a WebP says how long it is."""
     whole = (MEDIA / name).read_bytes()
     found = facts(whole[: 16 + int((len(whole) - 18) * share)])
     assert ["cut off" in problem.message for problem in picture_problems("photo", found)] == [True]
@@ -236,7 +242,7 @@ def test_a_jpeg_that_is_cut_before_its_pixels_is_refused(name: str, share: float
 
 
 def test_of_a_jpeg_whose_rest_is_elsewhere_nothing_is_claimed() -> None:
-    """Where only the beginning can be read, as of a URL, it is not taken for cut off."""
+    """If only the beginning can be read, as of a URL, the check does not call the picture cut off."""
     head = (MEDIA / "good.jpg").read_bytes()[:30]
     found = picture_facts(100_000, lambda start, length: head[start : start + length])
     assert not found.is_cut
@@ -246,7 +252,7 @@ def test_of_a_jpeg_whose_rest_is_elsewhere_nothing_is_claimed() -> None:
     st.sampled_from([b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8X", b"RIFF\0\0\0\0WEBPVP8L", b""]), st.binary(max_size=99)
 )
 def test_any_bytes_are_a_picture_or_none(head: bytes, tail: bytes) -> None:
-    """For any bytes, both sides are known and positive, or neither is."""
+    """For any bytes, both sides are known and positive, or neither is known."""
     found = facts(head + tail)
     assert (found.width is None) == (found.height is None)
     assert found.width is None or (found.width > 0 and found.height)

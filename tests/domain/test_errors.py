@@ -58,7 +58,7 @@ def fields(error: TikTokError) -> dict[str, object]:
 @classes
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_error_survives_a_pickle(error_class: type[TikTokError], protocol: int) -> None:
-    """From a worker process every error comes back as it was: class, fields and sentence."""
+    """Every error comes back from a worker process as it was: class, fields and sentence."""
     error = example(error_class)
     back = pickle.loads(pickle.dumps(error, protocol))
     assert type(back) is error_class
@@ -77,7 +77,7 @@ def test_every_error_can_be_copied(error_class: type[TikTokError]) -> None:
 
 @classes
 def test_every_error_says_which_post_it_is_about(error_class: type[TikTokError]) -> None:
-    """`key` and `publish_id` may be asked of each error, and are None until the post is known; its own id is kept."""
+    """Each error has `key` and `publish_id`, which are None until the post is known. An error's own id stays."""
     error = example(error_class)
     own = error.publish_id
     assert error.key is None
@@ -90,7 +90,7 @@ def test_every_error_says_which_post_it_is_about(error_class: type[TikTokError])
 @classes
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_the_post_of_an_error_survives_pickles_and_copies(error_class: type[TikTokError], protocol: int) -> None:
-    """A copy, also from another process, knows the post; what the error takes and shows is not changed by it."""
+    """A copy, even from another process, has the post. The error's arguments and sentence do not change."""
     error = example(error_class)
     taken, shown = error.args, repr(error)
     error.name_post("key-1", "p1")
@@ -111,7 +111,7 @@ def test_every_error_with_a_log_id_prints_it(error_class: type[TikTokError]) -> 
 
 @classes
 def test_every_error_prints_what_it_knows(error_class: type[TikTokError]) -> None:
-    """The sentence carries the words, the post and the explanation that the error holds; repr names the class."""
+    """The sentence has the error's text, post and explanation, and the repr names the class."""
     error = example(error_class)
     held = fields(error)
     taken = {field.name for field in attrs.fields(error_class) if field.init}
@@ -131,7 +131,7 @@ def test_every_error_is_exported_and_rooted(error_class: type[TikTokError]) -> N
 
 @classes
 def test_errors_can_be_raised_caught_and_hashed(error_class: type[TikTokError]) -> None:
-    """Two errors with the same fields are still two errors, and each can be a member of a set."""
+    """Two errors with the same fields are two errors, and each can be a member of a set."""
     one, two = example(error_class), example(error_class)
     assert len({one, two}) == 2
     with pytest.raises(error_class):
@@ -151,13 +151,13 @@ def test_errors_speak_with_the_little_they_know() -> None:
 
 
 def test_a_late_rate_limit_says_how_long() -> None:
-    """Without a word from TikTok the wait is a minute, its own window."""
+    """If TikTok names no time, the wait is a minute, which is TikTok's window."""
     assert errors.RateLimited("rate_limit_exceeded").retry_after == 60.0
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))
 def test_problems_are_told_all_at_once(pairs: list[tuple[str, str]]) -> None:
-    """Refusing raises with every problem in its order, and does nothing where there is none."""
+    """The error has every problem in its order. Without a problem nothing is raised."""
     problems = [Problem(*pair) for pair in pairs]
     if not problems:
         refuse(InvalidPost, problems)

@@ -59,19 +59,19 @@ CHOICES = st.fixed_dictionaries(
 
 
 def wrong(form: ExportForm) -> list[str]:
-    """Return the controls that keep the form from being posted."""
+    """Return the controls that stop the post."""
     return [problem.field for problem in form.problems]
 
 
 def ready(form: ExportForm, level: str = "PUBLIC_TO_EVERYONE") -> ExportForm:
-    """Return the form with a level and the consent of the person."""
+    """Return the form with a level and the person's consent."""
     chosen = form.choose(privacy_level=level)
     return chosen.choose(agreed_to=chosen.declaration.text)
 
 
 @given(CREATORS, st.booleans())
 def test_nothing_is_chosen_for_the_person(creator: CreatorInfo, is_photo: bool) -> None:
-    """A fresh page has no level, every toggle off, no box, no label, and a button that does nothing."""
+    """A fresh page has no level, every toggle off, no box, no label, and a disabled button."""
     form = ExportForm(creator, is_photo=is_photo)
     assert not any(one.is_chosen for one in (*form.privacy_options, *form.interactions))
     assert (form.disclosures, form.label) == ((), "")
@@ -82,7 +82,7 @@ def test_nothing_is_chosen_for_the_person(creator: CreatorInfo, is_photo: bool) 
 
 @given(CREATORS, st.booleans())
 def test_what_the_creator_switched_off_is_greyed_out(creator: CreatorInfo, is_photo: bool) -> None:
-    """Each interaction is greyed out exactly when the creator disabled it; photos have comments alone."""
+    """The page disables each interaction exactly if the creator disabled it. Photos have comments alone."""
     shown = {one.label: one.is_disabled for one in ExportForm(creator, is_photo=is_photo).interactions}
     expected = {"Comment": creator.comment_disabled}
     if not is_photo:
@@ -91,14 +91,17 @@ def test_what_the_creator_switched_off_is_greyed_out(creator: CreatorInfo, is_ph
 
 
 def test_allowing_is_the_opposite_of_disabling() -> None:
-    """What is on is not disabled, and what was left alone is."""
+    """An interaction that is on is not disabled, and one that the person left alone is."""
     post = ready(ExportForm(MAKER)).choose(allow_comment=True, title="Hello", is_aigc=True).video_post()
     assert (post.disable_comment, post.disable_duet, post.disable_stitch) == (False, True, True)
     assert (post.title, post.privacy_level, post.is_aigc, post.draft) == ("Hello", "PUBLIC_TO_EVERYONE", True, False)
 
 
 def test_what_is_greyed_out_cannot_be_turned_on() -> None:
-    """A form that was sent with a switch that the creator has turned off meanwhile is shown again, that switch off."""
+    """The creator has turned a switch off, and the browser sends it as on.
+
+    The page is shown again, with that switch off.
+    """
     form = ready(ExportForm(MAKER).choose(allow_stitch=True))
     assert wrong(form) == ["allow_stitch"]
     assert not form.interactions[2].is_chosen
@@ -106,7 +109,10 @@ def test_what_is_greyed_out_cannot_be_turned_on() -> None:
 
 
 def test_a_disclosure_needs_a_box() -> None:
-    """Turned on without a box the button is disabled, and says what to do; off again, all is well."""
+    """If the disclosure is on without a box, the button is disabled and says what to do.
+
+    With the disclosure off, all is well.
+    """
     form = ready(ExportForm(MAKER).choose(is_disclosed=True))
     assert wrong(form) == ["is_disclosed"]
     assert (form.publish.is_disabled, form.publish.hint) == (True, UNDISCLOSED)
@@ -130,7 +136,7 @@ def test_a_disclosure_needs_a_box() -> None:
 def test_label_and_declaration_follow_the_boxes(
     *, organic: bool, content: bool, label: str, text: str, links: list[str]
 ) -> None:
-    """TikTok's texts, to the letter, for each of the four ways to tick; every link is a part of its sentence."""
+    """The texts are TikTok's, letter by letter, for each of the four ways to tick. Every link is a part of its sentence."""
     form = ExportForm(MAKER).choose(is_disclosed=True, brand_organic_toggle=organic, brand_content_toggle=content)
     assert (form.label, form.declaration.text) == (label, text)
     assert [url for _, url in form.declaration.links] == links
@@ -138,7 +144,7 @@ def test_label_and_declaration_follow_the_boxes(
 
 
 def test_boxes_do_not_outlive_the_disclosure() -> None:
-    """Turned off and on again, nothing is ticked; what was ticked while it was off never counted."""
+    """After turning it off and on again, no box is ticked. A box that was ticked while it was off never counted."""
     form = ExportForm(MAKER).choose(is_disclosed=True, brand_content_toggle=True)
     again = form.choose(is_disclosed=False).choose(is_disclosed=True)
     early = ExportForm(MAKER).choose(brand_content_toggle=True).choose(is_disclosed=True)
@@ -146,7 +152,7 @@ def test_boxes_do_not_outlive_the_disclosure() -> None:
 
 
 def test_only_me_is_greyed_out_beside_branded_content() -> None:
-    """Branded content first: "only me" is disabled, with the required hint; other levels are not."""
+    """After branded content, "only me" is disabled, with the required hint; the other levels are not."""
     form = ExportForm(MAKER).choose(is_disclosed=True, brand_content_toggle=True)
     shown = {one.name: (one.is_disabled, one.hint) for one in form.privacy_options}
     assert shown.pop("SELF_ONLY") == (True, NOT_PRIVATE)
@@ -154,14 +160,14 @@ def test_only_me_is_greyed_out_beside_branded_content() -> None:
 
 
 def test_branded_content_is_greyed_out_beside_only_me() -> None:
-    """The reverse order: "only me" first disables the box, with the same hint; the other box stays free."""
+    """In the reverse order, "only me" disables the box of branded content, with the same hint; the other box stays free."""
     form = ExportForm(MAKER).choose(privacy_level="SELF_ONLY", is_disclosed=True)
     assert [(one.is_disabled, one.hint) for one in form.disclosures] == [(False, ""), (True, NOT_PRIVATE)]
     assert wrong(ready(form.choose(brand_organic_toggle=True), "SELF_ONLY")) == []
 
 
 def test_a_clash_is_refused_and_can_be_undone_from_either_side() -> None:
-    """A form that was sent with both is refused; both controls are free, so that either can be changed."""
+    """The page refuses a form with both. Both controls are free, so the person can change either."""
     clash = ready(ExportForm(MAKER).choose(is_disclosed=True, brand_content_toggle=True), "SELF_ONLY")
     assert wrong(clash) == ["brand_content_toggle"]
     assert not clash.privacy_options[2].is_disabled
@@ -171,7 +177,7 @@ def test_a_clash_is_refused_and_can_be_undone_from_either_side() -> None:
 
 
 def test_a_consent_is_to_what_was_shown() -> None:
-    """Agreeing to the music alone is no consent once branded content is ticked, and no consent is no post."""
+    """Agreeing to the music alone is no consent once branded content is ticked. Without consent there is no post."""
     form = ready(ExportForm(MAKER))
     assert form.problems == ()
     changed = form.choose(is_disclosed=True, brand_content_toggle=True)
@@ -182,19 +188,22 @@ def test_a_consent_is_to_what_was_shown() -> None:
 
 
 def test_a_choice_of_the_level_can_be_taken_back() -> None:
-    """A drop-down set back to its empty line counts as not chosen."""
+    """A drop-down that is set back to its empty line counts as not chosen."""
     assert wrong(ready(ExportForm(MAKER)).choose(privacy_level="")) == ["privacy_level"]
 
 
 @pytest.mark.parametrize("level", ["FOLLOWER_OF_CREATOR", "EVERYBODY"])
 def test_only_the_options_of_this_creator_count(level: str) -> None:
-    """A level that the drop-down did not have is refused, though a browser may send anything."""
+    """A browser may send anything: the page refuses a level that its drop-down did not have."""
     assert set(wrong(ready(ExportForm(MAKER), level))) == {"privacy_level"}
 
 
 @given(CREATORS, st.booleans(), st.sampled_from([*PrivacyLevel, "NEW_LEVEL"]))
 def test_the_levels_are_the_creators(creator: CreatorInfo, is_photo: bool, level: str) -> None:
-    """TikTok's list is taken as it comes: exactly what the drop-down has can be chosen and posted, a new level too."""
+    """The page takes TikTok's list as it is.
+
+    Exactly the levels of the drop-down can be chosen and posted, even a new one.
+    """
     form = ready(ExportForm(creator, is_photo=is_photo), level)
     is_offered = level in (creator.privacy_level_options or list(PrivacyLevel))
     assert ("privacy_level" not in wrong(form)) == is_offered
@@ -209,7 +218,7 @@ def test_a_video_too_long_for_the_creator_is_refused() -> None:
 
 
 def test_the_title_has_the_limit_of_its_kind() -> None:
-    """A video's title may be as long as that of a video post, a photo post's as that of a photo post."""
+    """The title of a video has the limit of a video post, and that of photos the limit of a photo post."""
     assert wrong(ready(ExportForm(MAKER, title="x" * (VIDEO_TITLE + 1)))) == ["title"]
     assert wrong(ready(ExportForm(MAKER, title="x" * VIDEO_TITLE))) == []
     assert wrong(ready(ExportForm(MAKER, is_photo=True, title="x" * (PHOTO_TITLE + 1)))) == ["title"]
@@ -217,7 +226,7 @@ def test_the_title_has_the_limit_of_its_kind() -> None:
 
 
 def test_photos_become_a_photo_post() -> None:
-    """What was chosen is in the post, and what the page does not ask goes along."""
+    """The post has the person's choices, and the settings for which the page does not ask."""
     form = ready(ExportForm(MAKER, is_photo=True, title="Doors")).choose(allow_comment=True)
     post = form.photo_post((PHOTO, PHOTO), description="two", photo_cover_index=1, auto_add_music=False)
     assert (post.title, post.description, post.photo_cover_index) == ("Doors", "two", 1)
@@ -228,7 +237,7 @@ def test_photos_become_a_photo_post() -> None:
 
 
 def test_a_page_posts_what_it_was_made_for() -> None:
-    """A page for photos makes no video post, nor the reverse; each problem comes once."""
+    """A page for photos makes no video post, nor the reverse. Each problem comes once."""
     with pytest.raises(InvalidPost, match="is_photo") as caught:
         ExportForm(MAKER, is_photo=True).video_post(video_cover_timestamp_ms=-1)
     assert sorted(problem.field for problem in caught.value.problems) == [
@@ -251,7 +260,10 @@ def test_a_page_posts_what_it_was_made_for() -> None:
 def test_no_order_of_choices_leads_around_the_rules(
     creator: CreatorInfo, is_photo: bool, steps: list[dict[str, Any]], level: str, agrees: bool
 ) -> None:
-    """The button is enabled exactly if a post can be made, and the post follows the guidelines, which this test spells again."""
+    """The button is enabled exactly if a post can be made.
+
+    The post follows the guidelines, which this test spells again.
+    """
     form = ExportForm(creator, is_photo=is_photo)
     for step in steps:
         form = form.choose(**step)
@@ -275,7 +287,7 @@ def test_no_order_of_choices_leads_around_the_rules(
 
 @given(CREATORS, st.lists(CHOICES, max_size=6))
 def test_choices_are_last_one_wins(creator: CreatorInfo, steps: list[dict[str, Any]]) -> None:
-    """But for the boxes, which a disclosure turned off unticks, the form is what each control was last set to."""
+    """A disclosure that is turned off unticks its boxes. Otherwise each control has its latest value."""
     form = ExportForm(creator)
     for step in steps:
         form = form.choose(**step)
@@ -289,7 +301,7 @@ def test_choices_are_last_one_wins(creator: CreatorInfo, steps: list[dict[str, A
 
 
 def test_a_post_goes_on_to_the_account_by_name() -> None:
-    """The settings are named as `post_video` and `post_photos` name theirs, so that they can be handed over as they are."""
+    """The settings have the parameter names of `post_video` and `post_photos`, so a program can pass them unchanged."""
     video, photos = ready(ExportForm(MAKER)).video_post(), ready(ExportForm(MAKER, is_photo=True)).photo_post((PHOTO,))
     assert asdict(video).keys() <= signature(AsyncAccount.post_video).parameters.keys()
     assert asdict(photos).keys() <= signature(AsyncAccount.post_photos).parameters.keys()

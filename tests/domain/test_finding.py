@@ -1,4 +1,4 @@
-"""Recognising a post among public videos, and its public address."""
+"""Recognising a post among public videos, and the URL of its page."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ PHOTOS = evolve(POST, wish=Wish(post=PhotoPost(photo_images=(), title="daily cli
 
 @given(st.integers(-90_000, 90_000), st.integers(0, 3600), st.sampled_from(["daily clip", "daily", ""]))
 def test_a_video_is_alike_by_caption_and_time(seconds: int, upload: int, title: str) -> None:
-    """Never one from before the post, nor from much later than its bytes were there, nor of another caption."""
+    """A video is not alike if it is older than the post, much later than its bytes, or has another caption."""
     record = evolve(POST, handed_at=NOW + timedelta(seconds=upload))
     video = Video(id="7", create_time=int(NOW.timestamp()) + seconds, title=title)
     possible = -120 <= seconds <= upload + 7200 + 120
@@ -37,7 +37,7 @@ def test_a_video_is_alike_by_caption_and_time(seconds: int, upload: int, title: 
 
 @given(st.text(max_size=300))
 def test_the_caption_is_compared_as_far_as_it_is_shown(title: str) -> None:
-    """The list has its first 150 characters, in one of two fields; for an empty caption the time alone decides."""
+    """The list has the first 150 characters in one of two fields. For an empty caption only the time decides."""
     record = evolve(POST, wish=Wish(post=VideoPost(title=title)))
     shown, seconds = title[:150], int(NOW.timestamp())
     assert is_alike(record, Video(id="7", create_time=seconds, title=shown))
@@ -46,13 +46,13 @@ def test_the_caption_is_compared_as_far_as_it_is_shown(title: str) -> None:
 
 
 def test_what_lacks_its_id_or_time_is_not_alike() -> None:
-    """It would be unclear which post that is."""
+    """It would be unclear which post such a video is."""
     assert not is_alike(POST, Video(create_time=int(NOW.timestamp()), title="daily clip"))
     assert not is_alike(POST, Video(id="7", title="daily clip"))
 
 
 def test_only_a_direct_post_of_a_video_is_listed_under_its_caption() -> None:
-    """Not photos, nor what is private, nor what was never sent; a draft's caption is its creator's."""
+    """Photos, private posts and unsent ones are not listed. The caption of a draft is its creator's."""
     assert is_listed(POST)
     private, draft = VideoPost(privacy_level="SELF_ONLY"), VideoPost(draft=True, privacy_level="SELF_ONLY")
     others = [PHOTOS, evolve(POST, init_at=None), *(evolve(POST, wish=Wish(post=post)) for post in (private, draft))]
@@ -61,7 +61,10 @@ def test_only_a_direct_post_of_a_video_is_listed_under_its_caption() -> None:
 
 
 def test_a_page_is_named_by_tiktok_or_by_the_handle() -> None:
-    """As the list of videos has it; otherwise under the handle, photos and videos apart; without a handle it is not known."""
+    """The page is the one in the list of videos, or the one under the handle, which differs for photos and videos.
+
+    Without a handle it is unknown.
+    """
     told = Video(id="7", share_url="https://www.tiktok.com/@maker/video/7?utm_source=x", embed_link="https://e/7")
     found = found_post("7", told, handle="maker", photos=False)
     assert (found.share_url, found.embed_link) == (told.share_url, told.embed_link)
@@ -72,6 +75,6 @@ def test_a_page_is_named_by_tiktok_or_by_the_handle() -> None:
 
 
 def test_photos_are_known_by_the_journal_or_by_the_publish_id() -> None:
-    """The journal knows what was wished; without it the documented spelling has to do."""
+    """The journal knows what the post was. Without a record, the documented spelling of the id decides."""
     assert [has_photos(record, "v_pub_url~v2.1") for record in (POST, PHOTOS, None)] == [False, True, False]
     assert has_photos(None, "p_pub_url~v2.1")

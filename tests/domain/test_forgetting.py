@@ -1,4 +1,4 @@
-"""When a journal forgets, and what stays: the rule by which a wrong clock is not believed, and the trace of a post."""
+"""When a journal forgets and what stays: the rule against wrong clocks, and the trace of a post."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ traces = st.builds(Trace, digest=st.just("d"), end=st.sampled_from([None, *ENDS]
 
 @given(st.lists(times, max_size=20), st.timedeltas(timedelta(0), KEEP * 2))
 def test_no_single_look_at_a_clock_decides_what_is_forgotten(looks: list[datetime], keep: timedelta) -> None:
-    """What is believed was shown by an earlier look; one a day later bears it out, and none between was earlier."""
+    """A time counts if an earlier look showed it, a look a day later confirms it, and no look between them was earlier."""
     seen = None
     for number, now in enumerate(looks):
         due = forgetting(seen, now, keep)
@@ -38,7 +38,7 @@ def test_no_single_look_at_a_clock_decides_what_is_forgotten(looks: list[datetim
 
 @given(st.lists(times, max_size=10), times.filter(lambda at: at.year < 9_000))
 def test_a_clock_that_is_set_right_is_believed_after_a_day(looks: list[datetime], now: datetime) -> None:
-    """Whatever it has shown before: nothing that is old is kept for ever because a clock was wrong once."""
+    """Whatever the clock showed before, a wrong time does not keep old records for ever."""
     seen = None
     for look in [*looks, now]:
         due = forgetting(seen, look, KEEP)
@@ -55,13 +55,13 @@ def test_a_clock_that_is_set_right_is_believed_after_a_day(looks: list[datetime]
 
 @given(st.timedeltas(timedelta(0), DAY - timedelta(microseconds=1)))
 def test_most_looks_write_nothing(later: timedelta) -> None:
-    """Within a day of the time that is remembered there is nothing to do."""
+    """Within a day of the remembered time there is nothing to do."""
     assert forgetting(NOW, NOW + later, KEEP) is None
 
 
 @given(traces, traces)
 def test_the_trace_of_a_post_outlives_all_others(older: Trace, newer: Trace) -> None:
-    """That something was posted, or may have been, is never replaced by less; of equals the first one stays."""
+    """Less never replaces the fact that TikTok has a post, or may have one. Of two equal traces the first stays."""
     kept = lasting(older, newer)
     assert kept in (older, newer)
     assert lasting(None, newer) == newer
@@ -75,7 +75,7 @@ def test_the_trace_of_a_post_outlives_all_others(older: Trace, newer: Trace) -> 
 
 @pytest.mark.parametrize("stage", ENDS)
 def test_a_trace_says_how_a_post_ended_and_names_nobody(stage: Stage) -> None:
-    """Its digest, end, publish id and TikTok's reason; neither key, account, app nor title stands in it."""
+    """It has digest, end, publish id and TikTok's reason, and no key, account, app or title."""
     told = Publication(publish_id="p-1", status="FAILED", fail_reason="internal")
     record = Record(
         key="my-key",
@@ -98,7 +98,7 @@ def test_a_trace_says_how_a_post_ended_and_names_nobody(stage: Stage) -> None:
 
 
 def test_a_trace_without_an_end_shows_nothing() -> None:
-    """Of a record that could not be read nobody knows what became of it."""
+    """The outcome of an unreadable record is unknown."""
     with pytest.raises(ValueError, match="not known"):
         Trace(digest="d", end=None).shown("key")
 
@@ -107,5 +107,5 @@ def test_a_trace_without_an_end_shows_nothing() -> None:
     ("name", "parts"), [("a\nb\nc", ("a", "b", "c")), ("a\nb", ("a", "b", "")), ("\x00", ("\x00", "", ""))]
 )
 def test_a_name_has_three_parts(name: str, parts: tuple[str, str, str]) -> None:
-    """App, account and key; of a damaged name what is missing is empty."""
+    """The parts are app, account and key. In a damaged name, missing parts are empty."""
     assert name_parts(name) == parts

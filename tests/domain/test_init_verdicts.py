@@ -1,4 +1,4 @@
-"""What follows from an init: one table for each thing that can be heard."""
+"""What follows from an init: one table for each result of the request."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -85,7 +85,7 @@ def sent(wish: Wish = FILE, **changes: Any) -> Record:
 def test_an_init_that_was_not_sent_or_came_too_soon_is_planned_again(
     wish: Wish, error: NotSent | RateLimited, again_in: float
 ) -> None:
-    """It began nothing, whatever it asks for, so it does not count; TikTok's own pause is kept."""
+    """Such an init began nothing, for any wish, so it does not count. The pause is the one that TikTok asks for."""
     verdict = after_unsent_init(sent(wish), LATER, error)
     assert (verdict.record.stage, verdict.record.inits, verdict.record.lost_inits) == (Stage.PLANNED, 0, 0)
     assert (verdict.again_in, verdict.trouble, verdict.error) == (again_in, error, None)
@@ -110,7 +110,7 @@ def test_after_a_lost_answer_a_pull_or_photos_may_be_published(wish: Wish, error
     [(1, 1, False), (2, 1, False), (2, MOST_LOST_INITS, True), (MOST_INITS, 1, True)],
 )
 def test_after_a_lost_answer_a_file_costs_an_init(error: TikTokError, inits: int, lost: int, enough: bool) -> None:
-    """Nothing is posted without bytes: another init is sent, until two in a row or three in all are lost."""
+    """Without bytes TikTok posts nothing. The client sends another init, until two in a row or three in all are lost."""
     record = sent(inits=inits, lost_inits=lost)
     verdict = after_lost_answer(record, LATER, error)
     assert after_init_error(record, LATER, error) == verdict
@@ -124,7 +124,7 @@ def test_after_a_lost_answer_a_file_costs_an_init(error: TikTokError, inits: int
 @pytest.mark.parametrize("wish", [FILE, PULL], ids=["file", "pull"])
 @pytest.mark.parametrize("error", NO_POST, ids=lambda error: type(error).__name__)
 def test_an_answer_that_sends_elsewhere_ends_the_post(wish: Wish, error: TikTokError) -> None:
-    """Something answered, and it began no post that can be uploaded to."""
+    """A server answered, and began no post to which the client can upload."""
     verdict = after_init_error(sent(wish), LATER, error)
     assert (verdict.record.stage, verdict.error) == (Stage.ABANDONED, error)
 
@@ -132,7 +132,7 @@ def test_an_answer_that_sends_elsewhere_ends_the_post(wish: Wish, error: TikTokE
 @pytest.mark.parametrize("wish", [FILE, PULL], ids=["file", "pull"])
 @pytest.mark.parametrize("error", REFUSED, ids=lambda error: type(error).__name__)
 def test_a_refusal_ends_the_post_with_its_reason(wish: Wish, error: ApiError) -> None:
-    """What TikTok refuses was not posted, and the record keeps why."""
+    """TikTok refused the post, so there is none. The record keeps the reason."""
     verdict = after_refused_init(sent(wish), LATER, error)
     assert (verdict.record.stage, verdict.record.refusal, verdict.error) == (
         Stage.ABANDONED,
@@ -149,7 +149,7 @@ def test_a_refused_token_says_nothing_about_the_post() -> None:
 
 
 def test_refused_cuts_are_tried_down_the_ladder() -> None:
-    """Each legal cut of the file once, the usual one first; after the last the refusal counts."""
+    """Each legal size is tried once, the usual one first. After the last one the refusal counts."""
     record, tried = sent(), [PLAN]
     while (verdict := after_refused_init(record, LATER, CUT)).error is None:
         assert (verdict.again_in, verdict.trouble, verdict.record.stage) == (0.0, CUT, Stage.PLANNED)
@@ -162,13 +162,13 @@ def test_refused_cuts_are_tried_down_the_ladder() -> None:
 
 @pytest.mark.parametrize("wish", [evolve(FILE, is_cut_chosen=True), PULL], ids=["chosen", "pull"])
 def test_a_cut_that_a_person_chose_is_not_replaced(wish: Wish) -> None:
-    """Nor is there one of what TikTok pulls: the refusal counts."""
+    """A pull has no other size either. The refusal counts."""
     assert after_refused_init(sent(wish), LATER, CUT).error is CUT
 
 
 @pytest.mark.parametrize("wish", PULLED)
 def test_an_init_that_an_earlier_run_left_unanswered_may_have_published(wish: Wish) -> None:
-    """A pull or photos: a person has to look."""
+    """After such an init of a pull or of photos, a person has to look."""
     verdict = after_unanswered_init(sent(wish), LATER)
     assert verdict is not None
     assert verdict.record.stage is Stage.UNKNOWN
@@ -180,7 +180,7 @@ def test_an_init_that_an_earlier_run_left_unanswered_may_have_published(wish: Wi
     [(1, 1, False), (2, 1, False), (2, MOST_LOST_INITS, True), (MOST_INITS, 1, True)],
 )
 def test_an_unanswered_init_of_a_file_is_sent_again(inits: int, lost: int, enough: bool) -> None:
-    """Until two in a row, or three in all, went without an answer."""
+    """The client sends it until two in a row, or three in all, stayed without an answer."""
     verdict = after_unanswered_init(sent(inits=inits, lost_inits=lost), LATER)
     if enough:
         assert verdict is not None
@@ -202,7 +202,7 @@ def test_an_unanswered_init_of_a_file_is_sent_again(inits: int, lost: int, enoug
     ids=lambda one: type(one).__name__,
 )
 def test_what_the_creator_may_not_post_is_given_up(error: ApiError | InvalidPost, stage: Stage) -> None:
-    """A question that could not be asked says nothing about the post: it stays planned, as it was."""
+    """If the question did not reach TikTok, nothing follows for the post: it stays planned."""
     planned = evolve(sent(), stage=Stage.PLANNED, inits=0, lost_inits=0)
     verdict = after_creator_check(planned, LATER, error)
     assert (verdict.record.stage, verdict.error) == (stage, error)
@@ -211,7 +211,7 @@ def test_what_the_creator_may_not_post_is_given_up(error: ApiError | InvalidPost
 
 @pytest.mark.parametrize(("wish", "stage"), [(FILE, Stage.UPLOADING), (PULL, Stage.PROCESSING)], ids=["file", "pull"])
 def test_an_answered_init_begins_a_post(wish: Wish, stage: Stage) -> None:
-    """Bytes of a file leave at once; of what TikTok pulls the status is asked in a second."""
+    """Bytes of a file leave at once. The client asks for the status of a pull in a second."""
     verdict = after_begun_init(sent(wish), LATER, Begun(publish_id="p", upload_url=Secret("https://u")))
     assert (verdict.record.stage, verdict.record.publish_id, verdict.record.lost_inits) == (stage, "p", 0)
     assert verdict.again_in == (0.0 if stage is Stage.UPLOADING else 1.0)
@@ -221,7 +221,7 @@ def test_an_answered_init_begins_a_post(wish: Wish, stage: Stage) -> None:
     st.sampled_from([NOT_SENT, LIMITED, *LOST, *NO_POST, TOKEN, *REFUSED, CUT]), st.integers(1, 5), st.integers(1, 5)
 )
 def test_no_error_of_an_init_leaves_a_post_that_is_forgotten(error: TikTokError, inits: int, lost: int) -> None:
-    """Each verdict goes on, waits for a person, or gives up with the error; none does two of these, or nothing."""
+    """Each verdict continues, waits for a person, or gives up with the error. None does two of these, or none."""
     for wish in (FILE, PULL, PHOTOS):
         verdict = after_init_error(sent(wish, inits=max(inits, lost), lost_inits=lost), LATER, error)
         assert (verdict.error is None) == (verdict.again_in is not None)

@@ -1,6 +1,6 @@
 """The journal's record: its names, and what its figures prove."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from attrs import evolve
@@ -9,39 +9,14 @@ from hypothesis import strategies as st
 
 from tiktok_core.domain.chunks import plan_chunks
 from tiktok_core.domain.journal import (
-    Record,
     Wish,
     learned_chunk,
     next_chunk,
     record_name,
     upload_left,
 )
-from tiktok_core.domain.media import MediaType
-from tiktok_core.domain.moves import (
-    begun,
-    init_sent,
-)
-from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import Begun
-from tiktok_core.domain.tokens import Secret
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=5)
-PLAN = plan_chunks(70_000_000)
-FILM = Wish(post=VideoPost(), video="/a.mp4", fingerprint="f", media_type=MediaType.MP4, plan=PLAN)
-PULL = Wish(post=VideoPost(), video="https://media.example.com/a.mp4")
-PHOTOS = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg",)))
-
-
-def record(wish: Wish = FILM) -> Record:
-    """Return a record that was just planned."""
-    return Record(key="k", app="a", account="o", wish=wish, created_at=NOW, updated_at=NOW, plan=wish.plan)
-
-
-def uploading(offset: int = 0) -> Record:
-    """Return the record of an upload under way."""
-    sent = init_sent(record(), NOW, PLAN)
-    return evolve(begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
+from tiktok_core.domain.posts import VideoPost
+from wishes import FILE, LATER, NOW, PHOTOS, PLAN, PULL, record, uploading
 
 
 def test_names_do_not_collide() -> None:
@@ -54,24 +29,24 @@ def test_names_do_not_collide() -> None:
 @pytest.mark.parametrize(
     ("other", "same"),
     [
-        (FILM, True),
-        (evolve(FILM, video="/elsewhere.mp4"), True),
-        (evolve(FILM, plan=plan_chunks(70_000_000, 32_000_000), is_cut_chosen=True), True),
-        (evolve(FILM, fingerprint="g"), False),
-        (evolve(FILM, post=VideoPost(title="t")), False),
+        (FILE, True),
+        (evolve(FILE, video="/elsewhere.mp4"), True),
+        (evolve(FILE, plan=plan_chunks(70_000_000, 32_000_000), is_cut_chosen=True), True),
+        (evolve(FILE, fingerprint="g"), False),
+        (evolve(FILE, post=VideoPost(title="t")), False),
         (PULL, False),
         (PHOTOS, False),
     ],
 )
 def test_a_wish_is_the_media_and_the_settings(other: Wish, same: bool) -> None:
-    """How a file is called and cut is not part of the wish; its bytes and the settings are."""
-    assert FILM.is_same(other) == same
+    """Name and chunks of a file are not part of the wish; its bytes and the settings are."""
+    assert FILE.is_same(other) == same
     assert PULL.is_same(evolve(PULL))
     assert not PULL.is_same(evolve(PULL, video="https://media.example.com/b.mp4"))
 
 
 def test_an_upload_url_lives_an_hour_from_its_init() -> None:
-    """Counted from when the init left, which is before TikTok counts."""
+    """The hour begins when the init leaves, which is before TikTok's hour begins."""
     assert upload_left(record(), NOW) == 0
     assert upload_left(uploading(), NOW + timedelta(minutes=59)) == 60
     assert upload_left(uploading(), NOW + timedelta(hours=1)) == 0
@@ -79,20 +54,20 @@ def test_an_upload_url_lives_an_hour_from_its_init() -> None:
 
 @given(st.integers(0, 69_999_999))
 def test_what_is_sent_next_ends_with_its_chunk(offset: int) -> None:
-    """From the offset to the end of the chunk that it lies in, as the plan cuts it."""
+    """The next bytes go from the offset to the end of its chunk in the plan."""
     first, last = next_chunk(uploading(offset))
     assert first == offset
     assert any(start <= offset and last == end for start, end in PLAN.ranges())
 
 
 def test_what_tiktok_pulls_has_no_chunks() -> None:
-    """Asking for them is a mistake of ours."""
+    """Asking for chunks of a pull is a mistake of the library's."""
     with pytest.raises(ValueError, match="no chunks"):
         next_chunk(record(PULL))
 
 
 def test_a_cut_that_tiktok_took_instead_is_learned() -> None:
-    """The latest counts; usual cuts and refused ones teach nothing."""
+    """The latest such size counts. Usual and refused sizes teach nothing."""
     other = plan_chunks(70_000_000, 32_000_000)
     taken = evolve(uploading(), plan=other, updated_at=LATER)
     older = evolve(uploading(), plan=plan_chunks(70_000_000, 5_242_880))

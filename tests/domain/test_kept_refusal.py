@@ -1,4 +1,4 @@
-"""Why a wish was given up: an error that was kept is raised again as it was."""
+"""Why a wish was given up: the error comes back from the journal as it was."""
 
 import pytest
 from attrs import fields
@@ -15,7 +15,7 @@ codes = st.sampled_from(sorted(REFUSALS)) | texts
 
 @st.composite
 def errors(draw: st.DrawFn) -> TikTokError:
-    """Draw an error of a kind after which nothing was posted."""
+    """Draw an error after which TikTok posted nothing."""
     kind = draw(st.sampled_from(sorted(KINDS.values(), key=str)))
     if issubclass(kind, InvalidInput):
         return kind(tuple(draw(st.lists(st.builds(Problem, texts, texts), max_size=3))))
@@ -30,7 +30,7 @@ def errors(draw: st.DrawFn) -> TikTokError:
 
 @given(errors())
 def test_an_error_that_was_kept_is_the_same(error: TikTokError) -> None:
-    """Its class, every field of it, and what it says."""
+    """Class, fields and text are the same."""
     again = refused_again(refusal_of(error), "p")
     assert type(again) is type(error)
     assert [getattr(again, one.name) for one in fields(type(error))] == [
@@ -40,7 +40,7 @@ def test_an_error_that_was_kept_is_the_same(error: TikTokError) -> None:
 
 
 def test_what_is_no_refusal_is_not_kept_as_one() -> None:
-    """After these nobody knows that nothing was posted."""
+    """After these errors TikTok may have posted."""
     for error in (OutcomeUnknown("It", None, "x"), NotSent("POST", "x")):  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=r"not certain|no such refusal"):
             refusal_of(error)

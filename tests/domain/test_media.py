@@ -1,4 +1,4 @@
-"""Media: which bytes or names count as a video, which figures TikTok takes, and which URLs it can pull."""
+"""Media: which bytes or names count as a video, which figures TikTok accepts, and which URLs it can pull."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -58,7 +58,7 @@ DISGUISED_ADDRESSES = (
 
 
 def wrong(url: str) -> list[str]:
-    """Return what is said against pulling a URL."""
+    """Return the problems of pulling a URL."""
     return [problem.message for problem in url_problems("video_url", url)]
 
 
@@ -103,7 +103,7 @@ def test_the_bytes_win_over_the_name(head: bytes, kind: MediaType, name: str | N
 )
 @pytest.mark.parametrize("name", [None, "clip.mp4"])
 def test_what_is_no_video_is_refused_by_its_bytes(head: bytes, what: str, name: str | None) -> None:
-    """A picture renamed to .mp4 is named for what it is, before a byte of it leaves."""
+    """The error names a picture renamed to .mp4 for what it is, before a byte of it leaves."""
     with pytest.raises(InvalidPost, match=what) as caught:
         media_type(head, name)
     assert [problem.field for problem in caught.value.problems] == ["video"]
@@ -122,13 +122,13 @@ def test_what_is_no_video_is_refused_by_its_bytes(head: bytes, what: str, name: 
 )
 @pytest.mark.parametrize("head", [b"", b"\0" * 64, b"no magic here"])
 def test_the_name_decides_where_the_bytes_say_nothing(head: bytes, name: str | None, kind: MediaType) -> None:
-    """Unknown bytes are believed by their ending, and are MP4 where there is no name."""
+    """The ending decides for unknown bytes; without a name they count as MP4."""
     assert media_type(head, name) is kind
 
 
 @pytest.mark.parametrize("name", ["", "clip", "clip.", "clip.avi", "clip.mp4.part", "/films.mp4/clip", "mp4"])
 def test_a_name_that_says_nothing_does_not_help(name: str) -> None:
-    """Neither bytes nor name: refused."""
+    """If neither bytes nor name say anything, the check refuses the file."""
     with pytest.raises(InvalidPost, match="not known to be a video"):
         media_type(b"\0" * 64, name)
 
@@ -150,7 +150,7 @@ def test_urls_are_told_from_names(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["clip.mp4", "C://films/clip.mp4", "/a/b://c", "a:b", "", "//host/x", "1ab://x"])
 def test_names_are_told_from_urls(text: str) -> None:
-    """Paths, a Windows drive included, are files."""
+    """Paths, including those with a Windows drive, are files."""
     assert not is_url(text)
 
 
@@ -168,13 +168,13 @@ def test_names_are_told_from_urls(text: str) -> None:
     ],
 )
 def test_public_https_urls_can_be_pulled(url: str) -> None:
-    """A domain over https is fine, in any script and with any path, port and query."""
+    """TikTok can pull from a domain over https, in any script and with any path, port and query."""
     assert wrong(url) == []
 
 
 @pytest.mark.parametrize("host", DISGUISED_ADDRESSES)
 def test_addresses_are_refused_in_every_disguise(host: str) -> None:
-    """TikTok pulls from domains only: an IP address is recognised however it is written."""
+    """TikTok pulls from domains only. The check recognises an IP address in any spelling."""
     assert len(wrong(f"https://{host}/clip.mp4")) == 1
     assert len(wrong(f"https://{host}:8443/clip.mp4")) == 1
 
@@ -183,7 +183,7 @@ def test_addresses_are_refused_in_every_disguise(host: str) -> None:
 def test_no_address_is_pulled_from(
     *, address: ipaddress.IPv4Address | ipaddress.IPv6Address, as_number: bool, in_hex: bool
 ) -> None:
-    """Any address of either family, dotted, as one number or in hexadecimal, is refused."""
+    """The check refuses any address of either family: dotted, as one number or in hexadecimal."""
     if isinstance(address, ipaddress.IPv6Address):
         host = f"[{address.exploded if as_number else address}]"
     else:
@@ -229,7 +229,7 @@ def test_urls_that_tiktok_cannot_pull_are_refused(url: str, problems: int) -> No
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30))
 def test_what_can_be_pulled_can_be_sent(tail: str) -> None:
-    """Any text is judged without breaking, and what passes can be written into a request."""
+    """The check of any text ends without an exception, and an accepted URL can be written into a request."""
     url = "https://media.example.com/" + tail
     if not wrong(url):
         assert url.encode()
@@ -258,7 +258,7 @@ PICTURES = st.builds(
 
 
 def refused(facts: VideoFacts, longest: int | None = None) -> list[str]:
-    """Return what is said against a video, for a creator with a longest duration."""
+    """Return the problems of a video, for a creator with a longest duration."""
     creator = None if longest is None else CreatorInfo(max_video_post_duration_sec=longest)
     return [problem.message for problem in media_problems(facts, creator)]
 
@@ -268,7 +268,7 @@ def refused(facts: VideoFacts, longest: int | None = None) -> list[str]:
 @pytest.mark.parametrize("side", [360, 4096])
 @pytest.mark.parametrize("duration", [0.04, 600.0, 600.9])
 def test_a_video_at_the_edges_is_taken(codec: str, rate: float, side: int, duration: float) -> None:
-    """Every limit as documented, with what a rate is sold as and the odd frame beyond a whole second."""
+    """The check accepts every documented limit, rates just beside it such as 23.976, and a part of a second beyond it."""
     facts = VideoFacts(codec=codec, frame_rate=rate, width=side, height=side, duration=duration)
     assert refused(facts) == []
     assert list(media_doubts(facts)) == []
@@ -286,12 +286,12 @@ def test_a_video_at_the_edges_is_taken(codec: str, rate: float, side: int, durat
     ],
 )
 def test_a_wrong_figure_is_told_with_its_limit(facts: VideoFacts, sentence: str) -> None:
-    """One sentence for the figure that is wrong, and no other."""
+    """The error has one sentence for the wrong figure, and no other."""
     assert refused(facts) == [sentence]
 
 
 def test_everything_wrong_with_a_video_is_told_at_once() -> None:
-    """Four figures out of five are four sentences."""
+    """Four wrong figures of five give four sentences."""
     assert len(refused(VideoFacts(codec="AV1", frame_rate=1.0, width=1, height=9000, duration=3.0))) == 4
 
 
@@ -299,20 +299,20 @@ def test_everything_wrong_with_a_video_is_told_at_once() -> None:
     ("duration", "longest", "wrong"), [(180.9, 180, 0), (181.0, 180, 1), (650.0, 3600, 0), (3601.0, 3600, 1)]
 )
 def test_each_creator_has_a_longest_duration(duration: float, longest: int, wrong: int) -> None:
-    """The creator's own limit is held against the video as soon as it is known; the API's stays above it."""
+    """Once the creator's own limit is known, the check compares the video with it. The API's limit also stays."""
     found = refused(evolve(GOOD, duration=duration), longest)
     assert len(found) == wrong
     assert all(f"this creator may post at most {longest} s" in message for message in found)
 
 
 def test_a_creator_without_a_longest_duration_has_that_of_the_api() -> None:
-    """TikTok need not say it."""
+    """TikTok need not name such a limit."""
     assert list(media_problems(evolve(GOOD, duration=500.0), CreatorInfo())) == []
     assert list(media_problems(evolve(GOOD, duration=700.0), CreatorInfo()))
 
 
 def test_a_rate_that_varies_is_a_doubt() -> None:
-    """TikTok does not say which of its rates counts, so such a video is warned of and not refused."""
+    """TikTok does not say which rate counts, so the check warns of such a video and does not refuse it."""
     facts = evolve(GOOD, frame_rate=12.8, has_variable_rate=True)
     assert refused(facts) == []
     assert "it varies" in next(iter(media_doubts(facts))).message
@@ -320,7 +320,7 @@ def test_a_rate_that_varies_is_a_doubt() -> None:
 
 @given(FACTS, st.sampled_from(["codec", "frame_rate", "width", "height", "duration"]))
 def test_what_is_unknown_is_never_refused(facts: VideoFacts, name: str) -> None:
-    """Forgetting a figure takes its own sentence away and changes no other; knowing nothing refuses nothing."""
+    """Leaving out a figure removes its own sentence and changes no other. Without figures nothing is refused."""
     known, forgotten = refused(facts), refused(evolve(facts, **{name: None}))
     assert set(forgotten) <= set(known)
     assert len(known) - len(forgotten) in (0, 1)
@@ -329,7 +329,7 @@ def test_what_is_unknown_is_never_refused(facts: VideoFacts, name: str) -> None:
 
 @given(FACTS)
 def test_no_figure_is_both_refused_and_doubted(facts: VideoFacts) -> None:
-    """A doubt is only where there is no certainty, and each names the video."""
+    """A doubt exists only without a refusal, and each names the video."""
     said = [*media_problems(facts), *media_doubts(facts)]
     assert {one.field for one in said} <= {"video"}
     assert sum("frame rate" in one.message for one in said) <= 1
@@ -352,7 +352,7 @@ def test_no_figure_is_both_refused_and_doubted(facts: VideoFacts) -> None:
     ],
 )
 def test_a_wrong_picture_is_told_with_its_figure(facts: PictureFacts, sentence: str) -> None:
-    """One sentence, under the name of the picture."""
+    """The error has one sentence, under the picture's name."""
     assert [(one.field, one.message) for one in picture_problems("photo_images[3]", facts)] == [
         ("photo_images[3]", sentence)
     ]
@@ -361,7 +361,7 @@ def test_a_wrong_picture_is_told_with_its_figure(facts: PictureFacts, sentence: 
 @pytest.mark.parametrize(("width", "height"), [(1080, 1920), (1920, 1080), (1, 1), (1080, 1080), (None, 9000)])
 @pytest.mark.parametrize("kind", ["a JPEG picture", "a WebP picture"])
 def test_a_picture_at_the_edges_is_taken(width: int | None, height: int, kind: str) -> None:
-    """1080 by 1920 either way round, up to 20 decimal MB: no refusal and no doubt."""
+    """A picture of 1080 by 1920, either way round, of up to 20 decimal MB, has no refusal and no doubt."""
     facts = PictureFacts(size=20_000_000, kind=kind, width=width, height=height)
     assert list(picture_problems("p", facts)) == []
     assert list(picture_doubts("p", facts)) == []
@@ -372,14 +372,14 @@ def test_a_picture_at_the_edges_is_taken(width: int | None, height: int, kind: s
     [(evolve(PICTURE, height=2400), "1920"), (evolve(PICTURE, size=20_000_001), "20,000,000")],
 )
 def test_what_one_reading_alone_allows_is_a_doubt(facts: PictureFacts, word: str) -> None:
-    """A long side above 1920, and a size between 20 decimal and 20 binary MB, are warned of and not refused."""
+    """A long side above 1920, and a size between 20 decimal and 20 binary MB, give a warning and no refusal."""
     assert list(picture_problems("p", facts)) == []
     assert [word in one.message for one in picture_doubts("p", facts)] == [True]
 
 
 @given(PICTURES)
 def test_pictures_are_judged_by_each_figure_alone(facts: PictureFacts) -> None:
-    """As many sentences as there are wrong figures, counted here in other words; no figure is refused and doubted."""
+    """There are as many sentences as wrong figures, by this test's own count. No figure is both refused and doubted."""
     sides = [side for side in (facts.width, facts.height) if side is not None]
     measured = len(sides) == 2
     wrong = [
@@ -397,7 +397,7 @@ def test_pictures_are_judged_by_each_figure_alone(facts: PictureFacts) -> None:
     [(b"\xff\xd8\xff\xe0", "a JPEG picture"), (b"\x89PNG\r\n\x1a\n", "a PNG picture"), (MP4, "a video"), (b"x", "")],
 )
 def test_pictures_are_told_by_their_first_bytes(head: bytes, kind: str) -> None:
-    """A picture is what its first bytes say."""
+    """The first bytes say what kind of picture it is."""
     assert picture_kind(head) == kind
 
 
@@ -427,7 +427,7 @@ def test_pictures_are_told_by_their_first_bytes(head: bytes, kind: str) -> None:
     ],
 )
 def test_a_verified_property_covers_what_tiktok_says(one: str, url: str, covered: bool) -> None:
-    """A domain covers its subdomains and all paths; a prefix what begins with it, letter by letter."""
+    """A domain covers its subdomains and all paths. A prefix covers what begins with it, letter by letter."""
     assert property_problem(one) is None
     found = list(ownership_problems("video_url", url, [one]))
     assert (found == []) is covered
@@ -435,7 +435,7 @@ def test_a_verified_property_covers_what_tiktok_says(one: str, url: str, covered
 
 
 def test_one_covering_property_is_enough_and_none_is_no_rule() -> None:
-    """Where nothing was listed, nothing is refused; otherwise one of several is enough."""
+    """Without a list nothing is refused. Otherwise one of several properties is enough."""
     url = "https://media.example.com/x.mp4"
     assert list(ownership_problems("video_url", url, [])) == []
     assert list(ownership_problems("video_url", url, ["other.example", "example.com"])) == []
@@ -468,7 +468,7 @@ def test_what_is_no_property_of_the_portal_is_told(one: str) -> None:
 
 @given(st.text(max_size=40), st.text(st.characters(exclude_categories=()), max_size=30))
 def test_whatever_passes_for_a_property_can_be_asked(one: str, tail: str) -> None:
-    """Any text is judged without breaking; a good one covers itself, and is asked of any URL, however spelled."""
+    """The check of any text ends without an exception. A good property covers itself, and can be compared with any URL."""
     url = f"https://{one}/x" if "://" not in one else f"{one}x"
     if property_problem(one) is None:
         assert list(ownership_problems("f", url, [one])) == []

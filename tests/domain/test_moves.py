@@ -1,8 +1,7 @@
-"""The moves of a record: the table, each move, and what TikTok says beside them."""
+"""The moves of a record: the table, each move, and TikTok's statuses beside them."""
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -21,7 +20,6 @@ from tiktok_core.domain.journal import (
     next_chunk,
 )
 from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal
-from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.moves import (
     NEXT,
     SAID_BY_TIKTOK,
@@ -41,31 +39,13 @@ from tiktok_core.domain.moves import (
     settled,
     unknown,
 )
-from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import NOT_POSTED, Begun, Publication, PublishStatus
 from tiktok_core.domain.tokens import Secret
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=5)
-PLAN = plan_chunks(70_000_000)
-VIDEO = Wish(post=VideoPost(), video="/a.mp4", fingerprint="f", media_type=MediaType.MP4, plan=PLAN)
-PULL = Wish(post=VideoPost(), video="https://media.example.com/a.mp4")
-PHOTOS = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg",)))
-
-
-def record(wish: Wish = VIDEO) -> Record:
-    """Return a record that was just planned."""
-    return Record(key="k", app="a", account="o", wish=wish, created_at=NOW, updated_at=NOW, plan=wish.plan)
-
-
-def uploading(offset: int = 0) -> Record:
-    """Return the record of an upload under way."""
-    sent = init_sent(record(), NOW, PLAN)
-    return evolve(begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u"))), offset=offset)
+from wishes import FILE, LATER, NOW, PHOTOS, PLAN, PULL, record, uploading
 
 
 def test_a_file_moves_from_the_wish_to_its_end() -> None:
-    """Planned, sent, uploading, processing, complete; the upload URL stays no longer than it is needed."""
+    """Planned, sent, uploading, processing, complete: the record keeps the upload URL no longer than it needs it."""
     sent = init_sent(record(), NOW, PLAN)
     assert (sent.stage, sent.inits, sent.init_at) == (Stage.INIT_SENT, 1, NOW)
     named = begun(sent, NOW, Begun(publish_id="p", upload_url=Secret("https://u")))
@@ -90,14 +70,14 @@ def test_a_file_moves_from_the_wish_to_its_end() -> None:
     ],
 )
 def test_tiktoks_words_are_ends_or_none(word: str, stage: Stage) -> None:
-    """A known last word ends the post; any other leaves it where it is."""
+    """A known final status ends the post; any other leaves the stage unchanged."""
     after = reported(uploading(), LATER, Publication(publish_id="p", status=word))
     assert after.stage is stage
     assert (after.upload_url is None) == after.is_ended
 
 
 def test_a_pull_is_handed_over_by_its_init() -> None:
-    """TikTok has all that it needs at once, and shows as downloading."""
+    """TikTok has all that it needs at once, and the status is downloading."""
     pulled = begun(init_sent(record(PULL), NOW, None), LATER, Begun(publish_id="p"))
     assert (pulled.stage, pulled.handed_at) == (Stage.PROCESSING, LATER)
     assert (pulled.shown.status, pulled.shown.uploaded_bytes) == ("PROCESSING_DOWNLOAD", None)
@@ -111,7 +91,7 @@ def test_a_begun_init_forgets_the_one_before() -> None:
 
 @given(st.integers(0, 69_999_999))
 def test_what_leaves_with_the_last_byte_may_complete_the_post(offset: int) -> None:
-    """From then on the post may be complete, whatever is counted, until another init."""
+    """From then on the post may be complete, whatever count there is, until another init."""
     after = leaving(uploading(offset), LATER)
     assert after.last_left == (next_chunk(after)[1] == PLAN.video_size - 1)
     assert moved(after, LATER, 0).last_left == after.last_left
@@ -120,7 +100,7 @@ def test_what_leaves_with_the_last_byte_may_complete_the_post(offset: int) -> No
 
 
 def test_an_init_that_began_nothing_is_planned_again() -> None:
-    """With another cut, or the same."""
+    """The plan may be another one or the same."""
     other, sent = plan_chunks(70_000_000, 32_000_000), init_sent(init_sent(record(), NOW, PLAN), NOW, PLAN)
     assert not_begun(sent, LATER, other).plan == other
     assert not_begun(sent, LATER).plan == PLAN
@@ -132,7 +112,7 @@ def test_an_init_that_began_nothing_is_planned_again() -> None:
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize("is_its_own", [True, False])
 def test_a_late_answer_and_what_was_stored_meanwhile_are_both_kept(stage: Stage, is_its_own: bool) -> None:
-    """What is known of one init is never written over what is known of another, and no publish id is forgotten."""
+    """Facts about one init never replace those about another, and no publish id is lost."""
     sent = init_sent(record(PULL), NOW, None)
     late = begun(sent, LATER, Begun(publish_id="late"))
     if is_its_own:
@@ -151,7 +131,7 @@ def test_a_late_answer_and_what_was_stored_meanwhile_are_both_kept(stage: Stage,
 
 
 def test_an_unknown_outcome_is_settled_either_way() -> None:
-    """Posted: complete. Not posted: abandoned, so that the key may be used."""
+    """Posted means complete. Not posted means abandoned, so that the key can be used again."""
     lost = unknown(init_sent(record(PHOTOS), NOW, None), LATER)
     assert (lost.stage, lost.is_ended) == (Stage.UNKNOWN, False)
     assert settled(lost, LATER, posted=True).shown.status == PublishStatus.PUBLISH_COMPLETE
@@ -176,10 +156,10 @@ def test_what_a_person_gave_up_holds_no_secret_and_says_when() -> None:
     assert (failed.stage, failed.shown.fail_reason) == (Stage.FAILED, "internal")
 
 
-@pytest.mark.parametrize("wish", [VIDEO, PHOTOS], ids=["film", "photos"])
+@pytest.mark.parametrize("wish", [FILE, PHOTOS], ids=["film", "photos"])
 @pytest.mark.parametrize("draft", [False, True])
 def test_what_a_person_saw_is_told_as_tiktok_would(wish: Wish, draft: bool) -> None:
-    """A draft that was seen is in the inbox, anything else is published; no upload URL outlives that."""
+    """A draft that the person saw is in the inbox, any other post is published. The upload URL is removed."""
     lost = evolve(uploading(), wish=evolve(wish, post=evolve(wish.post, draft=draft)), stage=Stage.UNKNOWN)
     done = settled(lost, LATER, posted=True)
     assert (done.stage, done.upload_url) == (Stage.IN_INBOX if draft else Stage.COMPLETE, None)
@@ -208,8 +188,8 @@ OURS: Final[dict[str, Callable[[st.DrawFn, Record], Record]]] = {
 
 @st.composite
 def records(draw: st.DrawFn) -> Record:
-    """Draw a record of any stage, of a file or of what TikTok pulls, with or without a status of TikTok's."""
-    wish = draw(st.sampled_from([VIDEO, PULL, PHOTOS]))
+    """Draw a record of any stage, of a file or of a pull, with or without a status of TikTok's."""
+    wish = draw(st.sampled_from([FILE, PULL, PHOTOS]))
     draft = draw(st.booleans())
     return evolve(
         record(evolve(wish, post=evolve(wish.post, draft=draft))),
@@ -225,13 +205,13 @@ def records(draw: st.DrawFn) -> Record:
 
 
 def statuses() -> st.SearchStrategy[Publication]:
-    """Draw what TikTok may say of a post, with words that it may add later."""
+    """Draw a status that TikTok may send, with words that it may add later."""
     words = st.sampled_from([*PublishStatus, "SOMETHING_NEW", ""])
     return st.builds(Publication, publish_id=st.just("p"), status=words)
 
 
 def test_the_table_has_a_row_for_each_stage_and_each_move() -> None:
-    """Each stage has its moves, each move of the module stands in the table, and each stage can be reached."""
+    """Each stage has its moves, each move of the module is in the table, and each stage can be reached."""
     assert set(NEXT) == set(Stage)
     named = {move for moves in NEXT.values() for move in moves}
     assert named == {*OURS, *SAID_BY_TIKTOK}
@@ -240,7 +220,7 @@ def test_the_table_has_a_row_for_each_stage_and_each_move() -> None:
 
 
 def test_the_end_of_a_post_is_left_by_no_move_of_ours() -> None:
-    """What TikTok has ended, or was given up, goes on only where TikTok says so."""
+    """A post that ended or was given up moves on only by TikTok's status."""
     for stage in ENDS:
         assert set(NEXT[stage]) == set(SAID_BY_TIKTOK)
 
@@ -263,7 +243,7 @@ def test_a_move_of_ours_that_is_not_in_the_table_raises(data: st.DataObject, bef
 
 
 def test_a_post_of_unknown_outcome_is_not_uploaded_further() -> None:
-    """Where its upload URL is gone, only TikTok's word that every byte is there moves it."""
+    """Its upload URL is gone, so only TikTok's statement that every byte is there moves it."""
     lost = unknown(uploading(20_000_000), LATER)
     assert moved(lost, LATER, 70_000_000).stage is Stage.PROCESSING
     with pytest.raises(ForbiddenMove):
@@ -272,7 +252,10 @@ def test_a_post_of_unknown_outcome_is_not_uploaded_further() -> None:
 
 @given(records(), statuses(), st.sampled_from([None, "p", "late"]))
 def test_nothing_that_tiktok_says_is_refused(stored: Record, said: Publication, publish_id: str | None) -> None:
-    """In every stage its status is kept as it came, and so is each publish id; the table says which of them was foreseen."""
+    """In every stage the record keeps TikTok's status unchanged, and each publish id.
+
+    The table says which of them was foreseen.
+    """
     after = reported(stored, LATER, said)
     assert after.last == said
     assert after.stage is next((end for word, end in END_OF.items() if word == said.status), stored.stage)
@@ -283,7 +266,7 @@ def test_nothing_that_tiktok_says_is_refused(stored: Record, said: Publication, 
 
 
 def test_a_chunk_that_did_not_leave_leaves_the_record_as_it_was() -> None:
-    """The last byte was written down as leaving before it left; where it certainly did not arrive, that is taken back."""
+    """The record noted the last byte as leaving before it left. If it certainly did not arrive, the note is removed."""
     before = uploading(60_000_000)
     departing = leaving(before, LATER)
     assert departing.last_left

@@ -1,4 +1,4 @@
-"""Keeping to quotas: no minute has too many calls, no call waits longer than it has to, and a full day is told of."""
+"""Keeping to quotas: no minute has too many calls, no call waits longer than it has to, and a full day gives a warning."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ DRAFT, DIRECT = VideoPost(draft=True), VideoPost(privacy_level="SELF_ONLY")
 
 @given(st.sampled_from(Quota), st.lists(st.floats(0, 40), max_size=80))
 def test_no_minute_has_more_calls_than_the_quota(quota: Quota, gaps: list[float]) -> None:
-    """Whenever calls are wanted, each made as soon as it may be: any minute holds at most the quota, and none waits idly."""
+    """With calls at any times, each made as soon as it may be, no minute has more than the quota, and no call waits idly."""
     now, made = START, list[datetime]()
     for gap in gaps:
         now += timedelta(seconds=gap)
@@ -34,7 +34,7 @@ def test_no_minute_has_more_calls_than_the_quota(quota: Quota, gaps: list[float]
 
 @given(st.lists(st.integers(0, 4_000_000_000), max_size=40), st.integers(1, 30))
 def test_no_wait_is_longer_than_a_minute_whatever_the_clock_did(calls: list[int], limit: int) -> None:
-    """What lies ahead was called before the clock went back, and what is old is over."""
+    """Calls in the future come from before the clock went back, and old ones no longer count."""
     known = [datetime.fromtimestamp(call, UTC) for call in sorted(calls)]
     assert 0 <= pause_for(known, limit, START) <= MINUTE.total_seconds()
     assert pause_for([START + timedelta(seconds=1)] * 40, limit, START) == 0
@@ -54,7 +54,7 @@ def made(
 
 
 def fresh(post: VideoPost) -> Record:
-    """Return the record of what is about to begin."""
+    """Return the record of a post that is about to begin."""
     return Record(key="new", app="a", account="b", wish=Wish(post=post), created_at=START, updated_at=START)
 
 
@@ -62,7 +62,7 @@ def fresh(post: VideoPost) -> Record:
     ("post", "share", "words"), [(DRAFT, 5, "draft 6 of 24 hours"), (DIRECT, 15, "post 16 of 24 hours")]
 )
 def test_one_more_than_a_days_share_is_told_of(post: VideoPost, share: int, words: str) -> None:
-    """The last that fits is silent; the next one says how many there were and what to do."""
+    """The last post that fits gives no warning. The next one's warning says how many there were and what to do."""
     assert quota_warning(made(post, share - 1), fresh(post)) is None
     warning = quota_warning(made(post, share), fresh(post))
     assert warning is not None
@@ -72,7 +72,7 @@ def test_one_more_than_a_days_share_is_told_of(post: VideoPost, share: int, word
 
 @pytest.mark.parametrize("post", [DRAFT, DIRECT])
 def test_what_takes_no_share_is_not_counted(post: VideoPost) -> None:
-    """Older posts, failed ones, those that TikTok never named, and those of the other kind."""
+    """Older posts, failed ones, posts that TikTok never named, and posts of the other kind do not count."""
     other = DIRECT if post is DRAFT else DRAFT
     unnamed = [evolve(record, publish_id=None) for record in made(post, 20)]
     beside = [*made(post, 20, DAY), *made(post, 20, stage=Stage.FAILED), *unnamed, *made(other, 20)]

@@ -1,4 +1,4 @@
-"""What may be asked for of an account's data, and the words for how that is doing."""
+"""What a program may request of an account's data, and the words for the state of a request."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ WORDS = st.sampled_from([*DataCategory])
 
 @given(st.lists(WORDS, min_size=1), st.sampled_from([*DataFormat]))
 def test_a_selection_is_what_was_asked_for(words: list[str], data_format: str) -> None:
-    """Each category once, in the order of the asker; everything is everything, and stands alone."""
+    """A selection has each category once, in the given order. `all` means everything, and stands alone."""
     chosen = select_data(iter(words), data_format)
     assert chosen.data_format == data_format
     if DataCategory.ALL_DATA in words:
@@ -29,7 +29,7 @@ def test_a_single_word_is_a_selection() -> None:
 
 
 def test_what_cannot_be_asked_for_is_refused_at_once() -> None:
-    """Every problem together, each with its field."""
+    """One error has all problems, each with its field."""
     with pytest.raises(InvalidInput) as caught:
         select_data(["profile", "likes", "friends"], "xml")
     assert [problem.field for problem in caught.value.problems] == [*["category_selection_list"] * 2, "data_format"]
@@ -47,7 +47,7 @@ def test_what_is_no_id_is_refused(wrong: object) -> None:
 
 @given(st.integers(1, 2**63 - 1))
 def test_an_id_is_any_positive_64_bit_number(request_id: int) -> None:
-    """To the last one."""
+    """The largest 64-bit number is included."""
     check_request_id(request_id)
 
 
@@ -62,7 +62,7 @@ def test_an_id_is_any_positive_64_bit_number(request_id: int) -> None:
     ],
 )
 def test_a_status_says_what_can_be_done(status: str, is_ready: bool, has_ended: bool) -> None:
-    """`downloading` is TikTok's word for ready; a word that is new is kept, and neither ready nor over."""
+    """`downloading` is TikTok's word for ready. A new word is kept, and is neither ready nor over."""
     found = DataRequest(request_id=1, status=status)
     assert (found.is_ready, found.has_ended) == (is_ready, has_ended)
     assert found.status == status

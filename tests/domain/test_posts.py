@@ -44,14 +44,14 @@ def test_units_are_those_of_utf_16(text: str) -> None:
 
 @given(ENCODABLE.filter(lambda text: "\0" not in text), st.integers(0, 40))
 def test_a_text_is_refused_exactly_above_its_limit(text: str, limit: int) -> None:
-    """A text without NUL and halves is refused when, and only when, its UTF-16 encoding is too long."""
+    """A text without NUL and lone surrogates is refused exactly if its UTF-16 encoding is too long."""
     found = [problem.field for problem in text_problems("title", text, limit)]
     assert found == (["title"] if len(text.encode("utf-16-le")) > 2 * limit else [])
 
 
 @given(ENCODABLE, st.characters(categories=["Cs"]), ENCODABLE)
 def test_half_a_pair_is_refused_wherever_it_stands(before: str, half: str, after: str) -> None:
-    """A lone surrogate, which no request could carry, is found before it breaks one."""
+    """A lone surrogate, which no request can carry, is refused wherever it is."""
     assert [problem for problem in text_problems("title", before + half + after, 10**6) if "half" in problem.message]
 
 
@@ -64,7 +64,7 @@ def test_nul_is_refused(text: str) -> None:
 @pytest.mark.parametrize("unit", ["x", "é", ARABIC[0], "\u200d", "\n"])
 @pytest.mark.parametrize("beside", [-1, 0, 1])
 def test_limits_are_kept_to_the_unit(unit: str, beside: int) -> None:
-    """2,200 units of a video's title, 90 and 4,000 of a photo post's texts: one more is refused by name."""
+    """A video's title has 2,200 units, a photo post's texts 90 and 4,000. One more is refused by name."""
     wrong = beside > 0
     assert video(unit * (2_200 + beside)) == ["title"] * wrong
     assert photos(photo(title=unit * (90 + beside))) == ["title"] * wrong
@@ -84,7 +84,7 @@ def test_limits_are_kept_to_the_unit(unit: str, beside: int) -> None:
     ],
 )
 def test_what_looks_like_one_character_counts_its_units(text: str, units: int) -> None:
-    """Emoji, families, flags and right-to-left text fill the limit by units, not by what is seen."""
+    """Emoji, families, flags and right-to-left text count by units, not by what a person sees."""
     assert utf16_units(text) == units
     fits = 2_200 // units
     rest = "x" * (2_200 - fits * units)
@@ -93,7 +93,7 @@ def test_what_looks_like_one_character_counts_its_units(text: str, units: int) -
 
 
 def test_every_problem_of_a_video_is_told_at_once() -> None:
-    """One refusal lists every problem, so a caller corrects a post once."""
+    """One refusal lists every problem, so that a caller corrects a post once."""
     wrong = VideoPost(title="\ud800" * 2_201 + "\0", privacy_level="EVERYBODY", video_cover_timestamp_ms=-1)
     assert [problem.field for problem in video_problems(wrong)] == [
         "title",
@@ -105,7 +105,7 @@ def test_every_problem_of_a_video_is_told_at_once() -> None:
 
 
 def test_every_problem_of_a_photo_post_is_told_at_once() -> None:
-    """Texts, privacy, cover and each single URL are named together."""
+    """One refusal names texts, privacy, cover and each single URL."""
     wrong = PhotoPost(
         photo_images=(URL, "http://127.0.0.1/x", "ftp://[::1"),
         photo_cover_index=3,
@@ -126,13 +126,13 @@ def test_every_problem_of_a_photo_post_is_told_at_once() -> None:
 
 @pytest.mark.parametrize("level", list(PrivacyLevel))
 def test_each_documented_level_is_taken(level: str) -> None:
-    """The four documented levels pass, as words too."""
+    """The four documented levels are accepted, as words too."""
     assert video(privacy_level=level) == []
     assert video(privacy_level=str(level)) == []
 
 
 def test_a_direct_post_needs_a_level_and_a_draft_does_not() -> None:
-    """There is no default privacy; a draft gets its level in the app."""
+    """There is no default privacy. A draft gets its level in the app."""
     assert video(privacy_level=None) == ["privacy_level"]
     assert video(privacy_level="") == ["privacy_level"]
     assert video(privacy_level=None, draft=True) == []
@@ -167,13 +167,13 @@ def test_one_to_thirty_five_photos(*, count: int, wrong: bool) -> None:
 
 @given(st.integers(1, 35), st.integers(-50, 50))
 def test_the_cover_is_one_of_the_photos(count: int, cover: int) -> None:
-    """The cover's index counts from 0 and points at a photo."""
+    """The cover's index counts from 0 and names one of the photos."""
     assert photos(photo(count, cover)) == ([] if cover in range(count) else ["photo_cover_index"])
 
 
 @given(st.lists(st.sampled_from([*PrivacyLevel, "NEW_LEVEL"]), unique=True), st.sampled_from([*PrivacyLevel, None]))
 def test_the_level_is_one_of_the_creators(options: list[str], level: str | None) -> None:
-    """What the creator may not choose is refused by name; where TikTok listed nothing, TikTok decides."""
+    """A level that the creator may not choose is refused by name. If TikTok listed none, TikTok decides."""
     post = VideoPost(privacy_level=level)
     found = [problem.field for problem in creator_problems(post, CreatorInfo(privacy_level_options=tuple(options)))]
     assert found == (["privacy_level"] if options and level not in options else [])

@@ -1,4 +1,4 @@
-"""The life of a post, the pace of questions, the fields of a profile, and what every refusal means."""
+"""The life of a post, the pace of status questions, the fields of a profile, and the explanation of every refusal."""
 
 from itertools import pairwise
 
@@ -37,7 +37,7 @@ def test_the_words_are_tiktoks() -> None:
 
 @given(st.lists(STATUSES, min_size=1))
 def test_a_post_that_has_ended_stays_ended(words: list[str]) -> None:
-    """Whatever order the tidings come in, the furthest word stays: an end before an inbox, that before all others."""
+    """In any order of statuses, the furthest word stays: an end before an inbox, and an inbox before all others."""
     known: Publication | None = None
     for word in words:
         known = further(known, publication(word))
@@ -49,7 +49,7 @@ def test_a_post_that_has_ended_stays_ended(words: list[str]) -> None:
 
 @given(st.lists(st.tuples(STATUSES, st.booleans()), min_size=1))
 def test_an_id_that_was_named_stays_named(words: list[tuple[str, bool]]) -> None:
-    """A later answer that names none, as TikTok's lists are often missing, takes no id back."""
+    """A later answer without the id does not remove it; TikTok's lists are often missing."""
     known: Publication | None = None
     for word, names_it in words:
         told = evolve(publication(word), post_ids=(7,) if names_it else ())
@@ -62,7 +62,7 @@ def test_an_id_that_was_named_stays_named(words: list[tuple[str, bool]]) -> None
     [("PUBLISH_COMPLETE", "FAILED"), ("SEND_TO_USER_INBOX", "PUBLISH_COMPLETE"), ("PROCESSING_UPLOAD", "NEW_WORD")],
 )
 def test_later_news_replace_older_ones(before: str, after: str) -> None:
-    """A late failure, a draft that was posted, and a word that nobody knew are believed."""
+    """A late failure, a draft that was posted, and an unknown word replace the earlier status."""
     assert further(publication(before), publication(after)).status == after
 
 
@@ -76,7 +76,7 @@ def pauses(count: int) -> list[float]:
 
 @pytest.mark.parametrize("publish_id", ["", "x" * 65, "a b", "a\nb", "é", "\ud800"])
 def test_what_cannot_be_a_publish_id_is_refused(publish_id: str) -> None:
-    """TikTok's ids are up to 64 printable characters; anything else is a slip of whoever asks."""
+    """TikTok's ids are up to 64 printable characters. Anything else is the caller's mistake."""
     with pytest.raises(InvalidInput, match="publish_id"):
         check_publish_id(publish_id)
     check_publish_id("v_pub_file~v2-1.7300000000000000001")
@@ -98,13 +98,13 @@ def test_fewer_questions_a_minute_than_tiktok_allows() -> None:
 
 @given(st.lists(st.sampled_from(["user.info.basic", "user.info.profile", "user.info.stats", "video.list"])))
 def test_only_granted_fields_are_asked_for(scopes: list[str]) -> None:
-    """One field outside the scopes fails the whole call, so by itself none is asked for."""
+    """One field outside the scopes fails the whole call, so the default has none of these."""
     assert set(user_fields(scopes)) == {name for name, scope in USER_FIELDS.items() if scope in scopes}
     assert len(USER_FIELDS) == 14
 
 
 def test_wanted_fields_come_once_and_exist() -> None:
-    """A wish is passed on in its order; a field that does not exist is named, all of them at once."""
+    """The fields keep the caller's order. One error names all that do not exist."""
     assert user_fields([], ["username", "open_id", "username"]) == ("username", "open_id")
     with pytest.raises(InvalidInput) as caught:
         user_fields([], ["open_id", "email", "phone&x=1"])
@@ -114,7 +114,7 @@ def test_wanted_fields_come_once_and_exist() -> None:
 
 @pytest.mark.parametrize("code", REFUSALS)
 def test_every_explanation_says_what_can_be_done(code: str) -> None:
-    """An explanation is a sentence, and tells when a retry helps exactly where it does."""
+    """An explanation is a sentence, and says when to try again exactly if trying again helps."""
     found = explain(code)
     assert found is not None
     assert found.meaning.endswith(".")
@@ -126,7 +126,7 @@ def test_every_explanation_says_what_can_be_done(code: str) -> None:
 
 @pytest.mark.parametrize(("reason", "again"), FAIL_REASONS.items())
 def test_every_fail_reason_is_explained(*, reason: str, again: bool) -> None:
-    """Each documented reason of a failed post has an explanation, which agrees on whether a retry helps."""
+    """Each documented reason of a failed post has an explanation. Both say the same about trying again."""
     found = explain(reason)
     assert found is not None
     assert found.retry_helps is again
@@ -134,5 +134,5 @@ def test_every_fail_reason_is_explained(*, reason: str, again: bool) -> None:
 
 @given(st.text().filter(lambda word: word not in REFUSALS))
 def test_unknown_words_are_not_explained_away(word: str) -> None:
-    """Nothing is invented for a word that no source tells of."""
+    """A word that no source explains has no explanation."""
     assert explain(word) is None

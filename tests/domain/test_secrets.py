@@ -1,4 +1,4 @@
-"""Secrets stay secret: a canary is looked for wherever a value can show itself."""
+"""Secrets stay secret: the tests look for a canary wherever a value can show itself."""
 
 import copy
 import json
@@ -68,7 +68,7 @@ secret_holders = pytest.mark.parametrize(
 
 
 class Collected(logging.Handler):
-    """Keep the lines that a log would have."""
+    """Keeps the lines of a log."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ def test_no_holder_shows_its_secret_in_a_log(holder: object) -> None:
 
 @holders
 def test_no_traceback_shows_a_secret(holder: object) -> None:
-    """A traceback is free of it even where the crash report lists the local variables."""
+    """A traceback shows no secret, even if the crash report lists the local variables."""
     try:
         _ = holder
         raise RuntimeError("broken")
@@ -136,7 +136,7 @@ def test_secrets_are_not_pickled(holder: object, protocol: int) -> None:
 @secret_holders
 @pytest.mark.parametrize("dump", [json.dumps, copy.deepcopy])
 def test_secrets_are_not_written_or_copied(holder: object, dump: Callable[[object], object]) -> None:
-    """JSON knows no secret, and a deep copy does not duplicate one."""
+    """JSON cannot write a secret, and a deep copy does not duplicate one."""
     with pytest.raises(TypeError) as caught:
         dump(holder)
     assert CANARY not in str(caught.value)
@@ -144,7 +144,7 @@ def test_secrets_are_not_written_or_copied(holder: object, dump: Callable[[objec
 
 @pytest.mark.parametrize("holder", [HOLDERS["app"], HOLDERS["tokens"], HOLDERS["callback"]])
 def test_a_dictionary_of_fields_keeps_secrets_covered(holder: attrs.AttrsInstance) -> None:
-    """Taken apart into a dictionary, and written with any fallback, a value does not show its secret."""
+    """A dictionary of the fields, written with any fallback, does not show the secret."""
     fields = attrs.asdict(holder)
     assert CANARY not in repr(fields)
     assert CANARY not in json.dumps(fields, default=str)
@@ -153,14 +153,14 @@ def test_a_dictionary_of_fields_keeps_secrets_covered(holder: attrs.AttrsInstanc
 
 
 def test_a_format_specification_does_not_open_a_secret() -> None:
-    """Padding a secret is refused rather than done with its text."""
+    """Formatting a secret with a width raises, instead of showing its text."""
     with pytest.raises(TypeError):
         format(Secret(CANARY), ">40")
 
 
 @given(st.text(), st.text())
 def test_secrets_are_equal_by_content(one: str, two: str) -> None:
-    """Equality and hash follow the content; a plain string is no secret; wrapping twice changes nothing."""
+    """Equality and hash follow the content. A plain string is no secret, and wrapping twice changes nothing."""
     assert (Secret(one) == Secret(two)) == (one == two)
     assert hash(Secret(one)) == hash(Secret(Secret(one)))
     assert Secret(Secret(one)).reveal() == one
@@ -171,11 +171,11 @@ def test_secrets_are_equal_by_content(one: str, two: str) -> None:
 
 @given(st.text(min_size=1))
 def test_a_secrets_text_never_depends_on_its_content(content: str) -> None:
-    """Every secret is shown as the same text, which does not even reveal its length."""
+    """Every secret has the same text, which does not even reveal its length."""
     assert (repr(Secret(content)), str(Secret(content))) == (repr(Secret("")), str(Secret("")))
 
 
 def test_a_secret_has_no_state() -> None:
-    """A serialiser that reads the state of objects is refused like a pickle."""
+    """A serialiser that reads the state of objects is refused as a pickle is."""
     with pytest.raises(TypeError, match="token store"):
         Secret(CANARY).__getstate__()

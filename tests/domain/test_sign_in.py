@@ -1,4 +1,4 @@
-"""PKCE in TikTok's variant, the state, the answer that the browser or a phone brings back, and the kept sign-in."""
+"""PKCE in TikTok's variant, the state, the answer of a browser or a phone, and a stored sign-in."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def authorization(state: str = STATE) -> Authorization:
 
 
 def test_the_challenge_is_tiktoks_hexadecimal() -> None:
-    """The published vector: 64 lower-case hexadecimal digits, where the RFC would have base64url."""
+    """The published example gives 64 lower-case hexadecimal digits, where the RFC would give base64url."""
     assert (
         challenge_of(VERIFIER, ChallengeEncoding.HEX)
         == "13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3"
@@ -62,13 +62,13 @@ def test_the_rfcs_challenge_is_still_there() -> None:
 
 @pytest.mark.parametrize("kind", list(AppKind))
 def test_the_documented_encoding_is_the_default(kind: AppKind) -> None:
-    """A caller does not have to know that TikTok's challenge is hexadecimal."""
+    """A program does not have to know that TikTok's challenge is hexadecimal."""
     assert encoding_for(kind) is ChallengeEncoding.HEX
 
 
 @given(st.binary(min_size=48, max_size=48), st.binary(min_size=32, max_size=32))
 def test_verifier_and_state_are_of_the_unreserved_alphabet(seed: bytes, other: bytes) -> None:
-    """For any entropy, the verifier has 43 to 128 allowed characters and the state needs no escaping."""
+    """For any entropy, the verifier has 43 to 128 allowed characters, and the state needs no escaping."""
     verifier = make_verifier(lambda length: seed[:length])
     state = make_state(lambda length: other[:length])
     assert re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier)
@@ -79,7 +79,7 @@ def test_verifier_and_state_are_of_the_unreserved_alphabet(seed: bytes, other: b
 
 @given(st.integers(), st.integers())
 def test_other_entropy_gives_another_verifier_and_state(one: int, two: int) -> None:
-    """No random bit is lost: different entropy never ends in the same secret."""
+    """No random bit is lost: different entropy never gives the same secret."""
     made = [
         (make_verifier(random.Random(seed).randbytes), make_state(random.Random(seed).randbytes)) for seed in (one, two)
     ]
@@ -90,7 +90,7 @@ def test_other_entropy_gives_another_verifier_and_state(one: int, two: int) -> N
 
 @pytest.mark.parametrize("verifier", ["", "a" * 42, "a" * 129, "a" * 42 + "+", "a" * 43 + "\n", "é" * 43])
 def test_a_bad_verifier_is_refused(verifier: str) -> None:
-    """A verifier that TikTok would refuse after the person has consented is refused before."""
+    """TikTok would refuse such a verifier only after the person's consent. The library refuses it before."""
     for encoding in ChallengeEncoding:
         with pytest.raises(ValueError, match="43 to 128"):
             challenge_of(verifier, encoding)
@@ -104,7 +104,7 @@ def test_the_longest_and_shortest_verifiers_are_taken(verifier: str) -> None:
 
 @given(ANY_TEXT, ANY_TEXT)
 def test_states_are_the_same_when_they_are_equal(sent: str, received: str) -> None:
-    """Any text can be compared, surrogates and all, and only equals are the same."""
+    """Any texts can be compared, even with lone surrogates, and only equal ones are the same."""
     assert same_state(sent, received) == (sent == received)
     assert same_state(sent, sent)
 
@@ -129,12 +129,12 @@ def test_an_empty_state_never_matches() -> None:
 
 
 def test_a_code_with_the_right_state_is_granted() -> None:
-    """The code comes out as it is, stars and exclamation marks included."""
+    """The code comes out unchanged, with its stars and exclamation marks."""
     assert granted_code(authorization(), Callback(state=STATE, code=Secret("Xy*1!4608.va"))).reveal() == "Xy*1!4608.va"
 
 
 def test_an_error_wins_over_a_code() -> None:
-    """An answer with both is a refusal, with what TikTok said and what it means."""
+    """An answer with both is a refusal, with TikTok's text and its explanation."""
     callback = Callback(state=STATE, code=Secret("c"), error="access_denied", error_description="No, thanks")
     with pytest.raises(AccessDenied, match="No, thanks") as caught:
         granted_code(authorization(), callback)
@@ -174,7 +174,7 @@ def test_each_row_of_tiktoks_error_page_is_a_typed_error_that_says_what_to_corre
 
 
 def test_an_answer_with_nothing_in_it_is_a_failure() -> None:
-    """Neither code nor error is no success."""
+    """An answer with neither code nor error is no success."""
     with pytest.raises(SignInFailed, match="neither"):
         granted_code(authorization(), Callback(state=STATE))
 
@@ -189,7 +189,7 @@ def test_an_answer_with_nothing_in_it_is_a_failure() -> None:
     ],
 )
 def test_the_class_follows_oauths_word(code: str, kind: type[SignInFailed]) -> None:
-    """Each word of OAuth's raises its class, and keeps what came with it."""
+    """Each word of OAuth's raises its class, which keeps the other fields."""
     error = failed(code, "why", "log1", 400)
     assert type(error) is kind
     assert (error.code, error.message, error.log_id, error.status) == (code, "why", "log1", 400)
@@ -201,7 +201,7 @@ def test_the_class_follows_oauths_word(code: str, kind: type[SignInFailed]) -> N
 
 @pytest.mark.parametrize("text", [CODE, f" {CODE}\n", quote(CODE, safe=""), CODE.replace("*", "%2a")])
 def test_a_code_alone_is_known_by_its_shape(text: str) -> None:
-    """Plain or as an address spells it, with what a terminal puts around it."""
+    """The code may be plain or as in a URL, with the characters that a terminal puts around it."""
     assert bare_code(text) == Secret(CODE)
     assert granted_code_alone(authorization(), text) == Secret(CODE)
 
@@ -225,14 +225,14 @@ def test_a_code_alone_is_known_by_its_shape(text: str) -> None:
     ],
 )
 def test_nothing_else_is_a_code(text: str) -> None:
-    """A word, an address, and what could smuggle something in are no codes."""
+    """A word, a URL, and a text that could smuggle something in are no codes."""
     assert bare_code(text) is None
     with pytest.raises(InvalidInput, match="code"):
         granted_code_alone(authorization(), text)
 
 
 def test_a_code_alone_needs_a_verifier() -> None:
-    """It has no state, so without PKCE nothing would tie it to this sign-in."""
+    """A code alone has no state, so without PKCE nothing ties it to this sign-in."""
     begun = authorization()
     unbound = Authorization(
         url=begun.url, redirect_uri=begun.redirect_uri, scopes=begun.scopes, state=begun.state, code_verifier=None
@@ -241,7 +241,7 @@ def test_a_code_alone_needs_a_verifier() -> None:
         granted_code_alone(unbound, CODE)
 
 
-# --- What is kept -----------------------------------------------------------------------------------------------------
+# --- A stored sign-in ------------------------------------------------------------------------------------------------
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -249,7 +249,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 @given(WORDS, WORDS, st.none() | WORDS, st.none() | MOMENTS)
 def test_a_sign_in_comes_back_as_it_was_kept(uri: str, state: str, verifier: str | None, begun_at: Any) -> None:
-    """Through JSON and back, everything but the page's address, which is no longer needed, is the same."""
+    """Everything but the page's URL, which is no longer needed, comes back through JSON."""
     begun = Authorization(
         url="",
         redirect_uri=uri,
@@ -263,7 +263,7 @@ def test_a_sign_in_comes_back_as_it_was_kept(uri: str, state: str, verifier: str
 
 @given(WORDS, WORDS, WORDS, MOMENTS)
 def test_a_qr_code_comes_back_as_it_was_kept(url: str, token: str, ticket: str, begun_at: datetime) -> None:
-    """So does a sign-in by QR code, its address included: it may have to be drawn again."""
+    """A sign-in by QR code comes back with its URL, because a program may have to draw it again."""
     begun = QrCode(
         url=url, token=Secret(token), client_ticket=Secret(ticket), scopes=("video.upload",), begun_at=begun_at
     )
@@ -273,7 +273,7 @@ def test_a_qr_code_comes_back_as_it_was_kept(url: str, token: str, ticket: str, 
 @pytest.mark.parametrize("kept", [{}, {"state": 1}, {"begun_at": "yesterday"}, {"begun_at": "2026-11-22T12:00:00"}])
 @pytest.mark.parametrize("kind", [Authorization, QrCode])
 def test_what_was_not_kept_is_refused(kind: Any, kept: dict[str, Any]) -> None:
-    """A session that has lost its sign-in, or holds something else, raises an error that says so."""
+    """A session without its sign-in, or with something else, raises an error that says so."""
     whole = dict.fromkeys(("url", "token", "client_ticket", "redirect_uri", "scopes", "state", "code_verifier"), "x")
     for given_kept in (kept, whole | kept) if "begun_at" in kept else (kept,):
         with pytest.raises(InvalidInput, match="begin the sign-in again"):
@@ -282,7 +282,7 @@ def test_what_was_not_kept_is_refused(kind: Any, kept: dict[str, Any]) -> None:
 
 @given(st.timedeltas(timedelta(0), timedelta(minutes=20)))
 def test_a_sign_in_is_old_after_ten_minutes(age: timedelta) -> None:
-    """To the moment; one whose beginning is not known is never too old."""
+    """The limit is exact. A sign-in without a known beginning is never too old."""
     check_age(None, NOW)
     if age <= timedelta(minutes=10):
         check_age(NOW - age, NOW)
@@ -301,7 +301,7 @@ def qr_code() -> QrCode:
 
 @given(ANY_TEXT.filter(lambda text: text != STATE))
 def test_a_ticket_that_is_not_ours_is_not_believed(ticket: str) -> None:
-    """Whatever else is in the answer."""
+    """The rest of the answer does not matter."""
     with pytest.raises(StateMismatch):
         granted_code_of_qr(qr_code(), QrAnswer(status="confirmed", client_ticket=ticket, code=Secret(CODE)))
 

@@ -1,4 +1,4 @@
-"""Tokens: when they are renewed, what a renewal keeps, and what was granted."""
+"""Tokens: when the client renews them, what a renewal keeps, and what the person granted."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -51,7 +51,7 @@ def after(seconds: float) -> datetime:
     ],
 )
 def test_tokens_are_renewed_shortly_before_their_end(*, life: float, age: float, due: bool) -> None:
-    """The window is the smaller of 300 s and a tenth of the life, to the second, for old and new lifetimes."""
+    """The window is the smaller of 300 s and a tenth of the lifetime, to the second, for old and new lifetimes."""
     assert needs_refresh(tokens(life), after(age)) is due
 
 
@@ -65,7 +65,7 @@ def test_a_token_that_has_ended_is_always_renewed(life: int, late: int) -> None:
 
 @given(SECONDS, st.floats(0, 400 * 86_400))
 def test_a_living_token_is_renewed_at_most_once_a_minute(life: int, age: float) -> None:
-    """Ahead of its end a token is only renewed when it is a minute old and within 300 s and a tenth of its end."""
+    """Ahead of its end the client renews a token only if it is a minute old, and within 300 s and a tenth of its end."""
     held, now = tokens(life), after(age)
     if not held.is_expired(now) and needs_refresh(held, now):
         left = held.expires_at - now
@@ -82,7 +82,7 @@ def test_a_refresh_token_dies_at_its_end(life: int, beside: int) -> None:
 
 @given(st.integers(-(10**30), 10**30))
 def test_no_lifetime_breaks_the_clock(seconds: int) -> None:
-    """Absurd lifetimes end between now and ten years from now; sensible ones to the second."""
+    """Absurd lifetimes end between now and ten years from now; sensible ones are exact to the second."""
     end = lifetime_end(NOW, seconds)
     assert NOW <= end <= NOW + timedelta(days=3660)
     if 0 <= seconds <= 31_536_000:
@@ -90,13 +90,13 @@ def test_no_lifetime_breaks_the_clock(seconds: int) -> None:
 
 
 def test_a_renewal_takes_what_is_new() -> None:
-    """A rotated refresh token, its new life, and the new scopes replace the old ones."""
+    """A rotated refresh token, its new lifetime, and the new scopes replace the old ones."""
     new = evolve(tokens(7_200, 15_552_000, scope=("b",)), access_token=Secret("act.2"), refresh_token=Secret("rft.2"))
     assert renewed(tokens(), new) == new
 
 
 def test_a_renewal_keeps_what_the_answer_left_out() -> None:
-    """Without a new refresh token the old one stays with its own end; account and scopes stay, too."""
+    """Without a new refresh token the old one stays, with its own end. Account and scopes stay, too."""
     old = tokens(refresh_life=1_000)
     new = evolve(tokens(scope=()), open_id="", access_token=Secret("act.2"), refresh_token=Secret(""))
     kept = renewed(old, new)
@@ -107,13 +107,13 @@ def test_a_renewal_keeps_what_the_answer_left_out() -> None:
 
 @given(st.lists(st.text("abc.", min_size=1, max_size=8)), st.sampled_from([",", ", ", " ", ",,", " ,"]))
 def test_scopes_are_read_with_any_separator(words: list[str], separator: str) -> None:
-    """Commas are documented and blanks tolerated; nothing empty is granted, and each scope once."""
+    """Commas are documented, and blanks are accepted. No empty scope is granted, and each scope comes once."""
     assert set(parse_scope(separator.join(words))) == set(words)
     assert len(parse_scope(separator.join(words))) == len(set(words))
 
 
 def test_scopes_that_were_not_granted_are_told() -> None:
-    """People untick scopes: what is wanted and missing is listed in the order of wishes."""
+    """People untick scopes: the missing ones are listed in the order of the request."""
     held = tokens(scope=("video.upload", "user.info.basic"))
     assert held.allows("video.upload")
     assert not held.allows("video")
@@ -122,13 +122,13 @@ def test_scopes_that_were_not_granted_are_told() -> None:
 
 @given(SECONDS, st.integers(-100, 100))
 def test_a_sign_in_that_ends_soon_is_told(life: int, beside: int) -> None:
-    """From 30 days before the refresh token's end, to the second."""
+    """The warning begins 30 days before the refresh token's end, to the second."""
     last = life - 30 * 86_400 + beside
     assert tokens(refresh_life=life).needs_sign_in_soon(after(last)) == (beside >= 0)
 
 
 @given(SECONDS, st.integers(-100, 100))
 def test_the_apps_own_token_ends_at_its_end(life: int, beside: int) -> None:
-    """From the very second of its end."""
+    """The token is dead from the very second of its end."""
     token = ClientToken(access_token=Secret("clt.1"), issued_at=NOW, expires_at=after(life))
     assert token.is_expired(after(life + beside)) == (beside >= 0)

@@ -1,4 +1,4 @@
-"""When steps that fail again and again are enough."""
+"""When the client gives up after steps that fail again and again."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -49,19 +49,19 @@ def record(stage: Stage, **changes: Any) -> Record:
     ],
 )
 def test_an_init_that_was_not_sent_began_nothing(stage: Stage, trouble: TikTokError, nothing: bool) -> None:
-    """Nor did one that came too soon; a chunk is another matter."""
+    """An init that came too soon began nothing either. A chunk is different."""
     assert began_nothing(record(stage), trouble) == nothing
 
 
 @pytest.mark.parametrize(
     ("stage", "trouble", "times", "spent", "pause"),
     [
-        # Before an init has begun anything, as any other call: within the limits of the client.
+        # Before an init has begun anything, the limits are those of any other call.
         (Stage.PLANNED, NOT_SENT, 1, 0.0, 0.5),
         (Stage.PLANNED, NOT_SENT, 3, 0.0, None),
         (Stage.PLANNED, NOT_SENT, 1, 119.9, None),
         (Stage.PLANNED, LIMITED, 1, 0.0, 30.5),
-        # In doubt, until no step of six has brought anything else.
+        # In doubt, the client goes on until six steps in a row have brought nothing.
         (Stage.UPLOADING, BROKEN, 1, 999.0, 0.5),
         (Stage.UPLOADING, BROKEN, MOST_DOUBTS - 1, 0.0, 8.0),
         (Stage.UPLOADING, BROKEN, MOST_DOUBTS, 0.0, None),
@@ -72,7 +72,7 @@ def test_an_init_that_was_not_sent_began_nothing(stage: Stage, trouble: TikTokEr
 def test_trouble_is_waited_out_until_it_is_enough(
     stage: Stage, trouble: TikTokError, times: int, spent: float, pause: float | None
 ) -> None:
-    """Longer each time, never shorter than TikTok asks, and never for longer than the deadline."""
+    """Each wait is longer than the last, never shorter than TikTok asks, and never longer than the deadline."""
     given = {"times": times, "spent": spent, "limits": LIMITS, "jitter": 1.0}
     assert pause_after_trouble(record(stage), trouble, **given) == pause  # type: ignore[arg-type]
 
@@ -97,12 +97,12 @@ def test_a_question_without_an_answer_is_asked_again(error: TikTokError, times: 
     [(Stage.UPLOADING, "p", False), (Stage.UPLOADING, "q", True), (Stage.PLANNED, None, True)],
 )
 def test_bytes_of_another_upload_count_for_nothing(stage: Stage, publish_id: str | None, is_another: bool) -> None:
-    """Those of the same one stay proved."""
+    """Bytes of the same upload stay proved."""
     assert is_another_upload(record(Stage.UPLOADING), record(stage, publish_id=publish_id)) == is_another
 
 
 @given(st.integers(0, 70_000_000), st.integers(0, 70_000_000))
 def test_a_chunk_that_is_there_once_more_brings_the_upload_no_further(offset: int, known: int) -> None:
-    """Only more than was ever there counts as headway."""
+    """Only more bytes than were ever there count as progress."""
     proved = proved_bytes(record(Stage.UPLOADING, offset=offset), known)
     assert proved == max(offset, known)

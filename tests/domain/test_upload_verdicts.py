@@ -1,4 +1,4 @@
-"""What follows while a file is uploaded: one table for each thing that can be heard."""
+"""What follows during the upload of a file: one table for each result of a request."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -59,7 +59,7 @@ def uploading(offset: int = 0, **changes: Any) -> Record:
 
 
 def status(word: str = "PROCESSING_UPLOAD", counted: int | None = None, reason: str = "") -> Publication:
-    """Return what TikTok reports of the post."""
+    """Return TikTok's status of the post."""
     return Publication(publish_id="p", status=word, uploaded_bytes=counted, fail_reason=reason)
 
 
@@ -75,34 +75,37 @@ def status(word: str = "PROCESSING_UPLOAD", counted: int | None = None, reason: 
 def test_the_next_byte_is_the_one_after_what_tiktok_has(
     offset: int, trouble: TikTokError | None, stage: Stage, again_in: float
 ) -> None:
-    """With every byte there, TikTok works and is asked in a second; with trouble, the next chunk waits a moment."""
+    """If every byte is there, TikTok works, and the client asks in a second.
+
+    After trouble the next chunk waits a moment.
+    """
     verdict = at_offset(uploading(20_000_000), LATER, offset, trouble)
     assert (verdict.record.stage, verdict.record.offset) == (stage, offset)
     assert (verdict.again_in, verdict.trouble, verdict.error) == (again_in, trouble, None)
 
 
 def test_the_same_offset_changes_nothing() -> None:
-    """Not even the time at which the record was last true."""
+    """Even the time at which the record was last true stays."""
     assert at_offset(uploading(CHUNK), LATER, CHUNK).record == uploading(CHUNK)
 
 
 REFUSED: Final = UploadError("p", "TikTok has others", 416)
 DOUBTS: Final = [
-    # Without a word of TikTok's, nothing is known but what the upload host said.
+    # Without TikTok's status, only the upload host's figure is known.
     (0, None, SILENT, Stage.UPLOADING, 0, SILENT),
     (0, Doubt(BROKEN), SILENT, Stage.UPLOADING, 0, BROKEN),
     (0, Doubt(BROKEN, CHUNK - 1), SILENT, Stage.UPLOADING, CHUNK, BROKEN),
     (0, Doubt(BROKEN, SIZE - 1), SILENT, Stage.UPLOADING, 0, BROKEN),
-    # The status counts, and its count wins over the upload host's figure.
+    # The status counts bytes, and its count replaces the upload host's figure.
     (0, None, status(counted=20_000_000), Stage.UPLOADING, 20_000_000, None),
     (0, Doubt(BROKEN, CHUNK), status(counted=20_000_000), Stage.UPLOADING, 20_000_000, BROKEN),
     (LAST, Doubt(BROKEN), status(counted=SIZE), Stage.PROCESSING, SIZE, BROKEN),
     (LAST, Doubt(BROKEN), status(counted=SIZE + 5), Stage.PROCESSING, SIZE, BROKEN),
-    # A status that counts nothing leaves the upload host's figure.
+    # A status without a count leaves the upload host's figure.
     (0, Doubt(BROKEN, CHUNK - 1), status(), Stage.UPLOADING, CHUNK, BROKEN),
     (LAST, Doubt(BROKEN, SIZE - 1), status(), Stage.PROCESSING, SIZE, BROKEN),
     (0, Doubt(BROKEN), status(), Stage.UPLOADING, 0, BROKEN),
-    # Where the upload host refused to go on, the same offset is not the answer.
+    # If the upload host refused to continue, the same offset is not the answer.
     (CHUNK, Doubt(REFUSED, 20_000_000, refused=True), status(counted=CHUNK), Stage.UPLOADING, 20_000_000, REFUSED),
     (CHUNK, Doubt(REFUSED, CHUNK, refused=True), status(counted=0), Stage.UPLOADING, 0, REFUSED),
 ]
@@ -117,14 +120,14 @@ def test_after_a_doubt_tiktoks_word_wins(  # noqa: PLR0917 - a row of the table
     proved: int,
     trouble: TikTokError | None,
 ) -> None:
-    """Row by row: the count of the status, or else what the figure of the upload host can only mean."""
+    """In each row the count of the status decides, or else the only possible meaning of the upload host's figure."""
     verdict = after_doubt(uploading(offset), LATER, doubt, heard)
     assert (verdict.record.stage, verdict.record.offset, verdict.trouble) == (stage, proved, trouble)
     assert verdict.error is None
 
 
 def test_bytes_that_the_upload_host_has_and_the_status_does_not_know_are_not_sent_again() -> None:
-    """The last byte may be there: the outcome is unknown, and TikTok is asked about it."""
+    """The last byte may be there: the outcome is unknown, and the client asks TikTok about it."""
     record = uploading(LAST, last_left=True)
     verdict = after_doubt(record, LATER, Doubt(REFUSED, SIZE - 1, refused=True), status(counted=LAST))
     assert (verdict.record.stage, verdict.error) == (Stage.UNKNOWN, None)
@@ -135,7 +138,7 @@ def test_bytes_that_the_upload_host_has_and_the_status_does_not_know_are_not_sen
 
 @pytest.mark.parametrize("word", ["PUBLISH_COMPLETE", "SEND_TO_USER_INBOX", "FAILED"])
 def test_an_end_that_tiktok_reports_is_an_end(word: str) -> None:
-    """Whatever was in doubt."""
+    """The end counts, whatever was in doubt."""
     verdict = after_doubt(uploading(), LATER, Doubt(BROKEN), status(word, reason="file_format_check_failed"))
     assert (verdict.record.is_ended, verdict.again_in, verdict.error) == (True, None, None)
     assert verdict.record.last == status(word, reason="file_format_check_failed")
@@ -143,7 +146,7 @@ def test_an_end_that_tiktok_reports_is_an_end(word: str) -> None:
 
 RESTARTS, ASKS, ENDS = Stage.PLANNED, Stage.UNKNOWN, None
 EXPIRED: Final = [
-    # offset, last_left, what TikTok reports, what follows
+    # offset, last_left, TikTok's status, what follows
     (CHUNK, False, status(counted=CHUNK), RESTARTS),
     (CHUNK, False, status(), RESTARTS),
     (CHUNK, False, status("FAILED", CHUNK), RESTARTS),
@@ -165,7 +168,7 @@ EXPIRED: Final = [
 def test_after_an_expired_upload_url_no_second_post_is_begun(
     known: Stage, offset: int, last_left: bool, heard: Publication, stage: Stage
 ) -> None:
-    """A fresh init, but only where the post cannot be complete; otherwise TikTok is asked until it knows."""
+    """A fresh init follows only if the post cannot be complete. Otherwise the client asks TikTok until it knows."""
     record = uploading(offset, last_left=last_left, stage=known)
     verdict = after_expired_url(record, LATER, DEAD, heard)
     assert (verdict.record.stage, verdict.error) == (stage, None)
@@ -180,7 +183,7 @@ def test_an_upload_that_expires_too_often_is_given_up() -> None:
 
 
 def test_while_tiktok_cannot_be_asked_an_expired_upload_waits() -> None:
-    """Nothing is known, so nothing is begun."""
+    """Nothing is known, so nothing begins."""
     verdict = after_expired_url(uploading(LAST, last_left=True), LATER, DEAD, SILENT)
     assert verdict.record == uploading(LAST, last_left=True)
     assert (verdict.again_in, verdict.trouble, verdict.error) == (0.5, SILENT, None)
@@ -190,7 +193,7 @@ def test_while_tiktok_cannot_be_asked_an_expired_upload_waits() -> None:
 def test_once_the_last_byte_may_be_there_only_a_failure_begins_another_upload(
     counted: int | None, word: str, is_known: bool
 ) -> None:
-    """Whatever TikTok counts: the same key never makes a second post."""
+    """Whatever TikTok counts, the same key never makes a second post."""
     record = uploading(LAST, last_left=True, stage=Stage.UNKNOWN if is_known else Stage.UPLOADING)
     heard = status(word, counted)
     verdict = after_expired_url(record, LATER, DEAD, heard)
@@ -198,7 +201,7 @@ def test_once_the_last_byte_may_be_there_only_a_failure_begins_another_upload(
 
 
 def test_an_upload_url_lives_an_hour() -> None:
-    """After that a doubt about a chunk is a dead URL; a chunk that arrived is not."""
+    """After that a doubt about a chunk means a dead URL. A chunk that arrived does not."""
     over = NOW + timedelta(hours=1)
     doubt = Doubt(BROKEN)
     assert expired_url(uploading(), LATER) is None
@@ -216,7 +219,7 @@ def test_an_upload_url_lives_an_hour() -> None:
     ids=["proved", "doubt", "doubt, and it stopped before", "refused"],
 )
 def test_the_journal_says_of_a_last_byte_what_may_be_true(outcome: Outcome, arrived: bool) -> None:
-    """Where it certainly did not arrive, the record is as it was before it left."""
+    """If the last byte certainly did not arrive, the record is as it was before it left."""
     before = uploading(LAST)
     departing = leaving(before, LATER)
     assert record_after_chunk(departing, before, outcome) == (departing if arrived else before)

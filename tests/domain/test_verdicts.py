@@ -1,4 +1,4 @@
-"""What follows from what was heard about a post that TikTok has, or may have: one table for each thing."""
+"""What follows from an answer about a post that TikTok has, or may have: one table for each kind of answer."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -54,7 +54,7 @@ def test_what_tiktok_has_is_asked_about_in_a_second(stage: Stage, again_in: floa
 
 @pytest.mark.parametrize("stage", Stage)
 def test_after_a_status_an_ended_post_is_left_alone(stage: Stage) -> None:
-    """Any other is asked about again, the later the longer ago it was handed over."""
+    """The client asks about any other post again, the later the longer ago TikTok got it."""
     now = NOW + timedelta(seconds=4)
     verdict = after_status(record(stage), now)
     assert verdict.again_in == (None if stage in ENDS else 3.0)
@@ -63,14 +63,14 @@ def test_after_a_status_an_ended_post_is_left_alone(stage: Stage) -> None:
 
 
 def test_the_pause_counts_from_the_handover() -> None:
-    """Or from the wish, where nothing was handed over."""
+    """The pause counts from the wish if TikTok has got nothing yet."""
     later = NOW + timedelta(seconds=2)
     assert pause_before_question(record(Stage.PROCESSING), later) == 2.0
     assert pause_before_question(record(Stage.PROCESSING, handed_at=None, created_at=later), later) == 1.0
 
 
 def test_an_end_that_tiktok_reports_is_stored() -> None:
-    """With TikTok's own words."""
+    """The record has TikTok's own words."""
     said = Publication(publish_id="p", status=PublishStatus.FAILED, fail_reason="internal")
     verdict = after_reported_end(record(Stage.UPLOADING), NOW, said)
     assert (verdict.record.stage, verdict.record.last, verdict.again_in) == (Stage.FAILED, said, None)
@@ -78,7 +78,7 @@ def test_an_end_that_tiktok_reports_is_stored() -> None:
 
 @pytest.mark.parametrize(("wish", "what"), [(PULL, "The video post"), (PHOTOS, "The photo post")])
 def test_an_unknown_outcome_waits_for_a_person(wish: Wish, what: str) -> None:
-    """The error says what may have been posted, and when."""
+    """The error says what TikTok may have posted, and when."""
     lost = record(Stage.UNKNOWN, wish=wish, init_at=NOW)
     verdict = while_unknown(lost)
     assert isinstance(verdict.error, OutcomeUnknown)
@@ -90,7 +90,7 @@ def test_an_unknown_outcome_waits_for_a_person(wish: Wish, what: str) -> None:
 @pytest.mark.parametrize("stage", Stage)
 @pytest.mark.parametrize("posted", [True, False])
 def test_a_person_settles_an_unknown_outcome_alone(stage: Stage, posted: bool) -> None:
-    """Any other stage is refused, and nothing is stored."""
+    """For any other stage the call is refused, and nothing is stored."""
     verdict = after_person(record(stage), NOW, posted=posted)
     if stage is Stage.UNKNOWN:
         assert verdict.record.stage is (Stage.COMPLETE if posted else Stage.ABANDONED)
@@ -103,20 +103,20 @@ def test_a_person_settles_an_unknown_outcome_alone(stage: Stage, posted: bool) -
 
 @pytest.mark.parametrize("stage", Stage)
 def test_patience_ends_with_what_is_known(stage: Stage) -> None:
-    """A post whose outcome is unknown is not said to be processing."""
+    """The error does not say of a post with an unknown outcome that TikTok processes it."""
     error = after_patience(record(stage), 9.0, NotSent("POST", "no route"))
     assert isinstance(error, OutcomeUnknown if stage is Stage.UNKNOWN else StillProcessing)
 
 
 def test_a_post_that_goes_on_is_told_with_its_last_status() -> None:
-    """And with what went wrong, where that ended the following."""
+    """The error has the last status, and the trouble that ended the wait, if any."""
     known = Publication(publish_id="p", status="PROCESSING_DOWNLOAD")
     assert "no route" in str(still_processing(known, 9.0, NotSent("POST", "no route")))
     assert still_processing(known, 9.0).status == "PROCESSING_DOWNLOAD"
 
 
 def test_a_failed_post_is_raised_and_any_other_returned() -> None:
-    """With TikTok's reason."""
+    """The error has TikTok's reason."""
     done = Publication(publish_id="p", status=PublishStatus.PUBLISH_COMPLETE)
     assert finished(done) is done
     with pytest.raises(PublishFailed, match="internal"):
@@ -124,7 +124,7 @@ def test_a_failed_post_is_raised_and_any_other_returned() -> None:
 
 
 def test_a_refused_post_is_refused_again_with_the_same_error() -> None:
-    """Where the reason was not stored, the error says so; any other record is returned."""
+    """If the reason was not stored, the error says so. Any other record is returned."""
     why = Refusal(kind="PostingRefused", what="spam_risk_too_many_posts", status=403)
     with pytest.raises(PostingRefused):
         not_refused(record(Stage.ABANDONED, refusal=why))
@@ -143,5 +143,5 @@ def test_a_refused_post_is_refused_again_with_the_same_error() -> None:
     ],
 )
 def test_a_status_is_written_into_the_record_of_its_post(stage: Stage, publish_id: str | None, its_own: bool) -> None:
-    """And into no other: not after another init has left, and not of another publish id."""
+    """The status goes into no other record: not after another init has left, and not with another publish id."""
     assert is_status_of(record(stage), publish_id) == its_own

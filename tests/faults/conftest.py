@@ -1,7 +1,7 @@
-"""What the rows of the fault matrix share: the operations with what is promised of each, and a client before TikTok.
+"""What the rows of the fault matrix share: the operations, what the client promises of each, and a client with its TikTok.
 
-The client is of either world, over sockets (`bench`) or in memory (`near`); TikTok is the simulated one. Time is virtual
-unless a test says otherwise, and the random part of every pause is at its largest.
+The client is blocking or asynchronous, and works over sockets (`bench`) or in memory (`near`). TikTok is the simulated
+one. Time is virtual unless a test says otherwise, and the random part of every pause has its largest value.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from attrs import define, evolve, field, frozen
 
+from clips import CLIP, HEAD, PHOTOS, PULLED
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, LogEntry, SimulatedTikTok
@@ -40,10 +41,7 @@ from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILM = BytesSource(b"\0\0\0\x18ftyp" + hashlib.shake_128(b"film").digest(2 * CHUNK + 77))
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PULLED = "https://media.example.com/clip.mp4"
-PHOTOS = ("https://media.example.com/1.jpg", "https://media.example.com/2.jpg")
+FILM = BytesSource(HEAD + hashlib.shake_128(b"film").digest(2 * CHUNK + 73))
 
 WORDS = {
     "/v2/oauth/token/": "token",
@@ -57,7 +55,7 @@ WORDS = {
 
 
 def word_of(request: Request) -> str:
-    """Return the simulator's word for what is asked."""
+    """Return the simulator's word for a request."""
     return "put" if request.method == "PUT" else WORDS.get(urlsplit(request.url).path, "other")
 
 
@@ -66,11 +64,11 @@ def word_of(request: Request) -> str:
 
 @frozen
 class Outcome:
-    """What comes of one fault.
+    """The expected result of one fault.
 
     Attributes:
         sends: how many requests of this operation leave.
-        error: the error at the end; None where it ends well.
+        error: the class of the error at the end; None if the call succeeds.
     """
 
     sends: int
@@ -79,16 +77,16 @@ class Outcome:
 
 @frozen(kw_only=True)
 class Operation:
-    """One thing that is asked of TikTok, with its row of the retry contract.
+    """One call to TikTok, with its row of the retry contract.
 
     Attributes:
-        name: for people.
-        where: the simulator's word.
-        nth: which request of that word.
-        ask: lets the client ask, to the end.
-        cut: after one request that was broken off on its way.
-        lost: after one answer that was lost though TikTok had dealt with the request.
-        never: sends after which no answer at all, in doubt each time, becomes the error of the last one.
+        name: a name for people.
+        where: the simulator's word for the request.
+        nth: which request of that word the fault hits.
+        ask: makes the whole call with the client.
+        cut: the result after one request that broke off on its way.
+        lost: the result after one lost answer to a request that TikTok handled.
+        never: how many requests leave when each stays without an answer; the last error is raised.
     """
 
     name: str
@@ -101,7 +99,7 @@ class Operation:
 
     @property
     def is_pull(self) -> bool:
-        """Whether it publishes by itself, so that a doubt is left to a person."""
+        """Whether the call publishes by itself, so that a person has to settle a doubt."""
         return self.cut.error is OutcomeUnknown
 
     def __str__(self) -> str:
@@ -149,7 +147,7 @@ AGAIN = Outcome(2)
 UNKNOWN = Outcome(1, OutcomeUnknown)
 READ: dict[str, Any] = {"cut": AGAIN, "lost": AGAIN, "never": 3}
 PULL: dict[str, Any] = {"cut": UNKNOWN, "lost": UNKNOWN, "never": 1}
-# Two chunks, and one of them once more unless TikTok has it.
+# Two chunks, and one of them again unless TikTok has it.
 BYTES: dict[str, Any] = {"where": "put", "ask": _film, "cut": Outcome(3), "lost": AGAIN, "never": 6}
 OPERATIONS = (
     Operation(name="init of a file", where="video_init", ask=_clip, cut=AGAIN, lost=AGAIN, never=2),
@@ -159,9 +157,9 @@ OPERATIONS = (
     Operation(name="last chunk", nth=2, **BYTES),
     Operation(name="status", where="status", ask=_status, **READ),
     Operation(name="creator info", where="creator_info", ask=_creator_info, **READ),
-    # TikTok has replaced the token, and only its lost answer had the new one.
+    # TikTok has replaced the token, and only the lost answer had the new one.
     Operation(name="refresh", where="token", ask=_refresh, cut=AGAIN, lost=Outcome(2, SignInRequired), never=2),
-    # A code can be used once, so the sign-in begins again.
+    # A code works once, so the person signs in again.
     Operation(
         name="code", where="token", ask=_code, cut=Outcome(1, TikTokError), lost=Outcome(1, TikTokError), never=1
     ),
@@ -177,7 +175,7 @@ def operation(request: pytest.FixtureRequest) -> Operation:
 
 @pytest.fixture(params=[one for one in OPERATIONS if one.where in {"video_init", "photo_init", "put"}], ids=str)
 def step(request: pytest.FixtureRequest) -> Operation:
-    """Give each operation that a post is made of in turn."""
+    """Give each operation of a post in turn."""
     return request.param
 
 
@@ -195,7 +193,7 @@ class _Scripted:
 
 
 class ScriptedTikTok(SimulatedTikTok):
-    """The simulated TikTok, which says what a test wants instead of its own answer."""
+    """The simulated TikTok, which can give a test's answers instead of its own."""
 
     def __init__(self, clock: Any) -> None:
         super().__init__(clock)
@@ -203,15 +201,16 @@ class ScriptedTikTok(SimulatedTikTok):
         self._script: list[_Scripted] = []
 
     def says(self, where: str, answer: Response | Says, *, nth: int = 1, times: int = 1) -> None:
-        """Give this answer to the `nth` request of an operation from now on, and to the next `times` - 1.
+        """Give this answer to the `nth` request of an operation from now on, and to the following `times` - 1 ones.
 
-        A plain answer means that nothing was done; a function may let TikTok do its work, and gets what it would say.
+        A plain answer means that TikTok did nothing. A function may let TikTok do its work, and gets a function for
+        TikTok's answer.
         """
         says: Says = (lambda _request, _handle: answer) if isinstance(answer, Response) else answer
         self._script.append(_Scripted(where, nth, times, says))
 
     def silence(self) -> None:
-        """Say nothing more in the place of TikTok's own answers."""
+        """Give only TikTok's own answers from now on."""
         self._script.clear()
 
     def handle(self, request: Request) -> Response:
@@ -243,7 +242,7 @@ class ScriptedTikTok(SimulatedTikTok):
 
 @define(eq=False)
 class Way:
-    """The client's transport, watched: what leaves by it, and a moment for a test to act before it does.
+    """The client's transport, watched: it notes what leaves, and a test may act before that.
 
     Attributes:
         inner: the transport.
@@ -263,7 +262,7 @@ class Way:
         self._acts.append([where, nth, act])
 
     def send(self, request: Request, /) -> Any:
-        """Send; in the asynchronous world what it returns is awaited."""
+        """Send; an asynchronous transport's result is awaited."""
         word = word_of(request)
         self.sent.append(word)
         self.requests.append((word, request))
@@ -280,13 +279,13 @@ class Way:
 
 
 def _entropy(count: int) -> bytes:
-    # Four bytes are asked for where a pause is spread.
+    # The library asks for four random bytes to spread a pause.
     return b"\xff" * 4 if count == 4 else secrets.token_bytes(count)
 
 
 @define(eq=False)
 class Bench:
-    """A client with an account that is signed in, and TikTok.
+    """A client with a signed-in account, and TikTok.
 
     Attributes:
         world: `blocking` or `asynchronous`.
@@ -294,8 +293,8 @@ class Bench:
         clock: the clock of both.
         way: the client's transport.
         front: what it talks to over sockets.
-        tokens, journal: what the client keeps.
-        tiktok: the client; of either world, so its results go through `run`.
+        tokens, journal: the client's stores.
+        tiktok: the client, blocking or asynchronous; its results go through `run`.
         account: the account.
         film: a video of more than one chunk.
     """
@@ -313,7 +312,7 @@ class Bench:
     film: Any = FILM
 
     def connect(self, **options: Any) -> None:
-        """Make the client again, with these options; the account stays signed in."""
+        """Make the client again with these options. The account stays signed in."""
         common = {"protect": MainThreadProtect(), "open_source": open_source, "entropy": _entropy, "timeout": 5.0}
         if self.front is not None:
             common["endpoints"] = Endpoints(api_url=self.front.url)
@@ -334,7 +333,7 @@ class Bench:
             self.account = self.run(self.tiktok.account())
 
     def ready(self) -> "Bench":
-        """Sign in past the way that is watched and broken, and return the bench."""
+        """Sign in without the watched and faulty way, and return the bench."""
         self.connect()
         near = TikTok(
             APP,
@@ -354,7 +353,7 @@ class Bench:
         return self.runner.run(result) if inspect.iscoroutine(result) else result
 
     def outcome(self, ask: Callable[["Bench"], Any]) -> Any:
-        """Return what comes of asking: a result, or an error of the library's."""
+        """Return the result of the call, or the library's error."""
         try:
             return self.run(ask(self))
         except TikTokError as error:
@@ -362,7 +361,7 @@ class Bench:
 
     @property
     def inits(self) -> list[LogEntry]:
-        """The inits that TikTok has seen, whether it answered or not."""
+        """The inits that TikTok has got, whether it answered or not."""
         return [entry for entry in self.sim.log if entry.operation.endswith("init")]
 
     def when(self, operation: Operation, act: Callable[[], object]) -> None:
@@ -370,12 +369,12 @@ class Bench:
         self.way.when(operation.where, act, nth=operation.nth)
 
     def check(self, operation: Operation, expected: Outcome, *, handled: int | None = None) -> Any:
-        """Ask, and assert what comes of it: the end, what left, how often TikTok did it, and at most one post.
+        """Make the call, and assert its end, what left, how often TikTok handled it, and that there is at most one post.
 
         Args:
-            operation: what to ask.
-            expected: what shall come of it.
-            handled: how many requests of this operation TikTok dealt with; as many as left, unless given.
+            operation: the call.
+            expected: the expected result.
+            handled: how many requests of this operation TikTok handled; as many as left, unless given.
         """
         already = self.sim.count(operation.where)
         end = self.outcome(operation.ask)
@@ -387,7 +386,7 @@ class Bench:
         return end
 
     def post_film(self, **options: Any) -> Any:
-        """Post the film in its chunks, follow it to its end, and assert that every byte is there once."""
+        """Post the film in its chunks, follow it to its end, and assert that TikTok has every byte once."""
         told: list[int] = []
         options = {"privacy_level": "SELF_ONLY", "chunk_size": CHUNK, "key": "wish", **options}
         watch = lambda seen: told.append(seen.sent_bytes)  # noqa: E731 - a callback
@@ -402,7 +401,7 @@ class Bench:
         return done
 
     def check_end(self, end: Any, error: type[Exception] | None) -> None:
-        """Assert that asking ended well, or with this error."""
+        """Assert that the call succeeded, or raised this error."""
         if error is None:
             assert not isinstance(end, Exception), repr(end)
         else:

@@ -1,6 +1,7 @@
-"""Answers that are none: rows 29 to 34 of the fault matrix, over real sockets, under the whole client.
+"""Answers that make no sense: rows 29 to 34 of the fault matrix, over real sockets, with the whole client.
 
-What belongs here: what a server says in place of an answer. What any bytes do to a reader is `tests/wire/test_fuzz.py`'s.
+What belongs here: what a server may say instead of a good answer. `tests/wire/test_fuzz.py` gives any bytes to the
+readers.
 """
 
 import gzip
@@ -52,7 +53,7 @@ def ok(data: Any) -> bytes:
     ids=["2 MiB", "deep", "NaN", "wrong type", "data is a list", "no error", "UTF-16", "null"],
 )
 def test_row_29_json_that_makes_no_sense_is_typed(bench: Any, body: bytes) -> None:
-    """Whatever it is, it ends in one typed error that quotes little, and no question is left hanging."""
+    """Each such answer ends in one typed error that quotes little of it, and the call does not hang."""
     bench.sim.says("creator_info", Response(200, {"content-type": "application/json"}, body), times=9)
     end = bench.outcome(lambda it: it.account.creator_info())
     assert isinstance(end, UnexpectedResponse)
@@ -60,7 +61,7 @@ def test_row_29_json_that_makes_no_sense_is_typed(bench: Any, body: bytes) -> No
 
 
 def test_row_29_what_tiktok_adds_and_its_marks_are_no_trouble(bench: Any) -> None:
-    """A byte-order mark, a field of tomorrow, a number beyond 64 bits and a repeated name are read over."""
+    """The reader skips a byte-order mark, an unknown field, a number beyond 64 bits and a repeated name."""
     known = bench.run(bench.account.creator_info())
     body = ok({"privacy_level_options": list(known.privacy_level_options), "tomorrow": {"id": 10**40}})
     body = b"\xef\xbb\xbf" + body.replace(b'"tomorrow"', b'"tomorrow": 1, "tomorrow"')
@@ -69,7 +70,7 @@ def test_row_29_what_tiktok_adds_and_its_marks_are_no_trouble(bench: Any) -> Non
 
 
 def test_row_29_the_log_id_of_a_senseless_answer_is_told(bench: Any) -> None:
-    """TikTok's support asks for it."""
+    """The error has the log id, because TikTok's support asks for it."""
     bench.sim.says("creator_info", Response(200, {}, ok({"max_video_post_duration_sec": "long"})))
     assert LOG_ID in str(bench.outcome(lambda it: it.account.creator_info()))
 
@@ -81,7 +82,7 @@ TOKEN = "act.canary-of-a-token"
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("ask", ["refresh", "creator_info"])
 def test_tiktoks_words_in_an_answer_of_its_older_shape_are_kept(near: Any, ask: str, status: int) -> None:
-    """They are often all that says what is wrong; what looks like a token in them is not shown."""
+    """These words are often all that says what is wrong. The error hides what looks like a token in them."""
     body = OLD_SHAPE % TOKEN.encode()
     for where in ("token", "creator_info"):
         near.sim.says(where, Response(status, {}, body), times=9)
@@ -92,7 +93,7 @@ def test_tiktoks_words_in_an_answer_of_its_older_shape_are_kept(near: Any, ask: 
 
 
 def test_a_token_in_an_answer_of_the_older_shape_is_never_shown(near: Any) -> None:
-    """Only the fields for words are looked at."""
+    """The error quotes only the fields for words."""
     body = json.dumps(
         {"message": {"access_token": "canary"}, "data": {"access_token": "canary", "description": ["canary"]}}
     )
@@ -103,7 +104,7 @@ def test_a_token_in_an_answer_of_the_older_shape_is_never_shown(near: Any) -> No
 
 
 def test_a_reason_beside_a_status_that_is_not_final_is_told(near: Any) -> None:
-    """TikTok gave a `fail_reason` and no final status: the error has both."""
+    """TikTok gave a `fail_reason` without a final status, and the error has both."""
     body = ok({"status": "PROCESSING_UPLOAD", "fail_reason": "spam_risk"})
     near.sim.says("status", Response(200, {}, body), times=99)
     end = near.outcome(lambda it: it.account.with_options(patience=30).post_video(it.film, draft=True, key="wish"))
@@ -114,7 +115,10 @@ def test_a_reason_beside_a_status_that_is_not_final_is_told(near: Any) -> None:
 
 @pytest.mark.parametrize("publish_id", ["\ud800", "a b", "x" * 65, "\u0000", "\n", "\u00fc"])
 def test_a_publish_id_that_cannot_be_asked_about_is_none(near: Any, publish_id: str) -> None:
-    """It could not be stored or asked about: the init of a pull is in doubt then, and is not begun again."""
+    """The client cannot store such an id or ask about it.
+
+    The init of a pull is then in doubt, and the client does not repeat it.
+    """
     body = ok({"publish_id": publish_id})
     near.sim.says("video_init", Response(200, {}, body), times=9)
     url = "https://media.example.com/clip.mp4"
@@ -124,7 +128,7 @@ def test_a_publish_id_that_cannot_be_asked_about_is_none(near: Any, publish_id: 
 
 
 def test_an_answer_has_no_say_in_our_own_key(near: Any) -> None:
-    """`key` is the journal's word; a field of TikTok's with that name changes nothing."""
+    """`key` is the journal's word. A field of this name in TikTok's answer changes nothing."""
     done = near.run(near.account.post_video(near.film, draft=True, key="wish"))
     near.sim.says(
         "status", Response(200, {}, ok({"status": "PUBLISH_COMPLETE", "key": "another", "uploaded_bytes": -1}))
@@ -138,7 +142,10 @@ def test_an_answer_has_no_say_in_our_own_key(near: Any) -> None:
 
 @pytest.mark.parametrize("claimed", ["gzip", "br", "deflate", "identity, gzip"])
 def test_row_30_nothing_is_inflated(bench: Any, claimed: str) -> None:
-    """No encoding is asked for; what comes compressed all the same stays small and is no JSON."""
+    """The client asks for no encoding.
+
+    It leaves a compressed answer as small as it is, and such an answer is no JSON.
+    """
     bomb = gzip.compress(bytes(64 << 20))
     asked: list[str] = []
 
@@ -166,12 +173,12 @@ def test_row_30_nothing_is_inflated(bench: Any, claimed: str) -> None:
     ids=["HTML", "HTML with 400", "empty", "no content", "another code with 200"],
 )
 def test_row_31_an_answer_of_another_kind_is_typed(bench: Any, operation: Any, answer: Response, error: type) -> None:
-    """Each operation tells it as it is: quoted by 200 characters, escaped, and never taken for success."""
+    """The error says what came: at most 200 characters of it, escaped. The client never takes it for success."""
     bench.sim.says(operation.where, answer, nth=operation.nth, times=9)
     end = bench.outcome(operation.ask)
     bench.check_posts()
     if operation.where == "put" or (operation.where == "revoke" and not answer.body):
-        # Of a chunk's answer only the status counts; and an empty answer is how a revocation succeeds.
+        # Of the answer to a chunk only the status counts, and an empty answer is how a revocation succeeds.
         assert not isinstance(end, ApiError)
         return
     assert isinstance(end, TikTokError), end
@@ -182,7 +189,7 @@ def test_row_31_an_answer_of_another_kind_is_typed(bench: Any, operation: Any, a
     said = str(end)
     assert "\x1b" not in said
     assert "canary" not in said
-    # Of the answer itself 200 characters at most; the rest is ours.
+    # At most 200 characters come from the answer; the library writes the rest.
     assert said.count("word") <= 200 // len("word ")
 
 
@@ -215,7 +222,7 @@ def second() -> Iterator[ThreadingHTTPServer]:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_row_32_no_redirect_is_followed(bench: Any, operation: Any, second: Any, status: int) -> None:
-    """Whatever the status and wherever it leads: nothing reaches the second host, and no second request the first."""
+    """For any status and any target, the second host gets nothing, and the first host gets no second request."""
     elsewhere = f"http://127.0.0.1:{second.server_port}/stolen"
     bench.sim.says(operation.where, Response(status, {"location": elsewhere}, b""), nth=operation.nth, times=9)
     end = bench.outcome(operation.ask)
@@ -227,7 +234,7 @@ def test_row_32_no_redirect_is_followed(bench: Any, operation: Any, second: Any,
 
 @pytest.mark.parametrize("where", ["same", "relative", "itself"])
 def test_row_32_not_even_to_the_same_host(bench: Any, where: str) -> None:
-    """A loop is not walked, not even once."""
+    """The client does not follow a loop, not even once."""
     path = "/v2/post/publish/creator_info/query/"
     location = {"same": f"{bench.front.url}/v2/user/info/", "relative": "/v2/user/info/", "itself": path}[where]
     bench.sim.says("creator_info", Response(307, {"location": location}, b""), times=9)
@@ -255,7 +262,7 @@ def test_row_32_not_even_to_the_same_host(bench: Any, where: str) -> None:
     ],
 )
 def test_row_33_no_byte_goes_to_a_foreign_host(bench: Any, url: str) -> None:
-    """An init that names another host, another scheme or somebody's name ends the post before a byte has left."""
+    """If an init names another host, another scheme or a user's name, the post ends before a byte has left."""
     ticket = ok({"publish_id": "v_pub_file~v2-1.1", "upload_url": url})
     bench.sim.says("video_init", Response(200, {}, ticket), times=9)
     end = bench.outcome(lambda it: it.account.post_video(it.film, privacy_level="SELF_ONLY", key="wish"))
@@ -278,7 +285,7 @@ def test_row_33_no_byte_goes_to_a_foreign_host(bench: Any, url: str) -> None:
     ],
 )
 def test_row_33_no_byte_goes_to_this_machine_or_another_port(near: Any, host: str) -> None:
-    """Where TikTok is the real one: neither this machine nor another service of TikTok's hosts gets the video."""
+    """With the real TikTok's hosts, the video goes neither to this machine nor to another port of TikTok's hosts."""
     ticket = ok({"publish_id": "v_pub_file~v2-1.1", "upload_url": f"https://{host}/video/?upload_token=t"})
     near.sim.says("video_init", Response(200, {}, ticket), times=9)
     end = near.outcome(lambda it: it.account.post_video(it.film, privacy_level="SELF_ONLY", key="wish"))
@@ -291,7 +298,7 @@ def test_row_33_no_byte_goes_to_this_machine_or_another_port(near: Any, host: st
 
 @pytest.mark.parametrize("word", ["never-ends", "word:REVIEWING"])
 def test_row_34_a_status_without_end_is_neither_success_nor_failure(near: Any, word: str) -> None:
-    """The wait is bounded; an unknown word is kept as it came, and the post can be followed further."""
+    """The wait is bounded. The client keeps an unknown word as it came, and the caller can follow the post further."""
     near.sim.faults.add(f"init={word}")
     near.sim.says("other", Response(200, {}, b""))
     end = near.outcome(lambda it: it.account.with_options(patience=60).post_video(it.film, draft=True, key="wish"))
@@ -303,7 +310,7 @@ def test_row_34_a_status_without_end_is_neither_success_nor_failure(near: Any, w
 
 
 def test_row_34_a_word_of_tomorrow_is_kept(near: Any) -> None:
-    """It is not final, so the client follows it until patience runs out, and then reports it."""
+    """The word is not final, so the client follows the post until its patience ends, and then reports the word."""
     body = ok({"status": "REVIEWING_BY_HAND", "fail_reason": ""})
     near.sim.says("status", Response(200, {}, body), times=99)
     end = near.outcome(lambda it: it.account.with_options(patience=30).post_video(it.film, draft=True, key="wish"))
@@ -312,7 +319,10 @@ def test_row_34_a_word_of_tomorrow_is_kept(near: Any) -> None:
 
 
 def test_row_34_what_is_final_is_not_taken_back(near: Any) -> None:
-    """A server that lags behind says that it is still at work: the end stays, and under its key nobody asks again."""
+    """A server that lags behind says that it is still at work.
+
+    The end stays, and a call with its key asks TikTok nothing.
+    """
     near.sim.faults.add("init=backwards")
     done = near.run(near.account.post_video(near.film, draft=True, key="wish"))
     assert done.status == "SEND_TO_USER_INBOX"
@@ -324,7 +334,7 @@ def test_row_34_what_is_final_is_not_taken_back(near: Any) -> None:
 
 
 def test_row_34_a_late_failure_is_a_failure(near: Any) -> None:
-    """TikTok fails a post after it has said complete: the next call reports that, with the reason."""
+    """TikTok fails a post after it has said that it is complete. The next call reports that, with the reason."""
     near.sim.faults.add("init=late-fail:frame_rate_check_failed")
     done = near.run(near.account.post_video(near.film, privacy_level="SELF_ONLY", key="wish"))
     near.clock.advance(3_600)

@@ -1,7 +1,7 @@
-"""Any answer to any call, through the whole flow of either world: a value that can be kept, or a documented error.
+"""Any answer to any call of either client gives a value that can be stored, or a documented error.
 
-What belongs here: a true answer of the simulated TikTok that is spoilt in one place. What a reader makes of bytes alone is
-`tests/wire/test_fuzz.py`'s; it saw neither headers, nor most endpoints, nor what is done with a value afterwards.
+What belongs here: a true answer of the simulated TikTok, changed in one place. `tests/wire/test_fuzz.py` gives any
+bytes to the readers, without headers, without most endpoints, and without what the client does with a value afterwards.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from attrs import asdict, define, field, has
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, PHOTOS
 from tiktok_adapters.cli.output import error_document
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
@@ -28,7 +29,6 @@ from tiktok_adapters.simulator import (
     DEFAULT_REDIRECT_URI,
     SimulatedTikTok,
 )
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, Secret, TikTok, TikTokError, Tokens
@@ -37,7 +37,6 @@ from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_tran
 from tiktok_core.ports import Request, Response
 from tiktok_core.wire.records import dump_record, dump_tokens, load_record, load_tokens
 
-CLIP: Final = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 REDIRECT: Final = "http://127.0.0.1:4000/callback/"
 SCOPES: Final = (
     "user.info.basic",
@@ -85,7 +84,7 @@ def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def _leaf(which: int, odd: str) -> Spoil:
-    """Return what puts an odd value in the place of one value of the answer."""
+    """Return a strategy that puts an odd value in the place of one value of the answer."""
 
     def spoil(response: Response) -> Response:
         try:
@@ -110,7 +109,8 @@ def _bytes(start: int, length: int, new: bytes) -> Spoil:
     def spoil(response: Response) -> Response:
         body = response.body
         if b"?" in body[start : start + length]:
-            # A URL shows without its query. One whose query begins no more would show its secret as a part of its path.
+            # A URL appears without its query. Without the sign that begins the query, its secret would appear as a part
+            # of the path.
             return response
         return Response(response.status, response.headers, body[:start] + new + body[start + length :])
 
@@ -144,7 +144,7 @@ class Basin:
         self.kept = b""
 
     def begin(self) -> "Basin":
-        """Begin from the front."""
+        """Start again from nothing."""
         self.kept = b""
         return self
 
@@ -161,14 +161,14 @@ class Basin:
 
 @define
 class Bench:
-    """A client of one world, signed in, whose answers can be spoilt from some moment on.
+    """A client with a signed-in account. A test may change the answers from some moment on.
 
     Attributes:
         sim: the simulated TikTok.
         clock: the clock of both.
         tokens, journal: what the client keeps.
         runner: runs what the asynchronous client returns.
-        spoil: what becomes of each answer whose path ends so.
+        spoil: changes each answer whose path ends in the given way.
     """
 
     sim: SimulatedTikTok
@@ -184,7 +184,7 @@ class Bench:
     kept: dict[str, Any] = field(factory=dict)
 
     def handle(self, request: Request) -> Response:
-        """Answer as TikTok would, or spoil that."""
+        """Answer as TikTok would, or change that answer."""
         response = self.sim.handle(request)
         place = "PUT" if request.method == "PUT" else request.url.partition("?")[0]
         if self.spoil is not None and place.endswith(self.path):
@@ -265,7 +265,6 @@ def _nothing(_bench: Bench) -> None:
     pass
 
 
-PHOTOS = ("https://media.example.com/1.jpg",)
 CALLS: dict[str, tuple[str, Callable[[Bench], None], Callable[[Bench], Any]]] = {
     "code": ("/oauth/token/", _begun, lambda it: it.tiktok.sign_in(it.kept["begun"], it.kept["answer"])),
     "refresh": ("/oauth/token/", _nothing, lambda it: it.account.refresh()),
@@ -303,7 +302,7 @@ CALLS: dict[str, tuple[str, Callable[[Bench], None], Callable[[Bench], Any]]] = 
 
 
 def check_can_be_kept(value: Any) -> None:
-    """Assert that a value can be shown, pickled and written as JSON, as the command line does."""
+    """Assert that a value can be printed, pickled, and written as JSON, as the command line does."""
     said = repr(value) + str(value)
     assert said.encode().decode() == said
     if isinstance(value, TikTokError):
@@ -326,7 +325,7 @@ def _secret(value: Any) -> bool:
 
 
 def check_stores(bench: Bench) -> None:
-    """Assert that what the client has kept can be written by a store of bytes and texts, and is read back as it was."""
+    """Assert that a store of bytes and texts can write what the client has kept, and reads the same back."""
     for record in bench.journal.records(""):
         assert load_record(dump_record(record)) == record
         for text in (record.name, record.publish_id or "", record.account):
@@ -341,7 +340,7 @@ def check_stores(bench: Bench) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_every_failure_after_a_request_has_left_is_a_documented_error(call: str) -> None:
-    """Any bytes of an answer give a value or a `TikTokError`, which can be printed and stored."""
+    """For any bytes of an answer the call returns a value or raises a `TikTokError`, which can be printed and stored."""
     path, before, ask = CALLS[call]
 
     @settings(max_examples=60)
@@ -359,7 +358,7 @@ def test_every_failure_after_a_request_has_left_is_a_documented_error(call: str)
             assert bench.arrived
             check_can_be_kept(outcome)
             check_stores(bench)
-            # What was kept can be gone on with, once TikTok answers well.
+            # Once TikTok answers well, the client can continue with what it kept.
             bench.spoil = None
             for record in bench.journal.records(""):
                 try:
@@ -402,7 +401,7 @@ ODD_HEADERS = st.sampled_from(
 @pytest.mark.parametrize("world", ["blocking", "asynchronous"])
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_signed_webhook_however_odd_raises_only_what_is_documented(world: str, event: str) -> None:
-    """A signed body of any bytes is an event or `WebhookRejected`, and `received` takes every event."""
+    """A signed body of any bytes is an event or raises `WebhookRejected`, and `received` accepts every event."""
     clock = ManualClock()
     with closing(SimulatedTikTok(clock)) as sim, asyncio.Runner() as runner:
         bench = _opened(world, sim, clock, runner)
@@ -438,6 +437,6 @@ def test_a_signed_webhook_however_odd_raises_only_what_is_documented(world: str,
 
 
 def signed(body: bytes, seconds: int) -> str:
-    """Return the header that TikTok would send with these bytes."""
+    """Return the signature header that TikTok would send with these bytes."""
     key = DEFAULT_CLIENT_SECRET.encode()
     return f"t={seconds},s={hmac.new(key, f'{seconds}.'.encode() + body, hashlib.sha256).hexdigest()}"

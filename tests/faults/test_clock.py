@@ -1,6 +1,6 @@
 """Row 25: a clock that jumps, and a machine that is suspended.
 
-The client's clock is apart from TikTok's here, which goes on as time does.
+The client has its own clock here, and TikTok's clock runs on as time does.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from attrs import define
 
+from clips import PHOTOS
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
@@ -18,7 +19,6 @@ from tiktok_core import ServerError, SignInRequired, StillProcessing
 from tiktok_core.lifting import lift_pacer
 from tiktok_core.ports import Response
 
-PHOTOS = ("https://media.example.com/1.jpg",)
 HOUR, YEAR = timedelta(hours=1).total_seconds(), timedelta(days=365).total_seconds()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JUMPS = {"an hour ahead": HOUR, "an hour back": -HOUR, "a year ahead": YEAR, "a year back": -YEAR, "to 1970": None}
@@ -27,7 +27,7 @@ jumps = pytest.mark.parametrize("by", JUMPS.values(), ids=JUMPS)
 
 @define(eq=False)
 class Settable:
-    """A clock over another one, which a test can set."""
+    """A clock over another one. A test can set it."""
 
     inner: Any
     offset: timedelta = timedelta(0)
@@ -39,35 +39,38 @@ class Settable:
         return shown
 
     def sleep(self, seconds: float, /) -> None:
-        """Sleep as long as asked, whatever it shows; then something may happen."""
+        """Sleep as long as asked, whatever the clock shows; then a test may act."""
         self.inner.sleep(seconds)
         self.on_sleep()
 
     def jump(self, by: float | None) -> None:
-        """Set it forward or back, or to 1970."""
+        """Set the clock forward or back, or to 1970."""
         self.offset += EPOCH - self.now() if by is None else timedelta(seconds=by)
 
     def set_right(self) -> None:
-        """Set it right."""
+        """Set the clock right."""
         self.offset = timedelta(0)
 
 
 @pytest.fixture
 def unsure(near: Any) -> Any:
-    """Give a bench whose client has a clock that can be set; the one inside is TikTok's."""
+    """Give a bench whose client has a clock that can be set; the inner clock is TikTok's."""
     near.clock = Settable(near.clock)
     near.connect()
     return near
 
 
 def renewals(bench: Any) -> int:
-    """Return how often the tokens were renewed."""
+    """Return how often the client renewed the tokens."""
     return int(bench.way.sent.count("token"))
 
 
 @jumps
 def test_row_25_a_sign_in_outlives_every_jump(unsure: Any, by: float | None) -> None:
-    """While TikTok takes the tokens every call succeeds, at the cost of one renewal for a jump, and of one for the way back."""
+    """While TikTok accepts the tokens, every call succeeds.
+
+    A jump costs one renewal at most, and so does the way back.
+    """
     for act in (lambda: unsure.clock.jump(by), unsure.clock.set_right):
         before = renewals(unsure)
         act()
@@ -80,7 +83,7 @@ def test_row_25_a_sign_in_outlives_every_jump(unsure: Any, by: float | None) -> 
 
 @jumps
 def test_row_25_whether_a_sign_in_has_ended_is_for_tiktok_to_say(unsure: Any, by: float | None) -> None:
-    """At any time of our clock, the client asks TikTok once, and only a refusal requires a person."""
+    """At any time of its clock the client asks TikTok once, and only a refusal requires a person."""
     unsure.clock.inner.advance(15_552_001)
     unsure.clock.jump(by)
     with pytest.raises(SignInRequired, match="no longer takes its refresh token"):
@@ -91,7 +94,10 @@ def test_row_25_whether_a_sign_in_has_ended_is_for_tiktok_to_say(unsure: Any, by
 @jumps
 @pytest.mark.parametrize(("where", "nth"), [("video_init", 1), ("put", 1), ("put", 2), ("status", 1), ("status", 4)])
 def test_row_25_a_jump_on_the_way_changes_nothing(unsure: Any, by: float | None, where: str, nth: int) -> None:
-    """Before, between and after chunks and while waiting: one post, whole, after pauses as ever and at most one more init."""
+    """The clock jumps before, between or after chunks, or during the wait.
+
+    There is one whole post, with the usual pauses and at most one more init.
+    """
     unsure.sim.switches.processing_seconds = 100
     unsure.way.when(where, lambda: unsure.clock.jump(by), nth=nth)
     unsure.post_film()
@@ -104,7 +110,7 @@ def test_row_25_a_jump_on_the_way_changes_nothing(unsure: Any, by: float | None,
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR, YEAR, -YEAR])
 def test_row_25_patience_is_measured_and_not_read_off(unsure: Any, by: float) -> None:
-    """A post that does not end is followed for its 15 minutes, though the clock is set over and over."""
+    """The client follows a post without an end for 15 minutes, though the clock is set again and again."""
     unsure.sim.faults.add("init=never-ends")
     unsure.clock.on_sleep = lambda: unsure.clock.jump(by)
     handed = unsure.run(unsure.account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="wish", wait=False))
@@ -119,7 +125,7 @@ def test_row_25_patience_is_measured_and_not_read_off(unsure: Any, by: float) ->
 
 @jumps
 def test_row_25_a_call_is_repeated_as_ever(unsure: Any, by: float | None) -> None:
-    """A jump in the middle of a call makes it neither endless nor shorter."""
+    """A jump in the middle of a call makes the call neither endless nor shorter."""
     unsure.sim.says("creator_info", Response(503), times=99)
     unsure.clock.on_sleep = lambda: unsure.clock.jump(by)
     with pytest.raises(ServerError):
@@ -133,7 +139,10 @@ def test_row_25_a_call_is_repeated_as_ever(unsure: Any, by: float | None) -> Non
 def test_row_25_a_lease_does_not_outlive_a_clock_set_back(
     unsure: Any, tmp_path: Path, by: float | None, kind: str
 ) -> None:
-    """Somebody took the post and the tokens and is gone; then the clock goes back: nobody waits until it is there again."""
+    """Another process took the leases of post and tokens and is gone.
+
+    Then the clock goes back, and the client does not wait for that time.
+    """
     if kind == "sqlite":
         tokens = SqliteTokenStore(tmp_path / "tokens.db")
         tokens.save(unsure.account.open_id, unsure.tokens.load(unsure.account.open_id))
@@ -159,14 +168,14 @@ def test_row_25_a_lease_does_not_outlive_a_clock_set_back(
 def test_row_25_no_jump_makes_a_call_wait_for_more_than_a_minute(
     unsure: Any, tmp_path: Path, by: float | None, kind: str
 ) -> None:
-    """Calls that the clock has left behind it, or ahead of it, count for nothing or for a minute."""
+    """Calls that lie in the clock's future count for nothing, and calls in its past for a minute at most."""
     pacer = SqlitePacer(tmp_path / "pace.db")
     if kind == "sqlite":
         unsure.connect(pacer=pacer if unsure.world == "blocking" else lift_pacer(pacer))
     for _ in range(20):
         unsure.run(unsure.account.creator_info())
     unsure.clock.jump(by)
-    # TikTok's minute is over, so that only our own count can hold anybody up.
+    # TikTok's minute is over, so only the client's own count can delay the call.
     unsure.clock.inner.advance(60)
     before = unsure.clock.inner.slept
     for _ in range(20):
@@ -178,9 +187,12 @@ def test_row_25_no_jump_makes_a_call_wait_for_more_than_a_minute(
 @pytest.mark.parametrize("hours", [1, 8, 24 * 30])
 @pytest.mark.parametrize("when", ["while waiting", "in a chunk", "in the last chunk"])
 def test_row_25_a_machine_that_was_suspended_goes_on(near: Any, hours: int, when: str) -> None:
-    """Its lid closed for an hour, a night, a month: the post is finished, once, and there was no need to sign in again."""
+    """The lid was closed for an hour, a night or a month.
+
+    The client finishes the post, once, and the person need not sign in again.
+    """
     near.sim.switches.processing_seconds = 100
-    # Whether the last chunk came nobody knows, so TikTok has to give the post up before another one is begun.
+    # The last chunk may have arrived, so TikTok has to give the post up before the client begins another one.
     near.sim.switches.expired_upload = "fail"
     slept: list[float] = []
 
@@ -203,7 +215,7 @@ def test_row_25_a_machine_that_was_suspended_goes_on(near: Any, hours: int, when
 
 
 def test_row_25_a_night_in_the_lid_does_not_end_the_patience(near: Any) -> None:
-    """What the machine slept through was no waiting: it asks again before it gives up."""
+    """Sleep of the machine does not count as waiting: the client asks again before it gives up."""
     near.sim.switches.processing_seconds = 9 * HOUR
     sleep = near.clock.sleep
 

@@ -1,4 +1,4 @@
-"""Rows 1 to 3: connections that are refused, and reset before, within and after a request."""
+"""Rows 1 to 3: connections that are refused, or reset before, within and after a request."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tiktok_core import Interrupted, NotSent, OutcomeUnknown
 
 
 def test_row_01_a_refused_connection_is_tried_again_and_told(bench: Any, operation: Any) -> None:
-    """Nothing reaches TikTok, whatever was asked; after the repetitions the error says so, and nothing is in doubt."""
+    """TikTok gets nothing of any call. After the repetitions the error says so, and nothing is in doubt."""
     bench.way.alone = True
     bench.when(operation, bench.front.refuse)
     already = bench.sim.count(operation.where)
@@ -20,10 +20,10 @@ def test_row_01_a_refused_connection_is_tried_again_and_told(bench: Any, operati
     assert bench.sim.count(operation.where) - already == operation.nth - 1
     sends = bench.way.sent.count(operation.where)
     if operation.where == "put":
-        # Each step asks for the offset, too, until the account's budget of repetitions is spent.
+        # Each step also asks for the offset, until the account's budget of repetitions is spent.
         assert 6 <= sends - (operation.nth - 1) <= 18
     elif operation.name.startswith("init"):
-        # Before another init the creator is asked again, and that question goes no further either.
+        # Before another init the client asks for the creator again, and this question does not arrive either.
         assert (sends, bench.way.sent.count("creator_info")) == (1, 4)
         assert bench.clock.naps == pytest.approx([0.5, 0.5, 1.0])
     else:
@@ -33,7 +33,7 @@ def test_row_01_a_refused_connection_is_tried_again_and_told(bench: Any, operati
 
 
 def test_row_01_what_was_refused_once_is_done_once(bench: Any, operation: Any) -> None:
-    """When the server is back after the first pause, TikTok sees the request once and the call ends well."""
+    """When the server is back after the first pause, TikTok gets the request once and the call succeeds."""
     bench.way.alone = True
     bench.when(operation, bench.front.refuse)
     sleep = bench.clock.sleep
@@ -52,7 +52,7 @@ def test_row_01_what_was_refused_once_is_done_once(bench: Any, operation: Any) -
 
 @pytest.mark.parametrize("bytes_passed", [0, 60])
 def test_row_02_a_reset_within_the_request_is_a_doubt(bench: Any, operation: Any, bytes_passed: int) -> None:
-    """TikTok never has the whole request: what cannot publish is asked again, once, and the rest is not."""
+    """TikTok never has the whole request. The client repeats once what cannot publish, and nothing else."""
     bench.when(operation, lambda: bench.front.on_request(1, f"reset-request:{bytes_passed}"))
     end = bench.check(operation, operation.cut, handled=operation.cut.sends - 1)
     assert [fault.what for fault in bench.front.struck] == ["reset-request"]
@@ -62,14 +62,14 @@ def test_row_02_a_reset_within_the_request_is_a_doubt(bench: Any, operation: Any
 
 @pytest.mark.parametrize("bytes_passed", [0, 60])
 def test_row_02_a_reset_instead_of_the_answer_is_a_doubt(bench: Any, operation: Any, bytes_passed: int) -> None:
-    """TikTok has dealt with the request: it is asked again only where that can do no harm, and never posts twice."""
+    """TikTok has handled the request. The client repeats it only where that does no harm, and never posts twice."""
     bench.when(operation, lambda: bench.front.on_request(1, f"reset-answer:{bytes_passed}"))
     bench.check(operation, operation.lost)
     assert [fault.what for fault in bench.front.struck] == ["reset-answer"]
 
 
 def test_row_02_resets_without_end_are_told(bench: Any, operation: Any) -> None:
-    """No answer at all: the attempts are bounded for each operation, and the last doubt is the error."""
+    """No answer comes at all. The attempts of each operation are bounded, and the error is the last doubt."""
 
     def again() -> None:
         bench.front.on_request(1, "reset-request:60")
@@ -93,7 +93,10 @@ LAST = CHUNK + 77 + 8
     [(nth, passed) for nth, size in ((1, CHUNK), (2, LAST)) for passed in (0, 1, size // 2, size - 1)],
 )
 def test_row_03_a_chunk_that_breaks_off_is_gone_on_with(bench: Any, nth: int, passed: int, kept: str) -> None:
-    """Reset after no byte, one, half and all but one: the bytes are the file's, each is there once, progress only grows."""
+    """The reset comes after no byte, one byte, half, or all but one.
+
+    TikTok has each byte of the file once, and the progress only grows.
+    """
     bench.sim.switches.partial_bytes = kept
     bench.way.when("put", lambda: bench.front.on_request(1, f"reset-body:{passed}"), nth=nth)
     bench.post_film()
@@ -110,7 +113,7 @@ def test_row_03_a_chunk_that_breaks_off_is_gone_on_with(bench: Any, nth: int, pa
 def test_row_03_chunks_that_break_off_anywhere_are_gone_on_with(
     open_bench: Any, transport: str, cuts: list[tuple[int, int]], kept: str, header: str
 ) -> None:
-    """Any failure at any place, as long as it stops."""
+    """Connections may fail at any places. If the failures end, TikTok has the whole film."""
     with open_bench(transport) as bench:
         bench.sim.switches.partial_bytes, bench.sim.switches.progress_header = kept, header
         for nth, passed in cuts:

@@ -1,6 +1,7 @@
-"""Rows 36 to 38 of the fault matrix: files that change under way, files that are none, and texts at their limits.
+"""Rows 36 to 38 of the fault matrix: files that change during an upload, paths without a file, and texts at their limits.
 
-What belongs here: the client's whole work with real files. How a source tells a change is `tests/adapters/test_sources.py`'s.
+What belongs here: the client's whole work with real files. `tests/adapters/test_sources.py` tests how a source detects
+a change.
 """
 
 import hashlib
@@ -14,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import HEAD
 from example_counts import at_most
 from tiktok_core import InvalidPost, SourceChanged
 from tiktok_core.domain.posts import PhotoPost, VideoPost, photo_problems, video_problems
 
 CHUNK = 5_242_880
-HEAD = b"\0\0\0\x18ftypisom"
 
 
 @pytest.fixture
@@ -75,7 +76,10 @@ CHANGES = (grow, shrink, empty, rewrite)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("nth", [1, 2])
 def test_row_36_a_file_that_changes_is_never_completed(bench: Any, film: Path, change: Any, nth: int) -> None:
-    """Before the first chunk or between two: no further byte counts, TikTok has no whole film, and the error says why."""
+    """It changes before the first chunk or between two.
+
+    No further byte counts, TikTok has no whole film, and the error says why.
+    """
     bench.way.when("put", lambda: change(film), nth=nth)
     end = bench.outcome(lambda it: it.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish"))
     assert isinstance(end, SourceChanged), end
@@ -87,7 +91,7 @@ def test_row_36_a_file_that_changes_is_never_completed(bench: Any, film: Path, c
 
 
 def overwrite(path: Path) -> None:
-    """Write other bytes of the same number over all of it."""
+    """Write as many other bytes over all of it."""
     with path.open("r+b") as file:
         file.write(HEAD + os.urandom(path.stat().st_size - len(HEAD)))
 
@@ -105,7 +109,10 @@ SIZES = (1_000, 3_000_000, CHUNK + 1, 3 * CHUNK - 1, 3 * CHUNK)
 def test_row_36_whenever_a_file_changes_the_bytes_of_two_are_never_posted(
     open_bench: Any, tmp_path: Path, *, world: str, size: int, change: Callable[[Path], None], share: float
 ) -> None:
-    """In the first, a middle, the last or the only chunk: what is posted is the file that was wished, or nothing is."""
+    """The file changes during the first, a middle, the last or the only chunk.
+
+    TikTok publishes the wished file, or nothing.
+    """
     path = tmp_path / f"{world}.mp4"
     path.unlink(missing_ok=True)
     path.write_bytes((HEAD + os.urandom(size))[:size])
@@ -123,7 +130,7 @@ def test_row_36_whenever_a_file_changes_the_bytes_of_two_are_never_posted(
         whole = [one for one in bench.sim.posts if one.bytes_received == one.size]
         assert [one.sha256 for one in whole] in ([], [wished])
         assert isinstance(end, SourceChanged) == (not whole), end
-        # Every byte that was sent before is there; the last block leaves only after one more look.
+        # Every byte sent before belongs to the wished file. The last block leaves only after one more look at the file.
         assert bool(whole) == (not changed or changed[0] == size)
         (record,) = bench.journal.records()
         assert whole or not record.last_left
@@ -133,7 +140,10 @@ def test_row_36_whenever_a_file_changes_the_bytes_of_two_are_never_posted(
 def test_row_36_a_file_that_is_replaced_goes_on_as_it_was_opened_but_not_later(
     near: Any, film: Path, change: Any
 ) -> None:
-    """Nobody else's bytes get in: either the open file's own are posted, or the post ends; going on later is refused."""
+    """No foreign bytes get in: TikTok posts the bytes of the open file, or the post ends.
+
+    The client refuses to resume it later.
+    """
     wished = hashlib.sha256(film.read_bytes()).hexdigest()
     near.sim.faults.add("put:2=status:403")
     near.way.when("put", lambda: change(film), nth=2)
@@ -145,7 +155,7 @@ def test_row_36_a_file_that_is_replaced_goes_on_as_it_was_opened_but_not_later(
 
 
 def test_row_36_a_file_is_told_from_another_with_the_same_ends(near: Any, film: Path) -> None:
-    """The key stands for one film: another one of the same size and name is not gone on with."""
+    """The key stands for one film, and the client does not continue it with another film of the same size and name."""
     near.sim.faults.add("put:2x99=unreachable")
     near.outcome(lambda it: it.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish"))
     near.sim.faults.clear()
@@ -160,7 +170,7 @@ def test_row_36_a_file_is_told_from_another_with_the_same_ends(near: Any, film: 
 
 
 def fifo(path: Path) -> Path:
-    """Make a pipe: opening it for reading would wait for a writer."""
+    """Make a named pipe: opening it for reading would wait for a writer."""
     os.mkfifo(path)
     return path
 
@@ -197,7 +207,7 @@ def link_to_folder(path: Path) -> Path:
 
 
 def device(_path: Path) -> Path:
-    """Return a device that never ends."""
+    """Return the path of a device that never ends."""
     return Path("/dev/zero")
 
 
@@ -213,7 +223,7 @@ def missing(path: Path) -> Path:
     ids=lambda make: make.__name__,
 )
 def test_row_37_what_is_no_file_with_bytes_is_refused(near: Any, tmp_path: Path, make: Callable[[Path], Path]) -> None:
-    """At once, as the person's own slip, and before TikTok is asked anything."""
+    """The client refuses it as the person's mistake, before it asks TikTok anything."""
     path = make(tmp_path / "it.mp4")
     end = near.outcome(lambda it: it.account.post_video(path, privacy_level="SELF_ONLY"))
     assert isinstance(end, InvalidPost), end
@@ -222,7 +232,7 @@ def test_row_37_what_is_no_file_with_bytes_is_refused(near: Any, tmp_path: Path,
 
 
 def test_row_37_a_link_to_a_file_is_fine_and_so_are_holes(near: Any, film: Path, tmp_path: Path) -> None:
-    """What counts is what is there to be read."""
+    """The client posts the bytes that it reads there."""
     link, sparse = tmp_path / "link.mp4", tmp_path / "sparse.mp4"
     link.symlink_to(film)
     sparse.write_bytes(HEAD)
@@ -235,7 +245,7 @@ def test_row_37_a_link_to_a_file_is_fine_and_so_are_holes(near: Any, film: Path,
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is unreadable for this user")
 def test_row_37_an_unreadable_file_is_refused(near: Any, film: Path) -> None:
-    """The system says no, and so does the library."""
+    """The system refuses to open it, and so does the client."""
     film.chmod(0)
     assert isinstance(near.outcome(lambda it: it.account.post_video(film, draft=True)), InvalidPost)
 
@@ -246,13 +256,13 @@ WIDE = st.sampled_from(["a", "é", "日", "\N{GRINNING FACE}", "\u200d", "\u202e
 
 
 def units(text: str) -> int:
-    """Return what TikTok counts: UTF-16 units."""
+    """Return the count as TikTok counts: in UTF-16 units."""
     return len(text.encode("utf-16-le")) // 2
 
 
 @given(st.lists(WIDE, min_size=1, max_size=8), st.integers(-1, 1))
 def test_row_38_texts_are_counted_in_utf_16_units(pattern: list[str], beside: int) -> None:
-    """Emoji, joiners, and writing from right to left: at the limit a text is taken, one unit above it is not."""
+    """With emoji, joiners and text from right to left, the client accepts a text at the limit, and refuses one unit more."""
     whole, text = "".join(pattern), ""
     while units(text + whole) <= 2_200 + beside:
         text += whole
@@ -263,7 +273,7 @@ def test_row_38_texts_are_counted_in_utf_16_units(pattern: list[str], beside: in
 
 @given(st.text(max_size=30), st.sampled_from(["\ud83d", "\ude00", "\0"]), st.text(max_size=30))
 def test_row_38_half_a_pair_and_nul_are_refused_wherever_they_stand(before: str, wrong: str, after: str) -> None:
-    """In a title as in a description; nothing is cut or mended behind anybody's back."""
+    """The client refuses them in titles and descriptions. It does not cut or change a text."""
     text = before + wrong + after
     video = {problem.field for problem in video_problems(VideoPost(title=text, draft=True))}
     photos = PhotoPost(photo_images=("https://media.example.com/1.jpg",), title=text[:40], description=text, draft=True)

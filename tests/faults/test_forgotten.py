@@ -1,4 +1,4 @@
-"""Row 25, and row 22 for the journal: clocks by which a journal would forget, and records that cannot be read."""
+"""Row 25, and row 22 for the journal: clocks by which a journal would forget, and unreadable records."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from clips import HEAD, PHOTOS
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_core import InvalidInput, InvalidPost, PublishFailed, PublishStatus, StoreError
 from tiktok_core.domain.journal import KEEP
 
-# Too large to be sent whole, so that the journal is asked which chunk size TikTok took before.
-FILM = BytesSource(b"\0\0\0\x18ftypisom" + bytes(64_000_001))
-PHOTOS = ("https://media.example.com/1.jpg",)
+# The file is too large for one chunk, so the client asks the journal which chunk size TikTok accepted before.
+FILM = BytesSource(HEAD + bytes(64_000_001))
 DAY = timedelta(days=1)
 
 
@@ -25,7 +25,7 @@ def post(bench: Any, key: str = "wish", **options: Any) -> Any:
 
 
 def forgets(bench: Any) -> None:
-    """Let the journal forget everything that has ended."""
+    """Let the journal forget every ended record."""
     for days in (100, 101, 102, 103):
         bench.journal.forget(bench.clock.now() + DAY * days, keep=KEEP)
     assert bench.journal.records() == ()
@@ -41,7 +41,7 @@ def journal(near: Any, tmp_path: Path) -> Iterator[SqliteJournal]:
 
 
 def spoil(journal: SqliteJournal, key: str, how: str) -> None:
-    """Make the record of a key one that cannot be read."""
+    """Make the record of a key unreadable."""
     assert journal._connection is not None
     old, new = ('"version": 2', '"version": 4') if how == "version" else ('"version": 2', '"version": x')
     changed = journal._connection.execute(
@@ -56,7 +56,7 @@ def spoil(journal: SqliteJournal, key: str, how: str) -> None:
 
 @pytest.mark.parametrize("days", [100, 365, 36_500, -20_000])
 def test_whatever_a_clock_says_at_times_an_explicit_key_posts_once(near: Any, days: int) -> None:
-    """One look at a clock that is off, and another one of days later, post nothing more under the key."""
+    """The journal looks once at a wrong clock, and again days later. The client posts nothing more under the key."""
     first = post(near)
     right = near.clock.now
     for off in (timedelta(days=days), timedelta(days=days + 2), timedelta(days=days + 4), timedelta(0)):
@@ -68,7 +68,10 @@ def test_whatever_a_clock_says_at_times_an_explicit_key_posts_once(near: Any, da
 
 
 def test_a_record_written_by_a_clock_of_1970_keeps_its_key_used(near: Any) -> None:
-    """Its end lies 56 years back by the clock that is right again: it is forgotten, and not posted again."""
+    """By the right clock its end lies 56 years back.
+
+    The journal forgets the record, and the client does not post it again.
+    """
     right = near.clock.now
     near.clock.now = lambda: right() - DAY * 20_000
     near.connect()
@@ -83,7 +86,10 @@ def test_a_record_written_by_a_clock_of_1970_keeps_its_key_used(near: Any) -> No
 
 
 def test_a_forgotten_post_is_told_by_its_key(near: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Posting, resuming, stepping and searching return its status and publish id; the log says that no more is known."""
+    """Posting, resuming, stepping and searching return its status and publish id.
+
+    The log says that no more is known.
+    """
     first = post(near)
     forgets(near)
     for ask in (lambda: near.account.resume("wish"), lambda: post_again(near)):
@@ -100,12 +106,12 @@ def test_a_forgotten_post_is_told_by_its_key(near: Any, caplog: pytest.LogCaptur
 
 
 def post_again(bench: Any) -> Any:
-    """Ask for the same photos once more; not awaited."""
+    """Make the call for the same photos again, without awaiting it."""
     return bench.account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="wish")
 
 
 def test_a_forgotten_failure_fails_again_with_its_reason(near: Any) -> None:
-    """TikTok's reason stays with the trace; nothing is posted again under the key."""
+    """The trace keeps TikTok's reason, and the client posts nothing again under the key."""
     near.sim.faults.add("init=fail:picture_size_check_failed")
     with pytest.raises(PublishFailed):
         post(near)
@@ -119,7 +125,7 @@ def test_a_forgotten_failure_fails_again_with_its_reason(near: Any) -> None:
 
 
 def test_a_forgotten_refusal_posted_nothing_and_frees_its_key(near: Any) -> None:
-    """Going on with it says that nothing was posted; asked for again, it is posted."""
+    """Resuming says that nothing was posted, and posting again makes the post."""
     near.sim.creator.private = False
     near.outcome(post)
     near.sim.creator.private = True
@@ -131,7 +137,7 @@ def test_a_forgotten_refusal_posted_nothing_and_frees_its_key(near: Any) -> None
 
 @pytest.mark.parametrize("ask", [lambda account: account.resume("wish"), lambda account: account.advance("wish")])
 def test_a_record_that_is_forgotten_under_a_run_is_told_by_its_trace(near: Any, ask: Callable[[Any], Any]) -> None:
-    """Another process, whose clock is ahead, removes the ended record between our look and our lease."""
+    """Another process, whose clock is ahead, removes the ended record between the client's look and its lease."""
     first = post(near)
     inner = near.journal.try_lease
 
@@ -182,7 +188,7 @@ def test_one_record_that_cannot_be_read_costs_no_other_post(near: Any, journal: 
 
 
 def test_a_post_that_goes_on_is_not_forgotten(near: Any, journal: SqliteJournal) -> None:
-    """A record that can be read and has not ended stays, and the refusal says how far it is."""
+    """A readable record that has not ended stays, and the refusal says how far it is."""
     near.sim.switches.download_seconds = 1_000
     post(near, wait=False)
     with pytest.raises(InvalidInput, match="is processing: a post that has not ended is not forgotten"):
@@ -191,7 +197,7 @@ def test_a_post_that_goes_on_is_not_forgotten(near: Any, journal: SqliteJournal)
 
 
 def test_a_webhook_of_another_post_still_works(near: Any, journal: SqliteJournal) -> None:
-    """An event is recorded for its own post, whatever else the journal holds."""
+    """The client records an event for its own post, whatever else the journal holds."""
     post(near, "lost")
     near.sim.switches.download_seconds = 1_000
     done = post(near, "other", wait=False)
@@ -201,14 +207,14 @@ def test_a_webhook_of_another_post_still_works(near: Any, journal: SqliteJournal
     for delivery in near.sim.webhooks():
         event = near.tiktok.verify_webhook(delivery.body, delivery.headers["TikTok-Signature"])
         heard.append(near.run(near.tiktok.received(event)))
-    # The event of the record that cannot be read is about no post that the journal can tell of.
+    # The event of the unreadable record belongs to no post that the journal can read.
     assert [(told.key, told.publish_id, told.status) for told in heard if told is not None] == [
         ("other", done.publish_id, PublishStatus.PUBLISH_COMPLETE)
     ]
 
 
 def test_a_journal_that_cannot_list_costs_no_post(near: Any) -> None:
-    """What was learned of chunk sizes, and how much of the day's share is used, are courtesies."""
+    """The known chunk sizes and the count of the day's posts are courtesies; the post succeeds without them."""
 
     def broken(*_: Any, **__: Any) -> Any:
         raise StoreError("Journal", "it does not answer")
@@ -225,7 +231,7 @@ def test_a_journal_that_cannot_list_costs_no_post(near: Any) -> None:
 def test_tokens_that_cannot_be_read_cost_no_other_account(
     near: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
-    """The others are listed, a warning names what cannot be read, and it can be forgotten by that name."""
+    """The client lists the other accounts, a warning names the unreadable one, and `forget` removes it by that name."""
     mine = near.tokens.load(near.account.open_id)
     with closing(SqliteTokenStore(tmp_path / "tokens.db")) as store:
         store.save("lost", mine)

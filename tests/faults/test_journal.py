@@ -1,6 +1,6 @@
 """Rows 19 to 21: a process that ends at any step of a post, and a journal that cannot be written.
 
-The end of a process is played within one: at each call of each port, before and after it, one after the other.
+The test plays the end of a process within one: at each call of each port, before and after it, one after the other.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from tiktok_adapters.sources import BytesSource
+from clips import PHOTOS, PULLED
 from tiktok_adapters.stores.sqlite import SqliteJournal
 from tiktok_core import OutcomeUnknown, PublishStatus, Stage, StoreError, TikTokError
-
-PULLED = "https://media.example.com/clip.mp4"
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ("https://media.example.com/1.jpg", "https://media.example.com/2.jpg")
 
 WISHES: dict[str, Callable[[Any], Any]] = {
     "film": lambda bench: bench.post_film(),
@@ -30,19 +26,19 @@ wishes = pytest.mark.parametrize("wish", WISHES)
 
 
 class Killed(BaseException):
-    """Stands for the end of a process, which no `except` of the library can hold up."""
+    """The end of a process, which no `except` of the library can catch."""
 
 
 @define(eq=False)
 class Life:
-    """One process, as long as it lives.
+    """One process, as long as it runs.
 
     Attributes:
-        fails_at: the call that ends it; None where it lives on.
-        is_done: whether that call is still made.
-        error: what the call raises; a process that was killed makes no other.
-        only: what is counted; everything unless given.
-        calls: what was called so far.
+        fails_at: the number of the call that ends it; None if it runs on.
+        is_done: whether that call still does its work.
+        error: what the call raises; a process that was killed makes no further call.
+        only: which calls count; all calls unless given.
+        calls: the calls so far.
     """
 
     fails_at: int | None = None
@@ -85,7 +81,7 @@ class Mortal:
 
 
 def live(bench: Any, life: Life, wish: str) -> Any:
-    """Let a process ask for the wish, and return what it says at its end; None where it was killed."""
+    """Let a process make the wish, and return its result or error; None if it was killed."""
     inner = bench.tokens, bench.journal, bench.clock, bench.way.inner
     bench.tokens = Mortal(inner[0], life, "load", "save", "try_lease", "release")
     bench.journal = Mortal(inner[1], life, "load", "save", "records", "forget", "try_lease", "release")
@@ -109,7 +105,7 @@ def record_of(bench: Any) -> Any:
 
 
 def settled(bench: Any, wish: str, end: Any) -> None:
-    """Assert that the wish is one post, whole; or that nobody can say, where nobody can."""
+    """Assert that the wish is one whole post, or that its outcome is unknown where it has to be."""
     bench.check_posts()
     if isinstance(end, OutcomeUnknown):
         return
@@ -130,7 +126,10 @@ def settled(bench: Any, wish: str, end: Any) -> None:
 def test_row_19_whoever_asks_again_after_the_process_ended_finds_one_post(
     open_bench: Any, world: str, wish: str
 ) -> None:
-    """Ended before and after every call: asked again, there is one post; only a pull whose init may have left is in doubt."""
+    """The process ends before or after every call. Asked again, there is one post.
+
+    Only a pull whose init may have left is in doubt.
+    """
     with open_bench(world) as bench:
         clean = Life()
         settled(bench, wish, live(bench, clean, wish))
@@ -152,14 +151,14 @@ def test_row_19_whoever_asks_again_after_the_process_ended_finds_one_post(
                 assert isinstance(end, OutcomeUnknown) == (stage is Stage.INIT_SENT and wish in {"pull", "photos"})
                 again = not inits or (wish in {"film", "draft"} and stage is Stage.INIT_SENT)
                 assert len(bench.inits) - inits == (again and not isinstance(end, OutcomeUnknown))
-    # What lies between writing down that the init leaves and writing down its answer.
+    # The calls between storing that the init leaves and storing its answer.
     if wish in {"pull", "photos"}:
         assert {"FakeTransport.send", "MemoryJournal.save"} <= in_doubt
 
 
 @wishes
 def test_row_19_a_finished_post_is_told_and_not_made_again(near: Any, wish: str) -> None:
-    """Asked for once more after its end, by any process: the same answer, and TikTok hears of none of it."""
+    """Any process that asks again after its end gets the same answer, without a request to TikTok."""
     first = live(near, Life(), wish)
     sent = len(near.way.sent)
     assert live(near, Life(), wish) == first
@@ -178,12 +177,12 @@ LOST = {
 
 
 def lose_init(near: Any, wish: str, how: str) -> Any:
-    """Ask for the wish and let the answer to its init be lost, in whichever way."""
+    """Make the wish, and let the answer to its init be lost in the given way."""
     if LOST[how] is not None:
         near.sim.faults.add(f"init={LOST[how]}")
         return live(near, Life(), wish)
     life = Life(only=("FakeTransport.send",), is_done=how == "killed after")
-    # The creator is asked first, unless it is a draft.
+    # The client asks for the creator first, unless the post is a draft.
     life.fails_at = 1 if wish == "draft" else 2
     end = live(near, life, wish)
     near.clock.advance(600)
@@ -193,7 +192,10 @@ def lose_init(near: Any, wish: str, how: str) -> Any:
 @pytest.mark.parametrize("how", LOST)
 @pytest.mark.parametrize("wish", ["film", "draft"])
 def test_row_20_a_file_whose_init_was_lost_is_begun_anew(near: Any, wish: str, how: str) -> None:
-    """Nothing is posted without bytes: one more init, the first one stays unused, and the journal has counted both."""
+    """Without bytes TikTok posts nothing.
+
+    The client sends one more init, the first one stays unused, and the journal has counted both.
+    """
     lose_init(near, wish, how)
     settled(near, wish, live(near, Life(), wish))
     unused = [post for post in near.sim.posts if not post.bytes_received]
@@ -206,7 +208,7 @@ def test_row_20_a_file_whose_init_was_lost_is_begun_anew(near: Any, wish: str, h
 @pytest.mark.parametrize("wish", ["pull", "photos"])
 @pytest.mark.parametrize("is_posted", [True, False])
 def test_row_20_a_pull_whose_init_was_lost_waits_for_a_person(near: Any, wish: str, how: str, is_posted: bool) -> None:
-    """No call repeats it until a person has looked; then it is done, or may be posted once."""
+    """No call repeats it until a person has looked. Then it is done, or may be posted once."""
     lose_init(near, wish, how)
     for _ in range(2):
         end = live(near, Life(), wish)
@@ -227,7 +229,10 @@ WRITES = ("MemoryJournal.save", "MemoryJournal.try_lease", "MemoryJournal.releas
 
 @wishes
 def test_row_21_a_journal_that_cannot_be_written_never_costs_a_second_post(open_bench: Any, wish: str) -> None:
-    """Full or broken at any write: told with the key, nothing is sent that was not written down, and then one post."""
+    """The disk is full or broken at any write.
+
+    The error has the key, the client sends nothing that it did not store, and then one post.
+    """
     with open_bench("blocking") as bench:
         clean = Life(only=WRITES)
         settled(bench, wish, live(bench, clean, wish))
@@ -253,7 +258,7 @@ def test_row_21_a_journal_that_cannot_be_written_never_costs_a_second_post(open_
 
 
 def test_row_21_a_warning_that_cannot_be_given_costs_nothing(near: Any) -> None:
-    """The journal answers every question but the one whether the day's share is used up: the post is made."""
+    """The journal answers every question except how much of the day's share is used. The client makes the post."""
     life = Life(1, error=StoreError("Journal", "a record is damaged"), only=("MemoryJournal.records",))
     settled(near, "photos", live(near, life, "photos"))
     assert life.calls == ["MemoryJournal.records"]
@@ -269,7 +274,7 @@ def disk(tmp_path: Path) -> SqliteJournal:
 def test_row_21_a_disk_that_is_full_is_found_before_anything_is_sent(
     near: Any, disk: SqliteJournal, limit: str
 ) -> None:
-    """The wish is written down first, so that TikTok hears nothing of one that could not be."""
+    """The client stores the wish first, so TikTok gets no request of a post that could not be stored."""
     near.journal = disk
     near.connect()
     assert disk._connection is not None
@@ -286,7 +291,10 @@ def test_row_21_a_disk_that_is_full_is_found_before_anything_is_sent(
 def test_row_21_a_disk_that_fills_up_before_the_publish_id_is_written_costs_an_init(
     near: Any, disk: SqliteJournal
 ) -> None:
-    """No byte leaves for a post whose id could not be kept; with room again the file is begun anew, and there is one post."""
+    """No byte leaves for a post whose id could not be stored.
+
+    With room again the client begins again, and there is one post.
+    """
     near.journal = disk
     near.connect()
     assert disk._connection is not None

@@ -1,4 +1,4 @@
-"""The fault matrix is whole: each of its rows is held by tests that carry its number."""
+"""The fault matrix is complete: each of its rows has tests that carry its number."""
 
 import re
 from pathlib import Path
@@ -54,7 +54,7 @@ ROWS = {
 
 
 def test_each_row_is_held_by_a_test_of_its_number() -> None:
-    """None is missing, and none is made up."""
+    """No row is without a test, and no test has a number without a row."""
     found = {
         int(number)
         for path in TESTS.rglob("test_*.py")

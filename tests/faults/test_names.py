@@ -1,6 +1,6 @@
-"""Row 26 of the fault matrix: a name that cannot be resolved, not now, not in time, or to another place than before.
+"""Row 26 of the fault matrix: a host name that cannot be resolved, now or in time, or that leads to another place.
 
-The machine's resolver is replaced by one that a test rules; both transports ask it.
+A test's resolver replaces the machine's; both transports ask it.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ real_getaddrinfo = socket.getaddrinfo
 
 
 class Resolver:
-    """Answers for one name what a test wants, and counts the questions."""
+    """Gives a test's answers for one name, and counts the questions."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -67,7 +67,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
 
 @pytest.fixture
 def named(bench: Any, resolver: Resolver) -> Iterator[Any]:
-    """Give a bench whose client knows TikTok by a name."""
+    """Give a bench whose client reaches TikTok by a host name."""
     bench.connect(endpoints=Endpoints(api_url=f"http://{NAME}:{urlsplit(bench.front.url).port}"))
     yield bench
     with contextlib.suppress(Exception):
@@ -76,7 +76,7 @@ def named(bench: Any, resolver: Resolver) -> Iterator[Any]:
 
 @pytest.mark.parametrize("answer", [unknown, broken, elsewhere], ids=lambda answer: answer.__name__)
 def test_row_26_a_name_without_a_host_is_not_sent(named: Any, resolver: Resolver, answer: Callable[[], str]) -> None:
-    """Nothing has left, so the client tries again, and the final error names the host."""
+    """The request has not left, so the client tries again, and the final error names the host."""
     resolver.says = answer
     end = named.outcome(lambda it: it.account.creator_info())
     assert isinstance(end, NotSent), end
@@ -87,7 +87,7 @@ def test_row_26_a_name_without_a_host_is_not_sent(named: Any, resolver: Resolver
 
 @pytest.mark.parametrize("answer", [unknown, broken, elsewhere], ids=lambda answer: answer.__name__)
 def test_row_26_a_resolver_that_recovers_costs_nothing(named: Any, resolver: Resolver, answer: Any) -> None:
-    """Even a pull, which is never repeated after a doubt: that it was not sent is no doubt."""
+    """The call succeeds, even for a pull, which the client never repeats after a doubt: here there is none."""
     resolver.says = in_turn(answer, answer)
     done = named.run(
         named.account.post_video("https://media.example.com/a.mp4", privacy_level="SELF_ONLY", key="wish", wait=False)
@@ -97,7 +97,7 @@ def test_row_26_a_resolver_that_recovers_costs_nothing(named: Any, resolver: Res
 
 
 def test_row_26_a_name_that_changes_is_followed(named: Any, resolver: Resolver) -> None:
-    """The old place is gone and the name leads to a new one: the next connection finds it."""
+    """The old server is gone and the name leads to a new one. The next connection finds it."""
     named.way.alone = True
     assert named.run(named.account.creator_info())
     resolver.says = in_turn(elsewhere)

@@ -1,4 +1,4 @@
-"""Rows 9 to 13: what the upload host says of the bytes that it has, and how long its URL and our token live."""
+"""Rows 9 to 13: what the upload host says about the bytes that it has, and how long its URL and the token are valid."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import HEAD
 from example_counts import at_most
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
@@ -32,7 +33,7 @@ Handle = Callable[[], Response]
 
 
 def has(bench: Any, count: int) -> None:
-    """Let the upload host have the first `count` bytes of the film, in place of what it had."""
+    """Let the upload host have the first `count` bytes of the film instead of what it had."""
     upload = next(iter(bench.sim.world.tasks.values())).upload
     upload.offset, upload._hasher, upload.last_range = 0, hashlib.sha256(), None
     upload.append(bench.film.read(0, count))
@@ -55,7 +56,10 @@ def told(count: int, header: str) -> dict[str, str]:
     ids=["ahead", "all there", "lost all", "lost much", "half a chunk ahead", "contradicts", "contradicts later"],
 )
 def test_row_09_a_range_that_does_not_fit_is_settled(bench: Any, header: str, nth: int, stored: int, puts: int) -> None:
-    """416 with TikTok ahead of us, behind us, or saying nothing: it is gone on where TikTok stands, byte for byte."""
+    """After 416, TikTok is ahead of the client, behind it, or says nothing.
+
+    The client continues where TikTok stands, byte for byte.
+    """
     bench.sim.switches.progress_header = "last" if header == "last" else "count"
 
     def refuse(_request: Request, _handle: Handle) -> Response:
@@ -70,7 +74,7 @@ def test_row_09_a_range_that_does_not_fit_is_settled(bench: Any, header: str, nt
 
 @pytest.mark.parametrize("said", [None, 0, 1, CHUNK, SIZE, SIZE + 1, 10**14])
 def test_row_09_ranges_that_never_fit_are_told(bench: Any, said: int | None) -> None:
-    """The loop is bounded whatever is said, nothing is posted, and the journal keeps the post to be gone on with."""
+    """The loop is bounded for any answer, TikTok posts nothing, and the journal keeps the post for later."""
     bench.sim.says("put", Response(416, {} if said is None else {"Content-Range": f"bytes 0-{said}/{SIZE}"}), times=99)
     end = bench.outcome(lambda _: bench.post_film())
     assert type(end) is UploadError
@@ -80,7 +84,7 @@ def test_row_09_ranges_that_never_fit_are_told(bench: Any, said: int | None) -> 
 
 
 def test_row_09_a_host_that_forgets_is_not_fed_for_ever(bench: Any) -> None:
-    """Each chunk is acknowledged and lost again: what comes back is no progress, so the loop is bounded."""
+    """The host acknowledges each chunk and loses it again. The client counts no progress, so the loop is bounded."""
 
     def forgets(request: Request, _handle: Handle) -> Response:
         first = next(value for name, value in request.headers.items() if name.lower() == "content-range")
@@ -95,7 +99,7 @@ def test_row_09_a_host_that_forgets_is_not_fed_for_ever(bench: Any) -> None:
 
 
 def kept(bench: Any) -> None:
-    """Assert that the journal keeps the post, and that it can be gone on with once TikTok makes sense."""
+    """Assert that the journal keeps the post, and that it can be resumed once TikTok makes sense again."""
     (record,) = bench.journal.records()
     assert record.stage is Stage.UPLOADING
     bench.check_posts()
@@ -110,7 +114,7 @@ def kept(bench: Any) -> None:
 @pytest.mark.parametrize("header", ["count", "last"])
 @pytest.mark.parametrize(("nth", "stored"), [(1, 1_000), (1, 0), (2, CHUNK + 1_000), (2, CHUNK)])
 def test_row_10_an_acknowledgement_of_less_is_gone_on_from(bench: Any, header: str, nth: int, stored: int) -> None:
-    """206 for less than was sent: the rest is sent from there, and each byte is there once."""
+    """206 acknowledges less than was sent. The client sends the rest from there, and TikTok has each byte once."""
     bench.sim.switches.progress_header = header
 
     def less(_request: Request, _handle: Handle) -> Response:
@@ -119,7 +123,7 @@ def test_row_10_an_acknowledgement_of_less_is_gone_on_from(bench: Any, header: s
 
     bench.sim.says("put", less, nth=nth)
     bench.post_film()
-    # Where the last offset is told, nothing is told of nothing, and the next chunk finds out.
+    # A last offset cannot say that there are no bytes, so the next chunk finds out.
     assert bench.way.sent.count("put") == (4 if (header, stored) == ("last", 0) else 3)
 
 
@@ -127,7 +131,10 @@ def test_row_10_an_acknowledgement_of_less_is_gone_on_from(bench: Any, header: s
     ("status", "said"), [(206, CHUNK + 1), (206, SIZE), (201, None), (200, None), (204, None), (202, 5)]
 )
 def test_row_10_an_acknowledgement_of_more_is_not_believed(bench: Any, status: int, said: int | None) -> None:
-    """More than was sent, or a success before the last byte: an unexpected answer, and the journal is kept."""
+    """The host acknowledges more than was sent, or success before the last byte.
+
+    The answer is unexpected, and the journal keeps the post.
+    """
     headers = {} if said is None else {"Content-Range": f"bytes 0-{said}/{SIZE}"}
     bench.sim.says("put", Response(status, headers))
     end = bench.outcome(lambda _: bench.post_film())
@@ -157,13 +164,16 @@ answers = st.builds(
 def test_row_10_whatever_the_upload_host_says_the_bytes_are_the_files(
     open_bench: Any, script: list[tuple[int, Response, bool]]
 ) -> None:
-    """Any status and range, with and without the bytes being stored: at most one post, its bytes the file's, a typed end."""
+    """The host answers with any status and range, and stores the bytes or not.
+
+    There is at most one post with the file's bytes, and a typed end.
+    """
     with open_bench("blocking") as bench:
         for nth, answer, is_stored in script:
             bench.sim.says("put", lambda _, handle, a=answer, s=is_stored: (handle() if s else None, a)[1], nth=nth)
         for _ in range(2):
             end = bench.outcome(lambda _: bench.post_film())
-            # A last chunk that was acknowledged without being stored is waited for.
+            # The client waits for the post after a last chunk that was acknowledged and not stored.
             assert isinstance(end, ENDS) or end.is_final
             bench.check_posts()
             bench.sim.silence()
@@ -173,12 +183,12 @@ def test_row_10_whatever_the_upload_host_says_the_bytes_are_the_files(
 # --- Row 11 ----------------------------------------------------------------------------------------------------------
 
 
-LONG = BytesSource(b"\0\0\0\x18ftyp" + bytes(3 * CHUNK))
+LONG = BytesSource(HEAD + bytes(3 * CHUNK))
 """A film of three chunks."""
 
 
 def dead(bench: Any, status: int) -> Callable[[Request, Handle], Response]:
-    """Return what a host says whose upload URL has just died."""
+    """Return the answer of a host whose upload URL has just died."""
 
     def says(_request: Request, _handle: Handle) -> Response:
         next(reversed(bench.sim.world.tasks.values())).upload.expires_at = bench.clock.now()
@@ -191,7 +201,10 @@ def dead(bench: Any, status: int) -> Callable[[Request, Handle], Response]:
 @pytest.mark.parametrize("nth", [1, 2, 3])
 @pytest.mark.parametrize("then", ["stay", "fail"])
 def test_row_11_an_upload_url_that_dies_is_replaced(bench: Any, status: int, nth: int, then: str) -> None:
-    """At the first chunk, in between and at the last: TikTok says that bytes are missing, so the file is begun anew."""
+    """It dies at the first chunk, in between or at the last.
+
+    TikTok says that bytes are missing, so the client begins the file again.
+    """
     bench.film = LONG
     bench.sim.switches.expired_upload = then
     bench.sim.says("put", dead(bench, status), nth=nth)
@@ -202,7 +215,10 @@ def test_row_11_an_upload_url_that_dies_is_replaced(bench: Any, status: int, nth
 
 @pytest.mark.parametrize(("then", "error"), [("stay", OutcomeUnknown), ("fail", PublishFailed)])
 def test_row_11_a_last_chunk_in_doubt_is_not_begun_anew(bench: Any, then: str, error: type[TikTokError]) -> None:
-    """TikTok does not say how much it has: it may be all, so a person looks, unless TikTok has given the post up."""
+    """TikTok does not say how much it has, and it may have all.
+
+    So a person has to look, unless TikTok has given the post up.
+    """
     bench.sim.switches.expired_upload, bench.sim.switches.failed_body = then, "short"
 
     def silent(_request: Request, handle: Handle) -> Response:
@@ -230,7 +246,10 @@ def test_row_11_a_last_chunk_in_doubt_is_not_begun_anew(bench: Any, then: str, e
 def test_row_11_a_last_chunk_that_was_stored_is_not_posted_again(
     open_bench: Any, *, world: str, answer: Any, resent: str, late: tuple[float, str], dies: bool
 ) -> None:
-    """Its answer was lost, its upload forgotten, and the status is late: a count that is short is no reason to begin anew."""
+    """Its answer was lost, its upload forgotten, and the status is late.
+
+    A count that is short is no reason to begin again.
+    """
     lag, counts = late
     with open_bench(world) as bench:
         bench.sim.switches.flip({"status_lag_seconds": lag, "uploaded_bytes": counts, "processing_seconds": 20})
@@ -261,7 +280,7 @@ def test_row_11_a_last_chunk_that_was_stored_is_not_posted_again(
 
 
 def test_row_11_a_post_that_is_unknown_is_told_by_tiktok_in_the_end(near: Any) -> None:
-    """TikTok reports later what was unknown at the time: the client asks again, and no person has to decide."""
+    """TikTok reports later what was unknown at the time. The client asks again, and no person has to decide."""
     near.sim.switches.flip({"status_lag_seconds": 1_000, "finished_upload": "forget"})
     near.sim.says("put", lambda _, handle: (handle(), Response(503))[1], nth=2)
     end = near.outcome(lambda _: near.post_film())
@@ -273,7 +292,10 @@ def test_row_11_a_post_that_is_unknown_is_told_by_tiktok_in_the_end(near: Any) -
 
 
 def test_row_11_only_that_bytes_are_missing_lets_an_upload_in_doubt_begin_anew(near: Any) -> None:
-    """Killed while the last chunk left, and an hour later TikTok has given the post up: one fresh init, and one post."""
+    """The client died while the last chunk left, and an hour later TikTok has given the post up.
+
+    One fresh init makes one post.
+    """
 
     def killed(request: Request, _handle: Handle) -> Response:
         assert isinstance(request.body, FileSlice)
@@ -310,7 +332,7 @@ def test_row_11_a_post_that_failed_for_its_own_sake_is_not_begun_anew(bench: Any
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_row_11_upload_urls_are_not_replaced_for_ever(bench: Any, status: int) -> None:
-    """Three inits are all that a key may cost: each may take a place among the creator's pending shares."""
+    """A key may cost three inits at most, because each may take one of the creator's pending shares."""
     bench.sim.says("put", Response(status), times=99)
     end = bench.outcome(lambda _: bench.post_film())
     assert type(end) is UploadExpired
@@ -325,7 +347,7 @@ def test_row_11_upload_urls_are_not_replaced_for_ever(bench: Any, status: int) -
 @pytest.mark.parametrize("heard", [0, 1])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_row_12_a_chunk_that_arrives_twice_is_stored_once(bench: Any, repeated: str, heard: int, nth: int) -> None:
-    """A network that doubles a chunk, whichever of the two answers is heard, and whatever TikTok makes of the second."""
+    """A network doubles a chunk. The client may get either answer, and TikTok may make anything of the second chunk."""
     bench.sim.switches.repeat_chunk = repeated
     bench.sim.says("put", lambda _, handle: (handle(), handle())[heard], nth=nth)
     bench.post_film()
@@ -338,7 +360,7 @@ def test_row_12_a_chunk_that_arrives_twice_is_stored_once(bench: Any, repeated: 
 )
 @pytest.mark.parametrize("nth", [1, 2])
 def test_row_12_a_chunk_leaves_once(bench: Any, fault: str, nth: int) -> None:
-    """Whatever happens to a connection, idle or new, what arrives at the door is what the client gave to its transport."""
+    """On an idle or a new connection, the server gets each chunk as often as the client gave it to its transport."""
     bench.run(bench.account.creator_info())
     bench.way.when("put", lambda: bench.front.on_request(1, fault), nth=nth)
     bench.post_film()
@@ -354,7 +376,7 @@ def test_row_12_a_chunk_leaves_once(bench: Any, fault: str, nth: int) -> None:
 def test_row_13_a_token_that_ends_on_the_way_never_begins_another_post(
     bench: Any, where: str, nth: int, is_known: bool
 ) -> None:
-    """Between init and first chunk, between chunks and while waiting: the chunks need no token; one init, one renewal."""
+    """The token ends before, between or after the chunks. The chunks need no token: one init and one renewal."""
     bench.sim.switches.processing_seconds = 100
     bench.sim.switches.access_seconds = 600
     bench.run(bench.account.refresh())
@@ -376,7 +398,10 @@ def test_row_13_a_token_that_ends_on_the_way_never_begins_another_post(
 
 
 def test_row_13_a_token_that_ends_at_once_is_renewed_while_waiting(near: Any) -> None:
-    """It lives for a second, and the wait takes two minutes: over and over renewed, and there is one init."""
+    """Each token is valid for a second, and the wait takes two minutes.
+
+    The client renews it again and again, with one init.
+    """
     near.sim.switches.access_seconds, near.sim.switches.processing_seconds = 1, 120
     near.run(near.account.refresh())
     near.post_film()
@@ -385,7 +410,7 @@ def test_row_13_a_token_that_ends_at_once_is_renewed_while_waiting(near: Any) ->
 
 
 def test_row_13_a_token_refused_at_the_init_is_renewed_and_the_init_repeated_once(bench: Any, step: Any) -> None:
-    """A 401 proves that nothing was begun, so even what publishes by itself may be repeated."""
+    """A 401 proves that nothing was begun, so the client may repeat even a request that publishes by itself."""
     bench.sim.faults.add("init=expire")
     bench.check_end(bench.outcome(step.ask), None)
     assert bench.way.sent.count("token") == 1
@@ -393,7 +418,7 @@ def test_row_13_a_token_refused_at_the_init_is_renewed_and_the_init_repeated_onc
 
 
 def test_row_13_no_chunk_carries_a_token(bench: Any) -> None:
-    """The upload host is asked by the secret in its URL alone."""
+    """The secret in the upload URL is the only one that the upload host gets."""
     heads: list[Any] = []
     bench.sim.says("put", lambda request, handle: (heads.append(request.headers), handle())[1], times=2)
     bench.post_film()

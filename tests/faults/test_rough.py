@@ -1,6 +1,7 @@
-"""Rows 2 and 4 to 6: answers that break off, come slowly, never, or before the question was whole; and waits that end.
+"""Rows 2 and 4 to 6: answers that break off, come slowly, never, or before the request is complete; and waits that end.
 
-The server is made by hand: no HTTP library would get wrong what has to be got wrong here. Row 5 runs by the real clock.
+The test's own server works on plain sockets, because no HTTP library makes these mistakes. Row 5 runs by the real
+clock.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from clips import HEAD
 from tiktok_adapters.clocks import ManualClock, SystemClock
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
@@ -36,7 +38,7 @@ SLOW = 1.0
 
 @define(eq=False)
 class Talk:
-    """One request on its connection, and what can be done to it.
+    """One request on its connection, and what a test can do with it.
 
     Attributes:
         wire: the connection.
@@ -61,7 +63,7 @@ class Talk:
             self.stopping.wait(seconds * len(block) / end)
 
     def answer(self) -> tuple[bytes, bytes]:
-        """Let TikTok deal with the request; return the head and the body of its answer."""
+        """Let TikTok handle the request; return the head and the body of its answer."""
         self.take()
         method, target, headers = self._request
         request = Request(
@@ -94,12 +96,12 @@ Act = Callable[[Talk], None]
 
 @define(eq=False)
 class RoughServer:
-    """The simulated TikTok behind plain sockets; a test takes requests over and answers them as badly as it likes.
+    """The simulated TikTok behind plain sockets. A test takes requests over and answers them as badly as it wants.
 
     Attributes:
-        handle: answers whatever is not taken over.
-        act: what meets the next request; after it its connection is closed.
-        times: how many requests it meets.
+        handle: answers each request that the test does not take over.
+        act: answers the next request; then the server closes the connection.
+        times: how many requests it answers.
     """
 
     handle: Callable[[Request], Any]
@@ -115,7 +117,7 @@ class RoughServer:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def meet(self, act: Act, times: int = 1) -> None:
-        """Let the next requests meet this."""
+        """Let `act` answer the next requests."""
         self.act, self.times = act, times
 
     @contextlib.contextmanager
@@ -142,7 +144,7 @@ class RoughServer:
             if self.stopping.is_set():
                 wire.close()
                 return
-            # Little is buffered, so that a reader who stops is noticed.
+            # The buffers are small, so that a reader who stops is noticed.
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
             thread = threading.Thread(target=self._talk, args=(wire,))
             self._talks.append((wire, thread))
@@ -180,14 +182,14 @@ def new_front() -> Callable[[Any], Any]:
 
 
 def cut_after_head(talk: Talk) -> None:
-    """Reset when the head of the answer and half of its body are out."""
+    """Reset the connection after the head of the answer and half of its body."""
     head, body = talk.answer()
     talk.say(head + body[: len(body) // 2])
     talk.reset()
 
 
 def short(talk: Talk) -> None:
-    """Close in good order within the body that was announced."""
+    """Close properly within the announced body."""
     head, body = talk.answer()
     talk.say(head + body[:-1])
 
@@ -206,14 +208,17 @@ def cut_chunks(talk: Talk) -> None:
 
 
 def test_row_02_a_reset_after_the_head_of_the_answer_is_a_doubt(bench: Any, operation: Any) -> None:
-    """A status without its whole answer counts as none."""
+    """A status without its whole answer counts as no answer."""
     bench.when(operation, lambda: bench.front.meet(cut_after_head))
     bench.check(operation, operation.lost)
 
 
 @pytest.mark.parametrize("cut", [short, short_head, cut_chunks])
 def test_row_04_an_answer_that_is_cut_is_a_doubt_and_no_answer(bench: Any, operation: Any, cut: Act) -> None:
-    """Short of its length, cut in its head or between chunks: a doubt, and never an error about what it says."""
+    """The answer is short of its length, or cut in its head or between chunks.
+
+    It is a doubt, and never an error about its content.
+    """
     bench.when(operation, lambda: bench.front.meet(cut))
     end = bench.check(operation, operation.lost)
     if operation.name == "code":
@@ -250,20 +255,21 @@ def stalled(talk: Talk) -> None:
 
 
 def trickling(talk: Talk) -> None:
-    """Answer byte by byte, each of them within the time for one wait."""
+    """Answer byte by byte, each byte within the time for one wait."""
     talk.trickle(b"".join(talk.answer()), 0.02)
 
 
 def slow_reader(talk: Talk) -> None:
-    """Read with many pauses, none of them as long as one wait, and answer well."""
+    """Read with many pauses, each shorter than one wait, and give a good answer."""
     talk.take(seconds=SLOW)
     talk.say(b"".join(talk.answer()))
 
 
 def within(seconds: float, bench: Any, word: str, ask: Callable[[], Any], *, calls: int = 1) -> Any:
-    """Return what comes of asking: no request of this word may last longer, nor as long as the one before it of its call.
+    """Return what the call gives, after a look at its requests of this word.
 
-    That no transport goes beyond the limit of a request is in the contract of transports.
+    Each has a limit within these seconds, and each repetition a shorter one than the request before it. The contract
+    of transports says that no transport exceeds the limit of a request.
     """
     already = len(bench.way.requests)
     end = ask()
@@ -277,10 +283,10 @@ def within(seconds: float, bench: Any, word: str, ask: Callable[[], Any], *, cal
 
 
 def test_row_05_a_silent_server_holds_nobody_beyond_the_deadline(bench: Any, operation: Any) -> None:
-    """A call ends within its deadline: as a doubt, or well where TikTok was only silent once."""
+    """A call ends within its deadline: in doubt, or with success if TikTok was silent only once."""
     bench.connect(timeout=REAL, deadline=2 * REAL)
     if operation.where == "put":
-        # A chunk is as slow as the line: it is bound to make headway, and to end before its upload URL does.
+        # A chunk may be as slow as the line. It has to make progress, and to end before its upload URL does.
         bench.when(operation, lambda: bench.front.meet(silent))
         end = bench.outcome(operation.ask)
         assert not isinstance(end, Exception)
@@ -295,7 +301,7 @@ def test_row_05_a_silent_server_holds_nobody_beyond_the_deadline(bench: Any, ope
 
 @pytest.mark.parametrize(("ask", "word"), [("creator_info", "creator_info"), ("refresh", "token")])
 def test_row_05_a_byte_now_and_then_holds_nobody_beyond_the_deadline(bench: Any, ask: str, word: str) -> None:
-    """Headway is not enough where a call has a deadline, which a renewal has, too."""
+    """Progress is not enough for a call with a deadline. A renewal has a deadline, too."""
     bench.connect(timeout=REAL, deadline=2 * REAL)
     bench.front.meet(trickling, times=99)
     end = within(2 * REAL, bench, word, lambda: bench.outcome(lambda _: getattr(bench.account, ask)()))
@@ -303,7 +309,7 @@ def test_row_05_a_byte_now_and_then_holds_nobody_beyond_the_deadline(bench: Any,
 
 
 def test_row_05_a_chunk_is_not_waited_for_beyond_the_life_of_its_upload_url(bench: Any) -> None:
-    """Its answer comes byte by byte without an end, and is given up when nothing could come of it any more."""
+    """Its answer comes byte by byte without an end. The client gives up when the upload URL has expired."""
     clock = ManualClock()
     bench.clock = bench.sim.world.clock = clock
     bench.connect()
@@ -321,7 +327,7 @@ def test_row_05_a_chunk_is_not_waited_for_beyond_the_life_of_its_upload_url(benc
 
 
 def test_row_05_a_slow_reader_is_waited_for_and_a_stalled_one_is_not(bench: Any) -> None:
-    """A server that takes our bytes slowly is no fault; one that takes none is a doubt, and then all goes well."""
+    """A server that takes the bytes slowly is no fault. One that takes none is a doubt, and the next try succeeds."""
     bench.connect(timeout=SLOW / 2, deadline=SLOW)
     bench.sim.switches.processing_seconds = 0
     bench.way.when("put", lambda: bench.front.meet(slow_reader))
@@ -331,7 +337,7 @@ def test_row_05_a_slow_reader_is_waited_for_and_a_stalled_one_is_not(bench: Any)
 
 
 def test_row_05_a_connection_that_does_not_come_about_is_not_sent(bench: Any) -> None:
-    """A host that does not even refuse is given up in time, and nothing is in doubt."""
+    """The client gives up in time on a host that does not even refuse, and nothing is in doubt."""
     with socket.socket() as full, contextlib.ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -347,9 +353,10 @@ def test_row_05_a_connection_that_does_not_come_about_is_not_sent(bench: Any) ->
 
 
 def test_row_05_whoever_gives_up_is_let_go(bench: Any, operation: Any) -> None:
-    """Cancelled, or by Ctrl-C: what may not be torn apart ends by its deadline, anything else at once; and never two posts.
+    """A caller cancels, or presses Ctrl-C.
 
-    What is let go at once has a deadline that no test lives to see.
+    A call that must stay whole ends by its deadline, any other at once, and TikTok never has two posts.
+    A call that ends at once has a deadline that is longer than a test may take.
     """
     is_torn = operation.where not in {"token", "video_init", "photo_init"}
     limit = 600.0 if is_torn else 2 * REAL
@@ -390,7 +397,10 @@ def test_row_05_whoever_gives_up_is_let_go(bench: Any, operation: Any) -> None:
 @pytest.mark.parametrize("then", ["close", "reset", "wait"])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_row_06_a_refusal_before_the_bytes_are_out_never_hangs(bench: Any, status: int, then: str, nth: int) -> None:
-    """It is the refusal that was said, or a doubt that TikTok settles: never a second post, never a wait without an end."""
+    """The caller gets that refusal, or a doubt that TikTok settles.
+
+    There is never a second post or a wait without an end.
+    """
     bench.connect(timeout=0.5)
 
     def early(talk: Talk) -> None:
@@ -402,7 +412,7 @@ def test_row_06_a_refusal_before_the_bytes_are_out_never_hangs(bench: Any, statu
             talk.stopping.wait()
 
     bench.way.when("put", lambda: bench.front.meet(early), nth=nth)
-    film = BytesSource(b"\0\0\0\x18ftypisom" + bytes(2 * CHUNK))
+    film = BytesSource(HEAD + bytes(2 * CHUNK))
     ask = lambda _: bench.account.post_video(film, privacy_level="SELF_ONLY", chunk_size=CHUNK, key="wish")  # noqa: E731
     end = bench.outcome(ask)
     complete = [post for post in bench.sim.posts if post.bytes_received == post.size]

@@ -1,4 +1,4 @@
-"""Rows 14, 16, 17, 39, 43 and 45: tokens that are refused, lost or interrupted; hostile input; the listener; two accounts."""
+"""Rows 14, 16, 17, 39, 43 and 45: refused, lost or interrupted tokens; hostile input; the listener; two accounts."""
 
 import asyncio
 import contextlib
@@ -23,6 +23,7 @@ from attrs import define, evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, CLIP_BYTES
 from example_counts import at_most
 from tiktok_adapters import connect
 from tiktok_adapters.cli.person import consent
@@ -30,7 +31,7 @@ from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, Creator, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource, open_source
+from tiktok_adapters.sources import open_source
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
@@ -51,12 +52,11 @@ from tiktok_core.ports import Request, Response
 from yielding import Yielding
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 SECOND = Creator(open_id="-000SecondMaker00000000000000", username="maker_two", nickname="Maker Two", private=True)
 
 
 def expire(bench: Any) -> Tokens:
-    """Let the stored access token have ended, and return what is stored."""
+    """Set the end of the stored access token into the past, and return what is stored."""
     tokens: Tokens = bench.tokens.load(bench.account.open_id)
     past = bench.clock.now() - timedelta(hours=1)
     bench.tokens.save(bench.account.open_id, evolve(tokens, issued_at=past, expires_at=past))
@@ -74,7 +74,7 @@ def renewed_elsewhere(bench: Any) -> Tokens:
 
 
 def live(sim: SimulatedTikTok, secret: Secret) -> bool:
-    """Whether TikTok still takes a token."""
+    """Return whether TikTok still accepts a token."""
     return not sim.world.tokens[secret.reveal()].dead
 
 
@@ -82,7 +82,7 @@ def live(sim: SimulatedTikTok, secret: Secret) -> bool:
 
 
 def test_row_14_a_revoked_refresh_token_asks_for_a_sign_in(bench: Any) -> None:
-    """One refusal is enough and remembered, nothing is deleted, and the sentence says what to do."""
+    """The client needs one refusal, remembers it, and deletes nothing. The error says what to do."""
     stored = expire(bench)
     bench.sim.disconnect(bench.account.open_id)
     for _ in range(2):
@@ -93,7 +93,7 @@ def test_row_14_a_revoked_refresh_token_asks_for_a_sign_in(bench: Any) -> None:
 
 
 def test_row_14_tokens_rotated_elsewhere_are_adopted(bench: Any) -> None:
-    """Another process that shares the store was quicker: its pair is taken, and the call goes on."""
+    """Another process with the same store renewed first. The client takes over its pair, and the call succeeds."""
     expire(bench)
     newer: list[Tokens] = []
 
@@ -108,7 +108,7 @@ def test_row_14_tokens_rotated_elsewhere_are_adopted(bench: Any) -> None:
 
 
 def test_row_14_tokens_rotated_on_another_machine_stay_where_they_are(bench: Any) -> None:
-    """If the newer pair is out of reach, a person has to sign in, and the old pair is not deleted."""
+    """The newer pair is out of reach, so a person has to sign in. The client does not delete the old pair."""
     stored = expire(bench)
     newer = renewed_elsewhere(bench)
     with pytest.raises(SignInRequired):
@@ -128,7 +128,7 @@ def lost(request: pytest.FixtureRequest) -> str:
 
 
 def spy(bench: Any) -> list[str]:
-    """Return a list that gets the refresh token of each renewal that arrives."""
+    """Return a list that gets the refresh token of each renewal request."""
     seen: list[str] = []
 
     def note(request: Request, handle: Callable[[], Response]) -> Response:
@@ -141,7 +141,10 @@ def spy(bench: Any) -> list[str]:
 
 
 def test_row_16_a_lost_renewal_is_tried_once_with_the_same_token(bench: Any, lost: str) -> None:
-    """TikTok has rotated and the answer was lost: one more try with the same token, then a plain request to sign in."""
+    """TikTok has rotated and its answer was lost.
+
+    The client tries once more with the same token, then asks for a sign-in.
+    """
     stored, sent = expire(bench), spy(bench)
     bench.sim.faults.add(f"token={lost}")
     with pytest.raises(SignInRequired) as raised:
@@ -153,7 +156,7 @@ def test_row_16_a_lost_renewal_is_tried_once_with_the_same_token(bench: Any, los
 
 
 def test_row_16_without_rotation_the_second_try_brings_tokens(bench: Any, lost: str) -> None:
-    """By the older pages the refresh token stays, and then the same try repairs what was lost."""
+    """By the older pages the refresh token stays valid, so the second try gets the tokens."""
     bench.sim.switches.lifetimes = "legacy"
     stored, sent = expire(bench), spy(bench)
     bench.sim.faults.add(f"token={lost}")
@@ -166,7 +169,7 @@ def test_row_16_without_rotation_the_second_try_brings_tokens(bench: Any, lost: 
 
 
 def yielding_client(transport: FakeTransport, store: MemoryTokenStore, clock: ManualClock) -> AsyncTikTok:
-    """Return a client that others get their turn beside, at each call of its transport and token store."""
+    """Return a client that lets other tasks run at each call of its transport and token store."""
     return AsyncTikTok(
         APP,
         transport=Yielding(transport),
@@ -178,7 +181,10 @@ def yielding_client(transport: FakeTransport, store: MemoryTokenStore, clock: Ma
 
 
 def test_row_17_a_renewal_that_is_cancelled_anywhere_is_whole() -> None:
-    """Cancelled at each step in turn: TikTok has not rotated, or the new pair is stored; and no later call waits for a lease."""
+    """The caller cancels at each step in turn. TikTok has not rotated, or the new pair is stored.
+
+    No later call waits for a lease.
+    """
 
     async def cancelled_after(steps: int) -> bool:
         clock, store = ManualClock(), MemoryTokenStore()
@@ -204,7 +210,10 @@ def test_row_17_a_renewal_that_is_cancelled_anywhere_is_whole() -> None:
 
 
 def test_row_17_a_sign_in_that_is_cancelled_anywhere_is_whole() -> None:
-    """A code is spent once: cancelled at each step in turn, it is not spent, or what it brought is stored."""
+    """A code works once.
+
+    The caller cancels at each step in turn: the client has not spent the code, or has stored the tokens.
+    """
 
     async def cancelled_after(steps: int) -> bool:
         clock, store = ManualClock(), MemoryTokenStore()
@@ -225,7 +234,7 @@ def test_row_17_a_sign_in_that_is_cancelled_anywhere_is_whole() -> None:
 
 
 def test_row_17_an_interrupt_of_a_sign_in_waits_for_the_save(open_bench: Any) -> None:
-    """The same with Ctrl-C: TikTok has taken the code, so its tokens are stored before the program ends."""
+    """After Ctrl-C the same holds: TikTok has accepted the code, so the client stores its tokens before the program ends."""
     with open_bench("blocking") as bench:
         bench.tokens.delete(bench.account.open_id)
         bench.way.when("token", lambda: signal.raise_signal(signal.SIGINT))
@@ -238,7 +247,7 @@ def test_row_17_an_interrupt_of_a_sign_in_waits_for_the_save(open_bench: Any) ->
 
 @pytest.mark.parametrize("moment", ["before the request", "before the save"])
 def test_row_17_an_interrupt_waits_for_the_save(open_bench: Any, moment: str) -> None:
-    """Ctrl-C in the midst of a renewal is delivered once the new pair is stored, and not before."""
+    """The program gets Ctrl-C during a renewal only after the client has stored the new pair."""
     with open_bench("blocking") as bench:
         old, save = bench.tokens.load(bench.account.open_id), bench.tokens.save
 
@@ -259,7 +268,7 @@ def test_row_17_an_interrupt_waits_for_the_save(open_bench: Any, moment: str) ->
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[tuple[SimulatedTikTok, dict[str, str]]]:
-    """Serve a TikTok, and give it with the environment that leads to it."""
+    """Serve a TikTok, and give it with the environment that names it."""
     with contextlib.closing(SimulatedTikTok(seed=None)) as sim, SandboxServer(sim).run_in_thread() as server:
         yield (
             sim,
@@ -294,7 +303,10 @@ def command(environ: dict[str, str], *arguments: str) -> Iterator["subprocess.Po
 
 
 def test_row_17_ctrl_c_at_a_process_waits_for_the_save(sandbox: tuple[SimulatedTikTok, dict[str, str]]) -> None:
-    """A real process with a real signal: TikTok has rotated, its answer is slow, and still the pair is stored before 130."""
+    """A real process gets a real signal.
+
+    TikTok has rotated and answers slowly; the process stores the pair before it exits with 130.
+    """
     sim, environ = sandbox
     with connect(environ=environ) as tiktok:
         begun = tiktok.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
@@ -313,7 +325,7 @@ def test_row_17_ctrl_c_at_a_process_waits_for_the_save(sandbox: tuple[SimulatedT
     assert live(sim, stored.refresh_token)
 
 
-# --- 39: what would break a line, or lead elsewhere -------------------------------------------------------------------
+# --- 39: what could break a line, or lead to another host -----------------------------------------------------------
 
 BREAKS = st.sampled_from(["\r", "\n", "\0", "\r\nX-Injected: 1", "\r\n\r\nGET / HTTP/1.1"])
 PLAIN = st.text("abcXYZ019-_.", max_size=8)
@@ -326,7 +338,10 @@ ROW_39 = settings(max_examples=at_most(60), suppress_health_check=[HealthCheck.f
 @ROW_39
 @given(BROKEN)
 def test_row_39_scopes_and_titles_that_break_a_line_are_not_sent(near: Any, broken: str) -> None:
-    """A scope that holds one is none of TikTok's; of a caption only NUL is refused, for JSON carries the others whole."""
+    """No scope of TikTok's contains a line break.
+
+    Of the characters in a caption the client refuses only NUL: JSON carries the others.
+    """
     for ask in (
         lambda: near.tiktok.authorization([broken]),
         lambda: near.run(near.tiktok.qr_code([broken])),
@@ -343,7 +358,7 @@ def test_row_39_scopes_and_titles_that_break_a_line_are_not_sent(near: Any, brok
 @ROW_39
 @given(BROKEN | ESCAPED)
 def test_row_39_redirect_uris_and_hosts_that_break_a_line_are_refused(near: Any, broken: str) -> None:
-    """As they are set: no app, no authorization and no endpoint is made of one, also where it is escaped."""
+    """The client refuses them when they are set: an app, an authorization and an endpoint, escaped or not."""
     for uri in (f"http://127.0.0.1:*/callback/{broken}", f"http://127.0.0.1:1{broken}/", f"https://x.example/{broken}"):
         with pytest.raises(InvalidSettings):
             App("key", "secret", uri)
@@ -369,7 +384,7 @@ def test_row_39_what_may_be_read_as_another_host_is_refused(near: Any, elsewhere
 @ROW_39
 @given(BROKEN)
 def test_row_39_keys_that_break_a_line_are_refused(broken: str) -> None:
-    """Client key and secret are checked as they are set, and not shown."""
+    """The client checks client key and secret when they are set, and does not show them."""
     for pair in ((broken, "secret"), ("key", broken)):
         with pytest.raises(InvalidSettings) as raised:
             App(*pair, "http://127.0.0.1:*/callback/")
@@ -379,7 +394,7 @@ def test_row_39_keys_that_break_a_line_are_refused(broken: str) -> None:
 @ROW_39
 @given(BROKEN, st.sampled_from(["access_token", "refresh_token"]))
 def test_row_39_a_token_that_breaks_a_line_is_not_kept(near: Any, broken: str, field: str) -> None:
-    """A token that no header can carry is refused before it is stored."""
+    """The client refuses a token that no header can carry, before it stores it."""
     stored = near.tokens.load(near.account.open_id)
     document = {"access_token": "act.x", "refresh_token": "rft.x", "open_id": near.account.open_id, field: broken}
     near.sim.says("token", Response(200, {}, json.dumps(document).encode()))
@@ -391,7 +406,7 @@ def test_row_39_a_token_that_breaks_a_line_is_not_kept(near: Any, broken: str, f
 @ROW_39
 @given(BROKEN)
 def test_row_39_a_stored_token_that_breaks_a_line_goes_nowhere(near: Any, broken: str) -> None:
-    """Should one lie in the store all the same, no request can be built with it."""
+    """If the store holds one all the same, the client can build no request with it."""
     stored = near.tokens.load(near.account.open_id)
     near.tokens.save(near.account.open_id, evolve(stored, access_token=Secret(broken)))
     try:
@@ -403,9 +418,9 @@ def test_row_39_a_stored_token_that_breaks_a_line_goes_nowhere(near: Any, broken
 
 
 def test_row_39_a_file_may_have_any_name_that_the_system_has(near: Any, tmp_path: Path) -> None:
-    """A line break in a file's name is no reason to refuse it: the name is never sent."""
+    """The client never sends the name of a file, so a line break in it is no reason to refuse the file."""
     path = tmp_path / "a\r\nX-Injected: 1.mp4"
-    path.write_bytes(CLIP.read(0, CLIP.size))
+    path.write_bytes(CLIP_BYTES)
     near.run(near.account.post_video(path, privacy_level="SELF_ONLY"))
     with pytest.raises(InvalidPost, match="NUL"):
         open_source("a\0.mp4")
@@ -415,7 +430,7 @@ def test_row_39_a_file_may_have_any_name_that_the_system_has(near: Any, tmp_path
 
 
 def raw(address: tuple[str, int], request: bytes) -> int:
-    """Send bytes, and return the status that comes back; 0 where nothing does."""
+    """Send bytes, and return the status of the answer; 0 if there is none."""
     with socket.create_connection(address, timeout=20) as wire:
         wire.sendall(request)
         with contextlib.suppress(ConnectionError):
@@ -426,12 +441,12 @@ def raw(address: tuple[str, int], request: bytes) -> int:
 
 @define
 class Login:
-    """A login under way, in a process of its own.
+    """A login under way, in a separate process.
 
     Attributes:
         running: the process.
-        page: TikTok's page, as it was printed.
-        sim: TikTok.
+        page: TikTok's page, as the process printed it.
+        sim: the simulated TikTok.
     """
 
     running: "subprocess.Popen[str]"
@@ -440,7 +455,7 @@ class Login:
 
     @property
     def redirect(self) -> str:
-        """Where the answer is waited for."""
+        """The redirect URI at which the login waits for the answer."""
         return parse_qs(urlsplit(self.page).query)["redirect_uri"][0]
 
     @property
@@ -449,7 +464,7 @@ class Login:
         return "127.0.0.1", urlsplit(self.redirect).port or 0
 
     def still_waits(self) -> bool:
-        """Whether it has neither ended nor spent a code."""
+        """Return whether the login has neither ended nor spent a code."""
         return self.running.poll() is None and self.sim.count("token") == 0
 
     def ends_well(self) -> bool:
@@ -462,7 +477,7 @@ class Login:
 
 @pytest.fixture
 def under_way(sandbox: tuple[SimulatedTikTok, dict[str, str]]) -> Iterator[Login]:
-    """Begin a login."""
+    """Start a login."""
     sim, environ = sandbox
     with command(environ, "login", "--no-browser") as running:
         assert running.stdout is not None
@@ -470,7 +485,10 @@ def under_way(sandbox: tuple[SimulatedTikTok, dict[str, str]]) -> Iterator[Login
 
 
 def test_row_43_no_forged_answer_ends_a_login(under_way: Login) -> None:
-    """Wrong state, an error without one, another path, method or host, noise, too much: refused, and the login goes on."""
+    """The login refuses a wrong state, an error without one, another path, method or host, noise, too much.
+
+    It continues.
+    """
     state = parse_qs(urlsplit(under_way.page).query)["state"][0]
     port = under_way.address[1]
 
@@ -501,7 +519,7 @@ def test_row_43_no_forged_answer_ends_a_login(under_way: Login) -> None:
 
 
 def test_row_43_slow_connections_hinder_nobody(under_way: Login) -> None:
-    """A hundred connections that say next to nothing hold up neither the answer nor the end."""
+    """A hundred connections that say next to nothing delay neither the answer nor the end."""
     with contextlib.ExitStack() as stack:
         for _ in range(100):
             wire = stack.enter_context(socket.create_connection(under_way.address, timeout=20))
@@ -510,7 +528,7 @@ def test_row_43_slow_connections_hinder_nobody(under_way: Login) -> None:
 
 
 def test_row_43_a_second_answer_finds_nobody(under_way: Login) -> None:
-    """A state serves once, and after the first valid answer the port is closed."""
+    """A state works once, and after the first valid answer the port is closed."""
     callback = urlsplit(under_way.sim.authorize(under_way.page))
     statuses: list[int] = []
 
@@ -535,7 +553,10 @@ def test_row_43_a_second_answer_finds_nobody(under_way: Login) -> None:
 
 
 def test_row_43_a_taken_port_is_told_and_never_shared(sandbox: tuple[SimulatedTikTok, dict[str, str]]) -> None:
-    """Where another program has the registered port, its owner gets no answer: the person is asked to paste it."""
+    """Another program has the registered port, and gets no answer of TikTok's.
+
+    The login asks the person to paste the answer.
+    """
     sim, environ = sandbox
     with socket.create_server(("127.0.0.1", 0)) as other:
         redirect = f"http://127.0.0.1:{other.getsockname()[1]}/callback/"
@@ -555,7 +576,10 @@ PLANS = st.lists(st.tuples(st.sampled_from(["one", "two"]), WHAT), min_size=2, m
 @settings(max_examples=at_most(60), deadline=None)
 @given(PLANS)
 def test_row_45_two_accounts_never_meet(plan: list[tuple[str, str]]) -> None:
-    """Whatever both do at once, each call carries its own token, and each post and each pair of tokens is its own."""
+    """Two accounts make calls at once.
+
+    Each call carries its own token, and each post and each pair of tokens stays with its account.
+    """
 
     async def story() -> None:
         clock, store = ManualClock(), MemoryTokenStore()
@@ -599,7 +623,7 @@ def test_row_45_two_accounts_never_meet(plan: list[tuple[str, str]]) -> None:
 
 
 def test_row_45_one_accounts_quota_is_not_the_others(near: Any) -> None:
-    """When one account has used up its calls of a minute, it waits; the other does not."""
+    """One account has used up its calls of a minute and waits; the other does not."""
     near.sim.creators.append(SECOND)
     begun = near.tiktok.authorization()
     other = near.run(near.tiktok.sign_in(begun, near.sim.authorize(begun.url, account="maker_two")))
@@ -615,7 +639,10 @@ def test_row_45_one_accounts_quota_is_not_the_others(near: Any) -> None:
 
 
 def test_row_45_one_accounts_trouble_is_not_the_others(near: Any) -> None:
-    """An account whose grant has ended asks for a sign-in; the other goes on, and neither's tokens are touched."""
+    """The grant of one account has ended, and its call asks for a sign-in.
+
+    The other account's call succeeds, and no tokens change.
+    """
     near.sim.creators.append(SECOND)
     begun = near.tiktok.authorization()
     other = near.run(near.tiktok.sign_in(begun, near.sim.authorize(begun.url, account="maker_two")))

@@ -1,4 +1,4 @@
-"""Rows 7 and 8: HTTP statuses that say that something else is wrong, or that it was too much."""
+"""Rows 7 and 8: HTTP statuses that report other trouble, or too many calls."""
 
 from typing import Any
 
@@ -6,18 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import PHOTOS
 from tiktok_core import OutcomeUnknown, RateLimited, ServerError, Stage, StillProcessing, UploadError
 from tiktok_core.ports import Response
 from tiktok_core.wire.envelope import retry_after
 
 TROUBLE = (408, 500, 502, 503, 504)
-PHOTOS = ("https://media.example.com/1.jpg",)
 DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
 
 
 @pytest.mark.parametrize("status", TROUBLE)
 def test_row_07_trouble_of_tiktoks_is_a_doubt(bench: Any, operation: Any, status: int) -> None:
-    """Once, of a request that was not dealt with: asked again after half a second, unless that could publish twice."""
+    """TikTok reports it once and did not handle the request.
+
+    The client asks again after half a second, unless it could publish twice.
+    """
     bench.sim.says(operation.where, Response(status), nth=operation.nth)
     end = bench.check(operation, operation.cut, handled=operation.cut.sends)
     if operation.name == "code":
@@ -27,14 +30,14 @@ def test_row_07_trouble_of_tiktoks_is_a_doubt(bench: Any, operation: Any, status
 
 @pytest.mark.parametrize("status", [408, 503])
 def test_row_07_trouble_after_the_work_was_done_is_a_doubt(bench: Any, operation: Any, status: int) -> None:
-    """TikTok did what was asked and said otherwise: the same, and nothing is there twice."""
+    """TikTok handled the request and reported trouble. The client does the same, and nothing exists twice."""
     bench.sim.says(operation.where, lambda _request, handle: (handle(), Response(status))[1], nth=operation.nth)
     bench.check(operation, operation.lost)
 
 
 @pytest.mark.parametrize("status", TROUBLE)
 def test_row_07_trouble_without_end_is_told(bench: Any, operation: Any, status: int) -> None:
-    """The attempts and the waits between them are bounded for each operation; the error has the status."""
+    """The attempts of each operation and the waits between them are bounded. The error has the status."""
     bench.sim.says(operation.where, Response(status), nth=operation.nth, times=99)
     end = bench.outcome(operation.ask)
     if operation.is_pull:
@@ -62,10 +65,13 @@ SECONDS = {
 def test_row_08_a_rate_limit_is_waited_out_or_told(
     bench: Any, operation: Any, headers: dict[str, str], seconds: float
 ) -> None:
-    """What TikTok says is waited for, and a pull is no doubt then; beyond the deadline the error says how long."""
+    """The client waits as long as TikTok says, and a pull is not in doubt.
+
+    If that exceeds the deadline, the error says how long to wait.
+    """
     bench.sim.says(operation.where, Response(429, headers), nth=operation.nth)
     end = bench.outcome(operation.ask)
-    # A renewal has to be over before its lease is.
+    # A renewal has to end before its lease does.
     if seconds < (20 if operation.name == "refresh" else 120):
         bench.check_end(end, None)
         assert bench.way.sent.count(operation.where) == (3 if operation.where == "put" else 2)
@@ -78,7 +84,7 @@ def test_row_08_a_rate_limit_is_waited_out_or_told(
 
 
 def test_row_08_a_post_that_was_told_to_wait_for_long_can_be_gone_on_with(bench: Any, step: Any) -> None:
-    """The journal keeps it where it stands: nothing was lost, and nothing is in doubt."""
+    """The journal keeps the post where it is. Nothing was lost, and nothing is in doubt."""
     bench.sim.says(step.where, Response(429, {"Retry-After": "600"}), nth=step.nth)
     assert isinstance(bench.outcome(step.ask), RateLimited)
     (record,) = bench.journal.records()
@@ -89,7 +95,7 @@ def test_row_08_a_post_that_was_told_to_wait_for_long_can_be_gone_on_with(bench:
 
 
 def test_row_08_a_rate_limit_while_following_is_waited_out(near: Any) -> None:
-    """Asking for a post earlier than told is no use; the second wait shows that it was told to the run, too."""
+    """Asking for a post too early is no use. The second wait shows that the run knows the time to come again."""
     near.sim.says("status", Response(429, {"Retry-After": "110"}), times=2)
     assert near.post_film().is_final
     assert near.clock.naps == pytest.approx((1.0, 110.5, 110.0))
@@ -97,7 +103,10 @@ def test_row_08_a_rate_limit_while_following_is_waited_out(near: Any) -> None:
 
 @pytest.mark.parametrize("by", ["run", "wait"])
 def test_row_08_a_rate_limit_beyond_the_patience_ends_the_wait(near: Any, by: str) -> None:
-    """The post goes on without us: it is named, nobody sleeps for a day, and nobody asks before the time."""
+    """The post continues at TikTok, and the error names it.
+
+    The client does not sleep for a day, and does not ask before the time.
+    """
     handed = near.outcome(lambda _: near.account.post_photos(PHOTOS, draft=True, key="wish", wait=False))
     near.sim.says("status", Response(429, {"Retry-After": "86400"}), times=99)
     follow = near.account.resume if by == "run" else near.account.wait

@@ -1,6 +1,6 @@
-"""Rows 18, 21 to 24 and 40: what befalls the places where tokens are kept, and the names under which they are.
+"""Rows 18, 21 to 24 and 40: faults of the places that keep tokens, and the names of accounts.
 
-Row 18 by calls to the system is `tests/proofs/test_kills.py`'s.
+`tests/proofs/test_kills.py` tests row 18 at each system call.
 """
 
 import errno
@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +30,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stored import NEWER, NOW, TOKENS, MemoryKeychain, umask
 from tiktok_adapters.assembly import token_file
 from tiktok_adapters.cli.app import tiktok as program
 from tiktok_adapters.clocks import SystemClock
@@ -39,38 +40,11 @@ from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
-from tiktok_core import App, Secret, StoreError, TikTok, Tokens
+from tiktok_core import App, Secret, StoreError, TikTok
 from tiktok_core.ports import Request, TokenStore
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 KEY = "Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOKENS = Tokens(
-    open_id="open-id",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=("video.publish",),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    refresh_expires_at=NOW + timedelta(days=180),
-)
-NEWER = evolve(TOKENS, access_token=Secret("act.newer"), refresh_token=Secret("rft.newer"))
-
-
-class Entries(dict[tuple[str, str], str]):
-    """A keychain that is a dictionary."""
-
-    def get_password(self, service: str, username: str) -> str | None:
-        """Return an entry, or None."""
-        return self.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        """Keep an entry."""
-        self[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        """Remove an entry."""
-        del self[service, username]
 
 
 @pytest.fixture
@@ -87,7 +61,7 @@ def saved(path: Path) -> bytes:
 
 
 def mode(path: Path) -> int:
-    """Return the rights that a file gives."""
+    """Return the permissions of a file."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
@@ -114,7 +88,7 @@ SAVES = """
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the workers are made by forking")
 def test_row_18_a_kill_at_any_moment_leaves_old_or_new_tokens_whole(path: Path) -> None:
-    """Killed 60 times while it saves, a process leaves what it last said was saved, or what it was saving."""
+    """A process is killed 60 times while it saves. It leaves what it last reported as saved, or what it was saving."""
     saved(path)
     moments, number = random.Random(18), 0
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(SAVES), str(path)]
@@ -141,7 +115,7 @@ def test_row_18_a_kill_at_any_moment_leaves_old_or_new_tokens_whole(path: Path) 
     assert {file.name for file in path.parent.iterdir()} == {"tokens.db"}
 
 
-# --- Row 21: no room on the disk, or none to write to -----------------------------------------------------------------
+# --- Row 21: a disk that is full or cannot be written -----------------------------------------------------------------
 
 
 def client(sim: SimulatedTikTok, store: TokenStore, transport: Any = None) -> TikTok:
@@ -161,12 +135,12 @@ def signed_in(store: TokenStore) -> Iterator[SimulatedTikTok]:
 
 
 def renewals(sim: SimulatedTikTok) -> int:
-    """Return how often TikTok was asked for tokens after the sign-in."""
+    """Return how often the client asked TikTok for tokens after the sign-in."""
     return sim.count("token") - 1
 
 
 def test_row_21_no_room_is_found_while_the_old_token_lives(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has to be saved after a renewal has its room before: where there is none, TikTok is not even asked."""
+    """The store holds room for the tokens of a renewal beforehand. Without room the client does not even ask TikTok."""
 
     def full(_fd: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -185,7 +159,7 @@ def test_row_21_no_room_is_found_while_the_old_token_lives(path: Path, monkeypat
 
 
 def test_row_21_the_journal_has_its_room_before_tiktok_is_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So has the record of a post: whoever may act finds out before."""
+    """The journal holds room for the record of a post, too, so the client finds out before it asks TikTok to act."""
 
     def full(_fd: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -197,7 +171,7 @@ def test_row_21_the_journal_has_its_room_before_tiktok_is_asked(path: Path, monk
 
 
 def test_row_21_a_reserve_of_somebody_elses_making_is_not_written(path: Path) -> None:
-    """A link in the reserve's place leads to nothing being written elsewhere."""
+    """The store follows no link in the reserve's place, and writes nothing elsewhere."""
     saved(path)
     victim = path.parent / "victim"
     victim.write_text("untouched")
@@ -215,10 +189,9 @@ ON_A_SMALL_DISK = """
     import subprocess, sys
     from contextlib import closing
     from pathlib import Path
-    sys.path.insert(0, sys.argv[1])
     from test_stores import SqliteTokenStore, StoreError, FakeTransport, client, renewals, signed_in
 
-    disk, what = Path(sys.argv[2]), sys.argv[3]
+    disk, what = Path(sys.argv[1]), sys.argv[2]
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,nr_inodes=10", "tmpfs", str(disk)], check=True)
 
     def fill():
@@ -268,10 +241,11 @@ ON_A_SMALL_DISK = """
 
 
 def small_disk(tmp_path: Path, what: str) -> list[str]:
-    """Run the story on a disk of 512 KiB, in a name space of its own, and return what it says."""
-    command = [sys.executable, "-c", textwrap.dedent(ON_A_SMALL_DISK), str(Path(__file__).parent), str(tmp_path), what]
+    """Run the story on a disk of 512 KiB, in a separate name space, and return its output."""
+    command = [sys.executable, "-c", textwrap.dedent(ON_A_SMALL_DISK), str(tmp_path), what]
     done = subprocess.run(
         ["unshare", "--mount", "--user", "--map-root-user", *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
         capture_output=True,
         text=True,
         check=False,
@@ -282,7 +256,7 @@ def small_disk(tmp_path: Path, what: str) -> list[str]:
 
 
 def no_mounts() -> str:
-    """Return why this machine cannot have a small disk; empty where it can."""
+    """Return why this machine cannot have a small disk; empty if it can."""
     if shutil.which("unshare") is None:
         return "there is no unshare on this machine"
     with tempfile.TemporaryDirectory() as folder:
@@ -296,14 +270,17 @@ needs_mounts = pytest.mark.skipif(bool(no_mounts()), reason=no_mounts() or "moun
 
 @needs_mounts
 def test_row_21_a_full_disk_keeps_the_old_token(tmp_path: Path) -> None:
-    """With a disk that is full before, TikTok is not asked; with room again, the renewal goes through."""
+    """If the disk is full beforehand, the client does not ask TikTok. With room again, the renewal succeeds."""
     assert small_disk(tmp_path, "before") == ["no space left on device 0", "None 1"]
 
 
 @needs_mounts
 @pytest.mark.parametrize("what", ["bytes", "inodes"])
 def test_row_21_a_disk_that_fills_up_while_tiktok_answers_loses_nothing(tmp_path: Path, what: str) -> None:
-    """The new tokens go to the room that was held for them; the next renewal finds the disk full before it begins."""
+    """The store writes the new tokens into the room that it held for them.
+
+    The next renewal finds the disk full before it begins.
+    """
     renewed, kept, again = small_disk(tmp_path, what)
     assert (renewed, kept) == ("None 1", "True True")
     assert re.fullmatch("(no space left on device|database or disk is full|unable to open database file) 1", again)
@@ -311,7 +288,7 @@ def test_row_21_a_disk_that_fills_up_while_tiktok_answers_loses_nothing(tmp_path
 
 @needs_mounts
 def test_row_21_a_disk_that_cannot_be_written_keeps_the_old_token(tmp_path: Path) -> None:
-    """A disk that became read-only is found out before TikTok is asked, too."""
+    """The client also finds a read-only disk before it asks TikTok."""
     assert small_disk(tmp_path, "read-only") == ["read-only file system 0 True"]
 
 
@@ -346,14 +323,17 @@ def _emptied(path: Path) -> Path:
 
 
 def run(path: Path, statement: str) -> None:
-    """Run a statement on a file, past its store."""
+    """Run an SQL statement on a file, without its store."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)
 
 
 @pytest.mark.parametrize("damage", DAMAGED_FILES)
 def test_row_22_a_file_that_is_no_store_of_ours_is_told_and_kept(path: Path, damage: str) -> None:
-    """Neither reading nor signing in again changes a byte of it; the error says what it is, and shows no secret."""
+    """Neither reading nor a new sign-in changes a byte of the file.
+
+    The error says what the file is, and shows no secret.
+    """
     saved(path)
     DAMAGED_FILES[damage](path)
     before = path.read_bytes()
@@ -369,7 +349,7 @@ def test_row_22_a_file_that_is_no_store_of_ours_is_told_and_kept(path: Path, dam
 
 @pytest.mark.parametrize("damage", DAMAGED_RECORDS)
 def test_row_22_a_record_that_cannot_be_read_is_told_and_kept(path: Path, damage: str) -> None:
-    """It is an error in its own account and in no other; not even a new sign-in takes its place."""
+    """Only calls for its own account raise an error. Not even a new sign-in replaces the record."""
     saved(path)
     run(path, DAMAGED_RECORDS[damage])
     with closing(SqliteTokenStore(path)) as store:
@@ -384,7 +364,7 @@ def test_row_22_a_record_that_cannot_be_read_is_told_and_kept(path: Path, damage
 
 
 def test_row_22_a_name_that_cannot_be_read_is_told(path: Path) -> None:
-    """It is listed, escaped; by that name its tokens are refused, and can be forgotten."""
+    """The store lists the name, escaped. By this name it refuses to load the tokens, and can forget them."""
     saved(path)
     run(path, "UPDATE tokens SET account = x'ff'")
     with closing(SqliteTokenStore(path)) as store:
@@ -397,7 +377,10 @@ def test_row_22_a_name_that_cannot_be_read_is_told(path: Path) -> None:
 
 
 def test_row_22_a_file_cut_anywhere_is_told_or_whole(path: Path) -> None:
-    """However much of its end is missing, what is loaded is what was saved, or an error; the rest of it stays."""
+    """Any part of the file's end is missing.
+
+    The store loads what was saved or raises an error, and does not change the rest.
+    """
     whole = saved(path)
     lost = 0
     for length in range(0, len(whole), 61):
@@ -414,7 +397,7 @@ def test_row_22_a_file_cut_anywhere_is_told_or_whole(path: Path) -> None:
 @pytest.mark.parametrize("page", range(7))
 @pytest.mark.parametrize("fill", [b"\0", b"\xff", b"\xa5"])
 def test_row_23_a_corrupt_page_is_told(path: Path, page: int, fill: bytes) -> None:
-    """A page that holds something else is an error wherever it is met, and tokens beside it are whole."""
+    """Each call that meets the damaged page raises an error, and tokens beside it are whole."""
     whole = bytearray(saved(path))
     assert len(whole) == 7 * 4096
     whole[page * 4096 : (page + 1) * 4096] = fill * 4096
@@ -434,7 +417,7 @@ def test_row_23_a_corrupt_page_is_told(path: Path, page: int, fill: bytes) -> No
 
 
 def test_row_22_an_encrypted_store_is_told_and_kept() -> None:
-    """Any other value in place of a ciphertext is an error, and is not overwritten."""
+    """Any other value in the place of a ciphertext is an error, and the store does not overwrite it."""
     inner = MemoryTokenStore()
     store = EncryptedTokenStore(inner, [KEY])
     store.save("me", TOKENS)
@@ -451,12 +434,12 @@ def test_row_22_an_encrypted_store_is_told_and_kept() -> None:
         assert inner.load("me") == damaged
 
 
-# --- Row 23: locks, writers that died, a log that went missing --------------------------------------------------------
+# --- Row 23: locks, writers that died, a missing log ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hold", ["IMMEDIATE", "EXCLUSIVE"])
 def test_row_23_a_locked_file_is_waited_for_within_bounds(path: Path, hold: str) -> None:
-    """While another process writes and does not end, a call waits for its `busy_wait`, then it is an error.
+    """Another process writes and does not end. A call waits for its `busy_wait`, and then raises an error.
 
     A lock that ends within the `busy_wait` is no error.
     """
@@ -475,7 +458,10 @@ def test_row_23_a_locked_file_is_waited_for_within_bounds(path: Path, hold: str)
 
 
 def test_row_23_a_file_that_is_locked_while_tiktok_answers_loses_nothing(path: Path) -> None:
-    """The refresh token is replaced by then: saving is tried on, and what still cannot be saved is held until it can."""
+    """TikTok has replaced the refresh token.
+
+    The client goes on trying to save, and holds what it cannot save until it can.
+    """
 
     class Quick(SystemClock):
         def sleep(self, seconds: float, /) -> None:
@@ -523,7 +509,7 @@ DIES = """
 
 
 def test_row_23_a_killed_writer_is_undone(path: Path) -> None:
-    """Half of its transaction lies in the file already: the next one to look undoes it, and waits for nobody."""
+    """Half of its transaction is in the file already. The next opener undoes it, and waits for no lock."""
     whole = saved(path)
     command = [sys.executable, "-c", textwrap.dedent(DIES), str(path)]
     assert subprocess.run(command, check=False, timeout=30).returncode == -signal.SIGKILL
@@ -536,7 +522,10 @@ def test_row_23_a_killed_writer_is_undone(path: Path) -> None:
 
 
 def test_row_23_a_killed_writer_without_its_journal_is_told(path: Path) -> None:
-    """Where the way back was deleted, what is half there is an error, and never taken for tokens."""
+    """Without the journal SQLite cannot undo the half transaction.
+
+    The store raises an error, and never takes it for tokens.
+    """
     saved(path)
     subprocess.run([sys.executable, "-c", textwrap.dedent(DIES), str(path)], check=False, timeout=30)
     (path.parent / "tokens.db-journal").unlink()
@@ -545,7 +534,10 @@ def test_row_23_a_killed_writer_without_its_journal_is_told(path: Path) -> None:
 
 
 def test_row_23_a_missing_log_is_no_half_of_anything(path: Path) -> None:
-    """Somebody's tool may have put the file into WAL mode, and a copy left the log behind: older tokens are whole ones."""
+    """A tool put the file into WAL mode, and a copy left the log behind.
+
+    The store then gives older tokens, which are whole.
+    """
     saved(path)
     copy = path.parent / "copy.db"
     with closing(sqlite3.connect(path)) as connection:
@@ -564,18 +556,8 @@ def test_row_23_a_missing_log_is_no_half_of_anything(path: Path) -> None:
 # --- Row 24: whose file it is, and who may read it ---------------------------------------------------------------------
 
 
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    """Let new files have these rights taken away."""
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
 def test_row_24_nobody_else_may_read_whatever_the_umask_is(path: Path) -> None:
-    """Under umask 000 every file is 0600 and the folder 0700: the store's, its reserve's, and SQLite's beside them."""
+    """Under umask 000 the folder has mode 0700, and every file has 0600: the store's, its reserve's, and SQLite's."""
     with umask(0), closing(SqliteTokenStore(path)) as store:
         store.save("me", TOKENS)
         store.try_lease("me", owner="a", now=NOW, until=NOW)
@@ -588,7 +570,7 @@ def test_row_24_nobody_else_may_read_whatever_the_umask_is(path: Path) -> None:
 
 @pytest.mark.parametrize("wide", [0o644, 0o660, 0o604, 0o777])
 def test_row_24_a_wide_mode_is_narrowed_and_told(path: Path, wide: int, caplog: pytest.LogCaptureFixture) -> None:
-    """A file that others could read is the owner's again, and a warning says that it was not."""
+    """The store sets a file that others could read to its owner's alone, and logs a warning."""
     saved(path)
     path.chmod(wide)
     with closing(SqliteTokenStore(path)) as store:
@@ -599,7 +581,7 @@ def test_row_24_a_wide_mode_is_narrowed_and_told(path: Path, wide: int, caplog: 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_row_24_another_owners_file_is_refused(path: Path) -> None:
-    """The file's owner can read it again at any time."""
+    """The file's owner could always read it again."""
     before = saved(path)
     os.chown(path, 12345, -1)
     with pytest.raises(StoreError, match="it belongs to another user"):
@@ -609,7 +591,7 @@ def test_row_24_another_owners_file_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["tokens", "nothing"])
 def test_row_24_a_link_is_refused(path: Path, target: str) -> None:
-    """A link in the file's place is not followed, whether or not it leads to a store."""
+    """The store does not follow a link in the file's place, whether or not it leads to a store."""
     saved(path.parent / "elsewhere" / "tokens")
     path.symlink_to(path.parent / "elsewhere" / target)
     with pytest.raises(StoreError, match="it is not a regular file"):
@@ -618,7 +600,7 @@ def test_row_24_a_link_is_refused(path: Path, target: str) -> None:
 
 
 def test_row_24_a_folder_in_which_everybody_may_write_is_refused(path: Path) -> None:
-    """There, anybody could put another file in its place; where only one's own can be removed, nobody can."""
+    """In such a folder every user could put another file in its place. In a sticky folder no other user can."""
     path.parent.mkdir()
     path.parent.chmod(0o777)
     with pytest.raises(StoreError, match="every user may replace files in its folder"):
@@ -633,14 +615,16 @@ NASTY = ("", ".", "..", "../../x", "/etc/passwd", "a/b", "a\\b", "C:\\x", "~", "
 names = st.one_of(st.sampled_from(NASTY), st.text(), st.text("./\\\0:~%", max_size=20))
 STORES: dict[str, Callable[[Path], TokenStore]] = {
     "sqlite": lambda folder: SqliteTokenStore(folder / "tokens.db"),
-    "keyring": lambda folder: KeyringTokenStore("app", SqliteTokenStore(folder / "tokens.db"), keychain=Entries()),
+    "keyring": lambda folder: KeyringTokenStore(
+        "app", SqliteTokenStore(folder / "tokens.db"), keychain=MemoryKeychain()
+    ),
     "encrypted": lambda folder: EncryptedTokenStore(SqliteTokenStore(folder / "tokens.db"), [KEY]),
 }
 
 
 @pytest.mark.parametrize("kind", STORES)
 def test_row_40_a_name_is_a_key_and_never_a_path(kind: str) -> None:
-    """Any text is the name of an account, and of that one only; no file comes of it."""
+    """Any text is the name of exactly one account, and makes no file."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "home")
         with closing(STORES[kind](home)) as store:
@@ -666,7 +650,7 @@ def test_row_40_a_name_is_a_key_and_never_a_path(kind: str) -> None:
 @settings(max_examples=30, deadline=None)
 @given(name=names.filter(lambda name: bool(name) and "\0" not in name and not name.startswith("-")))
 def test_row_40_an_account_named_on_the_command_line_is_never_a_path(name: str) -> None:
-    """Whatever stands behind --account, and in TIKTOK_ACCOUNT: it is signed in or not, and no file comes of it."""
+    """Any text after --account or in TIKTOK_ACCOUNT is an account that is signed in or not, and makes no file."""
     with tempfile.TemporaryDirectory() as folder, closing(SimulatedTikTok()) as sim:
         environ = {
             "TIKTOK_CLIENT_KEY": sim.app.client_key,
@@ -684,7 +668,7 @@ def test_row_40_an_account_named_on_the_command_line_is_never_a_path(name: str) 
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), max_size=40))
 def test_row_40_an_upload_to_the_sandbox_is_never_a_path(name: str) -> None:
-    """What stands in an upload's address is looked up, and nothing is written under it."""
+    """The sandbox looks up the name in the address of an upload, and writes no file under it."""
     with tempfile.TemporaryDirectory() as folder, closing(SimulatedTikTok()) as sim:
         before = set(Path(folder).iterdir())
         for path in (
@@ -701,7 +685,7 @@ def test_row_40_an_upload_to_the_sandbox_is_never_a_path(name: str) -> None:
 
 @given(st.text(min_size=1).filter(lambda key: key.isascii() and key.isprintable() and " " not in key))
 def test_row_40_a_client_key_is_no_file_name(key: str) -> None:
-    """The file of an app lies in the home folder, whatever its key looks like."""
+    """For any client key, the file of an app is in the home folder."""
     home = Path("/home")
     file = token_file(home, App(key, "secret", "https://app.example.com/callback/"))
     assert file.parent == home

@@ -1,7 +1,7 @@
 """Rows 27, 28 and 42: TLS that cannot be trusted, proxies that fail, and a client used where it does not belong.
 
-The sandbox speaks TLS here, with a certificate that can be changed under it. What is said of each fault, and that it is
-said alike in both worlds, stands in the tests of the adapters.
+The sandbox speaks TLS here, with a certificate that a test can change. The tests of the adapters check what the error
+of each fault says, and that both clients say the same.
 """
 
 import asyncio
@@ -36,23 +36,23 @@ CERTIFICATE = "the server's certificate was refused"
 
 @define
 class TlsFront:
-    """The sandbox behind TLS; new connections are shown the certificate of the moment."""
+    """The sandbox behind TLS; each new connection gets the current certificate."""
 
     url: str
     context: ssl.SSLContext
 
     def show(self, certificate: trustme.LeafCert) -> None:
-        """Show this certificate from now on."""
+        """Use this certificate for new connections."""
         certificate.configure_cert(self.context)
 
     def sign_itself(self) -> None:
-        """Show a certificate that vouches for itself."""
+        """Use a certificate that signs itself."""
         own = trustme.CA()
         with own.private_key_pem.tempfile() as key, own.cert_pem.tempfile() as certificate:
             self.context.load_cert_chain(certificate, key)
 
     def speak(self, version: ssl.TLSVersion) -> None:
-        """Speak this version of TLS only, which OpenSSL would not do by itself."""
+        """Use only this version of TLS, which OpenSSL would not do by itself."""
         self.context.set_ciphers("ALL:@SECLEVEL=0")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -81,25 +81,22 @@ def _front(sim: Any) -> Iterator[TlsFront]:
 
 @pytest.fixture
 def new_front() -> Callable[[Any], Any]:
-    """Put TLS before TikTok."""
+    """Put TLS in front of TikTok."""
     return _front
 
 
 def through(bench: Any, **options: Any) -> None:
-    """Give the bench a transport that trusts the sandbox's authority, with these options."""
+    """Give the bench a transport with these options that trusts the sandbox's authority."""
     context = ssl.create_default_context()
     AUTHORITY.configure_trust(context)
     bench.run(bench.way.inner.close())
     bench.way.inner = type(bench.way.inner)(ssl_context=context, **options)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_row_27_a_server_that_cannot_be_trusted_gets_nothing(bench: Any, operation: Any, fault: str) -> None:
-    """Whatever was asked: nothing reaches it, with TLS or without, and the error names the certificate, or the handshake."""
-    through(bench)
+def gets_nothing(bench: Any, operation: Any, spoil: Callable[[], None], words: str) -> None:
+    """For any call, the server gets nothing, with TLS or without. The error names the certificate or the handshake."""
     bench.way.alone = True
-    spoil, words = FAULTS[fault]
-    bench.when(operation, lambda: spoil(bench.front))
+    bench.when(operation, spoil)
     already = bench.sim.count(operation.where)
     end = bench.outcome(operation.ask)
     assert type(end) is NotSent
@@ -108,8 +105,16 @@ def test_row_27_a_server_that_cannot_be_trusted_gets_nothing(bench: Any, operati
     bench.check_posts()
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_row_27_a_server_that_cannot_be_trusted_gets_nothing(bench: Any, operation: Any, fault: str) -> None:
+    """Whatever was asked: nothing reaches it, with TLS or without, and the error names the certificate, or the handshake."""
+    through(bench)
+    spoil, words = FAULTS[fault]
+    gets_nothing(bench, operation, lambda: spoil(bench.front), words)
+
+
 def test_row_27_a_post_goes_on_when_the_certificate_is_mended(bench: Any, step: Any) -> None:
-    """A certificate that expires at any step of a post costs nothing but time: the same key goes on, with every byte."""
+    """A certificate expires at any step of a post. Once it is renewed, the same key continues the post, with every byte."""
     through(bench)
     bench.way.alone = True
     bench.when(step, lambda: bench.front.show(BAD["expired"]))
@@ -123,23 +128,23 @@ def test_row_27_a_post_goes_on_when_the_certificate_is_mended(bench: Any, step: 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_row_28_a_proxy_that_refuses_is_told(bench: Any, operation: Any, refusal: str) -> None:
-    """No tunnel, no doubt: nothing reaches TikTok, nobody goes around the proxy, and the error says what it wants."""
+    """Without a tunnel nothing is in doubt.
+
+    TikTok gets nothing, no request bypasses the proxy, and the error says what the proxy wants.
+    """
     with ConnectProxy() as proxy:
         through(bench, proxy=proxy.url)
-        bench.way.alone = True
         head, words = REFUSALS[refusal]
-        bench.when(operation, lambda: setattr(proxy, "says", head + b"\r\nContent-Length: 0\r\n\r\n"))
-        already = bench.sim.count(operation.where)
-        end = bench.outcome(operation.ask)
-    assert type(end) is NotSent
-    assert words in str(end)
-    assert bench.sim.count(operation.where) - already == operation.nth - 1
-    bench.check_posts()
+        refuse = lambda: setattr(proxy, "says", head + b"\r\nContent-Length: 0\r\n\r\n")  # noqa: E731
+        gets_nothing(bench, operation, refuse, words)
 
 
 @pytest.mark.parametrize("amount", [100_000, 3_000_000, 5_300_000])
 def test_row_28_a_proxy_that_dies_under_a_chunk_loses_nothing(bench: Any, amount: int) -> None:
-    """A tunnel that breaks within a chunk is a doubt: TikTok is asked how far it is, and each byte arrives once."""
+    """A tunnel breaks within a chunk, which is a doubt.
+
+    The client asks TikTok for its offset, and each byte arrives once.
+    """
     with ConnectProxy() as proxy:
         through(bench, proxy=proxy.url)
 
@@ -157,7 +162,7 @@ def test_row_28_a_proxy_that_dies_under_a_chunk_loses_nothing(bench: Any, amount
 
 
 def test_row_28_what_is_excepted_goes_around_the_proxy(bench: Any) -> None:
-    """An unusable proxy is no obstacle to a host that is called without it."""
+    """An unusable proxy does not affect a host that the client calls without it."""
     through(bench, proxy=Proxy.parsed("http://127.0.0.1:9", "127.0.0.1"))
     bench.post_film()
 
@@ -165,9 +170,9 @@ def test_row_28_what_is_excepted_goes_around_the_proxy(bench: Any) -> None:
 def test_row_42_a_client_in_a_forked_child_is_refused(
     bench: Any, operation: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In another process nothing is sent, whatever is asked, and the sentence says what to do."""
+    """In another process the client sends nothing for any call, and the error says what to do."""
     through(bench)
-    # The stores would say so first.
+    # The stores would refuse first.
     monkeypatch.setattr(bench.way.inner, "_pid", -1)
     end = bench.outcome(operation.ask)
     assert isinstance(end, TikTokError)
@@ -176,7 +181,7 @@ def test_row_42_a_client_in_a_forked_child_is_refused(
 
 
 def test_row_42_a_client_in_another_event_loop_is_refused(bench: Any) -> None:
-    """An asynchronous client belongs to the loop of its first call; a blocking one to none."""
+    """An asynchronous client belongs to the loop of its first call; a blocking one works in any thread."""
     through(bench)
     assert bench.run(bench.account.creator_info()).creator_username
     already = len(bench.sim.arrived)
@@ -201,7 +206,7 @@ def _called(call: Callable[[], Any]) -> Any:
 
 
 def test_row_42_a_client_that_was_closed_is_refused(bench: Any) -> None:
-    """After closing nothing is sent, and the sentence says that it was closed."""
+    """After closing, the client sends nothing, and the error says that it was closed."""
     through(bench)
     bench.run(bench.tiktok.close())
     end = bench.outcome(lambda made: made.account.creator_info())
@@ -211,7 +216,7 @@ def test_row_42_a_client_that_was_closed_is_refused(bench: Any) -> None:
 
 
 def test_row_42_a_client_is_not_pickled(bench: Any) -> None:
-    """Neither a client nor an account takes its connections and tokens to another process."""
+    """Pickling would take connections and tokens to another process, so client and account refuse it."""
     for one in (bench.tiktok, bench.account):
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(one)

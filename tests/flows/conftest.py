@@ -1,13 +1,15 @@
-"""A client of either world over the simulated TikTok in memory, under a virtual clock."""
+"""Both clients over the simulated TikTok in memory, under a virtual clock."""
 
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from attrs import define, evolve
 
+from clips import CLIP_BYTES
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.destinations import open_destination
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
@@ -101,3 +103,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
             made.append(Bench(tiktok, sim, clock, store, journal, sim.handle, loop.run))
             yield made[0]
     sim.close()
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Give a small video file."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(CLIP_BYTES)
+    return path

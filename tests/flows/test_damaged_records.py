@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import OutcomeUnknown, Stage, TikTokError, UploadError
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
 PUBLIC = "PUBLIC_TO_EVERYONE"
 
 

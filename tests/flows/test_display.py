@@ -6,18 +6,13 @@ from typing import Any
 import pytest
 from attrs import asdict
 
+from clips import clip
 from tiktok_adapters.simulator import display, parse_fault, router
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, InvalidInput, ScopeMissing, ServerError, Video
 from tiktok_core.domain.display import USER_FIELDS
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 SCOPES = ["user.info.basic", "video.upload", "video.publish", "video.list"]
-
-
-def clip(number: int) -> BytesSource:
-    """Return a small video."""
-    return BytesSource(b"\0\0\0\x18ftypisom" + number.to_bytes(4, "big"))
 
 
 @pytest.fixture
@@ -37,6 +32,7 @@ def test_a_profile_is_what_the_scopes_open(bench: Any, granted: list[str]) -> No
 
     A chosen field comes alone; TikTok refuses one outside the scopes.
     """
+    bench.sim.switches.basic_scope = "asked"
     asked = bench.tiktok.authorization(granted, redirect_uri="http://127.0.0.1:4000/callback/")
     account = bench.run(bench.tiktok.sign_in(asked, bench.sim.authorize(asked.url)))
     opened = set().union(*(OPENED[scope] for scope in granted))
@@ -155,6 +151,19 @@ def test_videos_are_queried_twenty_at_a_time(bench: Any, account: Any) -> None:
     assert bench.run(account.query_videos([])) == ()
     with pytest.raises(InvalidInput, match="cannot be the id"):
         bench.run(account.query_videos(["mine"]))
+
+
+@pytest.mark.parametrize("spelling", ["strings", "numbers"])
+def test_ids_that_come_as_numbers_are_the_same_ids(bench: Any, account: Any, spelling: str) -> None:
+    """TikTok documents strings, and was seen to send numbers of 19 digits; the program gets strings, digit for digit."""
+    bench.sim.switches.video_ids = spelling
+    (publish_id,) = publish(bench, account, 1)
+    (post_id,) = bench.sim.post(publish_id).post_ids
+    (listed,) = walk(bench, account.videos())
+    (queried,) = bench.run(account.query_videos([listed.id], fields=["id"]))
+    assert listed.id == queried.id == str(post_id)
+    (found,) = bench.run(account.find_post(publish_id))
+    assert (found.id, found.is_certain, found.share_url) == (str(post_id), True, listed.share_url)
 
 
 def test_without_the_scope_nothing_is_listed(bench: Any) -> None:

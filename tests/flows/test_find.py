@@ -7,22 +7,16 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import PHOTOS, clip
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import Faults, parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.fakes import make_fake
 from tiktok_core import ApiError, OutcomeUnknown, PublishFailed, ServerError, Stage
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 BASIC = ["user.info.basic", "video.upload", "video.publish"]
 ALL = [*BASIC, "video.list"]
-PHOTOS = ["https://media.example.com/1.jpg"]
 SITE = "https://www.tiktok.com/@maker_one"
-
-
-def clip(number: int) -> BytesSource:
-    """Return a small video."""
-    return BytesSource(b"\0\0\0\x18ftypisom" + number.to_bytes(4, "big"))
 
 
 def signed_in(bench: Any, scopes: list[str]) -> Any:
@@ -205,9 +199,9 @@ def test_a_pull_of_unknown_outcome_is_looked_for(bench: Any, account: Any) -> No
 
 
 def test_a_video_from_before_or_long_after_is_another_one(bench: Any, account: Any) -> None:
-    """Only the journal of another machine knows those videos.
+    """Videos with the same caption are older than the post, or much later.
 
-    The client does not take one for its post by its looks.
+    The client does not take one of them for its post.
     """
     bench.sim.switches.status_ids = "missing"
     for _ in range(3):

@@ -29,10 +29,10 @@ def test_a_code_is_scanned_agreed_to_and_becomes_tokens(bench: Any) -> None:
     assert bench.run(bench.tiktok.check_qr_code(begun)).status == QrStatus.NEW
     bench.sim.scan(begun.url, allow=None)
     assert bench.run(bench.tiktok.check_qr_code(begun)).status == QrStatus.SCANNED
-    bench.sim.scan(begun.url, scopes=["video.upload"])
+    bench.sim.scan(begun.url, scopes=["user.info.basic"])
     done = bench.run(bench.tiktok.check_qr_code(begun))
     assert (done.status, done.open_id) == (QrStatus.CONFIRMED, bench.sim.creator.open_id)
-    assert bench.store.load(done.open_id).missing(begun.scopes) == ("user.info.basic",)
+    assert bench.store.load(done.open_id).missing(begun.scopes) == ("video.upload",)
     assert bench.run(bench.tiktok.check_qr_code(begun)) == evolve(done, status=QrStatus.UTILISED, open_id=None)
 
 

@@ -5,15 +5,12 @@ from typing import Any, Final
 
 import pytest
 
+from clips import CLIP, PHOTOS, PULLED
 from fail_reasons import FAIL_REASONS
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, PublishFailed, ServerError, SignInFailed, SignInRequired, TikTokError, errors
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
-PHOTOS = ["https://media.example.com/1.jpg"]
-PULL = "https://media.example.com/a.mp4"
-MEDIA: Final[dict[str, Any]] = {"file": CLIP, "pull": PULL, "photos": PHOTOS}
+MEDIA: Final[dict[str, Any]] = {"file": CLIP, "pull": PULLED, "photos": PHOTOS}
 
 CODES: Final = {
     "invalid_param": ApiError,
@@ -136,7 +133,7 @@ def account(bench: Any) -> Any:
 @pytest.mark.parametrize(("call", "status", "code"), ROWS)
 def test_each_row_of_each_call_raises_its_class(bench: Any, account: Any, call: str, status: str, code: str) -> None:
     """The error has TikTok's code, status and log_id, and an explanation. TikTok posts nothing."""
-    publish_id = bench.run(account.post_video(PULL, draft=True, wait=False)).publish_id
+    publish_id = bench.run(account.post_video(PULLED, draft=True, wait=False)).publish_id
     bench.sim.faults.add(parse_fault(f"{call}x99=code:{code}@{status}"))
     before = len(bench.sim.posts)
     with pytest.raises(TikTokError) as caught:

@@ -1,4 +1,4 @@
-"""What the tests of memory share: a sandbox in a process of its own, and a way to sign in there."""
+"""What the tests of memory share: a sandbox in a separate process, and a way to sign in there."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ simulated.close()
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[str]:
-    """Start a sandbox in a process of its own and give its address; it ends when its standard input does."""
+    """Start a sandbox in a separate process and give its address; it ends when its standard input does."""
     with subprocess.Popen(
         [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
@@ -41,7 +41,7 @@ def sandbox(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def signed_in() -> Callable[..., dict[str, str]]:
-    """Sign in at a sandbox, keep the tokens in a home folder, and return the variables that lead there."""
+    """Sign in at a sandbox, keep the tokens in a home folder, and return the environment variables that name it."""
     return _signed_in
 
 

@@ -1,6 +1,6 @@
 """A large archive goes to disk in constant memory: 64 MiB, over each transport.
 
-Client and server are processes of their own, so that what is measured is the client alone.
+Client and server are separate processes, so that the test measures the client alone.
 """
 
 import json
@@ -56,7 +56,7 @@ asyncio.run(main())
 def test_64_mib_arrive_as_they_are_in_constant_memory(
     script: str, sandbox: str, signed_in: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
-    """The zip is whole, and the client never held 4 MiB more than after a small one."""
+    """The zip is whole, and the client never took 4 MiB more than after a small one."""
     environ = signed_in(sandbox, tmp_path / "home", ("user.info.basic", "portability.all.ongoing"))
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", script],

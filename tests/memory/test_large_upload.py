@@ -1,6 +1,6 @@
-"""A large file goes through in constant memory, and arrives as it is: 300 MB in chunks of 64 MB, over each transport.
+"""A large file goes to TikTok in constant memory and unchanged: 300 MB in chunks of 64 MB, over each transport.
 
-Client and server are processes of their own, so that what is measured is the client alone.
+Client and server are separate processes, so that the test measures the client alone.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
 def test_300_mb_arrive_as_they_are_in_constant_memory(
     script: str, film: tuple[Path, str], sandbox: str, signed_in: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
-    """The server's digest is the file's, and the client never held 24 MiB more than when idle."""
+    """The server's digest is the file's, and the client never took 24 MiB more than when idle."""
     path, digest = film
     environ = signed_in(sandbox, tmp_path / "home")
     done = subprocess.run(

@@ -1,7 +1,7 @@
-"""A hung source or disk stops neither other calls nor the program's end.
+"""A hung source or disk stops neither other calls nor the end of the program.
 
-What belongs here: sources and stores that never answer, under whole clients and in programs of their own. Sources hang on an
-event that is never set, as a file on a dead network drive does.
+What belongs here: sources and stores that never answer, under whole clients and in separate programs. Sources hang on
+an event that is never set, as a file on a dead network drive does.
 """
 
 import asyncio
@@ -16,15 +16,13 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from clips import CLIP, HEAD
 from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import SimulatedTikTok
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import SourceChanged
 
 SIZE = 3_000_000
-HEAD = b"\0\0\0\x18ftypisom"
-CLIP = BytesSource(HEAD + bytes(1_000))
 TIMEOUT = 0.5
 PLACES = ["size", "fingerprint", "type", "body"]
 """Where a source hangs; each of them is something that an upload cannot do without."""
@@ -32,7 +30,7 @@ PLACES = ["size", "fingerprint", "type", "body"]
 
 @define(eq=False)
 class Hanging:
-    """A source that hangs at one place until it is let go. It knows which threads have called it."""
+    """A source that hangs at one place until the test releases it. It knows which threads have called it."""
 
     at: str
     go_on: threading.Event = field(factory=threading.Event)
@@ -53,17 +51,17 @@ class Hanging:
 
     @property
     def fingerprint(self) -> str:
-        """What it is known by."""
+        """Return its fingerprint."""
         self._at("fingerprint")
         return "hanging"
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return bytes; the first look is for the type, and shorter ones are for the layout."""
+        """Return bytes. The first look is for the type, and shorter ones are for the layout."""
         self._at("layout" if length <= 16 else "type")
         return (HEAD + bytes(length))[start : start + length] if start < len(HEAD) else bytes(min(length, SIZE - start))
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
-        """Fill a buffer: what is sent."""
+        """Fill a buffer with what is to be sent."""
         self._at("body")
         block = bytes(min(len(buffer), SIZE - start))
         buffer[: len(block)] = block
@@ -72,7 +70,7 @@ class Hanging:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[tuple[SimulatedTikTok, dict[str, str]]]:
-    """Serve a TikTok where somebody has signed in."""
+    """Serve a TikTok at which an account has signed in."""
     sim = SimulatedTikTok()
     sim.switches.processing_seconds = 0.0
     with signed_in(sim, tmp_path / "home") as environ:
@@ -89,9 +87,12 @@ def post(account: Any, source: Any, key: str) -> Any:
 
 @pytest.mark.parametrize("at", PLACES)
 def test_a_source_that_hangs_stops_no_other_call_asynchronous(place: Any, at: str) -> None:
-    """Its own call ends with one sentence after the time-out; another upload gets its slot, and tokens come at once."""
+    """The call that hangs ends with one sentence after the time-out.
+
+    Another upload gets its slot, and tokens come at once.
+    """
     _, environ = place
-    sources = [Hanging(at) for _ in range(5)]  # And one that does not: TikTok takes six inits a minute.
+    sources = [Hanging(at) for _ in range(5)]  # And one source that does not hang: TikTok accepts six inits a minute.
 
     async def main() -> None:
         async with connect_async(environ=environ, timeout=TIMEOUT, uploads=1, probe=False) as tiktok:
@@ -106,7 +107,7 @@ def test_a_source_that_hangs_stops_no_other_call_asynchronous(place: Any, at: st
                 assert isinstance(error, SourceChanged)
                 assert "within 0.5 s; check whether" in str(error)
             assert (await good).is_final
-            # Nothing but the loop's own calls may be on its thread.
+            # Only the loop's own calls may be on its thread.
             assert threading.get_ident() not in set().union(*(source.threads for source in sources))
 
     try:
@@ -118,7 +119,7 @@ def test_a_source_that_hangs_stops_no_other_call_asynchronous(place: Any, at: st
 
 @pytest.mark.parametrize("at", PLACES)
 def test_a_source_that_hangs_stops_no_other_call_blocking(place: Any, at: str) -> None:
-    """Its own call ends with one sentence after the time-out, and its slot is given back."""
+    """The call that hangs ends with one sentence after the time-out, and gives its slot back."""
     _, environ = place
     source = Hanging(at)
     with connect(environ=environ, timeout=TIMEOUT, uploads=1, probe=False) as tiktok:
@@ -135,7 +136,7 @@ def test_a_source_that_hangs_stops_no_other_call_blocking(place: Any, at: str) -
 def test_what_cannot_be_looked_at_in_time_is_doubted_and_not_refused(
     place: Any, world: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A layout that cannot be read is no reason against the post; the log says that it was not looked at."""
+    """An unreadable layout is no reason against the post. The log says that the client did not look at it."""
     sim, environ = place
     source = Hanging("layout")
     try:
@@ -167,23 +168,25 @@ async def hung(*sources):
     while not all(source.hangs.is_set() for source in sources):
         await asyncio.sleep(0)
 
+async def begun(tiktok, at):
+    source = Hanging(at)
+    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
+    await hung(source)
+    return task
+
 async def alone(tiktok):
     "The call ends by itself."
     await post(await tiktok.account(), Hanging("body"), "wish")
 
 async def cancelled(tiktok):
     "The call is cancelled while it hangs, as by a time limit of the caller's."
-    source = Hanging("body")
-    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
-    await hung(source)
+    task = await begun(tiktok, "body")
     task.cancel()
     await task
 
 async def looking(tiktok):
     "The loop ends while a look hangs."
-    source = Hanging("fingerprint")
-    task = asyncio.create_task(post(await tiktok.account(), source, "wish"))
-    await hung(source)
+    task = await begun(tiktok, "fingerprint")
     sys.exit(7)
 
 async def closed(tiktok):
@@ -215,9 +218,18 @@ except BaseException as error:
 """
 
 BLOCKING = """
-import sys, threading
+import signal, sys, threading
 from test_hanging import Hanging, post
 from tiktok_adapters import connect
+
+def interrupted(tiktok, at):
+    source = Hanging(at)
+    main = threading.main_thread().ident
+    def interrupt():
+        source.hangs.wait()
+        signal.pthread_kill(main, signal.SIGINT)
+    threading.Thread(target=interrupt, daemon=True).start()
+    post(tiktok.account(), source, "wish")
 
 def alone(tiktok):
     "The call ends by itself."
@@ -225,25 +237,11 @@ def alone(tiktok):
 
 def cancelled(tiktok):
     "Ctrl-C while the call hangs."
-    import signal
-    source = Hanging("body")
-    main = threading.main_thread().ident
-    def interrupt():
-        source.hangs.wait()
-        signal.pthread_kill(main, signal.SIGINT)
-    threading.Thread(target=interrupt, daemon=True).start()
-    post(tiktok.account(), source, "wish")
+    interrupted(tiktok, "body")
 
 def looking(tiktok):
     "Ctrl-C while a look hangs."
-    import signal
-    source = Hanging("fingerprint")
-    main = threading.main_thread().ident
-    def interrupt():
-        source.hangs.wait()
-        signal.pthread_kill(main, signal.SIGINT)
-    threading.Thread(target=interrupt, daemon=True).start()
-    post(tiktok.account(), source, "wish")
+    interrupted(tiktok, "fingerprint")
 
 def closed(tiktok):
     "The client is closed while the call hangs in a thread of the program's."
@@ -284,7 +282,7 @@ class HangingStore:
 
 
 def run(program: str, how: str, environ: dict[str, str]) -> tuple[int, str]:
-    """Run a program to its end; one that does not end is a failure."""
+    """Run a program to its end; a program that does not end is a failure."""
     paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1] / "shared"), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", program, how],
@@ -299,13 +297,13 @@ def run(program: str, how: str, environ: dict[str, str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("how", ENDS)
 def test_a_program_ends_though_a_source_or_a_disk_hangs_asynchronous(place: Any, how: str) -> None:
-    """By itself, with the status that it chose, however the call that hangs was left."""
+    """The program ends by itself, with the status that it chose, however it left the call that hangs."""
     assert run(ASYNCHRONOUS, how, place[1]) == (7, ENDS[how])
 
 
 @pytest.mark.parametrize("how", ["alone", "cancelled", "looking", "closed"])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="signals are sent to a thread")
 def test_a_program_ends_though_a_source_or_a_disk_hangs_blocking(place: Any, how: str) -> None:
-    """By itself, with the status that it chose, however the call that hangs was left."""
+    """The program ends by itself, with the status that it chose, however it left the call that hangs."""
     expected = "KeyboardInterrupt" if how in ("cancelled", "looking") else ENDS[how]
     assert run(BLOCKING, how, place[1]) == (7, expected)

@@ -1,7 +1,7 @@
-"""Whatever call to the system is the last one, or fails: nothing is posted twice, nothing known is lost, no file breaks.
+"""Whatever system call is the last one, or fails: TikTok gets no second post, nothing stored is lost, and no file breaks.
 
-A worker renews its tokens, posts, and follows the post; at one call to the system it is killed, or the disk is full or
-broken. Then another worker goes on with the same key. `KILLS=all` tries every call, as `make prove-kills` does;
+A worker renews its tokens, posts, and follows the post. At one system call it is killed, or the disk is full or broken.
+Then another worker continues with the same key. `KILLS=all` tries every call, as `make prove-kills` does;
 `docs/proofs.md` has the figures. What belongs here: which points there are, and what has to hold after each.
 """
 
@@ -26,6 +26,7 @@ from typing import Final
 import pytest
 from attrs import define, evolve, frozen
 
+from clips import HEAD
 from tiktok_adapters import connect
 from tiktok_adapters.assembly import token_file
 from tiktok_adapters.assembly.home import journal_file
@@ -53,12 +54,12 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="there is
 
 @frozen(kw_only=True)
 class Call:
-    """One call to the system.
+    """One system call.
 
     Attributes:
-        name: of the call.
-        nth: which of the calls of this name it is, from 1.
-        text: its arguments and result, cut.
+        name: the name of the call.
+        nth: the number of the call among those of this name, from 1.
+        text: its arguments and result, shortened.
     """
 
     name: str
@@ -67,13 +68,13 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """What it does."""
+        """What the call does."""
         return next(kind for kind, names in KINDS.items() if self.name in names)
 
 
 @contextmanager
 def traced(pid: int, trace: Path, inject: str) -> Iterator[None]:
-    """Trace a process to its end, and let what is to be injected befall it."""
+    """Trace a process to its end, and let strace inject the given fault."""
     names = ",".join(
         f"?{name}" for kind in KINDS.values() for name in kind
     )  # The "?" allows for names of other machines.
@@ -96,7 +97,7 @@ def calls(trace: Path, home: Path) -> list[Call]:
     for match in filter(None, map(LINE.match, trace.read_text(errors="replace").splitlines())):
         counts[match["name"]] += 1
         call = Call(name=match["name"], nth=counts[match["name"]], text=match["rest"])
-        # What is written may name the folder, too.
+        # The written bytes may name the folder, too.
         where = call.text.split(", ", 1)[0] if call.kind == "write" else call.text
         if call.kind in TALK or str(home) in where:
             found.append(call)
@@ -106,7 +107,7 @@ def calls(trace: Path, home: Path) -> list[Call]:
 # --- The ground -------------------------------------------------------------------------------------------------------
 
 WISHES: Final = ("file", "pull", "photos")
-FILM: Final = b"\0\0\0\x18ftypisom" + bytes(range(251)) * 43_825
+FILM: Final = HEAD + bytes(range(251)) * 43_825
 """Two chunks, in which no byte is like the one a chunk away."""
 FILM_DIGEST: Final = hashlib.sha256(FILM).hexdigest()
 CALLBACK: Final = "https://app.example.com/callback/"
@@ -115,7 +116,7 @@ APP: Final = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, CALLBACK)
 
 @define
 class Ground:
-    """A TikTok of its own, and a home folder with an account whose access token has ended."""
+    """A separate TikTok, and a home folder with an account whose access token has ended."""
 
     folder: Path
     sim: SimulatedTikTok
@@ -124,17 +125,17 @@ class Ground:
 
     @property
     def home(self) -> Path:
-        """Where tokens and journal are."""
+        """The folder of tokens and journal."""
         return self.folder / "home"
 
     @property
     def film(self) -> Path:
-        """What is posted as a file."""
+        """The file that is posted."""
         return self.folder / "film.mp4"
 
     @property
     def trace(self) -> Path:
-        """What strace has seen of the last worker that it looked at."""
+        """The file with strace's output about the last traced worker."""
         return self.folder / "trace"
 
     @property
@@ -156,20 +157,20 @@ class Ground:
             self.account = tiktok.sign_in(asked, self.sim.authorize(asked.url)).open_id
 
     def expire(self) -> None:
-        """Let the access token have ended an hour ago."""
+        """Set the end of the access token an hour into the past."""
         past = datetime.now(UTC) - timedelta(hours=1)
         with closing(SqliteTokenStore(token_file(self.home, APP))) as store:
             store.save(self.account, evolve(self.tokens(), issued_at=past, expires_at=past))
 
     def tokens(self) -> Tokens:
-        """Return the tokens that are kept."""
+        """Return the stored tokens."""
         with closing(SqliteTokenStore(token_file(self.home, APP))) as store:
             kept = store.load(self.account)
         assert kept is not None
         return kept
 
     def record(self) -> Record | None:
-        """Return what the journal has."""
+        """Return the record in the journal, or None."""
         if not journal_file(self.home).exists():
             return None
         with closing(SqliteJournal(journal_file(self.home))) as journal:
@@ -179,25 +180,25 @@ class Ground:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """The access and refresh token that are kept."""
+        """The stored access and refresh token."""
         kept = self.tokens()
         return kept.access_token.reveal(), kept.refresh_token.reveal()
 
     @property
     def heard(self) -> "Counter[str]":
-        """How often TikTok was asked for what."""
+        """How often TikTok got each request."""
         return Counter(entry.operation for entry in self.sim.log)
 
     @property
     def given(self) -> list[tuple[str, str]]:
-        """The access and refresh tokens that TikTok has given together: the simulator makes them in turns."""
+        """The pairs of access and refresh tokens that TikTok has issued: the simulator makes the two in turns."""
         made = list(self.sim.world.tokens)
         return list(zip(made[::2], made[1::2], strict=False))
 
 
 @contextmanager
 def ground() -> Iterator[Ground]:
-    """Give a fresh one."""
+    """Give a fresh ground."""
     sim = SimulatedTikTok()
     sim.switches.processing_seconds = sim.switches.download_seconds = 0.0
     with TemporaryDirectory() as folder, closing(sim), SandboxServer(sim).run_in_thread() as server:
@@ -213,20 +214,20 @@ class Zygote:
     """Forks workers, one at a time.
 
     Attributes:
-        process: what forks.
-        holds_back: what these workers save too late; nothing in what we ship.
+        process: the process that forks.
+        holds_back: what these workers save too late; nothing in the released version.
     """
 
     process: "subprocess.Popen[str]"
     holds_back: str = ""
 
     def run(self, here: Ground, wish: str, inject: str | None = None) -> dict[str, str]:
-        """Let a worker do its job, and return how it ended; empty when a signal ended it.
+        """Let a worker do its job, and return how it ended; empty if a signal ended it.
 
         Args:
-            here: where.
+            here: the ground.
             wish: what it posts.
-            inject: what befalls it, in strace's words; nothing if that is empty; not even traced unless given.
+            inject: the fault in strace's words; if empty, none; if not given, the worker is not traced.
         """
         end, gate = here.folder / "end.json", here.folder / "gate"
         end.unlink(missing_ok=True)
@@ -242,7 +243,7 @@ class Zygote:
                 if inject is not None:
                     tracer.enter_context(traced(child, here.trace, inject))
             finally:
-                # Also where it cannot be traced: nobody stays at a gate for ever.
+                # Even if it cannot be traced, no worker stays at its gate for ever.
                 gate.write_bytes(b"")
                 status = int(self.process.stdout.readline())
         gate.unlink()
@@ -276,8 +277,8 @@ class Point:
     Attributes:
         wish: what it posts.
         fault: what happens.
-        call: where.
-        is_vital: whether the publish id is being stored here.
+        call: at which call.
+        is_vital: whether the call stores the publish id.
     """
 
     wish: str
@@ -291,12 +292,12 @@ class Point:
 
 @frozen(kw_only=True)
 class Found:
-    """What came of a point.
+    """The result of a point.
 
     Attributes:
-        broken: the promises that were not kept.
-        loss: what was lost as it is documented; empty where nothing was.
-        is_met: whether the worker came to the point at all.
+        broken: the promises that were broken.
+        loss: the documented loss; empty if there was none.
+        is_met: whether the worker reached the point at all.
     """
 
     broken: tuple[str, ...] = ()
@@ -305,7 +306,7 @@ class Found:
 
 
 def prove(worker: Zygote, point: Point) -> Found:
-    """Let a worker fail at the point, let another go on, and judge by what TikTok knows."""
+    """Let a worker fail at the point, let another one continue, and judge by what TikTok knows."""
     with ground() as here:
         inject = f"{point.call.name}:{FAULTS[point.fault]}:when={point.call.nth}"
         failed = worker.run(here, point.wish, inject)
@@ -326,13 +327,13 @@ def prove(worker: Zygote, point: Point) -> Found:
 
 
 def told(point: Point, failed: dict[str, str]) -> Iterator[str]:
-    """Hold a fault of the disk to be overcome, or told as what it is."""
+    """Check that the worker overcame a fault of the disk, or named it."""
     if point.fault != "kill -9" and failed.get("status") != "PUBLISH_COMPLETE" and failed.get("error") != "StoreError":
         yield f"the fault was told as {failed}"
 
 
 def written_ahead(here: Ground) -> Iterator[str]:
-    """Hold everything that TikTok was asked for to have been kept before."""
+    """Check that the worker stored everything before it asked TikTok."""
     heard, record = here.heard, here.record()
     if heard["creator_info"] and here.pair != here.given[-1]:
         yield NOT_KEPT
@@ -343,8 +344,8 @@ def written_ahead(here: Ground) -> Iterator[str]:
 
 
 def sound(here: Ground) -> Iterator[str]:
-    """Hold the files to be whole, after whatever a writer left behind was undone, and nobody else's to read."""
-    # What is in a folder of ours is behind its mode.
+    """Check that the files are whole after the next opener has repaired them, and that no other user may read them."""
+    # The mode of our folder protects the files in it.
     for path in here.home.iterdir():
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield f"others may read {path.name}"
@@ -357,13 +358,13 @@ def sound(here: Ground) -> Iterator[str]:
 
 
 def could_be_kept(here: Ground, point: Point) -> Iterator[str]:
-    """Hold the one loss that cannot be helped to be that: TikTok has replaced a token, and its answer died with its reader."""
+    """Check that a lost sign-in is the documented loss: TikTok replaced a token, and its answer died with the worker."""
     if point.fault != "kill -9" or len(here.given) != 2 or here.pair != here.given[0]:
         yield "a sign-in was lost that could be kept"
 
 
 def settled(here: Ground, known: Record | None, done: dict[str, str]) -> Iterator[str]:
-    """Hold how it ended against what TikTok has, and against what was known before."""
+    """Compare the end with what TikTok has, and with what the journal knew before."""
     posted = [post for post in here.sim.posts if post.source != "FILE_UPLOAD" or post.bytes_received]
     last = here.record()
     if len(posted) > 1:
@@ -385,7 +386,7 @@ def settled(here: Ground, known: Record | None, done: dict[str, str]) -> Iterato
 
 
 def tidy(here: Ground) -> Iterator[str]:
-    """Hold nothing to be left that nobody will ever remove: what SQLite had not begun to use goes at the next write."""
+    """Check that no file stays for ever: the next write removes what SQLite had not begun to use."""
     now = datetime.now(UTC)
     with closing(SqliteTokenStore(token_file(here.home, APP))) as store:
         store.try_lease(here.account, owner="next", now=now, until=now + timedelta(seconds=1))
@@ -403,7 +404,7 @@ TRIES: Final = 3
 
 
 def undisturbed(worker: Zygote, wish: str) -> list[Call]:
-    """Return the calls of a worker to which nothing happens."""
+    """Return the calls of a worker without a fault."""
     with ground() as here:
         done = worker.run(here, wish, inject="")
         assert done.get("status") == "PUBLISH_COMPLETE", done
@@ -411,7 +412,7 @@ def undisturbed(worker: Zygote, wish: str) -> list[Call]:
 
 
 def answered(made: list[Call], word: str) -> int:
-    """Return which call received the first answer with that word in it."""
+    """Return the number of the call that received the first answer with that word."""
     return next(at for at, call in enumerate(made) if call.kind == "receive" and word in call.text)
 
 
@@ -433,7 +434,7 @@ def points(worker: Zygote) -> list[Point]:
 
 
 def chosen(found: list[Point]) -> list[Point]:
-    """Return those that are tried: all, or forty: the vital ones, and the same number of each kind, from all over it."""
+    """Return the points to try: all, or forty: the vital ones, and as many of each kind, spread over the run."""
     if os.environ.get("KILLS") == "all":
         return found
     vital = [point for point in found if point.is_vital]
@@ -451,7 +452,7 @@ def chosen(found: list[Point]) -> list[Point]:
 
 
 def outcomes(worker: Zygote, tried: list[Point]) -> Iterator[tuple[Point, Found]]:
-    """Yield what came of each point."""
+    """Yield the result of each point."""
     for point in tried:
         found = Found()
         for _ in range(TRIES):
@@ -465,7 +466,10 @@ def outcomes(worker: Zygote, tried: list[Point]) -> Iterator[tuple[Point, Found]
 
 
 def test_no_end_of_a_process_posts_twice_or_loses_a_post() -> None:
-    """Killed, or with a full or broken disk, at every write of the stores and every word with TikTok; then gone on with."""
+    """A worker is killed, or its disk is full or broken, at each write of the stores and each exchange with TikTok.
+
+    Another one continues.
+    """
     with zygote() as one, zygote() as other, ThreadPoolExecutor(2) as pool:
         tried = chosen(points(one))
         halves = pool.map(lambda half: list(outcomes(*half)), ((one, tried[::2]), (other, tried[1::2])))
@@ -494,7 +498,10 @@ def test_no_end_of_a_process_posts_twice_or_loses_a_post() -> None:
 def test_a_version_that_saves_too_late_is_found_out(
     wish: str, holds_back: str, answer: str, promises: set[str]
 ) -> None:
-    """Killed when TikTok has answered what was not written down before, it breaks its promises, and the proof sees it."""
+    """Such a version is killed when TikTok has answered what it did not store before.
+
+    It breaks its promises, and the proof sees it.
+    """
     with zygote(holds_back) as worker:
         made = undisturbed(worker, wish)
         found = prove(worker, Point(wish=wish, fault="kill -9", call=made[answered(made, answer) + 1]))

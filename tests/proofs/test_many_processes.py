@@ -1,4 +1,4 @@
-"""Many processes go on with one post at once: one of them acts, and all of them see the same end."""
+"""Many processes continue one post at once: one of them acts, and all see the same end."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clips import HEAD
 from signed_in import signed_in
 from tiktok_adapters import connect
 from tiktok_adapters.simulator import SimulatedTikTok
@@ -20,7 +21,7 @@ POSTS = {
     "a video": 'account.post_video(os.environ["FILM"], privacy_level="SELF_ONLY", key="mine")',
     "photos": 'account.post_photos(["https://media.example.com/1.jpg"], privacy_level="SELF_ONLY", key="mine")',
 }
-# One interpreter imports everything once; its children share nothing but the files and what a fork copies.
+# One interpreter imports everything once. Its children share only the files and what a fork copies.
 CROWD = """
 import os, sys
 from tiktok_adapters import connect
@@ -47,7 +48,7 @@ for child in children:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[tuple[SimulatedTikTok, dict[str, str]]]:
-    """Give a sandbox with an account that is signed in, and the settings that lead to it."""
+    """Give a sandbox with a signed-in account, and the settings that name it."""
     simulated = SimulatedTikTok()
     simulated.switches.processing_seconds = 1.0
     with signed_in(simulated, tmp_path / "home") as settings:
@@ -58,10 +59,13 @@ def environ(tmp_path: Path) -> Iterator[tuple[SimulatedTikTok, dict[str, str]]]:
 def test_one_of_many_processes_acts_and_all_see_the_same(
     environ: tuple[SimulatedTikTok, dict[str, str]], tmp_path: Path
 ) -> None:
-    """An upload was interrupted after its first chunk: 32 processes resume it, each byte goes once, there is one post."""
+    """An upload was interrupted after its first chunk.
+
+    32 processes resume it: each byte leaves once, and there is one post.
+    """
     simulated, settings = environ
     film = tmp_path / "film.mp4"
-    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(16_000_000))
+    film.write_bytes(HEAD + bytes(16_000_000))
     with connect(environ=settings) as tiktok, pytest.raises(KeyboardInterrupt):
         tiktok.account().post_video(
             film,
@@ -84,7 +88,7 @@ def test_one_of_many_processes_acts_and_all_see_the_same(
 def test_many_processes_that_post_the_same_at_once_make_one_post(
     environ: tuple[SimulatedTikTok, dict[str, str]], tmp_path: Path, what: str
 ) -> None:
-    """32 processes post under one key, from nothing: one init, one post, and all of them have its result."""
+    """32 processes post under one key, from nothing: one init, one post, and all of them return it."""
     simulated, settings = environ
     ends = _crowd({**settings, "FILM": str(_film(tmp_path))}, POSTS[what])
     (post,) = simulated.posts
@@ -96,10 +100,10 @@ def test_many_processes_that_post_the_same_at_once_make_one_post(
 def test_many_processes_whose_post_is_refused_all_hear_of_it(
     environ: tuple[SimulatedTikTok, dict[str, str]], tmp_path: Path, what: str
 ) -> None:
-    """None takes the refusal of another for a success."""
+    """No process takes another's refusal for a success."""
     simulated, settings = environ
     simulated.creator.private = False
-    # Each that comes after a refusal tries anew, and more than these would wait for TikTok's minute.
+    # Each process after a refusal tries again. More processes than these would wait for TikTok's minute.
     ends = _crowd({**settings, "FILM": str(_film(tmp_path))}, POSTS[what], processes=Quota.INIT.value)
     assert ends == {"PostingRefused unaudited_client_can_only_post_to_private_accounts": Quota.INIT.value}
     assert not simulated.posts
@@ -107,7 +111,7 @@ def test_many_processes_whose_post_is_refused_all_hear_of_it(
 
 def _film(folder: Path) -> Path:
     film = folder / "film.mp4"
-    film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(100_000))
+    film.write_bytes(HEAD + bytes(100_000))
     return film
 
 

@@ -1,6 +1,6 @@
-"""Many renew one sign-in at once: TikTok is asked once, all see the same tokens, and nobody is signed out.
+"""Many callers renew one sign-in at once: the library asks TikTok once, all get the same tokens, and the sign-in stays.
 
-`REFRESH_ROUNDS` sets how often; `make prove-refresh` runs 100 rounds.
+`REFRESH_ROUNDS` sets how many rounds there are; `make prove-refresh` runs 100.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Ground:
         folder: where the store lies.
         kind: which store it is.
         account: the `open_id`.
-        sign_ins: how often somebody has consented.
+        sign_ins: how often the creator has consented.
     """
 
     sim: SimulatedTikTok
@@ -88,7 +88,7 @@ class Ground:
     sign_ins: int = 0
 
     def expire(self) -> None:
-        """Let the access token in the store have ended a moment ago."""
+        """Set the end of the stored access token a moment into the past."""
         tokens = self.store.load(self.account)
         assert tokens is not None
         past = SystemClock().now() - timedelta(hours=1)
@@ -102,7 +102,7 @@ class Ground:
         self.sign_ins += 1
 
     def holder(self) -> int:
-        """Wait until somebody renews, and return their process."""
+        """Wait until a process renews, and return its id."""
         while True:
             with closing(sqlite3.connect(f"file:{self.folder / 'tokens.db'}?mode=ro", uri=True)) as connection:
                 row = connection.execute("SELECT pid FROM leases WHERE owner IS NOT NULL").fetchone()
@@ -111,17 +111,17 @@ class Ground:
 
     @property
     def refreshes(self) -> int:
-        """How often TikTok was asked to renew, and refused or not."""
+        """How often TikTok was asked to renew, refused or not."""
         return self.sim.count("token") - self.sign_ins
 
     @property
     def renewals(self) -> int:
-        """How often TikTok has given new tokens for old ones."""
+        """How often TikTok has issued new tokens for old ones."""
         return sum(token.startswith("act.") for token in self.sim.world.tokens) - self.sign_ins
 
     @property
     def stored(self) -> str:
-        """What the store has, in a form that may be shown."""
+        """The stored tokens, in a form that may be shown."""
         tokens = self.store.load(self.account)
         assert tokens is not None
         return digest(tokens.access_token.reveal())
@@ -151,9 +151,9 @@ def ground(kind: str, tmp_path: Path) -> Iterator[Ground]:
 
 
 def crowd() -> None:
-    """Fork workers; at each line of the input let all of them ask for usable tokens at once, and print what they got.
+    """Fork workers. At each line of the input let all of them ask for usable tokens at once, and print what they got.
 
-    This is the program of the processes: it is run by its file's name, so that nothing but files is shared with the test.
+    This is the program of the processes. It runs by its file's name, so that it shares nothing but files with the test.
     """
     kind, folder, url, size = sys.argv[1:]
     gates = []
@@ -204,7 +204,7 @@ def processes(kind: str, ground: Ground, size: int = PROCESSES) -> Iterator["sub
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the crowd is made by forking")
 @pytest.mark.timeout(60 + 5 * ROUNDS)
 def test_row_15_processes_renew_once_a_round(kind: str, ground: Ground) -> None:
-    """32 processes meet an expired token: one of them renews it, and all go on with what it got."""
+    """32 processes meet an expired token. One of them renews it, and all continue with its tokens."""
     with processes(kind, ground) as running:
         assert running.stdin is not None
         assert running.stdout is not None
@@ -220,9 +220,9 @@ def test_row_15_processes_renew_once_a_round(kind: str, ground: Ground) -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell which processes run")
 @pytest.mark.timeout(60 + 10 * ROUNDS)
 def test_a_killed_holder_costs_one_refresh_at_most(kind: str, ground: Ground) -> None:
-    """Whoever renews is killed at some moment: the others go on at once, with one refresh more or none.
+    """The process that renews is killed at some moment. The others continue at once, with one request more or none.
 
-    Nobody is signed out, but where TikTok had replaced the refresh token and the answer died with its reader.
+    The sign-in stays, unless TikTok had replaced the refresh token and its answer died with the process.
     """
     chance, lost = Random(KILLS), 0
     for number in range(KILLS):
@@ -237,7 +237,7 @@ def test_a_killed_holder_costs_one_refresh_at_most(kind: str, ground: Ground) ->
             running.stdin.flush()
             holder = ground.holder()
             time.sleep(chance.uniform(0, 0.25))
-            while number == 0 and ground.stored == ended:  # Once, when it is done: not every death can be a loss.
+            while number == 0 and ground.stored == ended:  # Once, wait for the save: not every death can be a loss.
                 time.sleep(0.01)
             with suppress(ProcessLookupError):
                 os.kill(holder, signal.SIGKILL)
@@ -245,11 +245,11 @@ def test_a_killed_holder_costs_one_refresh_at_most(kind: str, ground: Ground) ->
             seen = Counter(line.strip() for line in running.stdout)
             running.stdin = None
         assert sum(seen.values()) >= CROWD - 1
-        # What was refused counts as well: whoever asks with a dead token tells all others.
+        # Refused requests count as well: a process that asks with a dead token marks it for all others.
         assert ground.refreshes - asked <= 2
         if seen == {ground.stored: sum(seen.values())}:
             continue
-        # Every answer is the one documented loss, or comes from before it.
+        # Every process reports the documented loss.
         assert ground.renewals - before == 1
         assert all(said.startswith("SignInRequired") for said in seen), seen
         lost += 1
@@ -259,7 +259,7 @@ def test_a_killed_holder_costs_one_refresh_at_most(kind: str, ground: Ground) ->
 
 @pytest.mark.timeout(60 + 5 * ROUNDS)
 def test_row_15_threads_renew_once_a_round(ground: Ground) -> None:
-    """So do 32 threads on one client."""
+    """32 threads on one client do the same."""
     with client(ground.store, ground.url) as tiktok, ThreadPoolExecutor(THREADS) as pool:
         account = tiktok.account()
         for done in range(1, ROUNDS + 1):
@@ -271,7 +271,7 @@ def test_row_15_threads_renew_once_a_round(ground: Ground) -> None:
 
 @pytest.mark.timeout(60 + 10 * ROUNDS)
 def test_row_15_tasks_renew_once_a_round(ground: Ground) -> None:
-    """So do 1,000 tasks on one client."""
+    """1,000 tasks on one client do the same."""
 
     async def story() -> None:
         async with AsyncTikTok(

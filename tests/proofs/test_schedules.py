@@ -1,9 +1,11 @@
 """Random schedules of two processes with one wish: whatever happens, it is at most one post, whole or not at all.
 
-Two clients live on one journal and take turns, between any two words with TikTok and at every save: they post, go on, take
-single steps, and die; faults and refusals come and go, the time passes, and a person settles what is unknown. In the end all
-is well again, and somebody goes on. The short form runs with the tests; `make prove-schedules` runs 10,000 for each world
-(`SCHEDULES` sets the number), and `docs/proofs.md` has the figures.
+Two clients share one journal and take turns, between any two exchanges with TikTok and at every save: they post,
+continue, take single steps, and die. Faults and refusals come and go, time passes, and a person settles unknown
+outcomes. In the
+end all faults are over, and a process continues. The short form runs with the tests; `make prove-schedules` runs 10,000
+for
+each world (`SCHEDULES` sets the number), and `docs/proofs.md` has the figures.
 """
 
 import hashlib
@@ -27,9 +29,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from clips import PHOTOS, PULLED, film
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches, parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
@@ -58,13 +60,8 @@ from tiktok_core.ports import Request, Response
 SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILMS = [
-    BytesSource(b"\0\0\0\x18ftyp" + hashlib.shake_128(str(size).encode()).digest(size))
-    for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)
-]
+FILMS = [film(size) for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
-PULLED = "https://media.example.com/clip.mp4"
-PHOTOS = ["https://media.example.com/1.jpg"]
 WISHES = [*range(len(FILMS)), "pull", "photos"]
 DOCUMENTED = (
     ApiError,
@@ -102,6 +99,7 @@ switches = st.builds(
     progress_header=st.sampled_from(["count", "last"]),
     repeat_chunk=st.sampled_from(["refuse", "accept"]),
     last_chunk_status=st.sampled_from([201, 200]),
+    put_body=st.sampled_from(["null", "", "{}"]),
     expired_upload=st.sampled_from(["stay", "fail"]),
     finished_upload=st.sampled_from(["refuse", "forget"]),
     status_lag_seconds=st.sampled_from([0.0, 0.0, 8.0, 100.0]),
@@ -117,14 +115,14 @@ switches = st.builds(
 
 
 class Killed(BaseException):
-    """Stands for the end of a process."""
+    """The end of a process."""
 
 
 class Process:
-    """A client that goes on by turns, and may die at any of them. What its call waits for is counted.
+    """A client that runs in turns, and may die at any of them. The schedule counts what its call waits for.
 
-    In the asynchronous world a call is a coroutine that suspends at each turn; in the blocking one it has a thread, which
-    waits for its turn. Either way nothing runs but the one whose turn it is.
+    An asynchronous call is a coroutine that suspends at each turn. A blocking call has a thread, which waits for its
+    turn. Either way only the process whose turn it is runs.
     """
 
     def __init__(self, sim: SimulatedTikTok, clock: ManualClock, stores: tuple[Any, Any], entropy: Any) -> None:
@@ -138,7 +136,7 @@ class Process:
         self.entropy = entropy
 
     def now(self) -> datetime:
-        """Return what its clock shows, which may be off."""
+        """Return the time of its clock, which may be wrong."""
         shown: datetime = self.world_clock.now() + self.off
         return shown
 
@@ -148,14 +146,14 @@ class Process:
         return limit is not None and (self.world_clock.now() - since).total_seconds() > limit
 
     def naps(self, seconds: float) -> None:
-        """Fall asleep: the next turn is when the time has come."""
+        """Fall asleep: its next turn is when the time has come."""
         if seconds > 0:
             self.slept += seconds
             assert self.slept < LONGEST, "a call waited too long"
             self.wakes_at = self.world_clock.now() + timedelta(seconds=seconds)
 
     def wakes(self) -> None:
-        """Let the time come for which it sleeps."""
+        """Let the time pass for which it sleeps."""
         if self.wakes_at is not None:
             self.world_clock.advance(max(0.0, (self.wakes_at - self.world_clock.now()).total_seconds()))
             self.wakes_at = None
@@ -164,14 +162,14 @@ class Process:
         """Note how the call has ended."""
         self.busy, self.end, self.slept, self.wakes_at = False, end, 0.0, None
 
-    # The journal: what a dead process would give back stays taken, and a save is a turn of its own.
+    # The journal: a dead process gives nothing back, and a save is a separate turn.
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.journal, name)
 
 
 class BlockingProcess(Process):
-    """One whose calls block."""
+    """A process whose calls block."""
 
     def __init__(self, *ports: Any) -> None:
         super().__init__(*ports)
@@ -182,7 +180,7 @@ class BlockingProcess(Process):
         )
 
     def turn(self) -> None:
-        """Let the others go on until it is our turn again."""
+        """Let the others run until it is this process's turn again."""
         if self.dead:
             raise Killed
         self.others.release()
@@ -207,13 +205,13 @@ class BlockingProcess(Process):
         threading.Thread(target=work, daemon=True).start()
 
     def go(self) -> None:
-        """Take one turn."""
+        """Run for one turn."""
         self.wakes()
         self.mine.release()
         self.others.acquire()
 
     def die(self) -> None:
-        """End, wherever it is."""
+        """Die, wherever it is."""
         self.dead = True
         if self.busy:
             self.go()
@@ -245,7 +243,7 @@ class _Ports:
 
 
 class _Journal:
-    """The journal as a blocking process sees it."""
+    """The journal of a blocking process."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -270,7 +268,7 @@ class _Turn:
 
 
 class AsyncProcess(Process):
-    """One whose calls are awaited."""
+    """A process whose calls are awaited."""
 
     def __init__(self, *ports: Any) -> None:
         super().__init__(*ports)
@@ -294,7 +292,7 @@ class AsyncProcess(Process):
         self.busy, self.call = True, work()
 
     def go(self) -> None:
-        """Take one turn."""
+        """Run for one turn."""
         self.wakes()
         try:
             self.call.send(None)
@@ -304,7 +302,7 @@ class AsyncProcess(Process):
             self.ended(error)
 
     def die(self) -> None:
-        """End."""
+        """Die."""
         self.dead = True
         if self.busy:
             self.call.close()
@@ -337,7 +335,7 @@ class _AsyncPorts:
 
 
 class _AsyncJournal:
-    """The journal as an asynchronous process sees it."""
+    """The journal of an asynchronous process."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -370,7 +368,7 @@ TURNS = 4_000
 
 
 class Schedules(RuleBasedStateMachine):
-    """One wish, two processes, and whatever may happen to them."""
+    """One wish, two processes, and all that may happen to them."""
 
     kind: type[Process]
 
@@ -378,7 +376,7 @@ class Schedules(RuleBasedStateMachine):
         wish=st.sampled_from(WISHES), draft=st.booleans(), switches=switches, faults=st.lists(faults, max_size=5)
     )
     def wished(self, wish: Any, draft: bool, switches: Switches, faults: list[str]) -> None:
-        """Begin: a wish, a TikTok that answers one way or the other, an account, and two processes."""
+        """Begin: a wish, a TikTok with one answer to each open question, an account, and two processes."""
         self.wish, self.draft = wish, draft
         self.clock, self.entropy = ManualClock(), random.Random(0).randbytes
         self.sim = SimulatedTikTok(self.clock, switches, keep_bytes=False)
@@ -406,22 +404,22 @@ class Schedules(RuleBasedStateMachine):
 
     @rule(fault=faults)
     def goes_wrong(self, fault: str) -> None:
-        """Let something go wrong at a request to come."""
+        """Let one of the next requests go wrong."""
         self.sim.faults.add(parse_fault(fault))
 
     @rule()
     def changes_the_account(self) -> None:
-        """Let the account be public, so that TikTok refuses the post, or private again."""
+        """Make the account public, so that TikTok refuses the post, or private again."""
         self.sim.creator.private = not self.sim.creator.private
 
     @rule(seconds=st.sampled_from([1, 12, 70, 700, 4_000]))
     def passes(self, seconds: int) -> None:
-        """Let the time pass."""
+        """Let time pass."""
         self.clock.advance(seconds)
 
     @rule(which=st.integers(0, 1), call=CALLS, turns=st.sampled_from([1, 2, 3, 5, 9, 30]))
     def goes_on(self, which: int, call: str, turns: int) -> None:
-        """Let a process take turns of its call, or of another one."""
+        """Let a process run some turns of its call, or of another one."""
         if not self.processes[which].busy:
             self.begins(which, call)
         for _ in range(turns):
@@ -431,7 +429,7 @@ class Schedules(RuleBasedStateMachine):
 
     @rule(call=CALLS, turns=st.lists(st.sampled_from([1, 2, 3, 5]), min_size=2, max_size=8))
     def both_go_on(self, call: str, turns: list[int]) -> None:
-        """Let both take turns by turns."""
+        """Let both processes run in turn."""
         for number, count in enumerate(turns):
             self.goes_on(number % 2, call, count)
 
@@ -444,16 +442,16 @@ class Schedules(RuleBasedStateMachine):
     @precondition(lambda self: [one.stage for one in self.stores[1].records()] == [Stage.UNKNOWN])
     @rule(which=st.integers(0, 1))
     def is_settled(self, which: int) -> None:
-        """Let a person say how an unknown outcome ended."""
-        # A person looks: by then whatever was on its way has come, or never will.
+        """Let a person settle an unknown outcome."""
+        # A person looks. By then every request has arrived, or never will.
         if not self.processes[which].busy and not self.processes[1 - which].busy:
             self.begins(which, f"settle {bool(self.live)}")
 
-    # What holds, at every moment.
+    # What holds at every moment.
 
     @invariant()
     def there_is_at_most_one_post(self) -> None:
-        """Hold that TikTok has one post at most, and that its bytes are the file's."""
+        """Assert that TikTok has one post at most, and that its bytes are the file's."""
         if not hasattr(self, "sim"):
             return
         assert len(self.live) <= 1, "two posts for one key"
@@ -463,10 +461,10 @@ class Schedules(RuleBasedStateMachine):
 
     @invariant()
     def no_offset_is_without_proof(self) -> None:
-        """Hold that the journal counts no byte that TikTok does not have.
+        """Assert that the journal counts no byte that TikTok does not have.
 
-        One figure may mean either of two counts: one byte less than a whole chunk as a count, a whole chunk as its last
-        offset. The border is taken then, and the next refusal takes it back.
+        One figure may mean either of two counts: one byte less than a whole chunk as a count, or a whole chunk as its
+        last offset. The client then takes the border, and the next refusal takes it back.
         """
         for record in self.stores[1].records() if hasattr(self, "sim") else ():
             if record.publish_id and isinstance(self.wish, int) and record.stage in (Stage.UPLOADING, Stage.PROCESSING):
@@ -476,13 +474,13 @@ class Schedules(RuleBasedStateMachine):
 
     @property
     def live(self) -> list[Any]:
-        """The posts that TikTok has published, or will."""
+        """The posts that TikTok has published, or will publish."""
         is_file = isinstance(self.wish, int)
         return [
             one for one in self.sim.posts if one.status != "FAILED" and (not is_file or one.bytes_received == one.size)
         ]
 
-    # How it is done, and how it ends.
+    # How a process makes a call, and how the call ends.
 
     def begins(self, which: int, call: str) -> None:
         """Let a process begin a call."""
@@ -511,7 +509,7 @@ class Schedules(RuleBasedStateMachine):
         return account.post_video(film or PULLED, chunk_size=size, **wish)
 
     def turns(self, which: int) -> None:
-        """Take one turn, and look at how the call ended if it did."""
+        """Run for one turn, and check the end of the call if it ended."""
         process = self.processes[which]
         process.go()
         if process.busy:
@@ -522,7 +520,7 @@ class Schedules(RuleBasedStateMachine):
         self.check(call, process.end)
 
     def to_the_end(self, which: int, call: str) -> Any:
-        """Let a process make a call and take all its turns."""
+        """Let a process make a call and run all its turns."""
         self.begins(which, call)
         for _ in range(TURNS):
             if not self.processes[which].busy:
@@ -531,25 +529,25 @@ class Schedules(RuleBasedStateMachine):
         raise AssertionError("no end is in sight")
 
     def check(self, call: str, end: Any) -> None:
-        """Hold what is promised of every end."""
+        """Check what is promised of every end."""
         ENDS[type(end).__name__] += 1
         (record,) = self.stores[1].records() or (None,)
         if isinstance(end, AssertionError):
             raise end
         if isinstance(end, InvalidInput) and not isinstance(end, DOCUMENTED):
-            # There is nothing to go on with, or to settle.
+            # There is nothing to resume or to settle.
             assert call != "post" or "settled as not posted" in str(end), end
             assert not self.live or record is None or record.stage is not Stage.ABANDONED
         elif isinstance(end, TikTokError):
             assert isinstance(end, DOCUMENTED), f"an end without a word for it: {end!r}"
             assert end.key == "wish" or call.startswith(("settle", "abandon"))
             if isinstance(end, PublishFailed):
-                # Its status may be told to go back for a moment, by a fault; what counts is that it was not published.
-                assert self.sim.post(end.publish_id).status in {"FAILED", "PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD"}
+                # A fault may let its status go back for a moment, to any word. What counts is that TikTok did not publish it.
+                assert self.sim.post(end.publish_id).status not in {"PUBLISH_COMPLETE", "SEND_TO_USER_INBOX"}
         elif call in {"post", "resume"}:
             assert end.is_final
             assert end.status != "NOT_POSTED", "refused, and told as a success"
-            # What a person saw may have failed since.
+            # The post that a person saw may have failed since.
             assert self.live or self.was_seen, "told as posted, and is not"
             assert end.publish_id in ("", *(one.publish_id for one in self.live))
         if (
@@ -561,7 +559,7 @@ class Schedules(RuleBasedStateMachine):
             assert not self.live, "said to have come to nothing, and posted"
 
     def teardown(self) -> None:
-        """End."""
+        """End the schedule."""
         if not hasattr(self, "sim"):
             return
         try:
@@ -572,7 +570,7 @@ class Schedules(RuleBasedStateMachine):
             self.sim.close()
 
     def all_is_well(self) -> None:
-        """Let nothing go wrong any more, and somebody go on: there is one post, or a word for why there is none."""
+        """Let no fault happen any more, and let a process continue: there is one post, or an error says why there is none."""
         self.sim.faults.clear()
         self.sim.creator.private = True
         self.is_killed(0)
@@ -600,16 +598,16 @@ class Schedules(RuleBasedStateMachine):
 
 
 class WrongClocks(Schedules):
-    """The same, where the clock of either process is set ahead or back, by years, at any moment."""
+    """The same schedules, and at any moment either process's clock may be set years ahead or back."""
 
     @rule(which=st.integers(0, 1), days=st.sampled_from([0, 1, 100, 365, 3_650, -1, -365, -3_650]))
     def is_set(self, which: int, days: int) -> None:
-        """Let the clock of a process show another time than TikTok's."""
+        """Set the clock of a process to another time than TikTok's."""
         self.processes[which].off = timedelta(days=days)
 
     @rule(which=st.integers(0, 1), ahead=st.lists(st.sampled_from([0, 100, 365, 3_650]), min_size=1, max_size=3))
     def asks_again_and_again(self, which: int, ahead: list[int]) -> None:
-        """Let a process ask to the end, and once more at each of some times: each call takes note of the time."""
+        """Let a process make a call to its end, and once more at each of some times. Each call notes the time."""
         while self.processes[which].busy:
             self.turns(which)
         for days in ahead:
@@ -617,12 +615,12 @@ class WrongClocks(Schedules):
             self.to_the_end(which, "post")
 
     def check(self, call: str, end: Any) -> None:
-        """Hold what is promised of every end; and that only what the journal has forgotten may lack its reason."""
+        """Check what is promised of every end, and that only a post that the journal has forgotten may lack its reason."""
         if "why was not written down" not in str(end):
             super().check(call, end)
 
     def all_is_well(self) -> None:
-        """Set the clocks right and let nothing go wrong any more: asked again, the key tells of the one post there is."""
+        """Set the clocks right and let no fault happen any more. Asked again, the key returns the one post that exists."""
         self.sim.faults.clear()
         self.sim.creator.private = True
         self.is_killed(0)
@@ -736,7 +734,10 @@ def test_what_was_given_up_is_never_published(world: type[Process]) -> None:
 
 @pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])
 def test_whatever_a_clock_says_at_times_an_explicit_key_posts_once(world: type[Process]) -> None:
-    """Years ahead or back, at any step, in either of two processes: one post for the key, ever, and nobody waits for ever."""
+    """Clocks go years ahead or back, at any step, in either process.
+
+    The key makes one post at most, and no call waits for ever.
+    """
 
     class Machine(WrongClocks):
         kind = world
@@ -755,7 +756,10 @@ def test_whatever_a_clock_says_at_times_an_explicit_key_posts_once(world: type[P
 
 @pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])
 def test_a_wish_is_at_most_one_post(world: type[Process]) -> None:
-    """Never two posts for one key, never a byte lost or doubled, no wait without end, no end without a word for it."""
+    """There are never two posts for one key.
+
+    No byte is lost or doubled, every wait ends, and every end has a documented result.
+    """
 
     class Machine(Schedules):
         kind = world

@@ -1,8 +1,8 @@
 """Random schedules of broken connections, over real sockets: one wish is at most one post, whole or not at all.
 
 The same promises as in `test_schedules.py`, with nothing simulated between the client and the server: each transport of
-ours talks through a proxy that resets, cuts, delays and refuses. The short form runs with the tests; `make prove-sockets`
-runs 1,000 for each transport (`SOCKET_SCHEDULES` sets the number), and `docs/proofs.md` has the figures.
+the library talks through a proxy that resets, cuts, delays and refuses. The short form runs with the tests; `make
+prove-sockets` runs 1,000 for each transport (`SOCKET_SCHEDULES` sets the number), and `docs/proofs.md` has the figures.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from attrs import define, evolve
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from clips import PHOTOS, film
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.testing.proxy import FaultProxy
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
@@ -50,12 +50,8 @@ from tiktok_core.ports import Request, Response
 SCHEDULES = int(os.environ.get("SOCKET_SCHEDULES", "50"))
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
-FILMS = [
-    BytesSource(b"\0\0\0\x18ftyp" + hashlib.shake_128(str(size).encode()).digest(size))
-    for size in (1, 100_000, CHUNK * 2, CHUNK * 2 + 77)
-]
+FILMS = [film(size) for size in (1, 100_000, CHUNK * 2, CHUNK * 2 + 77)]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
-PHOTOS = ["https://media.example.com/1.jpg"]
 PATIENCE = 0.5
 """Seconds, of the real clock, for each wait of a request."""
 DOCUMENTED = (
@@ -87,17 +83,18 @@ switches = st.builds(
     repeat_chunk=st.sampled_from(["refuse", "accept"]),
     access_seconds=st.sampled_from([None, None, 20]),
     last_chunk_status=st.sampled_from([201, 200]),
+    put_body=st.sampled_from(["null", "", "{}"]),
     processing_seconds=st.sampled_from([0.0, 2.0, 100.0]),
 )
 
 
 class Clock(ManualClock):
-    """Virtual time, in which a server that refuses connections takes them again after a few waits."""
+    """Virtual time. A server that refuses connections accepts them again after a few waits."""
 
     proxy: FaultProxy | None = None
 
     def sleep(self, seconds: float, /) -> None:
-        """Move on, and let an outage end."""
+        """Move the clock on, and let an outage end."""
         super().sleep(seconds)
         if self.proxy and len(self.naps) % 3 == 0:
             self.proxy.listen()
@@ -105,13 +102,13 @@ class Clock(ManualClock):
 
 @define(eq=False)
 class Counted:
-    """A transport that counts what it is given."""
+    """A transport that counts the requests that it gets."""
 
     port: Any
     sends: int = 0
 
     def send(self, request: Request, /) -> Response:
-        """Count and send; in the asynchronous world what it returns is awaited."""
+        """Count and send; an asynchronous transport's result is awaited."""
         self.sends += 1
         response: Response = self.port.send(request)
         return response
@@ -123,13 +120,13 @@ class Counted:
 
 @define(eq=False)
 class World:
-    """What the lives of one wish share: TikTok, the way to it, and what a client keeps.
+    """What the successive clients of one wish share: TikTok, the way to it, and the stores.
 
     Attributes:
         sim: the simulated TikTok, behind its server.
         clock: the clock of both sides.
         proxy: the way to the server.
-        tokens, journal: what outlives a client.
+        tokens, journal: the stores, which outlive a client.
         sends: how many requests the clients gave to their transports.
     """
 
@@ -141,7 +138,7 @@ class World:
     sends: int = 0
 
     def live(self, transport: str, which: int) -> Any:
-        """Make a client, ask for the wish, and return the post or the error that came of it."""
+        """Make a client, let it make the wish, and return the post or the error."""
         port = Counted(Urllib3Transport() if transport == "urllib3" else AiohttpTransport())
         before = self.clock.slept
         with asyncio.Runner() as runner:
@@ -195,7 +192,7 @@ class World:
 
 @contextmanager
 def world(switches: Switches) -> Iterator[World]:
-    """Start a server and a proxy with an account that is signed in; at the end everything on its way has arrived."""
+    """Start a server and a proxy with a signed-in account. At the end everything on its way has arrived."""
     clock = Clock()
     sim = SimulatedTikTok(clock, evolve(switches), keep_bytes=False)
     tokens, journal = MemoryTokenStore(), MemoryJournal()
@@ -206,7 +203,7 @@ def world(switches: Switches) -> Iterator[World]:
         with FaultProxy(server.url) as proxy:
             sim.upload_base, clock.proxy = proxy.url, proxy
             yield World(sim, clock, proxy, tokens, journal)
-        # Connections are taken in order: once this one is answered, none of the proxy's is left on the doorstep.
+        # The server accepts connections in order: once it answers this one, it has accepted all of the proxy's.
         http.send(Request(method="GET", url=f"{server.url}/_sandbox/posts"))
 
 
@@ -216,7 +213,7 @@ def world(switches: Switches) -> Iterator[World]:
 def test_a_wish_over_broken_connections_is_at_most_one_post(
     transport: str, which: int, script: list[tuple[str, int, str]], switches: Switches
 ) -> None:
-    """Never two posts for one key, never a byte lost or doubled, no hidden repetition, no end without a word for it."""
+    """There are never two posts for one key, the client hides no repetition, and every end has a documented result."""
     ends: list[Any] = []
     with world(switches) as here:
         for what, nth, fault in script:
@@ -234,7 +231,7 @@ def test_a_wish_over_broken_connections_is_at_most_one_post(
 
 
 def check(here: World, which: int, ends: list[Any]) -> None:
-    """Compare what the client said with what TikTok has seen."""
+    """Compare what the client returned with what TikTok has seen."""
     sim, end = here.sim, ends[-1]
     event(f"first end: {type(ends[0]).__name__}")
     event(f"last end: {type(end).__name__}")
@@ -258,7 +255,8 @@ def check(here: World, which: int, ends: list[Any]) -> None:
         assert not live, "said to have come to nothing, and posted"
     if record.publish_id and live and record.stage is not Stage.UNKNOWN:
         assert record.publish_id == live[0].publish_id, "the journal follows another post"
-    # One that TikTok refused has begun nothing. A file may be asked for anew once it is known that nothing came of it.
+    # An init that TikTok refused has begun nothing. The client may begin a file again once it knows that the first init
+    # made no post.
     inits = sum(entry.operation in {"photo_init", "video_init"} and entry.status in {200, None} for entry in sim.log)
     assert inits <= (1 if which < 0 else 3 * len(ends)), "more inits than were ever allowed"
     answered = sum(entry.operation not in {"authorize", "token"} for entry in sim.log)

@@ -1,4 +1,7 @@
-"""Webhooks that were changed by chance: none of them is believed. `WEBHOOKS` sets how many; `make prove-webhooks` a million."""
+"""Webhooks with random changes: the client accepts none of them.
+
+`WEBHOOKS` sets how many; `make prove-webhooks` a million.
+"""
 
 import hashlib
 import hmac
@@ -29,7 +32,7 @@ def sign(body: bytes, seconds: int, secret: str) -> str:
 
 
 def changed(chance: Random, text: str) -> str:
-    """Return the text with a character put in, taken out, doubled or replaced; perhaps by its neighbour."""
+    """Return the text with a character added, removed, doubled or replaced, perhaps by its neighbour."""
     at = chance.randrange(len(text))
     other = chance.choice((chr(chance.randrange(128)), chr(chance.randrange(0x250)), chance.choice(text)))
     return chance.choice(
@@ -47,7 +50,7 @@ def changed(chance: Random, text: str) -> str:
 
 
 def forged(chance: Random) -> tuple[str, bytes, str]:
-    """Return how a webhook was forged, its body and its header."""
+    """Return how the webhook was forged, its body and its header."""
     right = sign(BODY, SECONDS, SECRET)
     ways = ("body", "header", "both", "secret", "time", "encoding")
     match way := chance.choice(ways):
@@ -68,7 +71,7 @@ def forged(chance: Random) -> tuple[str, bytes, str]:
 
 
 def test_row_35_no_changed_webhook_is_believed() -> None:
-    """Bytes, header, secret and time, one or several of them; the unchanged one is believed."""
+    """One or several of body, header, secret and time change. The client accepts only the unchanged webhook."""
     chance, ways, believed = Random(TRIES), Counter[str](), list[tuple[bytes, str]]()
     right = sign(BODY, SECONDS, SECRET)
     assert verify_webhook(APP, BODY, right, now=NOW).name == "post.publish.complete"

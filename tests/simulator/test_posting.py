@@ -54,6 +54,26 @@ def test_creator_info(play: Any) -> None:
     assert data["privacy_level_options"] == ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
 
 
+@pytest.mark.parametrize(
+    ("private", "chosen", "duet", "stitch"),
+    [
+        (True, {}, True, True),
+        (False, {}, False, False),
+        (True, {"duet_disabled": False}, False, True),
+        (False, {"stitch_disabled": True}, False, True),
+    ],
+)
+def test_a_private_creator_lets_nobody_duet_or_stitch(
+    play: Any, private: bool, chosen: dict[str, bool], duet: bool, stitch: bool
+) -> None:
+    """Both are off on a private account and on with a public one, unless a test sets them."""
+    play.sim.creator.private = private
+    for name, value in chosen.items():
+        setattr(play.sim.creator, name, value)
+    data = play.post("/v2/post/publish/creator_info/query/").data
+    assert (data["comment_disabled"], data["duet_disabled"], data["stitch_disabled"]) == (False, duet, stitch)
+
+
 # --- Every documented code -----------------------------------------------------------------------------------------
 
 CREATOR_INFO = "/v2/post/publish/creator_info/query/"
@@ -148,7 +168,14 @@ SITUATIONS = [
     ),
     (403, "url_ownership_unverified", _nothing, elsewhere),
     (403, "privacy_level_option_mismatch", _nothing, lambda play: play.video(privacy_level=None)),
-    (403, "privacy_level_option_mismatch", _nothing, lambda play: play.video(privacy_level="FRIENDS")),
+    (400, "invalid_params", _nothing, lambda play: play.video(privacy_level="FRIENDS")),
+    (400, "invalid_params", _nothing, lambda play: play.photos(post_info={"privacy_level": "FRIENDS"})),
+    (
+        403,
+        "privacy_level_option_mismatch",
+        lambda play: (setattr(play.sim.app, "audited", True), _public(play)),
+        lambda play: play.video(privacy_level="FOLLOWER_OF_CREATOR"),
+    ),
     (429, "rate_limit_exceeded", _repeat(6, lambda play: play.video()), lambda play: play.video()),
     (500, "internal_error", _fault("init=code:internal_error"), lambda play: play.video()),
     (400, "invalid_params", _nothing, lambda play: play.draft(0)),
@@ -269,8 +296,10 @@ def _video_body(**changes: object) -> dict[str, object]:
         (_video_body(post_info={}), "The request post info is empty or incorrect"),
         (_video_body(post_info=None), "The request post info is empty or incorrect"),
         (_video_body(post_info={"title": 3}), "The request post info is empty or incorrect"),
-        (_video_body(source_info=None), "source_info"),
-        (_video_body(source_info={"source": "CARRIER_PIGEON"}), "source must be"),
+        (_video_body(post_info={"privacy_level": "FRIENDS"}), "The request post info is empty or incorrect"),
+        (_video_body(post_info={"title": "x" * 2201}), "The request post info is empty or incorrect"),
+        (_video_body(source_info=None), "The request source info is empty or incorrect"),
+        (_video_body(source_info={"source": "CARRIER_PIGEON"}), "The request source info is empty or incorrect"),
         (_video_body(post_info={"privacy_level": "SELF_ONLY", "disable_duet": "yes"}), "disable_duet"),
         (_video_body(source_info={"source": "PULL_FROM_URL", "video_url": "http://media.example.com/"}), "https"),
         (
@@ -333,6 +362,24 @@ def test_bad_photo_parameters(play: Any, changes: dict[str, object]) -> None:
     assert play.sim.posts == ()
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"media_type": "VIDEO"}, "The request media_type or post_mode is invalid"),
+        ({"media_type": None}, "The request media_type or post_mode is invalid"),
+        ({"post_mode": "DIRECT POST"}, "The request media_type or post_mode is invalid"),
+        ({"post_info": {}}, "The request post info is empty or incorrect"),
+        ({"post_info": {"title": "x" * (PHOTO_TITLE + 1)}}, "The request post info is empty or incorrect"),
+        ({"source_info": {"source": "FILE_UPLOAD"}}, "The request source info is empty or incorrect"),
+        ({"source_info": None}, "The request source info is empty or incorrect"),
+    ],
+)
+def test_the_three_sentences_about_photos(play: Any, changes: dict[str, object], sentence: str) -> None:
+    """The message is the sentence that was observed for this fault."""
+    answer = play.photos(**changes)
+    assert (answer.status, answer.document["error"]["message"]) == (400, sentence)
+
+
 def test_photos_have_their_ai_label_at_the_root(play: Any) -> None:
     """For photos `is_aigc` counts at the root of the body, for videos inside post_info."""
     play.photos(is_aigc=True)
@@ -385,7 +432,7 @@ def test_switches_of_a_post(play: Any) -> None:
     play.sim.switches.video_draft_min_version = "99.0"
     assert play.draft().code == "app_version_check_failed"
     play.sim.switches.flip({"caps_status": 200, "privacy_mismatch_code": "privacy_level_not_authorized"})
-    assert play.video(privacy_level="x", brand_content_toggle=False, brand_organic_toggle=False).code == (
+    assert play.video(privacy_level=None, brand_content_toggle=False, brand_organic_toggle=False).code == (
         "privacy_level_not_authorized"
     )
     play.sim.creator.banned = True
@@ -443,13 +490,55 @@ def test_pages_hold_every_video_once(new_play: Callable[[], Any], count: int, pa
     assert [video["create_time"] for video in seen] == sorted((video["create_time"] for video in seen), reverse=True)
 
 
+def test_publish_ids_are_spelled_as_on_the_wire(play: Any) -> None:
+    """Each call has the prefix that was observed; the ids of a pull and of a photo draft differ from the documents' samples."""
+    pulled = {"source": "PULL_FROM_URL", "video_url": "https://media.example.com/a.mp4"}
+    begun = [
+        play.video(),
+        play.pull(),
+        play.draft(),
+        play.post("/v2/post/publish/inbox/video/init/", {"source_info": pulled}),
+        play.photos(),
+        play.photos("MEDIA_UPLOAD"),
+    ]
+    assert [answer.data["publish_id"].partition(".")[0] for answer in begun] == [
+        "v_pub_file~v2-1",
+        "v_pub_url~v2-1",
+        "v_inbox_file~v2",
+        "v_inbox_url~v2",
+        "p_pub_url~v2",
+        "p_inbox_url~v2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("switches", "word", "spell"),
+    [
+        ({}, "DIRECT_PUBLISH", str),
+        ({"webhook_publish_type": "DIRECT_POST", "webhook_post_id": "number"}, "DIRECT_POST", int),
+    ],
+)
+def test_webhooks_name_a_direct_post_and_its_id_as_on_the_wire(
+    play: Any, switches: dict[str, Any], word: str, spell: Callable[[int], object]
+) -> None:
+    """The way of posting is `DIRECT_PUBLISH` and the id a string; switches spell them in the other ways."""
+    play.sim.switches.flip(switches)
+    play.sim.app.audited, play.sim.creator.private = True, False
+    publish_id = play.upload(play.video(privacy_level="PUBLIC_TO_EVERYONE"))
+    play.clock.advance(60)
+    contents = [json.loads(json.loads(delivery.body)["content"]) for delivery in play.sim.webhooks()]
+    assert {content["publish_type"] for content in contents} == {word}
+    (post_id,) = play.sim.post(publish_id).post_ids
+    assert contents[-1]["post_id"] == spell(post_id)
+
+
 # --- Life ----------------------------------------------------------------------------------------------------------
 
 
 def test_pull(play: Any) -> None:
     """A pull downloads, is processed, and completes by itself."""
     publish_id = play.pull().data["publish_id"]
-    assert publish_id.startswith("v_pub_url~v2.")
+    assert publish_id.startswith("v_pub_url~v2-1.")
     play.clock.advance(2)
     data = play.status(publish_id).data
     assert (data["status"], data["downloaded_bytes"]) == ("PROCESSING_DOWNLOAD", 2_500_000)
@@ -510,6 +599,16 @@ def test_a_finished_draft_frees_its_place(play: Any) -> None:
     assert play.draft().code == "ok"
 
 
+def test_an_expired_draft_frees_its_place(play: Any) -> None:
+    """With a switch the inbox drops drafts after some time, and then the next one is taken."""
+    for _ in range(5):
+        play.upload(play.draft())
+    play.clock.advance(100)
+    assert play.draft().code == "spam_risk_too_many_pending_share"
+    play.sim.switches.draft_seconds = 100
+    assert play.draft().code == "ok"
+
+
 def test_daily_cap_frees_after_a_day(play: Any) -> None:
     """Posts count for 24 hours, and inits that never got their bytes do not count."""
     play.sim.creator.daily_posts = 1
@@ -529,6 +628,22 @@ def test_daily_cap_is_checked_again_when_the_bytes_are_there(play: Any) -> None:
     play.clock.advance(2)
     assert play.sim.post(first).status == "PUBLISH_COMPLETE"
     assert play.sim.post(second).fail_reason == "spam_risk_too_many_posts"
+
+
+def test_a_fresh_publish_id_may_be_unknown_for_a_moment(play: Any) -> None:
+    """With a switch the first status calls of a post say that there is no such id, although there is."""
+    play.sim.switches.status_unknown_polls = 2
+    publish_id = play.pull().data["publish_id"]
+    assert [play.status(publish_id).code for _ in range(3)] == ["invalid_publish_id", "invalid_publish_id", "ok"]
+
+
+def test_the_title_of_a_video_draft_may_survive(play: Any) -> None:
+    """TikTok documents no `post_info` for a video draft; with a switch its title alone is kept."""
+    info = {"title": "kept", "privacy_level": "SELF_ONLY"}
+    for kept, title in (("ignore", ""), ("title", "kept")):
+        play.sim.switches.inbox_post_info = kept
+        post = play.sim.post(play.draft(post_info=info).data["publish_id"])
+        assert (post.title, post.privacy_level) == (title, "")
 
 
 def test_a_publish_id_may_be_forgotten(play: Any) -> None:
@@ -618,6 +733,37 @@ def test_user_info(play: Any) -> None:
     assert play.get("/v2/user/info/?fields=profile_web_link").code == "invalid_params"
     play.sim.switches.profile_web_link = True
     assert play.get("/v2/user/info/?fields=profile_web_link").data["user"]["profile_web_link"].endswith("@maker_one")
+
+
+def test_the_avatar_that_stands_in_no_table_is_answered(play: Any) -> None:
+    """`avatar_url_200` is accepted, and has a URL; another unknown field is refused."""
+    assert play.get("/v2/user/info/?fields=avatar_url_200").data["user"]["avatar_url_200"].startswith("https://")
+    assert play.get("/v2/user/info/?fields=avatar_url_300").code == "invalid_params"
+
+
+@pytest.mark.parametrize("wrong", ["v_pub_file~v2-1.7300000000000000001", "", "1.5", "²", None, [1]])
+def test_a_query_by_publish_id_is_refused_because_an_id_is_an_integer(play: Any, wrong: object) -> None:
+    """An id that is no integer spoils the whole query; with a switch only its answer is missing."""
+    path, body = "/v2/video/query/?fields=id", {"filters": {"video_ids": ["7300000000000000099", wrong]}}
+    answer = play.post(path, body)
+    assert (answer.status, answer.code) == (400, "invalid_params")
+    assert answer.document["error"]["message"] == "The video id must be an integer"
+    play.sim.switches.query_ids = "any"
+    assert play.post(path, body).data == {"videos": []}
+
+
+@pytest.mark.parametrize(("spelling", "spell"), [("strings", str), ("numbers", int)])
+def test_ids_of_videos_may_be_numbers(play: Any, spelling: str, spell: Callable[[int], object]) -> None:
+    """List and query spell ids as documented, or with a switch as bare numbers; both spellings may be asked for."""
+    play.sim.switches.video_ids = spelling
+    play.sim.app.audited, play.sim.creator.private = True, False
+    publish_id = play.upload(play.video(privacy_level="PUBLIC_TO_EVERYONE"))
+    play.clock.advance(60)
+    (post_id,) = play.sim.post(publish_id).post_ids
+    assert play.post("/v2/video/list/?fields=id", {}).data["videos"] == [{"id": spell(post_id)}]
+    for asked in (str(post_id), post_id):
+        queried = play.post("/v2/video/query/?fields=id", {"filters": {"video_ids": [asked]}}).data
+        assert queried["videos"] == [{"id": spell(post_id)}]
 
 
 @pytest.mark.parametrize("path", ["/v2/user/info", "/v2/post/publish/video/init", "/v2/nothing/", "/nothing"])

@@ -43,7 +43,7 @@ def test_it_goes_from_new_to_utilised(play: Any) -> None:
     assert (answer["status"], answer["client_ticket"], answer["state"]) == ("confirmed", TICKET, "s1")
     redirect, _, query = answer["redirect_uri"].partition("?")
     tokens = play.exchange(parse_qs(query)["code"][0], redirect_uri=redirect, code_verifier=None).document
-    assert tokens["scope"] == "video.upload"
+    assert tokens["scope"] == "user.info.basic,video.upload"
     assert _check(play, token).document["status"] == "utilised"
     with pytest.raises(ValueError, match="token"):
         play.sim.scan(url)

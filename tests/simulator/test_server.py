@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -204,6 +205,23 @@ def test_videos_play(caller: Caller, play: Any, header: str, status: int, part: 
     assert caller.call("GET", "/_sandbox/video/unknown").status == 404
 
 
+def test_a_browser_that_leaves_in_the_middle_of_a_video_is_no_error(
+    sim: SimulatedTikTok, play: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person closes the page while videos load: the server logs nothing, and serves the next page."""
+    publish_id = play.upload(play.video(20_000_000), 20_000_000)
+    with SandboxServer(sim).run_in_thread() as server:
+        address = urlsplit(server.url)
+        for _ in range(3):
+            with socket.create_connection((address.hostname, address.port), timeout=10) as wire:
+                wire.sendall(f"GET /_sandbox/video/{publish_id} HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+                assert wire.recv(1024)
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with closing(Caller(server.url)) as next_one:
+            assert next_one.call("GET", "/").status == 200
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_faults_and_switches_over_http(server: SandboxServer, caller: Caller, play: Any) -> None:
     """Other processes add faults in the same grammar and set switches by name; a request with a bad one changes nothing."""
     assert json.loads(caller.call("POST", "/_sandbox/faults", b"status=status:502\nput:2=drop-after\n").data) == [
@@ -221,6 +239,31 @@ def test_faults_and_switches_over_http(server: SandboxServer, caller: Caller, pl
     assert caller.call("POST", "/_sandbox/switches", b"[]").status == 400
     assert caller.call("POST", "/_sandbox/faults", b"*=garbage", Origin="https://evil.example").status == 403
     assert caller.call("GET", "/_sandbox/unknown").status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("POST", {"Sec_Fetch_Site": "cross-site"}, 403),
+        ("DELETE", {"Sec_Fetch_Site": "cross-site"}, 403),
+        ("POST", {"Origin": "https://evil.example", "Sec_Fetch_Site": "cross-site"}, 403),
+        ("POST", {"Origin": "null", "Sec_Fetch_Site": "cross-site"}, 403),
+        ("POST", {"Origin": "http://127.0.0.1:3000", "Sec_Fetch_Site": "cross-site"}, 200),
+        ("POST", {"Sec_Fetch_Site": "same-origin"}, 200),
+        ("POST", {"Sec_Fetch_Site": "none"}, 200),
+        ("POST", {}, 200),
+        ("GET", {"Sec_Fetch_Site": "cross-site"}, 200),
+    ],
+)
+def test_a_page_of_another_site_changes_nothing_even_if_it_names_no_origin(
+    caller: Caller, play: Any, method: str, headers: dict[str, str], status: int
+) -> None:
+    """A POST from another site is refused by what the browser says of it; a link to a page here works."""
+    play.sim.faults.add("put=drop-after")
+    before = play.sim.faults.pending
+    body = b"status=drop-after" if method == "POST" else b""
+    assert caller.call(method, "/_sandbox/faults", body, **headers).status == status
+    assert (play.sim.faults.pending == before) == (status == 403 or method == "GET")
 
 
 @pytest.mark.parametrize("fault", ["unreachable", "drop-before", "drop-after", "truncate"])

@@ -1,10 +1,12 @@
 """Consent page, codes, tokens, refresh and revoke."""
 
+import hashlib
 import json
 from collections.abc import Callable
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,6 +32,29 @@ def test_consent_leads_back_with_a_code(play: Any) -> None:
     assert values["state"] == "st&<ate>"
 
 
+def test_the_page_is_served_without_its_last_slash_too(play: Any) -> None:
+    """Clients that leave the slash out get the same page, and its form leads back with a code that works."""
+    url = play.authorize_url().replace("/authorize/?", "/authorize?")
+    page = play.sim.handle(Request(method="GET", url=url))
+    assert (page.status, page.body) == (200, play.sim.handle(Request(method="GET", url=play.authorize_url())).body)
+    assert play.exchange(callback_values(play.sim.authorize(url))["code"]).code == "ok"
+    elsewhere = Request(method="GET", url=url.replace("www.tiktok.com", "open.tiktokapis.com"))
+    assert play.sim.handle(elsewhere).status == 404
+
+
+@pytest.mark.parametrize(
+    ("switch", "granted"), [("always", "user.info.basic,video.publish"), ("asked", "video.publish")]
+)
+def test_the_basic_scope_comes_with_every_sign_in(play: Any, switch: str, granted: str) -> None:
+    """An app that asks for one scope gets the basic one too; with a switch it gets only what it asks for."""
+    play.sim.switches.basic_scope = switch
+    values = callback_values(play.sim.authorize(play.authorize_url(scope="video.publish")))
+    assert values["scopes"] == granted
+    assert play.exchange(values["code"]).document["scope"] == granted
+    unticked = play.sim.authorize(play.authorize_url(scope="user.info.basic,video.publish"), scopes=["video.publish"])
+    assert callback_values(unticked)["scopes"] == granted
+
+
 def test_denial(play: Any) -> None:
     """Deny redirects with access_denied and the state, without a code."""
     values = callback_values(play.sim.authorize(play.authorize_url(), allow=False))
@@ -52,19 +77,66 @@ def test_denial(play: Any) -> None:
         ({"scope": "research.data.basic"}, "scope"),
         ({"scope": ""}, "scope"),
         ({"code_challenge": None}, "code_challenge"),
-        ({"code_challenge": RFC}, "code_challenge"),
         ({"code_challenge_method": "plain"}, "code_challenge_method"),
         ({"code_challenge_method": None}, "code_challenge_method"),
         ({"disable_auto_auth": "yes"}, "disable_auto_auth"),
     ],
 )
 def test_faulty_requests_stay_on_the_page(play: Any, changes: dict[str, str | None], parameter: str) -> None:
-    """A faulty request gets a page that names the parameter, and never a redirect."""
+    """A faulty request gets a page that names the parameter, and never a redirect to the app."""
     with pytest.raises(ValueError, match=rf"refuses {parameter}$"):
         play.sim.authorize(play.authorize_url(**changes))
-    page = play.sim.handle(Request(method="GET", url=play.authorize_url(**changes)))
+    answer = play.sim.handle(Request(method="GET", url=play.authorize_url(**changes)))
+    assert answer.headers["location"].startswith("/v2/auth/authorize/?")
+    page = play.sim.handle(Request(method="GET", url=urljoin(AUTH_URL, answer.headers["location"])))
     assert page.status == 400
     assert "location" not in page.headers
+
+
+UNSIGNED: list[tuple[dict[str, str | None], dict[str, Any], dict[str, str]]] = [
+    ({"client_key": "unknown"}, {}, {"error": "unauthorized_client", "error_type": "client_key"}),
+    ({}, {"approved": False}, {"error": "unauthorized_client", "error_type": "client_key"}),
+    (
+        {"client_key": None, "client_id": "x"},
+        {},
+        {"error": "param_error", "error_type": "client_key", "errCode": "10003"},
+    ),
+    ({"scope": "research.data.basic"}, {}, {"error": "invalid_scope", "error_type": "scope"}),
+    ({"redirect_uri": "https://elsewhere.example/"}, {}, {"error": "invalid_request", "error_type": "redirect_uri"}),
+    ({"code_challenge": None}, {}, {"error": "param_error", "error_type": "code_challenge", "errCode": "10007"}),
+    (
+        {"code_challenge_method": "plain"},
+        {},
+        {"error": "param_error", "error_type": "code_challenge_method", "errCode": "10008"},
+    ),
+    ({}, {"target_users": ()}, {"error": "access_denied", "error_type": "non_sandbox_target"}),
+]
+
+
+@pytest.mark.parametrize(("changes", "portal", "said"), UNSIGNED)
+def test_the_address_of_the_error_page_names_the_fault(
+    play: Any, changes: dict[str, str | None], portal: dict[str, Any], said: dict[str, str]
+) -> None:
+    """The address keeps every parameter of the request, the state too, and gains error, error_type and errCode."""
+    for name, value in portal.items():
+        setattr(play.sim.app, name, value)
+    url = play.authorize_url(**changes)
+    answer = play.sim.handle(Request(method="GET", url=url))
+    if answer.status == 200:  # the account is found out only when it is chosen
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = (urlsplit(url).query + "&account=maker_one&decision=allow").encode()
+        answer = play.sim.handle(Request(method="POST", url=AUTH_URL, headers=headers, body=body))
+    assert answer.status == 302
+    assert callback_values(answer.headers["location"]) == {**callback_values(url), **said}
+
+
+@pytest.mark.parametrize("hostile", ["<script>", "non_sandbox_target", ""])
+def test_an_error_page_that_nobody_was_sent_to_shows_its_word_escaped(play: Any, hostile: str) -> None:
+    """Anybody can write an address; the page shows its word, and runs nothing."""
+    page = play.sim.handle(Request(method="GET", url=f"{play.authorize_url()}&{urlencode({'error_type': hostile})}"))
+    assert page.status == 400
+    assert b"<script" not in page.body
+    assert f'id="parameter">{escape(hostile)}<'.encode() in page.body
 
 
 def test_repeated_parameter(play: Any) -> None:
@@ -274,12 +346,57 @@ def test_web_flow(play: Any) -> None:
 
 
 def test_misspelt_challenge_found_by_the_token_call(play: Any) -> None:
-    """With a switch the page accepts a base64url challenge, and the token call refuses it."""
-    play.sim.switches.challenge_check = "token"
+    """The page accepts a base64url challenge, and the token call refuses it; with a switch the page refuses it."""
     answer = play.exchange(play.code(code_challenge=RFC))
     assert answer.document["error_description"] == "Code verifier or code challenge is invalid."
     play.sim.switches.pkce = "base64url"
     assert play.exchange(play.code(code_challenge=RFC)).code == "ok"
+    play.sim.switches.flip({"pkce": "hex", "challenge_check": "authorize"})
+    with pytest.raises(ValueError, match=r"refuses code_challenge$"):
+        play.code(code_challenge=RFC)
+
+
+WEB = "https://app.example.com/callback/"
+
+
+@pytest.mark.parametrize(("web_pkce", "code"), [("hex", "invalid_request"), ("either", "ok")])
+def test_a_web_page_serves_a_base64url_challenge_and_the_token_call_decides(
+    play: Any, web_pkce: str, code: str
+) -> None:
+    """A web app with a base64url challenge sees the page; the token call refuses it, or takes it with a switch."""
+    play.sim.switches.web_pkce = web_pkce
+    given_code = play.code(redirect_uri=WEB, code_challenge=RFC)
+    assert play.exchange(given_code, redirect_uri=WEB).code == code
+
+
+@pytest.mark.parametrize(("length", "code"), [("documented", "invalid_request"), ("any", "ok")])
+def test_a_verifier_of_six_characters_is_for_the_token_call_to_judge(play: Any, length: str, code: str) -> None:
+    """The page cannot see how short a verifier is; the token call keeps to the documents, or with a switch takes it."""
+    play.sim.switches.verifier_length = length
+    play.verifier = "sixsix"
+    given_code = play.code(code_challenge=hashlib.sha256(b"sixsix").hexdigest())
+    assert play.exchange(given_code).code == code
+
+
+def test_a_request_without_a_state_may_be_served(play: Any) -> None:
+    """With a switch the page serves a request without `state`, and the answer has none."""
+    play.sim.switches.state_required = False
+    values = callback_values(play.sim.authorize(play.authorize_url(state=None)))
+    assert set(values) == {"code", "scopes"}
+    assert set(callback_values(play.sim.authorize(play.authorize_url(state=None), allow=False))) == {
+        "error",
+        "error_description",
+    }
+
+
+@pytest.mark.parametrize(("order", "error"), [("code", "invalid_grant"), ("client", "invalid_client")])
+def test_a_bad_code_hides_a_bad_client_key(play: Any, order: str, error: str) -> None:
+    """The token call looks at the code first; with a switch it looks at the client first. A cut code counts as expired."""
+    play.sim.switches.token_order = order
+    cut = play.code().partition("*")[0]
+    answer = play.exchange(cut, client_key="nobody")
+    assert answer.code == error
+    assert play.exchange(cut).document["error_description"] == "Authorization code is expired."
 
 
 def test_automatic_consent(play: Any) -> None:
@@ -332,6 +449,23 @@ def test_each_app_knows_an_account_by_another_name(play: Any, second_app: App) -
     names = {play.sim.world.account(app, play.sim.creator) for app in play.sim.apps}
     assert len(names) == 2
     assert all(name.startswith("-000") for name in names)
+
+
+def test_two_creators_are_never_one_account(play: Any) -> None:
+    """Each username has its own open_id, also where only the names were given; twins are refused by name."""
+    creators = [Creator(), Creator(username="maker_two"), Creator(username="maker_three")]
+    assert len({one.open_id for one in creators}) == 3
+    assert Creator(username="maker_two").open_id == creators[1].open_id
+    assert all(one.open_id.startswith("-000") for one in creators)
+    play.sim = SimulatedTikTok(play.clock, creators=creators)
+    signed_in = {play.sign_in(one.username)["open_id"] for one in creators}
+    assert signed_in == {one.open_id for one in creators}
+    with pytest.raises(ValueError, match="same username"):
+        SimulatedTikTok(creators=[Creator(), Creator()])
+    with pytest.raises(ValueError, match="same open_id"):
+        SimulatedTikTok(creators=[Creator(open_id="-000x"), Creator(open_id="-000x", username="maker_two")])
+    with pytest.raises(ValueError, match="same client key"):
+        SimulatedTikTok(apps=[App(), App()])
 
 
 def test_runs_repeat(play: Any, new_play: Callable[[], Any]) -> None:

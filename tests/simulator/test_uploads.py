@@ -44,7 +44,7 @@ FIRST, LAST = b"a" * CHUNK, b"b" * (SIZE - CHUNK)
 def test_two_chunks(play: Any, url: str) -> None:
     """The host answers 206, then 201; the progress header counts bytes; the digest is that of the whole file."""
     first = play.put(url, 0, FIRST, SIZE)
-    assert (first.status, first.headers["content-range"], first.body) == (206, f"bytes 0-{CHUNK}/{SIZE}", b"")
+    assert (first.status, first.headers["content-range"], first.body) == (206, f"bytes 0-{CHUNK}/{SIZE}", b"null")
     (post,) = play.sim.posts
     assert (post.bytes_received, post.sha256) == (CHUNK, "")
     last = play.put(url, CHUNK, LAST, SIZE)
@@ -56,10 +56,10 @@ def test_two_chunks(play: Any, url: str) -> None:
 
 def test_progress_as_last_offset(play: Any, url: str) -> None:
     """With a switch the progress header gives the last offset; other switches change status and body."""
-    play.sim.switches.flip({"progress_header": "last", "last_chunk_status": 200, "put_body": "null"})
+    play.sim.switches.flip({"progress_header": "last", "last_chunk_status": 200, "put_body": ""})
     assert "content-range" not in play.put(url, CHUNK, LAST, SIZE).headers
     first = play.put(url, 0, FIRST, SIZE)
-    assert (first.headers["content-range"], first.body) == (f"bytes 0-{CHUNK - 1}/{SIZE}", b"null")
+    assert (first.headers["content-range"], first.body) == (f"bytes 0-{CHUNK - 1}/{SIZE}", b"")
     assert play.put(url, CHUNK, LAST, SIZE).status == 200
 
 
@@ -75,7 +75,7 @@ def test_progress_as_last_offset(play: Any, url: str) -> None:
         (0, FIRST, {"Content_Range": f"bytes 0-{CHUNK - 1}/{SIZE + 1}"}, 400),
         (0, FIRST, {"Content_Range": f"bytes 0-{CHUNK - 1}/*"}, 400),
         (0, FIRST, {"Content_Range": f"bytes=0-{CHUNK - 1}/{SIZE}"}, 400),
-        (0, FIRST, {"Content_Range": ""}, 400),
+        (0, FIRST, {"Content_Range": ""}, 416),
         (0, b"", {"Content_Range": f"bytes 5-4/{SIZE}"}, 400),
         (0, FIRST, {"Content_Type": "application/octet-stream"}, 400),
         (0, FIRST, {"Transfer_Encoding": "chunked"}, 400),
@@ -87,6 +87,31 @@ def test_unwelcome_chunks(play: Any, first: int, body: bytes, headers: dict[str,
     assert play.put(url, first, body, SIZE, **headers).status == status
     assert play.sim.posts[0].bytes_received == 0
     assert play.put(url, 0, FIRST, SIZE).status == 206
+
+
+def test_every_answer_to_a_put_is_the_word_null(play: Any, url: str) -> None:
+    """The host answers with the JSON word `null`, whether it stores the bytes or refuses them."""
+    answers = [
+        play.put(url, CHUNK, LAST, SIZE),
+        play.put(url + "x", 0, FIRST, SIZE),
+        play.put(url, 0, FIRST, SIZE),
+        play.put(url, CHUNK, LAST, SIZE),
+    ]
+    assert [(answer.status, answer.body) for answer in answers] == [
+        (status, b"null") for status in (416, 404, 206, 201)
+    ]
+
+
+@pytest.mark.parametrize(("status", "progress"), [(416, f"bytes 0-0/{SIZE}"), (400, None)])
+def test_a_put_without_a_range_is_refused_as_one_that_does_not_fit(
+    play: Any, url: str, status: int, progress: str | None
+) -> None:
+    """Without `Content-Range` the host answers 416, as observed, or with a switch 400, as documented; it stores nothing."""
+    play.sim.switches.no_range_status = status
+    headers = {"Content-Type": "video/mp4"}
+    answer = play.sim.handle(Request(method="PUT", url=url, headers=headers, body=FIRST))
+    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, b"null", progress)
+    assert play.sim.posts[0].bytes_received == 0
 
 
 def test_mismatch_may_be_a_502(play: Any, url: str) -> None:

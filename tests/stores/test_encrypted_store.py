@@ -1,11 +1,11 @@
-"""What the encrypted store promises beyond the contract of its port: secrecy, binding, wrong keys, and new ones."""
+"""What the encrypted store promises beyond the contract of its port: secrecy, binding, wrong keys, and new keys."""
 
 import asyncio
 import pickle
 import string
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stored import NOW, TOKENS
 from tiktok_adapters.clocks import AsyncioClock, ManualClock
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
@@ -22,34 +23,24 @@ from tiktok_adapters.stores.threaded import ThreadedTokenStore
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import InvalidSettings, StoreError
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOKENS = Tokens(
-    open_id="open-id",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=("video.publish",),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    refresh_expires_at=NOW + timedelta(days=180),
-)
 LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 OLD, NEW, WRONG = (Fernet.generate_key().decode() for _ in range(3))
 
 
 @pytest.fixture
 def inner() -> MemoryTokenStore:
-    """Give the store that keeps what is encrypted."""
+    """Give the store that keeps the encrypted tokens."""
     return MemoryTokenStore()
 
 
 @pytest.fixture
 def store(inner: MemoryTokenStore) -> EncryptedTokenStore:
-    """Give a store with the old key."""
+    """Give an encrypted store with the old key."""
     return EncryptedTokenStore(inner, [OLD])
 
 
 def kept(inner: MemoryTokenStore, account: str = "me") -> Tokens:
-    """Return what lies in the inner store."""
+    """Return what the inner store has."""
     found = inner.load(account)
     assert found is not None
     return found
@@ -59,7 +50,7 @@ def kept(inner: MemoryTokenStore, account: str = "me") -> Tokens:
 
 
 def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
-    """Neither token stands in the file, not even for a moment; names, scopes and times do."""
+    """Neither token is in the file at any moment; names, scopes and times are."""
     path = tmp_path / "tokens.db"
     store = EncryptedTokenStore(SqliteTokenStore(path), [OLD])
     store.save("me", TOKENS)
@@ -71,7 +62,7 @@ def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
 
 
 def test_the_same_tokens_never_look_the_same(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """What lies there does not tell whether two accounts, or two times, have the same tokens."""
+    """The inner store does not show whether two accounts, or two saves, have the same tokens."""
     store.save("me", TOKENS)
     first = kept(inner)
     store.save("me", TOKENS)
@@ -79,7 +70,7 @@ def test_the_same_tokens_never_look_the_same(store: EncryptedTokenStore, inner: 
 
 
 def test_nothing_shows_a_key(store: EncryptedTokenStore) -> None:
-    """Neither repr nor pickle gives keys away."""
+    """Neither repr nor pickle shows a key."""
     both = (store, AsyncEncryptedTokenStore(ThreadedTokenStore(MemoryTokenStore()), [OLD]))
     for one in both:
         assert OLD not in repr(one)
@@ -91,7 +82,7 @@ def test_nothing_shows_a_key(store: EncryptedTokenStore) -> None:
 
 
 def test_a_wrong_key_is_told_and_nothing_is_overwritten(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """With another key neither loading nor saving works, and what lies there stays; only deleting does."""
+    """With another key loading and saving raise an error, and the stored tokens stay. Only deleting works."""
     store.save("me", TOKENS)
     before = kept(inner)
     wrong = EncryptedTokenStore(inner, [WRONG])
@@ -107,7 +98,7 @@ def test_a_wrong_key_is_told_and_nothing_is_overwritten(store: EncryptedTokenSto
 
 
 def test_tokens_that_are_not_encrypted_are_not_taken(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """A store that was used without keys before is not taken for an encrypted one, nor encrypted in passing."""
+    """The store refuses plain tokens from before it had keys, and does not encrypt them in passing."""
     inner.save("me", TOKENS)
     for call in (lambda: store.load("me"), lambda: store.save("me", TOKENS)):
         with pytest.raises(StoreError, match="they are not encrypted"):
@@ -116,7 +107,7 @@ def test_tokens_that_are_not_encrypted_are_not_taken(store: EncryptedTokenStore,
 
 
 def test_another_accounts_tokens_do_not_open(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """Whoever can write to the inner store cannot let one account post in another's name."""
+    """A program that can write to the inner store cannot let one account post in another's name."""
     store.save("me", TOKENS)
     inner.save("you", kept(inner))
     with pytest.raises(StoreError, match="belong to another account"):
@@ -124,7 +115,7 @@ def test_another_accounts_tokens_do_not_open(store: EncryptedTokenStore, inner: 
 
 
 def test_what_lies_readable_is_not_believed(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """A scope or time that was changed in the inner store changes nothing."""
+    """A scope or time that was changed in the inner store has no effect."""
     store.save("me", TOKENS)
     inner.save("me", evolve(kept(inner), open_id="x", scope=("all",), expires_at=NOW + timedelta(days=999)))
     assert store.load("me") == TOKENS
@@ -132,7 +123,7 @@ def test_what_lies_readable_is_not_believed(store: EncryptedTokenStore, inner: M
 
 @pytest.mark.parametrize("at", [0, 7, 8, 20, 100, -1])
 def test_what_was_changed_does_not_open(store: EncryptedTokenStore, inner: MemoryTokenStore, at: int) -> None:
-    """One character that differs is enough; so is one that is missing."""
+    """One changed or missing character is enough."""
     store.save("me", TOKENS)
     text = kept(inner).access_token.reveal()
     other = text[:at] + ("A" if text[at] != "A" else "B") + text[at:][1:]
@@ -148,7 +139,7 @@ def test_what_was_changed_does_not_open(store: EncryptedTokenStore, inner: Memor
     extra=st.booleans(),
 )
 def test_only_the_text_that_was_written_opens(number: int, other: str, extra: bool) -> None:
-    """No other text opens, also none that a lenient decoder would take for the same bytes; the text itself does."""
+    """The text itself opens. No other text does, not even one that a lenient decoder would take for the same bytes."""
     inner = MemoryTokenStore()
     store = EncryptedTokenStore(inner, [OLD])
     store.save("me", TOKENS)
@@ -165,7 +156,7 @@ def test_only_the_text_that_was_written_opens(number: int, other: str, extra: bo
 
 
 def test_bits_that_mean_nothing_do_not_open(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """The last letter before the padding has bits that decode to nothing: a text in which they differ does not open."""
+    """The last letter before the padding has bits that decode to nothing. A text with other such bits does not open."""
     lengths = (evolve(TOKENS, open_id="m" * length) for length in (1, 2, 3, *range(14, 33)))
     spelled = []
     for tokens in lengths:
@@ -190,7 +181,7 @@ def _next_letter(bare: str) -> str:
 
 
 def test_a_document_of_another_release_is_told(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """What opens and makes no sense is told, and not shown."""
+    """If the document opens and makes no sense, the error says so without showing it."""
     store.save("me", TOKENS)
     content = Fernet(OLD).decrypt(kept(inner).access_token.reveal().removeprefix("fernet1:"))
     newer = Fernet(OLD).encrypt(content.replace(b'"version": 1', b'"version": 9')).decode()
@@ -205,14 +196,14 @@ def test_a_document_of_another_release_is_told(store: EncryptedTokenStore, inner
 
 @pytest.mark.parametrize("keys", [[], [""], ["short"], [OLD, "canary-of-a-key"], [OLD + OLD], ["é" * 44], ["\0"]])
 def test_what_is_no_key_is_refused(keys: list[str], inner: MemoryTokenStore) -> None:
-    """A key that cannot be one is refused before anything is kept, and not shown."""
+    """The store refuses an impossible key before it keeps anything, and does not show it."""
     with pytest.raises(InvalidSettings, match="store_key") as caught:
         EncryptedTokenStore(inner, keys)
     assert "canary" not in str(caught.value)
 
 
 def test_the_first_key_encrypts_and_all_decrypt(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """A new key is put before the old one: from then on it encrypts what is saved."""
+    """A new key comes before the old one. From then on it encrypts what is saved."""
     store.save("me", TOKENS)
     both = EncryptedTokenStore(inner, [Secret(NEW), Secret(OLD)])
     assert both.load("me") == TOKENS
@@ -221,7 +212,7 @@ def test_the_first_key_encrypts_and_all_decrypt(store: EncryptedTokenStore, inne
 
 
 def test_after_a_rotation_the_old_key_can_go(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """Rotating encrypts anew what the first key has not, once, and leaves the leases free."""
+    """Rotating encrypts once what the first key did not encrypt, and leaves the leases free."""
     both, new = EncryptedTokenStore(inner, [NEW, OLD]), EncryptedTokenStore(inner, [NEW])
     store.save("me", TOKENS)
     store.save("you", evolve(TOKENS, open_id="you"))
@@ -237,7 +228,7 @@ def test_after_a_rotation_the_old_key_can_go(store: EncryptedTokenStore, inner: 
 
 
 def test_a_rotation_waits_for_a_renewal(store: EncryptedTokenStore, inner: MemoryTokenStore) -> None:
-    """While somebody holds the lease, a rotation waits; afterwards it encrypts what they saved."""
+    """While another owner holds the lease, a rotation waits. Then it encrypts the tokens that the owner saved."""
     clock = ManualClock(NOW)
     store.save("me", TOKENS)
     assert store.try_lease("me", owner="renewal", now=NOW, until=NOW + timedelta(seconds=60))
@@ -256,7 +247,7 @@ def test_a_rotation_waits_for_a_renewal(store: EncryptedTokenStore, inner: Memor
 
 
 def test_a_rotation_skips_who_signs_out_meanwhile(inner: MemoryTokenStore) -> None:
-    """An account that is gone when its turn comes is none to encrypt."""
+    """An account that is gone when its turn comes needs no encryption."""
 
     class Gone(MemoryTokenStore):
         def accounts(self) -> tuple[str, ...]:
@@ -266,7 +257,7 @@ def test_a_rotation_skips_who_signs_out_meanwhile(inner: MemoryTokenStore) -> No
 
 
 def test_the_awaited_one_rotates_too(inner: MemoryTokenStore, store: EncryptedTokenStore) -> None:
-    """Both faces do the same."""
+    """The asynchronous store does the same."""
     store.save("me", TOKENS)
     both = AsyncEncryptedTokenStore(ThreadedTokenStore(inner), [NEW, OLD])
     assert asyncio.run(both.rotate(AsyncioClock())) == ("me",)
@@ -274,13 +265,13 @@ def test_the_awaited_one_rotates_too(inner: MemoryTokenStore, store: EncryptedTo
 
 
 def test_stores_of_the_wrong_world_are_refused() -> None:
-    """The blocking face says so when it is given an asynchronous store."""
+    """The blocking store refuses an asynchronous inner store with a clear error."""
     with pytest.raises(TypeError, match="coroutine"):
         EncryptedTokenStore(ThreadedTokenStore(MemoryTokenStore()), [OLD])  # type: ignore[arg-type]
 
 
 def test_cryptography_is_brought_in_where_it_is_used() -> None:
-    """Importing the store costs nothing; without `cryptography` making one says what to install."""
+    """Importing the store imports no library. Without `cryptography`, making a store says what to install."""
     script = (
         "import sys\n"
         "from tiktok_adapters.stores.encrypted import EncryptedTokenStore\n"

@@ -1,4 +1,4 @@
-"""What the SQLite journal promises to processes that share it: leases of dead holders, races, and forks."""
+"""What the SQLite journal promises to processes that share it: leases of dead owners, races, and forks."""
 
 import os
 import sqlite3
@@ -7,31 +7,16 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import LATER, NOW, RECORD
 from tiktok_adapters.stores import processes
 from tiktok_adapters.stores.sqlite import SqliteJournal
-from tiktok_core.domain.journal import Record, Stage, Wish
-from tiktok_core.domain.posts import VideoPost
-from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost, StoreError
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=10)
-RECORD = Record(
-    key="key",
-    app="app",
-    account="me",
-    wish=Wish(post=VideoPost(title="title")),
-    stage=Stage.UPLOADING,
-    created_at=NOW,
-    updated_at=NOW,
-    upload_url=Secret("https://upload.example.com/?upload_token=canary"),
-)
 NAME = RECORD.name
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whether a process is gone")
@@ -48,7 +33,7 @@ def _run(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
-# --- Holders that are gone -------------------------------------------------------------------------------------------
+# --- Owners that are gone --------------------------------------------------------------------------------------------
 
 HOLD = """
     import sys
@@ -65,7 +50,7 @@ HOLD = """
 
 @contextmanager
 def _python(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a program of which the end is awaited, whatever happens."""
+    """Run a program and wait for its end, whatever happens."""
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
         stdin=subprocess.PIPE,
@@ -92,7 +77,10 @@ def _go(child: subprocess.Popen[str]) -> None:
 @linux
 @pytest.mark.parametrize("reaped", [True, False])
 def test_a_killed_holder_is_followed_at_once(path: Path, *, reaped: bool) -> None:
-    """A lease is respected while its process lives, and free once that is killed, even before its parent notices."""
+    """Other owners respect a lease while its process lives.
+
+    Once the process is killed, the lease is free, even before its parent notices.
+    """
     hold = (str(path), NAME, NOW.isoformat(), LATER.isoformat())
     with closing(SqliteJournal(path)) as journal, _python(HOLD, *hold) as child:
         first = int(_line(child))
@@ -111,7 +99,7 @@ def test_a_killed_holder_is_followed_at_once(path: Path, *, reaped: bool) -> Non
 
 @linux
 def test_a_number_that_another_process_got_since_is_no_holder(path: Path) -> None:
-    """A process of the same number that started at another time is another process."""
+    """A process with the same number that started at another time is another process."""
     with closing(SqliteJournal(path)) as journal:
         journal.try_lease(NAME, owner="a", now=NOW, until=LATER)
         assert journal.try_lease(NAME, owner="b", now=NOW, until=LATER) is None
@@ -121,7 +109,7 @@ def test_a_number_that_another_process_got_since_is_no_holder(path: Path) -> Non
 
 @linux
 def test_a_holder_on_another_machine_is_waited_for(path: Path) -> None:
-    """Of another machine, another boot or another container nothing is known: only time ends such a lease."""
+    """The journal cannot see processes of another machine, boot or container. Only time ends their leases."""
     with closing(SqliteJournal(path)) as journal:
         journal.try_lease(NAME, owner="a", now=NOW, until=LATER)
         _run(path, "UPDATE leases SET machine = x'00', started = started - 1")
@@ -140,7 +128,7 @@ def test_a_hidden_process_is_not_gone(path: Path, tmp_path: Path, monkeypatch: p
 
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that says of this process what /proc does, and stands in for it."""
+    """Return a folder that stands in for /proc, with what /proc says of this process."""
     proc = tmp_path / "proc"
     own = proc / str(os.getpid())
     (own / "ns").mkdir(parents=True)
@@ -154,7 +142,7 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_process_is_told_by_machine_number_and_start(proc: Path) -> None:
-    """Host, boot, namespace, number and start time come from where Linux keeps them, whatever the program is called."""
+    """Host, boot, namespace, number and start time come from where Linux keeps them, for any name of the program."""
     machine = f"{os.uname().nodename} boot pid:[4026531836]".encode()
     assert processes.this_process() == processes.Process(machine=machine, pid=os.getpid(), started=22)
 
@@ -182,7 +170,7 @@ def _cut_stat(proc: Path) -> None:
 def test_where_proc_says_too_little_only_time_ends_a_lease(
     path: Path, proc: Path, spoil: Callable[[Path], object]
 ) -> None:
-    """Without /proc, or with that of another container, a lease is taken and renewed, and ends when it runs out."""
+    """Without /proc, or with another container's, an owner takes and renews a lease, and the lease ends when it runs out."""
     spoil(proc)
     assert processes.this_process() is None
     with closing(SqliteJournal(path)) as journal:
@@ -214,7 +202,7 @@ RACE = """
 
 
 def test_of_two_processes_one_gets_each_lease(path: Path) -> None:
-    """Processes that start together make one file, and in each round exactly one of them wins."""
+    """Processes that start together make one file. In each round exactly one of them gets the lease."""
     rounds = 30
     with _python(RACE, str(path), "a", str(rounds)) as one, _python(RACE, str(path), "b", str(rounds)) as other:
         assert [_line(racer) for racer in (one, other)] == ["ready\n"] * 2
@@ -253,7 +241,7 @@ WRITE = """
 
 
 def test_eight_processes_never_overwrite_a_newer_record(path: Path) -> None:
-    """Of eight that overtook one another and save at once, the newest writes each record, and nobody else does."""
+    """Eight owners overtook one another and save at once. Only the newest writes each record."""
     turns = 5
     records = [evolve(RECORD, key=key) for key in ("a", "b")]
     names = [record.name for record in records]
@@ -271,7 +259,7 @@ def test_eight_processes_never_overwrite_a_newer_record(path: Path) -> None:
 
 
 def _numbers_of(writers: list[subprocess.Popen[str]]) -> list[list[int]]:
-    """Let all go at once, and return what each of them tells."""
+    """Let all processes start at once, and return what each of them prints."""
     for writer in writers:
         _go(writer)
     return [[int(number) for number in _line(writer).split()] for writer in writers]
@@ -297,7 +285,7 @@ def test_nobody_comes_between_a_fence_and_its_save(path: Path) -> None:
 
 
 def test_a_forked_child_opens_its_own(path: Path) -> None:
-    """A journal that came through a fork refuses every call: its locks did not come along."""
+    """In a forked child the parent's journal refuses every call, because the child does not have its locks."""
     code = """
         import os, sys
         from tiktok_adapters.stores.sqlite import SqliteJournal

@@ -1,4 +1,4 @@
-"""What the keychain store promises beyond the contract of its port: a keychain that hangs, fails, keeps nothing, or is none."""
+"""What the keychain store promises beyond the contract of its port: a keychain that hangs, fails, forgets, or is none."""
 
 import gc
 import itertools
@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
 
+from stored import NEWER, TOKENS, MemoryKeychain
 from tiktok_adapters.stores import keyring as module
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
@@ -26,63 +26,44 @@ from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import StoreError
 from tiktok_core.wire.records import dump_tokens
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOKENS = Tokens(
-    open_id="open-id",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=("video.publish",),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    refresh_expires_at=NOW + timedelta(days=180),
-)
-NEWER = evolve(TOKENS, refresh_token=Secret("rft.newer"))
 
-
-class Entries(dict[tuple[str, str], str]):
-    """A keychain that is a dictionary, and stands still while `open` is not set."""
+class HaltingKeychain(MemoryKeychain):
+    """It stands still while `open` is not set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open = threading.Event()
         self.open.set()
-        self.asked = threading.Event()
 
     def get_password(self, service: str, username: str) -> str | None:
         """Return an entry, or None."""
-        self.asked.set()
         self.open.wait(10)
-        return self.get((service, username))
+        return super().get_password(service, username)
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Keep an entry."""
-        self.asked.set()
         self.open.wait(10)
-        self[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        """Remove an entry."""
-        del self[service, username]
+        super().set_password(service, username, password)
 
 
 @pytest.fixture
-def entries() -> Iterator[Entries]:
+def keychain() -> Iterator[HaltingKeychain]:
     """Give the keychain."""
-    made = Entries()
+    made = HaltingKeychain()
     yield made
     made.open.set()
 
 
 @pytest.fixture
-def store(entries: Entries) -> Iterator[KeyringTokenStore]:
-    """Give a store that loses its patience soon."""
-    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=entries, limit=0.1)) as made:
+def store(keychain: HaltingKeychain) -> Iterator[KeyringTokenStore]:
+    """Give a store that waits for a short time only."""
+    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain, limit=0.1)) as made:
         yield made
 
 
 def failing(error: Exception) -> Any:
-    """Return a keychain that can do nothing."""
-    made = Entries()
+    """Return a keychain whose calls all fail."""
+    made = MemoryKeychain()
 
     def fail(*_: str) -> Any:
         raise error
@@ -91,23 +72,29 @@ def failing(error: Exception) -> Any:
     return made
 
 
-# --- What lies where -------------------------------------------------------------------------------------------------
+# --- Where the data is -----------------------------------------------------------------------------------------------
 
 
-def test_secrets_are_in_the_keychain_alone(entries: Entries) -> None:
-    """The store beside it has the name, and no secret; the keychain has the tokens under a name that tells nothing."""
+def test_secrets_are_in_the_keychain_alone(keychain: HaltingKeychain) -> None:
+    """The store beside the keychain has the name and no secret.
+
+    The keychain has the tokens, under a name that says nothing.
+    """
     beside = MemoryTokenStore()
-    with closing(KeyringTokenStore("app", beside, keychain=entries)) as store:
+    with closing(KeyringTokenStore("app", beside, keychain=keychain)) as store:
         store.save("me", TOKENS)
         kept = beside.load("me")
         assert kept == evolve(TOKENS, access_token=Secret(""), refresh_token=Secret(""))
-        ((service, name),) = entries
+        ((service, name),) = keychain.entries
         assert (service, "me" in name, len(name)) == ("app", False, 64)
         assert "canary" not in repr(store)
 
 
-def test_a_save_that_the_store_beside_it_cannot_number_writes_nothing(entries: Entries) -> None:
-    """Without a number nobody could tell it from another one: the old entry stays, and the lease had held the room."""
+def test_a_save_that_the_store_beside_it_cannot_number_writes_nothing(keychain: HaltingKeychain) -> None:
+    """Without a number a save could not be told from another one.
+
+    The old entry stays, and the lease held the room for it.
+    """
 
     class Full(MemoryTokenStore):
         def save(self, account: str, tokens: Tokens, /, *, seen: int | None = None) -> int | None:
@@ -115,38 +102,38 @@ def test_a_save_that_the_store_beside_it_cannot_number_writes_nothing(entries: E
                 raise StoreError("disk", "full")
             return super().save(account, tokens, seen=seen)
 
-    with closing(KeyringTokenStore("app", Full(), keychain=entries)) as store:
+    with closing(KeyringTokenStore("app", Full(), keychain=keychain)) as store:
         seen = store.save("me", TOKENS)
         with pytest.raises(StoreError, match="full"):
             store.save("me", NEWER, seen=seen)
         assert store.load("me") == TOKENS
 
 
-def test_a_save_that_died_between_number_and_entry_can_be_repeated(entries: Entries) -> None:
-    """The entry says which save it comes from, whatever the store beside it has counted since."""
-    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)) as store:
+def test_a_save_that_died_between_number_and_entry_can_be_repeated(keychain: HaltingKeychain) -> None:
+    """The entry says which save it comes from, whatever number the store beside it has reached since."""
+    with closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain)) as store:
         seen = store.save("me", TOKENS)
-        keep, entries.set_password = entries.set_password, lambda *_: None  # type: ignore[method-assign]
+        keep, keychain.set_password = keychain.set_password, lambda *_: None  # type: ignore[method-assign]
         with pytest.raises(StoreError, match="did not keep"):
             store.save("me", NEWER, seen=seen)
-        entries.set_password = keep  # type: ignore[method-assign]
+        keychain.set_password = keep  # type: ignore[method-assign]
         assert store.load("me") == TOKENS
         assert store.save("me", NEWER, seen=seen) is not None
         assert store.load("me") == NEWER
 
 
-def test_who_was_overtaken_between_number_and_entry_writes_nothing(entries: Entries) -> None:
-    """A keychain cannot compare: so it is looked once more, right before the entry is written."""
+def test_who_was_overtaken_between_number_and_entry_writes_nothing(keychain: HaltingKeychain) -> None:
+    """A keychain cannot compare, so the store looks once more right before it writes the entry."""
     beside = MemoryTokenStore()
-    with closing(KeyringTokenStore("app", beside, keychain=entries)) as store:
+    with closing(KeyringTokenStore("app", beside, keychain=keychain)) as store:
         seen = store.save("me", TOKENS)
         load, looks = beside.load, itertools.count()
 
         def load_after_a_sign_in(account: str, /) -> Tokens | None:
-            if next(looks) == 1:  # The second one is made in the keychain's thread.
+            if next(looks) == 1:  # The keychain's thread makes the second one.
                 beside.load = load  # type: ignore[method-assign]
                 newer = beside.save(account, TOKENS)
-                entries["app", module._name("me")] = f"{newer} {dump_tokens(NEWER).decode()}"
+                keychain.entries["app", module._name("me")] = f"{newer} {dump_tokens(NEWER).decode()}"
             return load(account)
 
         beside.load = load_after_a_sign_in  # type: ignore[method-assign]
@@ -154,10 +141,10 @@ def test_who_was_overtaken_between_number_and_entry_writes_nothing(entries: Entr
         assert store.load("me") == NEWER
 
 
-def test_what_is_known_beside_the_keychain_may_be_damaged(entries: Entries, tmp_path: Path) -> None:
-    """Then nothing is saved over it, and forgetting the account is how one begins anew."""
+def test_what_is_known_beside_the_keychain_may_be_damaged(keychain: HaltingKeychain, tmp_path: Path) -> None:
+    """Then the store saves nothing over it, and forgetting the account makes a new start possible."""
     path = tmp_path / "names.db"
-    with closing(KeyringTokenStore("app", SqliteTokenStore(path), keychain=entries)) as store:
+    with closing(KeyringTokenStore("app", SqliteTokenStore(path), keychain=keychain)) as store:
         store.save("me", TOKENS)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE tokens SET record = x'7b'")
@@ -165,17 +152,17 @@ def test_what_is_known_beside_the_keychain_may_be_damaged(entries: Entries, tmp_
             store.save("me", NEWER)
         assert store.load("me") == TOKENS
         store.delete("me")
-        assert entries == {}
+        assert keychain.entries == {}
         store.save("me", NEWER)
         assert store.load("me") == NEWER
 
 
-def test_an_entry_of_the_first_release_is_read(entries: Entries) -> None:
-    """It has no number yet; from its next save on it has one."""
+def test_an_entry_of_the_first_release_is_read(keychain: HaltingKeychain) -> None:
+    """Such an entry has no number; its next save gives it one."""
     beside = MemoryTokenStore()
     beside.save("me", evolve(TOKENS, access_token=Secret(""), refresh_token=Secret("")))
-    entries["app", module._name("me")] = dump_tokens(TOKENS).decode()
-    with closing(KeyringTokenStore("app", beside, keychain=entries)) as store:
+    keychain.entries["app", module._name("me")] = dump_tokens(TOKENS).decode()
+    with closing(KeyringTokenStore("app", beside, keychain=keychain)) as store:
         loaded = store.load("me")
         assert loaded == TOKENS
         assert store.save("me", NEWER, seen=loaded.generation) is not None
@@ -183,58 +170,60 @@ def test_an_entry_of_the_first_release_is_read(entries: Entries) -> None:
         assert store.load("me") == NEWER
 
 
-def test_an_entry_that_was_removed_by_hand_is_no_account(store: KeyringTokenStore, entries: Entries) -> None:
-    """Whoever deletes an entry in the system's own window has signed that account out here."""
+def test_an_entry_that_was_removed_by_hand_is_no_account(store: KeyringTokenStore, keychain: HaltingKeychain) -> None:
+    """A person who deletes an entry in the system's own window has signed that account out here."""
     store.save("me", TOKENS)
     store.save("you", TOKENS)
-    del entries["app", module._name("me")]
+    del keychain.entries["app", module._name("me")]
     assert store.accounts() == ("you",)
     assert store.load("me") is None
     store.delete("me")
     assert store.accounts() == ("you",)
 
 
-def test_apps_do_not_share_entries(entries: Entries) -> None:
-    """Each service is a place of its own."""
+def test_apps_do_not_share_entries(keychain: HaltingKeychain) -> None:
+    """Each service is a separate place."""
     with (
-        closing(KeyringTokenStore("one", MemoryTokenStore(), keychain=entries)) as one,
-        closing(KeyringTokenStore("other", MemoryTokenStore(), keychain=entries)) as other,
+        closing(KeyringTokenStore("one", MemoryTokenStore(), keychain=keychain)) as one,
+        closing(KeyringTokenStore("other", MemoryTokenStore(), keychain=keychain)) as other,
     ):
         one.save("me", TOKENS)
         assert other.load("me") is None
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "9" * 5_000 + " {}", "\ud83d", "x" * 100_000, '{"version": 2}'])
-def test_a_damaged_entry_is_told_and_kept(store: KeyringTokenStore, entries: Entries, damage: str) -> None:
-    """An entry that cannot be read is a `StoreError`, and stays as it is."""
+def test_a_damaged_entry_is_told_and_kept(store: KeyringTokenStore, keychain: HaltingKeychain, damage: str) -> None:
+    """An unreadable entry is a `StoreError`, and stays as it is."""
     store.save("me", TOKENS)
-    key = next(iter(entries))
-    entries[key] = damage
+    key = next(iter(keychain.entries))
+    keychain.entries[key] = damage
     for call in (lambda: store.load("me"), lambda: store.save("me", NEWER)):
         with pytest.raises(StoreError, match="record"):
             call()
-    assert entries[key] == damage
+    assert keychain.entries[key] == damage
 
 
 def test_what_windows_would_cut_is_refused(
-    store: KeyringTokenStore, entries: Entries, monkeypatch: pytest.MonkeyPatch
+    store: KeyringTokenStore, keychain: HaltingKeychain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tokens that are too large for an entry are a `StoreError` with the figures, and nothing is kept of them."""
+    """Tokens too large for an entry are a `StoreError` with the figures, and the store keeps no part of them."""
     monkeypatch.setattr(module, "LARGEST", 1_280)
     store.save("me", TOKENS)
     with pytest.raises(StoreError, match=r"take 1\d{3} characters of at most 1280: choose another store"):
         store.save("me", evolve(TOKENS, access_token=Secret("a" * 1_100)))
     assert store.load("me") == TOKENS
-    assert len(entries) == 1
+    assert len(keychain.entries) == 1
 
 
 # --- A keychain that does not answer ---------------------------------------------------------------------------------
 
 
-def test_a_keychain_that_hangs_is_waited_for_within_the_limit(store: KeyringTokenStore, entries: Entries) -> None:
-    """Every call ends after the limit with what to do; when the keychain answers again, so does the store."""
+def test_a_keychain_that_hangs_is_waited_for_within_the_limit(
+    store: KeyringTokenStore, keychain: HaltingKeychain
+) -> None:
+    """Every call ends after the limit, with what to do. When the keychain answers again, so does the store."""
     store.save("me", TOKENS)
-    entries.open.clear()
+    keychain.open.clear()
     for call in (
         lambda: store.load("me"),
         store.accounts,
@@ -243,23 +232,25 @@ def test_a_keychain_that_hangs_is_waited_for_within_the_limit(store: KeyringToke
     ):
         with pytest.raises(StoreError, match=r"did not answer within 0\.1 s: .* unlock it and try again, or choose"):
             call()
-    entries.open.set()
-    # Of those that nobody waited for any more, only what had been begun was done.
+    keychain.open.set()
+    # Of the calls that were given up, only those that had begun were finished.
     assert store.load("me") == TOKENS
 
 
-def test_what_is_done_late_is_done_before_what_is_asked_later(store: KeyringTokenStore, entries: Entries) -> None:
-    """A save that was begun and not waited for does not come back over a newer one."""
-    entries.open.clear()
+def test_what_is_done_late_is_done_before_what_is_asked_later(
+    store: KeyringTokenStore, keychain: HaltingKeychain
+) -> None:
+    """An unfinished save that its caller gave up does not replace a newer one."""
+    keychain.open.clear()
     with pytest.raises(StoreError, match="did not answer"):
         store.save("me", TOKENS)
-    threading.Timer(0.02, entries.open.set).start()
+    threading.Timer(0.02, keychain.open.set).start()
     store.save("me", NEWER)
     assert store.load("me") == NEWER
 
 
-def test_a_keychain_that_hangs_does_not_keep_the_process(entries: Entries) -> None:
-    """Whoever is done can end, whatever the keychain is doing."""
+def test_a_keychain_that_hangs_does_not_keep_the_process() -> None:
+    """The process can end while the keychain hangs."""
     script = (
         "import threading\n"
         "from tiktok_adapters.stores.keyring import KeyringTokenStore\n"
@@ -275,11 +266,11 @@ def test_a_keychain_that_hangs_does_not_keep_the_process(entries: Entries) -> No
 
 
 def test_the_limit_is_three_seconds() -> None:
-    """Nobody who asks waits for longer, unless somebody says so."""
+    """A caller waits no longer, unless the program sets another limit."""
     assert KeyringTokenStore.__init__.__kwdefaults__["limit"] == 3.0
 
 
-# --- A keychain that fails, or is none -------------------------------------------------------------------------------
+# --- A keychain that fails, or does not exist ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -291,7 +282,7 @@ def test_the_limit_is_three_seconds() -> None:
     ],
 )
 def test_what_keyring_raises_is_told(error: str, words: str) -> None:
-    """Every error of `keyring` is a `StoreError` of one sentence, in our words and without its own."""
+    """Every error of `keyring` becomes a `StoreError` with one sentence of the library's, and without its own text."""
     import keyring.errors  # noqa: PLC0415 - beside the module of the same name
 
     broken = failing(getattr(keyring.errors, error)("act.canary"))
@@ -311,7 +302,7 @@ def test_what_keyring_raises_is_told(error: str, words: str) -> None:
 
 
 def test_what_a_backend_raises_is_told() -> None:
-    """So is any other error: each keychain has its own."""
+    """Any other error becomes a `StoreError`, too, because each keychain has errors of its own."""
     for error in (ConnectionRefusedError("x"), TimeoutError("x"), UnicodeError("x")):
         with (
             closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=failing(error))) as store,
@@ -320,11 +311,11 @@ def test_what_a_backend_raises_is_told() -> None:
             store.load("me")
 
 
-def test_a_keychain_that_keeps_nothing_is_found_out(entries: Entries) -> None:
-    """Some backends forget what they are given: that is an error at the first sign-in, and not at the first post."""
-    entries.set_password = lambda *_: None  # type: ignore[method-assign]
+def test_a_keychain_that_keeps_nothing_is_found_out(keychain: HaltingKeychain) -> None:
+    """Some backends forget what they get. This is an error at the first sign-in, and not at the first post."""
+    keychain.set_password = lambda *_: None  # type: ignore[method-assign]
     with (
-        closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)) as store,
+        closing(KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain)) as store,
         pytest.raises(StoreError, match="did not keep the entry: choose another store"),
     ):
         store.save("me", TOKENS)
@@ -332,7 +323,7 @@ def test_a_keychain_that_keeps_nothing_is_found_out(entries: Entries) -> None:
 
 @pytest.mark.parametrize("name", ["fail", "null"])
 def test_what_is_no_keychain_is_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where `keyring` finds no keychain of the system, nothing is kept anywhere else instead."""
+    """If `keyring` finds no keychain of the system, the store keeps the tokens nowhere else instead."""
     import importlib  # noqa: PLC0415
 
     import keyring.core  # noqa: PLC0415 - beside the module of the same name
@@ -346,11 +337,11 @@ def test_what_is_no_keychain_is_not_used(name: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_keychain_that_keyring_finds_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless one is given, it is the one that `keyring` chooses, and a file of plain text is none."""
+    """Without an argument, the store uses the keychain that `keyring` chooses. It refuses a file of plain text."""
     import keyring.core  # noqa: PLC0415 - beside the module of the same name
     from keyring.backend import KeyringBackend  # noqa: PLC0415
 
-    class Ours(Entries, KeyringBackend):  # type: ignore[misc] # a dictionary is as good as any
+    class Ours(MemoryKeychain, KeyringBackend):  # type: ignore[misc] # one in memory is as good as any
         priority = 5
 
     ours = Ours()
@@ -358,7 +349,7 @@ def test_the_keychain_that_keyring_finds_is_used(monkeypatch: pytest.MonkeyPatch
     with closing(KeyringTokenStore("app", MemoryTokenStore())) as store:
         store.save("me", TOKENS)
         assert store.load("me") == TOKENS
-        assert len(ours) == 1
+        assert len(ours.entries) == 1
     Ours.priority = 0.5
     with (
         closing(KeyringTokenStore("app", MemoryTokenStore())) as store,
@@ -368,7 +359,10 @@ def test_the_keychain_that_keyring_finds_is_used(monkeypatch: pytest.MonkeyPatch
 
 
 def test_keyring_is_brought_in_where_it_is_used() -> None:
-    """Importing the store costs nothing; without `keyring` making one says what to install, unless a keychain is given."""
+    """Importing the store imports no library.
+
+    Without `keyring`, making a store says what to install, unless it is given a keychain.
+    """
     script = (
         "import sys\n"
         "from tiktok_adapters.stores.keyring import KeyringTokenStore\n"
@@ -388,27 +382,27 @@ def test_keyring_is_brought_in_where_it_is_used() -> None:
 
 
 def running() -> int:
-    """Return how many threads ask keychains."""
+    """Return how many threads call keychains."""
     return sum(thread.name == "tiktok-keychain" for thread in threading.enumerate())
 
 
 def until(holds: Callable[[], bool]) -> bool:
-    """Wait for it, not for ever."""
+    """Wait for the condition, but not for ever."""
     end = time.monotonic() + 5
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
     return holds()
 
 
-def test_the_thread_ends_with_its_store(entries: Entries) -> None:
-    """Closing ends the thread, and so does the garbage collector where nobody closes."""
+def test_the_thread_ends_with_its_store(keychain: HaltingKeychain) -> None:
+    """Closing ends the thread. Without closing, the garbage collector ends it."""
     assert until(lambda: running() == 0)
-    store = KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)
+    store = KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain)
     store.load("me")
     assert running() == 1
     store.close()
     assert until(lambda: running() == 0)
-    store = KeyringTokenStore("app", MemoryTokenStore(), keychain=entries)
+    store = KeyringTokenStore("app", MemoryTokenStore(), keychain=keychain)
     store.load("me")
     del store
     gc.collect()
@@ -416,13 +410,13 @@ def test_the_thread_ends_with_its_store(entries: Entries) -> None:
 
 
 def test_a_forked_child_is_told_to_open_its_own(store: KeyringTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that came through a fork says so at once: its thread did not come along."""
+    """In a forked child the store says so at once, because its thread is not there."""
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(StoreError, match="another process opened it"):
         store.load("me")
 
 
 def test_it_is_not_pickled(store: KeyringTokenStore) -> None:
-    """A store does not travel to another process by accident."""
+    """A store does not go to another process by accident."""
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(store)

@@ -1,18 +1,18 @@
 """What the SQLite journal promises beyond the contract of its port: its file, and damage."""
 
-import os
 import pickle
 import random
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import LATER, NOW, RECORD, umask
 from tiktok_adapters.stores.memory import MemoryJournal
 from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.testing.contracts.journal_model import forget_before
@@ -22,18 +22,6 @@ from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import StoreError
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=10)
-RECORD = Record(
-    key="key",
-    app="app",
-    account="me",
-    wish=Wish(post=VideoPost(title="title")),
-    stage=Stage.UPLOADING,
-    created_at=NOW,
-    updated_at=NOW,
-    upload_url=Secret("https://upload.example.com/?upload_token=canary"),
-)
 NAME = RECORD.name
 
 
@@ -41,15 +29,6 @@ NAME = RECORD.name
 def path(tmp_path: Path) -> Path:
     """Return where the journal's file will be."""
     return tmp_path / "home" / "journal.db"
-
-
-@contextmanager
-def _umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def _saved(path: Path) -> bytes:
@@ -68,8 +47,8 @@ def _run(path: Path, statement: str) -> None:
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o277])
 def test_only_the_owner_may_read(path: Path, mask: int) -> None:
-    """The file has mode 0600 and its folder 0700, whatever the umask is; a wider mode is put right at opening."""
-    with _umask(mask):
+    """The file has mode 0600 and its folder 0700, for any umask. Opening corrects a wider mode."""
+    with umask(mask):
         _saved(path)
     assert [stat.S_IMODE(found.stat().st_mode) for found in (path, path.parent)] == [0o600, 0o700]
     path.chmod(0o644)
@@ -81,7 +60,7 @@ def test_only_the_owner_may_read(path: Path, mask: int) -> None:
     "end", [evolve(RECORD, upload_url=None), evolve(RECORD, stage=Stage.COMPLETE, upload_url=None)]
 )
 def test_an_upload_url_is_overwritten_when_it_is_over(path: Path, end: Record) -> None:
-    """From the moment in which a record is saved without its URL, the URL is nowhere in the file."""
+    """Once a record is saved without its upload URL, the URL is nowhere in the file."""
     assert b"upload_token=canary" in _saved(path)
     with closing(SqliteJournal(path)) as journal:
         journal.save(end, fence=None)
@@ -90,7 +69,7 @@ def test_an_upload_url_is_overwritten_when_it_is_over(path: Path, end: Record) -
 
 
 def test_a_forgotten_record_is_overwritten(path: Path) -> None:
-    """Forgetting leaves nothing in the file's free pages."""
+    """A forgotten record leaves nothing in the file's free pages."""
     with closing(SqliteJournal(path)) as journal:
         journal.save(evolve(RECORD, stage=Stage.FAILED), fence=None)
         assert b"canary" in path.read_bytes()
@@ -98,10 +77,10 @@ def test_a_forgotten_record_is_overwritten(path: Path) -> None:
         assert b"canary" not in path.read_bytes()
 
 
-# Seeds with which SQLite 3.40 did leave a copy behind before URLs were kept out of its tree.
+# Seeds with which SQLite 3.40 did leave a copy, before URLs were kept out of its tree.
 @pytest.mark.parametrize("seed", [31, 74, 86])
 def test_no_copy_of_an_upload_url_is_left_where_rows_were_moved(path: Path, seed: int) -> None:
-    """SQLite moves rows from page to page without wiping where they were: a URL never lies in what is moved."""
+    """SQLite moves rows between pages without overwriting their old place, so no moved row contains a URL."""
     chance = random.Random(seed)
     keys = [str(number) for number in range(60)]
     with closing(SqliteJournal(path)) as journal:
@@ -159,7 +138,7 @@ def _newer_document(path: Path) -> None:
 def test_a_damaged_journal_is_refused_and_kept(
     path: Path, damage: Callable[[Path], object], call: Callable[[SqliteJournal], object]
 ) -> None:
-    """What cannot be read is a `StoreError` that names the file and quotes nothing of it; no byte of it is changed."""
+    """An unreadable file is a `StoreError` that names it and quotes nothing of it. No byte of it changes."""
     _saved(path)
     damage(path)
     before = path.read_bytes()
@@ -172,7 +151,7 @@ def test_a_damaged_journal_is_refused_and_kept(
 
 
 def test_one_damaged_record_costs_no_other(path: Path) -> None:
-    """The others are listed and loaded; the damaged one is named beside them, also where its name is damaged, and removed."""
+    """The journal lists and loads the others. It names the damaged record, even if its name is damaged, and removes it."""
     other = evolve(RECORD, key="other")
     with closing(SqliteJournal(path)) as journal:
         journal.save(RECORD, fence=None)
@@ -191,7 +170,7 @@ def test_one_damaged_record_costs_no_other(path: Path) -> None:
 
 
 def test_a_damaged_trace_still_keeps_its_key_used(path: Path) -> None:
-    """Whatever its row holds: there was a post, and nobody knows what became of it."""
+    """A trace with any content still says that there was a post, whose outcome is unknown."""
     with closing(SqliteJournal(path)) as journal:
         journal.save(evolve(RECORD, stage=Stage.COMPLETE, upload_url=None), fence=None)
         journal.remove(NAME)
@@ -202,7 +181,7 @@ def test_a_damaged_trace_still_keeps_its_key_used(path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["'canary'", "x'ff00'", "-9e18", "9e18", "1e300"])
 def test_a_damaged_time_is_a_time_or_none(path: Path, value: str) -> None:
-    """Whatever the remembered time holds, the journal goes on, and forgets again when the right time was seen for a day."""
+    """If the remembered time is damaged, the journal works, and forgets again once it has seen the right time for a day."""
     with closing(SqliteJournal(path)) as journal:
         journal.forget(NOW, keep=timedelta(0))
         _run(path, f"UPDATE seen SET at = {value}")
@@ -213,7 +192,7 @@ def test_a_damaged_time_is_a_time_or_none(path: Path, value: str) -> None:
 
 
 def test_a_look_at_the_clock_writes_nothing_on_most_posts(path: Path) -> None:
-    """It takes no write lock and reads no record: within a day of the latest time only that time is read."""
+    """It takes no write lock and reads no record. Within a day of the latest time it reads only that time."""
     with closing(SqliteJournal(path, busy_wait=0.05)) as journal, closing(sqlite3.connect(path)) as other:
         journal.forget(NOW, keep=timedelta(0))
         other.execute("BEGIN IMMEDIATE")
@@ -228,7 +207,7 @@ def test_a_look_at_the_clock_writes_nothing_on_most_posts(path: Path) -> None:
 @pytest.mark.parametrize("column", ["owner", "until", "machine", "pid", "started"])
 @pytest.mark.parametrize("value", ["'canary'", "x'ff00'", "-1", "1e300"])
 def test_a_damaged_lease_is_a_lease_or_none(path: Path, column: str, value: str) -> None:
-    """Whatever a lease's row holds, asking for it is answered, and a number is never given twice."""
+    """For any content of its row, a lease can be asked for, and the journal never gives a number twice."""
     with closing(SqliteJournal(path)) as journal:
         old = journal.try_lease(NAME, owner="a", now=NOW, until=LATER)
         _run(path, f"UPDATE leases SET {column} = {value}")
@@ -238,7 +217,7 @@ def test_a_damaged_lease_is_a_lease_or_none(path: Path, column: str, value: str)
 
 
 def test_files_of_the_two_stores_are_not_mixed_up(path: Path) -> None:
-    """A token store is no journal, and a journal no token store; neither is written to."""
+    """A token store is no journal, and a journal is no token store. Neither changes the other's file."""
     tokens = path.with_name("tokens.db")
     SqliteTokenStore(tokens).close()
     SqliteJournal(path).close()
@@ -251,18 +230,18 @@ def test_files_of_the_two_stores_are_not_mixed_up(path: Path) -> None:
 
 
 def test_a_full_disk_is_typed_and_loses_nothing(path: Path) -> None:
-    """A save that finds no room fails as a `StoreError`, and what was saved before is still there."""
+    """A save without room raises `StoreError`, and the earlier data is still there."""
     with closing(SqliteJournal(path)) as journal:
         journal.save(RECORD, fence=None)
         assert journal._connection is not None
-        journal._connection.execute("PRAGMA max_page_count = 1")  # SQLite answers as it does on a full disk.
+        journal._connection.execute("PRAGMA max_page_count = 1")  # SQLite answers as on a full disk.
         with pytest.raises(StoreError, match="full"):
             journal.save(evolve(RECORD, upload_url=Secret("x" * 100_000)), fence=None)
         assert journal.load(NAME) == RECORD
 
 
 def test_a_locked_file_is_waited_for_and_not_for_ever(path: Path) -> None:
-    """While another process writes, a call waits for `busy_wait` seconds and is then a `StoreError`."""
+    """While another process writes, a call waits for `busy_wait` seconds and then raises `StoreError`."""
     _saved(path)
     with closing(SqliteJournal(path, busy_wait=0.05)) as journal, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -279,7 +258,7 @@ def test_a_locked_file_is_waited_for_and_not_for_ever(path: Path) -> None:
 
 
 def test_journals_are_not_pickled(path: Path) -> None:
-    """Neither connections nor secrets travel to another process by accident, and no repr shows what is inside."""
+    """Connections and secrets do not go to another process by accident, and no repr shows the content."""
     with closing(SqliteJournal(path)) as journal, pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(journal)
     with closing(MemoryJournal()) as memory, pytest.raises(TypeError, match="not pickled"):
@@ -288,13 +267,13 @@ def test_journals_are_not_pickled(path: Path) -> None:
 
 
 class Pressed:
-    """A connection on which Ctrl-C is pressed while it waits to begin a transaction: it is raised once that has begun."""
+    """A connection that gets Ctrl-C while it waits to begin a transaction. It raises once the transaction has begun."""
 
     def __init__(self, inner: sqlite3.Connection) -> None:
         self._inner = inner
 
     def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
-        """Run the statement, and raise what was pressed meanwhile."""
+        """Run the statement, and raise the Ctrl-C that came meanwhile."""
         done = self._inner.execute(statement, *values)
         if statement.startswith("BEGIN"):
             raise KeyboardInterrupt
@@ -305,7 +284,10 @@ class Pressed:
 
 
 def test_a_ctrl_c_while_a_transaction_begins_keeps_nothing_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while a store waits for another process leaves no transaction open: it and all others can still write."""
+    """Ctrl-C while a store waits for another process leaves no transaction open.
+
+    This and all other stores can still write.
+    """
     with closing(SqliteJournal(path)) as journal, closing(SqliteJournal(path, busy_wait=0)) as other:
         with monkeypatch.context() as patch:
             patch.setattr(journal, "_connection", Pressed(journal._connection))  # type: ignore[arg-type]
@@ -328,7 +310,7 @@ def test_a_ctrl_c_while_a_transaction_begins_keeps_nothing_locked(path: Path, mo
     ],
 )
 def test_a_record_under_another_name_than_its_own_is_named_and_can_be_removed(path: Path, damage: str) -> None:
-    """By its own name it is not found, so it is no post that could be gone on with: it counts as one that cannot be read."""
+    """Its own name does not find it, so no call can resume it: it counts as an unreadable record."""
     _saved(path)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(damage)

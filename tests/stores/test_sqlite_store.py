@@ -9,48 +9,28 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from stored import LATER, NOW, TOKENS, umask
 from tiktok_adapters.stores import sqlite_file
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
-from tiktok_core.domain.tokens import Secret, Tokens
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import StoreError
 from tiktok_core.wire.records import dump_tokens
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=10)
-TOKENS = Tokens(
-    open_id="open-id",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=("video.publish",),
-    issued_at=NOW,
-    expires_at=LATER,
-    refresh_expires_at=LATER,
-)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return where the store's file will be."""
     return tmp_path / "home" / "tokens.db"
-
-
-@contextmanager
-def _umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def _mode(path: Path) -> int:
@@ -68,14 +48,14 @@ def _saved(path: Path) -> bytes:
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277])
 def test_only_the_owner_may_read(path: Path, mask: int) -> None:
-    """The file has mode 0600 and its folder 0700, whatever the umask is."""
-    with _umask(mask):
+    """The file has mode 0600 and its folder 0700, for any umask."""
+    with umask(mask):
         _saved(path)
     assert (_mode(path), _mode(path.parent)) == (0o600, 0o700)
 
 
 def test_a_file_that_others_may_read_is_narrowed(path: Path) -> None:
-    """A mode that was widened by a copy or a backup is put right at the next opening."""
+    """Opening corrects a mode that a copy or a backup has widened."""
     _saved(path)
     path.chmod(0o664)
     with closing(SqliteTokenStore(path)) as store:
@@ -84,8 +64,8 @@ def test_a_file_that_others_may_read_is_narrowed(path: Path) -> None:
 
 
 def test_the_journal_of_a_transaction_is_the_owners_too(path: Path) -> None:
-    """The file that SQLite keeps beside ours while it writes is not readable by others."""
-    with _umask(0), closing(SqliteTokenStore(path)) as store:
+    """Other users cannot read the file that SQLite keeps beside the store's while it writes."""
+    with umask(0), closing(SqliteTokenStore(path)) as store:
         connection = store._connection
         assert connection is not None
         connection.execute("BEGIN IMMEDIATE")
@@ -96,7 +76,7 @@ def test_the_journal_of_a_transaction_is_the_owners_too(path: Path) -> None:
 
 
 def test_a_folder_that_exists_keeps_its_mode(tmp_path: Path) -> None:
-    """A folder that is not ours alone is not changed."""
+    """The store does not change a folder that it did not make."""
     tmp_path.chmod(0o755)
     _saved(tmp_path / "tokens.db")
     assert _mode(tmp_path) == 0o755
@@ -147,7 +127,7 @@ def _link(path: Path) -> None:
     ],
 )
 def test_what_is_no_file_of_ours_is_refused(path: Path, make: Callable[[Path], object], words: str) -> None:
-    """A path that cannot be trusted is a `StoreError` that says why."""
+    """An unsafe path is a `StoreError` that says why."""
     make(path)
     with pytest.raises(StoreError) as caught:
         SqliteTokenStore(path)
@@ -155,7 +135,7 @@ def test_what_is_no_file_of_ours_is_refused(path: Path, make: Callable[[Path], o
 
 
 def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
-    """What cannot be a path is a `StoreError` too."""
+    """An impossible path is a `StoreError`, too."""
     with pytest.raises(StoreError, match="NUL"):
         SqliteTokenStore(f"{tmp_path}/a\0b")
 
@@ -212,7 +192,7 @@ DAMAGES = [_other_version, _other_database, _no_database, _cut, _scribbled, _bad
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_or_foreign_file_is_refused_and_kept(path: Path, damage: Callable[[Path], bytes]) -> None:
-    """What we cannot read is a `StoreError` at opening or loading; no byte of it is changed and no secret shown."""
+    """An unreadable file is a `StoreError` at opening or loading. No byte of it changes, and no error shows a secret."""
     before = damage(path)
     with pytest.raises(StoreError) as caught, closing(SqliteTokenStore(path)) as store:
         store.load("me")
@@ -223,7 +203,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_kept(path: Path, damage: Calla
 
 
 def test_a_renewal_takes_the_place_of_what_it_has_read(path: Path) -> None:
-    """The only copy of the new pair counts for more than an old one that was damaged since it was read."""
+    """The only copy of the new pair is worth more than an old pair that was damaged since it was read."""
     with closing(SqliteTokenStore(path)) as store:
         store.save("me", TOKENS)
     _bad_record(path)
@@ -246,20 +226,20 @@ PRAGMA user_version = 1;
 
 
 def _first_release(path: Path, accounts: int) -> None:
-    """Make the file that the first release would have made."""
+    """Make a file as the first release made it."""
     path.parent.mkdir(mode=0o700)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(FIRST_LAYOUT)
         for number in range(accounts):
             document = b" " * 4096 + dump_tokens(evolve(TOKENS, open_id=str(number)))
             connection.execute("INSERT INTO tokens VALUES (?, ?)", (b"%d" % number, document))
-        connection.execute("INSERT INTO tokens VALUES (x'7a', x'7b')")  # What cannot be read is taken along.
+        connection.execute("INSERT INTO tokens VALUES (x'7a', x'7b')")  # The store keeps an unreadable record, too.
         connection.commit()
     path.chmod(0o600)
 
 
 def test_a_file_of_the_first_release_is_opened(path: Path) -> None:
-    """Nobody has to sign in again; each account's tokens have a generation of their own from then on."""
+    """Every sign-in stays, and from then on each account's tokens have a generation."""
     _first_release(path, accounts=3)
     with closing(SqliteTokenStore(path)) as store, closing(SqliteTokenStore(path)) as other:
         loaded = [store.load(str(number)) for number in range(3)]
@@ -277,7 +257,7 @@ def test_a_file_of_the_first_release_is_opened(path: Path) -> None:
 
 
 def test_many_open_a_file_of_the_first_release_at_once(path: Path) -> None:
-    """One of them makes it anew, and all of them read it."""
+    """One store rebuilds it, and all of them read it."""
     _first_release(path, accounts=1)
 
     def look(_: int) -> bool:
@@ -289,7 +269,7 @@ def test_many_open_a_file_of_the_first_release_at_once(path: Path) -> None:
 
 
 def test_a_file_of_the_first_release_that_cannot_be_made_anew_is_kept(path: Path) -> None:
-    """Whoever is busy with it, or has damaged it, is told of; no byte of it is changed."""
+    """The error says that another program uses or has damaged the file. No byte of it changes."""
     _first_release(path, accounts=1)
     before = path.read_bytes()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -301,7 +281,7 @@ def test_a_file_of_the_first_release_that_cannot_be_made_anew_is_kept(path: Path
 
 
 def test_what_could_not_be_loaded_is_not_saved(path: Path) -> None:
-    """Tokens beyond any answer of TikTok's are refused, and those before stay."""
+    """The store refuses tokens larger than any of TikTok's, and keeps the earlier ones."""
     with closing(SqliteTokenStore(path)) as store:
         store.save("me", TOKENS)
         with pytest.raises(StoreError, match="too large to keep"):
@@ -317,14 +297,14 @@ def _names(path: Path) -> set[str]:
 
 
 def test_a_beginning_leaves_nothing_beside_the_file(path: Path) -> None:
-    """The folder in which a file is made is gone when it has its place."""
+    """The folder in which the store makes its file is gone once the file is in its place."""
     _saved(path)
     assert _names(path) == {"tokens.db"}
 
 
 @pytest.mark.parametrize(("last", "has_place"), [("chmod", False), ("link", False), ("unlink", True), ("rmdir", True)])
 def test_what_died_while_making_the_file_is_swept(path: Path, last: str, has_place: bool) -> None:
-    """A process that is killed while it makes the file leaves a whole one or none in its place; the next one sweeps."""
+    """A process that is killed while it makes the file leaves a whole file or none. The next one removes the remains."""
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
@@ -345,12 +325,12 @@ def test_what_died_while_making_the_file_is_swept(path: Path, last: str, has_pla
 
 
 def test_whoever_is_slower_takes_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes that begin at once make one file, also where one sweeps what the other is still making."""
+    """Two processes begin at once and make one file, even if one removes what the other is still making."""
     link = os.link
 
     def after_another(made: Path, place: Path) -> None:
         monkeypatch.setattr(os, "link", link)
-        monkeypatch.setattr(sqlite_file, "_preparing", threading.Lock())  # The other one is another process.
+        monkeypatch.setattr(sqlite_file, "_preparing", threading.Lock())  # The other store is another process.
         _saved(path)
         assert not Path(made).exists()
         link(made, place)
@@ -362,7 +342,7 @@ def test_whoever_is_slower_takes_what_is_there(path: Path, monkeypatch: pytest.M
 
 
 def test_a_file_system_without_hard_links_will_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a file cannot have two names, it is moved to its place."""
+    """If a file cannot have two names, the store moves it to its place."""
 
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -373,7 +353,7 @@ def test_a_file_system_without_hard_links_will_do(path: Path, monkeypatch: pytes
 
 
 def test_a_folder_that_cannot_be_written_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no file can be made, that is a `StoreError`, and nothing is left."""
+    """If the store can make no file, it raises `StoreError` and leaves nothing."""
 
     def refuse(*_: object) -> None:
         raise OSError(30, "Read-only file system")
@@ -386,18 +366,18 @@ def test_a_folder_that_cannot_be_written_is_told(path: Path, monkeypatch: pytest
 
 
 def test_a_full_disk_is_typed_and_loses_nothing(path: Path) -> None:
-    """A save that finds no room fails as a `StoreError`, and what was saved before is still there."""
+    """A save without room raises `StoreError`, and the earlier data is still there."""
     with closing(SqliteTokenStore(path)) as store:
         store.save("me", TOKENS)
         assert store._connection is not None
-        store._connection.execute("PRAGMA max_page_count = 1")  # SQLite answers as it does on a full disk.
+        store._connection.execute("PRAGMA max_page_count = 1")  # SQLite answers as on a full disk.
         with pytest.raises(StoreError, match="full"):
             store.save("me", evolve(TOKENS, refresh_token=Secret("x" * 100_000)))
         assert store.load("me") == TOKENS
 
 
 def test_a_save_that_finds_no_room_takes_what_is_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the disk is full, a save gives up the reserve, and is done in its room."""
+    """If the disk is full, a save gives up the reserve and uses its room."""
     with closing(SqliteTokenStore(path)) as store:
         connection = store._connection
         assert connection is not None
@@ -416,7 +396,7 @@ def test_a_save_that_finds_no_room_takes_what_is_held(path: Path, monkeypatch: p
 
 
 def test_a_locked_file_is_waited_for_and_not_for_ever(path: Path) -> None:
-    """While another process writes, a call waits for `busy_wait` seconds and is then a `StoreError`."""
+    """While another process writes, a call waits for `busy_wait` seconds and then raises `StoreError`."""
     _saved(path)
     with closing(SqliteTokenStore(path, busy_wait=0.05)) as store, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -431,7 +411,7 @@ def test_a_locked_file_is_waited_for_and_not_for_ever(path: Path) -> None:
 
 
 def test_threads_may_share_a_store(path: Path) -> None:
-    """Many threads on one store, and on many stores of one file, lose nothing."""
+    """Many threads on one store, and on many stores of one file, lose no data."""
     with closing(SqliteTokenStore(path)) as shared:
 
         def work(number: int) -> bool:
@@ -466,7 +446,7 @@ RACE = """
 
 
 def test_processes_take_each_lease_once(path: Path) -> None:
-    """Processes that start together make one file, and no lease is given to two of them."""
+    """Processes that start together make one file, and no two of them get the same lease."""
     racers = [
         subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(RACE), str(path), str(number)],
@@ -488,7 +468,7 @@ def test_processes_take_each_lease_once(path: Path) -> None:
 
 
 def test_a_forked_child_opens_its_own(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that came through a fork says so: its locks did not come along."""
+    """In a forked child the parent's store says so, because the child does not have its locks."""
     with closing(SqliteTokenStore(path)) as store:
         monkeypatch.setattr(os, "getpid", lambda: -1)
         with pytest.raises(StoreError, match="another process"):
@@ -500,8 +480,7 @@ FORK = """
     from contextlib import closing
     from tiktok_adapters.stores.sqlite import SqliteTokenStore
     from tiktok_core.errors import StoreError
-    sys.path.insert(0, sys.argv[2])
-    from test_sqlite_store import TOKENS
+    from stored import TOKENS
 
     store = SqliteTokenStore(sys.argv[1])
     inside, go = threading.Event(), threading.Event()
@@ -535,7 +514,7 @@ FORK = """
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_fork_comes_between_transactions(path: Path) -> None:
-    """A process that forks while a thread of it writes does so when that is done; the child uses a store of its own."""
+    """A fork waits until another thread's transaction has ended. The child uses a store of its own."""
     done = subprocess.run(
         [
             sys.executable,
@@ -544,8 +523,8 @@ def test_a_fork_comes_between_transactions(path: Path) -> None:
             "-c",
             textwrap.dedent(FORK),
             str(path),
-            str(Path(__file__).parent),
         ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
@@ -560,7 +539,7 @@ def test_a_fork_comes_between_transactions(path: Path) -> None:
 
 
 def test_a_fork_does_not_wait_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever forks in the midst of a transaction of its own goes on; its child can close what it cannot use."""
+    """A process that forks during its own transaction does not wait. Its child can close what it cannot use."""
     monkeypatch.setattr(sqlite_file, "FORK_WAIT", 0.01)
     with closing(SqliteTokenStore(path)) as store:
         with store._writing():
@@ -573,7 +552,7 @@ def test_a_fork_does_not_wait_for_ever(path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_memory_is_not_shared_over_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes with a copy each would renew twice, and one of them would be signed out."""
+    """Two processes with a copy each would renew twice, and one of them would lose its sign-in."""
     store, journal = MemoryTokenStore(), MemoryJournal()
     monkeypatch.setattr(os, "getpid", lambda: -1)
     for call in (lambda: store.load("me"), journal.records):
@@ -582,7 +561,7 @@ def test_memory_is_not_shared_over_a_fork(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_stores_are_not_pickled(path: Path) -> None:
-    """Neither connections nor secrets travel to another process by accident."""
+    """Connections and secrets do not go to another process by accident."""
     with closing(SqliteTokenStore(path)) as store, pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(store)
     with closing(MemoryTokenStore()) as memory, pytest.raises(TypeError, match="not pickled"):
@@ -602,7 +581,7 @@ DIE = """
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not tell which processes run")
 def test_the_lease_of_a_dead_process_is_free(path: Path) -> None:
-    """A renewal that was killed holds nobody up for the rest of its minute."""
+    """A killed process that was renewing does not hold the others up until its lease ends."""
     subprocess.run([sys.executable, "-c", textwrap.dedent(DIE), str(path)], check=False, timeout=30)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     with closing(SqliteTokenStore(path)) as store:

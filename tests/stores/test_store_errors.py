@@ -1,43 +1,33 @@
-"""What kind of trouble a store has, for programs: a message is for people and may change."""
+"""The kind of a store's trouble, for programs: messages are for people and may change."""
 
 import pickle
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
 
+from stored import TOKENS
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
 from tiktok_adapters.stores.sqlite import SqliteTokenStore
-from tiktok_core import Secret, StoreError, Tokens
+from tiktok_core import Secret, StoreError
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-TOKENS = Tokens(
-    open_id="me",
-    access_token=Secret("act.canary"),
-    refresh_token=Secret("rft.canary"),
-    scope=(),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(hours=2),
-    refresh_expires_at=NOW + timedelta(days=180),
-)
 KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw=", "b3RoZXIgdGVzdHMsIGFuZCBub3RoaW5nIGVsc2UgaXM="]
 
 
 def by_hand(path: Path, statement: str) -> None:
-    """Change the file past its store."""
+    """Change the file without its store."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(statement)
 
 
 def locked(path: Path) -> None:
-    """Look while somebody else writes."""
+    """Load while another process writes."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with closing(SqliteTokenStore(path, busy_wait=0.01)):
@@ -53,25 +43,25 @@ def full(path: Path) -> None:
 
 
 def too_large(path: Path) -> None:
-    """Save more than any store takes."""
+    """Save more than any store accepts."""
     with closing(SqliteTokenStore(path)) as store:
         store.save("me", evolve(TOKENS, refresh_token=Secret("x" * 9_000_000)))
 
 
 def damaged_file(path: Path) -> None:
-    """Open what is no database."""
+    """Open a file that is no database."""
     path.write_bytes(b"junk" * 2_000)
     SqliteTokenStore(path)
 
 
 def empty_file(path: Path) -> None:
-    """Open what has lost all that was in it."""
+    """Open a file that has lost all its content."""
     path.write_bytes(b"")
     SqliteTokenStore(path)
 
 
 def damaged_record(path: Path) -> None:
-    """Load half of something."""
+    """Load half of a document."""
     by_hand(path, "UPDATE tokens SET record = x'7b'")
     with closing(SqliteTokenStore(path)) as store:
         store.load("me")
@@ -91,18 +81,18 @@ def newer_file(path: Path) -> None:
 
 
 def other_database(path: Path) -> None:
-    """Open somebody else's."""
+    """Open another program's database."""
     by_hand(path, "PRAGMA application_id = 99")
     SqliteTokenStore(path)
 
 
 def folder(path: Path) -> None:
-    """Open what is no file."""
+    """Open a folder."""
     SqliteTokenStore(path.parent)
 
 
 def closed(path: Path) -> None:
-    """Look into a closed one."""
+    """Load from a closed store."""
     store = SqliteTokenStore(path)
     store.close()
     store.load("me")
@@ -125,7 +115,7 @@ def closed(path: Path) -> None:
     ],
 )
 def test_a_file_tells_what_is_the_case(tmp_path: Path, trouble: Callable[[Path], None], kind: str) -> None:
-    """By one word, which survives a pickle."""
+    """One word names the cause, and survives a pickle."""
     path = tmp_path / "tokens.db"
     with closing(SqliteTokenStore(path)) as store:
         store.save("me", TOKENS)
@@ -139,7 +129,7 @@ def test_a_file_tells_what_is_the_case(tmp_path: Path, trouble: Callable[[Path],
     ("error", "kind"), [("KeyringLocked", "locked"), ("NoKeyringError", "missing"), ("InitError", "failed")]
 )
 def test_a_keychain_tells_what_is_the_case(error: str, kind: str) -> None:
-    """So does a keychain; one that was locked may be unlocked."""
+    """A keychain does the same; a locked one may be unlocked."""
 
     def fail(*_: str) -> Any:
         raise type(error, (Exception,), {})
@@ -155,7 +145,7 @@ def test_a_keychain_tells_what_is_the_case(error: str, kind: str) -> None:
 
 
 def test_encrypted_tokens_tell_what_is_the_case() -> None:
-    """The wrong key is no damage: give the right one."""
+    """A wrong key is no damage: the right key opens the tokens."""
     inner = MemoryTokenStore()
     EncryptedTokenStore(inner, KEYS[:1]).save("me", TOKENS)
     with pytest.raises(StoreError) as caught:

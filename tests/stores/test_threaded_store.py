@@ -1,4 +1,4 @@
-"""What showing a blocking store as an asynchronous one promises beyond the contract of the port."""
+"""What a blocking store behind an asynchronous face promises beyond the contract of the port."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from tiktok_core.domain.tokens import Tokens
 
 
 class _SlowStore(MemoryTokenStore):
-    """A store that takes its time over loading."""
+    """A store that takes long to load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class _SlowStore(MemoryTokenStore):
 
 
 def test_a_slow_store_does_not_hold_up_the_event_loop() -> None:
-    """Other tasks go on while the store waits for its disk."""
+    """Other tasks run while the store waits for its disk."""
     slow = _SlowStore()
 
     async def main() -> None:
@@ -41,7 +41,7 @@ def test_a_slow_store_does_not_hold_up_the_event_loop() -> None:
 
 
 def test_a_cancelled_call_still_ends() -> None:
-    """The store is never stopped half way through a call."""
+    """The store finishes every call that it has begun."""
     slow = _SlowStore()
 
     async def main() -> None:
@@ -53,4 +53,4 @@ def test_a_cancelled_call_still_ends() -> None:
         slow.go.set()
 
     asyncio.run(main())
-    assert slow.left.is_set()
+    assert slow.left.wait(10), "the thread outlives the loop, but not its call"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from clips import CLIP_BYTES
 from tiktok_adapters import connect
 from tiktok_adapters.testing.fakes import AsyncFake, Fake, Sandbox
 from tiktok_core import PublishFailed
 
-CLIP = b"\0\0\0\x18ftypisom" + bytes(100)
 TEST_FILE = """
 import asyncio
 import os
@@ -93,12 +93,12 @@ def test_a_client_reaches_the_sandbox_by_its_settings(
 ) -> None:
     """`connect` and every program go there by the variables; what is ordered to go wrong goes wrong there, too."""
     clip = tmp_path / "clip.mp4"
-    clip.write_bytes(CLIP)
+    clip.write_bytes(CLIP_BYTES)
     with connect(environ=tiktok_sandbox.environ) as tiktok:
         asked = tiktok.authorization()
         account = tiktok.sign_in(asked, tiktok_sandbox.simulator.authorize(asked.url))
         done = account.post_video(clip, privacy_level="SELF_ONLY")
-        assert tiktok_sandbox.simulator.read_video(done.publish_id) == CLIP
+        assert tiktok_sandbox.simulator.read_video(done.publish_id) == CLIP_BYTES
         tiktok_faults.add("init=fail:internal")
         with pytest.raises(PublishFailed):
             account.post_video(clip, privacy_level="SELF_ONLY")

@@ -1,6 +1,6 @@
-"""Where a transport may be used: in the process and event loop it belongs to, until it is closed, and never in a pickle.
+"""Where a program may use a transport: in its own process and event loop, until it is closed, and never from a pickle.
 
-What belongs here: mistakes of a program, each of which is named instead of hanging or mixing up answers.
+What belongs here: mistakes of a program. Each raises an error that names it; none hangs or mixes up answers.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ Kind = type[Urllib3Transport] | type[AiohttpTransport]
 
 both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 
-# A real fork, in a program with one thread. The child tries to send and to close, and leaves the parent's alone.
+# A real fork, in a program with one thread. The child tries to send and to close, and leaves its parent's
+# connections alone.
 BLOCKING = """
 import os, sys
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
@@ -87,18 +88,21 @@ def server() -> Iterator[BehaviourServer]:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 @pytest.mark.parametrize("program", [BLOCKING, ASYNCHRONOUS], ids=["urllib3", "aiohttp"])
 def test_a_forked_child_makes_its_own(server: BehaviourServer, program: str) -> None:
-    """Two processes on one connection would read each other's answers; what the child does harms the parent's nothing."""
+    """Two processes on one connection would read each other's answers.
+
+    What the child does leaves the parent's connections intact.
+    """
     command = [sys.executable, "-W", "error", "-c", program, server.base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     said = "this transport belongs to another process: make a new client (or transport) after the fork"
     assert done.stdout.splitlines() == ["200", said, "200", "200"]
-    # The parent goes on over the connection that it had.
+    # The parent continues on its own connection.
     assert [seen.connection for seen in server.seen] == [0, 1, 0]
 
 
 def test_another_event_loop_is_refused(server: BehaviourServer) -> None:
-    """Connections belong to the loop they were made in; the mistake is named instead of hanging."""
+    """Connections belong to the loop in which they were made. The error names the mistake, and the call does not hang."""
     request = Request(method="GET", url=f"{server.base_url}/status/200")
     http = AiohttpTransport()
     with asyncio.Runner() as runner:
@@ -113,7 +117,7 @@ def test_another_event_loop_is_refused(server: BehaviourServer) -> None:
 
 
 def test_an_event_loop_that_has_ended_is_another_one(server: BehaviourServer) -> None:
-    """A second `asyncio.run` is a second loop: what is left of the first is of no use to it."""
+    """A second `asyncio.run` is a second loop, and cannot use the connections of the first."""
     request = Request(method="GET", url=f"{server.base_url}/status/200")
     http = AiohttpTransport()
 
@@ -127,14 +131,14 @@ def test_an_event_loop_that_has_ended_is_another_one(server: BehaviourServer) ->
 
 
 def test_without_an_event_loop_it_is_refused() -> None:
-    """Nothing is begun where nobody could go on with it."""
+    """Without a running loop the transport begins nothing."""
     sending = AiohttpTransport().send(Request(method="GET", url="http://127.0.0.1:9/"))
     with pytest.raises(NotSent, match="no running event loop"):
         sending.send(None)
 
 
 def test_a_blocking_transport_serves_any_thread_and_any_loop(server: BehaviourServer) -> None:
-    """It belongs to a process only."""
+    """A blocking transport belongs to its process only."""
     request = Request(method="GET", url=f"{server.base_url}/status/200")
     with Urllib3Transport() as http:
 
@@ -146,7 +150,7 @@ def test_a_blocking_transport_serves_any_thread_and_any_loop(server: BehaviourSe
 
 @both
 def test_use_after_close_is_not_sent(kind: Kind, server: BehaviourServer) -> None:
-    """A plain sentence says why, and nothing reaches the server; closing again is no mistake."""
+    """The error says in a plain sentence why, and the server gets nothing. A second close does nothing."""
     request = Request(method="GET", url=f"{server.base_url}/status/200?token=1")
 
     async def main() -> None:
@@ -165,13 +169,13 @@ def test_use_after_close_is_not_sent(kind: Kind, server: BehaviourServer) -> Non
 @both
 @pytest.mark.parametrize("copied", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_a_transport_is_not_copied(kind: Kind, copied: Callable[[object], object]) -> None:
-    """Connections do not travel to another process, and no copy shares them."""
+    """Connections do not go to another process, and no copy shares them."""
     with pytest.raises(TypeError, match="a transport is not pickled: it holds connections"):
         copied(kind())
 
 
 def test_a_transport_that_was_never_used_closes() -> None:
-    """Closing needs nothing to have been opened."""
+    """A transport closes even if it never opened a connection."""
     asyncio.run(AiohttpTransport().close())
     Urllib3Transport().close()
 

@@ -1,6 +1,6 @@
-"""Our transports behind a proxy: what it is told, what its failures mean, and which hosts are called without it.
+"""The transports behind a proxy: what the proxy gets, what its failures mean, and which hosts are called without it.
 
-What belongs here: the same for both transports, before a real proxy that fails as it is told.
+What belongs here: the same tests for both transports, with a real proxy that fails as a test tells it to.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 
 
 def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response | TransportError]:
-    """Send one request after the other through one transport, and return what came of each."""
+    """Send one request after the other through one transport, and return the result of each."""
 
     async def main() -> list[Response | TransportError]:
         http, outcomes = kind(**options), []
@@ -59,30 +59,9 @@ def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response |
     return asyncio.run(main())
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Return the authority that is trusted."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def context(authority: trustme.CA) -> ssl.SSLContext:
-    """Return a context that trusts it."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture
-def server(authority: trustme.CA) -> Iterator[BehaviourServer]:
-    """Return a server that speaks TLS."""
-    with BehaviourServer(tls=server_context(authority.issue_cert("127.0.0.1", "localhost"))) as server:
-        yield server
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Hold every test to write no password and no token to a log, at no level."""
+    """Assert after every test that no log, of any level, has a password or a token."""
     caplog.set_level(logging.DEBUG)
     yield
     logged = "".join(record.getMessage() for record in caplog.get_records("call"))
@@ -103,7 +82,7 @@ def put(server: BehaviourServer, path: str = "/status/201", **options: Any) -> R
 
 @both
 def test_tls_goes_through_a_tunnel(kind: Kind, server: BehaviourServer, context: ssl.SSLContext) -> None:
-    """The proxy hears a host, a port and its own password; what passes through it is not for it to read."""
+    """The proxy gets a host, a port and its own password. It cannot read what passes through the tunnel."""
     with ConnectProxy(user=USER) as proxy:
         outcomes = talk(kind, [put(server), put(server, body=FILM)], proxy=proxy.url, ssl_context=context)
         assert [getattr(outcome, "status", outcome) for outcome in outcomes] == [201, 201]
@@ -121,7 +100,7 @@ def test_tls_goes_through_a_tunnel(kind: Kind, server: BehaviourServer, context:
 def test_a_fresh_connection_is_a_tunnel_of_its_own(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext
 ) -> None:
-    """No idle tunnel can make the outcome doubtful."""
+    """A new tunnel cannot break as an idle one can, so the outcome is not in doubt."""
     with ConnectProxy(user=USER) as proxy:
         requests = [put(server), put(server, fresh_connection=True), put(server, fresh_connection=True)]
         outcomes = talk(kind, requests, proxy=proxy.url, ssl_context=context)
@@ -131,7 +110,7 @@ def test_a_fresh_connection_is_a_tunnel_of_its_own(
 
 @both
 def test_a_certificate_is_checked_through_a_tunnel(kind: Kind, context: ssl.SSLContext) -> None:
-    """A proxy that puts itself in the middle shows a certificate, and it is not the server's."""
+    """A proxy that puts itself in the middle shows its own certificate instead of the server's, and the client refuses it."""
     with (
         ConnectProxy(user=USER) as proxy,
         BehaviourServer(tls=server_context(trustme.CA().issue_cert("127.0.0.1"))) as foreign,
@@ -162,7 +141,10 @@ REFUSALS = {
 def test_a_refused_tunnel_is_not_sent(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext, says: bytes
 ) -> None:
-    """Whatever the proxy says but yes: nothing has left, it is asked once, and nobody goes around it."""
+    """Any answer of the proxy but success means that nothing has left.
+
+    The client asks once, and does not bypass the proxy.
+    """
     with ConnectProxy(user=USER, says=says) as proxy:
         (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, NotSent)
@@ -173,7 +155,7 @@ def test_a_refused_tunnel_is_not_sent(
 
 @both
 def test_a_silent_proxy_is_not_waited_for(kind: Kind, server: BehaviourServer, context: ssl.SSLContext) -> None:
-    """A proxy that accepts and says nothing holds nobody longer than `timeout`."""
+    """A proxy that accepts a connection and says nothing holds the caller no longer than `timeout`."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
         (outcome,) = talk(kind, [put(server, timeout=0.1)], proxy=proxy, ssl_context=context)
@@ -185,7 +167,7 @@ def test_a_silent_proxy_is_not_waited_for(kind: Kind, server: BehaviourServer, c
 def test_a_tunnel_that_ends_in_the_handshake_is_not_sent(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext
 ) -> None:
-    """A proxy that dies before TLS stands has seen nothing of the request."""
+    """A proxy that dies before TLS is ready has seen nothing of the request."""
     for options in ({"dies_after": 0}, {"dies_before": 0}):
         with ConnectProxy(user=USER, **options) as proxy:
             (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
@@ -202,7 +184,10 @@ def test_a_tunnel_that_ends_in_the_handshake_is_not_sent(
 def test_a_tunnel_that_dies_under_a_request_is_interrupted(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext, megabytes: float
 ) -> None:
-    """Once something has passed, nobody knows what became of it: it is not sent again, and the next one is well."""
+    """Once a byte has passed, the outcome is in doubt.
+
+    The transport does not send the request again, and the next one succeeds.
+    """
     with ConnectProxy(user=USER, dies_after=int(megabytes * BLOCK)) as proxy:
         outcomes = talk(kind, [put(server, body=FILM), put(server)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcomes[0], Interrupted)
@@ -215,7 +200,7 @@ def test_a_tunnel_that_dies_under_a_request_is_interrupted(
 def test_a_tunnel_that_dies_under_an_answer_is_interrupted(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext, path: str
 ) -> None:
-    """The server has dealt with it, and the client does not hear so: it is not sent again."""
+    """The server has handled the request, and the client does not get the answer. The transport does not send it again."""
     with ConnectProxy(user=USER, dies_before=200_000) as proxy:
         (outcome,) = talk(kind, [put(server, path)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, Interrupted)
@@ -263,7 +248,7 @@ def test_an_excepted_host_is_called_without_the_proxy(
     ],
 )
 def test_exceptions_are_read_as_other_programs_read_them(exception: str, host: str, excepted: bool) -> None:
-    """A name counts with all that ends in it, a network with all its addresses, and a port where there is one."""
+    """A name stands for itself and all names that end in it, a network for all its addresses, and a port only for itself."""
     assert Proxy.parsed("http://proxy:3128", exception).serves(host, 443) is not excepted
 
 
@@ -271,7 +256,7 @@ def test_exceptions_are_read_as_other_programs_read_them(exception: str, host: s
 
 
 def test_the_environment_can_name_a_proxy() -> None:
-    """`HTTPS_PROXY` counts before `ALL_PROXY`, the lower spelling first; and nothing set is no proxy."""
+    """`HTTPS_PROXY` comes before `ALL_PROXY`, and the lower-case spelling first. Without a variable there is no proxy."""
     assert Proxy.named_by({}) is None
     assert Proxy.named_by({"HTTPS_PROXY": "", "HTTP_PROXY": "http://plain:1"}) is None
     assert (all_ := Proxy.named_by({"ALL_PROXY": "http://all:1"})) is not None
@@ -284,7 +269,7 @@ def test_the_environment_can_name_a_proxy() -> None:
 
 
 def test_the_environment_can_except_hosts() -> None:
-    """`NO_PROXY` is a list with commas or blanks; and this machine is never called through a proxy."""
+    """`NO_PROXY` is a list with commas or blanks. The client never calls this machine through a proxy."""
     found = Proxy.named_by({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "corp.example, 10.0.0.0/8 .lan"})
     assert found is not None
     direct = ["corp.example", "a.corp.example", "10.9.9.9", "nas.lan", "localhost", "127.0.0.1", "127.9.9.9", "::1"]
@@ -294,13 +279,13 @@ def test_the_environment_can_except_hosts() -> None:
 
 @pytest.mark.parametrize("value", [f"socks5://me:{PASSWORD}@h:1", f"https://{PASSWORD}@h", "http://h:port", "http://["])
 def test_a_proxy_in_the_environment_that_cannot_be_used_is_named(value: str) -> None:
-    """The variable is named, and its value is not shown: it may hold a password."""
+    """The error names the variable and does not show its value, which may have a password."""
     with pytest.raises(InvalidSettings, match="https_proxy: cannot be used") as caught:
         Proxy.named_by({"https_proxy": value})
     assert PASSWORD not in str(caught.value)
 
 
 def test_a_proxy_may_be_an_ipv6_address() -> None:
-    """Its URL has the brackets that its address has not."""
+    """The brackets of an IPv6 address belong to the URL, and not to the address."""
     proxy = Proxy.parsed("http://[::1]:3128")
     assert (proxy.host, proxy.url) == ("::1", "http://[::1]:3128")

@@ -1,4 +1,4 @@
-"""Reading ahead: every byte in its place, memory that is read into no earlier than it may be, and no thread left behind."""
+"""Reading ahead: every byte is in its place, no buffer is used again too early, and no thread stays behind."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ READERS = "tiktok-reader"
 
 @define(eq=False)
 class Numbered:
-    """A source whose bytes tell where they come from; it knows how often and by which threads it was read."""
+    """A source whose bytes say where they come from. It knows how often it was read, and by which threads."""
 
     size: int = 8 * BLOCK
     fails_at: int | None = None
@@ -38,7 +38,7 @@ class Numbered:
 
     @property
     def fingerprint(self) -> str:
-        """Return what it is known by."""
+        """Return its fingerprint."""
         return "numbered"
 
     def read(self, start: int, length: int, /) -> bytes:
@@ -70,7 +70,7 @@ def readers() -> list[threading.Thread]:
 
 
 def gone() -> bool:
-    """Wait until nobody reads any more; a thread that was told to stop takes a moment."""
+    """Wait until no thread reads any more; a thread that has to stop needs a moment."""
     end = time.monotonic() + 5
     while readers() and time.monotonic() < end:
         time.sleep(0.001)
@@ -83,7 +83,7 @@ def gone() -> bool:
     start=st.integers(0, 20),
 )
 def test_all_bytes_come_in_order(data: bytes, size: int, start: int) -> None:
-    """Whatever the blocks, and although they share two buffers, what comes is what there is."""
+    """With blocks of any size that share two buffers, all bytes of the source come in order."""
 
     class Short:
         size = len(data)
@@ -106,7 +106,7 @@ def test_all_bytes_come_in_order(data: bytes, size: int, start: int) -> None:
 
 
 def test_a_block_stays_until_the_next_but_one_is_asked_for() -> None:
-    """The reader is one block ahead and no further, and what is in use is not read over."""
+    """The thread is one block ahead and no further, and never writes into the block in use."""
     source = Numbered()
     with Reading().ahead(FileSlice(source, 0, source.size)) as ahead:
         ahead.ask()
@@ -123,7 +123,7 @@ def test_a_block_stays_until_the_next_but_one_is_asked_for() -> None:
 
 
 def test_what_is_not_there_yet_need_not_be_waited_for() -> None:
-    """An event loop does other things meanwhile."""
+    """Meanwhile an event loop can run other tasks."""
     source = Numbered()
     source.go_on.clear()
     with Reading().ahead(FileSlice(source, 0, source.size)) as ahead:
@@ -136,7 +136,7 @@ def test_what_is_not_there_yet_need_not_be_waited_for() -> None:
 
 
 def test_what_the_source_raises_comes_where_its_block_would() -> None:
-    """After the blocks before it, and once."""
+    """The source's error comes once, after the blocks before it."""
     source = Numbered(fails_at=2 * BLOCK)
     with Reading().ahead(FileSlice(source, 0, source.size)) as ahead:
         blocks = ahead.blocks(10)
@@ -147,7 +147,7 @@ def test_what_the_source_raises_comes_where_its_block_would() -> None:
 
 
 def test_nothing_is_read_once_it_is_over() -> None:
-    """Only what is being read at that moment is read to its end."""
+    """When the upload is over, the thread finishes only the read that has begun."""
     source = Numbered()
     source.go_on.clear()
     with Reading().ahead(FileSlice(source, 0, source.size)) as ahead:
@@ -159,7 +159,7 @@ def test_nothing_is_read_once_it_is_over() -> None:
 
 
 def test_many_at_once_have_smaller_blocks() -> None:
-    """A few are quick; beyond, memory counts, and no block is read ahead of its turn where that does not pay."""
+    """A few uploads get large blocks. More of them save memory, and a sender that can read by itself does so."""
     reading, source = Reading(), Numbered()
     body = FileSlice(source, 0, source.size)
     opened = [reading.ahead(body) for _ in range(FEW + 1)]
@@ -175,7 +175,7 @@ def test_many_at_once_have_smaller_blocks() -> None:
 
 
 def test_a_body_for_which_there_is_no_thread_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often no thread can be had: later bodies are read ahead as before."""
+    """If the system has no thread for several bodies, later ones are read ahead as before."""
 
     def refused(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -192,7 +192,7 @@ def test_a_body_for_which_there_is_no_thread_is_not_counted(monkeypatch: pytest.
 
 
 def test_the_blocking_transport_reads_in_a_thread_that_ends_with_the_request(server: BehaviourServer) -> None:
-    """The body arrives whole; whoever gave the source may close it when `send` returns."""
+    """The body arrives whole, and the caller may close the source when `send` returns."""
     source = Numbered()
     body = FileSlice(source, 0, source.size)
     with Urllib3Transport() as http:
@@ -203,7 +203,7 @@ def test_the_blocking_transport_reads_in_a_thread_that_ends_with_the_request(ser
 
 
 def test_the_blocking_transport_reads_nothing_after_it_has_failed(server: BehaviourServer) -> None:
-    """A server that hangs up in the middle ends the reading before the caller hears of it."""
+    """If a server hangs up in the middle, the thread stops before the caller gets the error."""
     source = Numbered(size=64 * BLOCK)
     request = Request(method="PUT", url=f"{server.base_url}/reset-after-head", body=FileSlice(source, 0, source.size))
     with Urllib3Transport() as http:
@@ -216,7 +216,7 @@ def test_the_blocking_transport_reads_nothing_after_it_has_failed(server: Behavi
 
 
 def test_a_source_that_does_not_fill_buffers_is_asked_where_it_is_sent(server: BehaviourServer) -> None:
-    """It may hold what belongs to one thread, such as a database's connection."""
+    """Such a source may hold an object that belongs to one thread, such as a database connection."""
     asked_in = []
 
     class Old:
@@ -233,7 +233,10 @@ def test_a_source_that_does_not_fill_buffers_is_asked_where_it_is_sent(server: B
 
 
 def test_an_upload_lets_other_tasks_have_their_turn(server: BehaviourServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However quick line and disk are, the loop turns whenever it was held for long: here, once a block."""
+    """Line and disk are always ready.
+
+    The loop runs other tasks whenever the upload held it for too long: here, once a block.
+    """
     monkeypatch.setattr("tiktok_adapters.transports.aiohttp_exchange.HOLD", 0.0)
     source = Numbered(size=32 * BLOCK)
     turns = 0
@@ -260,7 +263,7 @@ def test_an_upload_lets_other_tasks_have_their_turn(server: BehaviourServer, mon
 
 @pytest.mark.parametrize("blocks", [1, 8])
 def test_a_source_that_hangs_ends_its_request_after_the_time_out(server: BehaviourServer, blocks: int) -> None:
-    """Whichever way it is read: one sentence says that the source hung, and nothing waits for it any longer."""
+    """For both ways to read, one sentence says that the source hung, and no call waits for it any longer."""
     source = Numbered()
     source.go_on.clear()
     body = FileSlice(source, 0, blocks * BLOCK)
@@ -278,7 +281,7 @@ def test_a_source_that_hangs_ends_its_request_after_the_time_out(server: Behavio
 
 
 def test_a_slow_line_is_not_taken_for_a_source_that_hangs(server: BehaviourServer) -> None:
-    """A server that stops reading is a time-out, in either world: the source had given what was asked for."""
+    """If a server stops reading, both clients raise a time-out: the source gave all bytes that were asked for."""
     source = Numbered(size=64 * BLOCK)
     body = FileSlice(source, 0, source.size)
     request = Request(method="PUT", url=f"{server.base_url}/stalled", body=body, timeout=0.2)
@@ -294,7 +297,10 @@ def test_a_slow_line_is_not_taken_for_a_source_that_hangs(server: BehaviourServe
 
 
 def test_a_source_may_raise_whatever_it_likes(server: BehaviourServer) -> None:
-    """Also what a queue of its own raises: that is no sign of a block that is still to come. Its cause comes along."""
+    """Even an error of the source's own queue does not mean that a block is still to come.
+
+    The cause stays with the error.
+    """
 
     @define(eq=False)
     class Drained(Numbered):
@@ -317,7 +323,7 @@ def test_a_source_may_raise_whatever_it_likes(server: BehaviourServer) -> None:
 
 @pytest.mark.skipif(CORK is None, reason="this system cannot hold back packets that are not full")
 def test_packets_are_full_while_a_body_is_sent_and_as_they_come_before_and_after() -> None:
-    """What is held back leaves at the end, even where sending failed."""
+    """The transport sends what it held back at the end, even if sending failed."""
     assert CORK is not None
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as inner:
         line = PatientSocket(inner, Waits(1, None))

@@ -1,4 +1,4 @@
-"""What the transports share promises: how things are spelled, how long a wait is, and what a log never shows."""
+"""What the code shared by the transports promises: spelling, the length of waits, and what a log never shows."""
 
 import logging
 
@@ -12,7 +12,7 @@ SECRET = "canary-4711"
 
 
 def test_queries_are_kept_out_of_a_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The rest of a record stays, arguments that are no strings included, and a second call changes nothing."""
+    """The rest of a log record stays, including arguments that are no strings. A second call changes nothing."""
     hide_queries("tests.adapters.some", "tests.adapters.other")
     hide_queries("tests.adapters.some")
     logger = logging.getLogger("tests.adapters.some")
@@ -22,7 +22,7 @@ def test_queries_are_kept_out_of_a_log(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_a_url_is_settled_without_touching_what_is_ascii() -> None:
-    """Only what HTTP cannot carry is encoded; a fragment is never sent."""
+    """The code encodes only what HTTP cannot carry, and never sends a fragment."""
     target = target_of(Request(method="GET", url="https://host:8443/a%2fb/ü?q=ü%7E~&r=[1]#part"))
     assert target.url == "https://host:8443/a%2fb/%C3%BC?q=%C3%BC%7E~&r=[1]"
     assert (target.scheme, target.host, target.port) == ("https", "host", 8443)
@@ -31,7 +31,10 @@ def test_a_url_is_settled_without_touching_what_is_ascii() -> None:
 
 
 def test_no_query_is_kept_for_a_next_call() -> None:
-    """Where a call went is remembered, so that it need not be read again, but never with a query: it may be a secret."""
+    """The transport remembers where a call went, so it need not read the URL again.
+
+    It never remembers a query, which may be secret.
+    """
     _known_target.cache_clear()
     target_of(Request(method="PUT", url=f"https://host/video/?upload_token={SECRET}"))
     assert _known_target.cache_info().currsize == 0
@@ -40,13 +43,13 @@ def test_no_query_is_kept_for_a_next_call() -> None:
 
 
 def test_headers_are_joined_in_their_order() -> None:
-    """No value is lost and none changes its place, empty ones included."""
+    """No value is lost, and none changes its place, including empty ones."""
     pairs = [("B", "1"), ("a", ""), ("b", ""), ("A", "2"), ("b", "3")]
     assert joined_headers(pairs) == {"b": "1, , 3", "a": ", 2"}
 
 
 def test_waits_end_with_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wait is as long as allowed for one, and never longer than what is left for all."""
+    """Each wait is as long as one wait may be, and never longer than the time that is left for all."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     waits, endless = Waits(10, 25), Waits(10, None)

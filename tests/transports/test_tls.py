@@ -1,11 +1,11 @@
-"""What our transports say of a server that they do not trust, and whom they can be told to trust.
+"""What the transports say about a server that they do not trust, and which servers a program can make them trust.
 
-What belongs here: sentences and arguments. That nothing is sent stands in the contract, which runs over TLS as a whole.
+What belongs here: error messages and arguments. The contract, which also runs over TLS, tests that nothing is sent.
 """
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import trustme
 
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
-from tiktok_adapters.testing.contracts.tls import BAD_SERVERS, CUTS, cutting, server_context
+from tiktok_adapters.testing.contracts.tls import BAD_SERVERS, CUTS, cutting
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.tls import tls_fault
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
@@ -38,7 +38,7 @@ both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 
 
 def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response | TransportError]:
-    """Send one request after the other through one transport, and return what came of each."""
+    """Send one request after the other through one transport, and return the result of each."""
 
     async def main() -> list[Response | TransportError]:
         http, outcomes = kind(**options), []
@@ -56,32 +56,11 @@ def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response |
 
 
 def get(url: str) -> Request:
-    """Return a request that carries nothing."""
+    """Return a request without a body."""
     return Request(method="GET", url=url, timeout=5)
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Return the authority that is trusted."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def context(authority: trustme.CA) -> ssl.SSLContext:
-    """Return a context that trusts it."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return context
-
-
-@pytest.fixture
-def server(authority: trustme.CA) -> Iterator[BehaviourServer]:
-    """Return a server that can be trusted."""
-    with BehaviourServer(tls=server_context(authority.issue_cert("127.0.0.1"))) as server:
-        yield server
-
-
-# --- What is said -----------------------------------------------------------------------------------------------------
+# --- What the errors say ---------------------------------------------------------------------------------------------
 
 
 @both
@@ -89,7 +68,7 @@ def server(authority: trustme.CA) -> Iterator[BehaviourServer]:
 def test_what_is_wrong_with_a_server_is_said(
     kind: Kind, fault: str, authority: trustme.CA, context: ssl.SSLContext
 ) -> None:
-    """The sentence names the fault, in the same words in both worlds."""
+    """The sentence names the fault, in the same words with both clients."""
     with BehaviourServer(tls=BAD_SERVERS[fault](authority)) as bad:
         (outcome,) = talk(kind, [get(f"{bad.base_url}/echo?token=1")], ssl_context=context)
         assert isinstance(outcome, NotSent)
@@ -98,7 +77,7 @@ def test_what_is_wrong_with_a_server_is_said(
 
 @both
 def test_a_certificate_for_another_name_is_said(kind: Kind, authority: trustme.CA, context: ssl.SSLContext) -> None:
-    """A host is asked for by its name, not by its address."""
+    """The client asks for a host by its name, not by its address."""
     with BehaviourServer(tls=BAD_SERVERS["another host"](authority)) as bad:
         url = bad.base_url.replace("127.0.0.1", "localhost")
         (outcome,) = talk(kind, [get(url)], ssl_context=context)
@@ -109,7 +88,7 @@ def test_a_certificate_for_another_name_is_said(kind: Kind, authority: trustme.C
 @both
 @pytest.mark.parametrize("says", CUTS)
 def test_a_cut_handshake_is_said(kind: Kind, says: str, context: ssl.SSLContext) -> None:
-    """Whoever hung up in the handshake is told apart from whoever cannot be reached."""
+    """The error tells a server that hung up in the handshake from one that cannot be reached."""
     with cutting(CUTS[says]) as (url, _):
         (outcome,) = talk(kind, [get(url)], ssl_context=context)
     assert isinstance(outcome, NotSent)
@@ -118,7 +97,7 @@ def test_a_cut_handshake_is_said(kind: Kind, says: str, context: ssl.SSLContext)
 
 @both
 def test_a_server_without_tls_is_said(kind: Kind) -> None:
-    """An https URL of a server that speaks http is the commonest mistake with a server of one's own."""
+    """An https URL of a server that speaks http is the commonest mistake with one's own server."""
     with BehaviourServer() as plain:
         (outcome,) = talk(kind, [get(plain.base_url.replace("http:", "https:"))])
     assert isinstance(outcome, NotSent)
@@ -126,21 +105,21 @@ def test_a_server_without_tls_is_said(kind: Kind) -> None:
 
 
 def test_what_has_no_sentence_of_its_own_is_told_in_openssls_words() -> None:
-    """A fault that nobody foresaw is not hidden."""
+    """The error does not hide a fault that the library does not know."""
     refused = ssl.SSLCertVerificationError()
     refused.verify_code, refused.verify_message = 26, "unsuitable certificate purpose"
     assert tls_fault(refused) == "the server's certificate was refused: OpenSSL says: unsuitable certificate purpose"
     assert tls_fault(ssl.SSLError()) == "the TLS handshake failed"
 
 
-# --- Whom to trust ----------------------------------------------------------------------------------------------------
+# --- Which servers to trust ------------------------------------------------------------------------------------------
 
 
 @both
 def test_a_server_of_ones_own_can_be_trusted(
     kind: Kind, server: BehaviourServer, authority: trustme.CA, context: ssl.SSLContext, tmp_path: Path
 ) -> None:
-    """By a context, or by a file with its authority; without either it is refused."""
+    """A program can trust its own server by a context, or by a file with its authority. Otherwise the client refuses it."""
     request = get(f"{server.base_url}/status/200")
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     for options in ({"ssl_context": context}, {"ca_file": str(tmp_path / "authority.pem")}):
@@ -172,21 +151,21 @@ def _optional() -> ssl.SSLContext:
 @both
 @pytest.mark.parametrize("made", [_trusts_anybody, _any_name, _optional])
 def test_no_context_switches_the_checks_off(kind: Kind, made: Callable[[], ssl.SSLContext]) -> None:
-    """A context that trusts anybody is refused where it is given, and told what to do instead."""
+    """The client refuses a context that trusts every server, where the program gives it, and says what to do instead."""
     with pytest.raises(ValueError, match=r"require a certificate.*cafile"):
         kind(ssl_context=made())
 
 
 @both
 def test_two_answers_to_one_question_are_refused(kind: Kind, context: ssl.SSLContext) -> None:
-    """Which of them counts would be a guess."""
+    """With a context and a file, the client would have to guess which of them counts."""
     with pytest.raises(ValueError, match="give one of them"):
         kind(ssl_context=context, ca_file="authority.pem")
 
 
 @both
 def test_the_authorities_are_loaded_once(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loading them takes longer than a call; a transport does it at its first use of TLS, and never again."""
+    """Loading them takes longer than a call. A transport loads them at its first use of TLS, and never again."""
     made: list[ssl.SSLContext] = []
     create = ssl.create_default_context
 
@@ -210,7 +189,10 @@ def test_the_authorities_are_loaded_once(kind: Kind, monkeypatch: pytest.MonkeyP
 
 @both
 def test_one_connection_serves_many_requests(kind: Kind, server: BehaviourServer, context: ssl.SSLContext) -> None:
-    """All chunks of an upload go over one connection; tickets for a next session do not make it look used up."""
+    """All chunks of an upload go over one connection.
+
+    Tickets for a later session do not make the connection look used up.
+    """
     body = FileSlice(BytesSource(bytes(3 * BLOCK)), 5, 2 * BLOCK)
     url = f"{server.base_url}/status/201"
     requests = [Request(method="PUT", url=url, body=body), get(url), Request(method="POST", url=url, body=b"x")]
@@ -221,7 +203,7 @@ def test_one_connection_serves_many_requests(kind: Kind, server: BehaviourServer
 
 @both
 def test_an_early_refusal_is_reported(kind: Kind, server: BehaviourServer, context: ssl.SSLContext) -> None:
-    """A server that says no and stops reading is heard, and the rest of the body stays here."""
+    """A server refuses and stops reading. The client reports the refusal, and does not send the rest of the body."""
     body = FileSlice(BytesSource(bytes(16 * BLOCK)), 0, 16 * BLOCK)
     request = Request(method="PUT", url=f"{server.base_url}/early-open", body=body, timeout=0.5)
     (outcome,) = talk(kind, [request], ssl_context=context)
@@ -233,7 +215,7 @@ def test_an_early_refusal_is_reported(kind: Kind, server: BehaviourServer, conte
 def test_a_connection_that_the_server_ended_is_not_used_again(
     kind: Kind, server: BehaviourServer, context: ssl.SSLContext
 ) -> None:
-    """A good-bye that waits in an idle connection is found before the next request is put on it."""
+    """The transport finds the end of an idle connection before it sends the next request on it."""
     hang_up, good = get(f"{server.base_url}/hang-up"), get(f"{server.base_url}/status/200")
 
     async def main() -> list[Response]:

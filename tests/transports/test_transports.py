@@ -1,4 +1,4 @@
-"""What our transports over sockets promise beyond the contract of their port: pools, threads, loops, proxies, logs."""
+"""What the transports over sockets promise beyond the contract of their port: pools, threads, loops, proxies, logs."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ GIB = 1 << 30
 
 
 class Zeros:
-    """A source of as many zeros as anybody wants."""
+    """A source of any number of zeros."""
 
     size = 5 * GIB
     fingerprint = "zeros"
@@ -104,7 +104,7 @@ def _head(connection: socket.socket) -> bytes:
 
 @both
 def test_one_connection_serves_many_requests(server: BehaviourServer, talk: Talk) -> None:
-    """All chunks of an upload go over one connection, whatever their bodies are."""
+    """All chunks of an upload go over one connection, for any kind of body."""
     url = f"{server.base_url}/status/201"
     bodies: list[Body] = [b"", b"x", bytes(3 * BLOCK), FileSlice(Zeros(), 5, 2 * BLOCK)]
     outcomes = talk([Request(method="PUT", url=url, body=body) for body in bodies for _ in range(3)])
@@ -127,7 +127,7 @@ def test_a_connection_that_is_not_clean_is_not_used_again(server: BehaviourServe
 
 @both
 def test_an_early_refusal_is_reported(server: BehaviourServer, talk: Talk) -> None:
-    """A server that says no and stops reading is heard, and the rest of the body stays here."""
+    """A server refuses and stops reading. The client reports the refusal, and does not send the rest of the body."""
     body = FileSlice(Zeros(), 0, 4 * GIB)
     (outcome,) = talk([Request(method="PUT", url=f"{server.base_url}/early-open", body=body, timeout=0.3)])
     assert isinstance(outcome, Response)
@@ -140,9 +140,9 @@ def test_an_early_refusal_is_reported(server: BehaviourServer, talk: Talk) -> No
 def test_a_refusal_in_the_midst_of_a_body_is_heard_at_once(
     server: BehaviourServer, talk: Talk, limit: float | None
 ) -> None:
-    """A server that has said no and reads no more is not waited for, however quick the line was until then.
+    """A server has refused and reads no more. The client does not wait for it, even if the line was quick until then.
 
-    Waiting would take longer than a test may.
+    Waiting would take longer than a test may take.
     """
     body = FileSlice(Zeros(), 0, 4 * GIB)
     url = f"{server.base_url}/early-midway"
@@ -153,7 +153,7 @@ def test_a_refusal_in_the_midst_of_a_body_is_heard_at_once(
 
 @both
 def test_the_memory_for_a_body_is_constant(talk: Talk) -> None:
-    """A slice is never in memory as a whole: 64 MiB leave through a few blocks."""
+    """The transport never has a whole slice in memory: 64 MiB leave through a few blocks."""
     length = 64 * BLOCK
     received = [0]
 
@@ -178,7 +178,7 @@ def test_the_memory_for_a_body_is_constant(talk: Talk) -> None:
 
 
 def test_threads_may_share_a_transport(server: BehaviourServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers do not mix, and no more idle connections are kept than allowed."""
+    """Answers do not mix, and the transport keeps no more idle connections than allowed."""
     monkeypatch.setattr("tiktok_adapters.transports.urllib3.IDLE", 4)
     with Urllib3Transport() as http:
 
@@ -205,7 +205,7 @@ def test_tasks_may_share_a_transport(server: BehaviourServer) -> None:
 
 
 def test_closing_closes_idle_connections() -> None:
-    """No socket stays open, and the other side sees the end."""
+    """No socket stays open, and the server sees the end of the connection."""
     ended = threading.Event()
 
     def talk(connection: socket.socket) -> None:
@@ -224,7 +224,7 @@ def test_closing_closes_idle_connections() -> None:
 
 
 def test_a_cancelled_send_closes_its_connection() -> None:
-    """Whoever gives up leaves nothing on its way: the server sees the end of the connection."""
+    """A caller that gives up leaves nothing on its way: the server sees the end of the connection."""
     begun, ended = threading.Event(), threading.Event()
 
     def talk(connection: socket.socket) -> None:
@@ -251,14 +251,14 @@ def test_a_cancelled_send_closes_its_connection() -> None:
 def _sockets() -> int:
     count = 0
     for entry in list(Path("/proc/self/fd").iterdir()):
-        with suppress(OSError):  # The descriptor that lists the folder is gone by now.
+        with suppress(OSError):  # The descriptor that lists the folder is closed by now.
             count += str(entry.readlink()).startswith("socket:")
     return count
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts descriptors in /proc")
 def test_a_body_that_nobody_reads_leaves_no_socket_open(server: BehaviourServer) -> None:
-    """A connection is dropped and not flushed: a server that never reads could keep it for ever."""
+    """The transport drops the connection and does not flush it: a server that never reads could keep it open for ever."""
 
     async def main() -> None:
         body = FileSlice(Zeros(), 0, 64 * BLOCK)
@@ -279,7 +279,7 @@ def test_a_body_that_nobody_reads_leaves_no_socket_open(server: BehaviourServer)
 def test_a_proxy_gets_the_whole_url_and_its_password(
     server: BehaviourServer, talk: Callable[..., list[Response | TransportError]]
 ) -> None:
-    """A plain request goes through the proxy, which is told who asks."""
+    """A plain request goes through the proxy, with the proxy's password."""
     proxy = server.base_url.replace("http://", "http://me:p%40ss@")
     (outcome,) = talk([Request(method="POST", url="http://tiktok.invalid/v2?x=%2F", body=b"form")], proxy=proxy)
     assert isinstance(outcome, Response)
@@ -292,7 +292,7 @@ def test_a_proxy_gets_the_whole_url_and_its_password(
 def test_a_proxy_gets_nothing_of_a_tls_request(
     server: BehaviourServer, talk: Callable[..., list[Response | TransportError]]
 ) -> None:
-    """Over TLS the proxy hears a host and its own password only; where the tunnel fails, nothing was sent."""
+    """Over TLS the proxy gets only a host and its own password. If the tunnel fails, nothing was sent."""
     request = Request(
         method="POST",
         url=f"https://tiktok.invalid/v2?token={SECRET}",
@@ -311,7 +311,7 @@ def test_a_proxy_gets_nothing_of_a_tls_request(
 @both
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_dead_proxy_is_not_sent(talk: Callable[..., list[Response | TransportError]], scheme: str) -> None:
-    """Nothing leaves past a proxy that cannot be reached, and no password is shown."""
+    """If the proxy cannot be reached, nothing leaves without it, and the error shows no password."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     request = Request(method="GET", url=f"{scheme}://tiktok.invalid/")
@@ -323,7 +323,7 @@ def test_a_dead_proxy_is_not_sent(talk: Callable[..., list[Response | TransportE
 @pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 @pytest.mark.parametrize("proxy", [f"socks5://me:{SECRET}@h:1", f"https://{SECRET}@h", SECRET, ""])
 def test_a_proxy_of_another_kind_is_refused(kind: type[Urllib3Transport] | type[AiohttpTransport], proxy: str) -> None:
-    """Only http proxies are known; the refusal quotes no password."""
+    """The client supports http proxies only. Its refusal shows no password."""
     with pytest.raises(ValueError, match="http://host:port") as caught:
         kind(proxy=proxy)
     assert SECRET not in str(caught.value)
@@ -334,7 +334,7 @@ def test_a_proxy_of_another_kind_is_refused(kind: type[Urllib3Transport] | type[
 
 @both
 def test_an_answer_with_a_broken_header_leaks_no_query_to_the_log(talk: Talk, caplog: pytest.LogCaptureFixture) -> None:
-    """urllib3 warns of such an answer with the whole URL; the warning stays, and the query does not."""
+    """urllib3 warns of such an answer with the whole URL. The warning stays, without the query."""
     caplog.set_level(logging.DEBUG)
 
     def broken(connection: socket.socket) -> None:
@@ -353,7 +353,7 @@ def test_an_answer_with_a_broken_header_leaks_no_query_to_the_log(talk: Talk, ca
 def test_authorities_that_cannot_be_read_are_found_out_at_once(
     kind: type[Urllib3Transport] | type[AiohttpTransport], tmp_path: Path
 ) -> None:
-    """A wrong file of authorities never ends in a connection that trusts others."""
+    """With a wrong file of authorities, the transport never trusts others instead."""
     (tmp_path / "empty.pem").touch()
     for path in (tmp_path / "missing.pem", tmp_path / "empty.pem"):
         with pytest.raises(OSError, match=r"."):
@@ -363,7 +363,7 @@ def test_authorities_that_cannot_be_read_are_found_out_at_once(
 @both
 @pytest.mark.parametrize("path", ["/interim-drip", "/trickle-head"])
 def test_the_head_of_an_answer_is_waited_for_once(server: BehaviourServer, talk: Talk, path: str) -> None:
-    """Neither interim answers nor single bytes of a head are headway: `timeout` ends them, also where nothing else does."""
+    """Interim answers and single bytes of a head are no progress: `timeout` ends them, even without another limit."""
     request = Request(method="POST", url=server.base_url + path, body=b"x", timeout=0.2)
     assert [type(outcome) for outcome in talk([request])] == [TimedOut]
 
@@ -371,7 +371,7 @@ def test_the_head_of_an_answer_is_waited_for_once(server: BehaviourServer, talk:
 @both
 @pytest.mark.parametrize("path", ["/odd/204-with-length", "/odd/length-negative", "/two-answers"])
 def test_a_connection_whose_answer_was_odd_is_not_used_again(server: BehaviourServer, talk: Talk, path: str) -> None:
-    """What may still come on it belongs to no request."""
+    """Bytes that still come on it belong to no request."""
     requests = [Request(method="GET", url=server.base_url + each) for each in (path, "/echo")]
     talk(requests)
     assert [seen.connection for seen in server.seen] == [0, 1]
@@ -392,7 +392,7 @@ def _fails(error: Exception) -> Callable[..., Any]:
 def test_what_a_library_raises_before_the_first_byte_is_not_sent(
     server: BehaviourServer, talk: Talk, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    """A header that cannot be spelled, a method that is none, authorities that cannot be loaded, no way to look a name up."""
+    """A header that cannot be spelled, an invalid method, authorities that cannot be loaded, no way to look a name up."""
     url, method, headers = f"{server.base_url}/echo", "POST", {}
     if broken == "header":
         headers = {"X-Odd": "\ud800"}
@@ -416,7 +416,7 @@ def test_what_a_library_raises_before_the_first_byte_is_not_sent(
 def test_what_a_library_raises_once_something_has_left_is_interrupted(
     server: BehaviourServer, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also an error that nobody foresaw; its text stays out of ours, for it may quote the URL."""
+    """An unknown error is `Interrupted`, too. Its text stays out of the library's error, because it may quote the URL."""
     for name in ("urllib3.connection.HTTPConnection.getresponse", "aiohttp.ClientResponse.start"):
         monkeypatch.setattr(name, _fails(AttributeError(SECRET)))
     for body in (b"", b"x"):

@@ -1,4 +1,4 @@
-"""Answers: the documents' examples, and every quirk that was seen beside them."""
+"""Answers: the documents' examples, and every odd answer that was seen beside them."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ def test_absent_data_is_empty(body: bytes) -> None:
 
 @pytest.mark.parametrize("data", [[], "x", 5, True])
 def test_data_is_an_object(data: object) -> None:
-    """Data of another kind is not guessed at."""
+    """The reader refuses data of another kind."""
     with pytest.raises(UnexpectedResponse, match="its data is not an object"):
         open_envelope(REQUEST, ok(data))
 
@@ -53,7 +53,7 @@ def test_data_is_an_object(data: object) -> None:
     ],
 )
 def test_the_log_id_is_found_wherever_it_stands(document: dict[str, Any], headers: dict[str, str], log_id: str) -> None:
-    """Both spellings, both places, and the header."""
+    """The log id has two spellings and two places, and may be in the header."""
     document["error"]["code"] = "spam_risk"
     with pytest.raises(PostingRefused) as caught:
         open_envelope(REQUEST, Response(200, headers, json.dumps(document).encode()))
@@ -61,7 +61,7 @@ def test_the_log_id_is_found_wherever_it_stands(document: dict[str, Any], header
 
 
 def test_the_documents_creator_info_is_read() -> None:
-    """Every documented field, and levels as data."""
+    """The reader reads every documented field, and takes the levels as data."""
     info = read_creator_info(
         REQUEST,
         ok(
@@ -83,7 +83,7 @@ def test_the_documents_creator_info_is_read() -> None:
 
 
 def test_a_creator_info_may_lack_everything() -> None:
-    """Missing and null fields have their defaults; neighbouring types are read."""
+    """Missing and null fields get their defaults, and similar types are read."""
     assert read_creator_info(REQUEST, ok({})) == read_creator_info(REQUEST, ok({"creator_nickname": None}))
     info = read_creator_info(
         REQUEST,
@@ -115,14 +115,14 @@ def test_a_creator_info_may_lack_everything() -> None:
     ],
 )
 def test_fields_of_a_foreign_type_are_refused_without_quoting_them(data: dict[str, object]) -> None:
-    """What cannot be a field's value is an unexpected answer, not a guess."""
+    """A value of another type is an unexpected answer."""
     with pytest.raises(UnexpectedResponse, match="fields of CreatorInfo") as caught:
         read_creator_info(REQUEST, ok(data))
     assert caught.value.__cause__ is None
 
 
 def test_the_documents_tickets_are_read() -> None:
-    """An upload has an id and a URL, to the letter; a pull has an id, and any URL beside it is left alone."""
+    """An upload has an id and a URL, letter by letter. A pull has an id, and the reader ignores any URL beside it."""
     data = {"publish_id": "v_pub_file~v2-1.7300000000000000001", "upload_url": UPLOAD_URL}
     ticket = read_begun(REQUEST, ok(data), TIKTOK, uploads=True)
     assert (ticket.publish_id, ticket.upload_url) == (data["publish_id"], Secret(UPLOAD_URL))
@@ -132,7 +132,7 @@ def test_the_documents_tickets_are_read() -> None:
 
 @pytest.mark.parametrize("data", [{}, {"publish_id": ""}, {"publish_id": None}, {"upload_url": UPLOAD_URL}])
 def test_a_ticket_has_an_id(data: dict[str, object]) -> None:
-    """Without a publish id nothing was begun that could be followed."""
+    """Without a publish id TikTok began nothing that the client could follow."""
     for uploads in (True, False):
         with pytest.raises(UnexpectedResponse):
             read_begun(REQUEST, ok(data), TIKTOK, uploads=uploads)
@@ -140,7 +140,7 @@ def test_a_ticket_has_an_id(data: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("url", [None, ""])
 def test_an_upload_needs_its_url(url: str | None) -> None:
-    """An answer without upload URL, as once recorded, is unexpected."""
+    """Such an answer was recorded once, and is unexpected."""
     with pytest.raises(UnexpectedResponse, match="no upload_url"):
         read_begun(REQUEST, ok({"publish_id": "p", "upload_url": url}), TIKTOK, uploads=True)
 
@@ -149,7 +149,7 @@ def test_an_upload_needs_its_url(url: str | None) -> None:
     "url", ["https://evil.example/?upload_token=canary", "http://x.tiktokapis.com/canary", "https://1.2.3.4/canary"]
 )
 def test_no_byte_goes_to_a_foreign_host(url: str) -> None:
-    """A foreign upload host is refused with the id of the post, and its URL is not repeated."""
+    """The reader refuses a foreign upload host with the id of the post, and does not repeat its URL."""
     with pytest.raises(ForeignUploadHost, match=r"of p1 is not on TikTok's hosts") as caught:
         read_begun(REQUEST, ok({"publish_id": "p1", "upload_url": url}), TIKTOK, uploads=True)
     assert "canary" not in str(caught.value)
@@ -170,7 +170,7 @@ def test_no_byte_goes_to_a_foreign_host(url: str) -> None:
     ],
 )
 def test_post_ids_are_read_in_every_form_seen(ids: object, found: tuple[int, ...]) -> None:
-    """Numbers, strings, one or several, none, null: 64 bits are never rounded."""
+    """Numbers, strings, one or several, none, null: the reader never rounds 64 bits."""
     data = {"status": "PUBLISH_COMPLETE", "publicaly_available_post_id": ids}
     assert read_publication(REQUEST, ok(data), "p").post_ids == found
 
@@ -184,7 +184,7 @@ def test_post_ids_keep_all_their_digits(ids: list[int]) -> None:
 
 @pytest.mark.parametrize("ids", ["[1e999]", "[true]", "[7.3e18]", '["x"]', "[{}]", "{}", "[[1]]", "1.5"])
 def test_what_is_no_post_id_is_refused(ids: str) -> None:
-    """An id that would be rounded or guessed is an unexpected answer, never another exception."""
+    """An id that would be rounded or guessed is an unexpected answer, and no other exception."""
     body = f'{{"data":{{"status":"FAILED","publicaly_available_post_id":{ids}}},"error":{{"code":"ok"}}}}'
     if ids == "{}":
         body = body.replace("{}}", '{"a":1}}')
@@ -193,7 +193,7 @@ def test_what_is_no_post_id_is_refused(ids: str) -> None:
 
 
 def test_a_recorded_failure_is_read() -> None:
-    """The FAILED answer seen in public has two fields and is no error of the call."""
+    """The FAILED answer that was seen in public has two fields, and is no error of the call."""
     body = b'{"data":{"fail_reason":"file_format_check_failed","status":"FAILED"},"error":{"code":"ok","message":""}}'
     told = read_publication(REQUEST, Response(200, {}, body), "p1")
     assert (told.publish_id, told.status, told.fail_reason) == ("p1", "FAILED", "file_format_check_failed")
@@ -201,7 +201,7 @@ def test_a_recorded_failure_is_read() -> None:
 
 
 def test_unknown_words_pass_through() -> None:
-    """An unknown status and reason are kept, and the requested id takes precedence over one in the answer."""
+    """The reader keeps an unknown status and reason. The requested id takes precedence over the one in the answer."""
     told = read_publication(
         REQUEST, ok({"status": "NEW", "fail_reason": "odd", "downloaded_bytes": "17", "publish_id": "other"}), "p1"
     )
@@ -210,13 +210,13 @@ def test_unknown_words_pass_through() -> None:
 
 @pytest.mark.parametrize("data", [{}, {"status": None}, {"status": []}])
 def test_a_publication_has_a_status(data: dict[str, object]) -> None:
-    """The status is the one field that cannot be missing."""
+    """The status is the one field that an answer must have."""
     with pytest.raises(UnexpectedResponse):
         read_publication(REQUEST, ok(data), "p")
 
 
 def test_the_documents_profile_is_read() -> None:
-    """Fields that were not asked for are None, also when they come as null."""
+    """Fields that the client did not ask for are None, even if they come as null."""
     user = {"open_id": "-000AbC", "display_name": "Maker One", "follower_count": 0, "bio_description": None, "new": 1}
     info = read_user_info(REQUEST, ok({"user": user}))
     assert (info.open_id, info.display_name, info.follower_count) == ("-000AbC", "Maker One", 0)
@@ -247,7 +247,7 @@ def test_a_profile_has_a_user(data: dict[str, object]) -> None:
     ],
 )
 def test_progress_is_read_where_it_is_told(header: str | None, uploaded: int | None) -> None:
-    """The header says how many bytes TikTok has; a senseless header counts as none; the body is not read."""
+    """The header says how many bytes TikTok has. A header without sense counts as none, and the reader ignores the body."""
     headers = {} if header is None else {"content-range": header}
     for status in (201, 206, 416, 502):
         answer = read_chunk_answer(REQUEST, Response(status, headers, b"\xff{"))
@@ -272,7 +272,7 @@ def test_progress_is_read_where_it_is_told(header: str | None, uploaded: int | N
     ],
 )
 def test_what_is_no_json_object_is_typed(body: bytes, reason: str) -> None:
-    """Hostile and broken bodies are one clear error, and quote at most the start of a page."""
+    """Hostile and broken bodies give one clear error, which quotes at most the start of the body."""
     with pytest.raises(UnexpectedResponse, match=reason) as caught:
         read_json(REQUEST, Response(404, {"x-tt-logid": "L"}, body))
     assert (caught.value.status, caught.value.log_id) == (404, "L")
@@ -280,7 +280,7 @@ def test_what_is_no_json_object_is_typed(body: bytes, reason: str) -> None:
 
 
 def test_the_largest_answer_is_still_read() -> None:
-    """An answer of exactly the cap is whole; of duplicate members the last counts, as JSON readers have it."""
+    """The reader accepts an answer of exactly the limit. Of duplicate members the last counts, as in other JSON readers."""
     start, end = b'{"a":1,"a":"', b'"}'
     body = start + b"x" * (MAX_RESPONSE - len(start) - len(end)) + end
     assert len(read_json(REQUEST, Response(200, {}, body))["a"]) == len(body) - len(start) - len(end)

@@ -1,4 +1,4 @@
-"""Any answer at all gives a value or a typed error, and the error does not show the body."""
+"""Any answer gives a value or a typed error, and the error does not show the body."""
 
 import json
 import traceback
@@ -82,7 +82,7 @@ STATUSES = st.sampled_from([200, 201, 204, 206, 301, 307, 400, 401, 403, 404, 41
 
 
 def outcome(read: Callable[[Request, Response], object], response: Response) -> TikTokError | None:
-    """Read an answer; anything but a value or a typed error breaks the test."""
+    """Read an answer. Anything but a value or a typed error fails the test."""
     try:
         read(REQUEST, response)
     except TikTokError as error:
@@ -92,14 +92,14 @@ def outcome(read: Callable[[Request, Response], object], response: Response) -> 
 
 @given(st.binary(max_size=400), STATUSES, HEADERS)
 def test_any_bytes_end_in_a_value_or_a_typed_error(body: bytes, status: int, headers: dict[str, str]) -> None:
-    """No bytes, status or headers raise anything that `except TikTokError` would miss."""
+    """No bytes, status or headers raise an error that `except TikTokError` would miss."""
     for read in READERS.values():
         outcome(read, Response(status, headers, body))
 
 
 @given(DOCUMENTS, STATUSES)
 def test_any_json_ends_in_a_value_or_a_typed_error(document: object, status: int) -> None:
-    """JSON of any shape raises nothing that `except TikTokError` would miss."""
+    """No JSON of any shape raises an error that `except TikTokError` would miss."""
     for read in READERS.values():
         outcome(read, Response(status, {}, json.dumps(document).encode()))
 
@@ -108,7 +108,7 @@ def test_any_json_ends_in_a_value_or_a_typed_error(document: object, status: int
 def test_any_fields_in_a_good_envelope_are_a_value_or_typed(
     data: dict[str, Any], beside: dict[str, Any], status: int
 ) -> None:
-    """Right names with wrong values, beside `ok`, raise nothing foreign either."""
+    """Right names with wrong values, beside `ok`, raise no other error either."""
     document = {**beside, "data": {"status": "FAILED", "user": data, **data}, "error": {"code": "ok"}}
     for read in READERS.values():
         outcome(read, Response(status, {}, json.dumps(document).encode()))
@@ -120,7 +120,7 @@ def test_any_fields_in_a_good_envelope_are_a_value_or_typed(
 def test_a_body_is_quoted_by_its_first_two_hundred_bytes_at_most(
     read: Callable[[Request, Response], object], length: int, start: bytes, status: int
 ) -> None:
-    """Of an answer that cannot be read, no more than 200 bytes get into message and traceback."""
+    """Message and traceback have at most 200 bytes of an unreadable answer."""
     error = outcome(read, Response(status, {}, start + b"@ " * length))
     if error is not None:
         assert str(error).count("@") <= 100
@@ -129,7 +129,7 @@ def test_a_body_is_quoted_by_its_first_two_hundred_bytes_at_most(
 
 @readers
 def test_what_stands_behind_the_excerpt_never_shows(read: Callable[[Request, Response], object]) -> None:
-    """A secret at the end of a long page stays there."""
+    """No error shows a secret at the end of a long page."""
     error = outcome(read, Response(404, {}, b"<p> " * 50 + b"canary"))
     assert error is None or isinstance(error, UnexpectedResponse)
     assert "canary" not in str(error)
@@ -154,7 +154,7 @@ TOKENS = st.builds(
 
 @given(TOKENS)
 def test_tokens_survive_their_record(tokens: Tokens) -> None:
-    """A store returns what it was given, to the microsecond, for any time zone."""
+    """A store returns the same tokens, to the microsecond, for any time zone."""
     back = load_tokens(dump_tokens(tokens))
     utc = {name: getattr(tokens, name).astimezone(UTC) for name in ("issued_at", "expires_at", "refresh_expires_at")}
     assert back == evolve(tokens, **utc)
@@ -176,7 +176,7 @@ RECORD: dict[str, Any] = {
 @pytest.mark.parametrize("name", RECORD)
 @pytest.mark.parametrize("damage", [None, "canary", 17, ["canary", 1], {"canary": 1}, "0001-01-01T00:00:00+23:59", 1.5])
 def test_a_damaged_record_is_refused_without_quoting_it(name: str, damage: object) -> None:
-    """One damaged field is found, and the message names the kind of damage and not the content."""
+    """The reader finds one damaged field. The message names the kind of damage, and not the content."""
     if isinstance(damage, str) and name in ("open_id", "access_token", "refresh_token"):
         assert load_tokens(json.dumps({**RECORD, name: damage}).encode()).scope == ("a",)
         return
@@ -187,7 +187,7 @@ def test_a_damaged_record_is_refused_without_quoting_it(name: str, damage: objec
 
 
 def test_a_naive_time_is_damage_and_a_newer_version_is_named() -> None:
-    """A time without zone could mean any hour; a record of another release says which one."""
+    """A time without a zone could mean any hour. For a record of another release the error names its version."""
     with pytest.raises(ValueError, match="damaged"):
         load_tokens(json.dumps({**RECORD, "issued_at": "2026-11-22T00:00:00"}).encode())
     with pytest.raises(ValueError, match="version 2, this release reads version 1"):
@@ -203,6 +203,6 @@ def test_any_record_is_read_or_refused(record: bytes) -> None:
 
 @pytest.mark.parametrize("record", [b"[" * 100_000, b'{"version":' + b"9" * 10_000 + b"}", b"", b"\xff\xfe"])
 def test_hostile_records_are_damage(record: bytes) -> None:
-    """Nesting, giant numbers and empty files are damage like any other."""
+    """Deep nesting, giant numbers and empty files are damage like any other."""
     with pytest.raises(ValueError, match="damaged record"):
         load_tokens(record)

@@ -53,7 +53,7 @@ def answer(document: object, status: int = 200) -> Response:
 
 
 def test_the_documents_callback_is_read() -> None:
-    """The code is decoded once; what was granted and the state come along."""
+    """The reader decodes the code once. Granted scopes and state come with it."""
     url = f"{REDIRECT}?code=Xy12%2A1%214608.va&scopes=user.info.basic%2Cvideo.upload&state=5f2c9d"
     for given_url in (url, url.partition("?")[2], url.removeprefix("http://127.0.0.1:3455"), f" {url}\n", url + "#_=_"):
         callback = callback_of(given_url)
@@ -64,7 +64,7 @@ def test_the_documents_callback_is_read() -> None:
 
 @pytest.mark.parametrize(("escaped", "code"), [("a*b!c", "a*b!c"), ("a%2Ab%21c", "a*b!c"), ("a%252Ab", "a%2Ab")])
 def test_a_code_is_decoded_exactly_once(escaped: str, code: str) -> None:
-    """Plain and escaped characters are taken, and an escaped percent sign stays one."""
+    """Plain and escaped characters are accepted, and an escaped percent sign stays one."""
     assert callback_of(f"{REDIRECT}?code={escaped}").code == Secret(code)
 
 
@@ -72,7 +72,7 @@ def test_a_code_is_decoded_exactly_once(escaped: str, code: str) -> None:
 def test_any_callback_comes_out_as_it_went_in(code: str, state: str, error: str, description: str) -> None:
     """Any code and state of TikTok's page are read unchanged, from a URL and from its query.
 
-    So are the words for people, but for what does not fit on a line.
+    The words for people are, too, except characters that do not fit on a line.
     """
     query = urlencode({"code": code, "state": state, "error": error, "error_description": description}, quote_via=quote)
     for text in (query, f"{REDIRECT}?{query}", "?" + query):
@@ -109,14 +109,14 @@ def test_what_decides_comes_once(name: str) -> None:
 
 
 def test_an_unescaped_address_in_a_description_does_not_hide_the_rest() -> None:
-    """A query alone is read as a query, with any values."""
+    """The reader reads a query without a URL as a query, with any values."""
     callback = callback_of("error=access_denied&state=s&error_description=see http://x.example/?a")
     assert (callback.error, callback.state) == ("access_denied", "s")
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_any_pasted_text_is_read_or_refused(text: str) -> None:
-    """A person may paste any text, with brackets and halves of surrogate pairs: it raises nothing but a refusal."""
+    """A person may paste any text, with brackets and lone surrogates. It raises nothing but a refusal."""
     for pasted in (text, f"{REDIRECT}?{text}", f"http://[{text}?code=1"):
         try:
             callback = callback_of(pasted)
@@ -127,7 +127,7 @@ def test_any_pasted_text_is_read_or_refused(text: str) -> None:
 
 
 def test_the_documents_tokens_are_read() -> None:
-    """Every field of the token answer, with lifetimes counted from now; a shrunk refresh life is kept."""
+    """The reader reads every field of the token answer, counts lifetimes from now, and keeps a shorter refresh lifetime."""
     tokens = read_tokens(REQUEST, answer(ANSWER), NOW)
     assert (tokens.access_token, tokens.refresh_token) == (
         Secret("act.exampleAccess000"),
@@ -145,7 +145,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\x1b
 
 @given(WORDS, WORDS)
 def test_words_of_an_address_fit_on_one_line(error: str, description: str) -> None:
-    """Anyone can write such an address, so an error shows it short, and without characters that move a cursor."""
+    """Anyone can write such a URL. An error shows it shortened, and without characters that move a cursor."""
     callback = callback_of(f"{REDIRECT}?{urlencode({'error': error, 'error_description': description, 'state': 's'})}")
     shown = str(failed(callback.error, callback.error_description))
     assert len(shown.splitlines()) <= 1
@@ -155,7 +155,7 @@ def test_words_of_an_address_fit_on_one_line(error: str, description: str) -> No
 
 @pytest.mark.parametrize("empty", [None, "absent"])
 def test_optional_fields_may_be_missing(empty: str | None) -> None:
-    """Only the access token is needed; without lifetimes the shortest documented ones are assumed."""
+    """Only the access token is needed. Without lifetimes the reader takes the shortest documented ones."""
     document = {"access_token": "act.x"} | ({} if empty else dict.fromkeys(set(ANSWER) - {"access_token"}))
     tokens = read_tokens(REQUEST, answer(document), NOW)
     assert (tokens.open_id, tokens.refresh_token, tokens.scope) == ("", Secret(""), ())
@@ -164,7 +164,7 @@ def test_optional_fields_may_be_missing(empty: str | None) -> None:
 
 
 def test_lifetimes_may_be_strings_and_absurd() -> None:
-    """Digits in a string count; an endless or negative life does not break the clock."""
+    """Digits in a string count. An endless or negative lifetime does not break the clock."""
     tokens = read_tokens(REQUEST, answer({**ANSWER, "expires_in": "7200", "refresh_expires_in": 10**40}), NOW)
     assert tokens.expires_at == NOW + timedelta(hours=2)
     assert tokens.refresh_expires_at > NOW + timedelta(days=365)
@@ -184,7 +184,7 @@ def test_lifetimes_may_be_strings_and_absurd() -> None:
     ],
 )
 def test_without_token_and_error_the_answer_is_unexpected(document: dict[str, object]) -> None:
-    """HTTP 200 alone is not believed."""
+    """HTTP 200 alone is no success."""
     with pytest.raises(UnexpectedResponse, match="neither access_token nor error") as caught:
         read_tokens(REQUEST, answer(document), NOW)
     assert CANARY not in str(caught.value)
@@ -192,7 +192,7 @@ def test_without_token_and_error_the_answer_is_unexpected(document: dict[str, ob
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 def test_an_error_is_found_whatever_the_status(status: int) -> None:
-    """`invalid_grant` with HTTP 200 was seen: the word counts, even beside a token, and both spellings of log_id."""
+    """`invalid_grant` with HTTP 200 was seen. The word counts, even beside a token, and so do both spellings of log_id."""
     document = {**ANSWER, "error": "invalid_grant", "error_description": "used", "logid": "L1"}
     with pytest.raises(GrantRejected, match="used") as caught:
         read_tokens(REQUEST, answer(document, status), NOW)
@@ -200,13 +200,13 @@ def test_an_error_is_found_whatever_the_status(status: int) -> None:
 
 
 def test_an_envelope_of_the_api_is_understood() -> None:
-    """An answer in the other style of TikTok's is that refusal."""
+    """An answer in the other style of TikTok's is the same refusal."""
     with pytest.raises(PostingRefused):
         read_tokens(REQUEST, answer({"error": {"code": "spam_risk"}}, 403), NOW)
 
 
 def test_tokens_with_a_failing_status_are_not_believed() -> None:
-    """A token that comes with HTTP 400 is none."""
+    """The reader refuses a token that comes with HTTP 400."""
     with pytest.raises(UnexpectedResponse, match="no OAuth error"):
         read_tokens(REQUEST, answer(ANSWER, 400), NOW)
 
@@ -214,7 +214,7 @@ def test_tokens_with_a_failing_status_are_not_believed() -> None:
 @pytest.mark.parametrize("field", ["access_token", "refresh_token"])
 @pytest.mark.parametrize("evil", ["a\nb", "a\r\nX: 1", "a b", "\0", "é", "\ud800", "\U0001f600"])
 def test_a_token_that_no_header_can_carry_is_refused(field: str, evil: str) -> None:
-    """A token that would break each later call is not stored."""
+    """The reader refuses a token that would break each later call, so no store gets it."""
     with pytest.raises(UnexpectedResponse, match="cannot be sent") as caught:
         read_tokens(REQUEST, answer({**ANSWER, field: evil}), NOW)
     assert evil not in str(caught.value)
@@ -238,7 +238,7 @@ def test_a_token_that_no_header_can_carry_is_refused(field: str, evil: str) -> N
     ],
 )
 def test_no_broken_answer_shows_its_tokens(body: bytes) -> None:
-    """Neither the error nor its traceback quotes a token of an answer that could not be read."""
+    """Neither the error nor its traceback quotes a token of an unreadable answer."""
     for read in (
         read_revoked,
         read_qr_answer,
@@ -254,7 +254,7 @@ def test_no_broken_answer_shows_its_tokens(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b" \n", b"{}", b'{"data":{},"error":{"code":"ok"}}', b'{"error":""}'])
 def test_a_revocation_succeeds_with_an_empty_answer(body: bytes) -> None:
-    """Nothing, blanks and an empty object are TikTok's success."""
+    """An empty body, blanks and an empty object are TikTok's success."""
     read_revoked(REQUEST, Response(200, {}, body))
 
 
@@ -289,14 +289,14 @@ def test_a_revocation_that_the_older_shape_confirms_has_succeeded() -> None:
 
 
 def test_an_unknown_word_is_still_a_failure() -> None:
-    """Words that OAuth may get later end the sign-in, unexplained."""
+    """Words that OAuth may get later end the sign-in, without an explanation."""
     with pytest.raises(SignInFailed, match="new_word") as caught:
         read_tokens(REQUEST, answer({"error": "new_word"}), NOW)
     assert caught.value.explanation is None
 
 
 def test_the_documents_client_token_is_read() -> None:
-    """It has no account, no refresh token and no scope; a missing life is the documented one."""
+    """The token has no account, no refresh token and no scope. Without a lifetime the reader takes the documented one."""
     document = {"access_token": "clt.exampleClient000", "expires_in": 7200, "token_type": "Bearer"}
     token = read_client_token(REQUEST, answer(document), NOW)
     assert token.access_token == Secret("clt.exampleClient000")
@@ -305,7 +305,7 @@ def test_the_documents_client_token_is_read() -> None:
 
 
 def test_a_refused_client_token_is_told_with_http_200_too() -> None:
-    """The word counts, not the status; and an answer without a token is none."""
+    """The word counts, not the status, and an answer without a token is refused."""
     with pytest.raises(SignInFailed, match="unauthorized_client"):
         read_client_token(REQUEST, answer({"error": "unauthorized_client"}), NOW)
     with pytest.raises(UnexpectedResponse, match="neither"):
@@ -318,7 +318,7 @@ SCANNED = "aweme://authorize?client_key=awexample&client_ticket=tobefilled&scope
 
 
 def test_our_ticket_replaces_the_documents_placeholder() -> None:
-    """The rest of the address is drawn as TikTok gave it."""
+    """The rest of the URL is drawn as TikTok gave it."""
     code = read_qr_code(REQUEST, answer({"scan_qrcode_url": SCANNED, "token": "tok000"}), Secret("my-1"), ("a",), NOW)
     assert code.url == SCANNED.replace("tobefilled", "my-1")
     assert (code.token, code.client_ticket, code.scopes) == (Secret("tok000"), Secret("my-1"), ("a",))
@@ -338,13 +338,13 @@ def test_our_ticket_replaces_the_documents_placeholder() -> None:
     ],
 )
 def test_a_qr_code_that_cannot_be_drawn_is_unexpected(document: dict[str, str]) -> None:
-    """Without a token, without exactly one place for the ticket, or with what could move a terminal's cursor."""
+    """Such a code has no token, not exactly one place for the ticket, or characters that could move a terminal's cursor."""
     with pytest.raises(UnexpectedResponse, match="no QR code"):
         read_qr_code(REQUEST, answer(document), Secret("my-1"), (), NOW)
 
 
 def test_the_documents_confirmed_answer_is_read() -> None:
-    """The code is decoded once, and what goes with it is the redirect URI without its query."""
+    """The reader decodes the code once. The redirect URI without its query comes with it."""
     document = {
         "client_ticket": "my-ticket-1",
         "status": "confirmed",
@@ -361,20 +361,20 @@ def test_the_documents_confirmed_answer_is_read() -> None:
 
 
 def test_a_code_in_a_field_of_its_own_is_read() -> None:
-    """One table of the documents calls it so; there it is not escaped."""
+    """One table of the documents has this field, in which the code is not escaped."""
     found = read_qr_answer(REQUEST, answer({"client_ticket": "t", "status": "confirmed", "code": "Xy*1!4%2A"}))
     assert (found.code, found.redirect_uri) == (Secret("Xy*1!4%2A"), "")
 
 
 @pytest.mark.parametrize("status", ["new", "scanned", "expired", "utilised", "something_new"])
 def test_any_status_is_read(status: str) -> None:
-    """Words that are not known here are kept."""
+    """The reader keeps words that it does not know."""
     found = read_qr_answer(REQUEST, answer({"client_ticket": None, "status": status, "redirect_uri": ""}))
     assert (found.status, found.client_ticket, found.code) == (status, "", Secret(""))
 
 
 def test_a_refusal_may_stand_in_the_redirect_uri() -> None:
-    """The answer that a browser would bring is the same refusal here."""
+    """A refusal that a browser would bring is the same refusal here."""
     uri = "https://example.com/?error=access_denied&error_description=No, thanks"
     with pytest.raises(AccessDenied, match="No, thanks"):
         read_qr_answer(REQUEST, answer({"status": "confirmed", "redirect_uri": uri}))
@@ -382,6 +382,6 @@ def test_a_refusal_may_stand_in_the_redirect_uri() -> None:
 
 @pytest.mark.parametrize("document", [{}, {"status": ""}, {"status": "confirmed", "redirect_uri": "x:/?code=1&code=2"}])
 def test_an_answer_that_says_nothing_clear_is_unexpected(document: dict[str, str]) -> None:
-    """No status, or two codes."""
+    """The answer has no status, or two codes."""
     with pytest.raises(UnexpectedResponse):
         read_qr_answer(REQUEST, answer(document))

@@ -57,13 +57,13 @@ def zipped(size: int, comment: bytes = b"") -> bytes:
 
 @define
 class Begun:
-    """Stands in for a destination: what was written since it was begun for the last time, and how often that was."""
+    """Stands in for a destination: what was written since the last `begin`, and how often it began."""
 
     content: bytearray = field(factory=bytearray)
     times: int = 0
 
     def begin(self) -> "Begun":
-        """Begin again."""
+        """Start again from nothing."""
         self.content.clear()
         self.times += 1
         return self
@@ -91,7 +91,7 @@ def received(begun: Begun, content: bytes, cuts: list[int], status: int = 200) -
 
 
 def test_the_questions_are_those_of_the_documents() -> None:
-    """Paths, fields and bodies; the user's token, though the samples print another kind."""
+    """Paths, fields and bodies are the documents'. The token is the user's, though the samples print another kind."""
     selection = DataSelection(categories=("profile", "activity"), data_format="json")
     sink = ArchiveReader(Begun().begin).sink
     asked = {
@@ -117,13 +117,13 @@ def test_the_questions_are_those_of_the_documents() -> None:
 
 @pytest.mark.parametrize("spelled", [2**53 + 1, str(2**53 + 1)])
 def test_an_id_is_read_to_its_last_digit(spelled: object) -> None:
-    """A 64-bit number, also if it comes as a string."""
+    """An id is a 64-bit number, even if it comes as a string."""
     document = {"data": {"request_id": spelled}, "error": {"code": "ok", "message": "", "log_id": LOG_ID}}
     assert read_request_id(ASKED, answer(document)) == 2**53 + 1
 
 
 def test_the_documents_status_is_read() -> None:
-    """With the spelling of direct messages that only TikTok's sample has."""
+    """Only TikTok's sample spells the category of direct messages this way."""
     data = {
         "apply_time": 1703186989,
         "category_selection_list": ["profile", "video", "direct_messages"],
@@ -162,7 +162,10 @@ def test_the_documents_status_is_read() -> None:
 def test_a_refusal_tells_its_status_wherever_it_stands(
     code: str, told: object, status: int, kind: type[ApiError], known: int
 ) -> None:
-    """The status may come in the error or with the answer: both decide the class, and the answer's own failure comes first."""
+    """The status may be in the error or with the answer.
+
+    Both decide the class, and the answer's own failure comes first.
+    """
     refusal = {"data": {}, "error": {**REFUSAL["error"], "code": code, "http_status_code": told}}
     with pytest.raises(ApiError) as caught:
         read_data_request(ASKED, answer(refusal, status))
@@ -203,7 +206,7 @@ def test_what_is_no_archive_is_never_written(content: bytes, cuts: list[int], st
 
 @pytest.mark.parametrize("status", [200, 400])
 def test_the_documents_refusal_of_a_download_is_read(status: int) -> None:
-    """With HTTP 200, too, and though it came where an archive was awaited."""
+    """The refusal may have HTTP 200, and comes in the place of an archive."""
     begun = Begun()
     with pytest.raises(ApiError, match="Incorrect `request_id`") as caught:
         received(begun, json.dumps(REFUSAL).encode(), [1, 2, 3], status)
@@ -211,7 +214,7 @@ def test_the_documents_refusal_of_a_download_is_read(status: int) -> None:
 
 
 def test_an_archive_under_a_failed_status_is_not_taken() -> None:
-    """A status that says no is believed."""
+    """A status that refuses counts."""
     begun = Begun()
     with pytest.raises(ServerError):
         received(begun, zipped(10), [], 503)
@@ -219,7 +222,7 @@ def test_an_archive_under_a_failed_status_is_not_taken() -> None:
 
 
 def test_a_success_without_an_archive_makes_no_sense() -> None:
-    """Nor does a page of a megabyte, of which no more is held than of any other answer."""
+    """The code `ok` alone is unexpected. So is a page of a megabyte, of which the reader keeps no more than usual."""
     with pytest.raises(UnexpectedResponse, match="without an archive"):
         received(Begun(), json.dumps({"error": {"code": "ok"}}).encode(), [])
     with pytest.raises(UnexpectedResponse, match="longer than"):
@@ -227,7 +230,7 @@ def test_a_success_without_an_archive_makes_no_sense() -> None:
 
 
 def test_a_repeated_download_begins_anew() -> None:
-    """Nothing of the first answer stays: neither of an archive nor of a refusal."""
+    """Nothing of the first answer stays, be it an archive or a refusal."""
     begun, content = Begun(), zipped(100)
     reader = ArchiveReader(begun.begin)
     for before in (content[:50], b'{"error"'):

@@ -1,4 +1,4 @@
-"""How the journal's records are spelled in a store: what goes in comes out, and damage is never quoted."""
+"""The spelling of the journal's records in a store: every record comes back, and no error quotes damage."""
 
 import json
 from collections.abc import Iterator
@@ -71,12 +71,12 @@ PHOTOS = Record(
     updated_at=NOW,
 )
 
-# File names may hold the surrogates that stand for undecodable bytes.
+# File names may have the surrogates that stand for undecodable bytes.
 texts = st.text(st.characters(exclude_categories=["Cs"]) | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF))
 numbers = st.integers(0, 2**63 - 1)
 moments = st.datetimes(timezones=st.just(UTC))
 plans = st.builds(ChunkPlan, *[st.integers(1, 2**63 - 1)] * 3)
-# A plain `from_type` leaves fields with a default out, so each of them is named.
+# A plain `from_type` leaves out fields with a default, so the strategy names each of them.
 posts = st.one_of(
     st.builds(
         VideoPost,
@@ -165,7 +165,7 @@ leaves: st.SearchStrategy[object] = st.one_of(
 
 
 def _paths(document: Any, before: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Yield the way to each value of a JSON document, but for the document itself."""
+    """Yield the path of each value of a JSON document, except the document itself."""
     inside = document.items() if isinstance(document, dict) else enumerate(document)
     for name, value in inside:
         yield (*before, name)
@@ -200,7 +200,7 @@ def _loaded(data: bytes) -> Record | None:
 
 @given(records)
 def test_every_record_comes_back(record: Record) -> None:
-    """A record is the same after a store, and gives the same bytes again."""
+    """A record from a store is the same, and gives the same bytes again."""
     data = dump_record(record)
     assert load_record(data) == record
     assert dump_record(load_record(data)) == data
@@ -213,7 +213,7 @@ def test_two_records_are_never_spelled_alike(one: Record, other: Record) -> None
 
 
 def test_times_come_back_in_utc() -> None:
-    """A document with another offset is the same moment, in UTC."""
+    """A document with another offset gives the same moment, in UTC."""
     document = json.loads(dump_record(WHOLE)) | {"handed_at": "2026-03-01T14:00:00.123456+02:00"}
     handed_at = load_record(json.dumps(document).encode()).handed_at
     assert handed_at == NOW
@@ -223,7 +223,7 @@ def test_times_come_back_in_utc() -> None:
 
 @given(st.integers(0, len(dump_record(WHOLE)) - 1))
 def test_a_document_that_is_cut_is_refused(length: int) -> None:
-    """A part of a document is never taken for a whole one."""
+    """The reader never takes a part of a document for a whole one."""
     _refused(dump_record(WHOLE)[:length])
 
 
@@ -235,7 +235,7 @@ def test_bytes_of_something_else_are_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("path", NEEDED, ids=lambda path: ".".join(map(str, path)))
 def test_a_document_without_a_value_is_refused(path: tuple[str | int, ...]) -> None:
-    """Nothing that a record needs is made up where it is missing."""
+    """The reader makes up no value that a record needs."""
     document = json.loads(dump_record(WHOLE))
     del _holder(document, path)[path[-1]]
     _refused(json.dumps(document).encode())
@@ -243,7 +243,7 @@ def test_a_document_without_a_value_is_refused(path: tuple[str | int, ...]) -> N
 
 @pytest.mark.parametrize("path", [("wish", "post", "canary"), ("last", "canary")], ids=["post", "last"])
 def test_a_setting_that_nobody_knows_is_refused(path: tuple[str, ...]) -> None:
-    """A setting is never dropped in silence: the post would be another one."""
+    """The reader never drops a setting: the post would be another one."""
     document = json.loads(dump_record(WHOLE))
     _holder(document, path)[path[-1]] = True
     _refused(json.dumps(document).encode())
@@ -251,7 +251,10 @@ def test_a_setting_that_nobody_knows_is_refused(path: tuple[str, ...]) -> None:
 
 @given(st.sampled_from(WHOLE_PATHS), leaves)
 def test_a_value_of_another_kind_is_refused_or_meant(path: tuple[str | int, ...], value: object) -> None:
-    """With any value changed to any other, a document is refused, or is a record that spells just that."""
+    """Any value is changed to any other.
+
+    The reader refuses the document, or gives a record that spells exactly this one.
+    """
     document = json.loads(dump_record(WHOLE))
     _holder(document, path)[path[-1]] = value
     data = json.dumps(document, sort_keys=True).encode()
@@ -289,7 +292,7 @@ def test_a_value_of_another_kind_is_refused_or_meant(path: tuple[str | int, ...]
     ],
 )
 def test_what_only_looks_right_is_refused(path: tuple[str, ...], value: object) -> None:
-    """A number is no text, a yes is no number, no count is below zero, and a plan has three sizes above zero."""
+    """A number is no text, true is no number, no count is below zero, and a plan has three sizes above zero."""
     document = json.loads(dump_record(WHOLE))
     _holder(document, path)[path[-1]] = value
     _refused(json.dumps(document).encode())
@@ -304,7 +307,7 @@ def test_photos_that_are_no_texts_are_refused() -> None:
 
 @pytest.mark.parametrize("version", [0, 4, "canary", None, True, 1.0])
 def test_another_version_says_which(version: object) -> None:
-    """A record of another release raises another error than damage."""
+    """A record of another release raises another error than damage does."""
     document = json.loads(dump_record(WHOLE)) | {"version": version}
     with pytest.raises(ValueError, match=r"version (0|4|unknown), this release reads version 3") as caught:
         load_record(json.dumps(document).encode())
@@ -312,7 +315,10 @@ def test_another_version_says_which(version: object) -> None:
 
 
 def test_a_record_of_the_first_version_is_read() -> None:
-    """What an older release wrote is gone on with; what it did not write down is taken for the worse."""
+    """The client can continue what an older release wrote.
+
+    For facts that the older release did not write, the reader assumes the worse.
+    """
     record = load_record(FIRST.encode())
     assert record == evolve(WHOLE, lost_inits=0, others=(), refusal=None)
     early = load_record(FIRST.replace('"offset": 10000000', '"offset": 0').encode())
@@ -335,19 +341,19 @@ def test_only_a_post_that_was_given_up_has_the_newest_version() -> None:
 
 @pytest.mark.parametrize("name", sorted(json.loads(dump_record(WHOLE)).keys() - json.loads(FIRST).keys()))
 def test_a_first_version_with_later_fields_is_damage(name: str) -> None:
-    """No release wrote that."""
+    """No release wrote such a record."""
     _refused(json.dumps({**json.loads(FIRST), name: json.loads(dump_record(WHOLE))[name]}).encode())
 
 
 def test_deep_nesting_and_endless_numbers_are_damage() -> None:
-    """What would break the reader is refused like any other damage."""
+    """The reader refuses what would break it as any other damage."""
     _refused(b"[" * 100_000)
     _refused(dump_record(WHOLE).replace(b'"inits": 1', b'"inits": Infinity'))
     _refused(dump_record(WHOLE).replace(b'"inits": 1', b'"inits": ' + b"9" * 10_000))
 
 
 def test_a_record_does_not_show_its_upload_url() -> None:
-    """The signed URL is in the document and in no repr."""
+    """The document has the signed URL, and no repr has it."""
     assert b"upload_token=canary" in dump_record(WHOLE)
     assert "upload_token" not in repr(WHOLE)
     assert "upload_token" not in str(WHOLE)

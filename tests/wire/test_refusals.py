@@ -1,4 +1,4 @@
-"""Refusals: the documents' tables of error codes, row by row, and the pace that TikTok asks for."""
+"""Refusals: the documents' tables of error codes, row by row, and the wait that TikTok asks for."""
 
 import json
 
@@ -16,7 +16,7 @@ from tiktok_core.wire.oauth import read_revoked
 REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/post/publish/video/init/?hidden=1")
 LOG_ID = "202609110102030A0B0C0D0E0F10111213"
 
-# HTTP status, code, class. Which call may meet which is walked by `tests/flows/test_tables.py`.
+# HTTP status, code, class. `tests/flows/test_tables.py` tests which call may get which of them.
 TABLES = """
 401 access_token_invalid                               AccessTokenInvalid
 401 scope_not_authorized                               ScopeMissing
@@ -59,7 +59,7 @@ unsupported_response_type SignInFailed  never
 OAUTH_ROWS = [line.split() for line in OAUTH.strip().splitlines()]
 
 
-# Code: about what, whose fault, whether a retry helps; restated from the documents' tables and from what people saw.
+# Code: what it is about, whose fault it is, whether a retry helps; from the documents' tables and from what people saw.
 MEANINGS = """
 client_key                                         app      app        never
 redirect_uri                                       app      app        never
@@ -118,7 +118,7 @@ MEANING_ROWS = [line.split() for line in MEANINGS.strip().splitlines()]
 
 @pytest.mark.parametrize(("code", "about", "fault", "again"), MEANING_ROWS)
 def test_each_code_says_about_what_whose_fault_and_when(code: str, about: str, fault: str, again: str) -> None:
-    """A retry that helps has its time, and one that does not has none; what is not TikTok's own says what to do."""
+    """An explanation says when to try again if that helps. Unless the fault is TikTok's, it says what to do."""
     found = explain(code)
     assert found is not None
     assert (found.about, found.fault, found.retry_helps) == (about, fault, again == "again")
@@ -137,7 +137,7 @@ NOTHING_TO_DO = {
 
 
 def test_every_code_is_explained_and_no_other() -> None:
-    """The table is whole: what is documented or was seen is in it."""
+    """The table has exactly the codes that are documented or were seen."""
     assert set(REFUSALS) == {row[0] for row in MEANING_ROWS}
     assert {row[1] for row in ROWS} | {row[0] for row in OAUTH_ROWS} <= set(REFUSALS)
 
@@ -145,7 +145,7 @@ def test_every_code_is_explained_and_no_other() -> None:
 def refusal(
     code: str, status: int, headers: dict[str, str] | None = None, extra: dict[str, object] | None = None
 ) -> ApiError:
-    """Return the error that a refused call ends in."""
+    """Return the error of a refused call."""
     error = {"code": code, "message": "Please review our guidelines.", "log_id": LOG_ID}
     response = Response(status, headers or {}, json.dumps({"error": error, **(extra or {})}).encode())
     with pytest.raises(ApiError) as caught:
@@ -156,7 +156,7 @@ def refusal(
 @pytest.mark.parametrize(("status", "code", "name"), ROWS)
 @pytest.mark.parametrize("extra", [{}, {"data": {}}, {"data": None}])
 def test_each_documented_code_raises_its_class(status: str, code: str, name: str, extra: dict[str, object]) -> None:
-    """Every row of the tables: class, code, message, status, log_id and explanation, with or without data."""
+    """Every row of the tables has class, code, message, status, log_id and explanation, with or without data."""
     error = refusal(code, int(status), extra=extra)
     assert type(error) is getattr(errors, name)
     assert (error.code, error.status, error.log_id) == (code, int(status), LOG_ID)
@@ -168,7 +168,7 @@ def test_each_documented_code_raises_its_class(status: str, code: str, name: str
 
 @pytest.mark.parametrize("code", sorted({row[1] for row in ROWS} - {"rate_limit_exceeded", "internal_error"}))
 def test_the_class_follows_the_code_and_not_the_status(code: str) -> None:
-    """TikTok sends refusals with 200 as well as 403: both are the same refusal."""
+    """TikTok sends refusals with 200 as well as 403, and both are the same refusal."""
     assert type(refusal(code, 200)) is type(refusal(code, 403)) is type(refusal(code, 400))
 
 
@@ -178,7 +178,7 @@ def test_the_class_follows_the_code_and_not_the_status(code: str) -> None:
     )
 )
 def test_unknown_codes_are_kept(code: str) -> None:
-    """An unknown code is an `ApiError` with that code, a 429 a `RateLimited`, a 5xx a `ServerError`."""
+    """An unknown code is an `ApiError` with that code. With a 429 it is `RateLimited`, with a 5xx `ServerError`."""
     assert type(refusal(code, 403)) is ApiError
     assert refusal(code, 400).code == code
     assert type(refusal(code, 429)) is RateLimited
@@ -202,7 +202,7 @@ def test_tiktoks_words_fit_on_one_line(code: str, message: str) -> None:
 @pytest.mark.parametrize(("code", "name", "again"), OAUTH_ROWS)
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_each_word_of_oauth_raises_its_class(code: str, name: str, again: str, status: int) -> None:
-    """OAuth's words raise their class, with any status, and are explained."""
+    """OAuth's words raise their class, with any status, and have explanations."""
     body = json.dumps({"error": code, "error_description": "The request is malformed.", "log_id": LOG_ID}).encode()
     with pytest.raises((SignInFailed, ServerError), match="The request is malformed") as caught:
         read_revoked(REQUEST, Response(status, {}, body))
@@ -215,7 +215,7 @@ def test_each_word_of_oauth_raises_its_class(code: str, name: str, again: str, s
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 @pytest.mark.parametrize("body", [b"", b"<html>moved</html>", b'{"data":{},"error":{"code":"ok"}}'])
 def test_a_redirect_is_an_error_of_its_own(status: int, body: bytes) -> None:
-    """A redirect with any body is neither followed nor believed, and the error does not repeat its target."""
+    """With any body, the client does not follow a redirect or use it as an answer. The error does not repeat the target."""
     response = Response(status, {"location": "https://evil.example/secret"}, body)
     for read in (open_envelope, read_revoked):
         with pytest.raises(UnexpectedRedirect) as caught:
@@ -232,7 +232,7 @@ def test_a_redirect_is_an_error_of_its_own(status: int, body: bytes) -> None:
 def test_overload_is_told_by_the_status_where_nothing_else_tells(
     body: bytes, status: int, kind: type[ApiError]
 ) -> None:
-    """A 429 or 5xx without TikTok's own error can be retried, and carries the log_id of its header."""
+    """A 429 or 5xx without TikTok's own error can be repeated, and has the log_id of its header."""
     response = Response(status, {"x-tt-logid": LOG_ID, "retry-after": "7"}, body)
     with pytest.raises(kind) as caught:
         open_envelope(REQUEST, response)
@@ -243,7 +243,7 @@ def test_overload_is_told_by_the_status_where_nothing_else_tells(
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("body", [b"", b"busy", b"{}", b'{"message":"x"}'])
 def test_oauth_overload_is_no_refusal(status: int, body: bytes) -> None:
-    """A busy token endpoint is not taken for a dead sign-in or a broken protocol."""
+    """A busy token endpoint counts neither as a dead sign-in nor as a broken protocol."""
     with pytest.raises(RateLimited if status == 429 else ServerError):
         read_revoked(REQUEST, Response(status, {}, body))
 
@@ -251,7 +251,7 @@ def test_oauth_overload_is_no_refusal(status: int, body: bytes) -> None:
 @pytest.mark.parametrize("status", [200, 400, 403, 404])
 @pytest.mark.parametrize("body", [b"{}", b'{"error":"x"}', b'{"error":{}}', b'{"error":{"code":0}}', b'{"error":null}'])
 def test_an_answer_without_a_code_is_unexpected(status: int, body: bytes) -> None:
-    """No envelope, no belief: the error names the call and the status."""
+    """The error names the call and the status."""
     with pytest.raises(UnexpectedResponse, match=r"error\.code") as caught:
         open_envelope(REQUEST, Response(status, {}, body))
     assert caught.value.status == status
@@ -259,7 +259,7 @@ def test_an_answer_without_a_code_is_unexpected(status: int, body: bytes) -> Non
 
 @pytest.mark.parametrize("status", [400, 404])
 def test_ok_with_a_failing_status_is_unexpected(status: int) -> None:
-    """Code and status that contradict each other are no success."""
+    """An answer whose code and status contradict each other is no success."""
     with pytest.raises(UnexpectedResponse, match="HTTP status"):
         open_envelope(REQUEST, Response(status, {}, b'{"data":{},"error":{"code":"ok"}}'))
 

@@ -1,4 +1,4 @@
-"""Requests, letter by letter: what the documents print is what leaves."""
+"""Requests, letter by letter: TikTok gets what its documents print."""
 
 import json
 from collections import deque
@@ -51,15 +51,15 @@ class Bytes:
         self.size = len(content) if size is None else size
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return what is there, in small helpings."""
+        """Return the next bytes, in small pieces."""
         return self.content[start : start + min(length, self.most)]
 
 
 class Filling(Bytes):
-    """One that also fills buffers, at most `most` bytes at a time."""
+    """A source that also fills buffers, at most `most` bytes at a time."""
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
-        """Fill in what is there."""
+        """Fill the buffer with the next bytes."""
         part = self.read(start, len(buffer))
         buffer[: len(part)] = part
         return len(part)
@@ -80,7 +80,7 @@ def form(request: Request) -> dict[str, str]:
 
 
 def assert_api(request: Request, method: str, path: str) -> None:
-    """Assert method, address and the headers of the v2 API."""
+    """Assert method, URL and the headers of the v2 API."""
     assert (request.method, request.url) == (method, HOST + path)
     assert request.headers["Authorization"] == "Bearer act.exampleAccess000"
     assert request.headers["Content-Type"] == "application/json; charset=UTF-8"
@@ -88,7 +88,7 @@ def assert_api(request: Request, method: str, path: str) -> None:
 
 
 def test_creator_info_has_no_body() -> None:
-    """The question for the creator info is headers only."""
+    """The request for the creator info has headers only."""
     request = creator_info_request(TIKTOK, TOKEN)
     assert_api(request, "POST", "/v2/post/publish/creator_info/query/")
     assert request.body == b""
@@ -128,7 +128,7 @@ def test_a_direct_video_is_the_documents_example() -> None:
 
 
 def test_a_pulled_video_names_its_url_only() -> None:
-    """A pull declares no size; absent settings are left out rather than null."""
+    """A pull declares no size, and leaves absent settings out instead of sending null."""
     url = "https://media.example.com/videos/user/clip.mp4"
     post = VideoPost(privacy_level="SELF_ONLY", brand_organic_toggle=True, is_aigc=True, disable_comment=True)
     found = document(video_init_request(TIKTOK, TOKEN, post, url))
@@ -160,7 +160,7 @@ PHOTOS = ("https://media.example.com/p/1.jpg", "https://media.example.com/p/2.we
 
 
 def test_a_photo_post_is_the_documents_example() -> None:
-    """The documents' photo post; the AI label stands at the root, and nowhere when it is off."""
+    """The documents' photo post. The AI label is at the root of the body, and absent when it is off."""
     post = PhotoPost(
         photo_images=PHOTOS,
         title="three doors",
@@ -186,7 +186,7 @@ def test_a_photo_post_is_the_documents_example() -> None:
 
 
 def test_a_photo_draft_keeps_its_texts_and_its_label() -> None:
-    """A draft of photos has another mode, its texts, and none of the settings of a direct post."""
+    """A draft of photos has another mode, has its texts, and has none of the settings of a direct post."""
     post = PhotoPost(
         photo_images=PHOTOS, photo_cover_index=1, title="t", privacy_level="SELF_ONLY", is_aigc=True, draft=True
     )
@@ -201,7 +201,7 @@ def test_a_photo_draft_keeps_its_texts_and_its_label() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_text_arrives_as_it_was_written(text: str) -> None:
-    """Titles and descriptions go out in UTF-8 and come back the same: emoji, quotes, line breaks and all."""
+    """Titles and descriptions leave in UTF-8 and arrive the same: emoji, quotes, line breaks and all."""
     photo = PhotoPost(photo_images=PHOTOS, title=text, description=text, privacy_level="SELF_ONLY")
     for request in (
         video_init_request(TIKTOK, TOKEN, VideoPost(title=text, privacy_level="SELF_ONLY"), plan_chunks(1)),
@@ -214,21 +214,21 @@ def test_any_text_arrives_as_it_was_written(text: str) -> None:
 
 
 def test_the_status_is_asked_by_publish_id() -> None:
-    """The id goes out as it came, tilde and dots included."""
+    """The id leaves unchanged, with its tilde and dots."""
     request = status_request(TIKTOK, TOKEN, "v_pub_file~v2-1.7300000000000000001")
     assert_api(request, "POST", "/v2/post/publish/status/fetch/")
     assert document(request) == {"publish_id": "v_pub_file~v2-1.7300000000000000001"}
 
 
 def test_the_profile_is_asked_by_fields() -> None:
-    """The fields stand in the query, separated by commas."""
+    """The fields are in the query, separated by commas."""
     request = user_info_request(TIKTOK, TOKEN, ("open_id", "union_id", "avatar_url", "display_name"))
     assert_api(request, "GET", "/v2/user/info/?fields=open_id,union_id,avatar_url,display_name")
     assert request.body == b""
 
 
 def test_a_chunk_carries_no_token() -> None:
-    """The PUT goes to the upload URL to the letter, with the type and an exact inclusive range, and nothing of ours."""
+    """The PUT goes to the exact upload URL, with the type, an exact inclusive range, and no token."""
     source, told = Bytes(b"", size=50_000_123), list[int]()
     request = chunk_request(Secret(UPLOAD_URL), source, (40_000_000, 50_000_122), MediaType.MP4, told.append)
     assert (request.method, request.url) == ("PUT", UPLOAD_URL)
@@ -240,7 +240,7 @@ def test_a_chunk_carries_no_token() -> None:
 
 @given(st.binary(min_size=1, max_size=300), st.data())
 def test_a_slice_gives_its_bytes_and_no_others(content: bytes, data: st.DataObject) -> None:
-    """However little the source gives at a time, the blocks are the slice, none larger than asked for."""
+    """For any source and any block size, the blocks are the slice, and none is larger than asked for."""
     start = data.draw(st.integers(0, len(content) - 1))
     length = data.draw(st.integers(0, len(content) - start))
     size = data.draw(st.integers(1, 50))
@@ -252,7 +252,7 @@ def test_a_slice_gives_its_bytes_and_no_others(content: bytes, data: st.DataObje
 
 @given(st.binary(min_size=1, max_size=300), st.data())
 def test_a_slice_in_buffers_gives_the_same_bytes(content: bytes, data: st.DataObject) -> None:
-    """However many buffers there are and however little the source fills, each block is whole until its buffer's next."""
+    """For any number of buffers and any source, each block stays whole until its buffer is used again."""
     start = data.draw(st.integers(0, len(content) - 1))
     length = data.draw(st.integers(0, len(content) - start))
     size, count = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 3))
@@ -269,7 +269,7 @@ def test_a_slice_in_buffers_gives_the_same_bytes(content: bytes, data: st.DataOb
 
 @pytest.mark.parametrize("kind", [Bytes, Filling])
 def test_a_source_that_ends_early_is_noticed(kind: type[Bytes]) -> None:
-    """Missing bytes are never passed over."""
+    """Missing bytes raise an error."""
     body = FileSlice(kind(b"0123456789"), 8, 4)
     for blocks in (body.blocks(), body.blocks_in(memoryview(bytearray(4)))):
         assert next(blocks) == b"89"
@@ -281,14 +281,14 @@ CREDENTIALS = {"client_key": "awexample0000000", "client_secret": "SECRET"}
 
 
 def assert_form(request: Request, path: str) -> None:
-    """Assert method, address and headers of an OAuth call: no token, and a form."""
+    """Assert method, URL and headers of an OAuth call: no token, and a form."""
     assert (request.method, request.url) == ("POST", HOST + path)
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert "Authorization" not in request.headers
 
 
 def test_a_code_is_spent_as_documented() -> None:
-    """The code goes out decoded once and escaped once, with the same redirect URI and the verifier."""
+    """The code leaves decoded once and escaped once, with the same redirect URI and the verifier."""
     uri, code = "http://127.0.0.1:3455/callback/", Secret("Xy12*1!4608.va")
     request = code_request(APP, TIKTOK, code, redirect_uri=uri, code_verifier=Secret("dBjftJeZ4CVP"))
     assert_form(request, "/v2/oauth/token/")
@@ -303,7 +303,7 @@ def test_a_code_is_spent_as_documented() -> None:
 
 
 def test_the_apps_token_and_qr_codes_are_asked_for_as_documented() -> None:
-    """The app's own token takes nothing but the credentials; a QR code takes no secret, the question after one does."""
+    """The app's own token needs only the credentials. A QR code needs no secret, and the question after one does."""
     token = client_token_request(APP, TIKTOK)
     assert_form(token, "/v2/oauth/token/")
     assert form(token) == {**CREDENTIALS, "grant_type": "client_credentials"}
@@ -327,7 +327,7 @@ def test_any_token_survives_the_form(token: str) -> None:
 
 
 def test_the_authorization_page_is_the_documents_example() -> None:
-    """The page's address has the documented parameters and `client_key`, with commas between the scopes."""
+    """The URL has the documented parameters, among them `client_key`, with commas between the scopes."""
     challenge = "13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3"
     scopes = ("user.info.basic", "video.upload", "video.publish")
     uri = "http://127.0.0.1:3455/callback/"
@@ -343,7 +343,7 @@ def test_the_authorization_page_is_the_documents_example() -> None:
 
 
 def test_the_authorization_page_without_challenge_and_with_a_question() -> None:
-    """Without a challenge, the method is left out too; `always_ask` is TikTok's `disable_auto_auth`."""
+    """Without a challenge there is no method either. `always_ask` is TikTok's `disable_auto_auth`."""
     url = authorization_url(
         APP, TIKTOK, redirect_uri="https://x.example/", scopes=("a",), state="s&t=1", challenge=None, always_ask=True
     )
@@ -355,7 +355,7 @@ def test_the_authorization_page_without_challenge_and_with_a_question() -> None:
 
 @pytest.mark.parametrize("evil", ["\r", "\n", "\0", "\r\nX-Injected: 1", "\x7f"])
 def test_no_line_break_gets_into_a_request(evil: str) -> None:
-    """A control character in an address or a header cannot smuggle in another request."""
+    """A control character in a URL or a header cannot smuggle in another request."""
     requests: list[Callable[[], Request]] = [
         lambda: Request(method="GET", url=f"https://x.example/{evil}"),
         lambda: Request(method="GET", url="https://x.example/", headers={"X": f"a{evil}"}),
@@ -368,7 +368,7 @@ def test_no_line_break_gets_into_a_request(evil: str) -> None:
 
 
 def test_a_requests_name_has_no_secret() -> None:
-    """User, query and fragment are left out of what logs show."""
+    """Logs show neither user nor query nor fragment."""
     assert redacted("https://user:word@x.example:8443/a/b?token=1#y") == "https://x.example:8443/a/b"
     assert Request(method="PUT", url=UPLOAD_URL).name == "PUT https://open-upload.tiktokapis.com/video/"
     assert Response(200).body == b""

@@ -1,4 +1,4 @@
-"""Webhooks: only the exact bytes that TikTok signed are believed, and all that they say is kept."""
+"""Webhooks: only the exact bytes that TikTok signed are accepted, and the event keeps all that they say."""
 
 import hashlib
 import hmac
@@ -43,7 +43,7 @@ def received(event: str, content: Any, **envelope: Any) -> events.Event:
 
 
 def test_the_published_vector_is_believed() -> None:
-    """Key, time, body and signature as they were computed from the documents."""
+    """Key, time, body and signature were computed from the documents."""
     event = verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW)
     assert isinstance(event, events.Ping)
     assert event.signed_at == event.created_at == NOW
@@ -71,7 +71,7 @@ POST = {"publish_id": "v_pub_url~v2.73", "publish_type": "DIRECT_POST"}
 def test_each_documented_event_is_typed(
     name: str, content: dict[str, Any], expected: type[events.Event], fields: dict[str, Any]
 ) -> None:
-    """With its content parsed out of the text within the text, and what came kept beside it."""
+    """The content, which is JSON in a string in JSON, is parsed, and the event also keeps it as it came."""
     event = received(name, content)
     assert type(event) is expected
     assert {field: getattr(event, field) for field in fields} == fields
@@ -81,7 +81,7 @@ def test_each_documented_event_is_typed(
 
 
 def test_the_portals_test_event_is_read() -> None:
-    """Its time is in milliseconds and its account a number."""
+    """The time of this event is in milliseconds, and its account is a number."""
     event = received("tiktok.ping", {"reason": "testing Webhook"}, create_time=1_752_894_700_622, user_openid=12)
     assert event.created_at == datetime(2025, 7, 19, 3, 11, 40, 622000, tzinfo=UTC)
     assert event.open_id == "12"
@@ -100,7 +100,7 @@ def test_the_portals_test_event_is_read() -> None:
     ],
 )
 def test_what_is_not_documented_is_kept(name: str, content: dict[str, Any]) -> None:
-    """TikTok signed it, so it raises no error, and a receiver that knows the event can read its content."""
+    """TikTok signed it, so it raises no error. A receiver that knows the event can read its content."""
     event = received(name, content)
     assert type(event) is UnknownEvent
     assert (event.name, event.content) == (name, content)
@@ -116,7 +116,7 @@ def test_no_value_in_the_envelope_upsets_the_reader(value: Any, field: str) -> N
 
 
 def test_row_35_a_repeated_event_has_the_same_key_and_another_has_another() -> None:
-    """However late it is signed; but not when anything in it differs."""
+    """The signature of the repetition may be much later. An event that differs in anything has another key."""
     body = spelled("post.publish.complete", POST)
     later = verify_webhook(APP, body, sign(body, SECONDS + 200), now=NOW)
     assert later.key == received("post.publish.complete", POST).key
@@ -135,7 +135,7 @@ CONTENT = st.one_of(JSON.map(json.dumps), st.dictionaries(st.text(max_size=3), J
 
 
 def said(text: str) -> Any:
-    """Return what a content says: the JSON in it, or itself."""
+    """Return what a content says: the JSON in it, or the content itself."""
     try:
         return json.loads(text)
     except ValueError:
@@ -144,7 +144,7 @@ def said(text: str) -> Any:
 
 @given(st.sampled_from(["new.event", "post.publish.complete", "tiktok.ping"]), CONTENT, CONTENT)
 def test_a_key_tells_what_was_said(name: str, one: str, other: str) -> None:
-    """Two events have the same key exactly if they say the same, with content of any kind; the event keeps all of it."""
+    """Two events have the same key exactly if they say the same, with content of any kind. The event keeps all of it."""
     bodies = [json.dumps({**json.loads(spelled(name, {})), "content": text}).encode() for text in (one, other)]
     first, second = (verify_webhook(APP, body, sign(body), now=NOW) for body in bodies)
     assert first.content == said(one)
@@ -156,7 +156,7 @@ def test_a_key_tells_what_was_said(name: str, one: str, other: str) -> None:
 
 @pytest.mark.parametrize("create_time", [None, "1790000000", 1_790_000_000, [1], True])
 def test_a_repeated_event_has_the_same_key_however_its_time_is_given(create_time: Any) -> None:
-    """Where TikTok gives no time that can be read, the delivery's own stands in for it, but not in the key."""
+    """Without a readable time the event has the delivery's, and the key does not contain it."""
     body = spelled("tiktok.ping", {"reason": "x"}, create_time=create_time)
     first, second = (
         verify_webhook(APP, body, sign(body, SECONDS + late), now=NOW + timedelta(seconds=late)) for late in (0, 200)
@@ -167,7 +167,7 @@ def test_a_repeated_event_has_the_same_key_however_its_time_is_given(create_time
 
 @pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), float("-inf"), -1.0])
 def test_a_tolerance_is_a_length_of_time(tolerance: float) -> None:
-    """What is none is refused, before it lets everything pass."""
+    """A tolerance that is none would accept every webhook, so it is refused."""
     with pytest.raises(errors.InvalidInput, match="tolerance"):
         verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW, tolerance=tolerance)
 
@@ -179,7 +179,7 @@ def test_a_tolerance_may_be_longer_than_any_time_there_is() -> None:
 
 
 def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the one function of the standard library that promises it, and by nothing else: its word alone decides."""
+    """Only the standard library's function for this compares them, and its result alone decides."""
     asked: list[tuple[bytes, bytes]] = []
 
     def compare(one: bytes, other: bytes) -> bool:
@@ -197,12 +197,12 @@ def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("offset", [-300, -1, 0, 1, 300])
 def test_the_time_may_differ_by_the_tolerance_either_way(offset: int) -> None:
-    """Clocks differ, and the way takes its time."""
+    """Clocks differ, and a delivery takes time."""
     assert verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(seconds=offset)).name
 
 
 def test_row_35_an_old_one_is_stale_and_carries_its_event() -> None:
-    """TikTok repeats for 72 hours and may not sign again, so a receiver that keeps keys may still use the event."""
+    """TikTok repeats for 72 hours and may not sign again. A receiver that stores keys may still use the event."""
     with pytest.raises(StaleWebhook, match="301 s ago") as raised:
         verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW + timedelta(seconds=301))
     assert isinstance(raised.value.event, events.Ping)
@@ -212,7 +212,7 @@ def test_row_35_an_old_one_is_stale_and_carries_its_event() -> None:
 
 
 def test_row_35_one_from_the_future_is_rejected() -> None:
-    """The error carries no event: either a clock is wrong, or an attacker has prepared a signature."""
+    """The error has no event: either a clock is wrong, or an attacker prepared a signature."""
     with pytest.raises(WebhookRejected, match="has not come") as raised:
         verify_webhook(APP, BODY, f"t={SECONDS},s={SIGNATURE}", now=NOW - timedelta(seconds=301))
     assert not isinstance(raised.value, StaleWebhook)
@@ -261,20 +261,20 @@ def test_row_35_a_forged_header_is_rejected(header: str | None) -> None:
     ],
 )
 def test_row_35_changed_bytes_are_rejected(body: bytes) -> None:
-    """Also those that mean the same: what was signed is bytes."""
+    """Even bytes that mean the same are rejected: TikTok signed bytes."""
     with pytest.raises(WebhookRejected):
         verify_webhook(APP, body, f"t={SECONDS},s={SIGNATURE}", now=NOW)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b"{", b"\xff\xfe", b"[" * 100_000, b"{}", b'{"client_key":"other"}'])
 def test_what_is_signed_and_no_webhook_of_this_app_is_rejected(body: bytes) -> None:
-    """Two apps with one secret do not exist, but sandboxes do."""
+    """Two apps never have the same secret, but an app and its sandbox may."""
     with pytest.raises(WebhookRejected):
         verify_webhook(APP, body, sign(body), now=NOW)
 
 
 def test_a_text_for_a_body_is_a_mistake_of_the_caller() -> None:
-    """Frameworks that decode first would fail for some bodies only; here all of them fail."""
+    """If a framework decodes first, only some bodies would fail. Here all of them fail."""
     with pytest.raises(TypeError, match="bytes"):
         verify_webhook(APP, BODY.decode(), sign(BODY), now=NOW)  # type: ignore[arg-type]
 
@@ -290,12 +290,12 @@ def test_the_errors_show_no_secret_and_nothing_of_the_body() -> None:
 
 @pytest.mark.parametrize("signature", [b"t=1,s=0", 7, ["t=1"]])
 def test_a_signature_that_is_no_text_is_named(signature: Any) -> None:
-    """The caller's slip is a `TypeError` with a sentence, as it is for a body that is no bytes."""
+    """The mistake is a `TypeError` with a clear sentence, as for a body that is no bytes."""
     with pytest.raises(TypeError, match="text of the header"):
         verify_webhook(APP, BODY, signature, now=NOW)
 
 
 @pytest.mark.parametrize("create_time", [10**400, -(10**400), 1e300, -1e300, 10**12 * 9_999])
 def test_a_time_out_of_range_is_the_signatures(create_time: Any) -> None:
-    """What is no time that a calendar has is not guessed at."""
+    """The reader does not guess at a time that no calendar has."""
     assert received("tiktok.ping", {}, create_time=create_time).created_at == NOW

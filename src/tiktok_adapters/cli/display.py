@@ -85,7 +85,7 @@ def cancel(post: str) -> None:
 
     TikTok cannot cancel the upload of a file; give that up with 'tiktok abandon KEY'.
 
-    Example: tiktok cancel v_pub_url~v2.123
+    Example: tiktok cancel v_pub_url~v2-1.123
     """
     with signed_in(settings()) as account:
         publish_id = publish_id_of(account, post)

@@ -50,6 +50,7 @@ DEFAULT_URL_PROPERTIES: Final = ("media.example.com", "https://files.example.org
 """The verified URL properties of the default app."""
 DEFAULT_OPEN_ID: Final = "-000SimulatedMakerOne00000000"
 """The `open_id` of the default creator."""
+DEFAULT_USERNAME: Final = "maker_one"
 
 PRIVACY_LEVELS: Final = frozenset({"PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"})
 _PRIVATE: Final = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
@@ -80,6 +81,7 @@ class App:
         kind: `desktop` needs a code challenge, `web` does not, `both` needs one for loopback redirects only.
         redirect_uris: the registered redirect URIs; a loopback one may have `*` as its port.
         scopes: the scopes that TikTok has approved for the app.
+        approved: whether TikTok's review of the app is over; before that, only the key of a sandbox may sign in.
         audited: whether the app has passed the audit of the Content Posting API.
         active_user_cap: how many users of an audited app may post in 24 hours; None for any number.
         url_properties: verified domains (`media.example.com`) and prefixes (`https://example.org/videos/`).
@@ -96,6 +98,7 @@ class App:
     kind: Literal["both", "desktop", "web"] = field(default="both", validator=in_(("both", "desktop", "web")))
     redirect_uris: tuple[str, ...] = field(validator=_registrable)
     scopes: tuple[str, ...] = field(default=DEFAULT_SCOPES, validator=_known_scopes)
+    approved: bool = True
     audited: bool = False
     active_user_cap: int | None = None
     url_properties: tuple[str, ...] = DEFAULT_URL_PROPERTIES
@@ -112,26 +115,28 @@ class Creator:
     """One TikTok account and its settings.
 
     Attributes:
-        open_id: the account's id for the simulator's first app; every other app has its own id for it.
         username: the handle.
+        open_id: the account's id for the simulator's first app; every other app has its own id for it. Each username has its
+            own unless it is given.
         nickname: the display name.
         private: whether the account is private.
         options: the privacy levels on offer; None for the documented ones of a private or public account.
-        comment_disabled, duet_disabled, stitch_disabled: whether the creator has switched off this interaction.
+        comment_disabled: whether the creator has switched comments off.
+        duet_disabled, stitch_disabled: whether this interaction is off; None for TikTok's rule, off if the account is private.
         max_video_post_duration_sec: the longest video, in seconds.
         banned: whether TikTok has barred the creator from posting.
         daily_posts: how many API posts the creator may make in 24 hours, with all apps together.
         app_version: the version of the TikTok app on the creator's phone.
     """
 
-    open_id: str = DEFAULT_OPEN_ID
-    username: str = "maker_one"
+    username: str = DEFAULT_USERNAME
+    open_id: str = field()
     nickname: str = "Maker One"
     private: bool = True
     options: tuple[str, ...] | None = None
     comment_disabled: bool = False
-    duet_disabled: bool = False
-    stitch_disabled: bool = False
+    duet_disabled: bool | None = None
+    stitch_disabled: bool | None = None
     max_video_post_duration_sec: int = 300
     banned: bool = False
     daily_posts: int = 15
@@ -142,17 +147,34 @@ class Creator:
     following: int = 7
     likes: int = 99
 
+    @open_id.default
+    def _own_id(self) -> str:
+        return DEFAULT_OPEN_ID if self.username == DEFAULT_USERNAME else _open_id(self.username)
+
     @property
     def privacy_level_options(self) -> tuple[str, ...]:
         """The levels of https://developers.tiktok.com/doc/content-posting-api-reference-query-creator-info."""
         return self.options if self.options is not None else _PRIVATE if self.private else _PUBLIC
 
+    @property
+    def disabled(self) -> dict[str, bool]:
+        """The interactions of creator info, each with whether it is off. Nobody may duet with or stitch a private account."""
+        return {
+            "comment_disabled": self.comment_disabled,
+            "duet_disabled": self.private if self.duet_disabled is None else self.duet_disabled,
+            "stitch_disabled": self.private if self.stitch_disabled is None else self.stitch_disabled,
+        }
+
     def name_for(self, app: App, first: App) -> str:
         """Return this account's `open_id` for `app`; each app has its own."""
         if app is first:
             return self.open_id
-        digest = hashlib.sha256(f"{app.client_key} {self.open_id}".encode()).digest()
-        return "-000" + base64.urlsafe_b64encode(digest)[:25].decode()
+        return _open_id(f"{app.client_key} {self.open_id}")
+
+
+def _open_id(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return "-000" + base64.urlsafe_b64encode(digest)[:25].decode()
 
 
 def version_of(text: str) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ What belongs here: `SimulatedTikTok`. The `router` and the modules of its operat
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import consent, following, qr
@@ -39,6 +39,9 @@ class SimulatedTikTok:
         seed: the seed of all ids and tokens, so that a run can be repeated; None for ids that cannot be guessed.
         keep_bytes: keep the bytes of videos, not only their digest.
 
+    Raises:
+        ValueError: two creators have the same username or `open_id`, or two apps the same client key.
+
     Attributes:
         switches, faults, apps, creators: a test may change them at any time.
         upload_base: the scheme, host and port of upload URLs.
@@ -55,6 +58,9 @@ class SimulatedTikTok:
         seed: int | None = 0,
         keep_bytes: bool = True,
     ) -> None:
+        _refuse_twins("username", [one.username for one in creators])
+        _refuse_twins("open_id", [one.open_id for one in creators])
+        _refuse_twins("client key", [one.client_key for one in apps])
         self.lock = threading.RLock()
         self.keep_bytes = keep_bytes
         self.world = World(
@@ -241,14 +247,22 @@ class SimulatedTikTok:
 
     def _visit(self, url: str, account: str | None, scopes: Sequence[str] | None, *, allow: bool | None) -> Response:
         """Open a consent page, press a button if the page has a form, and return the last answer."""
-        page = self.handle(Request(method="GET", url=url))
+        page = self._open(Request(method="GET", url=url))
         if page.status != 200 or allow is None:
             return page
         form = consent.ConsentForm(page.body.decode())
         body = form.answered(account, None if scopes is None else tuple(scopes), allow=allow)
         where = urlsplit(url)._replace(query="").geturl()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.handle(Request(method="POST", url=where, headers=headers, body=body))
+        return self._open(Request(method="POST", url=where, headers=headers, body=body))
+
+    def _open(self, request: Request) -> Response:
+        """Answer a request as a browser gets it: a redirect to another page of TikTok's is followed."""
+        answer = self.handle(request)
+        location = answer.headers.get("location", "")
+        if answer.status != 302 or not location.startswith("/"):
+            return answer
+        return self.handle(Request(method="GET", url=urljoin(request.url, location)))
 
     def close(self) -> None:
         """Close the files that hold videos; a second call does nothing."""
@@ -280,6 +294,11 @@ class SimulatedTikTok:
 
 def _faulty(page: Response) -> str:
     return consent.ConsentForm(page.body.decode("utf-8", "replace")).parameter or str(page.status)
+
+
+def _refuse_twins(what: str, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"two of them have the same {what}; each needs its own")
 
 
 def _close_files(tasks: Mapping[str, Task]) -> None:

@@ -17,34 +17,39 @@ __all__ = [
     "app_version",
     "caption",
     "flag",
+    "known_level",
     "may_draft",
     "may_post",
-    "member",
     "ownership",
     "photo_mode",
     "photo_source",
     "post_info",
     "privacy",
+    "source_info",
     "toggles",
     "video_source",
 ]
 
 MAX_PHOTOS: Final = 35
-
-
-def member(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return a member of the body that has to be an object."""
-    value = body.get(name)
-    if not isinstance(value, dict) or not value:
-        raise Refused.param(f"{name} is missing or not an object")
-    return value
+POST_INFO_INVALID: Final = "The request post info is empty or incorrect"
+SOURCE_INFO_INVALID: Final = "The request source info is empty or incorrect"
+MODE_INVALID: Final = "The request media_type or post_mode is invalid"
 
 
 def post_info(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return `post_info`, which has to be an object that is not empty."""
-    value = body.get("post_info")
+    return _object(body, "post_info", POST_INFO_INVALID)
+
+
+def source_info(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `source_info`, which has to be an object that is not empty."""
+    return _object(body, "source_info", SOURCE_INFO_INVALID)
+
+
+def _object(body: Mapping[str, Any], name: str, sentence: str) -> dict[str, Any]:
+    value = body.get(name)
     if not isinstance(value, dict) or not value:
-        raise Refused.param("The request post info is empty or incorrect")
+        raise Refused.param(sentence)
     return value
 
 
@@ -54,11 +59,10 @@ def caption(world: World, info: Mapping[str, Any], name: str, limit: int) -> Non
     if value is None:
         return
     if not isinstance(value, str):
-        raise Refused.param("The request post info is empty or incorrect")
+        raise Refused.param(POST_INFO_INVALID)
     if utf16_units(value) > limit:
-        message = f"{name} is longer than {limit} characters"
         code = world.switches.long_title_code
-        raise Refused(code, message) if code else Refused.param(message)
+        raise Refused(code, POST_INFO_INVALID) if code else Refused.param(POST_INFO_INVALID)
 
 
 def flag(values: Mapping[str, Any], name: str) -> None:
@@ -87,7 +91,7 @@ def video_source(world: World, source: Mapping[str, Any]) -> None:
             raise Refused.param(problem)
         return
     if kind != "FILE_UPLOAD":
-        raise Refused.param("source must be FILE_UPLOAD or PULL_FROM_URL")
+        raise Refused.param(SOURCE_INFO_INVALID)
     size, chunk, count = (_integer(source, name) for name in ("video_size", "chunk_size", "total_chunk_count"))
     lenient = world.switches.single_chunk == "lenient"
     if problem := plan_problem(size, chunk, count, mb=world.switches.mb, lenient=lenient):
@@ -104,19 +108,19 @@ def _integer(values: Mapping[str, Any], name: str) -> int:
 def photo_mode(body: Mapping[str, Any]) -> Mode:
     """Return the `post_mode` of photos."""
     if body.get("media_type") != "PHOTO":
-        raise Refused.param("media_type must be PHOTO")
+        raise Refused.param(MODE_INVALID)
     mode = body.get("post_mode")
     if mode == "DIRECT_POST":
         return "DIRECT_POST"
     if mode == "MEDIA_UPLOAD":
         return "MEDIA_UPLOAD"
-    raise Refused.param("post_mode must be DIRECT_POST or MEDIA_UPLOAD")
+    raise Refused.param(MODE_INVALID)
 
 
 def photo_source(source: Mapping[str, Any]) -> None:
     """Check the photos' URLs, their number, and the index of the cover (counted from 0)."""
     if source.get("source") != "PULL_FROM_URL":
-        raise Refused.param("Photos can only be pulled: source must be PULL_FROM_URL")
+        raise Refused.param(SOURCE_INFO_INVALID)
     images = source.get("photo_images")
     if not isinstance(images, list) or not 1 <= len(images) <= MAX_PHOTOS:
         raise Refused.param(f"photo_images must hold 1 to {MAX_PHOTOS} URLs")
@@ -128,13 +132,22 @@ def photo_source(source: Mapping[str, Any]) -> None:
         raise Refused.param("photo_cover_index must be the index of one of photo_images")
 
 
-def privacy(world: World, app: App, creator: Creator, info: Mapping[str, Any]) -> None:
-    """Check the privacy level of a direct post: the audit's rule first, then the creator's own options."""
+def known_level(info: Mapping[str, Any]) -> None:
+    """Check that the privacy level, if there is one, is a word that TikTok knows."""
     level = info.get("privacy_level")
-    known = isinstance(level, str) and level in PRIVACY_LEVELS
-    if known and not app.audited and (level != "SELF_ONLY" or not creator.private):
+    if level is not None and (not isinstance(level, str) or level not in PRIVACY_LEVELS):
+        raise Refused.param(POST_INFO_INVALID)
+
+
+def privacy(world: World, app: App, creator: Creator, info: Mapping[str, Any]) -> None:
+    """Check the privacy level of a direct post: the audit's rule first, then the creator's own options.
+
+    `known_level` has refused a word that is no level.
+    """
+    level = info.get("privacy_level")
+    if level is not None and not app.audited and (level != "SELF_ONLY" or not creator.private):
         raise Refused("unaudited_client_can_only_post_to_private_accounts")
-    if not known or level not in creator.privacy_level_options:
+    if level not in creator.privacy_level_options:
         raise Refused(world.switches.privacy_mismatch_code, status=403)
 
 

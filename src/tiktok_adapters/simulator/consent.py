@@ -1,10 +1,10 @@
 """The authorization page: check the app's request, ask the person, and redirect the browser.
 
 What belongs here: https://developers.tiktok.com/doc/login-kit-desktop and /doc/login-kit-web. A faulty request gets a page
-that names the parameter; it is never redirected to the app. The HTML is in `pages.py`.
+that names the parameter, as its address does; it is never redirected to the app. The HTML is in `pages.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -19,21 +19,53 @@ from tiktok_adapters.simulator.rules import SCOPES, redirect_matches, spelled_as
 from tiktok_adapters.simulator.world import Code, World
 from tiktok_core.wire.http import Response
 
-__all__ = ["ConsentForm", "Faulty", "allowed_by", "authorize", "form_of", "new_code"]
+__all__ = ["ConsentForm", "Faulty", "allowed_by", "authorize", "form_of", "given_scopes", "new_code"]
 
+BASIC: Final = "user.info.basic"
 _ASKED: Final = (
     *("client_key", "scope", "response_type", "redirect_uri", "state"),
     *("code_challenge", "code_challenge_method", "disable_auto_auth"),
 )
 
 
-class Faulty(Exception):
-    """The request or the person's answer is wrong; the page names the parameter."""
+_ERRORS: Final[Mapping[str, tuple[str, str]]] = {
+    "client_key": ("unauthorized_client", ""),
+    "client_id": ("param_error", "10003"),
+    "scope": ("invalid_scope", ""),
+    "redirect_uri": ("invalid_request", ""),
+    "code_challenge": ("param_error", "10007"),
+    "code_challenge_method": ("param_error", "10008"),
+    "non_sandbox_target": ("access_denied", ""),
+}
+"""`error` and `errCode` in the address of the error page, as observed, by the fault."""
+_AFTERWARDS: Final[Mapping[str, str]] = {
+    "account": "Choose one of the accounts.",
+    "non_sandbox_target": "This account is not a target user of the sandbox.",
+}
+"""The sentences about faults that are not in the app's request."""
+_SAID: Final = ("error", "error_type", "errCode")
 
-    def __init__(self, parameter: str, sentence: str) -> None:
+
+class Faulty(Exception):
+    """The request or the person's answer is wrong; the page names the parameter.
+
+    Args:
+        parameter: the faulty parameter.
+        sentence: what is wrong with it.
+        fault: the key in the table of errors, if it is not the parameter.
+    """
+
+    def __init__(self, parameter: str, sentence: str, fault: str = "") -> None:
         super().__init__(parameter)
         self.parameter = parameter
         self.sentence = sentence
+        self.error, self.code = _ERRORS.get(fault or parameter, ("param_error", ""))
+
+    @property
+    def address(self) -> dict[str, str]:
+        """What the address of TikTok's error page says of this fault."""
+        said = {"error": self.error, "error_type": self.parameter}
+        return {**said, "errCode": self.code} if self.code else said
 
 
 @frozen
@@ -49,18 +81,52 @@ class _Ask:
 
 
 def authorize(world: World, call: Call) -> Response:
-    """Answer the authorization page: GET shows the page, POST brings the person's decision."""
+    """Answer the authorization page: GET shows the page, POST brings the person's decision.
+
+    A faulty request leads to the error page, whose address has the request's parameters and names the fault.
+    """
+    if call.request.method == "POST":
+        try:
+            values, granted = form_of(call)
+        except Faulty as fault:
+            return _shown(fault)
+        asked = [(name, values[name]) for name in _ASKED if name in values]
+        return _or_its_error(call, asked, lambda: _decide(world, values, granted))
+    if any(name == "error_type" for name, _value in call.query):
+        return _error_page(world, call)
+    return _or_its_error(call, call.query, lambda: _ask(world, *single_values(call.query)))
+
+
+def _or_its_error(call: Call, asked: Iterable[tuple[str, str]], answer: Callable[[], Response]) -> Response:
     try:
-        if call.request.method == "POST":
-            return _decide(world, call)
-        values, repeated = single_values(call.query)
-        ask = _check(world, values, repeated)
+        return answer()
     except Faulty as fault:
-        return html(error_page(fault.parameter, fault.sentence), 400)
+        query = urlencode([*asked, *fault.address.items()])
+        return Response(302, {"location": f"{call.path}?{query}", "cache-control": "no-store"})
+
+
+def _shown(fault: Faulty) -> Response:
+    return html(error_page(fault.parameter, fault.sentence), 400)
+
+
+def _error_page(world: World, call: Call) -> Response:
+    """Show the fault that the address names; the sentence comes from a second check of the request beside it."""
+    parameter = next(value for name, value in call.query if name == "error_type")
+    values, repeated = single_values([pair for pair in call.query if pair[0] not in _SAID])
+    try:
+        _check(world, values, repeated)
+    except Faulty as fault:
+        if fault.parameter == parameter:
+            return _shown(fault)
+    return _shown(Faulty(parameter, _AFTERWARDS.get(parameter, "Begin again in the app.")))
+
+
+def _ask(world: World, values: Mapping[str, str], repeated: str) -> Response:
+    ask = _check(world, values, repeated)
     if ask.parameters["response_type"] != "code":
         return _back(ask, {"error": "unsupported_response_type", "error_description": "Only code is supported."})
     if world.switches.auto_auth and ask.parameters.get("disable_auto_auth") != "1" and (who := _session(world, ask)):
-        return _allow(world, ask, who, ask.scopes)
+        return _allow(world, ask, who, given_scopes(world, ask.scopes, ask.scopes))
     back = f"Afterwards you return to {ask.redirect_uri}"
     return html(consent_page(ask.app, world.creators, ask.scopes, ask.parameters, back))
 
@@ -69,20 +135,24 @@ def _check(world: World, given: Mapping[str, str], repeated: str) -> _Ask:
     if repeated:
         raise Faulty(repeated, "The address contains this parameter more than once.")
     app = world.app(given.get("client_key", ""))
+    if app is None and "client_key" not in given and "client_id" in given:
+        raise Faulty("client_key", "The parameter is called client_key, and not client_id.", "client_id")
     if app is None:
-        raise Faulty("client_key", "No app has this client key. The parameter is not called client_id.")
+        raise Faulty("client_key", "No app has this client key.")
+    if not app.approved:
+        raise Faulty("client_key", "TikTok has not approved this app yet; until then only a sandbox's key works.")
     redirect_uri = given.get("redirect_uri", "")
     if not any(redirect_matches(registered, redirect_uri) for registered in app.redirect_uris):
         raise Faulty("redirect_uri", "This is none of the redirect URIs that the app has registered.")
     for name in ("state", "response_type"):
-        if not given.get(name):
+        if not given.get(name) and (name != "state" or world.switches.state_required):
             raise Faulty(name, "This parameter is required.")
     if given.get("disable_auto_auth", "0") not in {"0", "1"}:
         raise Faulty("disable_auto_auth", "This parameter is 0 or 1.")
     scopes = _scopes(app, given.get("scope", ""))
     challenge = _challenge(world, app, redirect_uri, given)
     kept = {name: given[name] for name in _ASKED if name in given}
-    return _Ask(app, redirect_uri, given["state"], scopes, challenge, kept)
+    return _Ask(app, redirect_uri, given.get("state", ""), scopes, challenge, kept)
 
 
 def _scopes(app: App, text: str) -> tuple[str, ...]:
@@ -114,13 +184,18 @@ def _session(world: World, ask: _Ask) -> Creator | None:
     )
 
 
-def _decide(world: World, call: Call) -> Response:
-    values, granted = form_of(call)
+def _decide(world: World, values: Mapping[str, str], granted: list[str]) -> Response:
     ask = _check(world, values, "")
     creator = allowed_by(world, ask.app, values)
     if creator is None:
         return _back(ask, {"error": "access_denied", "error_description": "User denied the authorization request."})
-    return _allow(world, ask, creator, tuple(name for name in ask.scopes if name in granted))
+    return _allow(world, ask, creator, given_scopes(world, ask.scopes, granted))
+
+
+def given_scopes(world: World, asked: tuple[str, ...], ticked: Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes that a sign-in gives: the ticked ones, and the one that comes with every sign-in."""
+    given = tuple(name for name in asked if name in set(ticked))
+    return given if world.switches.basic_scope == "asked" or BASIC in given else (BASIC, *given)
 
 
 def form_of(call: Call) -> tuple[dict[str, str], list[str]]:
@@ -149,9 +224,9 @@ def allowed_by(world: World, app: App, values: Mapping[str, str]) -> Creator | N
         return None
     creator = world.creator(values.get("account", ""))
     if creator is None:
-        raise Faulty("account", "Choose one of the accounts.")
+        raise Faulty("account", _AFTERWARDS["account"])
     if app.target_users is not None and creator.username not in app.target_users:
-        raise Faulty("non_sandbox_target", "This account is not a target user of the sandbox.")
+        raise Faulty("non_sandbox_target", _AFTERWARDS["non_sandbox_target"])
     return creator
 
 
@@ -178,7 +253,8 @@ def new_code(
 
 
 def _back(ask: _Ask, parameters: Mapping[str, str]) -> Response:
-    location = f"{ask.redirect_uri}?{urlencode({**parameters, 'state': ask.state})}"
+    echoed = {"state": ask.state} if ask.state else {}
+    location = f"{ask.redirect_uri}?{urlencode({**parameters, **echoed})}"
     return Response(302, {"location": location, "cache-control": "no-store"})
 
 

@@ -67,8 +67,7 @@ def is_control(path: str) -> bool:
 
 def control(sandbox: Sandbox, call: Call) -> Response:
     """Answer a request to one of the sandbox's own pages."""
-    origin = call.headers.get("origin")
-    if origin is not None and not is_loopback(origin) and urlsplit(origin).netloc != urlsplit(call.origin).netloc:
+    if _is_foreign(call):
         return plain("Only pages of this machine may ask.\n", 403)
     page = _PAGES.get((call.request.method, call.path))
     if page is None:
@@ -77,6 +76,17 @@ def control(sandbox: Sandbox, call: Call) -> Response:
         return page(sandbox, call)
     except (ValueError, Refused) as problem:
         return plain(f"{problem}\n", 400)
+
+
+def _is_foreign(call: Call) -> bool:
+    """Return whether a page of another site asks. Browsers name its origin, or at least say that it is another site.
+
+    A link from another site may lead to a page here: that site does not see the answer, and nothing changes.
+    """
+    origin = call.headers.get("origin")
+    if origin is not None:
+        return not is_loopback(origin) and urlsplit(origin).netloc != urlsplit(call.origin).netloc
+    return call.request.method != "GET" and call.headers.get("sec-fetch-site", "none") == "cross-site"
 
 
 def _posts_page(sandbox: Sandbox, _call: Call) -> Response:

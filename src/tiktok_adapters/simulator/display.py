@@ -14,6 +14,7 @@ from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.rules import FIELD_SCOPES, VIDEO_FIELDS
+from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Task
 from tiktok_adapters.simulator.world import World
 
@@ -47,6 +48,7 @@ def _profile(world: World, app: App, creator: Creator) -> dict[str, Any]:
         "union_id": "-".join((union[:8], union[8:12], union[12:16], union[16:20], union[20:32])),
         "avatar_url": f"{avatar}.jpeg",
         "avatar_url_100": f"{avatar}_100.jpeg",
+        "avatar_url_200": f"{avatar}_200.jpeg",
         "avatar_large_url": f"{avatar}_large.jpeg",
         "display_name": creator.nickname,
         "bio_description": creator.bio,
@@ -74,7 +76,7 @@ def video_list(world: World, call: Call) -> dict[str, Any]:
     older = [video for video in _videos(world, creator) if not cursor or video.posted_ms < cursor]
     page = older[:count]
     return {
-        "videos": [_spelled(video, fields) for video in page],
+        "videos": [_spelled(video, fields, world.switches) for video in page],
         "cursor": page[-1].posted_ms if page else cursor or 0,
         "has_more": len(older) > len(page),
     }
@@ -88,7 +90,15 @@ def video_query(world: World, call: Call) -> dict[str, Any]:
     wanted = filters.get("video_ids") if isinstance(filters, dict) else None
     if not isinstance(wanted, list) or not 1 <= len(wanted) <= MAX_COUNT:
         raise Refused.param(f"filters.video_ids must hold 1 to {MAX_COUNT} ids")
-    return {"videos": [_spelled(video, fields) for video in _videos(world, creator) if str(video.post_id) in wanted]}
+    if world.switches.query_ids == "integers" and not all(_is_id(one) for one in wanted):
+        raise Refused.param("The video id must be an integer")
+    asked = {str(one) for one in wanted}
+    found = [video for video in _videos(world, creator) if str(video.post_id) in asked]
+    return {"videos": [_spelled(video, fields, world.switches) for video in found]}
+
+
+def _is_id(value: object) -> bool:
+    return _is_integer(value) or (isinstance(value, str) and value.isascii() and value.isdigit())
 
 
 @frozen
@@ -114,11 +124,11 @@ def _videos(world: World, creator: Creator) -> list[_Video]:
     return videos[::-1]
 
 
-def _spelled(video: _Video, fields: tuple[str, ...]) -> dict[str, Any]:
+def _spelled(video: _Video, fields: tuple[str, ...], switches: Switches) -> dict[str, Any]:
     title = video.task.post_info.get("title") or ""
     share_url = f"https://www.tiktok.com/@{video.task.creator.username}/video/{video.post_id}"
     values = {
-        "id": str(video.post_id),
+        "id": video.post_id if switches.video_ids == "numbers" else str(video.post_id),
         "create_time": video.posted_ms // 1000,
         "cover_image_url": f"https://p16-sign.tiktokcdn.com/simulated/{video.post_id}.jpeg",
         "share_url": share_url,

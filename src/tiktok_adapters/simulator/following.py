@@ -20,6 +20,9 @@ __all__ = ["cancel", "finish", "status"]
 def status(world: World, call: Call) -> dict[str, Any]:
     """Answer `POST /v2/post/publish/status/fetch/`; the call succeeds even if the post failed."""
     task = _own_task(world, call, "status")
+    task.polls += 1
+    if task.polls <= world.switches.status_unknown_polls:
+        raise _unknown()
     seen_at = world.now - timedelta(seconds=world.switches.status_lag_seconds)
     return _spelled(task, task.state(seen_at, world.switches), world.switches, seen_at)
 
@@ -50,9 +53,13 @@ def finish(world: World, task: Task, *, public: bool) -> None:
     now, switches = world.now, world.switches
     if task.state(now, switches).status not in {"SEND_TO_USER_INBOX", "PUBLISH_COMPLETE"}:
         raise ValueError(f"{task.publish_id} is not in the inbox")
-    if switches.draft_seconds is not None and now >= task.created_at + timedelta(seconds=switches.draft_seconds):
+    if task.is_expired(now, switches):
         raise ValueError(f"{task.publish_id} is no longer in the inbox")
     task.finishes.append((now, world.chance.post_id() if public else None))
+
+
+def _unknown() -> Refused:
+    return Refused("invalid_publish_id", "The publish id does not exist")
 
 
 def _own_task(world: World, call: Call, operation: str) -> Task:
@@ -60,7 +67,7 @@ def _own_task(world: World, call: Call, operation: str) -> Task:
     publish_id = call.json().get("publish_id")
     task = world.task(publish_id)
     if task is None:
-        raise Refused("invalid_publish_id", "The publish id does not exist")
+        raise _unknown()
     if task.app is not app or task.creator is not creator:
         raise Refused(
             "token_not_authorized_for_specified_publish_id", "The token is not authorized for this publish id"

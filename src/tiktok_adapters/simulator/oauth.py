@@ -29,6 +29,9 @@ def token(world: World, call: Call) -> Response:
     """
     form = call.form()
     grant_type = required(form, "grant_type")
+    if grant_type == "authorization_code" and world.switches.token_order == "code":  # noqa: S105 - it is a word, no password
+        # TikTok looks at the code first, so that a bad code hides bad credentials.
+        _live_code(world, required(form, "code"))
     app = client(world, form)
     grant = _GRANTS.get(grant_type)
     if grant is None:
@@ -90,14 +93,26 @@ def required(form: Mapping[str, str], name: str) -> str:
 
 def _by_code(world: World, app: App, form: Mapping[str, str]) -> dict[str, Any]:
     text, redirect_uri = required(form, "code"), required(form, "redirect_uri")
-    code = world.codes.get(text)
-    if code is None or code.used or code.app is not app or world.now >= code.expires_at:
-        raise OAuthRefused("invalid_grant", "Authorization code is expired.")
+    code = _live_code(world, text)
+    if code.app is not app:
+        raise _expired()
     if not _fits(code, redirect_uri):
         raise OAuthRefused("invalid_request", "Redirect_uri is not matched with the uri when requesting code.")
     _check_proof(world, app, code, form.get("code_verifier", ""))
     code.used = True
     return _user_tokens(world, app, code.creator, code.scopes)
+
+
+def _live_code(world: World, text: str) -> Code:
+    code = world.codes.get(text)
+    if code is None or code.used or world.now >= code.expires_at:
+        raise _expired()
+    return code
+
+
+def _expired() -> OAuthRefused:
+    # The same words for a code that was cut short, is unknown, or belongs to another app.
+    return OAuthRefused("invalid_grant", "Authorization code is expired.")
 
 
 def _fits(code: Code, redirect_uri: str) -> bool:
@@ -110,7 +125,7 @@ def _check_proof(world: World, app: App, code: Code, verifier: str) -> None:
     need, encoding = challenge_rules(world, app, code.redirect_uri)
     if code.challenge is None or need == "ignored" or (need == "optional" and not code.challenge):
         return
-    if not proves(verifier, code.challenge, encoding):
+    if not proves(verifier, code.challenge, encoding, any_length=world.switches.verifier_length == "any"):
         raise OAuthRefused("invalid_request", "Code verifier or code challenge is invalid.")
 
 

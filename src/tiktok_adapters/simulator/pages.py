@@ -30,18 +30,26 @@ fieldset { margin: 1rem 0; padding: .7rem 1rem; border: 1px solid #d4d4d8; borde
 legend { padding: 0 .4rem; font-weight: 600; }
 label { display: flex; gap: .6rem; padding: .3rem 0; }
 label code { display: block; color: #52525b; }
-label span { overflow-wrap: anywhere; }
+label span { min-width: 0; overflow-wrap: anywhere; }
 input[type=url] { width: 100%; box-sizing: border-box; padding: .5rem; font: inherit; }
 :focus-visible { outline: 3px solid #2563eb; outline-offset: 2px; }
 button { padding: .6rem 1.6rem; border: 1px solid #d4d4d8; border-radius: 8px; background: #fff; font: inherit;
          cursor: pointer; }
 button.go { border-color: #be123c; background: #be123c; color: #fff; }
-article { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; gap: 1.2rem; padding: 1.2rem 0;
+article { display: grid; grid-template-columns: minmax(8rem, 15rem) minmax(0, 1fr); gap: 1.2rem; padding: 1.2rem 0;
           border-top: 1px solid #e4e4e7; }
+article p { overflow-wrap: anywhere; }
+ol { margin: 0; padding-left: 1.6rem; overflow-wrap: anywhere; }
 video { width: 100%; max-height: 18rem; border-radius: 8px; background: #18181b; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0 0; font-size: .9rem; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .1rem 1rem; margin: .5rem 0 0; font-size: .9rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
-code { font-size: .9em; }
+code { font-size: .9em; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  main { margin: 0; padding: 1rem; border-radius: 0; }
+  fieldset { min-width: 0; padding: .5rem; }
+  article, dl { grid-template-columns: minmax(0, 1fr); }
+  dd { margin-bottom: .4rem; }
+}
 """
 
 _SCOPE_TEXTS: Final[Mapping[str, str]] = {

@@ -16,6 +16,7 @@ from tiktok_adapters.simulator import checks
 from tiktok_adapters.simulator.accounts import App, Creator
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
+from tiktok_adapters.simulator.media import pull_problem
 from tiktok_adapters.simulator.storage import Upload, spool
 from tiktok_adapters.simulator.tasks import Kind, Mode, Task
 from tiktok_adapters.simulator.world import World
@@ -27,13 +28,15 @@ VIDEO_TITLE: Final = 2200
 PHOTO_TITLE: Final = 90
 PHOTO_DESCRIPTION: Final = 4000
 
+# The second and the last are spelled on the wire otherwise than in the documents, which print `v_pub_url~v2.` and
+# `p_pub_url~v2.` for them.
 _PREFIXES: Final[Mapping[tuple[str, str, str], str]] = {
     ("video", "DIRECT_POST", "FILE_UPLOAD"): "v_pub_file~v2-1.",
-    ("video", "DIRECT_POST", "PULL_FROM_URL"): "v_pub_url~v2.",
+    ("video", "DIRECT_POST", "PULL_FROM_URL"): "v_pub_url~v2-1.",
     ("video", "MEDIA_UPLOAD", "FILE_UPLOAD"): "v_inbox_file~v2.",
     ("video", "MEDIA_UPLOAD", "PULL_FROM_URL"): "v_inbox_url~v2.",
     ("photo", "DIRECT_POST", "PULL_FROM_URL"): "p_pub_url~v2.",
-    ("photo", "MEDIA_UPLOAD", "PULL_FROM_URL"): "p_pub_url~v2.",
+    ("photo", "MEDIA_UPLOAD", "PULL_FROM_URL"): "p_inbox_url~v2.",
 }
 
 
@@ -51,9 +54,7 @@ def creator_info(world: World, call: Call) -> dict[str, Any]:
         "creator_username": creator.username,
         "creator_nickname": creator.nickname,
         "privacy_level_options": list(creator.privacy_level_options),
-        "comment_disabled": creator.comment_disabled,
-        "duet_disabled": creator.duet_disabled,
-        "stitch_disabled": creator.stitch_disabled,
+        **creator.disabled,
         "max_video_post_duration_sec": creator.max_video_post_duration_sec,
     }
 
@@ -62,8 +63,9 @@ def video_init(world: World, call: Call) -> dict[str, Any]:
     """Answer `POST /v2/post/publish/video/init/`: a direct post of a video."""
     app, creator = world.admit(call, "video_init", "video.publish")
     body = call.json()
-    info, source = checks.post_info(body), checks.member(body, "source_info")
+    info, source = checks.post_info(body), checks.source_info(body)
     checks.caption(world, info, "title", VIDEO_TITLE)
+    checks.known_level(info)
     checks.toggles(world, info, ("disable_duet", "disable_stitch", "disable_comment", "is_aigc"))
     checks.video_source(world, source)
     checks.may_post(world, app, creator)
@@ -78,12 +80,23 @@ def inbox_init(world: World, call: Call) -> dict[str, Any]:
     body = call.json()
     if "post_info" in body and world.switches.inbox_post_info == "refuse":
         raise Refused.param("post_info is not a parameter of this call")
-    source = checks.member(body, "source_info")
+    source = checks.source_info(body)
     checks.video_source(world, source)
     checks.app_version(creator, world.switches.video_draft_min_version)
     checks.may_draft(world, creator)
     checks.ownership(app, source.get("video_url"))
-    return _begun(world, _Wish(app, creator, "video", "MEDIA_UPLOAD", {}, source, is_aigc=False))
+    return _begun(world, _Wish(app, creator, "video", "MEDIA_UPLOAD", _kept(world, body), source, is_aigc=False))
+
+
+def _kept(world: World, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    info = body.get("post_info")
+    if (
+        world.switches.inbox_post_info != "title"
+        or not isinstance(info, dict)
+        or not isinstance(info.get("title"), str)
+    ):
+        return {}
+    return {"title": info["title"]}
 
 
 def photo_init(world: World, call: Call) -> dict[str, Any]:
@@ -93,12 +106,13 @@ def photo_init(world: World, call: Call) -> dict[str, Any]:
     mode = checks.photo_mode(body)
     scope = "video.publish" if mode == "DIRECT_POST" else "video.upload"
     app, creator = world.admit(call, "photo_init", scope)
-    info, source = checks.post_info(body), checks.member(body, "source_info")
+    info, source = checks.post_info(body), checks.source_info(body)
     checks.caption(world, info, "title", PHOTO_TITLE)
     checks.caption(world, info, "description", PHOTO_DESCRIPTION)
     checks.photo_source(source)
     checks.flag(body, "is_aigc")
     if mode == "DIRECT_POST":
+        checks.known_level(info)
         checks.toggles(world, info, ("disable_comment", "auto_add_music"))
         checks.may_post(world, app, creator)
         checks.privacy(world, app, creator, info)
@@ -138,6 +152,8 @@ def _task(world: World, wish: _Wish) -> Task:
         post_id=world.chance.post_id(),
         upload=_upload(world, source) if source["source"] == "FILE_UPLOAD" else None,
     )
+    if task.upload is None and world.switches.media_check != "off":
+        task.script.fail_reason = pull_problem(task.kind, task.urls)
     world.tasks[task.publish_id] = task
     return task
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from tiktok_adapters.simulator.accounts import App
 from tiktok_adapters.simulator.answers import OAuthRefused, json_answer
 from tiktok_adapters.simulator.calls import Call, single_values
-from tiktok_adapters.simulator.consent import Faulty, allowed_by, form_of, new_code
+from tiktok_adapters.simulator.consent import Faulty, allowed_by, form_of, given_scopes, new_code
 from tiktok_adapters.simulator.oauth import NO_STORE, client, required
 from tiktok_adapters.simulator.pages import consent_page, error_page, html, phone_page
 from tiktok_adapters.simulator.world import QrCode, World
@@ -111,7 +111,7 @@ def _decide(world: World, values: dict[str, str], granted: list[str]) -> Respons
     if creator is None:
         drawn.denied = True
         return html(phone_page("You denied the request"))
-    scopes = tuple(name for name in drawn.scopes if name in granted)
+    scopes = given_scopes(world, drawn.scopes, granted)
     uri = "" if world.switches.qr_code_in == "code" else _redirect(drawn.app)
     drawn.code = new_code(world, drawn.app, creator, scopes, redirect_uri=uri, challenge=None)
     return html(phone_page("Done: return to the program that showed the QR code"))

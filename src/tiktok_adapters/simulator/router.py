@@ -34,9 +34,12 @@ AUTH_URL: Final = "https://www.tiktok.com/v2/auth/authorize/"
 UPLOAD_BASE: Final = "https://open-upload.tiktokapis.com"
 """The host of its upload URLs."""
 
+_AUTH_ORIGIN: Final = "https://www.tiktok.com"
+
 _Operation = Callable[[World, Call], Mapping[str, Any] | None]
 
-_AUTHORIZE: Final = "/v2/auth/authorize/"
+_AUTHORIZE: Final = frozenset({"/v2/auth/authorize/", "/v2/auth/authorize"})
+"""The documented path, and the one that clients without the slash have used; no other path has two spellings."""
 _OAUTH: Final[Mapping[str, tuple[str, Callable[[World, Call], Response]]]] = {
     "/v2/oauth/token/": ("token", oauth.token),
     "/v2/oauth/revoke/": ("revoke", oauth.revoke),
@@ -128,7 +131,7 @@ class Router:
         path = call.path
         if not _host_serves(call, self.world.upload_base):
             return "other", lambda: plain("404 page not found", 404)
-        if path == _AUTHORIZE:
+        if path in _AUTHORIZE:
             return "authorize", lambda: self._page(call, consent.authorize)
         if path == qr.PHONE and not is_tiktok(call):
             return "phone", lambda: self._page(call, qr.phone)
@@ -205,6 +208,6 @@ def _host_serves(call: Call, upload_base: str) -> bool:
     """Return whether this host has this path. TikTok's hosts share no paths; any other host has the paths of all of them."""
     if not is_tiktok(call):
         return True
-    if call.path == _AUTHORIZE:
-        return call.origin == AUTH_URL.removesuffix(_AUTHORIZE)
+    if call.path in _AUTHORIZE:
+        return call.origin == _AUTH_ORIGIN
     return call.origin == (upload_base if call.path in _UPLOADS else API_URL)

@@ -63,12 +63,16 @@ SCOPES: Final = frozenset(
 
 FIELD_SCOPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("open_id", "union_id", "avatar_url", "avatar_url_100", "avatar_large_url", "display_name"), "user.info.basic"
+        ("open_id", "union_id", "avatar_url", "avatar_url_100", "avatar_url_200", "avatar_large_url", "display_name"),
+        "user.info.basic",
     ),
     **dict.fromkeys(("bio_description", "profile_deep_link", "is_verified", "username"), "user.info.profile"),
     **dict.fromkeys(("follower_count", "following_count", "likes_count", "video_count"), "user.info.stats"),
 }
-"""The scope of each field of https://developers.tiktok.com/doc/tiktok-api-v2-get-user-info."""
+"""The scope of each field of https://developers.tiktok.com/doc/tiktok-api-v2-get-user-info.
+
+`avatar_url_200` is in no table of TikTok's, and was observed to be accepted.
+"""
 
 VIDEO_FIELDS: Final = frozenset(
     {
@@ -179,9 +183,10 @@ def spelled_as(challenge: str, encoding: Encoding) -> bool:
     return re.fullmatch(_CHALLENGES[encoding], challenge) is not None
 
 
-def proves(verifier: str, challenge: str, encoding: Encoding) -> bool:
-    """Return whether the code verifier (43 to 128 unreserved characters) matches the challenge."""
-    if not re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier) or not spelled_as(challenge, encoding):
+def proves(verifier: str, challenge: str, encoding: Encoding, *, any_length: bool = False) -> bool:
+    """Return whether the code verifier (43 to 128 unreserved characters, or any number) matches the challenge."""
+    length = "+" if any_length else "{43,128}"
+    if not re.fullmatch(rf"[A-Za-z0-9._~-]{length}", verifier) or not spelled_as(challenge, encoding):
         return False
     digest = hashlib.sha256(verifier.encode()).digest()
     spelled = digest.hex() if len(challenge) == 64 else base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 
 from attrs import define, field
 
+from tiktok_adapters.simulator.media import HEAD
 from tiktok_core.wire.http import BLOCK, Body
 
 __all__ = ["IN_MEMORY", "Upload", "blocks_of", "spool"]
@@ -51,6 +52,7 @@ class Upload:
         last_range: the first and last byte of the last stored chunk.
         completed_at: the time at which the last byte was stored.
         media_type: the type that the last PUT declared.
+        head: the first bytes, which are always kept.
         file: the stored bytes; None if they are not kept.
     """
 
@@ -65,6 +67,7 @@ class Upload:
     last_range: tuple[int, int] | None = None
     completed_at: datetime | None = None
     media_type: str = "video/mp4"
+    head: bytes = field(default=b"", repr=False)
     file: IO[bytes] | None = field(default=None, repr=False)
     _hasher: Any = field(factory=hashlib.sha256, repr=False)
 
@@ -94,24 +97,25 @@ class Upload:
 
         If the body breaks off, this keeps none of it unless `keep_partial` is set, and raises the error again.
         """
-        hasher, came = self._hasher.copy(), 0
+        hasher, came, head = self._hasher.copy(), 0, self.head
         if self.file is not None:
             self.file.seek(self.offset)
         try:
             for block in blocks_of(body, limit):
                 hasher.update(block)
                 came += len(block)
+                head += block[: HEAD - len(head)] if len(head) < HEAD else b""
                 if self.file is not None:
                     self.file.write(block)
         except BaseException:
             if keep_partial:
-                self._advance(hasher, came)
+                self._advance(hasher, came, head)
             raise
-        self._advance(hasher, came)
+        self._advance(hasher, came, head)
         return came
 
-    def _advance(self, hasher: Any, came: int) -> None:
-        self._hasher = hasher
+    def _advance(self, hasher: Any, came: int, head: bytes) -> None:
+        self._hasher, self.head = hasher, head
         self.offset += came
 
     def read(self, start: int, length: int) -> bytes:

@@ -41,6 +41,10 @@ def _off() -> Any:
     return field(default=False, validator=instance_of(bool))
 
 
+def _on() -> Any:
+    return field(default=True, validator=instance_of(bool))
+
+
 def _word(default: str | None = None) -> Any:
     return field(default=default, validator=optional(instance_of(str)))
 
@@ -74,8 +78,13 @@ class Switches:
         oauth_error_status: the HTTP status of OAuth errors; only 200 has been observed.
         pkce: the encoding of the challenge on desktop; TikTok's is hexadecimal.
         web_challenge: whether the web flow requires a challenge, accepts one, or ignores it.
-        web_pkce: the encoding of the challenge on the web.
-        challenge_check: the authorization page refuses a malformed challenge, or only the token call does.
+        web_pkce: the encoding of the challenge on the web; clients that send base64url in production need `either`.
+        basic_scope: `user.info.basic` comes with every sign-in, as was observed, or only if the app asks for it.
+        challenge_check: only the token call refuses a malformed challenge, as was observed, or the authorization page does.
+        verifier_length: the token call takes verifiers of the documented 43 to 128 characters, or of any length: 6 characters
+            were observed to work.
+        state_required: the authorization page refuses a request without `state`, as documented, or serves it, as was observed.
+        token_order: the token call checks the code before the app's credentials, as was observed, or the credentials first.
         code_seconds: the life of an authorization code.
         qr_seconds: the life of a QR code until a person agrees.
         qr_code_in: the place of the code of a confirmed QR code: in its redirect URI, or in a field of its own.
@@ -90,6 +99,8 @@ class Switches:
         caps_status: the HTTP status of refusals by caps and bans at init: 403 is documented, 200 was observed.
         field_scope: for fields beyond the granted scopes, user info refuses the call, or leaves those fields out.
         profile_web_link: a client may ask for this field.
+        query_ids: a query for an id that is no integer is refused, as was observed, or the id is left out of the answer.
+        video_ids: ids in the list of videos are strings, as documented, or numbers, as was observed.
 
     Quotas and caps:
         init_buckets: the three inits have a quota each, or share one.
@@ -104,8 +115,9 @@ class Switches:
         brand_self_only: branded content with `SELF_ONLY` is refused or accepted.
         brand_toggles: the two brand toggles are optional or required.
         long_title_code: the code for a title that is too long; None for the code of a bad parameter.
-        privacy_mismatch_code: the code for a privacy level that this creator does not have.
-        inbox_post_info: `post_info` with a video draft is ignored or refused.
+        privacy_mismatch_code: the code for a privacy level that this creator does not have; a word that is no level is a bad
+            parameter.
+        inbox_post_info: `post_info` with a video draft is ignored, is ignored except for the title, or is refused.
         video_draft_min_version: the lowest version of the user's app for video drafts; None for any.
         cancel_checks_ownership: cancel refuses a pull whose URL the app does not own, or no longer owns.
 
@@ -117,7 +129,8 @@ class Switches:
         mismatch_status: the status for a body whose length differs from the declared one.
         last_chunk_status: the status after the last chunk.
         partial_bytes: the bytes that arrived of a dropped PUT are discarded or kept.
-        put_body: the body of the answers to a PUT.
+        no_range_status: the status for a PUT without `Content-Range`: 416 was observed, 400 is documented.
+        put_body: the body of the answers to a PUT; the documents give none, and the JSON word `null` was observed.
         expired_upload: a post whose upload URL expired stays unchanged, or fails with `internal`.
         finished_upload: after the last byte, the upload host refuses further bytes by their range, or as an unknown upload.
 
@@ -125,13 +138,20 @@ class Switches:
         processing_seconds, download_seconds, moderation_seconds: the duration of each stage.
         pull_bytes: the size that the status shows for a pulled file.
         status_ids: the list of public ids holds numbers or strings, is a single number, or is missing.
+        status_unknown_polls: the first status calls for a new `publish_id` that are answered as if there were no such id.
         status_lag_seconds: the status shows a post, and its stored bytes, as they were this long ago.
         uploaded_bytes: the status counts stored bytes, or whole chunks only, or leaves the field out.
+        media_check: which media fail after they arrived. `certain`: files that are certainly no video of TikTok's, because they
+            begin as something else (a picture, sound, a page, JSON, a Git LFS pointer) or because their headers state another
+            codec, no picture, or a figure outside TikTok's limits; and URLs whose ending names another format. It takes bytes
+            of no known format, and a file that only begins as a video, because tests post such bytes, and because TikTok's
+            answer to a damaged file was never observed. `begins`: files that do not begin as MP4, MOV or WebM fail too, as was
+            observed. `whole`: files whose headers cannot be read fail too. `off`: nothing fails.
         failed_body: the status of a failed post has all fields, or only the status and the reason.
         publish_id_seconds: how long the status of a `publish_id` can be fetched; None for ever.
         draft_seconds: how long the user can finish a draft; None for ever.
-        webhook_publish_type: the word for direct posts, which the documents do not give.
-        webhook_post_id: ids in webhooks are numbers or strings.
+        webhook_publish_type: the word for direct posts: the documents give none, and `DIRECT_PUBLISH` was observed.
+        webhook_post_id: ids in webhooks are strings, as was observed, or numbers.
 
     A copy of the data:
         data_seconds: how long TikTok needs to prepare a copy.
@@ -151,7 +171,11 @@ class Switches:
     pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
     web_challenge: Literal["optional", "required", "ignored"] = _one_of("optional", "required", "ignored")
     web_pkce: Literal["hex", "base64url", "either"] = _one_of("hex", "base64url", "either")
-    challenge_check: Literal["authorize", "token"] = _one_of("authorize", "token")
+    basic_scope: Literal["always", "asked"] = _one_of("always", "asked")
+    challenge_check: Literal["token", "authorize"] = _one_of("token", "authorize")
+    verifier_length: Literal["documented", "any"] = _one_of("documented", "any")
+    state_required: bool = _on()
+    token_order: Literal["code", "client"] = _one_of("code", "client")
     code_seconds: float = _seconds(300)
     qr_seconds: float = _seconds(120)
     qr_code_in: Literal["redirect_uri", "code"] = _one_of("redirect_uri", "code")
@@ -165,6 +189,8 @@ class Switches:
     caps_status: Literal[403, 200] = _one_of(403, 200)
     field_scope: Literal["refuse", "omit"] = _one_of("refuse", "omit")
     profile_web_link: bool = _off()
+    query_ids: Literal["integers", "any"] = _one_of("integers", "any")
+    video_ids: Literal["strings", "numbers"] = _one_of("strings", "numbers")
 
     init_buckets: Literal["separate", "shared"] = _one_of("separate", "shared")
     library_quota: Literal["token", "app"] = _one_of("token", "app")
@@ -178,7 +204,7 @@ class Switches:
     brand_toggles: Literal["optional", "required"] = _one_of("optional", "required")
     long_title_code: str | None = _word()
     privacy_mismatch_code: str = field(default="privacy_level_option_mismatch", validator=instance_of(str))
-    inbox_post_info: Literal["ignore", "refuse"] = _one_of("ignore", "refuse")
+    inbox_post_info: Literal["ignore", "title", "refuse"] = _one_of("ignore", "title", "refuse")
     video_draft_min_version: str | None = _word()
     cancel_checks_ownership: bool = _off()
 
@@ -189,7 +215,8 @@ class Switches:
     mismatch_status: Literal[400, 502] = _one_of(400, 502)
     last_chunk_status: Literal[201, 200] = _one_of(201, 200)
     partial_bytes: Literal["discard", "keep"] = _one_of("discard", "keep")
-    put_body: str = field(default="", validator=instance_of(str))
+    no_range_status: Literal[416, 400] = _one_of(416, 400)
+    put_body: str = field(default="null", validator=instance_of(str))
     expired_upload: Literal["stay", "fail"] = _one_of("stay", "fail")
     finished_upload: Literal["refuse", "forget"] = _one_of("refuse", "forget")
 
@@ -198,13 +225,15 @@ class Switches:
     moderation_seconds: float = _seconds(30.0)
     pull_bytes: int = _number(5_000_000)
     status_ids: Literal["numbers", "strings", "scalar", "missing"] = _one_of("numbers", "strings", "scalar", "missing")
+    status_unknown_polls: int = _number(0)
     status_lag_seconds: float = _seconds(0.0)
     uploaded_bytes: Literal["stored", "chunks", "missing"] = _one_of("stored", "chunks", "missing")
+    media_check: Literal["certain", "begins", "whole", "off"] = _one_of("certain", "begins", "whole", "off")
     failed_body: Literal["full", "short"] = _one_of("full", "short")
     publish_id_seconds: float | None = _seconds(None)
     draft_seconds: float | None = _seconds(None)
-    webhook_publish_type: str = field(default="DIRECT_POST")
-    webhook_post_id: Literal["number", "string"] = _one_of("number", "string")
+    webhook_publish_type: str = field(default="DIRECT_PUBLISH", validator=instance_of(str))
+    webhook_post_id: Literal["string", "number"] = _one_of("string", "number")
 
     data_seconds: float = _seconds(600.0)
     data_keep_seconds: float = _seconds(345_600)

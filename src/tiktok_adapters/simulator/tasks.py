@@ -127,6 +127,7 @@ class Task:
     script: Script = field(factory=Script)
     cut: tuple[datetime, str] | None = None
     finishes: list[tuple[datetime, int | None]] = field(factory=list)
+    polls: int = 0
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -196,9 +197,15 @@ class Task:
         recent = self.mode == "DIRECT_POST" and now - self.created_at < DAY and self.started_at is not None
         return recent and self.state(now, switches).status != "FAILED"
 
+    def is_expired(self, now: datetime, switches: Switches) -> bool:
+        """Return whether the inbox has dropped this draft."""
+        life = switches.draft_seconds
+        return life is not None and now >= self.created_at + timedelta(seconds=life)
+
     def is_pending_draft(self, now: datetime, switches: Switches) -> bool:
-        """Return whether this draft of the last 24 hours still waits for its creator."""
-        waits = self.mode == "MEDIA_UPLOAD" and now - self.created_at < DAY and not self.finishes
+        """Return whether this draft of the last 24 hours still waits for its creator: it was neither posted nor has it expired."""
+        young = now - self.created_at < DAY and not self.is_expired(now, switches)
+        waits = self.mode == "MEDIA_UPLOAD" and young and not self.finishes
         return waits and self.state(now, switches).status != "FAILED"
 
     def shown(self, now: datetime, switches: Switches) -> Post:

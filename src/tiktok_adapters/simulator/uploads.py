@@ -11,6 +11,7 @@ from attrs import frozen
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.checks import may_post
+from tiktok_adapters.simulator.media import Bytes, video_problem
 from tiktok_adapters.simulator.storage import Upload, blocks_of
 from tiktok_adapters.simulator.tasks import Task
 from tiktok_adapters.simulator.world import World
@@ -19,6 +20,8 @@ from tiktok_core.wire.http import Response
 __all__ = ["find", "put", "put_partly"]
 
 MEDIA_TYPES: Final = frozenset({"video/mp4", "video/quicktime", "video/webm"})
+LONGEST_DRAFT: Final = 600
+"""Seconds; a direct post has its creator's own limit."""
 _ALSO_REASONS: Final = frozenset({"spam_risk_too_many_posts", "spam_risk_user_banned_from_posting"})
 _RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
 
@@ -60,13 +63,14 @@ def _secrets(upload: Upload) -> tuple[str, str]:
 def put(world: World, call: Call) -> Response:
     """Answer one PUT: 201 after the last byte, 206 if more bytes are missing, or a refusal."""
     task = find(world, call)
+    body = world.switches.put_body.encode()
     if task is None or task.upload is None:
-        return Response(404)
+        return Response(404, body=body)
     upload = task.upload
     try:
         chunk = _welcome(world, upload, call)
     except _Unwelcome as no:
-        return Response(no.status, _progress(world, upload) if no.progress else {}, world.switches.put_body.encode())
+        return Response(no.status, _progress(world, upload) if no.progress else {}, body)
     if chunk.again:
         for _block in blocks_of(call.request.body):
             continue  # a server also reads the bytes that it discards
@@ -74,7 +78,7 @@ def put(world: World, call: Call) -> Response:
         _store(world, task, upload, call, chunk.length)
     done = upload.offset == upload.size
     status = world.switches.last_chunk_status if done else 206
-    return Response(status, _progress(world, upload), world.switches.put_body.encode())
+    return Response(status, _progress(world, upload), body)
 
 
 def put_partly(world: World, call: Call, received: int) -> None:
@@ -104,7 +108,9 @@ def _welcome(world: World, upload: Upload, call: Call, *, whole: bool = True) ->
         raise _Unwelcome(404)
     if world.now >= upload.expires_at:
         raise _Unwelcome(403)
-    found = _RANGE.fullmatch(call.headers.get("content-range", ""))
+    if not call.headers.get("content-range"):
+        raise _Unwelcome(world.switches.no_range_status, progress=world.switches.no_range_status == 416)
+    found = _RANGE.fullmatch(call.headers["content-range"])
     chunked = "transfer-encoding" in call.headers
     if found is None or chunked or call.media_type not in MEDIA_TYPES:
         raise _Unwelcome(400)
@@ -129,8 +135,18 @@ def _store(world: World, task: Task, upload: Upload, call: Call, length: int) ->
     upload.last_range, upload.media_type = (first, upload.offset - 1), call.media_type
     upload.history.append((world.now, upload.offset))
     if upload.offset == upload.size:
+        _look_at(world, task, upload)
         _cap_again(world, task)
         upload.completed_at = world.now
+
+
+def _look_at(world: World, task: Task, upload: Upload) -> None:
+    """Let a file fail that is no video, or none that TikTok publishes; a fault that a test set comes first."""
+    if task.script.fail_reason is not None:
+        return
+    longest = task.creator.max_video_post_duration_sec if task.mode == "DIRECT_POST" else LONGEST_DRAFT
+    stored = Bytes(upload.head) if upload.file is None else upload
+    task.script.fail_reason = video_problem(stored, upload.size, longest, world.switches.media_check)
 
 
 def _cap_again(world: World, task: Task) -> None:

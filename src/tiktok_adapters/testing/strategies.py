@@ -79,9 +79,12 @@ def open_ids() -> st.SearchStrategy[str]:
 
 
 def publish_ids() -> st.SearchStrategy[str]:
-    """Draw ids of posts that are being published, in each documented form, of at most 64 characters."""
+    """Draw ids of posts that are being published, in each documented or observed form, of at most 64 characters."""
     kinds = st.sampled_from(
-        ("v_pub_file~v2-1.", "v_pub_url~v2-1.", "v_inbox_file~v2.", "v_inbox_url~v2.", "p_pub_url~v2.")
+        (
+            *("v_pub_file~v2-1.", "v_pub_url~v2-1.", "v_pub_url~v2.", "v_inbox_file~v2.", "v_inbox_url~v2."),
+            *("p_pub_url~v2.", "p_inbox_url~v2."),
+        )
     )
     return st.tuples(kinds, st.integers(10**18, 2**63 - 1)).map(lambda parts: f"{parts[0]}{parts[1]}")
 
@@ -278,6 +281,8 @@ def events(draw: st.DrawFn, app: App | None = None) -> Event:
     name = draw(st.sampled_from(sorted(EVENTS)))
     kind, own = EVENTS[name]
     said = draw(own)
+    # On the wire the id of a post is a string; an older body had a number.
+    read = {**said, "post_id": int(said["post_id"])} if "post_id" in said else said
     created = draw(moments()).replace(microsecond=0)
     return kind(
         name=name,
@@ -287,7 +292,7 @@ def events(draw: st.DrawFn, app: App | None = None) -> Event:
         signed_at=created + timedelta(seconds=draw(st.integers(0, 72 * 3600))),
         content=said,
         create_time=int(created.timestamp()),
-        **(said if kind is not UnknownEvent else {}),
+        **(read if kind is not UnknownEvent else {}),
     )
 
 
@@ -305,9 +310,10 @@ REASONS: Final = (
 """Some of the documented reasons. Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status."""
 
 POST_IDS: Final = st.integers(10**18, 2**63 - 1)
+SPELLED_IDS: Final[st.SearchStrategy[Any]] = POST_IDS.map(str) | POST_IDS
 POST: Final[dict[str, st.SearchStrategy[Any]]] = {
     "publish_id": publish_ids(),
-    "publish_type": st.sampled_from(("INBOX_SHARE", "DIRECT_POST")),
+    "publish_type": st.sampled_from(("INBOX_SHARE", "DIRECT_PUBLISH")),
 }
 SHARE: Final = st.fixed_dictionaries({"share_id": WORD})
 EVENTS: Final[dict[str, tuple[type[Event], st.SearchStrategy[dict[str, Any]]]]] = {
@@ -319,10 +325,10 @@ EVENTS: Final[dict[str, tuple[type[Event], st.SearchStrategy[dict[str, Any]]]]] 
     "post.publish.failed": (PostFailed, st.fixed_dictionaries({**POST, "reason": st.sampled_from(REASONS)})),
     "post.publish.complete": (PostComplete, st.fixed_dictionaries(POST)),
     "post.publish.inbox_delivered": (DraftDelivered, st.fixed_dictionaries(POST)),
-    "post.publish.publicly_available": (PostPublic, st.fixed_dictionaries({**POST, "post_id": POST_IDS})),
+    "post.publish.publicly_available": (PostPublic, st.fixed_dictionaries({**POST, "post_id": SPELLED_IDS})),
     "post.publish.no_longer_publicaly_available": (
         PostNoLongerPublic,
-        st.fixed_dictionaries({**POST, "post_id": POST_IDS}),
+        st.fixed_dictionaries({**POST, "post_id": SPELLED_IDS}),
     ),
     "video.upload.failed": (VideoKitEvent, SHARE),
     "video.publish.completed": (VideoKitEvent, SHARE),

@@ -20,6 +20,7 @@ import pytest
 import urllib3.exceptions
 from attrs import define
 
+from clips import HEAD
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
 from tiktok_adapters.simulator.server import SandboxServer
@@ -50,7 +51,7 @@ from tiktok_core.errors import Problem
 from tiktok_core.lifting import lift_clock, lift_journal, lift_slots, lift_tokens, lift_transport
 
 BLOCKS = 3
-CLIP = b"\0\0\0\x18ftypisom" + Random(5).randbytes(BLOCKS * (1 << 20) - 13)
+CLIP = HEAD + Random(5).randbytes(BLOCKS * (1 << 20) - 13)
 CALLBACK = "https://app.example.com/callback/"
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, HEAD, PHOTOS, PULLED
 from example_counts import at_most
 from tiktok_adapters.protect import AsyncioProtect
 from tiktok_adapters.simulator import parse_fault
@@ -31,9 +32,6 @@ from tiktok_core.errors import LeaseLost
 from tiktok_core.lifting import lift_journal, lift_tokens, lift_transport
 from tiktok_core.ports import Request, Response
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ["https://media.example.com/1.jpg"]
-PULLED = "https://media.example.com/clip.mp4"
 WISHES: dict[str, Callable[[Any], Any]] = {
     "clip": lambda account: account.post_video(CLIP, privacy_level="SELF_ONLY", key="wish"),
     "draft": lambda account: account.post_video(CLIP, draft=True, key="wish"),
@@ -95,7 +93,7 @@ def limited(seconds: int) -> Callable[[Request, Callable[[Request], Response]], 
     return lambda _request, _handle: Response(429, {"retry-after": str(seconds)})
 
 
-# --- Whoever waits ---------------------------------------------------------------------------------------------------
+# --- A client that waits ---------------------------------------------------------------------------------------------
 
 
 @wishes
@@ -200,13 +198,13 @@ def test_a_status_that_outlasts_the_lease_is_no_error(bench: Any, wish: str, nth
     assert [bench.run(WISHES[wish](account))] == results
 
 
-# While a client waits for the answer, its lease is valid: no other one sends an init or declares the outcome unknown.
+# --- A client that acts ----------------------------------------------------------------------------------------------
 
 
 @wishes
 @pytest.mark.parametrize("seconds", [9.0, 29.0, 100.0])
 def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: float) -> None:
-    """While a client waits for the answer, its lease is valid: no other one sends an init or calls the outcome unknown."""
+    """While a client waits for the answer, its lease is valid: no other sends an init or calls the outcome unknown."""
     account, steps = bench.signed_in(), []
 
     def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
@@ -224,7 +222,7 @@ def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: fl
 def test_a_chunk_on_its_way_is_not_taken_over(bench: Any) -> None:
     """A chunk may take as long as its bytes need on a slow line. Meanwhile no other client continues the post."""
     account, steps = bench.signed_in(), []
-    film = BytesSource(b"\0\0\0\x18ftyp" + bytes(5_300_000))
+    film = BytesSource(HEAD + bytes(5_300_000))
 
     def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
         bench.clock.advance(50)
@@ -353,7 +351,7 @@ THEN = ["video_init=drop-before", "video_init=drop-after", "put=expire", "putx2=
 @settings(max_examples=at_most(60), suppress_health_check=list(HealthCheck), deadline=None)
 @given(faults=st.lists(st.sampled_from(NOTHING_BEGUN), max_size=5), then=st.sampled_from(THEN))
 def test_only_what_may_have_begun_a_post_counts_as_an_init(bench: Any, faults: list[str], then: str) -> None:
-    """Any number of failed connections and limits may precede.
+    """Failed connections and limits do not count, however many there were.
 
     The client repeats an init after a lost answer, and replaces a dead URL.
     """

@@ -12,8 +12,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import CLIP, PULLED, clip
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
 from tiktok_core import PrivacyLevel, RateLimited, ServerError, StoreError, UploadError
 from tiktok_core.domain.retry import BUDGET, EARNED
@@ -21,9 +21,6 @@ from tiktok_core.flows.calls.pace import Budgets, Cooldown
 from tiktok_core.lifting import lift_pacer
 from tiktok_core.ports import AsyncPacer
 from tiktok_core.version import __version__
-
-HEAD = b"\0\0\0\x18ftypisom"
-VIDEO_URL = "https://media.example.com/clip.mp4"
 
 
 def with_pacer(account: Any, pacer: AsyncPacer) -> Any:
@@ -67,7 +64,7 @@ def test_a_pacer_that_fails_costs_no_call(bench: Any, caplog: pytest.LogCaptureF
 def test_waiting_for_a_quota_is_told(bench: Any, quota: str, caplog: pytest.LogCaptureFixture) -> None:
     """The client keeps each quota and sends TikTok no call too many. The log says for how long it waits."""
     account = bench.signed_in()
-    done = bench.run(account.post_video(VIDEO_URL, draft=True))
+    done = bench.run(account.post_video(PULLED, draft=True))
     bench.clock.advance(60)
     asked, limit = bench.sim.count(quota), {"creator_info": 20, "status": 30}[quota]
     ask = account.creator_info if quota == "creator_info" else partial(account.publish_status, done.publish_id)
@@ -140,7 +137,7 @@ def test_chunks_in_doubt_are_paid_from_the_budget(bench: Any) -> None:
     for number in range(posts):
         bench.clock.advance(60)
         with pytest.raises(UploadError):
-            bench.run(account.post_video(BytesSource(HEAD + bytes([number])), privacy_level=PrivacyLevel.SELF_ONLY))
+            bench.run(account.post_video(clip(number), privacy_level=PrivacyLevel.SELF_ONLY))
     # Any answer of TikTok's, even an error, earns a tenth of a repetition.
     assert bench.sim.count("put") <= posts + BUDGET + EARNED * (len(bench.sim.log) - before)
 
@@ -189,10 +186,10 @@ def test_more_drafts_than_an_inbox_takes_are_told_of(bench: Any, caplog: pytest.
     for number in range(6):
         assert ("draft 6" in caplog.text) is False
         if number < 5:
-            bench.run(account.post_video(VIDEO_URL, draft=True))
+            bench.run(account.post_video(PULLED, draft=True))
             bench.clock.advance(timedelta(minutes=1).total_seconds())
     with pytest.raises(Exception, match="spam_risk_too_many_pending_share"):
-        bench.run(account.post_video(VIDEO_URL, draft=True))
+        bench.run(account.post_video(PULLED, draft=True))
     assert "This is draft 6 of 24 hours" in caplog.text
 
 
@@ -200,14 +197,14 @@ def test_more_posts_than_a_creator_is_given_are_told_of(bench: Any, caplog: pyte
     """The sixteenth direct post of a day gets the same warning. A day later there is none."""
     account = bench.signed_in()
     for _ in range(15):
-        bench.run(account.post_video(VIDEO_URL, privacy_level=PrivacyLevel.SELF_ONLY))
+        bench.run(account.post_video(PULLED, privacy_level=PrivacyLevel.SELF_ONLY))
     assert "of 24 hours" not in caplog.text
     with pytest.raises(Exception, match="spam_risk_too_many_posts"):
-        bench.run(account.post_video(VIDEO_URL, privacy_level=PrivacyLevel.SELF_ONLY))
+        bench.run(account.post_video(PULLED, privacy_level=PrivacyLevel.SELF_ONLY))
     assert "This is post 16 of 24 hours" in caplog.text
     caplog.clear()
     bench.clock.advance(timedelta(days=1).total_seconds())
-    bench.run(account.post_video(VIDEO_URL, privacy_level=PrivacyLevel.SELF_ONLY))
+    bench.run(account.post_video(PULLED, privacy_level=PrivacyLevel.SELF_ONLY))
     assert "of 24 hours" not in caplog.text
 
 
@@ -225,7 +222,7 @@ def test_options_reach_every_request_of_a_call(bench: Any) -> None:
     """The options bound each wait and each whole request. A chunk may take as long as its line does."""
     account = bench.signed_in().with_options(timeout=3.5, deadline=17.0)
     sent = sent_by(bench)
-    bench.run(account.post_video(BytesSource(HEAD + bytes(1_000)), privacy_level=PrivacyLevel.SELF_ONLY))
+    bench.run(account.post_video(CLIP, privacy_level=PrivacyLevel.SELF_ONLY))
     assert {request.timeout for request in sent} == {3.5}
     limits = {request.method: request.time_limit for request in sent}
     assert limits.pop("PUT") > 3_500
@@ -245,7 +242,7 @@ def test_a_call_is_not_repeated_beyond_its_deadline(bench: Any) -> None:
 def test_every_request_says_who_asks(bench: Any) -> None:
     """Requests to the API and to the upload host name this library and its version, and no HTTP library."""
     account, sent = bench.signed_in(), sent_by(bench)
-    bench.run(account.post_video(BytesSource(HEAD + bytes(1_000)), privacy_level=PrivacyLevel.SELF_ONLY))
+    bench.run(account.post_video(CLIP, privacy_level=PrivacyLevel.SELF_ONLY))
     assert {request.headers["User-Agent"] for request in sent} == {f"tiktok-open/{__version__}"}
     assert {request.method for request in sent} == {"POST", "PUT"}
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve, field, frozen
 
+from clips import HEAD, PHOTOS, PULLED
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.destinations import open_destination
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
@@ -36,8 +37,6 @@ from tiktok_core.ports import Request, Response
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
 REDIRECT = "http://127.0.0.1:4000/callback/"
 CHUNK = 5_242_880
-PHOTOS = ["https://media.example.com/1.jpg"]
-PULLED = "https://media.example.com/clip.mp4"
 SCOPES = ["user.info.basic", "video.publish", "video.upload", "portability.all.ongoing"]
 
 
@@ -165,7 +164,7 @@ class World:
         """A film of several chunks."""
         path = self.folder / "film.mp4"
         if not path.exists():
-            path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(2 * CHUNK + 77))
+            path.write_bytes(HEAD + bytes(2 * CHUNK + 77))
         return path
 
     def open(self, path: Any) -> FileSource:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP, HEAD, PHOTO, PHOTOS
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource, FileSource
 from tiktok_core import (
@@ -31,9 +32,7 @@ from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import Request, Response
 
 DATA = hashlib.shake_128(b"a film").digest(12_000_001)
-FILM = BytesSource(b"\0\0\0\x18ftyp" + DATA)
-SHORT = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
-PHOTOS = ["https://media.example.com/1.jpg"]
+FILM = BytesSource(HEAD + DATA)
 
 
 class Killed(BaseException):
@@ -41,7 +40,7 @@ class Killed(BaseException):
 
 
 def kill_at(bench: Any, operation: str, *, nth: int = 1, answered: bool) -> None:
-    """End the process at the `nth` request of an operation, before or after TikTok has dealt with it."""
+    """End the process at the `nth` request of an operation, before or after TikTok has handled it."""
     inner = getattr(bench.tiktok, "_face", bench.tiktok)._context
     transport = inner.transport
     send: Callable[[Request], Any] = transport.send
@@ -74,8 +73,8 @@ def posted(bench: Any) -> list[Any]:
 def test_the_same_key_never_makes_a_second_post(bench: Any) -> None:
     """A second call with the same key, file and settings returns the post that the key has."""
     account = bench.signed_in()
-    first = bench.run(account.post_video(SHORT, draft=True, key="mine"))
-    again = bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    first = bench.run(account.post_video(CLIP, draft=True, key="mine"))
+    again = bench.run(account.post_video(CLIP, draft=True, key="mine"))
     assert again == first
     assert first.key == "mine"
     assert bench.sim.count("inbox_init") == 1
@@ -84,7 +83,7 @@ def test_the_same_key_never_makes_a_second_post(bench: Any) -> None:
 def test_a_key_belongs_to_an_account(bench: Any) -> None:
     """The same key in two accounts stands for two posts."""
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
     (record,) = bench.journal.records()
     assert (record.account, record.app) == (account.open_id, bench.tiktok.app.client_key)
     bench.journal.save(evolve(record, account="-000Other", key="theirs", stage=Stage.PLANNED), fence=None)
@@ -94,12 +93,12 @@ def test_a_key_belongs_to_an_account(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("video", "settings"), [(BytesSource(DATA), {}), (SHORT, {"title": "other"}), (PHOTOS[0], {"title": "other"})]
+    ("video", "settings"), [(BytesSource(DATA), {}), (CLIP, {"title": "other"}), (PHOTO, {"title": "other"})]
 )
 def test_a_key_stands_for_one_wish(bench: Any, video: Any, settings: dict[str, Any]) -> None:
     """The client refuses the same key with another file or other settings, and leaves the first post alone."""
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
     with pytest.raises(InvalidPost, match="another post"):
         bench.run(account.post_video(video, draft=True, key="mine", **settings))
     assert len(bench.sim.posts) == 1
@@ -110,10 +109,10 @@ def test_a_refused_wish_frees_its_key(bench: Any) -> None:
     account = bench.signed_in()
     bench.sim.creator.private = False
     with pytest.raises(ApiError):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     assert bench.run(account.unfinished()) == ()
     bench.sim.creator.private = True
-    assert bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine")).is_final
+    assert bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine")).is_final
 
 
 def test_a_failed_post_keeps_failing_under_its_key(bench: Any) -> None:
@@ -122,7 +121,7 @@ def test_a_failed_post_keeps_failing_under_its_key(bench: Any) -> None:
     bench.sim.faults.add(parse_fault("init=fail:duration_check_failed"))
     for _ in range(2):
         with pytest.raises(PublishFailed, match="duration_check_failed") as raised:
-            bench.run(account.post_video(SHORT, draft=True, key="mine"))
+            bench.run(account.post_video(CLIP, draft=True, key="mine"))
         assert raised.value.key == "mine"
     assert len(bench.sim.posts) == 1
 
@@ -205,7 +204,7 @@ def test_a_lost_answer_to_the_init_of_a_file_is_asked_for_once_more(bench: Any) 
     """Without bytes TikTok posts nothing, so the client repeats the init once. The journal counts both attempts."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_init=drop-after"))
-    done = bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+    done = bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     assert bench.sim.count("video_init") == 2
     assert [post.publish_id for post in posted(bench)] == [done.publish_id]
     assert bench.journal.records()[0].inits == 2
@@ -216,7 +215,7 @@ def test_inits_without_an_answer_are_bounded(bench: Any) -> None:
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_initx9=drop-after"))
     with pytest.raises(Exception, match="video/init"):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY"))
     assert bench.sim.count("video_init") == 2
     assert posted(bench) == []
 
@@ -227,7 +226,7 @@ def test_the_next_cut_is_tried_when_tiktok_refuses_one_and_is_remembered(bench: 
     The client tries others, and begins the next post with the accepted size.
     """
     account = bench.signed_in()
-    big = BytesSource(b"\0\0\0\x18ftyp" + bytes(64_000_001))
+    big = BytesSource(HEAD + bytes(64_000_001))
     refusal = evolve(parse_fault("video_init=code:invalid_params"))
     bench.sim.faults.add(refusal)
     original = bench.sim.handle
@@ -275,7 +274,7 @@ def test_the_cuts_that_are_tried_are_bounded(bench: Any, said: str) -> None:
 
     bench.handle = picky
     with pytest.raises(ApiError, match=said):
-        bench.run(account.post_video(BytesSource(b"\0\0\0\x18ftyp" + bytes(70_000_001)), draft=True))
+        bench.run(account.post_video(BytesSource(HEAD + bytes(69_999_997)), draft=True))
     assert tried == [10_000_000, 32_000_000, 5_242_880, 35_000_004]
     assert bench.journal.records()[0].inits == 1
 
@@ -379,13 +378,13 @@ def test_an_upload_that_may_be_complete_is_never_begun_again(bench: Any) -> None
     account = bench.signed_in()
     kill_at(bench, "put", nth=1, answered=True)
     with pytest.raises(Killed):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     bench.clock.advance(timedelta(hours=2).total_seconds())
     silent = b'{"data":{"status":"PROCESSING_UPLOAD"},"error":{"code":"ok","message":"","log_id":"L"}}'
     original = bench.handle
     bench.handle = lambda request: Response(200, {}, silent) if "status/fetch" in request.url else original(request)
     with pytest.raises(OutcomeUnknown):
-        bench.run(account.resume("mine", SHORT))
+        bench.run(account.resume("mine", CLIP))
     assert bench.sim.count("video_init") == 1
 
 
@@ -394,7 +393,7 @@ def test_an_upload_url_is_not_replaced_for_ever(bench: Any) -> None:
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("putx99=expire"))
     with pytest.raises(UploadExpired):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY"))
     assert bench.sim.count("video_init") == 3
 
 
@@ -420,7 +419,7 @@ def test_a_post_that_somebody_else_holds_is_left_alone(bench: Any) -> None:
     account = bench.signed_in()
     bench.sim.switches.processing_seconds = 10_000
     with pytest.raises(StillProcessing):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     (record,) = bench.journal.records()
     now = bench.clock.now()
     assert bench.journal.try_lease(record.name, owner="other", now=now, until=now + timedelta(seconds=60))
@@ -480,7 +479,7 @@ def test_the_answer_to_a_pull_is_written_down_even_without_the_lease(bench: Any)
 def test_the_upload_url_is_forgotten_once_it_is_of_no_use(bench: Any) -> None:
     """The record of a finished post holds no secret."""
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="mine"))
+    bench.run(account.post_video(CLIP, draft=True, key="mine"))
     (record,) = bench.journal.records()
     assert record.upload_url is None
     assert record.is_ended
@@ -492,13 +491,13 @@ def test_finished_posts_are_kept_for_90_days(bench: Any) -> None:
     When two looks at the clock, days apart, agree that these are over, the journal keeps only the traces.
     """
     account = bench.signed_in()
-    bench.run(account.post_video(SHORT, draft=True, key="old"))
+    bench.run(account.post_video(CLIP, draft=True, key="old"))
     bench.clock.advance(timedelta(days=89).total_seconds())
-    bench.run(account.post_video(SHORT, draft=True, key="new"))
+    bench.run(account.post_video(CLIP, draft=True, key="new"))
     assert len(bench.journal.records()) == 2
     for key in ("newer", "newest"):
         bench.clock.advance(timedelta(days=2).total_seconds())
-        bench.run(account.post_video(SHORT, draft=True, key=key))
+        bench.run(account.post_video(CLIP, draft=True, key=key))
     assert [record.key for record in bench.journal.records()] == ["new", "newer", "newest"]
 
 
@@ -507,7 +506,7 @@ def test_a_key_that_cannot_be_shown_is_refused(bench: Any, key: str) -> None:
     """The client refuses such a key, because people print, type and compare keys."""
     account = bench.signed_in()
     with pytest.raises(InvalidPost, match="key"):
-        bench.run(account.post_video(SHORT, draft=True, key=key))
+        bench.run(account.post_video(CLIP, draft=True, key=key))
 
 
 def test_a_network_that_is_gone_before_the_post_began_leaves_it_to_be_resumed(bench: Any) -> None:
@@ -515,10 +514,10 @@ def test_a_network_that_is_gone_before_the_post_began_leaves_it_to_be_resumed(be
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_initx3=unreachable"))
     with pytest.raises(NotSent):
-        bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
     (record,) = bench.run(account.unfinished())
     assert record.stage is Stage.PLANNED
-    assert bench.run(account.resume("mine", SHORT)).is_final
+    assert bench.run(account.resume("mine", CLIP)).is_final
 
 
 def test_an_init_that_was_twice_without_an_answer_says_that_nothing_was_posted(bench: Any) -> None:
@@ -527,8 +526,8 @@ def test_an_init_that_was_twice_without_an_answer_says_that_nothing_was_posted(b
     for _ in range(2):
         kill_at(bench, "video_init", answered=True)
         with pytest.raises(Killed):
-            bench.run(account.post_video(SHORT, privacy_level="SELF_ONLY", key="mine"))
+            bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
         bench.clock.advance(600)
     with pytest.raises(UnexpectedResponse, match="nothing was posted"):
-        bench.run(account.resume("mine", SHORT))
+        bench.run(account.resume("mine", CLIP))
     assert posted(bench) == []

@@ -22,6 +22,7 @@ from tiktok_core import (
     CreatorInfo,
     InvalidPost,
     PhotoPost,
+    PublishFailed,
     SourceChanged,
     Stage,
     VideoFacts,
@@ -206,7 +207,8 @@ def test_a_draft_may_be_longer_than_the_creators_posts(looking: Any) -> None:
 def test_a_client_that_does_not_look_posts_what_it_is_given(bench: Any) -> None:
     """Without a probe only TikTok judges the frame rate. The client still refuses a film that is cut off."""
     account = bench.signed_in()
-    assert bench.run(account.post_video(MEDIA / "15fps.mp4", **SELF_ONLY)).is_final
+    with pytest.raises(PublishFailed, match="frame_rate_check_failed"):
+        bench.run(account.post_video(MEDIA / "15fps.mp4", **SELF_ONLY))
     with pytest.raises(InvalidPost, match="cut off"):
         bench.run(account.post_video(MEDIA / "cut-index.mp4", **SELF_ONLY))
 

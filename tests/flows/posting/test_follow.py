@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
+from clips import CLIP
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_core import ApiError, NotSent, PublishFailed, PublishStatus, StillProcessing
-
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
 
 
 def test_status_is_asked_after_one_second_and_then_ever_more_rarely(bench: Any) -> None:

@@ -11,6 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clips import CLIP, CLIP_BYTES, PHOTO, PULLED
 from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
@@ -43,17 +44,8 @@ from tiktok_core.flows.calls.pace import OwnPacer
 from tiktok_core.ports import Request, Response
 from tiktok_core.wire.http import FileSlice, FillsBuffers
 
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
 SELF_ONLY = PrivacyLevel.SELF_ONLY
-PHOTOS = ("https://media.example.com/1.jpg", "https://media.example.com/2.webp")
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    """Give a small file that starts as an MP4 does."""
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(CLIP)
-    return path
+PHOTOS = (PHOTO, "https://media.example.com/2.webp")
 
 
 def test_a_video_file_is_posted_and_followed_to_its_end(bench: Any, clip: Path) -> None:
@@ -62,7 +54,7 @@ def test_a_video_file_is_posted_and_followed_to_its_end(bench: Any, clip: Path) 
     done = bench.run(account.post_video(clip, title="Hello #world", privacy_level=SELF_ONLY, disable_duet=True))
     post = bench.sim.post(done.publish_id)
     assert done.status == PublishStatus.PUBLISH_COMPLETE
-    assert post.sha256 == hashlib.sha256(CLIP).hexdigest()
+    assert post.sha256 == hashlib.sha256(CLIP_BYTES).hexdigest()
     assert post.title == "Hello #world"
     assert post.privacy_level == "SELF_ONLY"
     assert post.post_info["disable_duet"] is True
@@ -72,9 +64,9 @@ def test_a_video_file_is_posted_and_followed_to_its_end(bench: Any, clip: Path) 
 def test_a_name_a_path_and_a_source_are_all_videos(bench: Any, clip: Path) -> None:
     """A file's name, its path, and a source of bytes all make the same post."""
     account = bench.signed_in()
-    for video in (str(clip), clip, BytesSource(CLIP)):
+    for video in (str(clip), clip, CLIP):
         done = bench.run(account.post_video(video, privacy_level=SELF_ONLY))
-        assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(CLIP).hexdigest()
+        assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(CLIP_BYTES).hexdigest()
 
 
 def test_a_draft_goes_to_the_inbox_without_settings(bench: Any, clip: Path) -> None:
@@ -258,7 +250,7 @@ def test_a_pull_whose_answer_is_lost_is_unknown_and_not_repeated(bench: Any, fau
     """TikTok may have begun to publish, so the client sends exactly one request."""
     account = bench.signed_in()
     for operation, call in (
-        ("video_init", lambda: account.post_video(PHOTOS[0], privacy_level=SELF_ONLY)),
+        ("video_init", lambda: account.post_video(PHOTO, privacy_level=SELF_ONLY)),
         ("photo_init", lambda: account.post_photos(PHOTOS, privacy_level=SELF_ONLY)),
     ):
         bench.sim.faults.add(parse_fault(f"{operation}={fault}"))
@@ -272,7 +264,7 @@ def test_a_pull_that_never_left_is_not_unknown(bench: Any) -> None:
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_initx3=unreachable"))
     with pytest.raises(Exception, match="video/init") as raised:
-        bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY))
+        bench.run(account.post_video(PHOTO, privacy_level=SELF_ONLY))
     assert not isinstance(raised.value, OutcomeUnknown)
     assert bench.sim.posts == ()
 
@@ -281,7 +273,7 @@ def test_a_refused_token_at_a_pull_proves_that_nothing_was_done(bench: Any) -> N
     """After a 401 at the init of a pull, the client renews the token and repeats the init. There is one post."""
     account = bench.signed_in()
     bench.sim.faults.add(parse_fault("video_init=code:access_token_invalid"))
-    bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY))
+    bench.run(account.post_video(PULLED, privacy_level=SELF_ONLY))
     assert len(bench.sim.posts) == 1
 
 
@@ -324,7 +316,7 @@ PASSING = (
 def test_trouble_that_passes_loses_no_byte_and_posts_once(
     bench: Any, fault: str, nth: int, kept: str, header: str
 ) -> None:
-    """One fault at either chunk, whatever TikTok keeps of half a chunk and however it counts: one post, with every byte."""
+    """One fault at either chunk, whatever TikTok keeps of half a chunk and however it counts: one post, with all bytes."""
     account = bench.signed_in()
     bench.sim.switches.partial_bytes, bench.sim.switches.progress_header = kept, header
     bench.sim.faults.add(parse_fault(f"put:{nth}={fault}"))
@@ -413,7 +405,7 @@ def test_a_chosen_chunk_size_is_for_files(bench: Any) -> None:
     """A pull has no chunks, so the client refuses a chunk size and does not ignore it."""
     account = bench.signed_in()
     with pytest.raises(InvalidPost, match="chunk_size"):
-        bench.run(account.post_video(PHOTOS[0], privacy_level=SELF_ONLY, chunk_size=10_000_000))
+        bench.run(account.post_video(PHOTO, privacy_level=SELF_ONLY, chunk_size=10_000_000))
 
 
 def test_a_client_without_files_posts_sources_only(bench: Any, clip: Path) -> None:
@@ -427,7 +419,7 @@ def test_a_client_without_files_posts_sources_only(bench: Any, clip: Path) -> No
     account = tiktok.account()
     with pytest.raises(InvalidPost, match="open_source"):
         account.post_video(clip, privacy_level=SELF_ONLY)
-    assert account.post_video(BytesSource(CLIP), privacy_level=SELF_ONLY).is_final
+    assert account.post_video(CLIP, privacy_level=SELF_ONLY).is_final
 
 
 def test_the_profile_is_asked_for_by_what_the_scopes_open(bench: Any) -> None:
@@ -485,7 +477,7 @@ def test_a_level_that_tiktok_added_is_posted(bench: Any, kind: str) -> None:
         return original(request)
 
     bench.handle = newer
-    media = BytesSource(CLIP) if kind == "video" else ["https://media.example.com/1.jpg"]
+    media = CLIP if kind == "video" else [PHOTO]
     post = account.post_video if kind == "video" else account.post_photos
     assert bench.run(post(media, privacy_level="NEW_LEVEL")).status == "PUBLISH_COMPLETE"
     assert sent == ["NEW_LEVEL"]
@@ -519,7 +511,7 @@ def test_a_source_is_asked_as_it_can_be(kind: type[BytesSource]) -> None:
         def send(self, request: Request, /) -> Response:
             if isinstance(request.body, FileSlice):
                 blocks = request.body.blocks_in(memoryview(bytearray(100)))
-                assert b"".join(map(bytes, blocks)) == CLIP
+                assert b"".join(map(bytes, blocks)) == CLIP_BYTES
                 seen.append(isinstance(request.body.source, FillsBuffers))
             return fake.send(request)
 
@@ -530,6 +522,6 @@ def test_a_source_is_asked_as_it_can_be(kind: type[BytesSource]) -> None:
     with TikTok(app, transport=Watched(), tokens=MemoryTokenStore(), journal=MemoryJournal(), clock=clock) as tiktok:
         begun = tiktok.authorization()
         account = tiktok.sign_in(begun, sim.authorize(begun.url))
-        assert account.post_video(kind(CLIP), privacy_level=SELF_ONLY).is_final
+        assert account.post_video(kind(CLIP_BYTES), privacy_level=SELF_ONLY).is_final
     sim.close()
     assert seen == [kind is Filling]

@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP, PHOTOS
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import PublishFailed, SignInRequired, Stage, TikTok
 from tiktok_core.domain import events
 from tiktok_core.events import WebhookRejected
-
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
-PHOTOS = ["https://media.example.com/1.jpg"]
 
 
 def deliver(bench: Any) -> list[events.Event]:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clips import PHOTOS
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import Faults
 from tiktok_adapters.stores.memory import MemoryJournal
@@ -16,7 +17,6 @@ from tiktok_core import AsyncAccount, AsyncTikTok, Stage
 from tiktok_core.domain import events
 from tiktok_core.lifting import drive, lift_clock, lift_tokens, lift_transport
 
-PHOTOS = ["https://media.example.com/1.jpg"]
 TOLD: dict[str, Callable[..., events.PostEvent]] = {
     "delivered": events.DraftDelivered,
     "complete": events.PostComplete,
@@ -111,7 +111,7 @@ def test_no_order_takes_back_what_is_further(told: set[str], repeated: bool, hol
 
 
 def interrupted(fake: AsyncFake) -> tuple[AsyncTikTok, AsyncAccount]:
-    """Return a client over the same TikTok and the same journal, which other tasks use meanwhile."""
+    """Return a client over the same TikTok and the same journal, which other tasks use at the same time."""
     tiktok = AsyncTikTok(
         fake.tiktok.app,
         transport=lift_transport(fake.transport),

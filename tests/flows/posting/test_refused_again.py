@@ -1,4 +1,4 @@
-"""A refused post: no caller hears that it was made, and every caller that asks for it hears why it was not."""
+"""A refused post: no caller gets a success for it, and every caller that asks for it gets the reason."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from attrs import fields
 
+from clips import CLIP, PHOTOS
 from tiktok_adapters.simulator import parse_fault
-from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import InvalidInput, OutcomeUnknown, Stage, TikTok, TikTokError
 
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(1_000))
-PHOTOS = ["https://media.example.com/1.jpg"]
 POSTS: dict[str, Callable[[Any], Any]] = {
     "clip": lambda account: account.post_video(CLIP, privacy_level="SELF_ONLY", key="wish"),
     "photos": lambda account: account.post_photos(PHOTOS, privacy_level="SELF_ONLY", key="wish"),
@@ -64,7 +62,7 @@ def refused(bench: Any, ask: Callable[[], Any]) -> TikTokError:
     [(reason, post) for reason in REASONS for post in POSTS if post != "photos" or reason not in FILES_ONLY],
 )
 def test_a_refusal_is_told_again_to_whoever_asks(bench: Any, post: str, reason: str) -> None:
-    """Resuming and taking a step, in this process or another one, raise the same error with the same facts each time."""
+    """Resuming and taking a step, in this process or another one, raise the same error with the same facts."""
     account = bench.signed_in()
     REASONS[reason](bench)
     first = refused(bench, lambda: POSTS[post](account))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from clips import CLIP_BYTES
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import (
     DEFAULT_CLIENT_KEY,
@@ -31,7 +32,6 @@ from tiktok_core.lifting import lift_journal, lift_tokens
 from tiktok_core.ports import Request, Response
 
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI)
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1000)
 OPEN_FILES = Path("/proc/self/fd")
 
 
@@ -147,7 +147,7 @@ def files(tmp_path: Path) -> list[Path]:
     gc.collect()
     found = [tmp_path / f"{number}.mp4" for number in range(30)]
     for number, path in enumerate(found):
-        path.write_bytes(CLIP + bytes([number]))
+        path.write_bytes(CLIP_BYTES + bytes([number]))
     return found
 
 
@@ -191,7 +191,7 @@ def test_tasks_wait_for_a_slot_before_their_init(
 
 
 def test_threads_wait_for_a_slot_before_their_init(sim: SimulatedTikTok, clock: ManualClock, files: list[Path]) -> None:
-    """The same for thirty threads on one blocking client."""
+    """Thirty threads on one blocking client do the same."""
     watch = Watch(sim, clock, company=True)
     with TikTok(
         APP,
@@ -244,7 +244,7 @@ def test_a_slot_is_not_kept_by_who_waits_for_the_quota(bench: Any, tmp_path: Pat
 
     inner._context = evolve(inner._context, slots=slots, clock=Clock())
     path = tmp_path / "clip.mp4"
-    path.write_bytes(CLIP)
+    path.write_bytes(CLIP_BYTES)
     for _ in range(7):
         bench.run(account.post_video(path, privacy_level="SELF_ONLY"))
     assert slots.naps[-1] == 0

@@ -14,16 +14,13 @@ from typing import Any
 import pytest
 from attrs import define
 
+from clips import CLIP, CLIP_BYTES, PHOTOS, PULLED
 from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.sources import BytesSource
 from tiktok_core import Interrupted, OutcomeUnknown, Stage, StoreError, TikTokError
 from tiktok_core.domain.journal import Record, record_name
 from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import Request, Response
-
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
-URL = "https://media.example.com/clip.mp4"
-PHOTOS = ("https://media.example.com/1.jpg",)
 
 
 class Own(BaseException):
@@ -163,7 +160,7 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
 }
 WISHES: dict[str, Callable[[Any, Any, str, Fault], Any]] = {
     "a file": lambda account, source, key, tell: account.post_video(source, draft=True, key=key, on_progress=tell),
-    "a pull": lambda account, _source, key, tell: account.post_video(URL, draft=True, key=key, on_progress=tell),
+    "a pull": lambda account, _source, key, tell: account.post_video(PULLED, draft=True, key=key, on_progress=tell),
     "photos": lambda account, _source, key, tell: account.post_photos(PHOTOS, draft=True, key=key, on_progress=tell),
 }
 OF_THE_CALLER = ("log", "on_progress", "source", "entropy")
@@ -199,7 +196,7 @@ def test_what_certainly_never_left_is_never_recorded_as_if_it_might_have(
     entered, places = Entered(bench), set[str]()
     for number in count(1):
         bench.clock.advance(61)  # No quota is used up by now, so each run makes the same calls.
-        source = TappedSource(CLIP + number.to_bytes(4, "big"))
+        source = TappedSource(CLIP_BYTES + number.to_bytes(4, "big"))
         source.fault = fault
         key, posts, tell = f"key {number}", len(bench.sim.posts), fault.tapped("on_progress", lambda _progress: None)
         entered.inits = entered.puts = 0
@@ -245,7 +242,7 @@ def test_what_no_transport_may_raise_is_a_doubt(bench: Any, error: Exception, ar
 
     transport.send = broken
     with pytest.raises(OutcomeUnknown, match=type(error).__name__) as raised:
-        bench.run(account.post_video(URL, draft=True, key="mine"))
+        bench.run(account.post_video(PULLED, draft=True, key="mine"))
     doubt = raised.value.__cause__
     assert type(doubt) is Interrupted
     assert doubt.__cause__ is error
@@ -261,15 +258,15 @@ def test_a_chunk_that_no_source_gave_whole_is_not_taken_for_whole(bench: Any) ->
                 raise error
             return super().read(start, length)
 
-    failing = Failing(CLIP)
-    failing._fingerprint = BytesSource(CLIP).fingerprint
+    failing = Failing(CLIP_BYTES)
+    failing._fingerprint = CLIP.fingerprint
     found = outcome(bench, lambda: account.post_video(failing, draft=True, key="mine"))
     assert found is error
     record = stored(bench, account, "mine")
     assert record is not None
     assert (record.stage, record.last_left) == (Stage.UPLOADING, False)
     bench.clock.advance(3_700)
-    assert bench.run(account.resume("mine", BytesSource(CLIP))).is_final
+    assert bench.run(account.resume("mine", CLIP)).is_final
 
 
 def test_a_refused_token_with_a_broken_log_is_not_asked_twice(bench: Any, loud: logging.Logger) -> None:
@@ -283,7 +280,7 @@ def test_a_refused_token_with_a_broken_log_is_not_asked_twice(bench: Any, loud: 
     said: list[str] = []
     handler.addFilter(lambda line: said.append(line.getMessage()) or True)
     fault.left = 1
-    found = outcome(bench, lambda: account.post_video(URL, draft=True, key="mine"))
+    found = outcome(bench, lambda: account.post_video(PULLED, draft=True, key="mine"))
     assert found is fault.error
     assert entered.inits == 1
     record = stored(bench, account, "mine")
@@ -319,5 +316,5 @@ def test_what_kept_a_request_from_leaving_is_told_though_nothing_can_be_stored(
             fault.left = 1
 
         journal.release = armed  # The last call before the init of a post that the journal has just got.
-    found = outcome(bench, lambda: account.post_video(URL, draft=True, key="mine"))
+    found = outcome(bench, lambda: account.post_video(PULLED, draft=True, key="mine"))
     assert found is first

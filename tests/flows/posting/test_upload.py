@@ -6,19 +6,10 @@ from typing import Any
 
 import pytest
 
+from clips import CLIP_BYTES
 from tiktok_adapters.simulator import parse_fault
 from tiktok_core import Progress, PublishStatus, SignInRequired, StillProcessing, UnexpectedResponse
 from tiktok_core.ports import Request, Response
-
-CLIP = b"\0\0\0\x18ftypisom" + bytes(1_000)
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    """Give a small file."""
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(CLIP)
-    return path
 
 
 def test_a_file_touched_after_its_last_byte_is_posted(bench: Any, clip: Path) -> None:
@@ -29,7 +20,7 @@ def test_a_file_touched_after_its_last_byte_is_posted(bench: Any, clip: Path) ->
     account = bench.signed_in()
 
     def touch(progress: Progress) -> None:
-        if progress.sent_bytes == len(CLIP):
+        if progress.sent_bytes == len(CLIP_BYTES):
             os.utime(clip, (1, 1))
 
     done = bench.run(account.post_video(clip, privacy_level="SELF_ONLY", on_progress=touch))

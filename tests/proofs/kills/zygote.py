@@ -1,7 +1,7 @@
-"""A process that forks workers which have imported everything already, so that each point of the proof costs little.
+"""A process that has imported everything and forks workers, so that each point of the proof takes little time.
 
-It reads jobs, one JSON document a line, and forks for each. A worker waits until its gate is opened, posts under the key
-"mine", and writes down how that ended. What belongs here: nothing that judges.
+It reads jobs, one JSON document a line, and forks for each. A worker waits until its gate opens, posts under the key
+"mine", and writes down how that ended. What belongs here: the work alone. The proof judges it.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ ANYBODY = ctypes.c_ulong(-1)
 
 
 def post(wish: str, film: str) -> Publication:
-    """Make the wished post, or go on with it."""
+    """Make the wished post, or resume it."""
     with connect(probe=False) as tiktok:
         account = tiktok.account()
         if wish == "file":
@@ -39,7 +39,7 @@ def post(wish: str, film: str) -> Publication:
 
 
 def hold_back(what: str) -> None:
-    """Be a version that keeps in memory what it should save: the tokens, or what the journal is given at that stage."""
+    """Behave like a version that keeps in memory what it should save: the tokens, or the journal's record at that stage."""
     kept: dict[str, Any] = {}
     save, load, load_tokens = SqliteJournal.save, SqliteJournal.load, SqliteTokenStore.load
 
@@ -61,7 +61,7 @@ def work(job: dict[str, Any]) -> None:
     """Do a job, and write down how it ended."""
     # Where only parents may trace (yama), a process may allow it to others.
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)
-    # The simulated TikTok is done at once, so that nobody has to wait for it as long as for the real one.
+    # The simulated TikTok is done at once, so no wait has to be as long as for the real one.
     SystemClock.sleep = lambda _, seconds: time.sleep(seconds / 50)  # type: ignore[method-assign]
     os.environ.update(job["environ"])
     if job["holds_back"]:
@@ -78,7 +78,7 @@ def work(job: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Fork a worker for each job; say its process id when it waits at its gate, and how it went when it has gone."""
+    """Fork a worker for each job. Print its process id when it waits at its gate, and how it ended when it is gone."""
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

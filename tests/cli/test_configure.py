@@ -83,3 +83,4 @@ def test_doctor_says_once_what_it_did_not_look_at(cli: Any) -> None:
     """The checks that could not run share one line."""
     result = cli("doctor", env={"TIKTOK_CLIENT_KEY": ""})
     assert result.stdout.count("fix the trouble above first") == 1
+    assert "tiktok configure" in result.stdout

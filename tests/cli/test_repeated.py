@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("signed_in")
 
 @pytest.mark.parametrize("reason", ["internal", "photo_pull_failed", "auth_removed"])
 def test_after_a_failure_the_same_command_makes_a_new_post(reason: str, cli: Any, sim: SimulatedTikTok) -> None:
-    """The advice "try again as a new post" is then true: the failed post's key is not given again."""
+    """The advice to try again as a new post is then true: the failed post does not lend its key again."""
     sim.faults.add(parse_fault(f"init=fail:{reason}"))
     failed = cli(*PHOTO)
     assert (failed.exit_code, json.loads(failed.stdout)["error"]["code"]) == (4, reason)

@@ -15,7 +15,6 @@ from typing import Final
 import click
 from attrs import evolve
 
-from tiktok_adapters.assembly import Settings
 from tiktok_adapters.assembly.settings import CONFIG
 from tiktok_adapters.cli.advice import CREDENTIALS, REDIRECTS
 from tiktok_adapters.cli.common import common, say, settings
@@ -51,26 +50,26 @@ def configure(client_key: str | None, redirect_uri: str | None) -> None:
     found = settings()
     path = found.home / CONFIG
     say(f"The settings will be kept in {path}, which only you can read.")
-    given = {"client_key": client_key, "redirect_uri": redirect_uri}
-    answers: dict[str, str | Secret] = {name: given.get(name) or _asked(found, name) for name in QUESTIONS}
-    changed = evolve(found, **{**answers, "client_secret": Secret(answers["client_secret"]), "origins": {}})
+    key = client_key or _asked("client_key", found.client_key)
+    secret = _asked_secret(found.client_secret)
+    uri = redirect_uri or _asked("redirect_uri", found.redirect_uri or USUAL)
+    changed = evolve(found, client_key=key, client_secret=secret, redirect_uri=uri, origins={})
     changed.checked()
-    _write(path, answers)
-    names = list(answers)
-    show(
-        {"file": str(path), "settings": names},
-        f"Kept {', '.join(names)} in {path}. Now sign in: tiktok login",
-    )
+    _write(path, {"client_key": key, "client_secret": secret, "redirect_uri": uri})
+    names = list(QUESTIONS)
+    show({"file": str(path), "settings": names}, f"Kept {', '.join(names)} in {path}. Now sign in: tiktok login")
 
 
-def _asked(found: Settings, name: str) -> str | Secret:
+def _asked(name: str, usual: str) -> str:
     title, where = QUESTIONS[name]
-    known = getattr(found, name)
     say(where)
-    if name != "client_secret":
-        usual = known or (USUAL if name == "redirect_uri" else None)
-        answer: str = click.prompt(title, default=usual, err=True)
-        return answer.strip()
+    answer: str = click.prompt(title, default=usual or None, err=True)
+    return answer.strip()
+
+
+def _asked_secret(known: Secret) -> Secret:
+    title, where = QUESTIONS["client_secret"]
+    say(where)
     kept = " (press Return to keep the one that is set)" if known else ""
     typed = Secret(click.prompt(f"{title}{kept}", default="", show_default=False, hide_input=True, err=True).strip())
     return typed or known

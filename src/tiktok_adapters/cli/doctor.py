@@ -114,6 +114,8 @@ def _lines(findings: list[Finding]) -> Iterator[str]:
         if finding.change:
             where = f" ({finding.where})" if finding.where else ""
             yield f"    {finding.change}{where}"
+    if any(finding.check == "settings" and finding.verdict == "trouble" for finding in findings):
+        yield "    To be asked for what is missing: tiktok configure"
     if rest:
         yield f"- {', '.join(finding.check for finding in rest)}: {FIX_FIRST}"
 

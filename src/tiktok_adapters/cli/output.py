@@ -74,9 +74,7 @@ UNGRANTED: Final = "scope_not_authorized"
 """TikTok's word for a scope that the person did not grant, so that a person has to sign in again."""
 ASKED: Final = ("client_key", "client_secret", "redirect_uri")
 """The settings for which `tiktok configure` asks."""
-WAY_IN: Final = (
-    "To be asked for it: tiktok configure. To try everything without an account: tiktok demo, or tiktok sandbox"
-)
+WAY_IN: Final = "To be asked for what is missing: tiktok configure. To try everything without an account: tiktok demo, or tiktok sandbox"
 GOES_ON: Final = (StillProcessing, TransportError, UploadError)
 """Errors after which `tiktok resume` can continue the post."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, click.Abort)
@@ -248,7 +246,8 @@ def _sentence(error: BaseException) -> str:
         return f"Name a command. Try '{error.ctx.command_path} --help'."
     if isinstance(error, click.UsageError):
         hint = f" Try '{error.ctx.command_path} --help'." if error.ctx else ""
-        return f"{error.format_message().rstrip('.')}.{hint}"
+        said = error.format_message().rstrip(".")
+        return f"{said}{'' if said.endswith('?') else '.'}{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, InvalidInput):

@@ -1,13 +1,10 @@
 """`AsyncTikTok`: the client of one app, over adapters of your choice.
 
 Each method calls a flow in a line or two. `blocking` offers the same methods without `await`.
-
-Longer than 400 lines because most of it is the description of the methods that a user calls, which stand together.
 """
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import NoReturn, Self
 
@@ -28,7 +25,7 @@ from tiktok_core.flows import qr, sign_in
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.pace import OwnPacer
 from tiktok_core.flows.calls.plain_ports import AtOnce, Unprotected
-from tiktok_core.flows.calls.renew import save_what_is_held
+from tiktok_core.flows.calls.renew import close
 from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import usually_cut
 from tiktok_core.flows.posting.follow import receive
@@ -62,8 +59,7 @@ class AsyncTikTok:
         clock: tells the time and waits.
         pacer: keeps to TikTok's quotas across all clients that share it; unless given, this client counts its own calls only.
         slots: limits how many uploads run at once; the others wait before they begin. No limit unless given.
-        probe: reads the properties of a video before it is posted; without it, the library checks only the first bytes and
-            the layout of the file.
+        probe: reads a video's properties before a post; without it, the library checks only its first bytes and layout.
         protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
         background: reads files without blocking the event loop, and gives up on a disk that hangs; without it, the library
             reads files in the event loop.
@@ -162,7 +158,6 @@ class AsyncTikTok:
         granted fewer scopes than you asked for: see `missing` of the account's tokens.
 
         An answer counts for `max_age` seconds. The address of TikTok's own error page is an answer, too.
-
         Source: developers.tiktok.com/doc/oauth-user-access-token-management.
 
         Raises:
@@ -344,8 +339,7 @@ class AsyncTikTok:
         `AuthorizationRemoved` marks the account's tokens as refused, if they were issued before the event.
 
         Returns:
-            The post's state after the event. None if the event is not about a post of the journal, or if the journal has
-            forgotten the details of that post or cannot read them.
+            The post's state after the event. None if the journal has no details of such a post, or cannot read them.
 
         Raises:
             StoreError: the journal, or the store of the tokens, cannot be read or written.
@@ -392,15 +386,9 @@ class AsyncTikTok:
         If another task or thread is renewing tokens, this waits for TikTok's answer and saves the tokens first.
 
         Raises:
-            StoreError: the store still cannot save renewed tokens that it could not save earlier; they are lost.
+            StoreError: the store still cannot save renewed tokens; they are lost.
         """
-        context = self._context
-        async with AsyncExitStack() as closing:
-            # An exit stack runs its callbacks in reverse order.
-            for port in (context.pacer, context.journal, context.tokens, context.transport):
-                closing.push_async_callback(port.close)
-            closing.push_async_callback(save_what_is_held, context)
-            closing.push_async_callback(context.protect.close)
+        await close(self._context)
 
     async def __aenter__(self) -> Self:
         return self

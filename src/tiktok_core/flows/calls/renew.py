@@ -7,7 +7,7 @@ generation does: a save over other tokens than those that were renewed is refuse
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -24,7 +24,7 @@ from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.wire.oauth import read_tokens, refresh_request
 
-__all__ = ["leased", "persistently", "refreshed", "renewed_and_saved", "save_what_is_held", "stored"]
+__all__ = ["close", "leased", "persistently", "refreshed", "renewed_and_saved", "stored"]
 
 T = TypeVar("T")
 
@@ -137,12 +137,21 @@ async def persistently(context: Context, save: Callable[[], Coroutine[Any, Any, 
         watch.slept(SAVE_PAUSE)
 
 
-async def save_what_is_held(context: Context) -> None:
-    """Save the tokens that could not be saved before: the last chance, for the client is being closed.
+async def close(context: Context) -> None:
+    """Finish what is protected, save the tokens that could not be saved before, and close the ports, even where one fails.
 
     Raises:
-        StoreError: some cannot, and are lost.
+        StoreError: some tokens still cannot be saved, and are lost.
     """
+    async with AsyncExitStack() as closing:
+        # An exit stack runs its callbacks in reverse order.
+        for port in (context.pacer, context.journal, context.tokens, context.transport):
+            closing.push_async_callback(port.close)
+        closing.push_async_callback(_save_what_is_held, context)
+        closing.push_async_callback(context.protect.close)
+
+
+async def _save_what_is_held(context: Context) -> None:
     lost: list[StoreError] = []
     for held in tuple(context.unsaved):
         try:

@@ -305,6 +305,15 @@ def test_each_creator_has_a_longest_duration(duration: float, longest: int, wron
     assert all(f"this creator may post at most {longest} s" in message for message in found)
 
 
+@pytest.mark.parametrize(("duration", "longest", "limit"), [(650.0, 3600, 600), (650.0, 60, 60), (599.0, 3600, None)])
+def test_a_draft_lasts_ten_minutes_at_most(duration: float, longest: int, limit: int | None) -> None:
+    """A creator's longer limit is for direct posts alone; a shorter one counts for drafts too."""
+    creator = CreatorInfo(max_video_post_duration_sec=longest)
+    found = [problem.message for problem in media_problems(evolve(GOOD, duration=duration), creator, draft=True)]
+    assert len(found) == (limit is not None)
+    assert all(f"at most {limit} s" in message for message in found)
+
+
 def test_a_creator_without_a_longest_duration_has_that_of_the_api() -> None:
     """TikTok need not name such a limit."""
     assert list(media_problems(evolve(GOOD, duration=500.0), CreatorInfo())) == []

@@ -81,8 +81,7 @@ class Switches:
         web_pkce: the encoding of the challenge on the web; clients that send base64url in production need `either`.
         basic_scope: `user.info.basic` comes with every sign-in, as was observed, or only if the app asks for it.
         challenge_check: only the token call refuses a malformed challenge, as was observed, or the authorization page does.
-        verifier_length: the token call takes verifiers of the documented 43 to 128 characters, or of any length: 6 characters
-            were observed to work.
+        verifier_length: the token call takes verifiers of the documented 43 to 128 characters, or of any length (6 observed).
         state_required: the authorization page refuses a request without `state`, as documented, or serves it, as was observed.
         token_order: the token call checks the code before the app's credentials, as was observed, or the credentials first.
         code_seconds: the life of an authorization code.
@@ -115,8 +114,7 @@ class Switches:
         brand_self_only: branded content with `SELF_ONLY` is refused or accepted.
         brand_toggles: the two brand toggles are optional or required.
         long_title_code: the code for a title that is too long; None for the code of a bad parameter.
-        privacy_mismatch_code: the code for a privacy level that this creator does not have; a word that is no level is a bad
-            parameter.
+        privacy_mismatch_code: the code for a privacy level that this creator does not have; an unknown word is a bad parameter.
         inbox_post_info: `post_info` with a video draft is ignored, is ignored except for the title, or is refused.
         video_draft_min_version: the lowest version of the user's app for video drafts; None for any.
         cancel_checks_ownership: cancel refuses a pull whose URL the app does not own, or no longer owns.
@@ -141,12 +139,7 @@ class Switches:
         status_unknown_polls: the first status calls for a new `publish_id` that are answered as if there were no such id.
         status_lag_seconds: the status shows a post, and its stored bytes, as they were this long ago.
         uploaded_bytes: the status counts stored bytes, or whole chunks only, or leaves the field out.
-        media_check: which media fail after they arrived. `certain`: files that are certainly no video of TikTok's, because they
-            begin as something else (a picture, sound, a page, JSON, a Git LFS pointer) or because their headers state another
-            codec, no picture, or a figure outside TikTok's limits; and URLs whose ending names another format. It takes bytes
-            of no known format, and a file that only begins as a video, because tests post such bytes, and because TikTok's
-            answer to a damaged file was never observed. `begins`: files that do not begin as MP4, MOV or WebM fail too, as was
-            observed. `whole`: files whose headers cannot be read fail too. `off`: nothing fails.
+        media_check: which media fail after they arrived; the guide of switches describes its values.
         failed_body: the status of a failed post has all fields, or only the status and the reason.
         publish_id_seconds: how long the status of a `publish_id` can be fetched; None for ever.
         draft_seconds: how long the user can finish a draft; None for ever.

@@ -7,12 +7,13 @@ import pytest
 from attrs import evolve
 
 from tiktok_core.domain.chunks import plan_chunks
+from tiktok_core.domain.events import DraftDelivered, status_after
 from tiktok_core.domain.forgetting import Trace, is_free, lasting, trace_of, trace_refusal
 from tiktok_core.domain.giving_up import after_giving_up, why_not
 from tiktok_core.domain.journal import UPLOAD_LIFE, Record, Stage, Wish
 from tiktok_core.domain.kept_refusal import given_up_at
 from tiktok_core.domain.posts import PhotoPost, VideoPost
-from tiktok_core.domain.publishing import NOT_POSTED
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.verdicts import is_status_of, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost
@@ -144,3 +145,21 @@ def test_what_may_be_begun_again_after_an_hour_is_stale(
     """Whatever may send an init, once the hour of its upload URL is over; never what only waits for TikTok or a person."""
     assert record(wish, stage, **changes).is_stale(NOW + UPLOAD_LIFE) is stale
     assert not record(wish, stage, **changes).is_stale(NOW + UPLOAD_LIFE - timedelta(seconds=1))
+
+
+def test_a_draft_that_reaches_the_inbox_after_all_is_not_hidden() -> None:
+    """TikTok's word counts: "not posted" is ours, and no end that an event could come too late for."""
+    given_up = Publication(publish_id="p", status=NOT_POSTED)
+    delivered = DraftDelivered(
+        name="post.publish.inbox_delivered",
+        client_key="app",
+        open_id="me",
+        created_at=NOW,
+        signed_at=NOW,
+        content={},
+        create_time=None,
+        publish_id="p",
+    )
+    assert status_after(delivered, given_up).status == PublishStatus.SEND_TO_USER_INBOX
+    posted = evolve(given_up, status=PublishStatus.PUBLISH_COMPLETE)
+    assert status_after(delivered, posted).status == PublishStatus.PUBLISH_COMPLETE

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from tiktok_adapters.sources import BytesSource
-from tiktok_core import PublishFailed
+from tiktok_core import InvalidPost, PublishFailed
+from tiktok_core.domain.forgetting import Trace, name_digest
+from tiktok_core.domain.journal import record_name
 
 CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
 
@@ -62,3 +64,26 @@ def test_a_key_of_an_earlier_release_counts_too(bench: Any) -> None:
     assert bench.run(account.derived_key("d")) == old
     bench.clock.advance(3_700)
     assert bench.run(account.derived_key("d")) == "d-1"
+
+
+def test_a_longer_prefix_has_keys_of_its_own(bench: Any) -> None:
+    """A prefix that begins like another one does not take that one's posts for its own."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="clip-2-1"))
+    assert bench.run(account.derived_key("clip")) == "clip-1"
+    assert bench.run(account.derived_key("clip-2")) == "clip-2-1"
+
+
+def test_a_key_whose_unreadable_record_was_removed_asks_for_a_look_at_the_account(bench: Any) -> None:
+    """Nobody knows whether its post exists, so the same wish does not silently make another one."""
+    account = bench.signed_in()
+    (app, open_id, key) = (bench.tiktok.app.client_key, account.open_id, bench.run(account.derived_key("d")))
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key=key))
+    trace = Trace(digest=name_digest(record_name(app, open_id, key)), end=None)
+    ask = bench.journal.trace
+    bench.journal.remove(record_name(app, open_id, key))
+    bench.journal.trace = lambda name: trace if name == record_name(app, open_id, key) else ask(name)
+    assert bench.run(account.derived_key("d")) == key
+    with pytest.raises(InvalidPost, match="look at the account"):
+        bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key=key))
+    assert len(bench.sim.posts) == 1

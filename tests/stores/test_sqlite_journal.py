@@ -18,6 +18,7 @@ from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.testing.contracts.journal_model import forget_before
 from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import Record, Stage, Wish
+from tiktok_core.domain.moves import given_up
 from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import StoreError
@@ -167,6 +168,20 @@ def test_one_damaged_record_costs_no_other(path: Path) -> None:
         assert journal.remove(name) is True
         assert (before, journal.unreadable(), journal.records()) == (None, (), (other,))
         assert journal.trace(name) == Trace(digest=name_digest(name), end=None)
+
+
+def test_a_post_that_was_given_up_is_removed_by_no_release_without_that_stage(path: Path) -> None:
+    """Such a release removes what has ended after one look at the clock, and would begin the post again."""
+    with closing(SqliteJournal(path)) as journal:
+        given = given_up(evolve(RECORD, stage=Stage.PLANNED), NOW)
+        journal.save(given, fence=None)
+        _run(path, "DELETE FROM records WHERE ended")
+        assert journal.load(given.name) == given
+        forget_before(journal, lambda done: done, NOW + timedelta(days=1))
+        assert journal.load(given.name) is None
+        trace = journal.trace(given.name)
+        assert trace is not None
+        assert trace.end is Stage.GIVEN_UP
 
 
 def test_a_damaged_trace_still_keeps_its_key_used(path: Path) -> None:

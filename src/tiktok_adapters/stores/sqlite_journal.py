@@ -69,7 +69,7 @@ WHERE name >= :first AND (:beyond IS NULL OR name < :beyond) AND updated >= :sin
 NEWEST_NUMBER: Final = "SELECT number FROM leases WHERE name = ?"
 OLD_RECORDS: Final = """
 SELECT name, CAST(record AS BLOB) FROM records
-WHERE ended AND updated < :before AND (:after IS NULL OR name > :after) ORDER BY name LIMIT 500
+WHERE (ended OR instr(record, CAST('"stage": "given up"' AS BLOB))) AND updated < :before AND (:after IS NULL OR name > :after) ORDER BY name LIMIT 500
 """
 REMOVE_RECORD: Final = "DELETE FROM records WHERE name = ?"
 REMOVED: Final = """
@@ -226,7 +226,8 @@ class SqliteJournal(LeasedFile):
                 "name": name_bytes(record.name),
                 "created": microseconds(record.created_at),
                 "updated": microseconds(record.updated_at),
-                "ended": record.is_ended,
+                # Releases without this stage would remove a record that has ended, and begin its post again.
+                "ended": record.is_ended and not record.is_given_up,
                 "record": document.reveal(),
             }
         )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from tiktok_core.domain.publishing import Publication, PublishStatus
+from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus
 
 __all__ = [
     "REMOVAL_REASONS",
@@ -163,7 +163,8 @@ def status_after(event: PostEvent, known: Publication) -> Publication:
         status, reason = PublishStatus.FAILED, event.reason
     elif isinstance(event, DraftDelivered):
         # Events come in any order: a draft that its creator has posted was delivered before.
-        status = known.status if known.is_final else PublishStatus.SEND_TO_USER_INBOX
+        is_further = known.is_final and known.status != NOT_POSTED
+        status = known.status if is_further else PublishStatus.SEND_TO_USER_INBOX
     elif isinstance(event, (PostComplete, PostPublic)):
         status, reason = PublishStatus.PUBLISH_COMPLETE, ""
     if isinstance(event, PostPublic) and event.post_id not in post_ids:

@@ -244,6 +244,8 @@ def publish_id_of(account: "Account", post: str) -> str:
     if record is None:
         return post
     if record.publish_id is None:
-        said = f"{post!r} is {record.stage}, and TikTok has given it no publish id yet: tiktok resume {post}"
+        said = f"{post!r} is {record.stage}, and TikTok has given it no publish id"
+        if not record.is_given_up:
+            said = f"{said} yet: tiktok resume {post}"
         raise InvalidInput((Problem("key", said),))
     return record.publish_id

@@ -51,9 +51,9 @@ def _said_of_a_pull(record: Record) -> str | None:
         case Stage.INIT_SENT:
             return "may be posted: the request that publishes it was sent. Resume it to find out"
         case Stage.PROCESSING:
-            return f"is processing: TikTok pulls its media. It may still be stopped: cancel {record.publish_id}"
+            return f"is processing: TikTok pulls its media. It may still be stopped: 'tiktok cancel {record.publish_id}', or `cancel` with this id"
         case Stage.PLANNED if begun:
-            return f"may be posted: TikTok has begun {' and '.join(begun)}. It may still be stopped: cancel {begun[0]}"
+            return f"may be posted: TikTok has begun {' and '.join(begun)}. It may still be stopped: 'tiktok cancel {begun[0]}', or `cancel` with this id"
         case _:
             return _said_of_any(record)
 

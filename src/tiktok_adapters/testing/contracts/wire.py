@@ -28,7 +28,9 @@ PATIENCE: Final = 0.15
 """Seconds that a request in these tests waits for an answer that never comes."""
 
 MUCH: Final = FileSlice(BytesSource(bytes(16 * BLOCK)), 0, 16 * BLOCK)
-"""More bytes than the buffers between two sockets hold."""
+"""More bytes than the buffers between two sockets hold at first."""
+TOO_MUCH: Final = FileSlice(BytesSource(bytes(96 * BLOCK)), 0, 96 * BLOCK)
+"""More bytes than those buffers may grow to: Linux lets the one of a reader grow to 32 MiB."""
 
 
 class _Filling(BytesSource):
@@ -358,7 +360,7 @@ class WireContract(TransportContract):
     ) -> None:
         """An early refusal is reported if it can be read, and the call does not hang."""
         try:
-            response = run(http.send(Request(method="PUT", url=place.base_url + path, body=MUCH, timeout=1)))
+            response = run(http.send(Request(method="PUT", url=place.base_url + path, body=TOO_MUCH, timeout=1)))
         except Interrupted:
             pass
         else:

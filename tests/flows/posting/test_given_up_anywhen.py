@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from example_counts import at_most
@@ -141,6 +141,8 @@ def test_whenever_a_person_gives_a_post_up_it_is_given_up_or_may_be_published(wo
         ahead=st.lists(faults, max_size=2),
         lag=st.sampled_from([0.0, 8.0]),
     )
+    @example(draft=False, moment=3, ahead=[], lag=0.0)
+    @example(draft=False, moment=2, ahead=[], lag=0.0)
     def holds(draft: bool, moment: int, ahead: list[str], lag: float) -> None:
         clock = ManualClock()
         sim = SimulatedTikTok(clock, Switches(status_lag_seconds=lag), keep_bytes=False)

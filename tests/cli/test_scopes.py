@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from clips import PHOTO
 from tiktok_adapters import connect
 from tiktok_adapters.cli import login as room
 from tiktok_adapters.simulator import SimulatedTikTok
 
 SELF = ("--privacy", "SELF_ONLY")
-PHOTO = "https://media.example.com/1.jpg"
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ from typing import Any
 
 import pytest
 
-from tiktok_adapters.sources import BytesSource
+from clips import CLIP
 from tiktok_core import InvalidPost, PublishFailed
 from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import record_name
-
-CLIP = BytesSource(b"\0\0\0\x18ftypisom" + bytes(100))
 
 
 def test_a_repeated_wish_gets_the_key_of_the_post_that_goes_on_or_ended_within_the_hour(bench: Any) -> None:

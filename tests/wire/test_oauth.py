@@ -3,6 +3,7 @@
 import json
 import traceback
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -220,6 +221,16 @@ def test_a_token_that_no_header_can_carry_is_refused(field: str, evil: str) -> N
     assert evil not in str(caught.value)
 
 
+READERS: Any = (
+    read_revoked,
+    read_qr_answer,
+    lambda request, response: read_tokens(request, response, NOW),
+    lambda request, response: read_client_token(request, response, NOW),
+    lambda request, response: read_qr_code(request, response, Secret("t"), (), NOW),
+)
+"""What reads the answer of each call of the sign-in."""
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -239,13 +250,7 @@ def test_a_token_that_no_header_can_carry_is_refused(field: str, evil: str) -> N
 )
 def test_no_broken_answer_shows_its_tokens(body: bytes) -> None:
     """Neither the error nor its traceback quotes a token of an unreadable answer."""
-    for read in (
-        read_revoked,
-        read_qr_answer,
-        lambda request, response: read_tokens(request, response, NOW),
-        lambda request, response: read_client_token(request, response, NOW),
-        lambda request, response: read_qr_code(request, response, Secret("t"), (), NOW),
-    ):
+    for read in READERS:
         try:
             read(REQUEST, Response(200, {}, body))
         except UnexpectedResponse as error:
@@ -272,13 +277,7 @@ OLDER_SHAPE = {"message": "error", "data": {"error_code": 10013, "description": 
 def test_tiktoks_words_in_an_answer_of_its_older_shape_are_kept_by_every_call(status: int) -> None:
     """A revocation that it refuses has not succeeded, whatever the HTTP status; no value of a token is shown."""
     body = json.dumps({**OLDER_SHAPE, "access_token": ""}).encode()
-    for read in (
-        read_revoked,
-        read_qr_answer,
-        lambda request, response: read_tokens(request, response, NOW),
-        lambda request, response: read_client_token(request, response, NOW),
-        lambda request, response: read_qr_code(request, response, Secret("t"), (), NOW),
-    ):
+    for read in READERS:
         with pytest.raises(TikTokError, match="error, 10013, Client key is unknown"):
             read(REQUEST, Response(status, {}, body))
 

@@ -20,6 +20,10 @@ from tiktok_core.domain import pkce
 
 pytest_plugins = ["quick"]
 
+# A failing assert of a contract shows its values. Pytest sees to that by itself where this package is installed from a wheel, and
+# older ones not where it is editable, as here. Nothing may import a contract before.
+pytest.register_assert_rewrite("tiktok_adapters.testing.contracts")
+
 T = TypeVar("T")
 
 SECRETS = re.compile(

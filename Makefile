@@ -88,7 +88,7 @@ sdist-check: setup  ## build the source distribution and the wheel, and run test
 	@$(BIN)/python .ci/sdist.py
 
 prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each world
-	@SCHEDULES=10000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_schedules.py
+	@SCHEDULES=10000 $(BIN)/python -m pytest -q $(PARALLEL) --timeout=7200 tests/proofs/test_schedules.py
 
 prove-sockets: setup  ## 1,000 random schedules of broken connections over each transport
 	@SOCKET_SCHEDULES=1000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_sockets.py

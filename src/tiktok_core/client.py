@@ -6,7 +6,7 @@ Each method calls a flow in a line or two. `blocking` offers the same methods wi
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Self
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
@@ -59,7 +59,7 @@ class AsyncTikTok:
         clock: tells the time and waits.
         pacer: keeps to TikTok's quotas across all clients that share it; unless given, this client counts its own calls only.
         slots: limits how many uploads run at once; the others wait before they begin. No limit unless given.
-        probe: reads a video's properties before a post; without it, the library checks only its first bytes and layout.
+        probe: reads the videos that the library cannot read by itself. False: only first bytes and layout are checked.
         protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
         background: reads files without blocking the event loop, and gives up on a disk that hangs; without it, the library
             reads files in the event loop.
@@ -87,7 +87,7 @@ class AsyncTikTok:
         clock: AsyncClock,
         pacer: AsyncPacer | None = None,
         slots: AsyncUploadSlots | None = None,
-        probe: AsyncProbe | None = None,
+        probe: AsyncProbe | Literal[False] | None = None,
         protect: AsyncProtect | None = None,
         background: AsyncBackground | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,

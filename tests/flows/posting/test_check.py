@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve
 
+from clips import CLIP
 from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
@@ -173,12 +174,12 @@ def test_the_creators_own_figure_judges_a_direct_post_longer_than_ten_minutes(
     )
     account = looking.signed_in()
     looking.sim.creator.max_video_post_duration_sec = 3600
-    assert looking.run(account.post_video(MEDIA / "good.mp4", key="long", **SELF_ONLY)).is_final
+    assert looking.run(account.post_video(CLIP, key="long", **SELF_ONLY)).is_final
     looking.sim.creator.max_video_post_duration_sec = 600
     with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; this creator may post at most 600 s"):
-        looking.run(account.post_video(MEDIA / "good.mp4", key="short", **SELF_ONLY))
+        looking.run(account.post_video(CLIP, key="short", **SELF_ONLY))
     with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; TikTok takes at most 600 s"):
-        looking.run(account.post_video(MEDIA / "good.mp4", draft=True))
+        looking.run(account.post_video(CLIP, draft=True))
     assert looking.sim.count("inbox_init") == 0
 
 
@@ -205,7 +206,9 @@ def test_a_draft_may_be_longer_than_the_creators_posts(looking: Any) -> None:
 
 
 def test_a_client_that_does_not_look_posts_what_it_is_given(bench: Any) -> None:
-    """Without a probe only TikTok judges the frame rate. The client still refuses a film that is cut off."""
+    """A client may leave the frame rate to TikTok. It still refuses a film that is cut off."""
+    face = context(bench)
+    face._context = evolve(face._context, probe=False)
     account = bench.signed_in()
     with pytest.raises(PublishFailed, match="frame_rate_check_failed"):
         bench.run(account.post_video(MEDIA / "15fps.mp4", **SELF_ONLY))
@@ -357,7 +360,7 @@ def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> Non
             Response(206, {"Content-Range": "bytes 0-63/5000000000"}, (MEDIA / "good.mp4").read_bytes()[:64]),
             "at most 4 GB",
         ),
-        (Response(206, {"Content-Range": "bytes 0-2/3"}, b"GIF"), "is not known to be a video"),
+        (Response(206, {"Content-Range": "bytes 0-2/3"}, b"GIF"), "begins as neither an MP4, a MOV nor a WebM"),
         (Response(206, {"Content-Range": "bytes 0-5/9999"}, b"GIF89a"), "a GIF picture"),
         (
             Response(206, {"Content-Range": "bytes 0-63/1500"}, (MEDIA / "index-first.mp4").read_bytes()[:64]),

@@ -181,7 +181,9 @@ def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None, *, dra
     """
     if facts.has_picture is False:
         yield _video(f"it has no picture, only sound or data; {TAKEN}")
-    yield from dict.fromkeys(problem for track in (facts, *facts.others) for problem in _track_problems(track))
+    wrong = [list(_track_problems(track)) for track in (facts, *facts.others)]
+    if all(wrong):
+        yield from dict.fromkeys(problem for one in wrong for problem in one)
     limit, whose = LONGEST, "TikTok takes"
     if creator is not None and creator.max_video_post_duration_sec is not None:
         most = creator.max_video_post_duration_sec
@@ -221,6 +223,12 @@ def media_doubts(facts: VideoFacts, cover: int | None = None) -> Iterator[Proble
         cover: the time of the frame that the post wants as its cover, in ms; None if it wants none.
     """
     yield from dict.fromkeys(doubt for track in (facts, *facts.others) for doubt in _track_doubts(track))
+    wrong = [list(_track_problems(track)) for track in (facts, *facts.others)]
+    if not all(wrong):
+        for problem in dict.fromkeys(problem for one in wrong for problem in one):
+            yield _video(
+                f"one of its {len(wrong)} video tracks: {problem.message}, and does not say which track counts"
+            )
     end = None if facts.may_be_longer or facts.duration is None else facts.duration
     if end is not None and cover is not None and cover > end * 1000:
         said = f"{cover:,} ms is beyond the end of the video ({end:,.1f} s); TikTok then takes the first frame"

@@ -41,7 +41,7 @@ CODECS: Final = {
     b"CFHD": "CineForm",
     b"cvid": "Cinepak",
     b"rle ": "QuickTime Animation",
-    b"raw ": "uncompressed",
+    **dict.fromkeys((b"raw ", b"2vuy", b"yuv2", b"v210", b"v308", b"v408", b"v410", b"r210", b"b64a"), "uncompressed"),
     **dict.fromkeys((b"mx3n", b"mx3p", b"mx4n", b"mx5n", b"mx5p", b"m2v1", b"xdv1"), "MPEG-2"),
 }
 """Names of codecs, by the name of the box that describes the pictures. Another name says nothing: a protected film has one."""

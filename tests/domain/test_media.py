@@ -13,16 +13,13 @@ from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.media import (
     HEAD_LENGTH,
     MediaType,
-    PictureFacts,
     VideoFacts,
     is_url,
     media_doubts,
     media_problems,
     media_type,
     ownership_problems,
-    picture_doubts,
     picture_kind,
-    picture_problems,
     property_problem,
     url_problems,
 )
@@ -219,7 +216,6 @@ def test_what_can_be_pulled_can_be_sent(tail: str) -> None:
 
 
 GOOD = VideoFacts(codec="H.264", frame_rate=30.0, width=1080, height=1920, duration=59.9)
-PICTURE = PictureFacts(size=1_000_000, kind="a JPEG picture", width=1080, height=1920)
 FACTS = st.builds(
     VideoFacts,
     codec=st.sampled_from([None, "H.264", "H.265", "VP8", "VP9", "AV1", "MPEG-4 Visual"]),
@@ -228,13 +224,6 @@ FACTS = st.builds(
     width=st.none() | st.integers(1, 9000),
     height=st.none() | st.integers(1, 9000),
     duration=st.none() | st.floats(0.01, 4000),
-)
-PICTURES = st.builds(
-    PictureFacts,
-    size=st.integers(0, 30_000_000),
-    kind=st.sampled_from(["a JPEG picture", "a WebP picture", "a PNG picture", "a video", ""]),
-    width=st.none() | st.integers(1, 5000),
-    height=st.none() | st.integers(1, 5000),
 )
 
 
@@ -323,63 +312,6 @@ def test_no_figure_is_both_refused_and_doubted(facts: VideoFacts) -> None:
     said = [*media_problems(facts), *media_doubts(facts)]
     assert {one.field for one in said} <= {"video"}
     assert sum("frame rate" in one.message for one in said) <= 1
-
-
-@pytest.mark.parametrize(
-    ("facts", "sentence"),
-    [
-        (evolve(PICTURE, kind="a PNG picture"), "the file is a PNG picture; TikTok takes JPEG and WebP"),
-        (evolve(PICTURE, kind=""), "the file is not a known type of picture; TikTok takes JPEG and WebP"),
-        (evolve(PICTURE, size=21_000_000), "the file has 21,000,000 bytes; TikTok takes at most 20 MB (20,971,520)"),
-        (
-            evolve(PICTURE, width=1254, height=1254),
-            "the picture has 1254 x 1254 pixels; TikTok takes up to 1080p, so at most 1080 on the short side",
-        ),
-        (
-            evolve(PICTURE, width=1086, height=1448),
-            "the picture has 1086 x 1448 pixels; TikTok takes up to 1080p, so at most 1080 on the short side",
-        ),
-    ],
-)
-def test_a_wrong_picture_is_told_with_its_figure(facts: PictureFacts, sentence: str) -> None:
-    """The error has one sentence, under the picture's name."""
-    assert [(one.field, one.message) for one in picture_problems("photo_images[3]", facts)] == [
-        ("photo_images[3]", sentence)
-    ]
-
-
-@pytest.mark.parametrize(("width", "height"), [(1080, 1920), (1920, 1080), (1, 1), (1080, 1080), (None, 9000)])
-@pytest.mark.parametrize("kind", ["a JPEG picture", "a WebP picture"])
-def test_a_picture_at_the_edges_is_taken(width: int | None, height: int, kind: str) -> None:
-    """A picture of 1080 by 1920, either way round, of up to 20 decimal MB, has no refusal and no doubt."""
-    facts = PictureFacts(size=20_000_000, kind=kind, width=width, height=height)
-    assert list(picture_problems("p", facts)) == []
-    assert list(picture_doubts("p", facts)) == []
-
-
-@pytest.mark.parametrize(
-    ("facts", "word"),
-    [(evolve(PICTURE, height=2400), "1920"), (evolve(PICTURE, size=20_000_001), "20,000,000")],
-)
-def test_what_one_reading_alone_allows_is_a_doubt(facts: PictureFacts, word: str) -> None:
-    """A long side above 1920, and a size between 20 decimal and 20 binary MB, give a warning and no refusal."""
-    assert list(picture_problems("p", facts)) == []
-    assert [word in one.message for one in picture_doubts("p", facts)] == [True]
-
-
-@given(PICTURES)
-def test_pictures_are_judged_by_each_figure_alone(facts: PictureFacts) -> None:
-    """There are as many sentences as wrong figures, by this test's own count. No figure is both refused and doubted."""
-    sides = [side for side in (facts.width, facts.height) if side is not None]
-    measured = len(sides) == 2
-    wrong = [
-        facts.kind not in ("a JPEG picture", "a WebP picture"),
-        facts.size > 20_971_520,
-        measured and min(sides) > 1080,
-    ]
-    doubted = [20_000_000 < facts.size <= 20_971_520, measured and min(sides) <= 1080 and max(sides) > 1920]
-    assert len(list(picture_problems("p", facts))) == sum(wrong)
-    assert len(list(picture_doubts("p", facts))) == sum(doubted)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""The rules for videos, pictures and URLs that TikTok takes. They check first bytes, properties and spelling.
+"""The rules for videos and URLs that TikTok takes. They check first bytes, properties and spelling.
 
-This module holds TikTok's limits for media, and the values to compare with them. `containers` reads the layout of files. A
-property that could not be read is None, and the rules never refuse None.
+This module holds TikTok's limits for videos, and the values to compare with them. `containers` reads the layout of videos, and
+`pictures` holds the rules for pictures. A property that could not be read is None, and the rules never refuse None.
 
 Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide (media restrictions, pull from URL).
 """
@@ -20,16 +20,13 @@ from tiktok_core.errors import InvalidPost, Problem
 __all__ = [
     "HEAD_LENGTH",
     "MediaType",
-    "PictureFacts",
     "VideoFacts",
     "is_url",
     "media_doubts",
     "media_problems",
     "media_type",
     "ownership_problems",
-    "picture_doubts",
     "picture_kind",
-    "picture_problems",
     "property_problem",
     "url_problems",
 ]
@@ -42,12 +39,6 @@ SIDES: Final = (360, 4096)
 """The least and the most pixels of a video's width and height."""
 LONGEST: Final = 600
 """Seconds; the limit of drafts, and of direct posts where TikTok gives no figure for the creator. That figure may be higher."""
-PICTURE_SIDES: Final = (1080, 1920)
-"""The most pixels of a picture's short and long side. TikTok says "up to 1080p". Users saw it refuse pictures whose short side
-was above 1080; the limit of the long side follows from the word "1080p" alone."""
-LARGEST_PICTURE: Final = 20 * 1024**2
-DOUBTFUL_PICTURE: Final = 20_000_000
-"""Bytes. A larger picture exceeds TikTok's limit of "20 MB" if TikTok means decimal megabytes."""
 
 
 class MediaType(StrEnum):
@@ -80,7 +71,6 @@ FOREIGN: Final = (
 )
 RIFF_KINDS: Final = {b"WEBP": "a WebP picture", b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}
 TAKEN: Final = "TikTok takes MP4, MOV and WebM videos"
-PICTURES: Final = ("a JPEG picture", "a WebP picture")
 HOST_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 
 
@@ -150,25 +140,6 @@ class VideoFacts:
     has_picture: bool | None = None
     shown: tuple[int, int] | None = None
     others: "tuple[VideoFacts, ...]" = ()
-
-
-@frozen(kw_only=True)
-class PictureFacts:
-    """The properties of a picture.
-
-    Attributes:
-        size: bytes of the file.
-        kind: what the file is, in words, judged by its first bytes; empty if they are of no known type.
-        width: pixels; None if it could not be read.
-        height: pixels; None if it could not be read.
-        is_cut: whether the file is shorter than its own layout says.
-    """
-
-    size: int
-    kind: str
-    width: int | None = None
-    height: int | None = None
-    is_cut: bool = False
 
 
 def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None, *, draft: bool = False) -> Iterator[Problem]:
@@ -248,30 +219,6 @@ def _track_doubts(facts: VideoFacts) -> Iterator[Problem]:
             )
 
 
-def picture_problems(field: str, facts: PictureFacts) -> Iterator[Problem]:
-    """Yield each reason for which TikTok would refuse a picture, and so the whole post, with the figure and its limit."""
-    if facts.kind not in PICTURES:
-        yield Problem(field, f"the file is {facts.kind or 'not a known type of picture'}; TikTok takes JPEG and WebP")
-    if facts.is_cut:
-        yield Problem(field, f"the file is cut off: it has {facts.size:,} bytes, and its own layout promises more")
-    if facts.size > LARGEST_PICTURE:
-        yield Problem(field, f"the file has {facts.size:,} bytes; TikTok takes at most 20 MB ({LARGEST_PICTURE:,})")
-    sides = _sides(facts)
-    if sides and sides[0] > PICTURE_SIDES[0]:
-        yield Problem(field, f"{_pixels(facts)}; TikTok takes up to 1080p, so at most 1080 on the short side")
-
-
-def picture_doubts(field: str, facts: PictureFacts) -> Iterator[Problem]:
-    """Yield each reason for which TikTok may or may not refuse a picture."""
-    if DOUBTFUL_PICTURE < facts.size <= LARGEST_PICTURE:
-        yield Problem(
-            field, f"the file has {facts.size:,} bytes; TikTok's limit of 20 MB may mean {DOUBTFUL_PICTURE:,}"
-        )
-    sides = _sides(facts)
-    if sides and sides[0] <= PICTURE_SIDES[0] and sides[1] > PICTURE_SIDES[1]:
-        yield Problem(field, f"{_pixels(facts)}; TikTok's limit of 1080p may mean 1920 on the long side")
-
-
 def _video(message: str) -> Problem:
     return Problem("video", message)
 
@@ -284,16 +231,6 @@ def _is_fast(rate: float) -> bool:
 def _rate(rate: float) -> Iterator[Problem]:
     if _is_fast(rate) or rate < FRAME_RATES[0] - 0.5:
         yield _video(f"the frame rate is {rate:.4g} a second; TikTok takes {FRAME_RATES[0]} to {FRAME_RATES[1]}")
-
-
-def _sides(facts: PictureFacts) -> tuple[int, int] | None:
-    if facts.width is None or facts.height is None:
-        return None
-    return min(facts.width, facts.height), max(facts.width, facts.height)
-
-
-def _pixels(facts: PictureFacts) -> str:
-    return f"the picture has {facts.width} x {facts.height} pixels"
 
 
 def is_url(text: str) -> bool:

@@ -50,7 +50,11 @@ WRONG_PICTURES = {
     "square.png": "square.png: the file is a PNG picture; TikTok takes JPEG and WebP",
     "1254.jpg": "1254.jpg: the picture has 1254 x 1254 pixels; TikTok takes up to 1080p",
     "heavy.jpg": "heavy.jpg: the file has 21,000,000 bytes; TikTok takes at most 20 MB (20,971,520)",
+    "half.jpg": "half.jpg: the file is cut off or damaged: its 6,221 bytes do not hold the whole picture",
+    "zeros.jpg": "zeros.jpg: the file is cut off or damaged: its 12,443 bytes do not hold the whole picture",
+    "half.webp": "half.webp: the file is cut off or damaged: its 1,888 bytes do not hold the whole picture",
 }
+DOUBTFUL_URLS = ("a.png", "A.PNG?size=1", "b.heic", "c.Tiff", "d.gif", "e.avif?from=e.jpg")
 
 
 def context(bench: Any) -> Any:
@@ -69,10 +73,14 @@ def looking(bench: Any) -> Any:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Give a folder of pictures, one of which has 21 MB."""
+    """Give a folder of pictures, one of which has 21 MB, and some of which have their first half only."""
     for name in ("good.jpg", "good.webp", "square.png", "1254.jpg"):
         shutil.copy(MEDIA / name, tmp_path)
-    (tmp_path / "heavy.jpg").write_bytes((MEDIA / "good.jpg").read_bytes().ljust(21_000_000, b"\0"))
+    whole, other = (MEDIA / "good.jpg").read_bytes(), (MEDIA / "good.webp").read_bytes()
+    (tmp_path / "heavy.jpg").write_bytes(whole.ljust(21_000_000, b"\0"))
+    (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "zeros.jpg").write_bytes(whole[: len(whole) // 2].ljust(len(whole), b"\0"))
+    (tmp_path / "half.webp").write_bytes(other[: len(other) // 2])
     return tmp_path
 
 
@@ -104,8 +112,10 @@ class Server:
     def handle(self, request: Request) -> Response:
         """Answer as a server that knows ranges."""
         self.asked.append(request)
-        if self.answer is not None:
-            return self.answer(request)
+        return self.answered(request) if self.answer is None else self.answer(request)
+
+    def answered(self, request: Request) -> Response:
+        """Answer as a server that knows ranges, without a note of it."""
         data = self.files.get(request.url.removeprefix(PREFIX))
         if data is None:
             return Response(404)
@@ -126,6 +136,11 @@ def server(bench: Any) -> Iterator[Server]:
 
     face._context = evolve(face._context, transport=lift_transport(FakeTransport(handle)))
     return served
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the client warned of."""
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
 def refused(error: InvalidPost) -> dict[str, str]:
@@ -298,6 +313,16 @@ def test_a_long_picture_is_warned_of(bench: Any, tmp_path: Path, caplog: pytest.
     assert any("1080 x 2400" in record.getMessage() for record in caplog.records)
 
 
+def test_a_damaged_and_an_unusual_picture_are_warned_of(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Some readers show such pictures, so the client names each with a warning, and refuses none."""
+    data = (MEDIA / "good.jpg").read_bytes()
+    files = [BytesSource(data[:2] + b"\xff\xe0\0\2" + b"junk" + data[2:]), MEDIA / "animated.webp"]
+    assert bench.run(bench.tiktok.check_photos(photos("1.jpg", "2.webp"), files=files)).is_pulled
+    told = warnings(caplog)
+    assert [("photo_images[0]" in one, "photo_images[1]" in one) for one in told] == [(True, False), (False, True)]
+    assert ("belong to no part" in told[0], "animated" in told[1]) == (True, True)
+
+
 # --- URLs ------------------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +361,90 @@ def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> Non
     assert set(said) == {f"photo_images[{index}]" for index in range(1, 6)}
     for index, word in enumerate(("1254 x 1254", "PNG", "21,000,000", "HTTP 404", "not a known type of picture"), 1):
         assert word in said[f"photo_images[{index}]"]
+
+
+def test_a_url_that_ends_as_another_picture_is_warned_of(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """TikTok takes the URL, and refuses the post later if the server gives such a picture."""
+    assert bench.run(bench.tiktok.check_photos(photos("good.jpg", *DOUBTFUL_URLS))).is_pulled
+    told = warnings(caplog)
+    assert [f"photo_images[{index}]" in one for index, one in enumerate(told, 1)] == [True] * len(DOUBTFUL_URLS)
+    assert all("after the init" in one for one in told)
+
+
+def test_of_a_url_that_is_fetched_the_bytes_decide_alone(
+    bench: Any, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The URL's ending counts no more: some servers give a JPEG or WebP at each of these."""
+    server.files.update({name.partition("?")[0]: server.files["good.jpg"] for name in DOUBTFUL_URLS})
+    server.answer = lambda request: server.answered(evolve(request, url=request.url.partition("?")[0]))
+    assert bench.run(bench.tiktok.check_photos(photos(*DOUBTFUL_URLS), fetch=True)).is_pulled
+    assert warnings(caplog) == []
+
+
+def test_of_a_long_picture_behind_a_url_the_rest_is_not_judged(bench: Any, server: Server) -> None:
+    """The client asks for the beginning only. A picture that goes on is not cut off, unless its own layout says so."""
+    whole = server.files["good.jpg"]
+    server.files["long.jpg"] = whole[:-2] + bytes(300_000) + whole[-2:]
+    assert bench.run(bench.tiktok.check_photos(photos("long.jpg"), fetch=True)).is_pulled
+    server.files["half.jpg"] = whole[: len(whole) // 2]
+    with pytest.raises(InvalidPost, match="cut off or damaged: its 6,221 bytes"):
+        bench.run(bench.tiktok.check_photos(photos("half.jpg"), fetch=True))
+    server.answer = lambda _: Response(206, {"Content-Range": "bytes 0-6220/*"}, server.files["half.jpg"])
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(photos("half.jpg"), fetch=True))
+    assert refused(caught.value) == {"photo_images[0]": "its server does not say how long the file is"}
+
+
+def fetched(bench: Any, server: Server, name: str, content_type: str, status: int = 206) -> dict[str, str]:
+    """Return the problems of a file behind a URL whose server calls it so."""
+    data = server.files[name]
+    headers = {"Content-Type": content_type, "Content-Length": str(len(data))}
+    if status == 206:
+        headers["Content-Range"] = f"bytes 0-{len(data) - 1}/{len(data)}"
+    server.answer = lambda _: Response(status, headers, data)
+    try:
+        if name.endswith("mp4"):
+            bench.run(bench.tiktok.check_video(f"{PREFIX}{name}", VideoPost(**SELF_ONLY), fetch=True))
+        else:
+            bench.run(bench.tiktok.check_photos(photos(name), fetch=True))
+    except InvalidPost as error:
+        return refused(error)
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "said"),
+    [
+        ("text/html", "a page (text/html)"),
+        ("Text/HTML; charset=utf-8", "a page (text/html)"),
+        ("text/html, text/html", "a page (text/html)"),
+        ("application/xhtml+xml", "a page (application/xhtml+xml)"),
+        ("application/json", "a text (application/json)"),
+        ("application/problem+json;x=y", "a text (application/problem+json)"),
+        ("application/xml", "a text (application/xml)"),
+        ("text/xml", "a text (text/xml)"),
+    ],
+)
+@pytest.mark.parametrize("field", ["photo_images[0]", "video_url"])
+def test_a_page_in_place_of_a_file_is_told(
+    bench: Any, server: Server, content_type: str, said: str, field: str
+) -> None:
+    """The server says itself that it gives a page, such as one for a sign-in, so its bytes do not matter."""
+    name = "good.mp4" if field == "video_url" else "good.jpg"
+    sentence = {field: f"its server gives {said}, not a file"}
+    assert fetched(bench, server, name, content_type) == sentence
+    assert fetched(bench, server, name, content_type, status=200) == sentence
+
+
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "video/mp4", "application/octet-stream", "text/plain", "xml", ""]
+)
+@pytest.mark.parametrize("name", ["good.jpg", "good.mp4"])
+def test_any_other_name_for_a_file_is_no_reason_to_refuse_it(
+    bench: Any, server: Server, content_type: str, name: str
+) -> None:
+    """Servers name files in many ways, and the bytes are right."""
+    assert fetched(bench, server, name, content_type) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Checking a post before anything of it is sent: its settings, its file, its pictures, and what its URLs give.
 
 What belongs here: what is read, and in which order; a URL is fetched only where that is asked for. What TikTok takes is said by
-`domain.posts`, `domain.media` and `domain.containers`.
+`domain.posts`, `domain.media`, `domain.containers` and `domain.pictures`.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -10,20 +10,24 @@ from functools import partial
 from attrs import evolve
 
 from tiktok_core.domain.chunks import size_problem
-from tiktok_core.domain.containers import film, layout_problems, picture_facts
+from tiktok_core.domain.containers import film, layout_problems
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.media import (
     HEAD_LENGTH,
-    PictureFacts,
     is_url,
     media_doubts,
     media_problems,
     media_type,
     ownership_problems,
-    picture_doubts,
-    picture_problems,
     url_problems,
+)
+from tiktok_core.domain.pictures import (
+    PictureFacts,
+    picture_doubts,
+    picture_facts,
+    picture_problems,
+    picture_url_doubts,
 )
 from tiktok_core.domain.posts import (
     MOST_PHOTOS,
@@ -106,6 +110,8 @@ async def photo_wish(
     problems = [*photo_problems(post, _options(creator)), *_creator_problems(post, creator)]
     for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
         problems.extend(await _pull_problems(context, photo_field(index), url, _look_at_picture_url if fetch else None))
+        if not fetch:
+            _tell(picture_url_doubts(photo_field(index), url))
     if files and len(files) != len(post.photo_images):
         said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
         problems.append(Problem("files", said))
@@ -183,10 +189,7 @@ async def _look_at_picture_url(context: Context, field: str, url: str) -> Sequen
     pulled, problems = await _pulled(context, field, url, is_picture=True)
     if pulled is None:
         return problems
-    facts = picture_facts(pulled.size or len(pulled.head), pulled.read)
-    # Without a length it is unknown whether the bytes that came are all of them.
-    known = facts if pulled.size else evolve(facts, is_cut=False)
-    return (*problems, *_judged(field, known))
+    return (*problems, *_judged(field, picture_facts(pulled.size, pulled.read)))
 
 
 def _judged(field: str, facts: PictureFacts) -> Sequence[Problem]:
@@ -206,6 +209,9 @@ async def _pulled(
         return None, (Problem(field, f"sends elsewhere (HTTP {pulled.status}), and TikTok follows no redirect"),)
     if not pulled.is_given:
         return None, (Problem(field, f"its server answers HTTP {pulled.status}"),)
+    if pulled.is_text:
+        what = "a page" if "html" in pulled.media_type else "a text"
+        return None, (Problem(field, f"its server gives {what} ({pulled.media_type}), not a file"),)
     problems = []
     if pulled.status == 200:
         problems.append(

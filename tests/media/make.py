@@ -10,8 +10,9 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,11 @@ from attrs import define, field
 
 from corpus import CORPUS, INGREDIENTS, Absent, Made
 from corpus.made import Step
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows has none.
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Kitchen", "needed"]
 
@@ -51,6 +57,15 @@ def _told(step: Step) -> str:
     return f"{inspect.getsource(step.func)}{sorted(step.keywords.items())}"
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes files in the folder, where the system has locks."""
+    with (folder / "lock").open("w") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @define
 class Kitchen:
     """A folder in which files are made.
@@ -70,7 +85,7 @@ class Kitchen:
         (self.folder / "making").mkdir(parents=True, exist_ok=True)
         (self.folder / "made").mkdir(exist_ok=True)
         under_way: dict[str, Future[None]] = {}
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with _alone(self.folder), ThreadPoolExecutor(AT_ONCE) as pool:
             for made in needed(names):
                 before = [under_way[word] for word in made.words if word in under_way]
                 under_way[made.name] = pool.submit(self._one, made, before, is_shown)
@@ -109,6 +124,8 @@ class Kitchen:
         try:
             for step in made.steps:
                 self._step(step, new)
+            if not new.stat().st_size:
+                raise RuntimeError("the file is empty")
             new.rename(out)
         except Absent as absent:
             self.absent[made.name] = str(absent)

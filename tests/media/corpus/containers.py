@@ -187,7 +187,7 @@ UNKNOWN_CODECS: Final[tuple[Made, ...]] = (
     taken(
         "avc3.mp4",
         CODE,
-        "H.264 whose parameter sets lie in the frames",
+        "H.264 called avc3",
         f"{FFMPEG} -i good.mp4 -c copy -tag:v avc3 {{out}}",
     ),
 )

@@ -24,6 +24,7 @@ FLAGS: Final[dict[str, tuple[str, str]]] = {
     "first-in-moov": ("frag_keyframe", "the first second lies in moov, the rest in fragments"),
     "mdat-each": ("frag_keyframe+empty_moov+separate_moof+default_base_moof", "a fragment for each track"),
 }
+STREAM: Final = "mp4mux fragment-duration=2000 streamable=true"
 REMUX: Final = "filesrc location={} ! qtdemux ! h264parse ! {} ! filesink location={{out}}"
 
 
@@ -124,8 +125,11 @@ FRAGMENTS: Final[tuple[Made, ...]] = (
         partial(taken_from, made="all.mp4"),
     ),
     *_gstreamer("fragments-g", "mp4mux fragment-duration=1000", "GStreamer's fragments of a second"),
-    *_gstreamer(
-        "fragments-stream-g", "mp4mux fragment-duration=2000 streamable=true", "GStreamer's fragments, no index"
+    *_both(
+        "fragments-stream-g",
+        "GStreamer's fragments into a pipe: no index, and no length in the header",
+        f"{GSTREAMER} filesrc location=FILM ! qtdemux ! h264parse ! {STREAM} ! fdsink | cat > {{out}}",
+        producer="GStreamer",
     ),
     *_gstreamer(
         "fragments-final-g",

@@ -17,7 +17,7 @@ VP9_WEBM: Final = "video/webm;codecs=vp9"
 H264_MP4: Final = "video/mp4;codecs=avc1"
 LIVES: Final = f"{FFMPEG} -i {{}} -c copy -live 1 {{{{out}}}}"
 STREAMED: Final = (
-    f"{GSTREAMER} filesrc location={{}} ! matroskademux ! webmmux streamable=true ! filesink location={{{{out}}}}"
+    f"{GSTREAMER} filesrc location={{}} ! matroskademux ! webmmux streamable=true ! fdsink | cat > {{{{out}}}}"
 )
 
 
@@ -71,12 +71,12 @@ LIVE: Final[tuple[Made, ...]] = (
     ),
     _page("page-300.webm", Label.OPEN, "five minutes, recorded by a page in parts", seconds=300, rate=24, speed=4),
     _page(
-        "page-660.webm",
+        "page-720.webm",
         Label.REFUSED,
         LONG + "recorded by a page in parts",
-        seconds=660,
+        seconds=720,
         rate=24,
-        speed=4,
+        speed=8,
         limit=Limit.DURATION,
     ),
     _page(
@@ -102,12 +102,12 @@ LIVE: Final[tuple[Made, ...]] = (
         "page-vp9.mp4", Label.OPEN, "VP9 in an MP4, recorded by a page", seconds=5, rate=30, kind="video/mp4;codecs=vp9"
     ),
     _page(
-        "page-660.mp4",
+        "page-720.mp4",
         Label.REFUSED,
         LONG + "H.264 in fragments, recorded by a page",
-        seconds=660,
+        seconds=720,
         rate=24,
-        speed=4,
+        speed=8,
         kind=H264_MP4,
         limit=Limit.DURATION,
     ),
@@ -122,10 +122,10 @@ LIVE: Final[tuple[Made, ...]] = (
         limit=Limit.RATE,
     ),
     _page(
-        "page-slow-660.mp4",
+        "page-slow-720.mp4",
         Label.REFUSED,
         LONG + "two frames a second",
-        seconds=660,
+        seconds=720,
         rate=2,
         speed=20,
         kind=H264_MP4,
@@ -145,10 +145,10 @@ LIVE: Final[tuple[Made, ...]] = (
         "page-slow.webm", Label.REFUSED, "30 s of two frames a second", seconds=30, rate=2, speed=5, limit=Limit.RATE
     ),
     _page(
-        "page-slow-660.webm",
+        "page-slow-720.webm",
         Label.REFUSED,
         LONG + "two frames a second",
-        seconds=660,
+        seconds=720,
         rate=2,
         speed=20,
         limit=Limit.DURATION,

@@ -20,7 +20,7 @@ def _at(times: str, coder: str, rate: int = 30, seconds: float = 5, *, more: str
 
 def _some(choice: str, coder: str, rate: int, seconds: float = 5) -> str:
     """Return a command for a film that leaves out frames."""
-    return f"{FFMPEG} {moving('640x360', rate, seconds)} -vf \"select='{choice}'\" -vsync vfr {coder} {{out}}"
+    return f"{FFMPEG} {moving('360x360', rate, seconds)} -vf \"select='{choice}'\" -vsync vfr {coder} {{out}}"
 
 
 SLOW_MOTION: Final = "(N+0.2*mod(N,3))/239.8"

@@ -23,6 +23,7 @@ __all__ = [
     "last_box_open",
     "taken_from",
     "unlasting",
+    "webp_lacking",
     "written",
     "zeroed",
 ]
@@ -64,6 +65,20 @@ def joined(folder: Path, out: Path, sources: tuple[str, ...]) -> None:
     """Write files one after the other; a name that begins with a slash lies beside the new file."""
     paths = [out.parent / source[1:] if source.startswith("/") else folder / source for source in sources]
     out.write_bytes(b"".join(path.read_bytes() for path in paths))
+
+
+def webp_lacking(folder: Path, out: Path, source: str, *, is_data: bool) -> None:
+    """Leave out the end of a WebP of one chunk: the last byte of its data, or only the byte that fills it up to an even length."""
+    data = (folder / source).read_bytes()
+    length = int.from_bytes(data[16:20], "little")
+    if is_data:
+        out.write_bytes(data[: 20 + length - 1])
+    else:
+        odd = length | 1
+        whole = (13 + odd).to_bytes(4, "little")
+        out.write_bytes(
+            data[:4] + whole + data[8:16] + odd.to_bytes(4, "little") + data[20 : 20 + length].ljust(odd, b"\0")
+        )
 
 
 # --- MP4 and QuickTime ------------------------------------------------------------------------------------------------

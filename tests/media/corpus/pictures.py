@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from corpus.made import FFMPEG, Limit, Made, Step, moving, opened, refused, taken
-from corpus.patches import appended, cut, inserted_in_jpeg, joined, taken_from, zeroed
+from corpus.patches import appended, cut, inserted_in_jpeg, joined, taken_from, webp_lacking, zeroed
 from corpus.pillow import drawn
 
 __all__ = ["PICTURES"]
@@ -170,7 +170,18 @@ PICTURES: Final[tuple[Made, ...]] = (
         "gif2webp -quiet {here}/moving.gif -o {out}",
         producer="libwebp",
     ),
-    _refused("lacking.webp", Limit.CUT, "the last byte is missing", partial(cut, source="picture.webp", end=-1)),
+    _refused(
+        "lacking.webp",
+        Limit.CUT,
+        "the last byte of its data is missing",
+        partial(webp_lacking, source="picture.webp", is_data=True),
+    ),
+    _open(
+        "lacking-filler.webp",
+        "the byte that fills an odd chunk up is missing, and the header counts it",
+        partial(webp_lacking, source="lossless.webp", is_data=False),
+        producer="bytes",
+    ),
     _refused(
         "half.webp",
         Limit.CUT,

@@ -210,13 +210,22 @@ def test_a_jpeg_whose_rest_is_zeros_is_refused(name: str, share: float) -> None:
     assert ["cut off or damaged" in message for message in refusals(found)] == [True]
 
 
+def ends_in_padding(whole: bytes) -> bool:
+    """Whether the last chunk of a WebP has an odd length, so that a byte fills it up."""
+    position = length = 12
+    while position < len(whole):
+        length = int.from_bytes(whole[position + 4 : position + 8], "little")
+        position += 8 + length + length % 2
+    return length % 2 == 1
+
+
 @given(st.sampled_from([*WEBPS, "animated.webp"]), st.floats(0, 1))
 def test_a_webp_that_is_cut_anywhere_is_refused(name: str, share: float) -> None:
     """The header of a WebP says how long it is. Only the padding of its last chunk may be missing."""
     whole = ANY[name]
     length = 12 + int((len(whole) - 13) * share)
     found = facts(whole[:length])
-    if name == "odd.webp" and length == len(whole) - 1:
+    if ends_in_padding(whole) and length == len(whole) - 1:
         assert (refusals(found), len(doubts(found))) == ([], 1)
     else:
         assert ["cut off" in message for message in refusals(found)] == [True]

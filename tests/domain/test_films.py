@@ -265,6 +265,15 @@ def test_fragments_are_added_up(is_wide: bool) -> None:
     assert not facts.may_be_longer
 
 
+def test_fragments_that_do_not_follow_each_other_have_no_rate_together() -> None:
+    """Where they all begin alike, their frames cannot be added up; where they lie apart, the rate varies."""
+    alike = look(fragmented(*(moof(600, *[20] * 30) for _ in range(5)))).facts
+    assert (alike.frame_rate, alike.duration) == (None, 1.0)
+    apart = look(fragmented(*(moof(6000 * second, *[20] * 30) for second in range(5)))).facts
+    assert (apart.frame_rate, apart.has_variable_rate) == (pytest.approx(150 / 41), True)
+    assert not look(fragmented(*(moof(600 * second, *[20] * 30) for second in range(5)))).facts.has_variable_rate
+
+
 def test_fragments_without_a_beginning_follow_each_other() -> None:
     """Each begins where the one before has ended; the duration of a sample is the usual one of the fragment or the film."""
     parts = [moof(None, count=30), moof(None, count=30, usual=40)]

@@ -35,6 +35,8 @@ class Frames:
     shortest: int = NEGATIVE
     longest: int = 0
     _first: int | None = None
+    _last: int = 0
+    _told: int = 0
     _held: tuple[int, int] = (0, 0)
 
     def add(self, count: int, ticks: int) -> None:
@@ -49,8 +51,13 @@ class Frames:
         """Add the frames of a fragment. Its beginning counts, because some writers do not know how long its last frame is."""
         if not samples:
             return
-        self._first = begins if self._first is None else self._first
+        if self._first is None:
+            self._first = self._last = begins
+        elif begins <= self._last:
+            self.longest = NEGATIVE  # Fragments that do not follow each other have no rate together.
+        self._last = begins
         self.count += len(samples)
+        self._told += sum(samples)
         self.ticks = begins + sum(samples) - self._first
         for ticks in samples[:-1]:
             self._span(ticks)
@@ -71,6 +78,9 @@ class Frames:
             return None, False
         differ = self.longest - self.shortest
         is_constant = differ <= 0 or (differ <= ROUNDING and ticks >= FINE * count)
+        if self._first is not None:
+            # Between fragments, or in their last samples, there is time that no sample tells.
+            is_constant = is_constant and abs(ticks - self._told) * 100 <= ticks
         return count * scale / ticks, not is_constant
 
     def _take(self) -> None:

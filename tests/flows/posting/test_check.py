@@ -3,6 +3,7 @@
 The client asks for a URL only where the caller wants that.
 """
 
+import io
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve
 
-from clips import CLIP
+from clips import CLIP, CLIP_BYTES
 from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
@@ -127,7 +128,7 @@ class Server:
 @pytest.fixture
 def server(bench: Any) -> Iterator[Server]:
     """Put a media server beside TikTok."""
-    files = {path.name: path.read_bytes() for path in MEDIA.iterdir()}
+    files = {path.name: path.read_bytes() for path in MEDIA.iterdir() if path.is_file()}
     served = Server({**files, "heavy.jpg": files["good.jpg"].ljust(21_000_000, b"\0")}, [])
     face = context(bench)
 
@@ -602,3 +603,71 @@ def test_over_a_socket_a_picture_is_looked_at_and_no_redirect_followed(bench: An
     assert "no redirect" in refused(caught.value)["photo_images[0]"]
     assert "no part of a file by itself" in refused(caught.value)["photo_images[1]"]
     assert socket_server == ["/good.jpg", "/moved.jpg", "/whole.jpg"]
+
+
+# --- The look itself -------------------------------------------------------------------------------------------------
+
+
+class Slow(BytesSource):
+    """A source on a network drive: each read takes its time, by the clock of the test."""
+
+    def __init__(self, data: bytes, bench: Any, seconds: float) -> None:
+        super().__init__(data)
+        self.bench, self.seconds, self.reads = bench, seconds, 0
+        self.threads: set[int] = set()
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Read, and let time pass."""
+        self.reads += 1
+        self.threads.add(threading.get_ident())
+        self.bench.clock.advance(self.seconds)
+        return super().read(start, length)
+
+
+def long_film() -> bytes:
+    """A film in many fragments, far apart, without a list of them at its end."""
+    whole = (MEDIA / "fragmented.mp4").read_bytes()
+    begins = whole.index(b"moof") - 4
+    end = whole.index(b"mfra") - 4 if b"mfra" in whole else len(whole)
+    at = whole.index(b"tfdt") + 8
+    width = 8 if whole[at - 4] == 1 else 4
+    parts = (
+        whole[begins:at]
+        + (12_288 * number).to_bytes(width)
+        + whole[at + width : end]
+        + b"\0\0\x80\0free"
+        + bytes(0x7FF8)
+        for number in range(200)
+    )
+    return whole[:begins] + b"".join(parts)
+
+
+def test_a_look_ends_in_time_on_a_slow_disk(bench: Any) -> None:
+    """At 50 ms a read, a look into hundreds of fragments ends after two seconds, and the post goes on."""
+    source = Slow(long_film(), bench, 0.05)
+    before = bench.clock.now()
+    bench.run(bench.tiktok.check_video(source, VideoPost(draft=True)))
+    assert 10 < source.reads < 60
+    assert (bench.clock.now() - before).total_seconds() < 3
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
+def test_bytes_and_open_files_are_told_what_takes_them(bench: Any, kind: Any) -> None:
+    """The sentence names the class that makes a source of them; nothing is sent."""
+    account, media = bench.signed_in(), kind(CLIP_BYTES)
+    with pytest.raises(
+        InvalidPost, match=r"video: is (bare bytes|an open file); give .* tiktok_adapters.sources.BytesSource"
+    ):
+        bench.run(account.post_video(media, draft=True))
+    with pytest.raises(InvalidPost, match=r"BytesSource"):
+        bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[media]))
+    assert bench.sim.posts == ()
+
+
+def test_a_cover_beyond_the_end_is_a_doubt(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """TikTok takes the first frame then."""
+    for cover, expected in ((5_000, False), (5_001, True)):
+        caplog.clear()
+        post = VideoPost(privacy_level="SELF_ONLY", video_cover_timestamp_ms=cover)
+        bench.run(bench.tiktok.check_video(MEDIA / "good.mp4", post))
+        assert ("is beyond the end of the video (5.0 s); TikTok then takes the first frame" in caplog.text) is expected

@@ -76,7 +76,15 @@ async def reopened(context: Context, record: Record) -> VideoFile:
 
 
 async def open_media(context: Context, media: str | HasPath | Source) -> tuple[Source, str | None]:
-    """Open a file or take a source as it is, and return it with its name; None where it has none."""
+    """Open a file or take a source as it is, and return it with its name; None where it has none.
+
+    Raises:
+        InvalidPost: it is neither the name of a file nor a source.
+    """
+    if isinstance(media, bytes | bytearray | memoryview) or hasattr(media, "seek"):
+        # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
+        what = "an open file; give its name" if hasattr(media, "seek") else "bare bytes; give the name of a file"
+        raise InvalidPost((Problem("video", f"is {what}, or tiktok_adapters.sources.BytesSource with its bytes"),))
     if not isinstance(media, str) and hasattr(media, "read"):
         # `hasattr` and not `isinstance`: a path has no `read`, and asking for `size` would look at the file.
         source = cast(Source, media)

@@ -11,8 +11,8 @@ from tiktok_core.domain.reading import Read
 
 __all__ = ["BLOCK", "Blocks", "Ended"]
 
-BLOCK: Final = 64 * 1024
-"""Bytes of one read."""
+BLOCK: Final = 256 * 1024
+"""Bytes of one read: a network drive takes as long for a few bytes as for these, and a look has to end in seconds."""
 
 
 class Ended(Exception):

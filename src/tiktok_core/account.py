@@ -438,6 +438,9 @@ class AsyncAccount:
     async def publish_status(self, publish_id: str) -> Publication:
         """Ask TikTok for a post's status. For a failed post, return the status too, and raise nothing.
 
+        TikTok may not know a publish id yet in the first minute after it has given it. The answer is `ApiError` with the code
+        `invalid_publish_id` then: ask again, or use `wait`, which does.
+
         Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status (30 a minute).
 
         Raises:

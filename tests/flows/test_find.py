@@ -148,6 +148,14 @@ def test_a_publish_id_that_tiktok_forgot_leaves_caption_and_time(bench: Any, acc
         bench.run(account.find_post("v_pub_file~v2-1.1", wait=True))
 
 
+def test_a_publish_id_that_tiktok_does_not_know_yet_is_asked_for_again(bench: Any, account: Any) -> None:
+    """In the first minute after the init, the client does not take a post that looks alike: TikTok will name the post."""
+    bench.run(account.post_video(clip(1), title="hello there", privacy_level=PUBLIC, key="mine", wait=False))
+    bench.sim.faults.add(parse_fault("statusx2=code:invalid_publish_id"))
+    (found,) = bench.run(account.find_post("mine", wait=True))
+    assert found.is_certain
+
+
 @pytest.mark.parametrize("told", ["before", "meanwhile", "elsewhere"])
 def test_a_failed_post_is_not_waited_for(bench: Any, account: Any, told: str) -> None:
     """The journal knows that the post failed, or TikTok says so.

@@ -32,6 +32,7 @@ from tiktok_core.errors import (
 __all__ = [
     "SAYS_NOTHING",
     "TROUBLE_PAUSE",
+    "UNKNOWN_ID",
     "Verdict",
     "after_end",
     "after_handover",
@@ -45,6 +46,7 @@ __all__ = [
     "not_refused",
     "outcome_unknown",
     "pause_before_question",
+    "says_nothing",
     "still_processing",
     "while_unknown",
 ]
@@ -52,7 +54,9 @@ __all__ = [
 TROUBLE_PAUSE: Final = 0.5
 """Seconds before a step with trouble is taken again, at least."""
 SAYS_NOTHING: Final = (TransportError, ServerError, RateLimited)
-"""Errors of a question that say nothing about the post."""
+"""Errors of any question that say nothing about what was asked. Of a status see also `says_nothing`."""
+UNKNOWN_ID: Final = "invalid_publish_id"
+"""TikTok's word for a publish id that it does not know yet, never knew, or has forgotten."""
 KNOWN_WITHIN: Final = timedelta(minutes=1)
 """How long after an init TikTok may not know the post's publish id yet, as a client saw."""
 NAMED: Final = frozenset(
@@ -123,9 +127,20 @@ def pause_before_question(record: Record, now: datetime) -> float:
     return poll_pause((now - (record.handed_at or record.created_at)).total_seconds())
 
 
-def is_not_known_yet(record: Record, now: datetime, error: TikTokError) -> bool:
+def says_nothing(record: Record | None, now: datetime, error: TikTokError) -> bool:
+    """Whether an error of the question for a post's status says nothing about the post.
+
+    Args:
+        record: the post; None where the journal has none with this publish id.
+        now: the time.
+        error: how the question ended.
+    """
+    return isinstance(error, SAYS_NOTHING) or is_not_known_yet(record, now, error)
+
+
+def is_not_known_yet(record: Record | None, now: datetime, error: TikTokError) -> bool:
     """Whether TikTok does not know a publish id that it has only just given us: in the first minute that says nothing."""
-    if not isinstance(error, ApiError) or error.code != "invalid_publish_id" or record.init_at is None:
+    if not isinstance(error, ApiError) or error.code != UNKNOWN_ID or record is None or record.init_at is None:
         return False
     return now - record.init_at < KNOWN_WITHIN
 

@@ -15,7 +15,7 @@ from tiktok_core.domain.finding import caption, found_post, has_photos, is_alike
 from tiktok_core.domain.journal import Record, Stage, record_name
 from tiktok_core.domain.publishing import Publication, further, poll_pause
 from tiktok_core.domain.trouble import MOST_MISSES
-from tiktok_core.domain.verdicts import SAYS_NOTHING
+from tiktok_core.domain.verdicts import SAYS_NOTHING, UNKNOWN_ID, is_not_known_yet
 from tiktok_core.errors import ApiError, RateLimited, TikTokError
 from tiktok_core.flows.calls.access import usable_tokens
 from tiktok_core.flows.calls.context import Context, log
@@ -26,8 +26,6 @@ from tiktok_core.flows.posting.publish import creator_info
 
 __all__ = ["find_post"]
 
-UNKNOWN_ID: Final = "invalid_publish_id"
-"""TikTok's word for a publish id that it does not know, or has forgotten."""
 FIELDS: Final = ("id", "create_time", "title", "video_description", "share_url", "embed_link")
 
 
@@ -138,6 +136,8 @@ class _Search:
             self._pass_over(error, known)
             return known
         except ApiError as error:
+            if is_not_known_yet(self.record, self.context.clock.now(), error):
+                return known
             if error.code != UNKNOWN_ID or self.record is None:
                 raise
             self._is_unknown, self.publish_id = True, ""

@@ -25,8 +25,18 @@ from tiktok_core.domain.upload_verdicts import (
     record_after_chunk,
     while_damaged,
 )
-from tiktok_core.domain.verdicts import SAYS_NOTHING, after_handover
-from tiktok_core.errors import Interrupted, LeaseLost, NotSent, SourceChanged, TikTokError, UploadError, UploadExpired
+from tiktok_core.domain.verdicts import after_handover, says_nothing
+from tiktok_core.errors import (
+    ApiError,
+    Interrupted,
+    LeaseLost,
+    NotSent,
+    SourceChanged,
+    TikTokError,
+    TransportError,
+    UploadError,
+    UploadExpired,
+)
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import look
 from tiktok_core.flows.calls.dispatch import Dispatch
@@ -109,10 +119,12 @@ async def _expired(turn: Turn, error: UploadExpired) -> Progressed:
 
 
 async def _heard(turn: Turn) -> Publication | TikTokError:
-    """Return the post's status or, where the question went without an answer, its error."""
+    """Return the post's status or, where the answer says nothing about the post, its error."""
     try:
         return await publish_status(turn.context, turn.record.account, turn.record.publish_id or "")
-    except SAYS_NOTHING as error:
+    except (TransportError, ApiError) as error:
+        if not says_nothing(turn.record, turn.now, error):
+            raise
         return error
 
 

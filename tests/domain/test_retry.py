@@ -9,6 +9,7 @@ from tiktok_core.errors import (
     AccessTokenInvalid,
     ApiError,
     Interrupted,
+    Misused,
     NotSent,
     PostingRefused,
     RateLimited,
@@ -43,6 +44,12 @@ def again(operation: Operation, error: TikTokError, *, tried: int = 1, spent: fl
 def test_what_was_not_sent_may_always_be_repeated(operation: Operation) -> None:
     """The request did not leave, so it cannot be done twice."""
     assert again(operation, NotSent("GET x", "y"))
+
+
+@given(operations)
+def test_a_misused_client_repeats_nothing(operation: Operation) -> None:
+    """The request did not leave, and the next one would not either."""
+    assert not again(operation, Misused("GET x", "the transport is closed"))
 
 
 @pytest.mark.parametrize("error", DOUBTFUL)

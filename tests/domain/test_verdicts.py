@@ -30,6 +30,7 @@ from tiktok_core.domain.verdicts import (
 from tiktok_core.errors import (
     ApiError,
     InvalidInput,
+    Misused,
     NotSent,
     OutcomeUnknown,
     PostingRefused,
@@ -136,6 +137,7 @@ UNKNOWN_ID: Final = ApiError("invalid_publish_id", "", "", 400)
         (ServerError("internal_error", "", "", 500), 60, False, True),
         (RateLimited("rate_limit_exceeded", "", "", 429), None, False, True),
         (NotSent("POST", "no route"), 60, False, True),
+        (Misused("POST", "the transport is closed"), 0, False, False),
         (UnexpectedResponse("POST", "no JSON"), 0, False, False),
     ],
 )

@@ -1,7 +1,7 @@
 """When a call may be made again: a pure decision over what was asked, what went wrong, and how much time is left.
 
-It never sleeps and never sends. "Not sent" may be repeated; "interrupted" only where a repetition cannot publish; an
-answer of TikTok's by its code. What belongs here: the table of operations, the back-off, the limits.
+It never sleeps and never sends. "Not sent" may be repeated, but where the program misused the client; "interrupted" only
+where a repetition cannot publish; an answer of TikTok's by its code. What belongs here: the table of operations, the back-off, the limits.
 """
 
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from tiktok_core.errors import Interrupted, NotSent, RateLimited, ServerError, TikTokError
+from tiktok_core.errors import Interrupted, Misused, NotSent, RateLimited, ServerError, TikTokError
 
 __all__ = ["BUDGET", "Operation", "RetryLimits", "backoff", "earned", "pause_before_retry"]
 
@@ -75,7 +75,7 @@ def pause_before_retry(
     may_repeat = isinstance(error, (NotSent, RateLimited)) or (
         operation in HARMLESS_TWICE and isinstance(error, (Interrupted, ServerError))
     )
-    if not may_repeat or tried > limits.retries:
+    if not may_repeat or isinstance(error, Misused) or tried > limits.retries:
         return None
     pause = backoff(tried, jitter)
     if isinstance(error, RateLimited):

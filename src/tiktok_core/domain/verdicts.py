@@ -19,6 +19,7 @@ from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import (
     ApiError,
     InvalidInput,
+    Misused,
     OutcomeUnknown,
     Problem,
     PublishFailed,
@@ -43,6 +44,7 @@ __all__ = [
     "finished",
     "is_not_known_yet",
     "is_status_of",
+    "is_unanswered",
     "not_refused",
     "outcome_unknown",
     "pause_before_question",
@@ -54,7 +56,7 @@ __all__ = [
 TROUBLE_PAUSE: Final = 0.5
 """Seconds before a step with trouble is taken again, at least."""
 SAYS_NOTHING: Final = (TransportError, ServerError, RateLimited)
-"""Errors of any question that say nothing about what was asked. Of a status see also `says_nothing`."""
+"""Errors of any question that say nothing about what was asked. `says_nothing` adds one for a post's status."""
 UNKNOWN_ID: Final = "invalid_publish_id"
 """TikTok's word for a publish id that it does not know yet, never knew, or has forgotten."""
 KNOWN_WITHIN: Final = timedelta(minutes=1)
@@ -127,15 +129,20 @@ def pause_before_question(record: Record, now: datetime) -> float:
     return poll_pause((now - (record.handed_at or record.created_at)).total_seconds())
 
 
+def is_unanswered(error: TikTokError) -> bool:
+    """Whether a question was not answered, so that it may be asked again. A misused client can never ask it."""
+    return isinstance(error, SAYS_NOTHING) and not isinstance(error, Misused)
+
+
 def says_nothing(record: Record | None, now: datetime, error: TikTokError) -> bool:
-    """Whether an error of the question for a post's status says nothing about the post.
+    """Whether an error of the question for a post's status says nothing about the post, so that it may be asked again.
 
     Args:
         record: the post; None where the journal has none with this publish id.
         now: the time.
         error: how the question ended.
     """
-    return isinstance(error, SAYS_NOTHING) or is_not_known_yet(record, now, error)
+    return is_unanswered(error) or is_not_known_yet(record, now, error)
 
 
 def is_not_known_yet(record: Record | None, now: datetime, error: TikTokError) -> bool:

@@ -30,6 +30,7 @@ from tiktok_core.errors import (
     ApiError,
     Interrupted,
     LeaseLost,
+    Misused,
     NotSent,
     SourceChanged,
     TikTokError,
@@ -74,6 +75,7 @@ async def upload(
         UploadExpired: the upload URL is dead, and no more inits are allowed for this key.
         UploadError: TikTok refused the chunk for good, or the record makes no sense.
         UnexpectedResponse: an answer that contradicts what was sent.
+        Misused: the client cannot work here; nothing left.
         LeaseLost: another owner has taken the post over.
     """
     if (verdict := while_damaged(turn.record, turn.now)) is not None:
@@ -163,6 +165,7 @@ async def _sent(
         SourceChanged: the file is no longer the one that was planned; nothing more of it counts.
         UploadError: TikTok refused the chunk for good.
         UnexpectedResponse: an answer that contradicts what was sent.
+        Misused: the client cannot work here; nothing left.
         Raised: the source, or `on_sent`, raised something.
     """
     if record.upload_url is None:
@@ -181,6 +184,8 @@ async def _sent(
         )
     except SourceChanged as error:
         raise evolve(error, publish_id=record.publish_id) from None
+    except Misused:
+        raise  # No doubt, and no later step can send more.
     except (Interrupted, NotSent) as error:
         return Doubt(error, may_have_come=dispatch.may_be_whole)
     outcome = chunk_outcome(answer, record, chunk[1], may_have_come=dispatch.may_be_whole)

@@ -190,8 +190,9 @@ class AsyncAccount:
 
         Raises:
             InvalidInput: the text cannot be a publish id.
-            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: TikTok did not cancel the post. For a
-                post that has ended, the error is `ApiError` with the code `publish_not_cancellable`.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: TikTok did not cancel the post, or
+                did not give its status afterwards. For a post that has ended, the error is `ApiError` with the code
+                `publish_not_cancellable`; so it may be after a cancellation whose answer was lost.
         """
         return await follow.cancel(self._context, self._open_id, publish_id)
 

@@ -20,7 +20,7 @@ from tiktok_core.errors import (
     UnexpectedResponse,
 )
 
-SAFE = [Operation.READ, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD]
+SAFE = [Operation.READ, Operation.CANCEL, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD]
 UNSAFE = [*(Operation.INIT_UPLOAD, Operation.INIT_PULL, Operation.SPEND_CODE, Operation.CHUNK, Operation.ADD_DATA)]
 DOUBTFUL = [Interrupted("GET x", "y"), TimedOut("GET x", "y"), ServerError("internal_error", "", "", 500)]
 FINAL = [
@@ -54,7 +54,7 @@ def test_a_misused_client_repeats_nothing(operation: Operation) -> None:
 
 @pytest.mark.parametrize("error", DOUBTFUL)
 def test_a_doubtful_call_is_repeated_only_where_that_is_harmless(error: TikTokError) -> None:
-    """Reads, renewals, revocations and downloads may be repeated. Requests that publish, spend or store may not."""
+    """Reads, cancellations, renewals, revocations and downloads may be repeated. Requests that publish, spend or store may not."""
     assert [operation for operation in Operation if again(operation, error)] == SAFE
     assert not any(again(operation, error) for operation in UNSAFE)
 

@@ -25,6 +25,7 @@ class Operation(StrEnum):
     """What is being asked, as far as repeating it goes. What was not sent, or came too soon, may always be repeated."""
 
     READ = "read"
+    CANCEL = "cancel"
     INIT_UPLOAD = "init of an upload"
     INIT_PULL = "init of a pull"
     SPEND_CODE = "spending a code"
@@ -35,11 +36,13 @@ class Operation(StrEnum):
     DOWNLOAD = "download"
 
 
-HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD})
+HARMLESS_TWICE: Final = frozenset(
+    {Operation.READ, Operation.CANCEL, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD}
+)
 """What may be repeated although TikTok may have done it already.
 
-A read changes nothing. A second refresh with the same token, if it is refused, proves that the first one was heard. A revoked
-token stays revoked.
+A read changes nothing, and a second cancellation stops nothing more. A second refresh with the same token, if it is refused,
+proves that the first one was heard. A revoked token stays revoked.
 
 The others are not repeated here. A pull publishes by itself. A code is spent once. A request of data may spend a scope. Before a
 chunk is sent again, TikTok is asked for its offset. The init of an upload posts nothing without bytes, but each may cost a

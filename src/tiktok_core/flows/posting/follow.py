@@ -17,6 +17,7 @@ from tiktok_core.domain.journal import Record, record_name
 from tiktok_core.domain.moves import is_foreseen, reported
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Publication, check_publish_id, further, poll_pause
+from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.trouble import MOST_MISSES
 from tiktok_core.domain.verdicts import (
     after_status,
@@ -54,7 +55,7 @@ async def cancel(context: Context, account: str, publish_id: str) -> Publication
     """Ask TikTok to stop pulling, and return how the post is doing afterwards: it may be too late."""
     check_publish_id(publish_id)
     ask = partial(cancel_request, context.endpoints, publish_id=publish_id)
-    await authorized(context, account, ask, open_envelope)
+    await authorized(context, account, ask, open_envelope, operation=Operation.CANCEL)
     return await publish_status(context, account, publish_id)
 
 

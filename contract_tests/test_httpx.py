@@ -18,7 +18,7 @@ from tiktok_adapters.testing.contracts.tiktok import TikTokContract
 from tiktok_adapters.testing.contracts.wire import WireContract
 from tiktok_adapters.transports.common import joined_headers
 from tiktok_adapters.transports.heads import check_head
-from tiktok_core.errors import Interrupted, NotSent, TimedOut
+from tiktok_core.errors import Interrupted, Misused, NotSent, TimedOut
 from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response
 
@@ -51,9 +51,9 @@ class HttpxTransport:
         here = os.getpid(), asyncio.get_running_loop()
         self._home = self._home or here
         if self._home != here:
-            raise NotSent(request.name, "the transport belongs to another process or event loop: make one for each")
+            raise Misused(request.name, "the transport belongs to another process or event loop: make one for each")
         if self._closed:
-            raise NotSent(request.name, "the transport is closed")
+            raise Misused(request.name, "the transport is closed")
         exchange = _Exchange(request)
         if not request.fresh_connection:
             return await exchange.answer(self._pool)

@@ -14,7 +14,7 @@ import pytest
 from tiktok_adapters import slots
 from tiktok_adapters.slots import AsyncioUploadSlots, ThreadUploadSlots
 from tiktok_adapters.testing.contracts.slots import Crowd, UploadSlotsContract
-from tiktok_core.errors import NotSent
+from tiktok_core.errors import Misused
 
 
 class Gone(BaseException):
@@ -213,7 +213,7 @@ def test_the_uploads_of_two_event_loops_never_share_slots() -> None:
 
     async def at_the_same_time() -> None:
         await entered()
-        with pytest.raises(NotSent, match="make a client for each loop"):
+        with pytest.raises(Misused, match="make a client for each loop"):
             await asyncio.to_thread(asyncio.run, entered())
 
     asyncio.run(at_the_same_time())

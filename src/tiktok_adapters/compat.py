@@ -91,7 +91,7 @@ class TikTok:
         scopes: the argument; you may change it too.
         redirect_uri: the argument. If its port is a wildcard, set it to the URI with the port that you listen on.
 
-    If the extra `media` is installed, videos are checked before the post.
+    Videos are checked before the post.
 
     Raises:
         ValueError: an argument cannot be used.

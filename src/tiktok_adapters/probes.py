@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from math import isfinite
 from typing import Any, Final
 
+from attrs import evolve
+
 from tiktok_adapters.threads import Lane
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.ports import Probe, Source
@@ -78,7 +80,7 @@ class MediaInfoProbe:
         look.join(self._time_limit)
         if reader.trouble is not None:
             raise reader.trouble
-        return _facts(found[0]) if found else VideoFacts()
+        return _facts(found[0], has_run_out=reader.has_run_out) if found else VideoFacts()
 
     def _look(self, parse: Callable[..., Any], reader: "_Reader", found: list[Any]) -> None:
         # If the library cannot be loaded or returns nonsense, that proves nothing about the video: ignore it.
@@ -124,6 +126,7 @@ class _Reader:
         self._position = 0
         self._left = ENOUGH
         self.trouble: BaseException | None = None
+        self.has_run_out = False
 
     def seek(self, offset: int, whence: int = 0) -> None:
         self._position = offset + (self._source.size if whence else 0)
@@ -140,29 +143,33 @@ class _Reader:
             return b""
         self._position += len(data)
         self._left -= len(data)
+        self.has_run_out = self.has_run_out or self._left <= 0
         return data
 
 
-def _facts(found: Any) -> VideoFacts:
-    # If there are several video tracks, such as a thumbnail, we do not know which one TikTok checks: report none.
-    tracks = [track.to_data() for track in found.video_tracks]
-    video = tracks[0] if len(tracks) == 1 else {}
+def _facts(found: Any, *, has_run_out: bool) -> VideoFacts:
+    videos = [_track_facts(track.to_data(), has_run_out=has_run_out) for track in found.video_tracks]
     whole: dict[str, Any] = next((track.to_data() for track in found.general_tracks), {})
-    mode = video.get("frame_rate_mode")
-    codec = video.get("format")
-    duration = _positive(_first(video.get("duration"), whole.get("duration")))
-    return VideoFacts(
-        codec=CODECS.get(codec, codec) if isinstance(codec, str) and codec else None,
-        frame_rate=_positive(video.get("frame_rate")) if mode in ("CFR", "VFR") else None,
-        has_variable_rate=mode == "VFR",
-        width=_whole(video.get("width")),
-        height=_whole(video.get("height")),
+    lasting = [_positive(track.to_data().get("duration")) for track in found.video_tracks]
+    duration = max(filter(None, (_positive(whole.get("duration")), *lasting)), default=None)
+    return evolve(
+        videos[0] if videos else VideoFacts(),
         duration=None if duration is None else duration / 1000,
+        # MediaInfo adds up what it has read, and does not say that there may be more.
+        may_be_longer=duration is not None and has_run_out,
+        others=tuple(videos[1:]),
     )
 
 
-def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
+def _track_facts(video: dict[str, Any], *, has_run_out: bool) -> VideoFacts:
+    mode, codec = video.get("frame_rate_mode"), video.get("format")
+    return VideoFacts(
+        codec=CODECS.get(codec, codec) if isinstance(codec, str) and codec else None,
+        frame_rate=_positive(video.get("frame_rate")) if mode in ("CFR", "VFR") else None,
+        has_variable_rate=mode == "VFR" or (mode == "CFR" and has_run_out),
+        width=_whole(video.get("width")),
+        height=_whole(video.get("height")),
+    )
 
 
 def _positive(value: Any) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 from attrs import define, field
 
-from tiktok_core.errors import StoreError
+from tiktok_core.errors import Misused, StoreError
 from tiktok_core.lifting import drive
 
 __all__ = ["AsyncioProtect", "MainThreadProtect"]
@@ -85,6 +85,7 @@ class AsyncioProtect:
         # Keep the tasks here: the event loop has only weak references to them.
         self._unfinished: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._pid = os.getpid()
 
     async def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
         """Await the work, shielded from cancellation, and return its result.
@@ -108,13 +109,20 @@ class AsyncioProtect:
     async def close(self) -> None:
         """Wait until all work is finished, even work whose caller is gone, and refuse new work.
 
-        A second call does nothing.
+        A second call does nothing. The work of an event loop that has ended, or of a parent process, is not waited for.
 
         Raises:
             CancelledError: after the work, if the caller was cancelled meanwhile.
+            Misused: another event loop, which has not ended, has unfinished work. This protection stays open.
         """
+        is_inherited = os.getpid() != self._pid
+        alive = {task for task in self._unfinished.copy() if not (is_inherited or task.get_loop().is_closed())}
+        here = asyncio.get_running_loop()
+        if any(task.get_loop() is not here for task in alive):
+            said = "another event loop has work of it to finish, such as a renewal of tokens: close it there"
+            raise Misused("closing the client", said)
         self._closed = True
-        await _finished(self._unfinished)
+        await _finished(alive)
 
 
 async def _finished(tasks: set[asyncio.Task[Any]], of: asyncio.Task[Any] | None = None) -> None:

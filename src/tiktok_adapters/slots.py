@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict, deque
 from typing import Final, Generic, TypeVar
 
-from tiktok_core.errors import NotSent
+from tiktok_core.errors import Misused
 
 __all__ = ["USUAL", "AsyncioUploadSlots", "ThreadUploadSlots"]
 
@@ -121,11 +121,11 @@ class AsyncioUploadSlots:
         """Wait for a slot and take it. A cancelled wait takes no slot.
 
         Raises:
-            NotSent: uploads of another event loop are in these slots.
+            Misused: uploads of another event loop are in these slots.
         """
         loop = asyncio.get_running_loop()
         if self._loop is not loop and not self._turns.all_free:
-            raise NotSent("the upload", "its upload slots belong to another event loop: make a client for each loop")
+            raise Misused("the upload", "its upload slots belong to another event loop: make a client for each loop")
         self._loop = loop
         if self._turns.take():
             return

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from tiktok_core.errors import InvalidInput as InvalidInput
     from tiktok_core.errors import InvalidPost as InvalidPost
     from tiktok_core.errors import InvalidSettings as InvalidSettings
+    from tiktok_core.errors import Misused as Misused
     from tiktok_core.errors import NotSent as NotSent
     from tiktok_core.errors import OutcomeUnknown as OutcomeUnknown
     from tiktok_core.errors import PostingRefused as PostingRefused
@@ -104,6 +105,7 @@ _MODULES: Final = {
     "InvalidInput": "errors",
     "InvalidPost": "errors",
     "InvalidSettings": "errors",
+    "Misused": "errors",
     "NotSent": "errors",
     "OutcomeUnknown": "errors",
     "PhotoPost": "domain.posts",

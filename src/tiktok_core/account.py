@@ -190,8 +190,9 @@ class AsyncAccount:
 
         Raises:
             InvalidInput: the text cannot be a publish id.
-            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: TikTok did not cancel the post. For a
-                post that has ended, the error is `ApiError` with the code `publish_not_cancellable`.
+            SignInRequired, ScopeMissing, ApiError, TransportError, UnexpectedResponse: TikTok did not cancel the post, or
+                did not give its status afterwards. For a post that has ended, the error is `ApiError` with the code
+                `publish_not_cancellable`; so it may be after a cancellation whose answer was lost.
         """
         return await follow.cancel(self._context, self._open_id, publish_id)
 
@@ -437,6 +438,9 @@ class AsyncAccount:
 
     async def publish_status(self, publish_id: str) -> Publication:
         """Ask TikTok for a post's status. For a failed post, return the status too, and raise nothing.
+
+        TikTok may not know a publish id yet in the first minute after it has given it. The answer is `ApiError` with the code
+        `invalid_publish_id` then: ask again, or use `wait`, which does.
 
         Source: developers.tiktok.com/doc/content-posting-api-reference-get-video-status (30 a minute).
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterator
 from functools import wraps
 from inspect import signature
-from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.client import AsyncTikTok
@@ -200,8 +200,8 @@ class TikTok(Mirror[AsyncTikTok]):
         clock: tells the time and waits.
         pacer: keeps to TikTok's quotas across all clients that share it; unless given, this client counts its own calls only.
         slots: limits how many uploads run at once; the others wait before they begin. No limit unless given.
-        probe: reads the properties of a video before it is posted; without it, the library checks only the first bytes and
-            the layout of the file.
+        probe: reads the properties of videos that the library cannot read by itself. False: only the first bytes and the
+            layout of a video are checked before it is posted.
         protect: finishes a renewal that is interrupted half-way; without it, such a renewal can lose the sign-in.
         background: reads files, and gives up on a disk that hangs; without it, such a disk blocks the call for ever.
         open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted.
@@ -228,7 +228,7 @@ class TikTok(Mirror[AsyncTikTok]):
         clock: Clock,
         pacer: Pacer | None = None,
         slots: UploadSlots | None = None,
-        probe: Probe | None = None,
+        probe: Probe | Literal[False] | None = None,
         protect: Protect | None = None,
         background: Background | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
@@ -250,7 +250,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 clock=lift_clock(clock),
                 pacer=None if pacer is None else lift_pacer(pacer),
                 slots=None if slots is None else lift_slots(slots),
-                probe=None if probe is None else lift_probe(probe),
+                probe=lift_probe(probe) if probe else None if probe is None else False,
                 protect=None if protect is None else lift_protect(protect),
                 background=None if background is None else lift_background(background),
                 open_source=open_source,

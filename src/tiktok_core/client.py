@@ -6,7 +6,7 @@ Each method calls a flow in a line or two. `blocking` offers the same methods wi
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Self
 
 from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
@@ -59,10 +59,9 @@ class AsyncTikTok:
         clock: tells the time and waits.
         pacer: keeps to TikTok's quotas across all clients that share it; unless given, this client counts its own calls only.
         slots: limits how many uploads run at once; the others wait before they begin. No limit unless given.
-        probe: reads a video's properties before a post; without it, the library checks only its first bytes and layout.
+        probe: reads the videos that the library cannot read by itself. False: only first bytes and layout are checked.
         protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
-        background: reads files without blocking the event loop, and gives up on a disk that hangs; without it, the library
-            reads files in the event loop.
+        background: reads files outside of the event loop, and gives up on a disk that hangs; without it, they are read in it.
         open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted.
         open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
         endpoints: TikTok's addresses; the real ones unless given.
@@ -74,7 +73,8 @@ class AsyncTikTok:
         account: the `open_id` that `account()` returns by default; the only account that is signed in unless given.
 
     As a context manager, the client closes all its adapters at the end, after `protect` has finished its work. Without
-    `with`, call `close`.
+    `with`, call `close`. Over aiohttp the client belongs to the event loop of its first call: in another one, such as that
+    of a second `asyncio.run`, each call raises `Misused` and sends nothing.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class AsyncTikTok:
         clock: AsyncClock,
         pacer: AsyncPacer | None = None,
         slots: AsyncUploadSlots | None = None,
-        probe: AsyncProbe | None = None,
+        probe: AsyncProbe | Literal[False] | None = None,
         protect: AsyncProtect | None = None,
         background: AsyncBackground | None = None,
         open_source: Callable[[str | HasPath], Source] | None = None,
@@ -371,9 +371,7 @@ class AsyncTikTok:
         await self._context.tokens.delete(open_id)
 
     async def accounts(self) -> tuple[Tokens, ...]:
-        """Return the stored tokens of all signed-in accounts.
-
-        The result leaves out tokens that cannot be read; a warning in the log names each of them.
+        """Return the tokens of all signed-in accounts but those that cannot be read: the log warns of each of these.
 
         Raises:
             StoreError: the store cannot be read, or it holds tokens and none of them can be read.
@@ -387,6 +385,8 @@ class AsyncTikTok:
 
         Raises:
             StoreError: the store still cannot save renewed tokens; they are lost.
+            Misused: the client belongs to another event loop, which has not ended: close it there. All but the connections is
+                closed already; nothing is while tokens are renewed there.
         """
         await close(self._context)
 

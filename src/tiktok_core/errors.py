@@ -25,6 +25,7 @@ __all__ = [
     "InvalidPost",
     "InvalidSettings",
     "LeaseLost",
+    "Misused",
     "NotSent",
     "OutcomeUnknown",
     "PostingRefused",
@@ -237,6 +238,14 @@ class TransportError(TikTokError):
 
 class NotSent(TransportError):
     """The request never left this machine (host name not found, connection refused, TLS failed). It is safe to repeat it."""
+
+
+class Misused(NotSent):
+    """The program used a client where it cannot work: in a second event loop, in a forked child, or after `close`.
+
+    Nothing left this machine, and no repetition helps: the library makes none. Make a client for each process and event loop.
+    Closing a client in another event loop than its own raises it, too; `request` says so then.
+    """
 
 
 class Interrupted(TransportError):

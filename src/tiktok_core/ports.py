@@ -95,7 +95,7 @@ class Transport(Protocol):
 
     A transport follows no redirect, repeats nothing by itself, and decodes no content. It lets no exception of its HTTP
     library through: each request ends with an answer, or with one of the errors below. In a second event loop or a forked
-    child it works, or raises `NotSent` with a sentence that says what to do. A child never writes to its parent's
+    child it works, or raises `Misused` with a sentence that says what to do. A child never writes to its parent's
     connections.
 
     If the caller's own code (`on_sent`, a source, a sink) raises an exception during the request, `send` raises that same
@@ -107,7 +107,8 @@ class Transport(Protocol):
         """Send the request and return the answer.
 
         Raises:
-            NotSent: nothing left this machine, so a repetition is safe.
+            NotSent: nothing left this machine, so a repetition is safe (`Misused` if none can help: the transport is closed, or
+                belongs to another event loop or process).
             Interrupted: something left, and no complete answer came (`TimedOut` if it did not come in time).
             SourceChanged: the body's source ended early or hangs, so the request is incomplete.
             StoreError: the sink did not take bytes in time.
@@ -389,7 +390,11 @@ class AsyncTransport(Protocol):
         ...
 
     async def close(self) -> None:
-        """As `Transport.close`."""
+        """As `Transport.close`.
+
+        Raises:
+            Misused: the connections belong to another event loop, which has not ended. Only a call there closes them.
+        """
         ...
 
 
@@ -535,5 +540,9 @@ class AsyncProtect(Protocol):
         ...
 
     async def close(self) -> None:
-        """Wait for all work to finish, even if this call is cancelled, and accept no more. A second call does nothing."""
+        """Wait for all work to finish, even if this call is cancelled, and accept no more. A second call does nothing.
+
+        Raises:
+            Misused: work of another event loop is unfinished, and that loop has not ended. The protection stays open.
+        """
         ...

@@ -6,6 +6,8 @@ import sys
 import threading
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
@@ -62,11 +64,29 @@ def test_of_what_is_no_film_nothing_is_claimed(name: str) -> None:
     assert (found.codec, found.frame_rate, found.width, found.height) == (None, None, None, None)
 
 
-def test_two_pictures_in_a_film_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TikTok does not say at which of them it looks. The duration is that of the whole film."""
-    tracks = [{"format": "AVC", "width": 1}, {"format": "JPEG", "width": 9000}]
+def test_each_video_track_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TikTok does not say at which of them it looks. The duration is that of the longest."""
+    tracks = [{"format": "AVC", "width": 1, "duration": 2000}, {"format": "JPEG", "width": 9000}]
     _found(monkeypatch, tracks, [{"duration": 5000}])
-    assert MediaInfoProbe().facts(BytesSource(b"x")) == VideoFacts(duration=5.0)
+    assert MediaInfoProbe().facts(BytesSource(b"x")) == VideoFacts(
+        codec="H.264", width=1, duration=5.0, others=(VideoFacts(codec="JPEG", width=9000),)
+    )
+
+
+def test_a_film_that_was_read_in_part_may_be_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe reads no more than enough of a file. Of the rest it knows nothing, and says so."""
+
+    class Found:
+        video_tracks: ClassVar = [SimpleNamespace(to_data=lambda: {"frame_rate": 15, "frame_rate_mode": "CFR"})]
+        general_tracks: ClassVar = [SimpleNamespace(to_data=lambda: {"duration": 5000})]
+
+    def parse(reader: Any, **_: object) -> type[Found]:
+        reader.read(probes.ENOUGH)
+        return Found
+
+    monkeypatch.setattr("pymediainfo.MediaInfo.parse", parse)
+    found = MediaInfoProbe().facts(BytesSource(bytes(probes.ENOUGH + 1)))
+    assert found == VideoFacts(frame_rate=15.0, has_variable_rate=True, duration=5.0, may_be_longer=True)
 
 
 @pytest.mark.parametrize("value", ["", "many", "nan", "inf", "-1", 0, None, [], "1e999"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tiktok_adapters.protect import AsyncioProtect, MainThreadProtect
-from tiktok_core import StoreError
+from tiktok_core import Misused, StoreError
 
 
 async def _interrupted(done: list[str]) -> str:
@@ -441,6 +441,60 @@ def test_the_end_of_the_event_loop_waits_for_the_work() -> None:
 
     asyncio.run(main())
     assert done == ["saved"]
+
+
+def _left_unfinished(
+    protect: AsyncioProtect, done: list[str]
+) -> tuple[asyncio.AbstractEventLoop, asyncio.Event, asyncio.Task[str]]:
+    """Return an event loop that has stopped in the middle of protected work, what lets the work go on, and its caller."""
+    loop, begun, go = asyncio.new_event_loop(), asyncio.Event(), asyncio.Event()
+    caller = loop.create_task(protect(_slow(begun, go, done)))
+    loop.run_until_complete(begun.wait())
+    return loop, go, caller
+
+
+def test_work_of_another_event_loop_is_closed_there() -> None:
+    """No other loop can wait for it. The error says so, and the protection stays open until its own loop closes it."""
+    protect, done = AsyncioProtect(), list[str]()
+    loop, go, caller = _left_unfinished(protect, done)
+    with pytest.raises(Misused, match="close it there"):
+        asyncio.run(protect.close())
+    assert asyncio.run(protect(_value("result"))) == "result"
+    go.set()
+    loop.run_until_complete(protect.close())
+    assert done == ["saved"]
+    assert loop.run_until_complete(caller) == "result"
+    loop.close()
+
+
+def test_work_of_an_event_loop_that_has_ended_is_not_waited_for() -> None:
+    """Nothing finishes it any more, and closing does not hang."""
+    protect, done = AsyncioProtect(), list[str]()
+    loop, _go, _caller = _left_unfinished(protect, done)
+    loop.close()
+    asyncio.run(protect.close())
+    with pytest.raises(StoreError, match="closed"):
+        asyncio.run(protect(_value("result")))
+    assert done == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is nothing to fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_tasks_of_its_parent() -> None:
+    """The child has no event loop that would finish them, and closes at once."""
+    protect, done = AsyncioProtect(), list[str]()
+    loop, go, caller = _left_unfinished(protect, done)
+    if (child := os.fork()) == 0:
+        status = 1
+        try:
+            asyncio.run(protect.close())
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    go.set()
+    assert loop.run_until_complete(caller) == "result"
+    loop.close()
 
 
 async def _closed(closing: Coroutine[Any, Any, None]) -> None:

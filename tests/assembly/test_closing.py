@@ -16,6 +16,7 @@ import pytest
 from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_core import Misused
 
 Place = tuple[SimulatedTikTok, dict[str, str]]
 
@@ -61,6 +62,24 @@ def test_leaving_the_block_waits_for_a_task_that_renews(place: Place, how: str) 
 
     with pytest.raises(LookupError) if how == "failed" else contextlib.nullcontext():
         asyncio.run(main())
+    assert_kept(place)
+
+
+def test_another_event_loop_closes_nothing_while_a_task_renews(place: Place) -> None:
+    """It cannot wait for the task, and the task still has to save. The error says where to close the client."""
+    sim, environ = place
+
+    async def main() -> None:
+        async with connect_async(environ=environ) as tiktok:
+            task = asyncio.create_task((await tiktok.account()).refresh())
+            while not renewing(sim):  # noqa: ASYNC110 - another thread changes the value
+                await asyncio.sleep(0.01)
+            with pytest.raises(Misused, match="close it there"):
+                await asyncio.to_thread(asyncio.run, tiktok.close())
+            assert len(await tiktok.accounts()) == 1
+            await task
+
+    asyncio.run(main())
     assert_kept(place)
 
 

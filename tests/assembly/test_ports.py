@@ -60,8 +60,8 @@ def test_both_worlds_have_the_same_ports(
 
 @worlds
 def test_a_probe_may_be_left_out(make: Any, client: str, family: Any, made_from: Callable[..., dict[str, Any]]) -> None:
-    """With `probe=False` the client checks no video; `probe=True` means the usual probe."""
-    assert made_from(make, client, probe=False)["probe"] is None
+    """With `probe=False` the client checks no properties; `probe=True` means the usual probe."""
+    assert made_from(make, client, probe=False)["probe"] is False
     assert type(made_from(make, client, probe=True)["probe"]) is type(made_from(make, client)["probe"])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tiktok_adapters.simulator.publishing import PHOTO_TITLE
 from tiktok_adapters.simulator.server import SandboxServer
 
 WORD = "x" * 200
@@ -24,7 +25,7 @@ return [page.scrollWidth > page.clientWidth, outside.map(cell => cell.tagName)];
 @pytest.fixture
 def sandbox(tiktok_fake: Any) -> Iterator[str]:
     """Yield the address of a sandbox that has a video, and photos with long URLs, a long title and a long description."""
-    photos = {"title": WORD[:90], "description": WORD, "privacy_level": "SELF_ONLY"}
+    photos = {"title": WORD[:PHOTO_TITLE], "description": WORD, "privacy_level": "SELF_ONLY"}
     tiktok_fake.account.post_photos(LONG, **photos)
     with SandboxServer(tiktok_fake.simulator).run_in_thread() as server:
         yield server.url

@@ -75,7 +75,7 @@ def test_the_look_can_be_left_out(cli: Any, sim: SimulatedTikTok) -> None:
         ("square.png", "a PNG picture"),
         ("1254.jpg", "1254 x 1254 pixels"),
         ("heavy.jpg", "21,000,000 bytes"),
-        ("cut.jpg", "cut off: it has 30 bytes"),
+        ("cut.jpg", "cut off or damaged: its 30 bytes"),
     ],
 )
 def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from clips import HEAD
 from tiktok_adapters import connect
 from tiktok_adapters.assembly import token_file
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
@@ -123,7 +124,7 @@ def test_curl_uploads_a_file_by_its_own_option_to_the_sandbox(process: Any, tmp_
             consent(begun.url)
             token = client.sign_in(begun, answers.wait(10)).tokens().access_token.reveal()
     film = tmp_path / "film.mp4"
-    film.write_bytes(bytes(5_000))
+    film.write_bytes(HEAD + bytes(5_000 - len(HEAD)))
     source = {"source": "FILE_UPLOAD", "video_size": 5_000, "chunk_size": 5_000, "total_chunk_count": 1}
     init = subprocess.run(
         [

@@ -32,6 +32,7 @@ from tiktok_core.errors import (
     ForeignUploadHost,
     Interrupted,
     InvalidPost,
+    Misused,
     NotSent,
     OutcomeUnknown,
     PostingRefused,
@@ -53,6 +54,7 @@ PHOTOS: Final = Wish(post=PhotoPost(photo_images=("https://media.example.com/1.j
 PULLED: Final = [pytest.param(PULL, id="pull"), pytest.param(PHOTOS, id="photos")]
 
 NOT_SENT: Final = NotSent("POST init", "no route")
+MISUSED: Final = Misused("POST init", "the transport is closed")
 LIMITED: Final = RateLimited("rate_limit_exceeded", "", "", 429, None, 30.0)
 LOST: Final = [
     Interrupted("POST init", "the line broke"),
@@ -90,6 +92,14 @@ def test_an_init_that_was_not_sent_or_came_too_soon_is_planned_again(
     assert (verdict.record.stage, verdict.record.inits, verdict.record.lost_inits) == (Stage.PLANNED, 0, 0)
     assert (verdict.again_in, verdict.trouble, verdict.error) == (again_in, error, None)
     assert after_init_error(sent(wish), LATER, error) == verdict
+
+
+@pytest.mark.parametrize("wish", [FILE, PULL, PHOTOS], ids=["file", "pull", "photos"])
+def test_an_init_of_a_misused_client_ends_the_call(wish: Wish) -> None:
+    """It began nothing, so the post is planned as before. No later step of this client could begin it."""
+    verdict = after_init_error(sent(wish), LATER, MISUSED)
+    assert (verdict.record.stage, verdict.record.inits, verdict.record.lost_inits) == (Stage.PLANNED, 0, 0)
+    assert (verdict.again_in, verdict.trouble, verdict.error) == (None, None, MISUSED)
 
 
 @pytest.mark.parametrize("wish", PULLED)
@@ -218,7 +228,9 @@ def test_an_answered_init_begins_a_post(wish: Wish, stage: Stage) -> None:
 
 
 @given(
-    st.sampled_from([NOT_SENT, LIMITED, *LOST, *NO_POST, TOKEN, *REFUSED, CUT]), st.integers(1, 5), st.integers(1, 5)
+    st.sampled_from([NOT_SENT, MISUSED, LIMITED, *LOST, *NO_POST, TOKEN, *REFUSED, CUT]),
+    st.integers(1, 5),
+    st.integers(1, 5),
 )
 def test_no_error_of_an_init_leaves_a_post_that_is_forgotten(error: TikTokError, inits: int, lost: int) -> None:
     """Each verdict continues, waits for a person, or gives up with the error. None does two of these, or none."""

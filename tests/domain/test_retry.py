@@ -9,6 +9,7 @@ from tiktok_core.errors import (
     AccessTokenInvalid,
     ApiError,
     Interrupted,
+    Misused,
     NotSent,
     PostingRefused,
     RateLimited,
@@ -19,7 +20,7 @@ from tiktok_core.errors import (
     UnexpectedResponse,
 )
 
-SAFE = [Operation.READ, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD]
+SAFE = [Operation.READ, Operation.CANCEL, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD]
 UNSAFE = [*(Operation.INIT_UPLOAD, Operation.INIT_PULL, Operation.SPEND_CODE, Operation.CHUNK, Operation.ADD_DATA)]
 DOUBTFUL = [Interrupted("GET x", "y"), TimedOut("GET x", "y"), ServerError("internal_error", "", "", 500)]
 FINAL = [
@@ -45,9 +46,15 @@ def test_what_was_not_sent_may_always_be_repeated(operation: Operation) -> None:
     assert again(operation, NotSent("GET x", "y"))
 
 
+@given(operations)
+def test_a_misused_client_repeats_nothing(operation: Operation) -> None:
+    """The request did not leave, and the next one would not either."""
+    assert not again(operation, Misused("GET x", "the transport is closed"))
+
+
 @pytest.mark.parametrize("error", DOUBTFUL)
 def test_a_doubtful_call_is_repeated_only_where_that_is_harmless(error: TikTokError) -> None:
-    """Reads, renewals, revocations and downloads may be repeated. Requests that publish, spend or store may not."""
+    """Reads, cancellations, renewals, revocations and downloads may be repeated. Requests that publish, spend or store may not."""
     assert [operation for operation in Operation if again(operation, error)] == SAFE
     assert not any(again(operation, error) for operation in UNSAFE)
 

@@ -20,7 +20,7 @@ from tiktok_core.domain.trouble import (
     pause_after_trouble,
     proved_bytes,
 )
-from tiktok_core.errors import Interrupted, NotSent, PostingRefused, RateLimited, ServerError, TikTokError
+from tiktok_core.errors import Interrupted, Misused, NotSent, PostingRefused, RateLimited, ServerError, TikTokError
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PLAN: Final = plan_chunks(70_000_000)
@@ -83,6 +83,7 @@ def test_trouble_is_waited_out_until_it_is_enough(
         (BROKEN, 1, 0.5),
         (ServerError("internal_error", "", "", 500, None), MOST_MISSES - 1, 4.0),
         (BROKEN, MOST_MISSES, None),
+        (Misused("POST", "the transport is closed"), 1, None),
         (LIMITED, 1, 30.0),
         (PostingRefused("reached_active_user_cap", "", "", 403, None), 1, None),
     ],

@@ -18,20 +18,28 @@ from tiktok_core.domain.verdicts import (
     after_reported_end,
     after_status,
     finished,
+    is_not_known_yet,
     is_status_of,
     not_refused,
     outcome_unknown,
     pause_before_question,
+    says_nothing,
     still_processing,
     while_unknown,
 )
 from tiktok_core.errors import (
+    ApiError,
     InvalidInput,
+    Misused,
     NotSent,
     OutcomeUnknown,
     PostingRefused,
     PublishFailed,
+    RateLimited,
+    ServerError,
     StillProcessing,
+    TikTokError,
+    UnexpectedResponse,
 )
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -113,6 +121,35 @@ def test_a_post_that_goes_on_is_told_with_its_last_status() -> None:
     known = Publication(publish_id="p", status="PROCESSING_DOWNLOAD")
     assert "no route" in str(still_processing(known, 9.0, NotSent("POST", "no route")))
     assert still_processing(known, 9.0).status == "PROCESSING_DOWNLOAD"
+
+
+UNKNOWN_ID: Final = ApiError("invalid_publish_id", "", "", 400)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "early", "nothing"),
+    [
+        (UNKNOWN_ID, 0, True, True),
+        (UNKNOWN_ID, 59, True, True),
+        (UNKNOWN_ID, 60, False, False),
+        (UNKNOWN_ID, None, False, False),
+        (ApiError("scope_not_authorized", "", "", 401), 0, False, False),
+        (ServerError("internal_error", "", "", 500), 60, False, True),
+        (RateLimited("rate_limit_exceeded", "", "", 429), None, False, True),
+        (NotSent("POST", "no route"), 60, False, True),
+        (Misused("POST", "the transport is closed"), 0, False, False),
+        (UnexpectedResponse("POST", "no JSON"), 0, False, False),
+    ],
+)
+def test_which_answers_say_nothing_about_a_post(
+    error: TikTokError, seconds: int | None, *, early: bool, nothing: bool
+) -> None:
+    """That TikTok does not know an id says nothing in the first minute after our init, and only of a post in the journal."""
+    begun = record(Stage.PROCESSING, init_at=None if seconds is None else NOW)
+    now = NOW + timedelta(seconds=seconds or 0)
+    assert (is_not_known_yet(begun, now, error), says_nothing(begun, now, error)) == (early, nothing)
+    assert not is_not_known_yet(None, now, error)
+    assert says_nothing(None, now, error) == (nothing and not early)
 
 
 def test_a_failed_post_is_raised_and_any_other_returned() -> None:

@@ -76,7 +76,7 @@ class Outcome:
 
 
 @frozen(kw_only=True)
-class Operation:
+class Promise:
     """One call to TikTok, with its row of the retry contract.
 
     Attributes:
@@ -149,32 +149,30 @@ READ: dict[str, Any] = {"cut": AGAIN, "lost": AGAIN, "never": 3}
 PULL: dict[str, Any] = {"cut": UNKNOWN, "lost": UNKNOWN, "never": 1}
 # Two chunks, and one of them again unless TikTok has it.
 BYTES: dict[str, Any] = {"where": "put", "ask": _film, "cut": Outcome(3), "lost": AGAIN, "never": 6}
-OPERATIONS = (
-    Operation(name="init of a file", where="video_init", ask=_clip, cut=AGAIN, lost=AGAIN, never=2),
-    Operation(name="init of a pull", where="video_init", ask=_pull, **PULL),
-    Operation(name="init of photos", where="photo_init", ask=_photos, **PULL),
-    Operation(name="chunk", nth=1, **BYTES),
-    Operation(name="last chunk", nth=2, **BYTES),
-    Operation(name="status", where="status", ask=_status, **READ),
-    Operation(name="creator info", where="creator_info", ask=_creator_info, **READ),
+PROMISES = (
+    Promise(name="init of a file", where="video_init", ask=_clip, cut=AGAIN, lost=AGAIN, never=2),
+    Promise(name="init of a pull", where="video_init", ask=_pull, **PULL),
+    Promise(name="init of photos", where="photo_init", ask=_photos, **PULL),
+    Promise(name="chunk", nth=1, **BYTES),
+    Promise(name="last chunk", nth=2, **BYTES),
+    Promise(name="status", where="status", ask=_status, **READ),
+    Promise(name="creator info", where="creator_info", ask=_creator_info, **READ),
     # TikTok has replaced the token, and only the lost answer had the new one.
-    Operation(name="refresh", where="token", ask=_refresh, cut=AGAIN, lost=Outcome(2, SignInRequired), never=2),
+    Promise(name="refresh", where="token", ask=_refresh, cut=AGAIN, lost=Outcome(2, SignInRequired), never=2),
     # A code works once, so the person signs in again.
-    Operation(
-        name="code", where="token", ask=_code, cut=Outcome(1, TikTokError), lost=Outcome(1, TikTokError), never=1
-    ),
-    Operation(name="revoke", where="revoke", ask=_revoke, **READ),
+    Promise(name="code", where="token", ask=_code, cut=Outcome(1, TikTokError), lost=Outcome(1, TikTokError), never=1),
+    Promise(name="revoke", where="revoke", ask=_revoke, **READ),
 )
 
 
-@pytest.fixture(params=OPERATIONS, ids=str)
-def operation(request: pytest.FixtureRequest) -> Operation:
+@pytest.fixture(params=PROMISES, ids=str)
+def operation(request: pytest.FixtureRequest) -> Promise:
     """Give each operation in turn."""
     return request.param
 
 
-@pytest.fixture(params=[one for one in OPERATIONS if one.where in {"video_init", "photo_init", "put"}], ids=str)
-def step(request: pytest.FixtureRequest) -> Operation:
+@pytest.fixture(params=[one for one in PROMISES if one.where in {"video_init", "photo_init", "put"}], ids=str)
+def step(request: pytest.FixtureRequest) -> Promise:
     """Give each operation of a post in turn."""
     return request.param
 
@@ -364,11 +362,11 @@ class Bench:
         """The inits that TikTok has got, whether it answered or not."""
         return [entry for entry in self.sim.log if entry.operation.endswith("init")]
 
-    def when(self, operation: Operation, act: Callable[[], object]) -> None:
+    def when(self, operation: Promise, act: Callable[[], object]) -> None:
         """Act just before the request of an operation leaves."""
         self.way.when(operation.where, act, nth=operation.nth)
 
-    def check(self, operation: Operation, expected: Outcome, *, handled: int | None = None) -> Any:
+    def check(self, operation: Promise, expected: Outcome, *, handled: int | None = None) -> Any:
         """Make the call, and assert its end, what left, how often TikTok handled it, and that there is at most one post.
 
         Args:

@@ -14,6 +14,7 @@ from example_counts import at_most
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
 from tiktok_core import (
+    ApiError,
     OutcomeUnknown,
     PublishFailed,
     RateLimited,
@@ -314,6 +315,18 @@ def test_row_11_only_that_bytes_are_missing_lets_an_upload_in_doubt_begin_anew(n
     assert near.sim.count("video_init") == 2
 
 
+@pytest.mark.parametrize("polls", [1, 3])
+def test_row_11_an_upload_url_that_dies_while_tiktok_does_not_know_the_post_yet_is_replaced(
+    near: Any, polls: int
+) -> None:
+    """Before a fresh init TikTok is asked until it knows the post."""
+    near.sim.switches.status_unknown_polls = polls
+    near.sim.says("put", dead(near, 403))
+    near.post_film()
+    assert near.sim.count("video_init") == 2
+    assert near.way.sent.count("status") > polls
+
+
 @pytest.mark.parametrize("reason", ["duration_check_failed", "spam_risk", "auth_removed"])
 def test_row_11_a_post_that_failed_for_its_own_sake_is_not_begun_anew(bench: Any, reason: str) -> None:
     """The same file would fail again, so the error gives the reason."""
@@ -366,6 +379,42 @@ def test_row_12_a_chunk_leaves_once(bench: Any, fault: str, nth: int) -> None:
     bench.post_film()
     assert len(bench.front.requests) == len(bench.way.sent)
     assert [name.partition(" ")[0] for name in bench.front.requests].count("PUT") == bench.way.sent.count("put")
+
+
+@pytest.mark.parametrize("polls", [1, 2, 3])
+@pytest.mark.parametrize("is_stored", [True, False])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_row_12_a_chunk_lost_while_tiktok_does_not_know_the_post_yet_is_sent_again(
+    near: Any, polls: int, is_stored: bool, nth: int
+) -> None:
+    """A new publish id is unknown at the first questions. That says nothing, so one init makes one post with every byte."""
+    near.sim.switches.status_unknown_polls = polls
+
+    def lost(_request: Request, handle: Handle) -> Response:
+        if is_stored:
+            handle()
+        raise ConnectionDropped(sent=True)
+
+    near.sim.says("put", lost, nth=nth)
+    near.post_film()
+    assert near.sim.count("video_init") == 1
+    assert near.way.sent.count("status") > polls
+
+
+def test_row_12_an_id_that_stays_unknown_is_told_after_its_first_minute(near: Any) -> None:
+    """By then TikTok has forgotten the post, or the id is wrong. The error is TikTok's, and the journal keeps the post."""
+    near.sim.switches.status_unknown_polls = 10**6
+
+    def lost_later(_request: Request, _handle: Handle) -> Response:
+        near.clock.advance(60)
+        raise ConnectionDropped(sent=True)
+
+    near.sim.says("put", lost_later)
+    end = near.outcome(lambda _: near.post_film())
+    assert type(end) is ApiError
+    assert end.code == "invalid_publish_id"
+    near.sim.switches.status_unknown_polls = 0
+    kept(near)
 
 
 # --- Row 13 ----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ of each fault says, and that both clients say the same.
 """
 
 import asyncio
+import os
 import pickle
 import ssl
 import warnings
@@ -21,7 +22,8 @@ from attrs import define
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.testing.tunnel import ConnectProxy
 from tiktok_adapters.transports.proxies import Proxy
-from tiktok_core import NotSent, TikTokError
+from tiktok_core import Misused, NotSent, Stage, StillProcessing, StoreError, TikTokError
+from tiktok_core.ports import Request
 
 AUTHORITY = trustme.CA()
 GOOD = AUTHORITY.issue_cert("127.0.0.1")
@@ -31,6 +33,7 @@ BAD = {
     "another host": AUTHORITY.issue_cert("elsewhere.example"),
     "expired": AUTHORITY.issue_cert("127.0.0.1", not_before=PAST, not_after=PAST + timedelta(days=1)),
 }
+CHUNK = 5_242_880
 CERTIFICATE = "the server's certificate was refused"
 
 
@@ -167,17 +170,62 @@ def test_row_28_what_is_excepted_goes_around_the_proxy(bench: Any) -> None:
     bench.post_film()
 
 
-def test_row_42_a_client_in_a_forked_child_is_refused(
-    bench: Any, operation: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In another process the client sends nothing for any call, and the error says what to do."""
+MISUSES: dict[str, tuple[str, str, Callable[[], Any]]] = {
+    # The transport's attribute that the mistake of the program changes. In a real one, the stores might refuse first.
+    "forked": ("_pid", "belongs to another process: make a new client", lambda: -1),
+    "closed": ("_closed", "the transport is closed", lambda: True),
+    "second loop": ("_loop", "belongs to another event loop: make a client", asyncio.new_event_loop),
+}
+
+
+@pytest.mark.parametrize("mistake", ["forked", "closed"])
+def test_row_42_a_misused_client_ends_each_call_at_once(bench: Any, operation: Any, mistake: str) -> None:
+    """The client tries no second time, the journal says what is true, and a client that is used well goes on from there."""
+    check_misuse(bench, operation, mistake)
+
+
+def test_row_42_a_client_in_another_event_loop_ends_each_call_at_once(open_bench: Any, operation: Any) -> None:
+    """The same for the loop, to which only an asynchronous client belongs."""
+    with open_bench("aiohttp") as bench:
+        check_misuse(bench, operation, "second loop")
+
+
+def check_misuse(bench: Any, operation: Any, mistake: str) -> None:
+    """Misuse the client just before this operation's request, and use it well afterwards."""
     through(bench)
-    # The stores would refuse first.
-    monkeypatch.setattr(bench.way.inner, "_pid", -1)
-    end = bench.outcome(operation.ask)
-    assert isinstance(end, TikTokError)
-    assert "belongs to another process: make a new client (or transport) after the fork" in str(end)
-    assert set(bench.sim.arrived) <= {"other"}  # the page, where the person is
+    attribute, words, make = MISUSES[mistake]
+    inner, other = bench.way.inner, make()
+    good = getattr(inner, attribute)
+    already, slept = bench.sim.count(operation.where), bench.clock.slept
+    bench.when(operation, lambda: setattr(inner, attribute, other))
+    with pytest.raises(Misused, match=words):
+        bench.run(operation.ask(bench))
+    assert bench.sim.count(operation.where) == already + operation.nth - 1
+    assert bench.way.sent.count(operation.where) == operation.nth
+    assert bench.clock.slept == slept
+    for record in bench.journal.records():
+        if operation.where == "put":
+            assert (record.stage, record.offset) == (Stage.UPLOADING, (operation.nth - 1) * CHUNK)
+            assert not record.last_left
+        elif operation.where != "status":
+            assert (record.stage, record.inits, record.lost_inits) == (Stage.PLANNED, 0, 0)
+    setattr(inner, attribute, good or bench.runner.get_loop() if attribute == "_loop" else good)
+    if mistake == "second loop":
+        other.close()
+    bench.check_end(bench.outcome(operation.ask), None)
+    bench.check_posts()
+
+
+def test_row_42_a_client_that_is_misused_while_it_follows_a_post_names_it(bench: Any) -> None:
+    """TikTok goes on with the post. The error says so at once, and its cause is the mistake."""
+    through(bench)
+    bench.way.when("status", lambda: setattr(bench.way.inner, "_pid", -1))
+    end = bench.outcome(lambda _: bench.post_film())
+    assert isinstance(end, StillProcessing)
+    assert isinstance(end.__cause__, Misused)
+    assert bench.way.sent.count("status") == 1
+    bench.way.inner._pid = os.getpid()
+    assert bench.post_film().is_final
 
 
 def test_row_42_a_client_in_another_event_loop_is_refused(bench: Any) -> None:
@@ -189,12 +237,30 @@ def test_row_42_a_client_in_another_event_loop_is_refused(bench: Any) -> None:
         elsewhere = pool.submit(_called, bench.account.creator_info)
         if bench.world == "asynchronous":
             with pytest.raises(
-                NotSent, match=r"belongs to another event loop: make a client \(or transport\) for each"
+                Misused, match=r"belongs to another event loop: make a client \(or transport\) for each"
             ):
                 elsewhere.result()
             assert len(bench.sim.arrived) == already
         else:
             assert elsewhere.result().creator_username
+
+
+def test_row_42_a_client_closed_in_another_event_loop_closes_what_it_can(bench: Any) -> None:
+    """The connections wait for their own loop, and the error says so. A blocking client is closed by any thread."""
+    through(bench)
+    bench.run(bench.account.creator_info())
+    with ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(_called, bench.tiktok.close)
+        if bench.world == "asynchronous":
+            with pytest.raises(Misused, match="closing the transport: its connections belong to another event loop"):
+                closing.result()
+        else:
+            closing.result()
+    with pytest.raises(StoreError, match="closed"):
+        bench.journal.records()
+    bench.run(bench.tiktok.close())
+    with pytest.raises(Misused, match="closed"):
+        bench.run(bench.way.send(Request(method="GET", url=bench.front.url)))
 
 
 def _called(call: Callable[[], Any]) -> Any:

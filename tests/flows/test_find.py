@@ -11,7 +11,8 @@ from clips import PHOTOS, clip
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import Faults, parse_fault
 from tiktok_adapters.testing.fakes import make_fake
-from tiktok_core import ApiError, OutcomeUnknown, PublishFailed, ServerError, Stage
+from tiktok_core import ApiError, Misused, OutcomeUnknown, PublishFailed, ServerError, Stage
+from tiktok_core.ports import Request, Response
 
 PUBLIC = "PUBLIC_TO_EVERYONE"
 BASIC = ["user.info.basic", "video.upload", "video.publish"]
@@ -133,6 +134,22 @@ def test_trouble_on_the_way_is_passed_over(bench: Any, account: Any) -> None:
         bench.run(patient.find_post("other", wait=True))
 
 
+def test_a_misused_client_ends_the_search_at_once(bench: Any, account: Any) -> None:
+    """No further question would leave this machine, so the client does not ask again."""
+    bench.run(account.post_video(clip(1), privacy_level=PUBLIC, key="mine"))
+    answer, slept = bench.handle, bench.clock.slept
+
+    def misused(request: Request) -> Response:
+        if "status" in request.url:
+            raise Misused(request.name, "the transport is closed")
+        return answer(request)
+
+    bench.handle = misused
+    with pytest.raises(Misused):
+        bench.run(account.find_post("mine", wait=True))
+    assert bench.clock.slept == slept
+
+
 def test_a_publish_id_that_tiktok_forgot_leaves_caption_and_time(bench: Any, account: Any) -> None:
     """TikTok does not document how long it knows a publish id.
 
@@ -146,6 +163,14 @@ def test_a_publish_id_that_tiktok_forgot_leaves_caption_and_time(bench: Any, acc
         assert (found.is_certain, found.id) == (False, str(bench.sim.post(done.publish_id).post_ids[0]))
     with pytest.raises(ApiError, match="invalid_publish_id"):
         bench.run(account.find_post("v_pub_file~v2-1.1", wait=True))
+
+
+def test_a_publish_id_that_tiktok_does_not_know_yet_is_asked_for_again(bench: Any, account: Any) -> None:
+    """In the first minute after the init, the client does not take a post that looks alike: TikTok will name the post."""
+    bench.run(account.post_video(clip(1), title="hello there", privacy_level=PUBLIC, key="mine", wait=False))
+    bench.sim.faults.add(parse_fault("statusx2=code:invalid_publish_id"))
+    (found,) = bench.run(account.find_post("mine", wait=True))
+    assert found.is_certain
 
 
 @pytest.mark.parametrize("told", ["before", "meanwhile", "elsewhere"])

@@ -10,6 +10,7 @@ from attrs import evolve
 from tiktok_adapters.simulator import Creator, parse_fault
 from tiktok_core import (
     InvalidSettings,
+    Misused,
     NotSent,
     QrCode,
     QrStatus,
@@ -18,6 +19,7 @@ from tiktok_core import (
     UnexpectedResponse,
 )
 from tiktok_core.errors import StateMismatch
+from tiktok_core.ports import Request, Response
 
 
 def test_a_code_is_scanned_agreed_to_and_becomes_tokens(bench: Any) -> None:
@@ -198,6 +200,21 @@ def test_a_network_that_stays_away_is_the_error(bench: Any, person: Person) -> N
     bench.sim.faults.add(parse_fault("check_qrcodex999=unreachable"))
     with pytest.raises(NotSent):
         person.sign_in(limit=30)
+
+
+def test_a_misused_client_ends_it_at_once(bench: Any, person: Person) -> None:
+    """No further question would leave this machine, so the client does not ask until the time is over."""
+    answer = bench.handle
+
+    def misused(request: Request) -> Response:
+        if "check_qrcode" in request.url:
+            raise Misused(request.name, "the transport is closed")
+        return answer(request)
+
+    bench.handle = misused
+    with pytest.raises(Misused):
+        person.sign_in(limit=30)
+    assert bench.clock.slept == 2.0
 
 
 def test_a_code_that_was_used_elsewhere_ends_it(bench: Any, person: Person) -> None:

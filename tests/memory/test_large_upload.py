@@ -24,7 +24,7 @@ from tiktok_adapters.sources import BytesSource
 
 with connect() as tiktok:
     account = tiktok.account()
-    small = account.post_video(BytesSource(bytes(1000)), privacy_level="SELF_ONLY")
+    small = account.post_video(BytesSource(b"\\0\\0\\0\\x18ftypisom" + bytes(1000)), privacy_level="SELF_ONLY")
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     done = account.post_video(sys.argv[1], privacy_level="SELF_ONLY", chunk_size=64_000_000)
     print(done.publish_id, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle)
@@ -38,7 +38,7 @@ from tiktok_adapters.sources import BytesSource
 async def main():
     async with connect_async() as tiktok:
         account = await tiktok.account()
-        small = await account.post_video(BytesSource(bytes(1000)), privacy_level="SELF_ONLY")
+        small = await account.post_video(BytesSource(b"\\0\\0\\0\\x18ftypisom" + bytes(1000)), privacy_level="SELF_ONLY")
         idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         done = await account.post_video(sys.argv[1], privacy_level="SELF_ONLY", chunk_size=64_000_000)
         print(done.publish_id, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle)

@@ -41,6 +41,7 @@ from tiktok_core import (
     InvalidInput,
     InvalidPost,
     OutcomeUnknown,
+    PostingRefused,
     PublishFailed,
     Record,
     SignInFailed,
@@ -586,6 +587,8 @@ class Schedules(RuleBasedStateMachine):
                 self.signs_in()
             elif isinstance(end, OutcomeUnknown):
                 self.to_the_end(0, f"settle {bool(self.live)}")
+            elif isinstance(end, PostingRefused):
+                self.drafts_are_taken_again()
             elif record.stage is not Stage.ABANDONED:
                 break
         self.there_is_at_most_one_post()
@@ -596,6 +599,10 @@ class Schedules(RuleBasedStateMachine):
             assert record.stage in (Stage.COMPLETE, Stage.IN_INBOX)
         if record.publish_id and self.live:
             assert record.publish_id == self.live[0].publish_id, "the journal follows another post"
+
+    def drafts_are_taken_again(self) -> None:
+        """Let the day pass after which TikTok counts this creator's drafts anew: each lost init of a draft counts as one."""
+        self.clock.advance(86_400)
 
 
 class WrongClocks(Schedules):
@@ -635,6 +642,8 @@ class WrongClocks(Schedules):
                 self.signs_in()
             elif isinstance(end, OutcomeUnknown):
                 self.to_the_end(0, f"settle {bool(self.live)}")
+            elif isinstance(end, PostingRefused):
+                self.drafts_are_taken_again()
             elif isinstance(end, PublishFailed | StillProcessing) or not isinstance(end, TikTokError):
                 break
         self.there_is_at_most_one_post()

@@ -5,9 +5,11 @@ What belongs here: mistakes of a program. Each raises an error that names it; no
 
 import asyncio
 import copy
+import gc
 import pickle
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core.errors import NotSent
+from tiktok_core.errors import Misused
 from tiktok_core.wire.http import Request
 
 Kind = type[Urllib3Transport] | type[AiohttpTransport]
@@ -29,7 +31,7 @@ both = pytest.mark.parametrize("kind", [Urllib3Transport, AiohttpTransport])
 BLOCKING = """
 import os, sys
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core.errors import NotSent
+from tiktok_core.errors import Misused
 from tiktok_core.wire.http import Request
 
 request = Request(method="GET", url=sys.argv[1] + "/status/200")
@@ -38,7 +40,7 @@ print(http.send(request).status, flush=True)
 if (child := os.fork()) == 0:
     try:
         http.send(request)
-    except NotSent as error:
+    except Misused as error:
         print(error.reason, flush=True)
     http.close()
     with Urllib3Transport() as own:
@@ -51,7 +53,7 @@ http.close()
 ASYNCHRONOUS = """
 import asyncio, os, sys
 from tiktok_adapters.transports.aiohttp import AiohttpTransport
-from tiktok_core.errors import NotSent
+from tiktok_core.errors import Misused
 from tiktok_core.wire.http import Request
 
 request = Request(method="GET", url=sys.argv[1] + "/status/200")
@@ -59,7 +61,7 @@ request = Request(method="GET", url=sys.argv[1] + "/status/200")
 async def in_child(inherited):
     try:
         await inherited.send(request)
-    except NotSent as error:
+    except Misused as error:
         print(error.reason, flush=True)
     await inherited.close()
     async with AiohttpTransport() as own:
@@ -108,12 +110,13 @@ def test_another_event_loop_is_refused(server: BehaviourServer) -> None:
     with asyncio.Runner() as runner:
         runner.run(http.send(request))
         said = r"belongs to another event loop: make a client \(or transport\) for each loop"
-        with pytest.raises(NotSent, match=said):
+        with pytest.raises(Misused, match=said):
             _run_elsewhere(lambda: http.send(request))
-        with pytest.raises(RuntimeError, match=said):
+        with pytest.raises(Misused, match="its connections belong to another event loop: close it there"):
             _run_elsewhere(http.close)
+        runner.run(http.send(request))
         runner.run(http.close())
-    assert len(server.seen) == 1
+    assert [seen.connection for seen in server.seen] == [0, 0]
 
 
 def test_an_event_loop_that_has_ended_is_another_one(server: BehaviourServer) -> None:
@@ -126,14 +129,37 @@ def test_an_event_loop_that_has_ended_is_another_one(server: BehaviourServer) ->
         await http.close()
 
     asyncio.run(first())
-    with pytest.raises(NotSent, match="another event loop"):
+    with pytest.raises(Misused, match="another event loop"):
         asyncio.run(_sent(http, request))
+
+
+def test_what_an_event_loop_left_open_is_closed_in_another_one(server: BehaviourServer) -> None:
+    """A program may end its loop and close its client in the next one. No connection stays open, and nothing is refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # asyncio warns of what its loop left open.
+        _left_open_and_closed(server)
+        gc.collect()
+
+
+def _left_open_and_closed(server: BehaviourServer) -> None:
+    http = AiohttpTransport()
+    requests = [
+        Request(method="GET", url=f"{server.base_url}/status/200", fresh_connection=fresh) for fresh in (False, True)
+    ]
+    asyncio.run(_sent(http, *requests))
+    opened = list(http._sockets)
+    assert any(made.fileno() >= 0 for made in opened)
+    for _ in range(2):
+        asyncio.run(http.close())
+        assert all(made.fileno() < 0 for made in opened)
+    with pytest.raises(Misused):
+        asyncio.run(_sent(http, *requests))
 
 
 def test_without_an_event_loop_it_is_refused() -> None:
     """Without a running loop the transport begins nothing."""
     sending = AiohttpTransport().send(Request(method="GET", url="http://127.0.0.1:9/"))
-    with pytest.raises(NotSent, match="no running event loop"):
+    with pytest.raises(Misused, match="no running event loop"):
         sending.send(None)
 
 
@@ -158,7 +184,7 @@ def test_use_after_close_is_not_sent(kind: Kind, server: BehaviourServer) -> Non
         await _done(http.send(request))
         for _ in range(2):
             await _done(http.close())
-            with pytest.raises(NotSent) as caught:
+            with pytest.raises(Misused) as caught:
                 await _done(http.send(request))
             assert str(caught.value) == f"GET {server.base_url}/status/200: the transport is closed."
 
@@ -185,8 +211,9 @@ def _run_elsewhere(call: Callable[[], Coroutine[Any, Any, object]]) -> None:
         pool.submit(lambda: asyncio.run(call())).result()
 
 
-async def _sent(http: AiohttpTransport, request: Request) -> None:
-    await http.send(request)
+async def _sent(http: AiohttpTransport, *requests: Request) -> None:
+    for request in requests:
+        await http.send(request)
 
 
 async def _done(work: Any) -> None:

@@ -158,7 +158,7 @@ def test_a_silent_proxy_is_not_waited_for(kind: Kind, server: BehaviourServer, c
     """A proxy that accepts a connection and says nothing holds the caller no longer than `timeout`."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        (outcome,) = talk(kind, [put(server, timeout=0.1)], proxy=proxy, ssl_context=context)
+        (outcome,) = talk(kind, [put(server, timeout=0.5)], proxy=proxy, ssl_context=context)
     assert isinstance(outcome, NotSent)
     assert server.connections == 0
 

@@ -266,16 +266,24 @@ def test_a_source_that_hangs_ends_its_request_after_the_time_out(server: Behavio
     """For both ways to read, one sentence says that the source hung, and no call waits for it any longer."""
     source = Numbered()
     source.go_on.clear()
-    body = FileSlice(source, 0, blocks * BLOCK)
-    request = Request(method="PUT", url=f"{server.base_url}/", body=body, timeout=0.05)
+    # A connection that stands already, so that the short time-out is for the source alone.
+    first = Request(method="GET", url=f"{server.base_url}/")
+    request = Request(method="PUT", url=first.url, body=FileSlice(source, 0, blocks * BLOCK), timeout=0.2)
 
     async def upload() -> None:
         async with AiohttpTransport() as http:
+            await http.send(first)
             await http.send(request)
 
-    for send in (lambda: asyncio.run(upload()), lambda: Urllib3Transport().send(request)):
-        with pytest.raises(SourceChanged, match=r"gave no bytes within 0\.05 s"):
+    def upload_blocking() -> None:
+        with Urllib3Transport() as http:
+            http.send(first)
+            http.send(request)
+
+    for send in (lambda: asyncio.run(upload()), upload_blocking):
+        with pytest.raises(SourceChanged, match=r"gave no bytes within 0\.2 s"):
             send()
+    assert {seen.connection for seen in server.seen} == {0, 1}
     source.go_on.set()
     assert gone()
 

@@ -265,7 +265,7 @@ def test_a_body_that_nobody_reads_leaves_no_socket_open(server: BehaviourServer)
         async with AiohttpTransport() as http:
             before = _sockets()
             with pytest.raises(TimedOut):
-                await http.send(Request(method="PUT", url=f"{server.base_url}/stalled", body=body, timeout=0.1))
+                await http.send(Request(method="PUT", url=f"{server.base_url}/stalled", body=body, timeout=0.5))
             await asyncio.sleep(0.01)
             assert _sockets() == before + 1  # The server's end, which is in this process too.
 

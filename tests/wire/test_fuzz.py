@@ -4,6 +4,7 @@ import json
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -14,23 +15,47 @@ from hypothesis import strategies as st
 from tiktok_core.domain.app import Endpoints
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.errors import TikTokError, UnexpectedResponse
-from tiktok_core.wire.display import read_user_info
+from tiktok_core.wire.display import read_user_info, read_videos
+from tiktok_core.wire.envelope import open_envelope
 from tiktok_core.wire.http import Request, Response
-from tiktok_core.wire.oauth import read_revoked, read_tokens
+from tiktok_core.wire.oauth import read_client_token, read_qr_answer, read_qr_code, read_revoked, read_tokens
+from tiktok_core.wire.portability import ArchiveReader, read_data_request, read_request_id
 from tiktok_core.wire.publishing import read_begun, read_chunk_answer, read_creator_info, read_publication
+from tiktok_core.wire.pulled import read_pulled
 from tiktok_core.wire.records import dump_tokens, load_tokens
 
 REQUEST = Request(method="POST", url="https://open.tiktokapis.com/v2/x/")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def read_archive(request: Request, response: Response) -> int:
+    """Read an answer to a download, as it streams through."""
+    reader = ArchiveReader(BytesIO)
+    sink = reader.sink(response)
+    if sink is None:
+        return reader.read(request, response)
+    sink.write(response.body)
+    return reader.read(request, Response(response.status, response.headers))
+
+
 READERS: dict[str, Callable[[Request, Response], object]] = {
     "creator info": read_creator_info,
     "upload ticket": lambda request, response: read_begun(request, response, Endpoints(), uploads=True),
     "pull ticket": lambda request, response: read_begun(request, response, Endpoints(), uploads=False),
     "publication": lambda request, response: read_publication(request, response, "p"),
     "profile": read_user_info,
+    "videos": read_videos,
+    "data request's id": read_request_id,
+    "data request": read_data_request,
+    "archive": read_archive,
+    "plain success": open_envelope,
+    "QR code": lambda request, response: read_qr_code(request, response, Secret("ticket"), (), NOW),
+    "QR code's status": read_qr_answer,
+    "app's token": lambda request, response: read_client_token(request, response, NOW),
     "tokens": lambda request, response: read_tokens(request, response, NOW),
     "revocation": read_revoked,
     "chunk": read_chunk_answer,
+    "media server": read_pulled,
 }
 readers = pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 
@@ -61,6 +86,20 @@ NAMES = st.sampled_from(
         "max_video_post_duration_sec",
         "follower_count",
         "is_verified",
+        "videos",
+        "id",
+        "create_time",
+        "cursor",
+        "has_more",
+        "request_id",
+        "data_format",
+        "category_selection_list",
+        "apply_time",
+        "collect_time",
+        "token",
+        "scan_qrcode_url",
+        "client_ticket",
+        "redirect_uri",
     ]
 )
 LEAVES = (
@@ -109,7 +148,7 @@ def test_any_fields_in_a_good_envelope_are_a_value_or_typed(
     data: dict[str, Any], beside: dict[str, Any], status: int
 ) -> None:
     """Right names with wrong values, beside `ok`, raise no other error either."""
-    document = {**beside, "data": {"status": "FAILED", "user": data, **data}, "error": {"code": "ok"}}
+    document = {**beside, "data": {"status": "FAILED", "user": data, "videos": [data], **data}, "error": {"code": "ok"}}
     for read in READERS.values():
         outcome(read, Response(status, {}, json.dumps(document).encode()))
         outcome(read, Response(status, {}, json.dumps({**document, "error": None}).encode()))

@@ -55,7 +55,8 @@ class Ports(_BothWorlds, total=False):
         clock: tells the time and waits. Usual: the machine's clock.
         pacer: keeps to TikTok's quotas. Usual: one that all processes with the same home folder share.
         slots: limits how many uploads run at once. Usual: the `uploads` argument, for this client.
-        probe: checks each video before the post. Usual: the extra `media`, if it is installed. False for none.
+        probe: reads videos that the library cannot read by itself. Usual: the extra `media`, if it is installed. False: no
+            properties of a video are checked.
         protect: lets an interrupted renewal finish. Usual: it holds Ctrl-C back in the main thread.
         background: reads files, and abandons a read from a disk that hangs. Usual: threads.
         open_source: opens a named file for `post_video`. Usual: a file on the disk.
@@ -171,8 +172,8 @@ def _filled(caller: str, given: Mapping[str, Any], usual: dict[str, Callable[[],
     usual |= {"open_source": lambda: open_source, "open_destination": lambda: open_destination}
     if unknown := given.keys() - usual.keys() - {"entropy"}:
         raise TypeError(f"{caller}() got an unexpected keyword argument {min(unknown)!r}")
-    # Only `probe` may be a boolean: True for the usual probe, False for none.
-    found = {name: None if port is False else port for name, port in given.items() if port is not True}
+    # Only `probe` may be a boolean: True for the usual probe, False for no look at a video's properties.
+    found = {name: port for name, port in given.items() if port is not True}
     return found | {name: make() for name, make in usual.items() if name not in found}
 
 

@@ -21,7 +21,7 @@ from tiktok_adapters.transports.names import ThreadResolver
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import Reading
 from tiktok_adapters.transports.tls import chosen_context, default_context
-from tiktok_core.errors import NotSent
+from tiktok_core.errors import Misused, NotSent
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import Request, Response
@@ -77,7 +77,7 @@ class AiohttpTransport:
         """Send the request and return the answer. A cancelled call closes its connection.
 
         Raises:
-            NotSent: no byte left this machine. Repeating the request is safe.
+            NotSent: no byte left this machine; `Misused` if the transport is closed or belongs to another event loop or process.
             Interrupted: part of the request left, and no complete answer came. `TimedOut` if it did not come in time.
             SourceChanged: the body's source ended early, so the server got an incomplete body.
         """
@@ -90,7 +90,7 @@ class AiohttpTransport:
 
     async def _sent(self, request: Request) -> Response:
         if (obstacle := self._misplaced() or ("the transport is closed" if self._closed else None)) is not None:
-            raise NotSent(request.name, obstacle)
+            raise Misused(request.name, obstacle)
         try:
             target = target_of(request)
             tls = self._tls_context() if target.scheme == "https" else None
@@ -106,18 +106,25 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Close all connections. A second call, or a call in a forked child, does nothing.
 
+        Any event loop may close the connections of one that has ended.
+
         Raises:
-            RuntimeError: the transport was used in another event loop.
+            Misused: the connections belong to another event loop, which has not ended. They stay open.
         """
         if os.getpid() != self._pid:
             return  # Closing them here would remove them from the parent's event loop.
-        if (obstacle := self._misplaced()) is not None:
-            raise RuntimeError(obstacle)
+        has_ended = self._loop is not None and self._loop.is_closed()
+        if not has_ended and self._misplaced() is not None:
+            raise Misused("closing the transport", "its connections belong to another event loop: close it there")
         self._closed = True
         while self._sessions:
             _, session = self._sessions.popitem()
             await session.close()
-        await self._hang_up()
+        if has_ended:
+            for made in self._sockets:
+                made.close()  # Nothing else does: aiohttp leaves the connections of an ended loop as they are.
+        else:
+            await self._hang_up()
 
     async def __aenter__(self) -> Self:
         return self

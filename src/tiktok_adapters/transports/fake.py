@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from attrs import evolve, frozen
 
-from tiktok_core.errors import Interrupted, NotSent, SourceChanged, TimedOut
+from tiktok_core.errors import Interrupted, Misused, NotSent, SourceChanged, TimedOut
 from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Response, Source, read_from
 
@@ -61,7 +61,8 @@ class FakeTransport:
         """Pass the request to the handler and return its answer, cut off one byte after `MAX_RESPONSE`.
 
         Raises:
-            NotSent: this transport is closed, or the handler dropped the connection before anything was sent.
+            NotSent: the handler dropped the connection before anything was sent.
+            Misused: this transport is closed.
             Interrupted: the handler dropped the connection, or its answer is shorter than its Content-Length.
             TimedOut: the delay is longer than the request allows.
             SourceChanged: the body's source ended early.
@@ -75,7 +76,7 @@ class FakeTransport:
 
     def _sent(self, request: Request) -> Response:
         if self._closed:
-            raise NotSent(request.name, "the transport is closed")
+            raise Misused(request.name, "the transport is closed")
         meter = _Meter(request)
         try:
             response = self._handle(meter.watched())

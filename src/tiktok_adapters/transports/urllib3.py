@@ -38,7 +38,7 @@ from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import AHEAD, LEAVE, Block, Reading
 from tiktok_adapters.transports.sockets import PatientSocket, Waits
 from tiktok_adapters.transports.tls import chosen_context, default_context
-from tiktok_core.errors import Interrupted, NotSent, SourceChanged, TimedOut
+from tiktok_core.errors import Interrupted, Misused, NotSent, SourceChanged, TimedOut
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, FillsBuffers, Request, Response, Sink
@@ -110,7 +110,7 @@ class Urllib3Transport:
         """Send the request and return the answer.
 
         Raises:
-            NotSent: no byte left this machine. Repeating the request is safe.
+            NotSent: no byte left this machine; `Misused` if the transport is closed or belongs to another process.
             Interrupted: part of the request left, and no complete answer came. `TimedOut` if it did not come in time.
             SourceChanged: the body's source ended early, so the server got an incomplete body.
         """
@@ -123,7 +123,7 @@ class Urllib3Transport:
         if os.getpid() != self._pid:
             # The connections belong to the parent. Two processes that share one would read each other's answers.
             said = "this transport belongs to another process: make a new client (or transport) after the fork"
-            raise NotSent(request.name, said)
+            raise Misused(request.name, said)
         try:
             target = target_of(request)
             origin = target.scheme, target.host, target.port
@@ -185,7 +185,7 @@ class Urllib3Transport:
     def _idle_one(self, request: Request, origin: Origin) -> HTTPConnection | None:
         with self._lock:
             if self._closed:
-                raise NotSent(request.name, "the transport is closed")
+                raise Misused(request.name, "the transport is closed")
             idle = self._idle.get(origin)
             return idle.pop() if idle and not request.fresh_connection else None
 

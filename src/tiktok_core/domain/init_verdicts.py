@@ -20,6 +20,7 @@ from tiktok_core.errors import (
     ForeignUploadHost,
     Interrupted,
     InvalidPost,
+    Misused,
     NotSent,
     RateLimited,
     ServerError,
@@ -78,6 +79,8 @@ def after_begun_init(record: Record, now: datetime, answer: Begun) -> Verdict:
 
 def after_init_error(record: Record, now: datetime, error: TikTokError) -> Verdict:
     """Return the verdict on an init that ended with one of `INIT_ERRORS`."""
+    if isinstance(error, Misused):
+        return Verdict(record=not_begun(record, now), error=error)
     if isinstance(error, (NotSent, RateLimited)):
         return after_unsent_init(record, now, error)
     if isinstance(error, ApiError) and not isinstance(error, ServerError):

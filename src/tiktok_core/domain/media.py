@@ -1,7 +1,7 @@
-"""The rules for videos, pictures and URLs that TikTok takes. They check first bytes, properties and spelling.
+"""The rules for videos and URLs that TikTok takes. They check first bytes, properties and spelling.
 
-This module holds TikTok's limits for media, and the values to compare with them. `containers` reads the layout of files. A
-property that could not be read is None, and the rules never refuse None.
+This module holds TikTok's limits for videos, and the values to compare with them. `containers` reads the layout of videos, and
+`pictures` holds the rules for pictures. A property that could not be read is None, and the rules never refuse None.
 
 Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide (media restrictions, pull from URL).
 """
@@ -20,16 +20,13 @@ from tiktok_core.errors import InvalidPost, Problem
 __all__ = [
     "HEAD_LENGTH",
     "MediaType",
-    "PictureFacts",
     "VideoFacts",
     "is_url",
     "media_doubts",
     "media_problems",
     "media_type",
     "ownership_problems",
-    "picture_doubts",
     "picture_kind",
-    "picture_problems",
     "property_problem",
     "url_problems",
 ]
@@ -42,12 +39,6 @@ SIDES: Final = (360, 4096)
 """The least and the most pixels of a video's width and height."""
 LONGEST: Final = 600
 """Seconds; the limit of drafts, and of direct posts where TikTok gives no figure for the creator. That figure may be higher."""
-PICTURE_SIDES: Final = (1080, 1920)
-"""The most pixels of a picture's short and long side. TikTok says "up to 1080p". Users saw it refuse pictures whose short side
-was above 1080; the limit of the long side follows from the word "1080p" alone."""
-LARGEST_PICTURE: Final = 20 * 1024**2
-DOUBTFUL_PICTURE: Final = 20_000_000
-"""Bytes. A larger picture exceeds TikTok's limit of "20 MB" if TikTok means decimal megabytes."""
 
 
 class MediaType(StrEnum):
@@ -58,10 +49,9 @@ class MediaType(StrEnum):
     WEBM = "video/webm"
 
 
-BY_ENDING: Final = {"mp4": MediaType.MP4, "m4v": MediaType.MP4, "mov": MediaType.QUICKTIME, "webm": MediaType.WEBM}
 PICTURE_BRANDS: Final = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
 SOUND_BRANDS: Final = (b"M4A ", b"M4B ", b"M4P ")
-QUICKTIME_BOXES: Final = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+QUICKTIME_BOXES: Final = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"uuid")
 FOREIGN: Final = (
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
@@ -73,22 +63,22 @@ FOREIGN: Final = (
     (b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
     (b"OggS", "an Ogg file"),
     (b"ID3", "an MP3 sound"),
-    (b"<!DOCTYPE", "a web page"),
+    (b"<!doctype", "a web page"),
     (b"<html", "a web page"),
     (b"<?xml", "an XML document"),
+    (b"version https://git-lfs", "a pointer of Git LFS, and not the file itself: get it with `git lfs pull`"),
+    (b"{", "a JSON document"),
 )
 RIFF_KINDS: Final = {b"WEBP": "a WebP picture", b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}
 TAKEN: Final = "TikTok takes MP4, MOV and WebM videos"
-PICTURES: Final = ("a JPEG picture", "a WebP picture")
 HOST_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 
 
-def media_type(head: bytes, name: str | None) -> MediaType:
-    """Return the video type of a file.
+def media_type(head: bytes) -> MediaType:
+    """Return the video type of a file. Its bytes decide; its name says nothing.
 
     Args:
-        head: the first `HEAD_LENGTH` bytes; they take precedence over the name.
-        name: the file's name; None if it has none. Without a name, bytes of an unknown type count as MP4.
+        head: the first `HEAD_LENGTH` bytes.
 
     Raises:
         InvalidPost: the file is not a video that TikTok takes.
@@ -96,15 +86,8 @@ def media_type(head: bytes, name: str | None) -> MediaType:
     found = _recognised(head)
     if isinstance(found, MediaType):
         return found
-    if found:
-        raise InvalidPost((Problem("video", f"the file is {found}; {TAKEN}"),))
-    if name is None:
-        return MediaType.MP4
-    ending = name.rpartition(".")[2].lower() if "." in name else ""
-    if ending not in BY_ENDING:
-        what = f"a file named .{ending}" if ending else "a file without an ending in its name"
-        raise InvalidPost((Problem("video", f"{what} is not known to be a video; {TAKEN}"),))
-    return BY_ENDING[ending]
+    what = found or "no video: it begins as neither an MP4, a MOV nor a WebM does"
+    raise InvalidPost((Problem("video", f"the file is {what}; {TAKEN}"),))
 
 
 def _recognised(head: bytes) -> MediaType | str | None:
@@ -120,7 +103,8 @@ def _recognised(head: bytes) -> MediaType | str | None:
         return RIFF_KINDS.get(head[8:12], "a RIFF file")
     if head[4:8] in QUICKTIME_BOXES:
         return MediaType.QUICKTIME
-    return next((what for start, what in FOREIGN if head.startswith(start)), None)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return next((what for start, what in FOREIGN if head.startswith(start) or text.startswith(start)), None)
 
 
 def picture_kind(head: bytes) -> str:
@@ -136,10 +120,14 @@ class VideoFacts:
     Attributes:
         codec: `H.264`, `H.265`, `VP8`, `VP9`, or the name of another codec.
         frame_rate: frames a second; the average if the rate varies.
-        has_variable_rate: whether the time between frames varies.
+        has_variable_rate: whether the time between frames varies, or may vary in a part that was not read.
         width: pixels, as stored in the file, before any rotation.
         height: pixels, as stored in the file, before any rotation.
         duration: seconds.
+        may_be_longer: whether the video lasts for `duration` at least, because its end could not be read.
+        has_picture: whether it has a video track.
+        shown: width and height in pixels that a player shows, if the file crops its pictures.
+        others: codec, rate and sides of further video tracks.
     """
 
     codec: str | None = None
@@ -148,25 +136,10 @@ class VideoFacts:
     width: int | None = None
     height: int | None = None
     duration: float | None = None
-
-
-@frozen(kw_only=True)
-class PictureFacts:
-    """The properties of a picture.
-
-    Attributes:
-        size: bytes of the file.
-        kind: what the file is, in words, judged by its first bytes; empty if they are of no known type.
-        width: pixels; None if it could not be read.
-        height: pixels; None if it could not be read.
-        is_cut: whether the file is shorter than its own layout says.
-    """
-
-    size: int
-    kind: str
-    width: int | None = None
-    height: int | None = None
-    is_cut: bool = False
+    may_be_longer: bool = False
+    has_picture: bool | None = None
+    shown: tuple[int, int] | None = None
+    others: "tuple[VideoFacts, ...]" = ()
 
 
 def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None, *, draft: bool = False) -> Iterator[Problem]:
@@ -177,14 +150,11 @@ def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None, *, dra
         creator: the info of the creator who posts it, which has their longest duration; None if unknown.
         draft: whether it becomes a draft, which may never be longer than ten minutes.
     """
-    if facts.codec not in (None, *CODECS):
-        yield _video(f"the codec is {facts.codec}; TikTok takes {', '.join(CODECS)}")
-    if facts.frame_rate is not None and not facts.has_variable_rate and not _is_rate_taken(facts.frame_rate):
-        yield _video(_rate(facts.frame_rate))
-    lowest, highest = SIDES
-    for side, pixels in (("width", facts.width), ("height", facts.height)):
-        if pixels is not None and not lowest <= pixels <= highest:
-            yield _video(f"the {side} is {pixels} pixels; TikTok takes {lowest} to {highest}")
+    if facts.has_picture is False:
+        yield _video(f"it has no picture, only sound or data; {TAKEN}")
+    wrong = [list(_track_problems(track)) for track in (facts, *facts.others)]
+    if all(wrong):
+        yield from dict.fromkeys(problem for one in wrong for problem in one)
     limit, whose = LONGEST, "TikTok takes"
     if creator is not None and creator.max_video_post_duration_sec is not None:
         most = creator.max_video_post_duration_sec
@@ -192,60 +162,75 @@ def media_problems(facts: VideoFacts, creator: CreatorInfo | None = None, *, dra
             limit, whose = most, "this creator may post"
     # Limits are whole seconds. A video that was cut to such a length lasts a frame or a sound packet longer.
     if facts.duration is not None and facts.duration >= limit + 1:
-        yield _video(f"it lasts {facts.duration:,.1f} s; {whose} at most {limit} s")
+        least = "at least " if facts.may_be_longer else ""
+        yield _video(f"it lasts {least}{facts.duration:,.1f} s; {whose} at most {limit} s")
 
 
-def media_doubts(facts: VideoFacts) -> Iterator[Problem]:
-    """Yield each reason for which TikTok may or may not refuse a video."""
-    if facts.frame_rate is not None and facts.has_variable_rate and not _is_rate_taken(facts.frame_rate):
-        yield _video(f"{_rate(facts.frame_rate)}, and it varies: TikTok does not say which of its rates counts")
+def _track_problems(facts: VideoFacts) -> Iterator[Problem]:
+    if facts.codec not in (None, *CODECS):
+        yield _video(f"the codec is {facts.codec}; TikTok takes {', '.join(CODECS)}")
+    # Where the rate varies, a part of the video is faster than the average, and another one slower.
+    if facts.frame_rate is not None and (_is_fast(facts.frame_rate) or not facts.has_variable_rate):
+        yield from _rate(facts.frame_rate)
+    if facts.shown is None:
+        yield from _side_problems(facts.width, facts.height)
+    elif any(_side_problems(*facts.shown)):
+        # Nobody knows whether TikTok goes by the stored or by the shown pixels. Where both are wrong, that does not matter.
+        yield from _side_problems(facts.width, facts.height)
 
 
-def picture_problems(field: str, facts: PictureFacts) -> Iterator[Problem]:
-    """Yield each reason for which TikTok would refuse a picture, and so the whole post, with the figure and its limit."""
-    if facts.kind not in PICTURES:
-        yield Problem(field, f"the file is {facts.kind or 'not a known type of picture'}; TikTok takes JPEG and WebP")
-    if facts.is_cut:
-        yield Problem(field, f"the file is cut off: it has {facts.size:,} bytes, and its own layout promises more")
-    if facts.size > LARGEST_PICTURE:
-        yield Problem(field, f"the file has {facts.size:,} bytes; TikTok takes at most 20 MB ({LARGEST_PICTURE:,})")
-    sides = _sides(facts)
-    if sides and sides[0] > PICTURE_SIDES[0]:
-        yield Problem(field, f"{_pixels(facts)}; TikTok takes up to 1080p, so at most 1080 on the short side")
+def _side_problems(width: int | None, height: int | None) -> Iterator[Problem]:
+    lowest, highest = SIDES
+    for side, pixels in (("width", width), ("height", height)):
+        if pixels is not None and not lowest <= pixels <= highest:
+            yield _video(f"the {side} is {pixels} pixels; TikTok takes {lowest} to {highest}")
 
 
-def picture_doubts(field: str, facts: PictureFacts) -> Iterator[Problem]:
-    """Yield each reason for which TikTok may or may not refuse a picture."""
-    if DOUBTFUL_PICTURE < facts.size <= LARGEST_PICTURE:
-        yield Problem(
-            field, f"the file has {facts.size:,} bytes; TikTok's limit of 20 MB may mean {DOUBTFUL_PICTURE:,}"
-        )
-    sides = _sides(facts)
-    if sides and sides[0] <= PICTURE_SIDES[0] and sides[1] > PICTURE_SIDES[1]:
-        yield Problem(field, f"{_pixels(facts)}; TikTok's limit of 1080p may mean 1920 on the long side")
+def media_doubts(facts: VideoFacts, cover: int | None = None) -> Iterator[Problem]:
+    """Yield each reason for which TikTok may or may not refuse a video, or not do as the post asks.
+
+    Args:
+        facts: the properties of the video.
+        cover: the time of the frame that the post wants as its cover, in ms; None if it wants none.
+    """
+    yield from dict.fromkeys(doubt for track in (facts, *facts.others) for doubt in _track_doubts(track))
+    wrong = [list(_track_problems(track)) for track in (facts, *facts.others)]
+    if not all(wrong):
+        for problem in dict.fromkeys(problem for one in wrong for problem in one):
+            yield _video(
+                f"one of its {len(wrong)} video tracks: {problem.message}, and does not say which track counts"
+            )
+    end = None if facts.may_be_longer or facts.duration is None else facts.duration
+    if end is not None and cover is not None and cover > end * 1000:
+        said = f"{cover:,} ms is beyond the end of the video ({end:,.1f} s); TikTok then takes the first frame"
+        yield Problem("video_cover_timestamp_ms", said)
+
+
+def _track_doubts(facts: VideoFacts) -> Iterator[Problem]:
+    if facts.frame_rate is not None and facts.has_variable_rate and not _is_fast(facts.frame_rate):
+        for problem in _rate(facts.frame_rate):
+            yield _video(f"{problem.message}, and it varies: TikTok does not say which of its rates counts")
+    if facts.shown is not None:
+        stored, shown = (any(_side_problems(*sides)) for sides in ((facts.width, facts.height), facts.shown))
+        if stored is not shown:
+            yield _video(
+                f"it stores {facts.width} x {facts.height} pixels and shows {facts.shown[0]} x {facts.shown[1]}: "
+                f"TikTok takes {SIDES[0]} to {SIDES[1]} a side, and does not say which of them counts"
+            )
 
 
 def _video(message: str) -> Problem:
     return Problem("video", message)
 
 
-def _is_rate_taken(rate: float) -> bool:
+def _is_fast(rate: float) -> bool:
     # Cameras call 22.98 frames a second 23, and 60.02 they call 60.
-    return FRAME_RATES[0] - 0.5 <= rate <= FRAME_RATES[1] + 0.5
+    return rate > FRAME_RATES[1] + 0.5
 
 
-def _rate(rate: float) -> str:
-    return f"the frame rate is {rate:g} a second; TikTok takes {FRAME_RATES[0]} to {FRAME_RATES[1]}"
-
-
-def _sides(facts: PictureFacts) -> tuple[int, int] | None:
-    if facts.width is None or facts.height is None:
-        return None
-    return min(facts.width, facts.height), max(facts.width, facts.height)
-
-
-def _pixels(facts: PictureFacts) -> str:
-    return f"the picture has {facts.width} x {facts.height} pixels"
+def _rate(rate: float) -> Iterator[Problem]:
+    if _is_fast(rate) or rate < FRAME_RATES[0] - 0.5:
+        yield _video(f"the frame rate is {rate:.4g} a second; TikTok takes {FRAME_RATES[0]} to {FRAME_RATES[1]}")
 
 
 def is_url(text: str) -> bool:

@@ -62,7 +62,9 @@ REFUSALS: Final[dict[str, Explanation]] = {
         "file", "The file does not meet TikTok's rules.", advice="Convert it to MP4 with H.264 and try again."
     ),
     "invalid_publish_id": Explanation(
-        "post", "TikTok knows no post with this publish id.", advice="Check the id; upper and lower case matter."
+        "post",
+        "TikTok knows no post with this publish id.",
+        advice="Check the id; upper and lower case matter. TikTok may not know an id yet in its first minute: ask again then.",
     ),
     "token_not_authorized_for_specified_publish_id": Explanation(
         "account",

@@ -1,7 +1,7 @@
 """When a call may be made again: a pure decision over what was asked, what went wrong, and how much time is left.
 
-It never sleeps and never sends. "Not sent" may be repeated; "interrupted" only where a repetition cannot publish; an
-answer of TikTok's by its code. What belongs here: the table of operations, the back-off, the limits.
+It never sleeps and never sends. "Not sent" may be repeated, but where the program misused the client; "interrupted" only
+where a repetition cannot publish; an answer of TikTok's by its code. What belongs here: the table of operations, the back-off, the limits.
 """
 
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from tiktok_core.errors import Interrupted, NotSent, RateLimited, ServerError, TikTokError
+from tiktok_core.errors import Interrupted, Misused, NotSent, RateLimited, ServerError, TikTokError
 
 __all__ = ["BUDGET", "Operation", "RetryLimits", "backoff", "earned", "pause_before_retry"]
 
@@ -25,6 +25,7 @@ class Operation(StrEnum):
     """What is being asked, as far as repeating it goes. What was not sent, or came too soon, may always be repeated."""
 
     READ = "read"
+    CANCEL = "cancel"
     INIT_UPLOAD = "init of an upload"
     INIT_PULL = "init of a pull"
     SPEND_CODE = "spending a code"
@@ -35,11 +36,13 @@ class Operation(StrEnum):
     DOWNLOAD = "download"
 
 
-HARMLESS_TWICE: Final = frozenset({Operation.READ, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD})
+HARMLESS_TWICE: Final = frozenset(
+    {Operation.READ, Operation.CANCEL, Operation.REFRESH, Operation.REVOKE, Operation.DOWNLOAD}
+)
 """What may be repeated although TikTok may have done it already.
 
-A read changes nothing. A second refresh with the same token, if it is refused, proves that the first one was heard. A revoked
-token stays revoked.
+A read changes nothing, and a second cancellation stops nothing more. A second refresh with the same token, if it is refused,
+proves that the first one was heard. A revoked token stays revoked.
 
 The others are not repeated here. A pull publishes by itself. A code is spent once. A request of data may spend a scope. Before a
 chunk is sent again, TikTok is asked for its offset. The init of an upload posts nothing without bytes, but each may cost a
@@ -75,7 +78,7 @@ def pause_before_retry(
     may_repeat = isinstance(error, (NotSent, RateLimited)) or (
         operation in HARMLESS_TWICE and isinstance(error, (Interrupted, ServerError))
     )
-    if not may_repeat or tried > limits.retries:
+    if not may_repeat or isinstance(error, Misused) or tried > limits.retries:
         return None
     pause = backoff(tried, jitter)
     if isinstance(error, RateLimited):

@@ -7,7 +7,7 @@ from typing import Final
 
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.retry import Operation, RetryLimits, backoff, pause_before_retry
-from tiktok_core.domain.verdicts import SAYS_NOTHING
+from tiktok_core.domain.verdicts import is_unanswered
 from tiktok_core.errors import NotSent, RateLimited, TikTokError
 
 __all__ = [
@@ -69,7 +69,7 @@ def pause_after_miss(error: TikTokError, *, times: int, jitter: float) -> float 
         times: how many questions in a row went without an answer, at least 1.
         jitter: a random number from 0 to 1.
     """
-    return _pause(error, times, jitter) if isinstance(error, SAYS_NOTHING) and times < MOST_MISSES else None
+    return _pause(error, times, jitter) if is_unanswered(error) and times < MOST_MISSES else None
 
 
 def _pause(trouble: TikTokError, times: int, jitter: float) -> float:

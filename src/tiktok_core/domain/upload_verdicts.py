@@ -1,8 +1,8 @@
 """What follows while a file is uploaded: at an offset, after a doubt, and after the upload URL died.
 
 What belongs here: one plain function for each thing that can be heard. After any doubt TikTok is asked how much it has, and its
-word wins over ours. That every byte is there has to be TikTok's plain word in a status, because the figure of the upload host
-can be read in two ways.
+word wins over ours. The figure of the upload host can be read in two ways, so where a status counts bytes, its count decides. Only
+where a status counts none at all does the host's figure decide, also that every byte is there.
 """
 
 from datetime import datetime
@@ -87,17 +87,25 @@ def at_offset(record: Record, now: datetime, offset: int, trouble: TikTokError |
 
 
 def after_doubt(record: Record, now: datetime, doubt: Doubt | None, heard: Publication | TikTokError) -> Verdict:
-    """Return the verdict on an upload whose offset is in doubt.
+    """Return the verdict on an upload whose offset is in doubt: the first of these that is the case.
+
+    1. The status says that the post has ended: this is its end.
+    2. The last byte has left, and the upload host refuses it because it has every byte, but the status counts fewer or none: the
+       outcome is unknown, and TikTok is asked later.
+    3. The status counts bytes: this is the offset, unless the upload host has just refused to go on there.
+    4. The upload host gave no figure; or it says that every byte is there, and a status counts bytes, or there is no status: the
+       offset stays as it was.
+    5. Otherwise the upload host's figure is the offset, read as `proved_offset` does.
 
     Args:
         record: the post, which is uploading.
         now: the time.
-        doubt: the doubt about the latest chunk; None where an earlier run sent it.
+        doubt: the doubt about the latest chunk; None at the beginning of a step, before its chunk leaves.
         heard: the post's status, or the error of the question for it.
     """
     trouble = doubt.error if doubt else None
     said, refused = (doubt.said, doubt.refused) if doubt else (None, False)
-    size, counted, says_nothing = _size(record), None, False
+    size, counted, counts_none = _size(record), None, False
     if isinstance(heard, Publication):
         if heard.is_final:
             return after_reported_end(record, now, heard)
@@ -108,11 +116,11 @@ def after_doubt(record: Record, now: datetime, doubt: Doubt | None, heard: Publi
         if counted is not None and not (refused and counted == record.offset):
             # This figure is a count, so a chunk's border need not decide what it means.
             return at_offset(record, now, min(counted, size), trouble)
-        says_nothing = counted is None
+        counts_none = counted is None
     else:
         trouble = trouble or heard
-    if said is None or (said + 1 >= size and not says_nothing):
-        # The upload host's figure can be read in two ways. Only a status of TikTok's proves that every byte is there.
+    if said is None or (said + 1 >= size and not counts_none):
+        # The upload host's figure can be read in two ways. A status that counts says it plainly, and none has.
         return at_offset(record, now, record.offset, trouble)
     return at_offset(record, now, proved_offset(record, said, refused=refused), trouble)
 

@@ -19,6 +19,7 @@ from tiktok_core.domain.refusals import explain
 from tiktok_core.errors import (
     ApiError,
     InvalidInput,
+    Misused,
     OutcomeUnknown,
     Problem,
     PublishFailed,
@@ -32,6 +33,7 @@ from tiktok_core.errors import (
 __all__ = [
     "SAYS_NOTHING",
     "TROUBLE_PAUSE",
+    "UNKNOWN_ID",
     "Verdict",
     "after_end",
     "after_handover",
@@ -42,9 +44,11 @@ __all__ = [
     "finished",
     "is_not_known_yet",
     "is_status_of",
+    "is_unanswered",
     "not_refused",
     "outcome_unknown",
     "pause_before_question",
+    "says_nothing",
     "still_processing",
     "while_unknown",
 ]
@@ -52,7 +56,9 @@ __all__ = [
 TROUBLE_PAUSE: Final = 0.5
 """Seconds before a step with trouble is taken again, at least."""
 SAYS_NOTHING: Final = (TransportError, ServerError, RateLimited)
-"""Errors of a question that say nothing about the post."""
+"""Errors of any question that say nothing about what was asked. `says_nothing` adds one for a post's status."""
+UNKNOWN_ID: Final = "invalid_publish_id"
+"""TikTok's word for a publish id that it does not know yet, never knew, or has forgotten."""
 KNOWN_WITHIN: Final = timedelta(minutes=1)
 """How long after an init TikTok may not know the post's publish id yet, as a client saw."""
 NAMED: Final = frozenset(
@@ -123,9 +129,25 @@ def pause_before_question(record: Record, now: datetime) -> float:
     return poll_pause((now - (record.handed_at or record.created_at)).total_seconds())
 
 
-def is_not_known_yet(record: Record, now: datetime, error: TikTokError) -> bool:
+def is_unanswered(error: TikTokError) -> bool:
+    """Whether a question was not answered, so that it may be asked again. A misused client can never ask it."""
+    return isinstance(error, SAYS_NOTHING) and not isinstance(error, Misused)
+
+
+def says_nothing(record: Record | None, now: datetime, error: TikTokError) -> bool:
+    """Whether an error of the question for a post's status says nothing about the post, so that it may be asked again.
+
+    Args:
+        record: the post; None where the journal has none with this publish id.
+        now: the time.
+        error: how the question ended.
+    """
+    return is_unanswered(error) or is_not_known_yet(record, now, error)
+
+
+def is_not_known_yet(record: Record | None, now: datetime, error: TikTokError) -> bool:
     """Whether TikTok does not know a publish id that it has only just given us: in the first minute that says nothing."""
-    if not isinstance(error, ApiError) or error.code != "invalid_publish_id" or record.init_at is None:
+    if not isinstance(error, ApiError) or error.code != UNKNOWN_ID or record is None or record.init_at is None:
         return False
     return now - record.init_at < KNOWN_WITHIN
 

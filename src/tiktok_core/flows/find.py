@@ -15,8 +15,8 @@ from tiktok_core.domain.finding import caption, found_post, has_photos, is_alike
 from tiktok_core.domain.journal import Record, Stage, record_name
 from tiktok_core.domain.publishing import Publication, further, poll_pause
 from tiktok_core.domain.trouble import MOST_MISSES
-from tiktok_core.domain.verdicts import SAYS_NOTHING
-from tiktok_core.errors import ApiError, RateLimited, TikTokError
+from tiktok_core.domain.verdicts import UNKNOWN_ID, is_not_known_yet, is_unanswered
+from tiktok_core.errors import ApiError, RateLimited, TikTokError, TransportError
 from tiktok_core.flows.calls.access import usable_tokens
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.stopwatch import Stopwatch
@@ -26,8 +26,6 @@ from tiktok_core.flows.posting.publish import creator_info
 
 __all__ = ["find_post"]
 
-UNKNOWN_ID: Final = "invalid_publish_id"
-"""TikTok's word for a publish id that it does not know, or has forgotten."""
 FIELDS: Final = ("id", "create_time", "title", "video_description", "share_url", "embed_link")
 
 
@@ -134,11 +132,13 @@ class _Search:
         """Ask TikTok for the post's status, and record it. Without an answer, return what was known before."""
         try:
             heard = await publish_status(self.context, self.account, self.publish_id)
-        except SAYS_NOTHING as error:
-            self._pass_over(error, known)
-            return known
-        except ApiError as error:
-            if error.code != UNKNOWN_ID or self.record is None:
+        except (TransportError, ApiError) as error:
+            if is_not_known_yet(self.record, self.context.clock.now(), error):
+                return known
+            if is_unanswered(error):
+                self._pass_over(error, known)
+                return known
+            if not isinstance(error, ApiError) or error.code != UNKNOWN_ID or self.record is None:
                 raise
             self._is_unknown, self.publish_id = True, ""
             return known
@@ -173,7 +173,7 @@ class _Search:
     async def _ids_of(self, publish_id: str) -> Sequence[int]:
         try:
             return (await publish_status(self.context, self.account, publish_id)).post_ids
-        except (*SAYS_NOTHING, ApiError):
+        except (TransportError, ApiError):
             return ()
 
 

@@ -45,7 +45,7 @@ async def cancel_data(context: Context, account: str, request_id: int) -> DataRe
     """Cancel a request, and return its status afterwards."""
     check_request_id(request_id)
     ask = partial(cancel_data_request, context.endpoints, request_id=request_id)
-    await authorized(context, account, ask, open_envelope, quota=Quota.PORTABILITY)
+    await authorized(context, account, ask, open_envelope, operation=Operation.CANCEL, quota=Quota.PORTABILITY)
     return await check_data(context, account, request_id)
 
 

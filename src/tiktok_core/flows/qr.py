@@ -13,7 +13,8 @@ from tiktok_core.domain.qr import QrAnswer, QrCheck, QrCode, QrStatus, granted_c
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.sign_in import check_age
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import RateLimited, ServerError, SignInFailed, TikTokError, TransportError
+from tiktok_core.domain.verdicts import SAYS_NOTHING, is_unanswered
+from tiktok_core.errors import SignInFailed, TikTokError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.sign_in import spend
@@ -73,8 +74,10 @@ async def sign_in_by_qr(
         limits = evolve(context.retry_limits, deadline=min(context.retry_limits.deadline, max(PAUSE, left)))
         try:
             answer = await _asked(evolve(context, retry_limits=limits), begun)
-        except (TransportError, ServerError, RateLimited) as error:
+        except SAYS_NOTHING as error:
             # The flow can repeat a question that got no answer, as long as there is time.
+            if not is_unanswered(error):
+                raise
             trouble = error
             continue
         trouble = None

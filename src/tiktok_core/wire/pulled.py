@@ -15,6 +15,8 @@ __all__ = ["Pulled", "pull_request", "read_pulled"]
 
 PICTURE_HEAD: Final = 256 * 1024
 """The bytes within which a picture states its width and height, after the data that a camera writes before them."""
+TEXT: Final = re.compile(r"text/(html|xml|json)|application/([\w.-]{1,60}\+)?(xml|json)", re.ASCII)
+"""Pages, and documents such as an error of a storage service, as their servers call them."""
 WHOLE_SIZE: Final = re.compile(r"bytes\s+0-\d{1,15}/(\d{1,15})", re.IGNORECASE)
 
 
@@ -26,16 +28,23 @@ class Pulled:
         status: HTTP status.
         size: bytes of the whole file; None if the server did not say.
         head: the first bytes of the file; empty if the server did not give the file.
+        media_type: what the server calls the file, in lower case and without parameters; empty if it did not say.
     """
 
     status: int
     size: int | None
     head: bytes
+    media_type: str = ""
 
     @property
     def is_given(self) -> bool:
         """Whether the server gave the file or a part of it."""
         return self.status in (200, 206)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the server says that it gives a page, or another text for browsers and programs, instead of a file."""
+        return TEXT.fullmatch(self.media_type) is not None
 
     def read(self, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`, or fewer at the end of `head`."""
@@ -58,4 +67,9 @@ def read_pulled(_request: Request, response: Response) -> Pulled:
     elif response.status == 200 and re.fullmatch(r"[0-9]{1,15}", length):
         size = int(length)
     is_given = response.status in (200, 206)
-    return Pulled(status=response.status, size=size, head=response.body if is_given else b"")
+    return Pulled(
+        status=response.status,
+        size=size,
+        head=response.body if is_given else b"",
+        media_type=re.split("[;,]", response.headers.get("content-type", ""), maxsplit=1)[0].strip().lower(),
+    )

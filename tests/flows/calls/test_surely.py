@@ -412,3 +412,43 @@ def test_a_call_that_is_cancelled_twice_records_no_last_byte_that_never_left(
         finally:
             world.sim.close()
     assert nth > 20
+
+
+def at_once(call: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of a call that no event loop runs."""
+    while True:
+        try:
+            call.send(None)
+        except StopIteration as done:
+            return done.value
+
+
+def fail() -> None:
+    """Fail as a port's call does that a time limit ends."""
+    raise TimeIsUp
+
+
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("failed_before", [None, 0, 1, 2])
+def test_a_coroutine_that_is_closed_awaits_nothing_more(name: str, failed_before: int | None, tmp_path: Path) -> None:
+    """Closed at any port call, or some calls after one that failed: an event loop that ends closes what is left in this way."""
+    scene, nth, is_over = SCENES[name], 0, False
+    while not is_over:
+        nth += 1
+        world = World(tmp_path)
+        world.prepared = scene.prepare(world)
+        client = AsyncTikTok(APP, **world.ports(AsyncPort, None))
+        account = at_once(client.account())
+        world.cuts.turns = 0
+        if failed_before is not None:
+            world.cuts.at, world.cuts.cut = (nth - failed_before,), fail
+        call: Coroutine[Any, Any, Any] = scene.call(world, client, account)
+        try:
+            while world.cuts.turns < nth:
+                call.send(None)
+            call.close()
+        except (StopIteration, TimeIsUp):
+            is_over = not world.cuts.made
+        finally:
+            world.sim.close()
+    assert nth > 2

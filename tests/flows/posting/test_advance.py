@@ -31,7 +31,7 @@ from tiktok_core import (
 from tiktok_core.errors import LeaseLost
 from tiktok_core.ports import Request, Response
 
-DATA = hashlib.shake_128(b"a film").digest(12_000_001)
+DATA = HEAD + hashlib.shake_128(b"a film").digest(12_000_001 - len(HEAD))
 FILM = BytesSource(HEAD + DATA)
 
 
@@ -310,7 +310,7 @@ def test_a_changed_file_is_not_gone_on_with(bench: Any, tmp_path: Any) -> None:
     with pytest.raises(Killed):
         bench.run(account.post_video(path, privacy_level="SELF_ONLY", chunk_size=6_000_000, key="mine"))
     bench.clock.advance(600)
-    path.write_bytes(DATA[::-1])
+    path.write_bytes(HEAD + DATA[: len(HEAD) - 1 : -1])
     puts = bench.sim.count("put")
     with pytest.raises(SourceChanged) as raised:
         bench.run(account.resume("mine"))

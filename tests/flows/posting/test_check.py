@@ -3,6 +3,7 @@
 The client asks for a URL only where the caller wants that.
 """
 
+import io
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve
 
+from clips import CLIP, CLIP_BYTES
 from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
@@ -49,7 +51,11 @@ WRONG_PICTURES = {
     "square.png": "square.png: the file is a PNG picture; TikTok takes JPEG and WebP",
     "1254.jpg": "1254.jpg: the picture has 1254 x 1254 pixels; TikTok takes up to 1080p",
     "heavy.jpg": "heavy.jpg: the file has 21,000,000 bytes; TikTok takes at most 20 MB (20,971,520)",
+    "half.jpg": "half.jpg: the file is cut off or damaged: its 6,221 bytes do not hold the whole picture",
+    "zeros.jpg": "zeros.jpg: the file is cut off or damaged: its 12,443 bytes do not hold the whole picture",
+    "half.webp": "half.webp: the file is cut off or damaged: its 1,888 bytes do not hold the whole picture",
 }
+DOUBTFUL_URLS = ("a.png", "A.PNG?size=1", "b.heic", "c.Tiff", "d.gif", "e.avif?from=e.jpg")
 
 
 def context(bench: Any) -> Any:
@@ -68,10 +74,14 @@ def looking(bench: Any) -> Any:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Give a folder of pictures, one of which has 21 MB."""
+    """Give a folder of pictures, one of which has 21 MB, and some of which have their first half only."""
     for name in ("good.jpg", "good.webp", "square.png", "1254.jpg"):
         shutil.copy(MEDIA / name, tmp_path)
-    (tmp_path / "heavy.jpg").write_bytes((MEDIA / "good.jpg").read_bytes().ljust(21_000_000, b"\0"))
+    whole, other = (MEDIA / "good.jpg").read_bytes(), (MEDIA / "good.webp").read_bytes()
+    (tmp_path / "heavy.jpg").write_bytes(whole.ljust(21_000_000, b"\0"))
+    (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "zeros.jpg").write_bytes(whole[: len(whole) // 2].ljust(len(whole), b"\0"))
+    (tmp_path / "half.webp").write_bytes(other[: len(other) // 2])
     return tmp_path
 
 
@@ -103,8 +113,10 @@ class Server:
     def handle(self, request: Request) -> Response:
         """Answer as a server that knows ranges."""
         self.asked.append(request)
-        if self.answer is not None:
-            return self.answer(request)
+        return self.answered(request) if self.answer is None else self.answer(request)
+
+    def answered(self, request: Request) -> Response:
+        """Answer as a server that knows ranges, without a note of it."""
         data = self.files.get(request.url.removeprefix(PREFIX))
         if data is None:
             return Response(404)
@@ -116,7 +128,7 @@ class Server:
 @pytest.fixture
 def server(bench: Any) -> Iterator[Server]:
     """Put a media server beside TikTok."""
-    files = {path.name: path.read_bytes() for path in MEDIA.iterdir()}
+    files = {path.name: path.read_bytes() for path in MEDIA.iterdir() if path.is_file()}
     served = Server({**files, "heavy.jpg": files["good.jpg"].ljust(21_000_000, b"\0")}, [])
     face = context(bench)
 
@@ -125,6 +137,11 @@ def server(bench: Any) -> Iterator[Server]:
 
     face._context = evolve(face._context, transport=lift_transport(FakeTransport(handle)))
     return served
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the client warned of."""
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
 
 
 def refused(error: InvalidPost) -> dict[str, str]:
@@ -173,12 +190,12 @@ def test_the_creators_own_figure_judges_a_direct_post_longer_than_ten_minutes(
     )
     account = looking.signed_in()
     looking.sim.creator.max_video_post_duration_sec = 3600
-    assert looking.run(account.post_video(MEDIA / "good.mp4", key="long", **SELF_ONLY)).is_final
+    assert looking.run(account.post_video(CLIP, key="long", **SELF_ONLY)).is_final
     looking.sim.creator.max_video_post_duration_sec = 600
     with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; this creator may post at most 600 s"):
-        looking.run(account.post_video(MEDIA / "good.mp4", key="short", **SELF_ONLY))
+        looking.run(account.post_video(CLIP, key="short", **SELF_ONLY))
     with pytest.raises(InvalidPost, match=r"it lasts 650.0 s; TikTok takes at most 600 s"):
-        looking.run(account.post_video(MEDIA / "good.mp4", draft=True))
+        looking.run(account.post_video(CLIP, draft=True))
     assert looking.sim.count("inbox_init") == 0
 
 
@@ -205,7 +222,9 @@ def test_a_draft_may_be_longer_than_the_creators_posts(looking: Any) -> None:
 
 
 def test_a_client_that_does_not_look_posts_what_it_is_given(bench: Any) -> None:
-    """Without a probe only TikTok judges the frame rate. The client still refuses a film that is cut off."""
+    """A client may leave the frame rate to TikTok. It still refuses a film that is cut off."""
+    face = context(bench)
+    face._context = evolve(face._context, probe=False)
     account = bench.signed_in()
     with pytest.raises(PublishFailed, match="frame_rate_check_failed"):
         bench.run(account.post_video(MEDIA / "15fps.mp4", **SELF_ONLY))
@@ -295,6 +314,16 @@ def test_a_long_picture_is_warned_of(bench: Any, tmp_path: Path, caplog: pytest.
     assert any("1080 x 2400" in record.getMessage() for record in caplog.records)
 
 
+def test_a_damaged_and_an_unusual_picture_are_warned_of(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Some readers show such pictures, so the client names each with a warning, and refuses none."""
+    data = (MEDIA / "good.jpg").read_bytes()
+    files = [BytesSource(data[:2] + b"\xff\xe0\0\2" + b"junk" + data[2:]), MEDIA / "animated.webp"]
+    assert bench.run(bench.tiktok.check_photos(photos("1.jpg", "2.webp"), files=files)).is_pulled
+    told = warnings(caplog)
+    assert [("photo_images[0]" in one, "photo_images[1]" in one) for one in told] == [(True, False), (False, True)]
+    assert ("belong to no part" in told[0], "animated" in told[1]) == (True, True)
+
+
 # --- URLs ------------------------------------------------------------------------------------------------------------
 
 
@@ -335,6 +364,90 @@ def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> Non
         assert word in said[f"photo_images[{index}]"]
 
 
+def test_a_url_that_ends_as_another_picture_is_warned_of(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """TikTok takes the URL, and refuses the post later if the server gives such a picture."""
+    assert bench.run(bench.tiktok.check_photos(photos("good.jpg", *DOUBTFUL_URLS))).is_pulled
+    told = warnings(caplog)
+    assert [f"photo_images[{index}]" in one for index, one in enumerate(told, 1)] == [True] * len(DOUBTFUL_URLS)
+    assert all("after the init" in one for one in told)
+
+
+def test_of_a_url_that_is_fetched_the_bytes_decide_alone(
+    bench: Any, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The URL's ending counts no more: some servers give a JPEG or WebP at each of these."""
+    server.files.update({name.partition("?")[0]: server.files["good.jpg"] for name in DOUBTFUL_URLS})
+    server.answer = lambda request: server.answered(evolve(request, url=request.url.partition("?")[0]))
+    assert bench.run(bench.tiktok.check_photos(photos(*DOUBTFUL_URLS), fetch=True)).is_pulled
+    assert warnings(caplog) == []
+
+
+def test_of_a_long_picture_behind_a_url_the_rest_is_not_judged(bench: Any, server: Server) -> None:
+    """The client asks for the beginning only. A picture that goes on is not cut off, unless its own layout says so."""
+    whole = server.files["good.jpg"]
+    server.files["long.jpg"] = whole[:-2] + bytes(300_000) + whole[-2:]
+    assert bench.run(bench.tiktok.check_photos(photos("long.jpg"), fetch=True)).is_pulled
+    server.files["half.jpg"] = whole[: len(whole) // 2]
+    with pytest.raises(InvalidPost, match="cut off or damaged: its 6,221 bytes"):
+        bench.run(bench.tiktok.check_photos(photos("half.jpg"), fetch=True))
+    server.answer = lambda _: Response(206, {"Content-Range": "bytes 0-6220/*"}, server.files["half.jpg"])
+    with pytest.raises(InvalidPost) as caught:
+        bench.run(bench.tiktok.check_photos(photos("half.jpg"), fetch=True))
+    assert refused(caught.value) == {"photo_images[0]": "its server does not say how long the file is"}
+
+
+def fetched(bench: Any, server: Server, name: str, content_type: str, status: int = 206) -> dict[str, str]:
+    """Return the problems of a file behind a URL whose server calls it so."""
+    data = server.files[name]
+    headers = {"Content-Type": content_type, "Content-Length": str(len(data))}
+    if status == 206:
+        headers["Content-Range"] = f"bytes 0-{len(data) - 1}/{len(data)}"
+    server.answer = lambda _: Response(status, headers, data)
+    try:
+        if name.endswith("mp4"):
+            bench.run(bench.tiktok.check_video(f"{PREFIX}{name}", VideoPost(**SELF_ONLY), fetch=True))
+        else:
+            bench.run(bench.tiktok.check_photos(photos(name), fetch=True))
+    except InvalidPost as error:
+        return refused(error)
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "said"),
+    [
+        ("text/html", "a page (text/html)"),
+        ("Text/HTML; charset=utf-8", "a page (text/html)"),
+        ("text/html, text/html", "a page (text/html)"),
+        ("application/xhtml+xml", "a page (application/xhtml+xml)"),
+        ("application/json", "a text (application/json)"),
+        ("application/problem+json;x=y", "a text (application/problem+json)"),
+        ("application/xml", "a text (application/xml)"),
+        ("text/xml", "a text (text/xml)"),
+    ],
+)
+@pytest.mark.parametrize("field", ["photo_images[0]", "video_url"])
+def test_a_page_in_place_of_a_file_is_told(
+    bench: Any, server: Server, content_type: str, said: str, field: str
+) -> None:
+    """The server says itself that it gives a page, such as one for a sign-in, so its bytes do not matter."""
+    name = "good.mp4" if field == "video_url" else "good.jpg"
+    sentence = {field: f"its server gives {said}, not a file"}
+    assert fetched(bench, server, name, content_type) == sentence
+    assert fetched(bench, server, name, content_type, status=200) == sentence
+
+
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "video/mp4", "application/octet-stream", "text/plain", "xml", ""]
+)
+@pytest.mark.parametrize("name", ["good.jpg", "good.mp4"])
+def test_any_other_name_for_a_file_is_no_reason_to_refuse_it(
+    bench: Any, server: Server, content_type: str, name: str
+) -> None:
+    """Servers name files in many ways, and the bytes are right."""
+    assert fetched(bench, server, name, content_type) == {}
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
@@ -357,7 +470,7 @@ def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> Non
             Response(206, {"Content-Range": "bytes 0-63/5000000000"}, (MEDIA / "good.mp4").read_bytes()[:64]),
             "at most 4 GB",
         ),
-        (Response(206, {"Content-Range": "bytes 0-2/3"}, b"GIF"), "is not known to be a video"),
+        (Response(206, {"Content-Range": "bytes 0-2/3"}, b"GIF"), "begins as neither an MP4, a MOV nor a WebM"),
         (Response(206, {"Content-Range": "bytes 0-5/9999"}, b"GIF89a"), "a GIF picture"),
         (
             Response(206, {"Content-Range": "bytes 0-63/1500"}, (MEDIA / "index-first.mp4").read_bytes()[:64]),
@@ -490,3 +603,71 @@ def test_over_a_socket_a_picture_is_looked_at_and_no_redirect_followed(bench: An
     assert "no redirect" in refused(caught.value)["photo_images[0]"]
     assert "no part of a file by itself" in refused(caught.value)["photo_images[1]"]
     assert socket_server == ["/good.jpg", "/moved.jpg", "/whole.jpg"]
+
+
+# --- The look itself -------------------------------------------------------------------------------------------------
+
+
+class Slow(BytesSource):
+    """A source on a network drive: each read takes its time, by the clock of the test."""
+
+    def __init__(self, data: bytes, bench: Any, seconds: float) -> None:
+        super().__init__(data)
+        self.bench, self.seconds, self.reads = bench, seconds, 0
+        self.threads: set[int] = set()
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Read, and let time pass."""
+        self.reads += 1
+        self.threads.add(threading.get_ident())
+        self.bench.clock.advance(self.seconds)
+        return super().read(start, length)
+
+
+def long_film() -> bytes:
+    """A film in many fragments, far apart, without a list of them at its end."""
+    whole = (MEDIA / "fragmented.mp4").read_bytes()
+    begins = whole.index(b"moof") - 4
+    end = whole.index(b"mfra") - 4 if b"mfra" in whole else len(whole)
+    at = whole.index(b"tfdt") + 8
+    width = 8 if whole[at - 4] == 1 else 4
+    parts = (
+        whole[begins:at]
+        + (12_288 * number).to_bytes(width)
+        + whole[at + width : end]
+        + b"\0\0\x80\0free"
+        + bytes(0x7FF8)
+        for number in range(200)
+    )
+    return whole[:begins] + b"".join(parts)
+
+
+def test_a_look_ends_in_time_on_a_slow_disk(bench: Any) -> None:
+    """At 50 ms a read, a look into hundreds of fragments ends after two seconds, and the post goes on."""
+    source = Slow(long_film(), bench, 0.05)
+    before = bench.clock.now()
+    bench.run(bench.tiktok.check_video(source, VideoPost(draft=True)))
+    assert 10 < source.reads < 60
+    assert (bench.clock.now() - before).total_seconds() < 3
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
+def test_bytes_and_open_files_are_told_what_takes_them(bench: Any, kind: Any) -> None:
+    """The sentence names the class that makes a source of them; nothing is sent."""
+    account, media = bench.signed_in(), kind(CLIP_BYTES)
+    with pytest.raises(
+        InvalidPost, match=r"video: is (bare bytes|an open file); give .* tiktok_adapters.sources.BytesSource"
+    ):
+        bench.run(account.post_video(media, draft=True))
+    with pytest.raises(InvalidPost, match=r"BytesSource"):
+        bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[media]))
+    assert bench.sim.posts == ()
+
+
+def test_a_cover_beyond_the_end_is_a_doubt(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """TikTok takes the first frame then."""
+    for cover, expected in ((5_000, False), (5_001, True)):
+        caplog.clear()
+        post = VideoPost(privacy_level="SELF_ONLY", video_cover_timestamp_ms=cover)
+        bench.run(bench.tiktok.check_video(MEDIA / "good.mp4", post))
+        assert ("is beyond the end of the video (5.0 s); TikTok then takes the first frame" in caplog.text) is expected

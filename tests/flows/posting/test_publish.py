@@ -11,7 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clips import CLIP, CLIP_BYTES, PHOTO, PULLED
+from clips import CLIP, CLIP_BYTES, HEAD, PHOTO, PULLED
 from example_counts import at_most
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, parse_fault
@@ -82,14 +82,18 @@ def test_a_draft_goes_to_the_inbox_without_settings(bench: Any, clip: Path) -> N
 def test_a_large_file_goes_in_chunks_one_after_another(bench: Any) -> None:
     """Above 64,000,000 bytes the client sends several PUTs, and TikTok gets the file."""
     account = bench.signed_in()
-    data = os.urandom(1 << 20) * 67
+    data = HEAD + os.urandom(1 << 20) * 67
     done = bench.run(account.post_video(BytesSource(data), privacy_level=SELF_ONLY))
     assert bench.sim.count("put") == len(data) // 10_000_000
     assert bench.sim.post(done.publish_id).sha256 == hashlib.sha256(data).hexdigest()
 
 
 @settings(max_examples=at_most(40), deadline=None)
-@given(size=st.integers(1, 23_000_000), chunk=st.sampled_from([None, 5_242_880, 7_000_003, 11_000_000]), mb=st.data())
+@given(
+    size=st.integers(len(HEAD), 23_000_000),
+    chunk=st.sampled_from([None, 5_242_880, 7_000_003, 11_000_000]),
+    mb=st.data(),
+)
 def test_whatever_the_size_and_the_reading_of_mb_the_plan_is_taken(size: int, chunk: int | None, mb: Any) -> None:
     """Under each reading of MB, TikTok accepts every plan that the client does not refuse, and gets the file."""
     clock = ManualClock()
@@ -102,7 +106,7 @@ def test_whatever_the_size_and_the_reading_of_mb_the_plan_is_taken(size: int, ch
     )
     begun = tiktok.authorization()
     account = tiktok.sign_in(begun, sim.authorize(begun.url))
-    data = (hashlib.sha256(str(size).encode()).digest() * (size // 32 + 1))[:size]
+    data = (HEAD + hashlib.sha256(str(size).encode()).digest() * (size // 32 + 1))[:size]
     refused: tuple[str, ...] = ()
     try:
         done = account.post_video(BytesSource(data), privacy_level=SELF_ONLY, chunk_size=chunk)
@@ -119,7 +123,7 @@ def test_progress_grows_to_the_size_and_then_tells_the_status(bench: Any) -> Non
     """The sent bytes never shrink and end at the size. Then the progress reports the words of the status."""
     account = bench.signed_in()
     seen: list[Progress] = []
-    data = bytes(12_000_000)
+    data = HEAD + bytes(11_999_988)
     bench.run(
         account.post_video(BytesSource(data), privacy_level=SELF_ONLY, chunk_size=6_000_000, on_progress=seen.append)
     )
@@ -320,7 +324,7 @@ def test_trouble_that_passes_loses_no_byte_and_posts_once(
     account = bench.signed_in()
     bench.sim.switches.partial_bytes, bench.sim.switches.progress_header = kept, header
     bench.sim.faults.add(parse_fault(f"put:{nth}={fault}"))
-    data = hashlib.shake_128(b"film").digest(12_000_001)
+    data = HEAD + hashlib.shake_128(b"film").digest(12_000_001 - len(HEAD))
     seen: list[int] = []
     done = bench.run(
         account.post_video(
@@ -348,7 +352,7 @@ def test_a_file_that_changes_between_chunks_is_not_completed(bench: Any, tmp_pat
     """No byte of the changed file follows bytes of the first one."""
     account = bench.signed_in()
     path = tmp_path / "clip.mp4"
-    path.write_bytes(bytes(12_000_000))
+    path.write_bytes(HEAD + bytes(12_000_000 - len(HEAD)))
     seen: list[int] = []
 
     def meddle(progress: Progress) -> None:
@@ -357,7 +361,7 @@ def test_a_file_that_changes_between_chunks_is_not_completed(bench: Any, tmp_pat
         seen.append(progress.sent_bytes)
         if change == "replaced":
             other = tmp_path / "other.mp4"
-            other.write_bytes(b"\x01" + bytes(11_999_999))
+            other.write_bytes(HEAD + b"\x01" * (12_000_000 - len(HEAD)))
             other.replace(path)
         elif change == "grown":
             with path.open("ab") as file:
@@ -390,7 +394,7 @@ def test_a_file_that_may_be_too_large_is_warned_about(
     """Between the two readings of 4 GB the client posts the file with a warning; above both it refuses the file."""
     account = bench.signed_in()
     path = tmp_path / "huge.mp4"
-    path.touch()
+    path.write_bytes(HEAD)
     os.truncate(path, 4_000_000_001)
     bench.sim.faults.add(parse_fault("video_init=code:invalid_params"))
     with pytest.raises(ApiError):

@@ -126,7 +126,8 @@ PICTURES: Final[tuple[Made, ...]] = (
         producer="bytes",
         is_quick=True,
     ),
-    _open("no-end.jpg", "the end marker is missing", partial(cut, source="picture.jpg", end=-2)),
+    # ITU-T T.81, annex B.2.1: a picture ends with its marker. Without it, nothing shows how much is missing.
+    _refused("no-end.jpg", Limit.CUT, "the end marker is missing", partial(cut, source="picture.jpg", end=-2)),
     _refused(
         "half.jpg", Limit.CUT, "its second half is missing", partial(cut, source="picture.jpg", end=0.5), is_quick=True
     ),

@@ -6,6 +6,7 @@ the browser's clock run faster than ours, so that a film of eleven minutes is re
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -117,11 +118,14 @@ def recorded(
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         address = f"http://127.0.0.1:{server.server_port}/"
         command = [*faster, "chromium", *FLAGS, *alone, f"--user-data-dir={profile}", address]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
+        # A group of its own: the programs that start the browser end without it, and its renderers outlive them.
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as browser:
             try:
                 is_done.wait(seconds / speed * 1.5 + 60)
             finally:
-                browser.terminate()
+                os.killpg(browser.pid, signal.SIGKILL)
                 server.shutdown()
                 server.server_close()
     if "/film" not in found:

@@ -23,7 +23,7 @@ import pytest
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts import Contract, Run, ended
 from tiktok_adapters.testing.contracts.behaviour import MemoryPlace, Place
-from tiktok_core.errors import Interrupted, InvalidPost, NotSent, Problem, SourceChanged
+from tiktok_core.errors import Interrupted, InvalidPost, Misused, NotSent, Problem, SourceChanged
 from tiktok_core.ports import AsyncTransport, Source, Transport
 from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, Body, FileSlice, Request, Response
 
@@ -418,16 +418,16 @@ class TransportContract(Contract):
         assert gzip.decompress(response.body) == b"plain"
 
     def test_after_closing_nothing_is_sent(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A send after `close` is `NotSent`, and the error shows no query. A second `close` does nothing."""
+        """A send after `close` is `Misused`, and the error shows no query. A second `close` does nothing."""
         run(http.close())
         run(http.close())
-        with pytest.raises(NotSent) as caught:
+        with pytest.raises(Misused) as caught:
             run(http.send(Request(method="GET", url=f"{place.base_url}/echo?upload_token={SECRET}")))
         assert SECRET not in str(caught.value) + repr(caught.value)
         assert place.seen == []
 
     def test_a_second_event_loop_is_served_or_told(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """In another thread's event loop the request is answered, or `NotSent` says what to do. The call does not hang.
+        """In another thread's event loop the request is answered, or `Misused` says what to do. The call does not hang.
 
         The first loop's connections still work. A blocking transport serves any thread.
         """
@@ -438,7 +438,7 @@ class TransportContract(Contract):
         assert run(http.send(Request(method="POST", url=f"{place.base_url}/echo", body=b"mine"))).body == b"mine"
 
     def test_a_forked_child_is_served_or_told(self, http: AnyTransport, place: Place, run: Run) -> None:
-        """A forked child's request is answered, or `NotSent` says what to do. The child never uses its parent's connections.
+        """A forked child's request is answered, or `Misused` says what to do. The child never uses its parent's connections.
 
         Two processes that share a connection would read each other's answers.
         """
@@ -468,7 +468,7 @@ def _elsewhere(http: AnyTransport, url: str) -> Any:
 
 
 def _is_served_or_told(found: Any) -> bool:
-    return isinstance(found, NotSent) or getattr(found, "status", None) == 204
+    return isinstance(found, Misused) or getattr(found, "status", None) == 204
 
 
 def _status_of(child: int, patience: float = 30.0) -> int:

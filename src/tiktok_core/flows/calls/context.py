@@ -7,7 +7,7 @@ Its tests: `tests/flows/calls/test_pace.py`.
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from attrs import field, frozen
 
@@ -59,7 +59,7 @@ class Context:
         budgets: how many repetitions each account has left.
         cooldown: until when TikTok has asked for no more calls.
         slots: bounds how many uploads run at once; None lets all of them.
-        probe: looks into videos; None where none is installed.
+        probe: looks into videos that the core cannot read; None where none is installed. False: nobody reads their properties.
         background: makes calls that wait for a disk.
         patience: seconds to follow a post before saying that it is still processing.
     """
@@ -80,7 +80,7 @@ class Context:
     budgets: Budgets = field(factory=Budgets, repr=False)
     cooldown: Cooldown = field(factory=Cooldown, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
-    probe: AsyncProbe | None = field(default=None, repr=False)
+    probe: AsyncProbe | Literal[False] | None = field(default=None, repr=False)
     background: AsyncBackground = field(repr=False)
     open_destination: OpenDestination | None = field(default=None, repr=False)
     patience: float

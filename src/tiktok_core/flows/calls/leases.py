@@ -63,7 +63,12 @@ async def released_after(context: Context, leases: _Leases[object], name: str, o
     """Give the lease of this owner back at the end of the block, however it ends; nothing happens where there is none."""
     try:
         yield
-    finally:
+    except GeneratorExit:
+        raise  # Who closes a coroutine, such as an event loop that ends, awaits nothing. The lease runs out by itself.
+    except BaseException:
+        await release(context, leases, name, owner)
+        raise
+    else:
         await release(context, leases, name, owner)
 
 

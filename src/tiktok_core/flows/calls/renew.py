@@ -16,7 +16,7 @@ from attrs import evolve
 
 from tiktok_core.domain.retry import Operation, RetryLimits
 from tiktok_core.domain.tokens import Tokens, Unsaved, is_newer, renewed
-from tiktok_core.errors import GrantRejected, SignInRequired, StoreError
+from tiktok_core.errors import GrantRejected, Misused, SignInRequired, StoreError
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
@@ -142,13 +142,19 @@ async def close(context: Context) -> None:
 
     Raises:
         StoreError: some tokens still cannot be saved, and are lost.
+        Misused: this is another event loop than the client's. If protected work is unfinished there, nothing is closed, because
+            that work still has to save; otherwise everything but the connections is.
     """
     async with AsyncExitStack() as closing:
         # An exit stack runs its callbacks in reverse order.
         for port in (context.pacer, context.journal, context.tokens, context.transport):
             closing.push_async_callback(port.close)
         closing.push_async_callback(_save_what_is_held, context)
-        closing.push_async_callback(context.protect.close)
+        try:
+            await context.protect.close()
+        except Misused:
+            closing.pop_all()
+            raise
 
 
 async def _save_what_is_held(context: Context) -> None:

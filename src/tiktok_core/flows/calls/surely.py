@@ -28,6 +28,11 @@ async def surely(context: Context, work: Callable[[], Coroutine[Any, Any, None]]
         await context.protect(done())
     except StoreError:
         log.debug("The client is being closed: it protects nothing any more")
+    except GeneratorExit:
+        is_over = (
+            True  # Nothing more can be done: who closes a coroutine, such as an event loop that ends, awaits nothing.
+        )
+        raise
     finally:
         # The interruption came before the work was under protection, there is no protection, or it takes no more work.
         if not is_over:

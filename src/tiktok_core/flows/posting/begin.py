@@ -37,9 +37,8 @@ from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.renew import refreshed
-from tiktok_core.flows.posting.check import video_facts
 from tiktok_core.flows.posting.turn import Progressed, Turn
-from tiktok_core.flows.posting.video_file import VideoFile
+from tiktok_core.flows.posting.video_file import VideoFile, looked_into
 from tiktok_core.wire.http import Request
 from tiktok_core.wire.publishing import (
     creator_info_request,
@@ -57,7 +56,7 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
 
     Args:
         turn: our right to take this step.
-        open_video: gives the file of the record; asked only where a probe looks into it.
+        open_video: gives the file of the record; asked only before a direct post, whose creator has limits of their own.
 
     Raises:
         SourceChanged: the file is out of reach; the post waits for it.
@@ -69,8 +68,8 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
     if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
         return await turn.settle(Verdict(record=record, again_in=pause))
     post = record.wish.post
-    looks = context.probe is not None and not post.draft and not record.wish.is_pulled
-    facts = await video_facts(context, (await open_video(record)).source) if looks else VideoFacts()
+    looks = not post.draft and not record.wish.is_pulled
+    facts = (await looked_into(context, (await open_video(record)).source)).facts if looks else VideoFacts()
     try:
         if not post.draft:
             ask = partial(creator_info_request, context.endpoints)

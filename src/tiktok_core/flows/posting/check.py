@@ -1,7 +1,7 @@
 """Checking a post before anything of it is sent: its settings, its file, its pictures, and what its URLs give.
 
 What belongs here: what is read, and in which order; a URL is fetched only where that is asked for. What TikTok takes is said by
-`domain.posts`, `domain.media` and `domain.containers`.
+`domain.posts`, `domain.media`, `domain.containers` and `domain.pictures`.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -10,21 +10,24 @@ from functools import partial
 from attrs import evolve
 
 from tiktok_core.domain.chunks import size_problem
-from tiktok_core.domain.containers import layout_problems, picture_facts
+from tiktok_core.domain.containers import film, layout_problems
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.media import (
     HEAD_LENGTH,
-    PictureFacts,
-    VideoFacts,
     is_url,
     media_doubts,
     media_problems,
     media_type,
     ownership_problems,
-    picture_doubts,
-    picture_problems,
     url_problems,
+)
+from tiktok_core.domain.pictures import (
+    PictureFacts,
+    picture_doubts,
+    picture_facts,
+    picture_problems,
+    picture_url_doubts,
 )
 from tiktok_core.domain.posts import (
     MOST_PHOTOS,
@@ -40,12 +43,12 @@ from tiktok_core.errors import InvalidPost, Problem, TransportError, refuse
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.disks import look_or_doubt
 from tiktok_core.flows.calls.exchange import exchange
-from tiktok_core.flows.posting.video_file import VideoFile, open_media, open_video
+from tiktok_core.flows.posting.video_file import VideoFile, looked_into, open_media, open_video
 from tiktok_core.ports import HasPath, Source
 from tiktok_core.wire.http import read_from
 from tiktok_core.wire.pulled import Pulled, pull_request, read_pulled
 
-__all__ = ["photo_wish", "video_facts", "video_wish"]
+__all__ = ["photo_wish", "video_wish"]
 
 
 async def video_wish(
@@ -107,6 +110,8 @@ async def photo_wish(
     problems = [*photo_problems(post, _options(creator)), *_creator_problems(post, creator)]
     for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
         problems.extend(await _pull_problems(context, photo_field(index), url, _look_at_picture_url if fetch else None))
+        if not fetch:
+            _tell(picture_url_doubts(photo_field(index), url))
     if files and len(files) != len(post.photo_images):
         said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
         problems.append(Problem("files", said))
@@ -143,21 +148,14 @@ def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) 
         yield from creator_problems(post, creator)
 
 
-async def video_facts(context: Context, source: Source) -> VideoFacts:
-    """Return what a probe finds in a video; nothing, where no probe is installed."""
-    return VideoFacts() if context.probe is None else await context.probe.facts(source)
-
-
 async def _look_at_video(
     context: Context, source: Source, post: VideoPost, creator: CreatorInfo | None = None
 ) -> Sequence[Problem]:
     """Return why TikTok would refuse a video, and log why it may."""
-    facts = await video_facts(context, source)
-    _tell(media_doubts(facts))
-    nothing: tuple[Problem, ...] = ()
-    cut = await look_or_doubt(
-        context, source, lambda: tuple(layout_problems(source.size, partial(read_from, source))), nothing
-    )
+    found = await looked_into(context, source)
+    facts = found.facts
+    _tell(media_doubts(facts, post.video_cover_timestamp_ms))
+    cut = layout_problems(source.size, found)
     if creator is None and not post.draft:
         # The creator's own figure judges a direct post, and TikTok gives it just before the init.
         facts = evolve(facts, duration=None)
@@ -175,9 +173,12 @@ async def _look_at_video_url(context: Context, field: str, url: str) -> Sequence
     pulled, problems = await _pulled(context, field, url, is_picture=False)
     if pulled is None:
         return problems
-    found = [] if pulled.size is None else [*size_problem(pulled.size), *layout_problems(pulled.size, pulled.read)]
+    found: list[Problem] = []
+    if pulled.size is not None:
+        found.extend(size_problem(pulled.size))
+        found.extend(layout_problems(pulled.size, film(pulled.size, pulled.read)))
     try:
-        media_type(pulled.head[:HEAD_LENGTH], url.partition("?")[0])
+        media_type(pulled.head[:HEAD_LENGTH])
     except InvalidPost as error:
         found.extend(error.problems)
     return (*problems, *(Problem(field, problem.message) for problem in found))
@@ -188,10 +189,7 @@ async def _look_at_picture_url(context: Context, field: str, url: str) -> Sequen
     pulled, problems = await _pulled(context, field, url, is_picture=True)
     if pulled is None:
         return problems
-    facts = picture_facts(pulled.size or len(pulled.head), pulled.read)
-    # Without a length it is unknown whether the bytes that came are all of them.
-    known = facts if pulled.size else evolve(facts, is_cut=False)
-    return (*problems, *_judged(field, known))
+    return (*problems, *_judged(field, picture_facts(pulled.size, pulled.read)))
 
 
 def _judged(field: str, facts: PictureFacts) -> Sequence[Problem]:
@@ -211,6 +209,9 @@ async def _pulled(
         return None, (Problem(field, f"sends elsewhere (HTTP {pulled.status}), and TikTok follows no redirect"),)
     if not pulled.is_given:
         return None, (Problem(field, f"its server answers HTTP {pulled.status}"),)
+    if pulled.is_text:
+        what = "a page" if "html" in pulled.media_type else "a text"
+        return None, (Problem(field, f"its server gives {what} ({pulled.media_type}), not a file"),)
     problems = []
     if pulled.status == 200:
         problems.append(

@@ -17,16 +17,17 @@ from tiktok_core.domain.journal import Record, record_name
 from tiktok_core.domain.moves import is_foreseen, reported
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.publishing import Publication, check_publish_id, further, poll_pause
+from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.trouble import MOST_MISSES
 from tiktok_core.domain.verdicts import (
-    SAYS_NOTHING,
     after_status,
     finished,
     is_not_known_yet,
     is_status_of,
+    says_nothing,
     still_processing,
 )
-from tiktok_core.errors import ApiError, RateLimited
+from tiktok_core.errors import ApiError, RateLimited, TransportError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.leases import released_after, try_lease
@@ -54,7 +55,7 @@ async def cancel(context: Context, account: str, publish_id: str) -> Publication
     """Ask TikTok to stop pulling, and return how the post is doing afterwards: it may be too late."""
     check_publish_id(publish_id)
     ask = partial(cancel_request, context.endpoints, publish_id=publish_id)
-    await authorized(context, account, ask, open_envelope)
+    await authorized(context, account, ask, open_envelope, operation=Operation.CANCEL)
     return await publish_status(context, account, publish_id)
 
 
@@ -98,13 +99,13 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
                 return finished(known)
         try:
             known = further(known, await publish_status(context, account, publish_id))
-        except (*SAYS_NOTHING, ApiError) as error:
-            is_early = record is not None and is_not_known_yet(record, context.clock.now(), error)
-            if not is_early and not isinstance(error, SAYS_NOTHING):
+        except (TransportError, ApiError) as error:
+            now = context.clock.now()
+            if not says_nothing(record, now, error):
                 raise
             if known is not None and known.is_final:
                 return finished(known)
-            misses += not is_early
+            misses += not is_not_known_yet(record, now, error)
             if misses < MOST_MISSES:
                 pause = max(pause, error.retry_after) if isinstance(error, RateLimited) else pause
                 continue

@@ -25,8 +25,19 @@ from tiktok_core.domain.upload_verdicts import (
     record_after_chunk,
     while_damaged,
 )
-from tiktok_core.domain.verdicts import SAYS_NOTHING, after_handover
-from tiktok_core.errors import Interrupted, LeaseLost, NotSent, SourceChanged, TikTokError, UploadError, UploadExpired
+from tiktok_core.domain.verdicts import after_handover, says_nothing
+from tiktok_core.errors import (
+    ApiError,
+    Interrupted,
+    LeaseLost,
+    Misused,
+    NotSent,
+    SourceChanged,
+    TikTokError,
+    TransportError,
+    UploadError,
+    UploadExpired,
+)
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import look
 from tiktok_core.flows.calls.dispatch import Dispatch
@@ -64,6 +75,7 @@ async def upload(
         UploadExpired: the upload URL is dead, and no more inits are allowed for this key.
         UploadError: TikTok refused the chunk for good, or the record makes no sense.
         UnexpectedResponse: an answer that contradicts what was sent.
+        Misused: the client cannot work here; nothing left.
         LeaseLost: another owner has taken the post over.
     """
     if (verdict := while_damaged(turn.record, turn.now)) is not None:
@@ -109,10 +121,12 @@ async def _expired(turn: Turn, error: UploadExpired) -> Progressed:
 
 
 async def _heard(turn: Turn) -> Publication | TikTokError:
-    """Return the post's status or, where the question went without an answer, its error."""
+    """Return the post's status or, where the answer says nothing about the post, its error."""
     try:
         return await publish_status(turn.context, turn.record.account, turn.record.publish_id or "")
-    except SAYS_NOTHING as error:
+    except (TransportError, ApiError) as error:
+        if not says_nothing(turn.record, turn.now, error):
+            raise
         return error
 
 
@@ -151,6 +165,7 @@ async def _sent(
         SourceChanged: the file is no longer the one that was planned; nothing more of it counts.
         UploadError: TikTok refused the chunk for good.
         UnexpectedResponse: an answer that contradicts what was sent.
+        Misused: the client cannot work here; nothing left.
         Raised: the source, or `on_sent`, raised something.
     """
     if record.upload_url is None:
@@ -169,6 +184,8 @@ async def _sent(
         )
     except SourceChanged as error:
         raise evolve(error, publish_id=record.publish_id) from None
+    except Misused:
+        raise  # No doubt, and no later step can send more.
     except (Interrupted, NotSent) as error:
         return Doubt(error, may_have_come=dispatch.may_be_whole)
     outcome = chunk_outcome(answer, record, chunk[1], may_have_come=dispatch.may_be_whole)

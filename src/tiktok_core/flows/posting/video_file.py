@@ -5,21 +5,28 @@ What belongs here: opening a file, and holding it to what it was when the post w
 Its tests: `tests/faults/test_files.py`, `tests/flows/posting/test_check.py`.
 """
 
+from datetime import timedelta
 from functools import partial
-from typing import cast
+from typing import Final, cast
 
 from attrs import define, evolve, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan, plan_chunks, size_problem
+from tiktok_core.domain.containers import film
 from tiktok_core.domain.journal import Record
-from tiktok_core.domain.media import HEAD_LENGTH, MediaType, media_type
+from tiktok_core.domain.media import HEAD_LENGTH, MediaType, VideoFacts, media_type
+from tiktok_core.domain.reading import LookEnded
+from tiktok_core.domain.tracks import Film
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.disks import look, open_source
+from tiktok_core.flows.calls.disks import look, look_or_doubt, open_source
 from tiktok_core.ports import FillsBuffers, HasPath, Source
 from tiktok_core.wire.http import read_from, read_from_into
 
-__all__ = ["VideoFile", "check_unchanged", "guarded", "open_media", "open_video", "reopened"]
+__all__ = ["VideoFile", "check_unchanged", "guarded", "looked_into", "open_media", "open_video", "reopened"]
+
+LOOK: Final = timedelta(seconds=2)
+"""How long a look into a video may take. It then returns what it has found, for a post can be sent without it."""
 
 
 @frozen(kw_only=True)
@@ -69,7 +76,15 @@ async def reopened(context: Context, record: Record) -> VideoFile:
 
 
 async def open_media(context: Context, media: str | HasPath | Source) -> tuple[Source, str | None]:
-    """Open a file or take a source as it is, and return it with its name; None where it has none."""
+    """Open a file or take a source as it is, and return it with its name; None where it has none.
+
+    Raises:
+        InvalidPost: it is neither the name of a file nor a source.
+    """
+    if isinstance(media, bytes | bytearray | memoryview) or hasattr(media, "seek"):
+        # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
+        what = "an open file; give its name" if hasattr(media, "seek") else "bare bytes; give the name of a file"
+        raise InvalidPost((Problem("video", f"is {what}, or tiktok_adapters.sources.BytesSource with its bytes"),))
     if not isinstance(media, str) and hasattr(media, "read"):
         # `hasattr` and not `isinstance`: a path has no `read`, and asking for `size` would look at the file.
         source = cast(Source, media)
@@ -88,9 +103,37 @@ def _looked_at(source: Source, name: str | None, chunk_size: int | None) -> Vide
         source=source,
         name=name,
         fingerprint=source.fingerprint,
-        media_type=media_type(read_from(source, 0, min(source.size, HEAD_LENGTH)), name),
+        media_type=media_type(read_from(source, 0, min(source.size, HEAD_LENGTH))),
         plan=plan_chunks(source.size, chunk_size),
     )
+
+
+async def looked_into(context: Context, source: Source) -> Film:
+    """Return what a video says about itself; where that cannot be read, what a probe finds in it, if one is installed.
+
+    Of a client that was told to look at no properties, only the layout is returned.
+
+    Raises:
+        SourceChanged: the source can no longer be read.
+    """
+    found = await look_or_doubt(context, source, partial(_film, context, source), Film())
+    if context.probe is False:
+        return evolve(found, facts=VideoFacts())
+    if found.facts.has_picture is None and context.probe is not None:
+        return evolve(found, facts=await context.probe.facts(source))
+    return found
+
+
+def _film(context: Context, source: Source) -> Film:
+    began = context.clock.now()
+
+    def read(start: int, length: int) -> bytes:
+        # A clock that is set back, or far ahead, may end the look late or early: `look_or_doubt` ends it in any case.
+        if context.clock.now() - began > LOOK:
+            raise LookEnded
+        return read_from(source, start, length)
+
+    return film(source.size, read)
 
 
 def check_unchanged(video_file: VideoFile, record: Record) -> None:

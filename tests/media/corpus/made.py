@@ -138,7 +138,8 @@ LONG: Final = "longer than ten minutes: "
 GSTREAMER: Final = "gst-launch-1.0 -q"
 H264: Final = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p"
 H265: Final = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p -x265-params log-level=none -tag:v hvc1"
-VP8: Final = "-c:v libvpx -deadline realtime -cpu-used 8"
+VP8: Final = "-c:v libvpx -deadline realtime -cpu-used -8"
+"""Below zero, the effort is the same on each machine and at each time."""
 VP9: Final = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -row-mt 1"
 
 

@@ -1,4 +1,4 @@
-"""The page "How a post works" is drawn from the table of moves, and names the modules that there are.
+"""The page "How a post works" is drawn from the table of moves, and names the modules that there are. So does its second page.
 
 Run as a program, this file draws the page anew.
 """
@@ -13,6 +13,7 @@ from tiktok_core.domain.moves import NEXT, SAID_BY_TIKTOK
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "how-a-post-works.md"
+LOST: Final = ROOT / "docs" / "when-an-answer-is-lost.md"
 LONGEST: Final = 130
 """Lines: two screens of a large monitor."""
 
@@ -73,21 +74,24 @@ def test_the_page_names_each_module_of_a_post() -> None:
 
 
 def test_each_function_that_the_page_names_exists() -> None:
-    """The steps after a lost answer lead to the code, under its names of today."""
-    section = PAGE.read_text().partition("## When an answer is lost")[2].partition("\n## ")[0]
+    """The steps after a lost answer lead to the code, under its names of today, in one screen."""
+    page = LOST.read_text()
     code = "\n".join(
         path.read_text()
         for place in ("domain", "flows/posting")
         for path in (ROOT / "src/tiktok_core" / place).glob("*.py")
     )
-    named = set(re.findall(r"`(\w+)`", section))
+    named = set(re.findall(r"`(\w+)`", page))
     assert len(named) > 12
     assert {name for name in named if not re.search(rf"\b{name}\b", code)} == set()
+    assert len(page.splitlines()) <= LONGEST // 2
 
 
 def test_the_page_can_be_found() -> None:
     """From the front page of the documents, the README, and the page for who changes something."""
-    assert re.search(r"^how-a-post-works$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+    for page in (PAGE, LOST):
+        assert re.search(rf"^{page.stem}$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+    assert f"({LOST.name})" in PAGE.read_text()
     for name in ("README.md", "CONTRIBUTING.md"):
         assert "(docs/how-a-post-works.md)" in (ROOT / name).read_text()
 

@@ -177,7 +177,7 @@ def test_a_cut_that_a_person_chose_is_not_replaced(wish: Wish) -> None:
 
 
 @pytest.mark.parametrize("wish", PULLED)
-def test_an_init_that_an_earlier_run_left_unanswered_may_have_published(wish: Wish) -> None:
+def test_a_pull_whose_init_has_no_stored_answer_may_have_published(wish: Wish) -> None:
     """After such an init of a pull or of photos, a person has to look."""
     verdict = after_unanswered_init(sent(wish), LATER)
     assert verdict is not None

@@ -1,8 +1,12 @@
-"""What follows from an init: from its answer, its refusal, its lost answer, and from one that an earlier run left unanswered.
+"""What follows from an init: from its answer, its refusal, or its lost answer.
 
 What belongs here: one plain function for each thing that can be heard, and what only they need: the ladder of chunk sizes, and
 how many inits are enough. Of a file TikTok publishes nothing without bytes, so a lost answer costs an init. A pull or photos
 are published by the init alone, so after a lost answer the outcome is unknown, and a person has to look.
+
+Two functions are about a lost answer. The step that sent the init calls `after_lost_answer`. `after_unanswered_init` is for the
+next step, in the same run or after a crash, which finds an init with no stored answer; it returns None where that step may send
+another init.
 """
 
 from datetime import datetime
@@ -62,10 +66,12 @@ def after_creator_check(record: Record, now: datetime, error: ApiError | Invalid
 
 
 def after_unanswered_init(record: Record, now: datetime) -> Verdict | None:
-    """Return the verdict on an init with no stored answer; None where another init may be sent."""
+    """Return the verdict on an init that an earlier step sent, and of which no answer is stored; None: send another one."""
     if record.wish.is_pulled:
         lost = unknown(record, now)
-        return Verdict(record=lost, error=outcome_unknown(lost, "the process that sent it ended before an answer came"))
+        return Verdict(
+            record=lost, error=outcome_unknown(lost, "no answer was stored: its process ended, or could not store one")
+        )
     if _had_enough(record):
         error = UnexpectedResponse("init", f"{record.lost_inits} of them went without an answer; nothing was posted")
         return Verdict(record=ended(record, now, refusal_of(error)), error=error)
@@ -95,7 +101,7 @@ def after_unsent_init(record: Record, now: datetime, error: NotSent | RateLimite
 
 
 def after_lost_answer(record: Record, now: datetime, error: TikTokError) -> Verdict:
-    """Return the verdict on an init without an answer that can be read."""
+    """Return the verdict on an init that this step sent, and that got no answer, a 5xx, or one that is of no use."""
     if isinstance(error, (ForeignUploadHost, UnexpectedRedirect)):
         # A host answered, and it began no post that can be uploaded to, or none at all.
         return Verdict(record=ended(record, now, refusal_of(error)), error=error)

@@ -1,8 +1,8 @@
 """One post, from the wish to its end.
 
 `publish` is the story from top to bottom. `check` looks at the settings, the file, the pictures and the URLs, before anything
-is sent. `entry` stores the wish in the journal under its key, once. `run` takes one step after another, counts what goes
-wrong (`trouble`), and gives the file away only when bytes have to leave (`video_file`). Each step is a `turn`: take the lease,
+is sent. `entry` stores the wish in the journal under its key, once. `run` takes one step after another, waits where
+something went wrong (`pauses`), and gives the file away only when bytes have to leave (`video_file`). Each step is a `turn`: take the lease,
 read the record, act, store the record. `advance` reads the record's stage and chooses the act: `begin` sends the init,
 `upload` sends a chunk, `follow` asks TikTok how the post is doing and writes down what webhooks say.
 

@@ -1,7 +1,7 @@
 """A run: one owner takes one step of a post after another, until it ends, patience runs out, or every step fails.
 
 What belongs here: the loop, the owner's lease, the upload slot, the file, and what the caller hears about the progress. Each step
-is in `advance`, the counting of what goes wrong in `trouble`.
+is in `advance`, the counting of what goes wrong in `pauses`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from tiktok_core.flows.calls.dispatch import Raised
 from tiktok_core.flows.calls.leases import release, released_after
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.advance import advance
-from tiktok_core.flows.posting.trouble import Trouble
+from tiktok_core.flows.posting.pauses import Pauses
 from tiktok_core.flows.posting.turn import STEP_LEASE, Progressed
 from tiktok_core.flows.posting.video_file import VideoFile, reopened
 
@@ -49,7 +49,7 @@ class Run:
     video_file: VideoFile | None
     on_progress: OnProgress | None
     _owner: str = ""
-    _trouble: Trouble = field(init=False, default=Factory(lambda run: Trouble(run.context), takes_self=True))
+    _pauses: Pauses = field(init=False, default=Factory(lambda run: Pauses(run.context), takes_self=True))
     _followed: Stopwatch | None = None
     _furthest: int = 0
     _is_ours: bool = True
@@ -87,7 +87,7 @@ class Run:
             # The lease would expire meanwhile, and no act is done under a lease that was slept through.
             await release(self.context, self.context.journal, self.record.name, self._owner)
         await self.context.clock.sleep(pause)
-        self._trouble.slept(self.record, pause)
+        self._pauses.slept(self.record, pause)
         if self._followed is not None:
             self._followed.slept(pause)
 
@@ -154,14 +154,14 @@ class Run:
             # While TikTok works by itself, trouble on the way to it says nothing about the post.
             if not self.record.is_processing or isinstance(error, (LeaseLost, StoreError)):
                 raise
-            pause = self._trouble.after_miss(error)
+            pause = self._pauses.after_miss(error)
             if pause is None:
                 raise self._still(error) from error
             return pause
         self.record, self._is_ours = progressed.record, progressed.is_ours
         self._is_certain = progressed.is_ours and progressed.trouble is None
         self._tell_status(before)
-        return self._trouble.after_step(before, progressed)
+        return self._pauses.after_step(before, progressed)
 
     async def _step(self) -> Progressed:
         return await advance(

@@ -1,4 +1,4 @@
-"""The trouble of one run: steps that brought nothing else, questions without an answer, and how long to wait after them.
+"""The pauses of one run: how long it waits after steps that brought only trouble, and after questions without an answer.
 
 What belongs here: the counts of a run, and paying for repetitions. When it is enough is decided by `domain.trouble`.
 
@@ -22,11 +22,11 @@ from tiktok_core.flows.calls.pace import quota_name
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import Progressed
 
-__all__ = ["Trouble"]
+__all__ = ["Pauses"]
 
 
 @define
-class Trouble:
+class Pauses:
     """Counts what goes wrong in a run, and says how long to wait before the next step, or that it is enough.
 
     Attributes:

@@ -24,7 +24,7 @@ def box(kind: bytes, body: bytes = b"", *, size: int | None = None, long: bool =
 def said(data: bytes) -> list[str]:
     """Return the problems that a video's layout shows."""
     found = film(len(data), lambda start, length: data[start : start + length])
-    return [problem.message for problem in layout_problems(len(data), found)]
+    return [problem.message for problem in layout_problems(found)]
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -100,7 +100,7 @@ def test_a_film_of_countless_boxes_is_given_up() -> None:
         looked.append(start)
         return endless[:length]
 
-    assert list(layout_problems(10**9, film(10**9, read))) == []
+    assert list(layout_problems(film(10**9, read))) == []
     assert len(looked) <= 200_000
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from clips import HEAD
+
 SIZE = 300_000_000
 MOST = 24 * 1024
 """KiB above idle."""
@@ -55,6 +57,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
     with path.open("wb") as file:
         for number in range(SIZE // 1_000_000):
             block = hashlib.shake_128(number.to_bytes(4, "big")).digest(1_000) * 1_000
+            block = block if number else HEAD + block[len(HEAD) :]
             file.write(block)
             digest.update(block)
     yield path, digest.hexdigest()

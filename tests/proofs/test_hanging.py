@@ -21,6 +21,7 @@ from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core import SourceChanged
+from tiktok_core.domain.media import HEAD_LENGTH
 
 SIZE = 3_000_000
 TIMEOUT = 0.5
@@ -56,8 +57,8 @@ class Hanging:
         return "hanging"
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return bytes. The first look is for the type, and shorter ones are for the layout."""
-        self._at("layout" if length <= 16 else "type")
+        """Return bytes. The first look is for the type, and longer ones are for the layout."""
+        self._at("type" if length <= HEAD_LENGTH else "layout")
         return (HEAD + bytes(length))[start : start + length] if start < len(HEAD) else bytes(min(length, SIZE - start))
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:

@@ -6,6 +6,8 @@ know, and never refuse a file for it.
 
 from collections.abc import Iterator
 
+from attrs import evolve
+
 from tiktok_core.domain.elements import EBML, read_elements
 from tiktok_core.domain.movies import read_movie
 from tiktok_core.domain.reading import LookEnded, Read, Window
@@ -27,18 +29,13 @@ def film(size: int, read: Read) -> Film:
         begins = window.bytes_at(0, 4)
     except LookEnded:
         return Film()
-    return read_elements(window) if begins == EBML else read_movie(window)
+    return evolve(read_elements(window) if begins == EBML else read_movie(window), size=size)
 
 
-def layout_problems(size: int, found: Film) -> Iterator[Problem]:
-    """Yield a problem if a video's own layout shows that the file is cut off.
-
-    Args:
-        size: bytes of the file.
-        found: what the video says about itself.
-    """
+def layout_problems(found: Film) -> Iterator[Problem]:
+    """Yield a problem if a video's own layout shows that the file is cut off."""
     if found.lacks_index:
         yield Problem("video", "the file is cut off: its index (the moov box) is missing, so no player can play it")
     elif found.promised:
-        said = f"the file is cut off: it has {size:,} bytes, and its own layout promises {found.promised:,}"
+        said = f"the file is cut off: it has {found.size:,} bytes, and its own layout promises {found.promised:,}"
         yield Problem("video", said)

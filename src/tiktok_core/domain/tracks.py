@@ -119,11 +119,13 @@ class Film:
 
     Attributes:
         facts: the properties of the video.
+        size: bytes of the file; 0 if nothing was looked at.
         promised: the offset at which the file would end by its own layout, if that is beyond its end; else 0.
         lacks_index: whether the file is complete by its layout, and yet has no index.
     """
 
     facts: VideoFacts = field(factory=VideoFacts)
+    size: int = 0
     promised: int = 0
     lacks_index: bool = False
 

@@ -155,7 +155,7 @@ async def _look_at_video(
     found = await looked_into(context, source)
     facts = found.facts
     _tell(media_doubts(facts, post.video_cover_timestamp_ms))
-    cut = layout_problems(source.size, found)
+    cut = layout_problems(found)
     if creator is None and not post.draft:
         # The creator's own figure judges a direct post, and TikTok gives it just before the init.
         facts = evolve(facts, duration=None)
@@ -176,7 +176,7 @@ async def _look_at_video_url(context: Context, field: str, url: str) -> Sequence
     found: list[Problem] = []
     if pulled.size is not None:
         found.extend(size_problem(pulled.size))
-        found.extend(layout_problems(pulled.size, film(pulled.size, pulled.read)))
+        found.extend(layout_problems(film(pulled.size, pulled.read)))
     try:
         media_type(pulled.head[:HEAD_LENGTH])
     except InvalidPost as error:

@@ -274,6 +274,15 @@ def test_fragments_that_do_not_follow_each_other_have_no_rate_together() -> None
     assert not look(fragmented(*(moof(600 * second, *[20] * 30) for second in range(5)))).facts.has_variable_rate
 
 
+def test_odd_parts_of_fragments_and_tables_are_passed_over() -> None:
+    """A run of a track that nobody named, boxes that nobody knows, defaults of a track that is not there, and runs of nothing."""
+    nameless = box(b"moof", box(b"traf", box(b"saiz", bytes(9)), box(b"trun", numbers(1, 5, 0))))
+    extension = box(b"mvex", box(b"leva", bytes(5)), box(b"trex", numbers(0, 9, 1, 20, 0, 0)))
+    track = trak(1, entry(b"avc1"), stts=((0, 7), (60, 20)))
+    facts = look(FTYP + box(b"moov", mvhd(2000), track, extension) + nameless).facts
+    assert (facts.frame_rate, facts.has_variable_rate, facts.duration) == (30.0, False, 2.0)
+
+
 def test_fragments_without_a_beginning_follow_each_other() -> None:
     """Each begins where the one before has ended; the duration of a sample is the usual one of the fragment or the film."""
     parts = [moof(None, count=30), moof(None, count=30, usual=40)]
@@ -450,7 +459,9 @@ def test_a_cropped_film_has_stored_and_shown_pixels() -> None:
 def test_a_track_of_one_picture_is_the_cover() -> None:
     """Each other track is told; a codec that nobody knows is unknown."""
     film_blocks = [block(1, 40 * n) for n in range(25)]
-    tracks = picture(3, b"V_MJPEG", sides=(160, 90)) + picture(1) + picture(4, b"V_UNCOMPRESSED")
+    tracks = (
+        element(0xEC, b"filler") + picture(3, b"V_MJPEG", sides=(160, 90)) + picture(1) + picture(4, b"V_UNCOMPRESSED")
+    )
     facts = look(webm(tracks, cluster(0, block(3, 0), *film_blocks, *(block(4, 40 * n) for n in range(25))))).facts
     assert (facts.codec, [one.codec for one in facts.others]) == ("VP9", [None])
     assert look(webm(SOUND, cluster(0, block(2, 0)))).facts.has_picture is False

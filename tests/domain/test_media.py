@@ -410,3 +410,68 @@ def test_an_app_takes_properties_as_the_portal_lists_them() -> None:
     with pytest.raises(InvalidSettings) as caught:
         App("key", "secret", "https://app.example.com/", verified_urls=["http://a.example/p/", "example.com", "x"])
     assert [problem.field for problem in caught.value.problems] == ["verified_urls"] * 2
+
+
+# --- Several tracks, and crops ---------------------------------------------------------------------------------------
+
+
+def doubted(facts: VideoFacts) -> list[str]:
+    """Return what is doubtful of a video."""
+    return [doubt.message for doubt in media_doubts(facts)]
+
+
+SMALL_TRACK = VideoFacts(codec="MPEG-4 Visual", frame_rate=30.0, width=200, height=200)
+
+
+def test_one_good_track_of_several_is_enough_not_to_be_refused() -> None:
+    """What is wrong with the others is a doubt, in whichever order they come; where all are wrong, the video is refused."""
+    for facts in (evolve(GOOD, others=(SMALL_TRACK,)), evolve(SMALL_TRACK, others=(GOOD, SMALL_TRACK))):
+        assert list(media_problems(facts)) == []
+        assert len(doubted(facts)) == 3
+        assert all(f"one of its {len(facts.others) + 1} video tracks: " in doubt for doubt in doubted(facts))
+    both = evolve(SMALL_TRACK, others=(SMALL_TRACK,))
+    assert len(list(media_problems(both))) == 3
+    assert doubted(both) == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown", "problems", "doubts"),
+    [
+        ((640, 360), (600, 360), 0, 0),
+        ((640, 360), (600, 320), 0, 1),
+        ((5000, 360), (4000, 360), 0, 1),
+        ((5000, 300), (5000, 200), 2, 0),
+    ],
+)
+def test_a_crop_is_a_doubt_where_it_decides(
+    stored: tuple[int, int], shown: tuple[int, int], problems: int, doubts: int
+) -> None:
+    """Nobody knows whether TikTok goes by the stored or by the shown pixels. Where both are wrong, the video is refused."""
+    facts = evolve(GOOD, width=stored[0], height=stored[1], shown=shown)
+    assert (len(list(media_problems(facts))), len(doubted(facts))) == (problems, doubts)
+
+
+def test_a_fast_average_is_refused_although_the_rate_varies() -> None:
+    """A part of the video is faster still. A slow one is a doubt."""
+    fast, slow = (evolve(GOOD, frame_rate=rate, has_variable_rate=True) for rate in (239.76, 12.0))
+    assert ["239.8 a second" in problem.message for problem in media_problems(fast)] == [True]
+    assert (list(media_problems(slow)), len(doubted(slow)), doubted(fast)) == ([], 1, [])
+
+
+def test_a_video_without_a_picture_is_refused_and_a_lower_bound_is_called_one() -> None:
+    """Both are known facts."""
+    assert "no picture" in next(media_problems(VideoFacts(has_picture=False))).message
+    assert "at least 700.0 s" in next(media_problems(VideoFacts(duration=700.0, may_be_longer=True))).message
+
+
+@pytest.mark.parametrize(
+    ("duration", "may_be_longer", "cover", "is_doubted"),
+    [(5.0, False, 5_001, True), (5.0, False, 5_000, False), (5.0, True, 9_000, False), (None, False, 9_000, False)],
+)
+def test_a_cover_is_doubted_beyond_a_known_end(
+    duration: float | None, may_be_longer: bool, cover: int, is_doubted: bool
+) -> None:
+    """Where the end is unknown, nothing is claimed."""
+    facts = VideoFacts(duration=duration, may_be_longer=may_be_longer)
+    assert bool(list(media_doubts(facts, cover))) is is_doubted
+    assert list(media_doubts(facts)) == []

@@ -59,7 +59,6 @@ class Movie:
     scale: int = 0
     durations: list[float] = field(factory=list)
     listed: list[tuple[float, float]] = field(factory=list)
-    is_fragmented: bool = False
     is_partial: bool = False
     has_end: bool = True
     has_index: bool = False

@@ -7,6 +7,7 @@ Sources: RFC 8794 (EBML); RFC 9559 (Matroska); the WebM container guidelines; RF
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from math import isfinite
 from typing import Final
 
@@ -95,10 +96,8 @@ class _Film:
 def read_elements(window: Window) -> Film:
     """Return what the elements of a film say, as far as they can be read."""
     found = _Film()
-    try:
+    with suppress(LookEnded):
         _whole(window, found)
-    except LookEnded:
-        found.is_partial = True
     return joined(
         [
             Track(

@@ -77,8 +77,7 @@ def _whole(window: Window, found: Movie) -> None:
         elif kind == b"sidx":
             read_segments(window, found, body, end)
         elif kind == b"moof":
-            if not found.is_fragmented:
-                found.is_fragmented = True
+            if not fragments:
                 found.has_end = read_last_fragments(window, found)
             fragments += 1
             if fragments > MOST_FRAGMENTS:

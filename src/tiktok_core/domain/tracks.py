@@ -1,6 +1,6 @@
 """What a film's tracks say together: their rate, and which of them count.
 
-This module holds what MP4, MOV and WebM have in common. `boxes` and `elements` read the tracks.
+This module holds what MP4, MOV and WebM have in common. `movies` and `elements` read the tracks.
 """
 
 from collections.abc import Sequence

@@ -106,9 +106,17 @@ def movie(*inside: bytes) -> bytes:
 
 
 def moof(
-    begins: int | None, *ticks: int, number: int = 1, usual: int | None = None, count: int = 0, is_wide: bool = True
+    begins: int | None,
+    *ticks: int,
+    number: int = 1,
+    usual: int | None = None,
+    count: int = 0,
+    runs: int = 1,
+    is_wide: bool = True,
 ) -> bytes:
-    """Return a fragment: `ticks` for each sample, or `count` samples of the usual duration; flags as writers set them."""
+    """Return a fragment of `runs` equal runs: `ticks` for each sample, or `count` samples of the usual duration; flags as
+    writers set them.
+    """
     tfhd = numbers(0x8 if usual is not None else 0, number) + (numbers(usual) if usual is not None else b"")
     if begins is None:
         tfdt = b""
@@ -118,7 +126,7 @@ def moof(
         trun = numbers(0x301, len(ticks), 0) + b"".join(numbers(tick, 99) for tick in ticks)
     else:
         trun = numbers(0x1, count, 0)
-    return box(b"moof", box(b"mfhd"), box(b"traf", box(b"tfhd", tfhd), tfdt, box(b"trun", trun))) + box(
+    return box(b"moof", box(b"mfhd"), box(b"traf", box(b"tfhd", tfhd), tfdt, box(b"trun", trun) * runs)) + box(
         b"mdat", bytes(5)
     )
 
@@ -352,6 +360,8 @@ def test_endless_fragments_end_the_look(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.undo()
     monkeypatch.setattr("tiktok_core.domain.fragments.MOST_SAMPLES", 70)
     assert (look(data).facts.duration, look(data).facts.may_be_longer) == (2.0, True)
+    several = fragmented(*(moof(600 * second, count=10, runs=3) for second in range(2)))
+    assert (look(several).facts.duration, look(several).facts.may_be_longer) == (2.0, False), "each run counts once"
 
 
 # --- WebM ------------------------------------------------------------------------------------------------------------

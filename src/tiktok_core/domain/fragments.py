@@ -83,8 +83,9 @@ def _track_run(window: Window, found: Movie, start: int, end: int, *, is_in_orde
         elif kind == b"tfdt":
             begins = window.number_at(body + 4, 8 if window.number_at(body, 1) == 1 else 4)
         elif kind == b"trun":
-            samples.extend(_samples(window, body, after, flags, usual))
-            found.samples += len(samples)
+            run = list(_samples(window, body, after, flags, usual))
+            samples += run
+            found.samples += len(run)
             if found.samples > MOST_SAMPLES:
                 raise LookEnded
     if track is None:

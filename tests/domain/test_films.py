@@ -114,9 +114,7 @@ def moof(
     runs: int = 1,
     is_wide: bool = True,
 ) -> bytes:
-    """Return a fragment of `runs` equal runs: `ticks` for each sample, or `count` samples of the usual duration; flags as
-    writers set them.
-    """
+    """Return a fragment: `ticks` for each sample, or `count` samples of the usual duration, in each of `runs` equal runs."""
     tfhd = numbers(0x8 if usual is not None else 0, number) + (numbers(usual) if usual is not None else b"")
     if begins is None:
         tfdt = b""

@@ -389,7 +389,7 @@ class PublishFailed(TikTokError):
 
 @define(eq=False, slots=False, repr=False)
 class OutcomeUnknown(TikTokError):
-    """The request that publishes left, and its answer was lost. The post may or may not exist.
+    """The post may or may not exist: the answer to the request that publishes was lost, or TikTok no longer knows the post.
 
     The library never repeats such a request by itself, because TikTok cannot tell a repetition from a second post. A person
     looks at the account and reports the outcome: `settle(key, posted=...)`, or
@@ -398,7 +398,7 @@ class OutcomeUnknown(TikTokError):
     Attributes:
         what: what the request asked for.
         since: when the request left (UTC).
-        cause: why no answer came, in one clause.
+        cause: why the outcome is not known, in one clause.
     """
 
     what: str
@@ -409,7 +409,7 @@ class OutcomeUnknown(TikTokError):
         at = self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
         how = f" Then settle the key {self.key} as posted or as not posted." if self.key else ""
         return (
-            f"{self.what} was sent at {at}, and the answer was lost ({self.cause}). "
+            f"{self.what} was sent at {at}, and its outcome is not known ({self.cause}). "
             f"It may have been posted: look at the account before you post again.{how}"
         )
 

@@ -1,5 +1,6 @@
 """What follows during the upload of a file: one table for each result of a request."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -27,7 +28,16 @@ from tiktok_core.domain.upload_verdicts import (
     record_after_chunk,
     while_damaged,
 )
-from tiktok_core.errors import Interrupted, ServerError, TikTokError, UploadError, UploadExpired
+from tiktok_core.domain.verdicts import Verdict
+from tiktok_core.errors import (
+    ApiError,
+    Interrupted,
+    OutcomeUnknown,
+    ServerError,
+    TikTokError,
+    UploadError,
+    UploadExpired,
+)
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER: Final = NOW + timedelta(minutes=5)
@@ -187,6 +197,39 @@ def test_while_tiktok_cannot_be_asked_an_expired_upload_waits() -> None:
     verdict = after_expired_url(uploading(LAST, last_left=True), LATER, DEAD, SILENT)
     assert verdict.record == uploading(LAST, last_left=True)
     assert (verdict.again_in, verdict.trouble, verdict.error) == (0.5, SILENT, None)
+
+
+FORGOTTEN: Final = ApiError("invalid_publish_id", "", "", 400, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stage", "error"),
+    [
+        ({}, RESTARTS, None),
+        ({"inits": MOST_INITS}, Stage.ABANDONED, UploadExpired),
+        ({"last_left": True}, ASKS, OutcomeUnknown),
+        ({"stage": Stage.UNKNOWN}, ASKS, OutcomeUnknown),
+        ({"offset": SIZE + 1}, ASKS, OutcomeUnknown),
+    ],
+)
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        lambda record, heard: after_doubt(record, LATER, Doubt(BROKEN), heard),
+        lambda record, heard: after_expired_url(record, LATER, DEAD, heard),
+    ],
+)
+def test_an_upload_whose_id_tiktok_has_forgotten_is_begun_again_only_without_its_last_byte(
+    verdict: Callable[[Record, TikTokError], Verdict],
+    changes: dict[str, Any],
+    stage: Stage,
+    error: type[TikTokError] | None,
+) -> None:
+    """In the first minute an unknown id says nothing."""
+    found = verdict(uploading(**changes), FORGOTTEN)
+    assert (found.record.stage, found.error and type(found.error)) == (stage, error)
+    just_begun = uploading(**{**changes, "init_at": LATER})
+    assert verdict(just_begun, FORGOTTEN).record == just_begun
 
 
 @given(st.sampled_from([None, *range(0, SIZE + 1, CHUNK)]), st.sampled_from([*PublishStatus, "NEW"]), st.booleans())

@@ -12,12 +12,14 @@ from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication, PublishStatus
 from tiktok_core.domain.verdicts import (
     after_end,
+    after_forgotten,
     after_handover,
     after_patience,
     after_person,
     after_reported_end,
     after_status,
     finished,
+    is_forgotten,
     is_not_known_yet,
     is_status_of,
     not_refused,
@@ -148,8 +150,20 @@ def test_which_answers_say_nothing_about_a_post(
     begun = record(Stage.PROCESSING, init_at=None if seconds is None else NOW)
     now = NOW + timedelta(seconds=seconds or 0)
     assert (is_not_known_yet(begun, now, error), says_nothing(begun, now, error)) == (early, nothing)
+    assert is_forgotten(begun, now, error) == (getattr(error, "code", "") == "invalid_publish_id" and not early)
     assert not is_not_known_yet(None, now, error)
     assert says_nothing(None, now, error) == (nothing and not early)
+
+
+@pytest.mark.parametrize("stage", [Stage.UPLOADING, Stage.PROCESSING, Stage.UNKNOWN])
+def test_a_post_that_tiktok_has_forgotten_may_be_settled_by_a_person(stage: Stage) -> None:
+    """Its outcome is not known, and since when TikTok had it stays as it was."""
+    later = NOW + timedelta(days=3)
+    verdict = after_forgotten(record(stage), later)
+    assert (verdict.record.stage, verdict.record.handed_at, verdict.again_in) == (Stage.UNKNOWN, NOW, None)
+    assert isinstance(verdict.error, OutcomeUnknown)
+    assert "TikTok no longer knows its publish id" in str(verdict.error)
+    assert after_person(verdict.record, later, posted=False).record.stage is Stage.ABANDONED
 
 
 def test_a_failed_post_is_raised_and_any_other_returned() -> None:

@@ -14,7 +14,6 @@ from example_counts import at_most
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped
 from tiktok_core import (
-    ApiError,
     OutcomeUnknown,
     PublishFailed,
     RateLimited,
@@ -401,20 +400,54 @@ def test_row_12_a_chunk_lost_while_tiktok_does_not_know_the_post_yet_is_sent_aga
     assert near.way.sent.count("status") > polls
 
 
-def test_row_12_an_id_that_stays_unknown_is_told_after_its_first_minute(near: Any) -> None:
-    """By then TikTok has forgotten the post, or the id is wrong. The error is TikTok's, and the journal keeps the post."""
-    near.sim.switches.status_unknown_polls = 10**6
+def lost_a_minute_later(near: Any) -> Callable[[Request, Handle], Response]:
+    """Return an answer that never comes, to a chunk that takes a minute."""
 
-    def lost_later(_request: Request, _handle: Handle) -> Response:
+    def answer(_request: Request, handle: Handle) -> Response:
+        handle()
         near.clock.advance(60)
         raise ConnectionDropped(sent=True)
 
-    near.sim.says("put", lost_later)
+    return answer
+
+
+def test_row_12_an_upload_whose_id_tiktok_has_forgotten_is_begun_again(near: Any) -> None:
+    """Without its last byte it was never published, so another init makes no second post."""
+    near.sim.switches.status_unknown_polls = 10**6
+
+    def again(_request: Request, handle: Handle) -> Response:
+        near.sim.switches.status_unknown_polls = 0
+        return handle()
+
+    near.sim.says("put", lost_a_minute_later(near))
+    near.sim.says("video_init", again, nth=2)
+    near.post_film()
+    assert near.sim.count("video_init") == 2
+
+
+def test_row_12_an_upload_that_tiktok_never_knows_is_not_begun_for_ever(near: Any) -> None:
+    """Three inits at most, as where upload URLs die."""
+    near.sim.switches.status_unknown_polls = 10**6
+    near.sim.says("put", lost_a_minute_later(near), times=99)
     end = near.outcome(lambda _: near.post_film())
-    assert type(end) is ApiError
-    assert end.code == "invalid_publish_id"
+    assert type(end) is UploadExpired
+    assert "no longer knows its publish id" in str(end)
+    assert near.sim.count("video_init") == 3
+
+
+def test_row_12_a_whole_upload_whose_id_tiktok_has_forgotten_is_for_a_person_to_settle(near: Any) -> None:
+    """Its last byte has left, so it may be published: no init follows. Each later call asks TikTok once more."""
+    near.sim.switches.status_unknown_polls = 10**6
+    near.sim.says("put", lost_a_minute_later(near), nth=2)
+    for _ in range(2):
+        end = near.outcome(lambda _: near.post_film())
+        assert type(end) is OutcomeUnknown
+        assert "no longer knows its publish id" in str(end)
+        (record,) = near.journal.records()
+        assert record.stage is Stage.UNKNOWN
     near.sim.switches.status_unknown_polls = 0
-    kept(near)
+    assert near.post_film().status == "PUBLISH_COMPLETE"
+    assert near.sim.count("video_init") == 1
 
 
 # --- Row 13 ----------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ class Record:
         wish: what was asked for.
         stage: how far it has come.
         created_at: when it was wished (UTC).
-        updated_at: when this was last true (UTC).
+        updated_at: when this was last true, or when the post ended (UTC).
         inits: how many inits have begun a post, or may have.
         lost_inits: how many of them went without an answer, the latest in a row.
         init_at: when the last of them left (UTC).

@@ -78,6 +78,7 @@ NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
         "joined": _to(Stage.UPLOADING),
     },
     Stage.PROCESSING: {
+        "unknown": _to(Stage.UNKNOWN),
         "reported": _to(Stage.PROCESSING, *REPORTED_ENDS),
         "joined": _to(Stage.PROCESSING),
     },
@@ -106,7 +107,7 @@ NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
         "joined": _to(Stage.ABANDONED, Stage.PROCESSING),
     },
     Stage.GIVEN_UP: {
-        "reported": _to(Stage.GIVEN_UP, *REPORTED_ENDS),
+        "reported": _to(Stage.GIVEN_UP, Stage.COMPLETE, Stage.IN_INBOX),
         "joined": _to(Stage.GIVEN_UP),
     },
 }
@@ -244,7 +245,7 @@ def _planned_again(record: Record, now: datetime) -> Record:
 @_ours
 def unknown(record: Record, now: datetime) -> Record:
     """Return the record of a post that may exist or not; where TikTok has named it, TikTok can be asked."""
-    return evolve(record, stage=Stage.UNKNOWN, updated_at=now, upload_url=None, handed_at=now)
+    return evolve(record, stage=Stage.UNKNOWN, updated_at=now, upload_url=None, handed_at=record.handed_at or now)
 
 
 @_ours
@@ -276,11 +277,19 @@ def _abandoned(record: Record, now: datetime, why: Refusal) -> Record:
 
 
 def reported(record: Record, now: datetime, publication: Publication) -> Record:
-    """Return the record after TikTok reported the post's status. Never refused: TikTok's word is kept."""
+    """Return the record after TikTok reported the post's status. Never refused: TikTok's word is kept.
+
+    A post that a person gave up and TikTok then failed stays given up: nothing was published, as the person wished. More that is
+    said of an end, such as the public id, leaves the time of that end as it was.
+    """
     end = next((stage for word, stage in END_OF.items() if word == publication.status), None)
-    if end is None:
-        return evolve(record, updated_at=now, last=publication)
-    return evolve(record, stage=end, updated_at=now, last=publication, upload_url=None)
+    if end is None or (end is Stage.FAILED and record.is_given_up):
+        end = record.stage
+    is_known = record.is_ended and end is record.stage
+    upload_url = None if end in REPORTED_ENDS else record.upload_url
+    return evolve(
+        record, stage=end, updated_at=record.updated_at if is_known else now, last=publication, upload_url=upload_url
+    )
 
 
 def joined(stored: Record, late: Record) -> Record:

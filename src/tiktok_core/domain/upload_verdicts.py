@@ -14,7 +14,14 @@ from tiktok_core.domain.journal import Record, Stage, next_chunk, upload_left
 from tiktok_core.domain.kept_refusal import refusal_of
 from tiktok_core.domain.moves import ended, moved, not_left, restarted, unknown
 from tiktok_core.domain.publishing import Publication, poll_pause
-from tiktok_core.domain.verdicts import TROUBLE_PAUSE, Verdict, after_reported_end, pause_before_question
+from tiktok_core.domain.verdicts import (
+    TROUBLE_PAUSE,
+    Verdict,
+    after_forgotten,
+    after_reported_end,
+    is_forgotten,
+    pause_before_question,
+)
 from tiktok_core.errors import TikTokError, UploadError, UploadExpired
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
 
 HOUR_IS_OVER: Final = "its upload URL has lived for an hour"
 URL_HAS_DIED: Final = "its upload URL has died"
+ID_IS_FORGOTTEN: Final = "TikTok no longer knows its publish id"
 FOR_WANT_OF_BYTES: Final = ("", "internal")
 """Reasons that TikTok may give for a post whose upload URL died."""
 
@@ -89,7 +97,8 @@ def at_offset(record: Record, now: datetime, offset: int, trouble: TikTokError |
 def after_doubt(record: Record, now: datetime, doubt: Doubt | None, heard: Publication | TikTokError) -> Verdict:
     """Return the verdict on an upload whose offset is in doubt: the first of these that is the case.
 
-    1. The status says that the post has ended: this is its end.
+    1. The status says that the post has ended: this is its end. Or TikTok no longer knows the post: it is begun again, unless its
+       last byte may have reached TikTok.
     2. The last byte has left, and the upload host refuses it because it has every byte, but the status counts fewer or none: the
        outcome is unknown, and TikTok is asked later.
     3. The status counts bytes: this is the offset, unless the upload host has just refused to go on there.
@@ -117,6 +126,8 @@ def after_doubt(record: Record, now: datetime, doubt: Doubt | None, heard: Publi
             # This figure is a count, so a chunk's border need not decide what it means.
             return at_offset(record, now, min(counted, size), trouble)
         counts_none = counted is None
+    elif is_forgotten(record, now, heard):
+        return _forgotten(record, now)
     else:
         trouble = trouble or heard
     if said is None or (said + 1 >= size and not counts_none):
@@ -138,6 +149,8 @@ def after_expired_url(record: Record, now: datetime, error: UploadExpired, heard
         heard: the post's status, or the error of the question for it.
     """
     if not isinstance(heard, Publication):
+        if is_forgotten(record, now, heard):
+            return _forgotten(record, now)
         return Verdict(record=record, again_in=TROUBLE_PAUSE, trouble=heard)
     if not is_sound(record):
         return after_reported_end(record, now, heard) if heard.is_final else _asked_later(record, now)
@@ -157,6 +170,13 @@ def after_expired_url(record: Record, now: datetime, error: UploadExpired, heard
 def _asked_later(record: Record, now: datetime) -> Verdict:
     lost = record if record.stage is Stage.UNKNOWN else unknown(record, now)
     return Verdict(record=lost, again_in=pause_before_question(lost, now))
+
+
+def _forgotten(record: Record, now: datetime) -> Verdict:
+    if record.stage is Stage.UNKNOWN or record.last_left or not is_sound(record):
+        return after_forgotten(record, now)
+    # A file without its last byte was never published.
+    return _begun_again(record, now, UploadExpired(record.publish_id, ID_IS_FORGOTTEN))
 
 
 def _begun_again(record: Record, now: datetime, error: UploadExpired) -> Verdict:

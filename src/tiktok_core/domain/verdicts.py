@@ -12,7 +12,7 @@ from attrs import frozen
 
 from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.kept_refusal import NOT_WRITTEN_DOWN, refused_again
-from tiktok_core.domain.moves import reported, settled
+from tiktok_core.domain.moves import reported, settled, unknown
 from tiktok_core.domain.posts import PhotoPost
 from tiktok_core.domain.publishing import Publication, poll_pause
 from tiktok_core.domain.refusals import explain
@@ -36,12 +36,14 @@ __all__ = [
     "UNKNOWN_ID",
     "Verdict",
     "after_end",
+    "after_forgotten",
     "after_handover",
     "after_patience",
     "after_person",
     "after_reported_end",
     "after_status",
     "finished",
+    "is_forgotten",
     "is_not_known_yet",
     "is_status_of",
     "is_unanswered",
@@ -99,6 +101,12 @@ def after_status(record: Record, now: datetime) -> Verdict:
     return Verdict(record=record, again_in=None if record.is_ended else pause_before_question(record, now))
 
 
+def after_forgotten(record: Record, now: datetime) -> Verdict:
+    """Return the verdict on a post whose publish id TikTok no longer knows: it may have been published, and a person has to look."""
+    lost = record if record.stage is Stage.UNKNOWN else unknown(record, now)
+    return Verdict(record=lost, error=outcome_unknown(lost, "TikTok no longer knows its publish id"))
+
+
 def after_reported_end(record: Record, now: datetime, publication: Publication) -> Verdict:
     """Return the verdict on a post that TikTok reports to have ended."""
     return Verdict(record=reported(record, now, publication))
@@ -120,7 +128,7 @@ def after_person(record: Record, now: datetime, *, posted: bool) -> Verdict:
 def after_patience(record: Record, waited: float, trouble: TikTokError | None = None) -> TikTokError:
     """Return the error for a post that is followed no longer, because the patience or the way to TikTok has ended."""
     if record.stage is Stage.UNKNOWN:
-        return outcome_unknown(record, "its upload ended while its last bytes were in doubt")
+        return outcome_unknown(record, "TikTok has not said how it ended")
     return still_processing(record.shown, waited, trouble)
 
 
@@ -150,6 +158,11 @@ def is_not_known_yet(record: Record | None, now: datetime, error: TikTokError) -
     if not isinstance(error, ApiError) or error.code != UNKNOWN_ID or record is None or record.init_at is None:
         return False
     return now - record.init_at < KNOWN_WITHIN
+
+
+def is_forgotten(record: Record, now: datetime, error: TikTokError) -> bool:
+    """Whether TikTok does not know a publish id that it gave us more than a minute ago: it has forgotten it."""
+    return isinstance(error, ApiError) and error.code == UNKNOWN_ID and not is_not_known_yet(record, now, error)
 
 
 def is_status_of(record: Record, publish_id: str | None) -> bool:

@@ -7,7 +7,25 @@ import pytest
 
 from clips import CLIP
 from tiktok_adapters.simulator import parse_fault
-from tiktok_core import ApiError, NotSent, PublishFailed, PublishStatus, StillProcessing
+from tiktok_core import (
+    ApiError,
+    NotSent,
+    OutcomeUnknown,
+    Publication,
+    PublishFailed,
+    PublishStatus,
+    Stage,
+    StillProcessing,
+)
+from tiktok_core.domain.moves import reported
+
+
+def posted(account: Any, kind: str) -> Any:
+    """Post a film, a film that TikTok pulls, or photos, under one key."""
+    if kind == "photos":
+        return account.post_photos(["https://media.example.com/1.jpg"], privacy_level="SELF_ONLY", key="wish")
+    video = CLIP if kind == "film" else "https://media.example.com/1.mp4"
+    return account.post_video(video, privacy_level="SELF_ONLY", key="wish")
 
 
 def test_status_is_asked_after_one_second_and_then_ever_more_rarely(bench: Any) -> None:
@@ -148,10 +166,45 @@ def test_waiting_for_an_id_of_our_own_that_tiktok_does_not_know_yet_asks_again(b
         bench.run(account.wait("v_pub_file~v2-1.1"))
 
 
-def test_an_id_that_tiktok_still_does_not_know_after_a_minute_ends_the_following(bench: Any) -> None:
-    """Then the id is wrong, or the post is gone."""
+@pytest.mark.parametrize("kind", ["film", "pull", "photos"])
+def test_an_id_that_tiktok_has_forgotten_leaves_the_outcome_for_a_person_to_settle(bench: Any, kind: str) -> None:
+    """After a minute the id is not too new. TikTok is asked again by each later call, and a person may settle the post."""
     bench.sim.faults.add("statusx999=code:invalid_publish_id")
-    start = bench.clock.now()
-    with pytest.raises(StillProcessing, match="invalid_publish_id"):
-        bench.run(bench.signed_in().post_video(CLIP, privacy_level="SELF_ONLY"))
+    start, account = bench.clock.now(), bench.signed_in()
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="no longer knows its publish id"):
+            bench.run(posted(account, kind))
+        assert bench.journal.records()[0].stage is Stage.UNKNOWN
     assert timedelta(seconds=55) < bench.clock.now() - start < timedelta(minutes=3)
+    assert bench.run(account.settle("wish", posted=True)).status == PublishStatus.PUBLISH_COMPLETE
+    assert len(bench.sim.posts) == 1
+
+
+@pytest.mark.parametrize("kind", ["film", "pull", "photos"])
+def test_an_id_that_tiktok_knows_again_is_followed_to_its_end(bench: Any, kind: str) -> None:
+    """One server that does not know the post is not the last word."""
+    bench.sim.faults.add("statusx80=code:invalid_publish_id")
+    account = bench.signed_in()
+    with pytest.raises(OutcomeUnknown):
+        bench.run(posted(account, kind))
+    bench.sim.faults.clear()
+    bench.sim.switches.processing_seconds = bench.sim.switches.download_seconds = 300
+    assert bench.run(account.resume("wish")).status == PublishStatus.PUBLISH_COMPLETE
+    assert len(bench.sim.posts) == 1
+
+
+def test_a_webhook_that_comes_with_the_answer_that_the_id_is_forgotten_is_kept(bench: Any) -> None:
+    """What another process wrote about the post counts, and the call goes on from there."""
+    account, journal = bench.signed_in(), bench.journal
+    bench.sim.faults.add("statusx999=code:invalid_publish_id")
+    replace = type(journal).replace
+
+    def raced(journal: Any, record: Any, /, *, seen: Any) -> bool:
+        if record.stage is Stage.UNKNOWN:
+            done = Publication(publish_id=seen.publish_id, status=PublishStatus.PUBLISH_COMPLETE)
+            replace(journal, reported(seen, bench.clock.now(), done), seen=seen)
+        return bool(replace(journal, record, seen=seen))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(journal), "replace", raced)
+        assert bench.run(posted(account, "film")).status == PublishStatus.PUBLISH_COMPLETE

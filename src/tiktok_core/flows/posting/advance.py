@@ -55,6 +55,8 @@ async def advance(
             return await upload(turn, open_video, on_sent, is_certain=is_certain)
         case Stage.PROCESSING:
             return await poll(turn)
+        case Stage.UNKNOWN if turn.record.publish_id and turn.record.wish.is_pulled:
+            return await poll(turn)
         case Stage.UNKNOWN if turn.record.publish_id and turn.record.plan:
             return await ask_about_lost_upload(turn)
         case Stage.UNKNOWN:

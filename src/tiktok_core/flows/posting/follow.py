@@ -20,8 +20,10 @@ from tiktok_core.domain.publishing import Publication, check_publish_id, further
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.trouble import MOST_MISSES
 from tiktok_core.domain.verdicts import (
+    after_forgotten,
     after_status,
     finished,
+    is_forgotten,
     is_not_known_yet,
     is_status_of,
     says_nothing,
@@ -65,6 +67,8 @@ async def poll(turn: Turn) -> Progressed:
     try:
         publication = await publish_status(turn.context, record.account, record.publish_id or "")
     except ApiError as error:
+        if is_forgotten(record, turn.now, error):
+            return await _forgotten(turn)
         if not is_not_known_yet(record, turn.now, error):
             raise
         return await turn.settle(after_status(record, turn.now))
@@ -74,6 +78,15 @@ async def poll(turn: Turn) -> Progressed:
         return await turn.held_elsewhere()
     turn.adopt(stored)
     return await turn.settle(after_status(stored, turn.now))
+
+
+async def _forgotten(turn: Turn) -> Progressed:
+    verdict = after_forgotten(turn.record, turn.now)
+    # Beside the lease, as a status is: a webhook may have reported an end meanwhile.
+    if not await turn.context.journal.replace(verdict.record, seen=turn.record):
+        return await turn.held_elsewhere()
+    turn.adopt(verdict.record)
+    return await turn.settle(verdict)
 
 
 async def wait(context: Context, account: str, publish_id: str) -> Publication:

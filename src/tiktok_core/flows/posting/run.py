@@ -14,7 +14,7 @@ from attrs import Factory, define, field
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.verdicts import after_patience, finished, not_refused
-from tiktok_core.errors import LeaseLost, StoreError, TikTokError
+from tiktok_core.errors import LeaseLost, OutcomeUnknown, StoreError, TikTokError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.dispatch import Raised
 from tiktok_core.flows.calls.leases import release, released_after
@@ -152,7 +152,7 @@ class Run:
             progressed = await self._step()
         except TikTokError as error:
             # While TikTok works by itself, trouble on the way to it says nothing about the post.
-            if not self.record.is_processing or isinstance(error, (LeaseLost, StoreError)):
+            if not self.record.is_processing or isinstance(error, (LeaseLost, OutcomeUnknown, StoreError)):
                 raise
             pause = self._pauses.after_miss(error)
             if pause is None:

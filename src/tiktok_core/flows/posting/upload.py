@@ -25,7 +25,7 @@ from tiktok_core.domain.upload_verdicts import (
     record_after_chunk,
     while_damaged,
 )
-from tiktok_core.domain.verdicts import after_handover, says_nothing
+from tiktok_core.domain.verdicts import after_handover, is_forgotten, says_nothing
 from tiktok_core.errors import (
     ApiError,
     Interrupted,
@@ -121,11 +121,11 @@ async def _expired(turn: Turn, error: UploadExpired) -> Progressed:
 
 
 async def _heard(turn: Turn) -> Publication | TikTokError:
-    """Return the post's status or, where the answer says nothing about the post, its error."""
+    """Return the post's status or, where the answer says nothing about the post, or that TikTok has forgotten it, its error."""
     try:
         return await publish_status(turn.context, turn.record.account, turn.record.publish_id or "")
     except (TransportError, ApiError) as error:
-        if not says_nothing(turn.record, turn.now, error):
+        if not (says_nothing(turn.record, turn.now, error) or is_forgotten(turn.record, turn.now, error)):
             raise
         return error
 

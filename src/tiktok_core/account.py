@@ -184,6 +184,8 @@ class AsyncAccount:
     async def cancel(self, publish_id: str) -> Publication:
         """Ask TikTok to stop pulling a post's media, and return the post's status afterwards: it may have been too late.
 
+        If the journal has the post, the status is stored there, too.
+
         TikTok cannot cancel the upload of a file. It publishes none before the last byte: see `abandon`.
 
         Source: developers.tiktok.com/doc/content-posting-api-media-transfer-guide.

@@ -307,7 +307,7 @@ class AsyncTikTok:
             fetch: fetch the beginning of each picture and check it; otherwise the library does not contact those servers.
 
         Raises:
-            InvalidPost: the post is wrong; the error lists every problem, each with its picture (`photo_images[3]`).
+            InvalidPost: the post is wrong; the error lists every problem, each with its picture (`photo_images[3]`, or `files[3]`).
         """
         return await photo_wish(self._context, post, files=files, creator=creator, fetch=fetch)
 

@@ -54,13 +54,32 @@ def test_configure_keeps_the_other_settings_and_what_is_not_answered_anew(home: 
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("aw\n\n\n", "client_secret"), (f"aw\n{SECRET}\nftp://x/\n", "redirect_uri")]
+    ("typed", "said"), [("aw\n\n\n", "Client secret: is missing"), (f"aw\n{SECRET}\nftp://x/\n", "Redirect URI")]
 )
 def test_configure_writes_nothing_that_cannot_work(typed: str, said: str, home: Path) -> None:
     """The rules of the settings hold before the file is written."""
     result = configure(home, typed=typed)
     assert (result.exit_code, home.exists()) == (2, False)
     assert said in result.stderr
+
+
+@pytest.mark.parametrize("given", [0, 1, 2])
+def test_input_that_ends_too_soon_writes_nothing(given: int, home: Path) -> None:
+    """The sentence names the question; a script, or a person who closes the input, gets exit status 2."""
+    result = configure(home, typed="".join(line + "\n" for line in ("awexample", SECRET)[:given]))
+    assert (result.exit_code, home.exists()) == (2, False)
+    asked = ("Client key", "Client secret", "Redirect URI")[given]
+    assert f'The input ended before "{asked}" was answered, so nothing was written.' in result.stderr
+
+
+def test_a_script_sends_the_secret_on_standard_input(home: Path, process: Any) -> None:
+    """A process without a terminal reads it from there, and says nothing about terminals."""
+    options = ("--client-key", "awexample", "--redirect-uri", "http://127.0.0.1:*/callback/", "--home", str(home))
+    running = process("configure", *options)
+    _, stderr = running.communicate(f"{SECRET}\n", timeout=60)
+    assert running.returncode == 0
+    assert "Warning" not in stderr
+    assert tomllib.loads((home / "config.toml").read_text())["client_secret"] == SECRET
 
 
 def test_configure_says_where_a_file_cannot_be_written(home: Path) -> None:

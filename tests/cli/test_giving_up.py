@@ -123,6 +123,84 @@ def test_ctrl_c_of_what_may_be_published_does_not_offer_to_give_it_up(
     monkeypatch.undo()
 
 
+def test_ctrl_c_while_tiktok_pulls_names_the_way_to_stop_it(
+    cli: Any, sim: SimulatedTikTok, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull cannot be given up any more, and TikTok may still stop it."""
+    sim.switches.download_seconds = 3_600
+    assert cli("post", "photo", PHOTO, *SELF, "--key", "mine", "--no-wait").exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Account, "resume", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        stopped = cli("resume", "mine")
+    assert "'tiktok resume mine' follows it, 'tiktok cancel mine' may still stop it." in stopped.stderr
+    assert cli("cancel", "mine").exit_code == 0
+    assert cli("uploads").stdout.strip() == "Every post has ended.", "the journal knows what TikTok answered"
+
+
+# --- Status ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_status_of_an_interrupted_upload_says_that_it_waits_for_bytes(
+    cli: Any, long_film: Path, leave: Callable[[int], None]
+) -> None:
+    """TikTok does not go on with it by itself."""
+    leave(6_000_000)
+    cli("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine")
+    told = cli("status", "mine")
+    assert told.exit_code == 6
+    assert "it is uploading, 5,242,880 of 16,000,012 bytes. 'tiktok resume mine' continues it" in told.stderr
+    assert "it waits for the rest of the file" in told.stderr
+    assert "by itself" not in told.stderr
+
+
+def test_the_status_of_a_post_that_was_given_up_says_so(
+    cli: Any, sim: SimulatedTikTok, long_film: Path, leave: Callable[[int], None]
+) -> None:
+    """TikTok, which waits for bytes, is not asked; nothing came of the post, whether it is named by key or by publish id."""
+    leave(6_000_000)
+    cli("post", "video", str(long_film), *SELF, *CHUNKS, "--key", "mine")
+    cli("abandon", "mine")
+    asked = sim.count("status")
+    for name in ("mine", sim.posts[0].publish_id):
+        told = cli("status", name, "--json", "--wait")
+        assert (told.exit_code, json.loads(told.stdout)["status"]) == (4, "NOT_POSTED")
+        assert "mine was given up, so nothing is posted under this key" in told.stderr
+    assert sim.count("status") == asked
+
+
+@pytest.mark.parametrize("command", ["status", "cancel"])
+def test_a_key_that_nobody_knows_is_answered_with_near_ones(command: str, cli: Any, film: Path) -> None:
+    """Neither the journal nor TikTok knows it."""
+    assert cli("post", "video", str(film), *SELF, "--key", "birthday-film").exit_code == 0
+    told = cli(command, "birthday-fim")
+    assert told.exit_code == 2
+    assert (
+        "KEY: neither the journal of this account nor TikTok knows a post 'birthday-fim'; did you mean" in told.stderr
+    )
+    assert "birthday-film?" in told.stderr
+
+
+def test_a_failed_post_says_what_the_next_command_makes(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """The same command makes a new post; under a key of the person's own it does not, and says when that post was asked for."""
+    sim.faults.add("initx2=fail:internal")
+    failed = cli("post", "video", str(film), *SELF)
+    assert (failed.exit_code, "The same 'tiktok post' makes a new post." in failed.stderr) == (4, True)
+    assert cli("post", "video", str(film), *SELF, "--key", "mine").exit_code == 4
+    again = cli("post", "video", str(film), *SELF, "--key", "mine")
+    assert again.exit_code == 4
+    assert "Its key makes no other post: take another --key to post again." in again.stderr
+    assert cli("post", "video", str(film), *SELF).exit_code == 0
+    assert len(sim.posts) == 3
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+def test_a_key_that_cannot_be_one_is_named_by_its_option(key: str, cli: Any, film: Path) -> None:
+    """A person typed --key."""
+    told = cli("post", "video", str(film), *SELF, "--key", key)
+    assert told.exit_code == 2
+    assert "--key: is 1 to 200 printable characters" in told.stderr
+
+
 # --- Giving up -------------------------------------------------------------------------------------------------------
 
 

@@ -83,7 +83,7 @@ def test_the_wrong_picture_is_named(name: str, sentence: str, cli: Any, pictures
     files = [word for file in ("good.jpg", name) for word in ("--file", str(pictures / file))]
     result = cli("post", "photo", PHOTO, PHOTO, *files, *SELF)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
-    assert f"URL 2: {pictures / name}: " in result.stderr
+    assert f"--file 2: {pictures / name}: " in result.stderr
     assert sentence in result.stderr
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from logging import LogRecord
 
     from tiktok_adapters.assembly import Settings
-    from tiktok_core import Account, TikTok
+    from tiktok_core import Account, Record, TikTok
 
 __all__ = [
     "BYTES",
@@ -26,8 +26,9 @@ __all__ = [
     "choices",
     "client",
     "common",
+    "known_post",
+    "named_post",
     "printable",
-    "publish_id_of",
     "say",
     "settings",
     "signed_in",
@@ -229,23 +230,41 @@ def account_of(tiktok: "TikTok", wanted: str | None) -> "Account":
         raise SignInRequired(wanted, f"it is not signed in here{said}") from None
 
 
-def publish_id_of(account: "Account", post: str) -> str:
-    """Return the publish id of a post that a person named by its key or by its publish id.
+def named_post(account: "Account", post: str) -> "tuple[str, Record | None]":
+    """Return the publish id and the record of a post that a person named by its key or by its publish id.
 
     Raises:
         InvalidInput: the key is that of a post that TikTok has not named yet.
     """
     from tiktok_core import InvalidInput, Problem  # noqa: PLC0415
 
-    # TikTok's ids contain a tilde, and keys seldom do.
-    if "~" in post:
-        return post
-    record = next((one for one in account.posts() if one.key == post), None)
+    found = account.posts()
+    record = next((one for one in found if one.key == post), None) or next(
+        (one for one in found if one.publish_id == post), None
+    )
     if record is None:
-        return post
+        return post, None
     if record.publish_id is None:
         said = f"{post!r} is {record.stage}, and TikTok has given it no publish id"
         if not record.is_given_up:
             said = f"{said} yet: tiktok resume {post}"
         raise InvalidInput((Problem("key", said),))
-    return record.publish_id
+    return record.publish_id, record
+
+
+@contextmanager
+def known_post(account: "Account", post: str) -> Iterator[None]:
+    """Say of a post that neither the journal nor TikTok knows which keys are near."""
+    from tiktok_core import ApiError, InvalidInput, Problem  # noqa: PLC0415
+
+    try:
+        yield
+    except ApiError as error:
+        # TikTok's ids contain a tilde, and keys seldom do.
+        if error.code != "invalid_publish_id" or "~" in post or any(one.publish_id == post for one in account.posts()):
+            raise
+        from tiktok_adapters.cli.spelling import near  # noqa: PLC0415
+
+        meant = near(post, (one.key for one in account.posts()))
+        said = f"neither the journal of this account nor TikTok knows a post {post!r}{meant}"
+        raise InvalidInput((Problem("key", said),)) from error

@@ -6,9 +6,10 @@ What belongs here: the questions, and writing the file. `assembly` says what a s
 import json
 import os
 import secrets
+import sys
 import tomllib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from tiktok_adapters.assembly.settings import CONFIG
 from tiktok_adapters.cli.advice import CREDENTIALS, REDIRECTS
 from tiktok_adapters.cli.common import common, say, settings
 from tiktok_adapters.cli.output import show
-from tiktok_core import Secret, StoreError
+from tiktok_core import InvalidSettings, Secret, StoreError
 from tiktok_core.hidden import Hidden
 
 __all__ = ["configure"]
@@ -54,7 +55,8 @@ def configure(client_key: str | None, redirect_uri: str | None) -> None:
     secret = _asked_secret(found.client_secret)
     uri = redirect_uri or _asked("redirect_uri", found.redirect_uri or USUAL)
     changed = evolve(found, client_key=key, client_secret=secret, redirect_uri=uri, origins={})
-    changed.checked()
+    with _as_asked():
+        changed.checked()
     _write(path, {"client_key": key, "client_secret": secret, "redirect_uri": uri})
     names = list(QUESTIONS)
     show({"file": str(path), "settings": names}, f"Kept {', '.join(names)} in {path}. Now sign in: tiktok login")
@@ -63,7 +65,8 @@ def configure(client_key: str | None, redirect_uri: str | None) -> None:
 def _asked(name: str, usual: str) -> str:
     title, where = QUESTIONS[name]
     say(where)
-    answer: str = click.prompt(title, default=usual or None, err=True)
+    with _answered(title):
+        answer: str = click.prompt(title, default=usual or None, err=True)
     return answer.strip()
 
 
@@ -71,8 +74,38 @@ def _asked_secret(known: Secret) -> Secret:
     title, where = QUESTIONS["client_secret"]
     say(where)
     kept = " (press Return to keep the one that is set)" if known else ""
-    typed = Secret(click.prompt(f"{title}{kept}", default="", show_default=False, hide_input=True, err=True).strip())
-    return typed or known
+    with _answered(title):
+        if sys.stdin is not None and sys.stdin.isatty():
+            typed = Secret(click.prompt(f"{title}{kept}", default="", show_default=False, hide_input=True, err=True))
+        else:
+            # A hidden prompt reads from the terminal of the session, where it has one, and not what a script sends.
+            typed = Secret(sys.stdin.readline() if sys.stdin is not None else "")
+            if not typed:
+                raise EOFError
+    return Secret(typed.reveal().strip()) or known
+
+
+@contextmanager
+def _answered(title: str) -> Iterator[None]:
+    """Say which question was not answered, where the input ends instead."""
+    try:
+        yield
+    except (click.Abort, EOFError) as error:
+        if isinstance(error, click.Abort) and not isinstance(error.__context__, EOFError):
+            raise
+        raise click.UsageError(f'The input ended before "{title}" was answered, so nothing was written.') from None
+
+
+@contextmanager
+def _as_asked() -> Iterator[None]:
+    """Name a setting as it was asked for, because it stands in no file yet."""
+    try:
+        yield
+    except InvalidSettings as error:
+        problems = [
+            evolve(one, field=QUESTIONS[one.field][0]) if one.field in QUESTIONS else one for one in error.problems
+        ]
+        raise InvalidSettings(tuple(problems)) from None
 
 
 def _write(path: Path, answers: Mapping[str, str | Secret]) -> None:

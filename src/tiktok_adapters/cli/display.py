@@ -9,9 +9,9 @@ from typing import Final
 import click
 from attrs import asdict, evolve
 
-from tiktok_adapters.cli.common import common, publish_id_of, settings, signed_in
+from tiktok_adapters.cli.common import common, known_post, named_post, settings, signed_in
 from tiktok_adapters.cli.output import show, show_post
-from tiktok_core import Account, ApiError, Explanation, Record, Scope, Video
+from tiktok_core import ApiError, Explanation, Record, Scope, Video
 
 __all__ = ["cancel", "find", "videos"]
 
@@ -88,17 +88,17 @@ def cancel(post: str) -> None:
     Example: tiktok cancel v_pub_url~v2-1.123
     """
     with signed_in(settings()) as account:
-        publish_id = publish_id_of(account, post)
+        publish_id, record = named_post(account, post)
         try:
-            done = account.cancel(publish_id)
+            with known_post(account, post):
+                done = account.cancel(publish_id)
         except ApiError as error:
-            raise _explained(account, publish_id, error) from error
+            raise _explained(record, error) from error
     show_post(done)
 
 
-def _explained(account: Account, publish_id: str, error: ApiError) -> ApiError:
+def _explained(record: Record | None, error: ApiError) -> ApiError:
     """Return the error with what is the case and what to do, where TikTok does not cancel because the post is no pull."""
-    record = next((one for one in account.posts() if one.publish_id == publish_id), None)
     if error.code != NOT_CANCELLABLE or record is None or record.wish.is_pulled:
         return error
     said = _said_of_an_upload(record)

@@ -20,7 +20,7 @@ from tiktok_adapters.cli.progress import display
 from tiktok_core import Account, InvalidInput, PhotoPost, Record, Stage, TikTokError, Unreadable
 from tiktok_core.errors import LeaseLost, Problem
 
-__all__ = ["abandon", "chosen_key", "of_earlier", "resume", "telling_how_far", "uploads"]
+__all__ = ["abandon", "chosen_key", "left", "of_earlier", "resume", "telling_how_far", "uploads"]
 
 NOT_ENDED: Final = 6
 """The exit status where a post is left unfinished until a person says more."""
@@ -178,11 +178,11 @@ def telling_how_far(account: Account, key: str) -> Iterator[None]:
         record = next((one for one in found if one.key == key), None)
         if record is None:
             raise
-        raise PostInterrupted(_left(record), key, record.publish_id) from None
+        raise PostInterrupted(left(record), key, record.publish_id) from None
 
 
-def _left(record: Record) -> str:
-    """Return how far an interrupted post came, and what a person may do."""
+def left(record: Record) -> str:
+    """Return how far a post came that nobody may be working on, and what a person may do."""
     key, begins = record.key, record.is_before_handover
     said = f"Its key is {key}; it is {record.stage}{_where(record)}."
     if record.is_ended:
@@ -192,6 +192,8 @@ def _left(record: Record) -> str:
     going_on = f"'tiktok resume {key}' {'continues' if begins else 'follows'} it"
     if begins and not record.last_left and (record.is_planned or not record.wish.is_pulled):
         return f"{said} {going_on}, 'tiktok abandon {key}' gives it up."
+    if record.is_processing and record.wish.is_pulled:
+        return f"{said} {going_on}, 'tiktok cancel {key}' may still stop it."
     return f"{said} {going_on}."
 
 

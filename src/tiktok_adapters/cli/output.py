@@ -255,13 +255,25 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, SignInRequired):
         scopes = "".join(f" --scope {scope}" for scope in error.scopes) if isinstance(error, NotGranted) else ""
         return f"{error} Sign in: tiktok login{scopes}"
-    if isinstance(error, OutcomeUnknown) and (key := error.key):
-        return f"{error} If it is there: tiktok resume {key} --settle posted. If not: tiktok resume {key} --settle not-posted"
-    if isinstance(error, GOES_ON) and (key := error.key):
-        return f"{error} Its key is {key}; 'tiktok resume {key}' continues it."
     if _is_unexpected(error):
         return f"an unexpected error ({type(error).__name__}); set TIKTOK_LOG=DEBUG to see where"
-    return str(error)
+    return f"{error}{_what_next(error)}"
+
+
+def _what_next(error: BaseException) -> str:
+    """Return what to type next about a post that has no good end, to stand after its error."""
+    key, at = getattr(error, "key", None), getattr(error, "earlier_at", None)
+    if not key:
+        return ""
+    if isinstance(error, OutcomeUnknown):
+        return f" If it is there: tiktok resume {key} --settle posted. If not: tiktok resume {key} --settle not-posted"
+    if isinstance(error, GOES_ON):
+        return f" Its key is {key}; 'tiktok resume {key}' continues it."
+    if isinstance(error, PublishFailed) and key.startswith(DERIVED):
+        return " The same 'tiktok post' makes a new post."
+    if isinstance(error, PublishFailed) and at:
+        return f" It was asked for at {at:%Y-%m-%d %H:%M} UTC. Its key makes no other post: take another --key to post again."
+    return ""
 
 
 def _in_options(error: InvalidInput) -> str:

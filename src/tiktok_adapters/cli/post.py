@@ -3,20 +3,22 @@
 What belongs here: the options of a post, and the checks that need no sign-in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any, Final, TypeAlias
 
 import click
-from attrs import fields_dict, frozen
+from attrs import evolve, fields_dict, frozen
 
-from tiktok_adapters.cli.common import BYTES, client, common, publish_id_of, say, settings, signed_in
+from tiktok_adapters.cli.common import BYTES, client, common, known_post, named_post, say, settings, signed_in
 from tiktok_adapters.cli.dry_run import show_dry_run
-from tiktok_adapters.cli.journal import chosen_key, of_earlier, telling_how_far
+from tiktok_adapters.cli.journal import chosen_key, left, of_earlier, telling_how_far
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.progress import display
 from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
 from tiktok_core import (
+    InvalidInput,
     PhotoPost,
     PrivacyLevel,
     Publication,
@@ -30,6 +32,8 @@ from tiktok_core import (
 
 __all__ = ["post", "status"]
 
+NOTHING_CAME: Final = 4
+"""The exit status of a post of which nothing came."""
 Command: TypeAlias = Callable[..., None]
 Option: TypeAlias = Callable[[Command], Command]
 
@@ -149,7 +153,7 @@ def video(
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
             named, earlier = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
-            with of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
+            with _as_typed(), of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
                 done = account.post_video(
                     video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
                 )
@@ -202,7 +206,7 @@ def photo(
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
             named, earlier = chosen_key(account, how.key, (wish.post,), again=how.again)
-            with of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
+            with _as_typed(), of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
                 done = account.post_photos(
                     photo_images,
                     auto_add_music=not no_music,
@@ -214,6 +218,16 @@ def photo(
     show_post(done, earlier)
 
 
+@contextmanager
+def _as_typed() -> Iterator[None]:
+    """Name the key by the option that gives it; other commands take it as an argument."""
+    try:
+        yield
+    except InvalidInput as error:
+        error.problems = tuple(evolve(one, field="--key") if one.field == "key" else one for one in error.problems)
+        raise
+
+
 def _scopes(wish: Wish) -> tuple[Scope, ...]:
     return (Scope.VIDEO_UPLOAD if wish.post.draft else Scope.VIDEO_PUBLISH,)
 
@@ -223,23 +237,30 @@ def _scopes(wish: Wish) -> tuple[Scope, ...]:
 @click.option("--wait", is_flag=True, help="Follow the post to its end.")
 @common
 def status(post: str, wait: bool) -> int:
-    """Show the status of a post. The exit status is 0 if it is done, 4 if it failed, 6 while TikTok processes it.
+    """Show the status of a post. The exit status is 0 if it is done, 4 if nothing came of it, 6 while it goes on.
 
     Example: tiktok status v_pub_file~v2-1.123 --wait
     """
     with signed_in(settings(), any_of=[Scope.VIDEO_PUBLISH, Scope.VIDEO_UPLOAD]) as account:
-        publish_id = publish_id_of(account, post)
+        publish_id, record = named_post(account, post)
+        if record is not None and record.is_given_up:
+            show_post(record.shown)
+            say(f"tiktok: {record.key} was given up, so nothing is posted under this key.")
+            return NOTHING_CAME
+        if record is not None and record.is_uploading:
+            say(f"This is an upload. {left(record)}")
         try:
-            known = account.wait(publish_id) if wait else account.publish_status(publish_id)
+            with known_post(account, post):
+                known = account.wait(publish_id) if wait else account.publish_status(publish_id)
         except PublishFailed as error:
             known = Publication(publish_id=publish_id, status=PublishStatus.FAILED, fail_reason=error.reason)
         except StillProcessing as error:
             known = Publication(publish_id=publish_id, status=error.status, fail_reason=error.fail_reason)
     show_post(known)
-    return _verdict(known)
+    return _verdict(known, is_upload=record is not None and record.is_uploading)
 
 
-def _verdict(known: Publication) -> int:
+def _verdict(known: Publication, *, is_upload: bool) -> int:
     if known.is_failed:
         from tiktok_core import explain  # noqa: PLC0415 - the name of a command elsewhere
 
@@ -249,7 +270,8 @@ def _verdict(known: Publication) -> int:
     if known.is_final:
         return 0
     reason = f" ({known.fail_reason})" if known.fail_reason else ""
-    say(f"Post {known.publish_id} is still {known.status}{reason}; TikTok continues by itself, so do not post again.")
+    how = "it waits for the rest of the file" if is_upload else "TikTok continues by itself, so do not post again"
+    say(f"Post {known.publish_id} is still {known.status}{reason}; {how}.")
     return 6
 
 

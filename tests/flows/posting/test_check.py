@@ -282,8 +282,8 @@ def test_the_wrong_picture_of_a_carousel_is_named(bench: Any, pictures: Path, na
     names = ("good.jpg", "good.webp", name, "good.jpg")
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(photos(*names), files=[pictures / one for one in names]))
-    assert set(refused(caught.value)) == {"photo_images[2]"}
-    assert WRONG_PICTURES[name] in refused(caught.value)["photo_images[2]"]
+    assert set(refused(caught.value)) == {"files[2]"}
+    assert WRONG_PICTURES[name] in refused(caught.value)["files[2]"]
 
 
 def test_pictures_may_be_sources_and_paths(bench: Any, pictures: Path) -> None:
@@ -292,7 +292,7 @@ def test_pictures_may_be_sources_and_paths(bench: Any, pictures: Path) -> None:
     assert bench.run(bench.tiktok.check_photos(photos("1.jpg", "2.webp"), files=files)).is_pulled
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[BytesSource(b"GIF89a")]))
-    assert refused(caught.value) == {"photo_images[0]": "the file is a GIF picture; TikTok takes JPEG and WebP"}
+    assert refused(caught.value) == {"files[0]": "the file is a GIF picture; TikTok takes JPEG and WebP"}
 
 
 def test_every_problem_of_a_carousel_comes_at_once(bench: Any, pictures: Path) -> None:
@@ -301,8 +301,8 @@ def test_every_problem_of_a_carousel_comes_at_once(bench: Any, pictures: Path) -
     files = [pictures / "none.jpg", pictures / "square.png", pictures / "good.jpg"]
     with pytest.raises(InvalidPost) as caught:
         bench.run(bench.tiktok.check_photos(post, files=files, creator=CreatorInfo(privacy_level_options=("X",))))
-    assert set(refused(caught.value)) == {"title", "privacy_level", "files", "photo_images[0]", "photo_images[1]"}
-    assert "there is no file" in refused(caught.value)["photo_images[0]"]
+    assert set(refused(caught.value)) == {"title", "privacy_level", "files", "files[0]", "files[1]"}
+    assert "there is no file" in refused(caught.value)["files[0]"]
 
 
 def test_a_long_picture_is_warned_of(bench: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -320,7 +320,7 @@ def test_a_damaged_and_an_unusual_picture_are_warned_of(bench: Any, caplog: pyte
     files = [BytesSource(data[:2] + b"\xff\xe0\0\2" + b"junk" + data[2:]), MEDIA / "animated.webp"]
     assert bench.run(bench.tiktok.check_photos(photos("1.jpg", "2.webp"), files=files)).is_pulled
     told = warnings(caplog)
-    assert [("photo_images[0]" in one, "photo_images[1]" in one) for one in told] == [(True, False), (False, True)]
+    assert [("files[0]" in one, "files[1]" in one) for one in told] == [(True, False), (False, True)]
     assert ("belong to no part" in told[0], "animated" in told[1]) == (True, True)
 
 

@@ -16,6 +16,7 @@ from tiktok_core import (
     PublishStatus,
     Stage,
     StillProcessing,
+    StoreError,
 )
 from tiktok_core.domain.moves import reported
 
@@ -191,6 +192,28 @@ def test_an_id_that_tiktok_knows_again_is_followed_to_its_end(bench: Any, kind: 
     bench.sim.switches.processing_seconds = bench.sim.switches.download_seconds = 300
     assert bench.run(account.resume("wish")).status == PublishStatus.PUBLISH_COMPLETE
     assert len(bench.sim.posts) == 1
+
+
+def test_a_cancelled_pull_is_written_down(bench: Any) -> None:
+    """Nothing is left to follow. A journal that cannot be read does not hide TikTok's answer."""
+    bench.sim.switches.download_seconds = 3_600
+    account = bench.signed_in()
+    begun = bench.run(account.post_photos(["https://media.example.com/1.jpg"], privacy_level="SELF_ONLY", wait=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(bench.journal), "records", broken)
+        assert bench.run(account.cancel(begun.publish_id)).is_failed
+    assert bench.journal.records()[0].stage is Stage.PROCESSING
+    with pytest.raises(ApiError, match="publish_not_cancellable"):
+        bench.run(account.cancel(begun.publish_id))
+    other = bench.run(account.post_photos(["https://media.example.com/2.jpg"], privacy_level="SELF_ONLY", wait=False))
+    assert bench.run(account.cancel(other.publish_id)).is_failed
+    stages = {record.publish_id: record.stage for record in bench.journal.records()}
+    assert stages == {begun.publish_id: Stage.PROCESSING, other.publish_id: Stage.FAILED}
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    """Fail as a journal that cannot be read."""
+    raise StoreError("the journal", "cannot be read", "failed")
 
 
 def test_a_webhook_that_comes_with_the_answer_that_the_id_is_forgotten_is_kept(bench: Any) -> None:

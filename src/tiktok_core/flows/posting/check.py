@@ -116,7 +116,7 @@ async def photo_wish(
         said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
         problems.append(Problem("files", said))
     for index, file in enumerate(files):
-        problems.extend(await _file_problems(context, photo_field(index), file))
+        problems.extend(await _file_problems(context, f"files[{index}]", file))
     refuse(InvalidPost, problems)
     return Wish(post=post)
 

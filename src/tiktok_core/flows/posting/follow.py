@@ -29,7 +29,7 @@ from tiktok_core.domain.verdicts import (
     says_nothing,
     still_processing,
 )
-from tiktok_core.errors import ApiError, RateLimited, TransportError
+from tiktok_core.errors import ApiError, RateLimited, StoreError, TransportError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.leases import released_after, try_lease
@@ -54,11 +54,18 @@ async def publish_status(context: Context, account: str, publish_id: str) -> Pub
 
 
 async def cancel(context: Context, account: str, publish_id: str) -> Publication:
-    """Ask TikTok to stop pulling, and return how the post is doing afterwards: it may be too late."""
+    """Ask TikTok to stop pulling, write down how the post is doing afterwards, and return it: it may be too late."""
     check_publish_id(publish_id)
     ask = partial(cancel_request, context.endpoints, publish_id=publish_id)
     await authorized(context, account, ask, open_envelope, operation=Operation.CANCEL)
-    return await publish_status(context, account, publish_id)
+    publication = await publish_status(context, account, publish_id)
+    try:
+        record = await find_record(context, account, publish_id)
+        if record is not None and not record.is_uploading:
+            await write_status(context, record, lambda found: further(found.last, publication))
+    except StoreError as error:
+        log.warning("Post %s is %s, and the journal could not note it: %s", publish_id, publication.status, error)
+    return publication
 
 
 async def poll(turn: Turn) -> Progressed:

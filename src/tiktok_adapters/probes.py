@@ -157,6 +157,8 @@ def _facts(found: Any, *, has_run_out: bool) -> VideoFacts:
         duration=None if duration is None else duration / 1000,
         # MediaInfo adds up what it has read, and does not say that there may be more.
         may_be_longer=duration is not None and has_run_out,
+        # Without any track MediaInfo has not found its way through the file, which says nothing.
+        has_picture=False if found.audio_tracks and not videos and not has_run_out else None,
         others=tuple(videos[1:]),
     )
 

@@ -62,6 +62,7 @@ def test_of_what_is_no_film_nothing_is_claimed(name: str) -> None:
     """Sounds, pictures, texts and a film without its index have no codec, no rate and no size."""
     found = MediaInfoProbe().facts(FileSource(MEDIA / name))
     assert (found.codec, found.frame_rate, found.width, found.height) == (None, None, None, None)
+    assert found.has_picture is (False if name == "sound.m4a" else None), "sound alone is no film"
 
 
 def test_each_video_track_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +80,7 @@ def test_a_film_that_was_read_in_part_may_be_longer(monkeypatch: pytest.MonkeyPa
     class Found:
         video_tracks: ClassVar = [SimpleNamespace(to_data=lambda: {"frame_rate": 15, "frame_rate_mode": "CFR"})]
         general_tracks: ClassVar = [SimpleNamespace(to_data=lambda: {"duration": 5000})]
+        audio_tracks: ClassVar[list[Any]] = []
 
     def parse(reader: Any, **_: object) -> type[Found]:
         reader.read(probes.ENOUGH)
@@ -287,5 +289,6 @@ def _found(monkeypatch: pytest.MonkeyPatch, videos: list[dict[str, object]], who
     class Found:
         video_tracks = tuple(Track(data) for data in videos)
         general_tracks = tuple(Track(data) for data in whole)
+        audio_tracks = ()
 
     monkeypatch.setattr("pymediainfo.MediaInfo.parse", lambda *_, **__: Found)

@@ -11,13 +11,13 @@ import pytest
 from attrs import define
 from click.testing import CliRunner, Result
 
-from clips import CLIP_BYTES
 from tiktok_adapters import connect
 from tiktok_adapters.cli.app import tiktok
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import App, SimulatedTikTok, Switches
 from tiktok_adapters.simulator.server import SandboxServer
 
+FILM = Path(__file__).parents[1] / "media" / "good.mp4"
 SECRET = "canary-of-the-client-secret"
 REDIRECT = "http://127.0.0.1:*/callback/"
 PROGRAM = (sys.executable, "-c", "from tiktok_adapters.cli import main; main()")
@@ -111,9 +111,9 @@ def signed_in(sim: SimulatedTikTok, environ: dict[str, str]) -> str:
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    """A file that the library accepts as a video."""
+    """A video."""
     path = tmp_path / "clip.mp4"
-    path.write_bytes(CLIP_BYTES)
+    path.write_bytes(FILM.read_bytes())
     return path
 
 

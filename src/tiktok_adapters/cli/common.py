@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES",
+    "POSTING",
     "Choices",
     "account_of",
     "choices",
     "client",
     "common",
+    "key_of",
     "known_post",
     "named_post",
     "printable",
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 LONG_WAIT = 5.0
+POSTING = ("video.publish", "video.upload")
+"""The scopes of which one is enough to ask TikTok about a post."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -146,7 +150,11 @@ def settings() -> "Settings":
 def _say_warning(said: set[str], record: "LogRecord") -> None:
     # Long waits are shown, because a person wants to know why the command stands still; short waits are not. A warning
     # about a file is shown once, although the file is checked before the sign-in and again before the post.
-    sentence, pause = record.getMessage(), getattr(record, "pause", None)
+    sentence, pause, problem = record.getMessage(), getattr(record, "pause", None), getattr(record, "problem", None)
+    if problem is not None:
+        from tiktok_adapters.cli.options import option_of  # noqa: PLC0415
+
+        sentence = f"{option_of(problem.field)}: {problem.message}"
     if (pause is None and sentence not in said) or (pause is not None and pause >= LONG_WAIT):
         said.add(sentence)
         say(sentence)
@@ -187,8 +195,22 @@ def signed_in(
     """
     with opened or client(found) as tiktok:
         account = account_of(tiktok, found.account)
-        _check_scopes(tiktok, account.open_id, tuple(needs), tuple(any_of))
-        yield account
+        needed, either = tuple(needs), tuple(any_of)
+        _check_scopes(tiktok, account.open_id, needed, either)
+        with _naming(needed or either[:1]):
+            yield account
+
+
+@contextmanager
+def _naming(scopes: Sequence[str]) -> Iterator[None]:
+    """Note with a refusal for want of a scope which scopes the command needs: TikTok does not say."""
+    from tiktok_core import ScopeMissing  # noqa: PLC0415
+
+    try:
+        yield
+    except ScopeMissing as error:
+        error.__dict__["needed"] = scopes
+        raise
 
 
 def _check_scopes(tiktok: "TikTok", open_id: str, needs: Sequence[str], any_of: Sequence[str]) -> None:
@@ -234,15 +256,11 @@ def named_post(account: "Account", post: str) -> "tuple[str, Record | None]":
     """Return the publish id and the record of a post that a person named by its key or by its publish id.
 
     Raises:
-        InvalidInput: the key is that of a post that TikTok has not named yet.
+        InvalidInput: the key is that of a post that TikTok has not named yet, or it is empty.
     """
     from tiktok_core import InvalidInput, Problem  # noqa: PLC0415
 
-    found = account.posts()
-    record = next((one for one in found if one.key == post), None) or next(
-        (one for one in found if one.publish_id == post), None
-    )
-    if record is None:
+    if (record := _record_of(account, post)) is None:
         return post, None
     if record.publish_id is None:
         said = f"{post!r} is {record.stage}, and TikTok has given it no publish id"
@@ -252,19 +270,43 @@ def named_post(account: "Account", post: str) -> "tuple[str, Record | None]":
     return record.publish_id, record
 
 
+def key_of(account: "Account", post: str) -> str:
+    """Return the key of a post that a person named by its key or by its publish id; what the journal does not know stays.
+
+    Raises:
+        InvalidInput: it is empty.
+    """
+    record = _record_of(account, post)
+    return post if record is None else record.key
+
+
+def _record_of(account: "Account", post: str) -> "Record | None":
+    from tiktok_core import InvalidInput, Problem  # noqa: PLC0415
+
+    if not post.strip():
+        raise InvalidInput((Problem("key", "is empty; 'tiktok uploads' lists the posts that have not ended"),))
+    found = account.posts()
+    same_key = (one for one in found if one.key == post)
+    return next(same_key, None) or next((one for one in found if one.publish_id == post), None)
+
+
 @contextmanager
 def known_post(account: "Account", post: str) -> Iterator[None]:
-    """Say of a post that neither the journal nor TikTok knows which keys are near."""
+    """Say of a post that the journal does not know, nor TikTok if it was asked, which keys are near."""
     from tiktok_core import ApiError, InvalidInput, Problem  # noqa: PLC0415
 
+    no_post = f"the journal of this account has no post {post!r}"
     try:
         yield
-    except ApiError as error:
-        # TikTok's ids contain a tilde, and keys seldom do.
-        if error.code != "invalid_publish_id" or "~" in post or any(one.publish_id == post for one in account.posts()):
+    except (ApiError, InvalidInput) as error:
+        if isinstance(error, ApiError):
+            # TikTok's ids contain a tilde, and keys seldom do.
+            is_unknown = error.code == "invalid_publish_id" and "~" not in post and _record_of(account, post) is None
+            said = f"neither the journal of this account nor TikTok knows a post {post!r}"
+        else:
+            is_unknown, said = error.problems == (Problem("key", no_post),), no_post
+        if not is_unknown:
             raise
         from tiktok_adapters.cli.spelling import near  # noqa: PLC0415
 
-        meant = near(post, (one.key for one in account.posts()))
-        said = f"neither the journal of this account nor TikTok knows a post {post!r}{meant}"
-        raise InvalidInput((Problem("key", said),)) from error
+        raise InvalidInput((Problem("key", f"{said}{near(post, (one.key for one in account.posts()))}"),)) from error

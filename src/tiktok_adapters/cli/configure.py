@@ -57,9 +57,16 @@ def configure(client_key: str | None, redirect_uri: str | None) -> None:
     changed = evolve(found, client_key=key, client_secret=secret, redirect_uri=uri, origins={})
     with _as_asked():
         changed.checked()
-    _write(path, {"client_key": key, "client_secret": secret, "redirect_uri": uri})
+    answers: dict[str, str | Secret] = {"client_key": key, "client_secret": secret, "redirect_uri": uri}
+    _write(path, answers)
     names = list(QUESTIONS)
+    if others := [variable for name in names if _is_other(variable := f"TIKTOK_{name.upper()}", answers[name])]:
+        say(f"The environment comes first: unset {' and '.join(others)}, or what you have typed does not count.")
     show({"file": str(path), "settings": names}, f"Kept {', '.join(names)} in {path}. Now sign in: tiktok login")
+
+
+def _is_other(variable: str, answer: str | Secret) -> bool:
+    return bool(os.environ.get(variable)) and Secret(os.environ[variable]) != Secret(answer)
 
 
 def _asked(name: str, usual: str) -> str:

@@ -12,7 +12,7 @@ from attrs import asdict
 
 from tiktok_adapters.cli.common import common, settings, signed_in
 from tiktok_adapters.cli.output import show
-from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
+from tiktok_adapters.cli.spelling import ForgivingGroup, OneOf, Spelling
 from tiktok_core import Scope
 from tiktok_core.portability import DataCategory, DataFormat, DataRequest
 
@@ -47,7 +47,7 @@ def data() -> None:
 @click.option(
     "--format",
     "data_format",
-    type=click.Choice([one.value for one in DataFormat], case_sensitive=False),
+    type=OneOf(DataFormat),
     default=DataFormat.JSON.value,
     show_default=True,
     help="The format of the files in the archive.",

@@ -9,13 +9,16 @@ from typing import Final
 import click
 from attrs import asdict, evolve
 
-from tiktok_adapters.cli.common import common, known_post, named_post, settings, signed_in
+from tiktok_adapters.cli.common import POSTING, common, key_of, known_post, named_post, settings, signed_in
 from tiktok_adapters.cli.output import show, show_post
 from tiktok_core import ApiError, Explanation, Record, Scope, Video
 
 __all__ = ["cancel", "find", "videos"]
 
 NOT_CANCELLABLE: Final = "publish_not_cancellable"
+UNLISTED: Final = (
+    " Without the scope video.list it was not looked for among the public videos: tiktok login --scope video.list"
+)
 MOST_VIDEOS: Final = 20
 """The most videos that TikTok returns at once."""
 
@@ -65,14 +68,15 @@ def find(post: str, wait: bool) -> int:
 
     Example: tiktok find v_pub_file~v2-1.123 --wait
     """
-    with signed_in(settings()) as account:
-        found = account.find_post(post, wait=wait)
+    with signed_in(settings(), any_of=POSTING) as account, known_post(account, post):
+        found = account.find_post(key_of(account, post), wait=wait)
+        hint = "" if found or account.tokens().allows(Scope.VIDEO_LIST) else UNLISTED
     lines = [
         f"{one.share_url or one.embed_link}" + ("" if one.is_certain else "  (by caption and time)") for one in found
     ]
     show(
         {"posts": [asdict(one) for one in found]},
-        *(lines or ["The post is not public yet; a private post never becomes public."]),
+        *(lines or [f"The post is not public yet; a private post never becomes public.{hint}"]),
     )
     return 0 if found else 6
 
@@ -87,7 +91,7 @@ def cancel(post: str) -> None:
 
     Example: tiktok cancel v_pub_url~v2-1.123
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings(), any_of=POSTING) as account:
         publish_id, record = named_post(account, post)
         try:
             with known_post(account, post):
@@ -115,4 +119,6 @@ def _said_of_an_upload(record: Record) -> tuple[str] | None:
         return (f"{cannot}, of which TikTok has {record.offset:,} of {size:,} bytes. {how}",)
     if record.is_processing:
         return (f"{cannot}. TikTok has the whole file, and nothing can stop it any more.",)
+    if record.is_ended:
+        return (f"{cannot}. The post has ended: it is {record.stage}.",)
     return None

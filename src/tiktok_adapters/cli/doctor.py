@@ -17,6 +17,7 @@ from tiktok_adapters.assembly import Settings
 from tiktok_adapters.cli.advice import APP, AUDIT, PHONE, PRODUCTS, REDIRECTS, advice_on, advice_on_setting
 from tiktok_adapters.cli.common import account_of, client, common, settings
 from tiktok_adapters.cli.output import show, status_of
+from tiktok_adapters.cli.spelling import OneOf
 from tiktok_core import (
     Account,
     App,
@@ -86,7 +87,7 @@ class Finding:
 @click.option(
     "--for",
     "purpose",
-    type=click.Choice(list(NEEDS), case_sensitive=False),
+    type=OneOf(NEEDS),
     help="The command you want to use (default: post and draft).",
 )
 @common

@@ -14,14 +14,17 @@ from typing import Any, Final
 
 import click
 
-from tiktok_adapters.cli.common import choices, common, say, settings, signed_in
+from tiktok_adapters.cli.common import POSTING, choices, common, key_of, known_post, say, settings, signed_in
 from tiktok_adapters.cli.output import DERIVED, UNEXPECTED, PostInterrupted, post_document, report, show, show_post
 from tiktok_adapters.cli.progress import display
-from tiktok_core import Account, InvalidInput, PhotoPost, Record, Stage, TikTokError, Unreadable
+from tiktok_adapters.cli.spelling import OneOf
+from tiktok_core import Account, InvalidInput, PhotoPost, Record, Stage, StoreError, TikTokError, Unreadable
 from tiktok_core.errors import LeaseLost, Problem
 
 __all__ = ["abandon", "chosen_key", "left", "of_earlier", "resume", "telling_how_far", "uploads"]
 
+OF_THE_RECORD: Final = ("damaged", "version")
+"""The troubles of a store that are those of one record."""
 NOT_ENDED: Final = 6
 """The exit status where a post is left unfinished until a person says more."""
 
@@ -40,7 +43,8 @@ def uploads(forget: str | None) -> None:
     """
     with signed_in(settings()) as account:
         if forget is not None:
-            account.forget(forget)
+            with known_post(account, forget):
+                account.forget(forget := key_of(account, forget))
             said = f"{forget} is forgotten on this machine only; a post that was made under this key stays at TikTok"
             show({"key": forget}, said)
             return
@@ -65,12 +69,18 @@ def abandon(key: str) -> None:
 
     Example: tiktok abandon KEY
     """
-    with signed_in(settings()) as account:
+    with signed_in(settings()) as account, known_post(account, key):
         try:
-            done = account.abandon(key)
+            done = account.abandon(key := key_of(account, key))
         except LeaseLost as error:
             said = "another process works on it, and could not be stopped from here: end that process, then give the post up"
             raise InvalidInput((Problem("key", said),)) from error
+        except StoreError as error:
+            if error.kind not in OF_THE_RECORD:
+                raise
+            raise InvalidInput(
+                (Problem("key", f"cannot be given up, because its record cannot be read: {error}"),)
+            ) from error
     again = "the same command makes a new post" if key.startswith(DERIVED) else "take another key to post after all"
     show(post_document(done), f"{key} is given up: nothing is posted under this key any more; {again}")
 
@@ -79,7 +89,7 @@ def abandon(key: str) -> None:
 @click.argument("key", metavar="[KEY]", required=False)
 @click.option("--all", "every", is_flag=True, help="Continue every unfinished post.")
 @click.option(
-    "--settle", type=click.Choice(["posted", "not-posted"]), help="Say whether the post is on TikTok, after you looked."
+    "--settle", type=OneOf(["posted", "not-posted"]), help="Say whether the post is on TikTok, after you looked."
 )
 @click.option("--no-wait", is_flag=True, help="Return once TikTok has the media.")
 @common
@@ -95,14 +105,16 @@ def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> i
         raise click.UsageError("--settle needs the key of the post; 'tiktok uploads' lists them.")
     if key and every:
         raise click.UsageError("Name one post, or use --all, but not both.")
-    with signed_in(settings()) as account:
+    with signed_in(settings(), any_of=() if settle else POSTING) as account:
         if key is None:
             return _several(account, every=every, until_final=not no_wait)
-        if settle:
-            done = account.settle(key, posted=settle == "posted")
-        else:
-            with telling_how_far(account, key), display() as on_progress:
-                done = account.resume(key, on_progress=on_progress, wait=not no_wait)
+        with known_post(account, key):
+            key = key_of(account, key)
+            if settle:
+                done = account.settle(key, posted=settle == "posted")
+            else:
+                with telling_how_far(account, key), display() as on_progress:
+                    done = account.resume(key, on_progress=on_progress, wait=not no_wait)
     show_post(done)
     return None
 

@@ -14,7 +14,7 @@ import click
 from tiktok_adapters.assembly import prepare
 from tiktok_adapters.cli.common import choices, client, common, say, settings
 from tiktok_adapters.cli.output import account_document, show
-from tiktok_adapters.cli.spelling import near, spelled
+from tiktok_adapters.cli.spelling import OneOf, near, spelled
 from tiktok_adapters.sign_in import LIFETIME, Answers, accepts_state
 from tiktok_adapters.sign_in.browser import open_browser
 from tiktok_adapters.sign_in.loopback import LoopbackListener, unlistenable
@@ -54,12 +54,12 @@ PASTED_PORT: Final = 3455
 @click.option("--only", is_flag=True, help="Ask for these scopes only, and give up those granted before.")
 @click.option(
     "--kind",
-    type=click.Choice([kind.value for kind in AppKind], case_sensitive=False),
+    type=OneOf(AppKind),
     help="The Login Kit platform of the redirect URI.",
 )
 @click.option(
     "--challenge",
-    type=click.Choice([encoding.value for encoding in ChallengeEncoding], case_sensitive=False),
+    type=OneOf(ChallengeEncoding),
     help="The encoding of the PKCE challenge (default: TikTok's hex).",
 )
 @click.option("--switch", is_flag=True, help="Make TikTok ask again, so that you can choose another account.")
@@ -103,7 +103,7 @@ def login(
         prepare(found, tiktok.app)
         earlier = tiktok.accounts()
         before = [tokens.open_id for tokens in earlier]
-        wanted = _with_earlier(wanted, _likely(earlier, found.account, switch=switch), only=only)
+        wanted = _with_earlier(wanted, _likely(earlier, found.account), only=only, switch=switch)
         if qr:
             account = _by_qr_code(tiktok, wanted, seconds)
         else:
@@ -123,21 +123,28 @@ def login(
         show(account_document(tokens), f"Signed in as {name}. Granted: {', '.join(tokens.scope)}")
 
 
-def _likely(earlier: Sequence[Tokens], chosen: str | None, *, switch: bool) -> Tokens | None:
-    """Return the sign-in that this one most likely replaces: the chosen account's, or the only one's."""
-    if chosen:
-        return next((tokens for tokens in earlier if tokens.open_id == chosen), None)
-    return earlier[0] if len(earlier) == 1 and not switch else None
+def _likely(earlier: Sequence[Tokens], chosen: str | None) -> Sequence[Tokens]:
+    """Return the sign-ins of which this one may replace one: the chosen account's, or any."""
+    meant = spelled(chosen, [tokens.open_id for tokens in earlier]) if chosen else None
+    return [tokens for tokens in earlier if meant in {None, tokens.open_id}]
 
 
-def _with_earlier(wanted: tuple[str, ...], earlier: Tokens | None, *, only: bool) -> tuple[str, ...]:
-    """Return the scopes to ask for: a new sign-in replaces all that was granted, so it has to ask for it again."""
-    kept = [scope for scope in (earlier.scope if earlier else ()) if scope in list(Scope) and scope not in wanted]
-    if not kept or earlier is None:
-        return wanted
-    if not only:
-        return (*wanted, *kept)
-    say(f"This sign-in gives up what {earlier.open_id} granted before: {', '.join(kept)}.")
+def _with_earlier(wanted: tuple[str, ...], earlier: Sequence[Tokens], *, only: bool, switch: bool) -> tuple[str, ...]:
+    """Return the scopes to ask for: a new sign-in replaces all that was granted, so it has to ask for it again.
+
+    Who switches accounts chooses another one on TikTok's page, which is asked for nothing more.
+    """
+    kept = {
+        tokens.open_id: [scope for scope in tokens.scope if scope in list(Scope) and scope not in wanted]
+        for tokens in earlier
+    }
+    if not only and not switch:
+        return (*wanted, *dict.fromkeys(scope for scopes in kept.values() for scope in scopes))
+    for account, scopes in kept.items():
+        if scopes and len(kept) == 1 and not switch:
+            say(f"This sign-in gives up what {account} granted before: {', '.join(scopes)}.")
+        elif scopes:
+            say(f"If you choose {account} there, it gives up what it granted before: {', '.join(scopes)}.")
     return wanted
 
 

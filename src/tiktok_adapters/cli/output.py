@@ -263,6 +263,8 @@ def _sentence(error: BaseException) -> str:
 def _what_next(error: BaseException) -> str:
     """Return what to type next about a post that has no good end, to stand after its error."""
     key, at = getattr(error, "key", None), getattr(error, "earlier_at", None)
+    if isinstance(error, ScopeMissing) and (needed := getattr(error, "needed", ())):
+        return f" Sign in: tiktok login{''.join(f' --scope {scope}' for scope in needed)}"
     if not key:
         return ""
     if isinstance(error, OutcomeUnknown):

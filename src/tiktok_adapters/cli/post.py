@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import click
 from attrs import evolve, fields_dict, frozen
 
-from tiktok_adapters.cli.common import BYTES, client, common, known_post, named_post, say, settings, signed_in
+from tiktok_adapters.cli.common import BYTES, POSTING, client, common, known_post, named_post, say, settings, signed_in
 from tiktok_adapters.cli.dry_run import show_dry_run
 from tiktok_adapters.cli.journal import chosen_key, left, of_earlier, telling_how_far
 from tiktok_adapters.cli.output import show_post, status_of
@@ -55,6 +55,15 @@ class How:
     again: bool
     no_wait: bool
     dry_run: bool
+
+    def check(self) -> None:
+        """Refuse options that contradict each other.
+
+        Raises:
+            UsageError: some do.
+        """
+        if self.again and self.key is not None:
+            raise click.UsageError("A --key makes one post, ever, and --again makes another one: use one of them.")
 
 
 def _option(*names: str, **more: Any) -> Option:
@@ -142,6 +151,7 @@ def video(
 
     Example: tiktok post video clip.mp4 --title "Hello #world" --privacy SELF_ONLY
     """
+    how.check()
     found = settings()
     with client(found, probe=not no_probe) as opened:
         check = partial(opened.check_video, video, VideoPost(**wishes), chunk_size=chunk_size)
@@ -193,6 +203,7 @@ def photo(
 
     Example: tiktok post photo https://media.example.com/1.jpg --privacy SELF_ONLY
     """
+    how.check()
     found = settings()
     with client(found) as opened:
         check = partial(
@@ -241,7 +252,7 @@ def status(post: str, wait: bool) -> int:
 
     Example: tiktok status v_pub_file~v2-1.123 --wait
     """
-    with signed_in(settings(), any_of=[Scope.VIDEO_PUBLISH, Scope.VIDEO_UPLOAD]) as account:
+    with signed_in(settings(), any_of=POSTING) as account:
         publish_id, record = named_post(account, post)
         if record is not None and record.is_given_up:
             show_post(record.shown)

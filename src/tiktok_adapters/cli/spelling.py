@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-__all__ = ["ForgivingGroup", "Spelling", "near", "spelled"]
+__all__ = ["ForgivingGroup", "OneOf", "Spelling", "near", "spelled"]
 
 MOST_NEAR: Final = 3
 
@@ -29,11 +29,17 @@ def spelled(word: str, known: Iterable[str]) -> str:
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """Return a clause that names the known words that are near, to stand after a sentence; empty if none is."""
+    """Return a clause that names the known words that are near, to stand after a sentence; empty if none is.
+
+    Those that have all parts of the word come first, in any order: `publish_id_invalid`, `banned`.
+    """
     from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
 
     plain = {_plain(one): one for one in known}
-    found = [plain[one] for one in get_close_matches(_plain(word), list(plain), MOST_NEAR)]
+    parts = {part for part in re.split(r"[-_\s]+", word.lower()) if len(part) > 1}
+    having = [one for one in plain.values() if parts and parts <= set(re.split(r"[-_\s]+", one.lower()))]
+    alike = [plain[one] for one in get_close_matches(_plain(word), list(plain), MOST_NEAR)]
+    found = list(dict.fromkeys([*having, *alike]))[:MOST_NEAR]
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
@@ -52,6 +58,21 @@ class Spelling(TextType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
         """Return the known word, or the given one."""
         return spelled(str(value), self._known)
+
+
+class OneOf(Spelling):
+    """One of a few words, in any spelling. Unlike those of `Spelling`, they are ours, so an unknown one is a mistake."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the known word."""
+        word = super().convert(value, param, ctx)
+        if word not in self._known:
+            self.fail(f"{word!r} is not one of {', '.join(self._known)}{near(word, self._known)}", param, ctx)
+        return word
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002 - click's
+        """Return what the help shows."""
+        return f"[{'|'.join(self._known)}]"
 
 
 class ForgivingGroup(click.Group):

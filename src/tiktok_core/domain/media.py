@@ -49,7 +49,10 @@ class MediaType(StrEnum):
     WEBM = "video/webm"
 
 
-PICTURE_BRANDS: Final = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
+PICTURE_BRANDS: Final = (
+    *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+    *(b"mif1", b"mif2", b"msf1", b"avif", b"avis"),
+)
 SOUND_BRANDS: Final = (b"M4A ", b"M4B ", b"M4P ")
 QUICKTIME_BOXES: Final = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"uuid")
 FOREIGN: Final = (

@@ -80,13 +80,13 @@ REFUSALS: Final[dict[str, Explanation]] = {
     "privacy_level_option_mismatch": Explanation(
         "account",
         "The privacy level is missing or not among those that this creator may choose now.",
-        advice="Ask for the creator info again and choose one of its privacy_level_options.",
+        advice="Ask for the creator info again and choose one of the privacy levels that it lists.",
         fault="developer",
     ),
     "privacy_level_not_authorized": Explanation(
         "account",
         "The creator may not use this privacy level.",
-        advice="Ask for the creator info again and choose one of its privacy_level_options.",
+        advice="Ask for the creator info again and choose one of the privacy levels that it lists.",
         fault="developer",
     ),
     # --- the app ---
@@ -155,7 +155,7 @@ REFUSALS: Final[dict[str, Explanation]] = {
     "duration_check_failed": Explanation(
         "file",
         "The video is too long or too short for this creator.",
-        advice="Cut it to the max_video_post_duration_sec of the creator info.",
+        advice="Cut it to the longest duration that the creator info states.",
     ),
     "frame_rate_check_failed": Explanation(
         "file", "The frame rate is outside 23 to 60 frames a second.", advice="Encode the video again."

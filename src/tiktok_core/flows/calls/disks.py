@@ -6,18 +6,30 @@ Its tests: `tests/proofs/test_hanging.py`.
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from tiktok_core.domain.reading import LookEnded, Read
 from tiktok_core.errors import SourceChanged, StoreError
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.ports import Destination, FillsBuffers, Source
+from tiktok_core.wire.http import read_from
 
-__all__ = ["discard", "keep", "look", "look_or_doubt", "open_destination", "open_source"]
+__all__ = [
+    "LONGEST_LOOK",
+    "discard",
+    "keep",
+    "look",
+    "look_or_doubt",
+    "open_destination",
+    "open_source",
+    "read_in_time",
+]
 
 T = TypeVar("T")
 
-LONGEST_LOOK: Final = 10.0
-"""Seconds for a look that is a courtesy: a post is sent without it."""
+LONGEST_LOOK: Final = timedelta(seconds=10)
+"""The time for a look that is a courtesy: a post is sent without it."""
 
 
 async def open_source(context: Context, work: Callable[[], Source]) -> Source:
@@ -54,15 +66,17 @@ async def look(context: Context, source: Source, work: Callable[[], T], publish_
 
 async def look_or_doubt(context: Context, source: Source, work: Callable[[], T], otherwise: T) -> T:
     """Ask a source for what is good to know. Where it does not answer in time, that is logged, and `otherwise` returned."""
-    within = min(LONGEST_LOOK, context.timeout)
+    within = min(LONGEST_LOOK.total_seconds(), context.timeout)
     late = SourceChanged(None, _hung("the source", within))
     try:
         return await context.background(work, within=within, late=late, is_movable=_is_movable(source), is_needed=False)
     except SourceChanged as error:
         if error is not late:
             raise
-        log.warning("The file is not looked into before it is posted: %s", late.reason)
-        return otherwise
+    except LookEnded:
+        pass
+    log.warning("The file is not looked into before it is posted: %s", late.reason)
+    return otherwise
 
 
 async def keep(context: Context, destination: Destination) -> None:
@@ -82,6 +96,24 @@ async def discard(context: Context, destination: Destination) -> None:
         await context.background(destination.discard, within=context.timeout, late=late, is_movable=False)
     except StoreError as error:
         log.warning("What was downloaded is left behind for now: %s", error)
+
+
+def read_in_time(context: Context, source: Source, longest: timedelta) -> Read:
+    """Return a reader of the source for one look, which ends (`LookEnded`) once it has read for so long.
+
+    A source that can only be read in the caller's thread cannot be left while it reads, so each look has to end by itself.
+    """
+    began: datetime | None = None
+
+    def read(start: int, length: int) -> bytes:
+        nonlocal began
+        began = began or context.clock.now()
+        # A clock that is set back, or far ahead, may end the look late or early: `look_or_doubt` ends it where it can.
+        if context.clock.now() - began > longest:
+            raise LookEnded
+        return read_from(source, start, length)
+
+    return read
 
 
 def _is_movable(source: Source) -> bool:

@@ -5,7 +5,7 @@ What belongs here: what is read, and in which order; a URL is fetched only where
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from functools import partial
+from typing import Final
 
 from attrs import evolve
 
@@ -41,14 +41,17 @@ from tiktok_core.domain.posts import (
 from tiktok_core.domain.retry import Operation
 from tiktok_core.errors import InvalidPost, Problem, TransportError, refuse
 from tiktok_core.flows.calls.context import Context, log
-from tiktok_core.flows.calls.disks import look_or_doubt
+from tiktok_core.flows.calls.disks import LONGEST_LOOK, look_or_doubt, read_in_time
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.posting.video_file import VideoFile, looked_into, open_media, open_video
 from tiktok_core.ports import HasPath, Source
-from tiktok_core.wire.http import read_from
 from tiktok_core.wire.pulled import Pulled, pull_request, read_pulled
 
 __all__ = ["photo_wish", "video_wish"]
+
+NOT_READ: Final = Problem(
+    "video", "its codec, rate, size and duration are not checked, because they cannot be read: TikTok may refuse it"
+)
 
 
 async def video_wish(
@@ -154,6 +157,8 @@ async def _look_at_video(
     """Return why TikTok would refuse a video, and log why it may."""
     found = await looked_into(context, source)
     facts = found.facts
+    if found.size and facts.has_picture is None and facts.codec is None and context.probe is not False:
+        _tell([NOT_READ])
     _tell(media_doubts(facts, post.video_cover_timestamp_ms))
     cut = layout_problems(found)
     if creator is None and not post.draft:
@@ -164,7 +169,8 @@ async def _look_at_video(
 
 async def _look_at_picture(context: Context, field: str, source: Source) -> Sequence[Problem]:
     """Return why TikTok would refuse a picture, and log why it may."""
-    facts = await look_or_doubt(context, source, lambda: picture_facts(source.size, partial(read_from, source)), None)
+    read = read_in_time(context, source, LONGEST_LOOK)
+    facts = await look_or_doubt(context, source, lambda: picture_facts(source.size, read), None)
     return () if facts is None else _judged(field, facts)
 
 
@@ -224,4 +230,5 @@ async def _pulled(
 
 def _tell(doubts: Iterable[Problem]) -> None:
     for doubt in doubts:
-        log.warning("%s", doubt)
+        # Whoever shows the warning to a person may call the field as that person does.
+        log.warning("%s", doubt, extra={"problem": doubt})

@@ -5,6 +5,7 @@ What belongs here: opening a file, and holding it to what it was when the post w
 Its tests: `tests/faults/test_files.py`, `tests/flows/posting/test_check.py`.
 """
 
+import inspect
 from datetime import timedelta
 from functools import partial
 from typing import Final, cast
@@ -15,11 +16,10 @@ from tiktok_core.domain.chunks import ChunkPlan, plan_chunks, size_problem
 from tiktok_core.domain.containers import film
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import HEAD_LENGTH, MediaType, VideoFacts, media_type
-from tiktok_core.domain.reading import LookEnded
 from tiktok_core.domain.tracks import Film
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.disks import look, look_or_doubt, open_source
+from tiktok_core.flows.calls.disks import look, look_or_doubt, open_source, read_in_time
 from tiktok_core.ports import FillsBuffers, HasPath, Source
 from tiktok_core.wire.http import read_from, read_from_into
 
@@ -85,8 +85,10 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
         # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
         what = "an open file; give its name" if hasattr(media, "seek") else "bare bytes; give the name of a file"
         raise InvalidPost((Problem("video", f"is {what}, or tiktok_adapters.sources.BytesSource with its bytes"),))
-    if not isinstance(media, str) and hasattr(media, "read"):
-        # `hasattr` and not `isinstance`: a path has no `read`, and asking for `size` would look at the file.
+    if not isinstance(media, str) and (hasattr(media, "read") or not isinstance(media, HasPath)):
+        if not all(_has(media, name) for name in ("size", "fingerprint", "read")):
+            said = "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
+            raise InvalidPost((Problem("video", said),))
         source = cast(Source, media)
     elif context.open_source is None:
         raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
@@ -95,6 +97,11 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
     # A source that knows its path is found again by another process, which may work in another folder.
     named = source if isinstance(source, HasPath) else media
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
+
+
+def _has(media: object, name: str) -> bool:
+    # Looked up first without calling it: a source's `size` may look at the file.
+    return inspect.getattr_static(media, name, None) is not None or hasattr(media, name)
 
 
 def _looked_at(source: Source, name: str | None, chunk_size: int | None) -> VideoFile:
@@ -116,24 +123,13 @@ async def looked_into(context: Context, source: Source) -> Film:
     Raises:
         SourceChanged: the source can no longer be read.
     """
-    found = await look_or_doubt(context, source, partial(_film, context, source), Film())
+    read = read_in_time(context, source, LOOK)
+    found = await look_or_doubt(context, source, lambda: film(source.size, read), Film())
     if context.probe is False:
         return evolve(found, facts=VideoFacts())
     if found.facts.has_picture is None and context.probe is not None:
         return evolve(found, facts=await context.probe.facts(source))
     return found
-
-
-def _film(context: Context, source: Source) -> Film:
-    began = context.clock.now()
-
-    def read(start: int, length: int) -> bytes:
-        # A clock that is set back, or far ahead, may end the look late or early: `look_or_doubt` ends it in any case.
-        if context.clock.now() - began > LOOK:
-            raise LookEnded
-        return read_from(source, start, length)
-
-    return film(source.size, read)
 
 
 def check_unchanged(video_file: VideoFile, record: Record) -> None:

@@ -479,7 +479,7 @@ def test_pages_hold_every_video_once(new_play: Callable[[], Any], count: int, pa
     for number in range(count):
         if number % 6 == 5:
             play.clock.advance(61)
-        play.upload(play.video(1, privacy_level="PUBLIC_TO_EVERYONE", title=str(number)), 1)
+        play.upload(play.video(12, privacy_level="PUBLIC_TO_EVERYONE", title=str(number)), 12)
     play.clock.advance(60)
     seen, body, more = [], {"max_count": page}, True
     while more:

@@ -135,7 +135,7 @@ def test_curl_walks_the_whole_sandbox(server: SandboxServer, play: Any, tmp_path
     data = json.loads(run_curl(f"{server.url}/v2/post/publish/video/init/", *headers, "--data", body))["data"]
     assert data["upload_url"].startswith(server.url)
 
-    video = bytes(range(256)) * (SIZE // 256) + b"t" * (SIZE % 256)
+    video = (b"\0\0\0\x18ftypisom" + bytes(range(256)) * (SIZE // 256) + b"t" * 256)[:SIZE]
     statuses = []
     for first, last in ((0, CHUNK - 1), (CHUNK, SIZE - 1)):
         chunk = tmp_path / "chunk"
@@ -165,7 +165,7 @@ def test_pages_of_posts(server: SandboxServer, caller: Caller, play: Any) -> Non
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;so&quot; on" in text
     assert "<video controls" in text
     assert "https://media.example.com/2.webp" in text
-    assert hashlib.sha256(b"v" * 100).hexdigest() in text
+    assert hashlib.sha256(b"\0\0\0\x18ftypisom" + b"v" * 88).hexdigest() in text
     posts = json.loads(caller.call("GET", "/_sandbox/posts").data)
     assert [(post["kind"], post["size"], post["bytes_received"]) for post in posts] == [
         ("video", 100, 100),

@@ -38,7 +38,7 @@ def url(play: Any) -> str:
     return str(play.video(SIZE, CHUNK).data["upload_url"])
 
 
-FIRST, LAST = b"a" * CHUNK, b"b" * (SIZE - CHUNK)
+FIRST, LAST = (b"\0\0\0\x18ftypisom" + b"a" * CHUNK)[:CHUNK], b"b" * (SIZE - CHUNK)
 
 
 def test_two_chunks(play: Any, url: str) -> None:
@@ -255,7 +255,7 @@ def test_bytes_need_not_be_kept(play: Any) -> None:
     """A video whose bytes are not kept still has its digest."""
     play.sim = SimulatedTikTok(play.clock, keep_bytes=False)
     publish_id = play.upload(play.video())
-    assert play.sim.post(publish_id).sha256 == hashlib.sha256(b"v" * 100).hexdigest()
+    assert play.sim.post(publish_id).sha256 == hashlib.sha256(b"\0\0\0\x18ftypisom" + b"v" * 88).hexdigest()
     assert play.sim.read_video(publish_id) == b""
 
 

@@ -221,7 +221,7 @@ class Switches:
     status_unknown_polls: int = _number(0)
     status_lag_seconds: float = _seconds(0.0)
     uploaded_bytes: Literal["stored", "chunks", "missing"] = _one_of("stored", "chunks", "missing")
-    media_check: Literal["certain", "begins", "whole", "off"] = _one_of("certain", "begins", "whole", "off")
+    media_check: Literal["certain", "begins", "whole", "off"] = _one_of("begins", "certain", "whole", "off")
     failed_body: Literal["full", "short"] = _one_of("full", "short")
     publish_id_seconds: float | None = _seconds(None)
     draft_seconds: float | None = _seconds(None)

@@ -63,6 +63,15 @@ def test_configure_writes_nothing_that_cannot_work(typed: str, said: str, home: 
     assert said in result.stderr
 
 
+def test_what_the_environment_overrides_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment comes first; a variable with the same value is no trouble."""
+    monkeypatch.setenv("TIKTOK_CLIENT_KEY", "awother")
+    monkeypatch.setenv("TIKTOK_CLIENT_SECRET", SECRET)
+    result = configure(home, typed=f"awexample\n{SECRET}\n\n")
+    assert result.exit_code == 0
+    assert "unset TIKTOK_CLIENT_KEY, or what you have typed does not count" in result.stderr
+
+
 @pytest.mark.parametrize("given", [0, 1, 2])
 def test_input_that_ends_too_soon_writes_nothing(given: int, home: Path) -> None:
     """The sentence names the question; a script, or a person who closes the input, gets exit status 2."""

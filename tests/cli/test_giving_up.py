@@ -168,6 +168,39 @@ def test_the_status_of_a_post_that_was_given_up_says_so(
     assert sim.count("status") == asked
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("abandon",), ("resume",), ("resume", "--settle", "posted"), ("uploads", "--forget"), ("find",), ("status",)],
+)
+def test_every_command_takes_keys_and_ids_and_names_near_ones(
+    command: tuple[str, ...], cli: Any, sim: SimulatedTikTok, film: Path
+) -> None:
+    """A person has one or the other at hand. An empty word, such as a variable that is not set, is none."""
+    assert cli("post", "video", str(film), *SELF, "--key", "birthday-film").exit_code == 0
+    near = cli(*command, "birthday-fim")
+    assert (near.exit_code, "did you mean birthday-film?" in near.stderr) == (2, True)
+    by_key, by_id = cli(*command, "birthday-film"), cli(*command, sim.posts[0].publish_id)
+    if command != ("uploads", "--forget"):
+        assert (by_key.exit_code, by_key.stdout, by_key.stderr) == (by_id.exit_code, by_id.stdout, by_id.stderr)
+    empty = cli(*command, "")
+    assert (empty.exit_code, "is empty" in empty.stderr) == (2, True)
+
+
+def test_a_key_and_another_post_contradict_each_other(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """A key makes one post, ever."""
+    told = cli("post", "video", str(film), *SELF, "--key", "mine", "--again")
+    assert (told.exit_code, "--again makes another one" in told.stderr, sim.posts) == (2, True, ())
+
+
+def test_cancel_of_an_upload_that_has_ended_says_how(cli: Any, film: Path) -> None:
+    """The journal knows, and nothing can be given up any more."""
+    assert cli("post", "video", str(film), *SELF, "--key", "mine").exit_code == 0
+    told = cli("cancel", "mine")
+    assert told.exit_code == 4
+    assert "The post has ended: it is complete." in told.stderr
+    assert "abandon" not in told.stderr
+
+
 @pytest.mark.parametrize("command", ["status", "cancel"])
 def test_a_key_that_nobody_knows_is_answered_with_near_ones(command: str, cli: Any, film: Path) -> None:
     """Neither the journal nor TikTok knows it."""

@@ -140,6 +140,9 @@ def test_one_record_that_cannot_be_read_is_named_and_can_be_forgotten(
     resumed = cli("resume", "--json")
     assert (resumed.exit_code, json.loads(resumed.stdout)) == (1, {"posts": [], "unreadable": [lost]})
     assert key in resumed.stderr
+    given_up = cli("abandon", key)
+    assert given_up.exit_code == 2, "what may be published cannot be given up"
+    assert "KEY: cannot be given up, because its record cannot be read" in given_up.stderr
     assert cli("uploads", "--forget", "nothing").exit_code == 2
     assert cli("uploads", "--forget", key).exit_code == 0
     assert json.loads(cli("uploads", "--json").stdout) == {"posts": [], "unreadable": []}

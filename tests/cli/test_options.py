@@ -11,10 +11,12 @@ from attrs import fields
 
 import tiktok_adapters
 import tiktok_core
+from clips import PHOTO
 from tiktok_adapters.cli.options import OPTIONS, option_of
 from tiktok_adapters.cli.post import photo, video
 from tiktok_core import PhotoPost, VideoPost
 
+MEDIA = Path(__file__).parents[1] / "media"
 ROOTS = [Path(tiktok_core.__file__).parent, Path(tiktok_adapters.__file__).parent]
 NOT_TYPED = {"agreed_to", "is_disclosed", "is_photo", "video_ids"}
 """Fields of the export page and of calls that no command makes."""
@@ -60,6 +62,25 @@ def test_a_photo_is_counted_as_people_count() -> None:
     assert option_of("photo_images[0]") == "URL 1"
     assert option_of("privacy_level") == "--privacy"
     assert option_of("not_a_field") == "not_a_field"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("video", "good.mp4", "--cover-ms", "9000"), "--cover-ms: 9,000 ms is beyond the end of the video"),
+        (("photo", PHOTO, f"{PHOTO[:-4]}.png"), "URL 2: "),
+        (("photo", PHOTO, "--file", "animated.webp"), "--file 1: "),
+    ],
+)
+@pytest.mark.usefixtures("signed_in")
+def test_a_warning_names_what_a_person_typed(arguments: tuple[str, ...], said: str, cli: Any) -> None:
+    """A doubt is told in the same words as a refusal."""
+    typed = [str(MEDIA / word) if (MEDIA / word).is_file() else word for word in arguments]
+    told = cli("post", *typed, "--privacy", "SELF_ONLY", "--dry-run")
+    assert told.exit_code == 0, told.stderr
+    assert any(line.startswith(said) for line in told.stderr.splitlines()), told.stderr
+    assert "photo_images" not in told.stderr
+    assert "files[" not in told.stderr
 
 
 def test_a_wrong_url_among_photos_is_named_by_its_place(cli: Any) -> None:

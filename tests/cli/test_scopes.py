@@ -11,7 +11,7 @@ import pytest
 from clips import PHOTO
 from tiktok_adapters import connect
 from tiktok_adapters.cli import login as room
-from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.simulator import Creator, SimulatedTikTok
 
 SELF = ("--privacy", "SELF_ONLY")
 
@@ -62,6 +62,9 @@ def asked(page: str) -> set[str]:
         (("post", "photo", PHOTO, *SELF), "video.publish"),
         (("post", "photo", PHOTO, "--draft"), "video.upload"),
         (("status", "v_pub_file~v2-1.1"), "video.publish"),
+        (("resume", "mine"), "video.publish"),
+        (("cancel", "v_pub_url~v2-1.1"), "video.publish"),
+        (("find", "v_pub_file~v2-1.1"), "video.publish"),
         (("data", "request", "profile"), "portability.all.single"),
     ],
 )
@@ -82,9 +85,34 @@ def test_a_scope_that_was_not_granted_is_named_with_the_command_before_any_reque
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_scope_that_tiktok_itself_misses_wants_a_sign_in(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
-    """The store may know of a grant that TikTok no longer has."""
+    """The store may know of a grant that TikTok no longer has: the command names the scope, which TikTok does not."""
     sim.faults.add("creator_info=code:scope_not_authorized")
-    assert cli("post", "video", str(film), *SELF).exit_code == 3
+    told = cli("post", "video", str(film), *SELF)
+    assert told.exit_code == 3
+    assert told.stderr.rstrip().endswith("Sign in: tiktok login --scope video.publish")
+    sim.faults.add("status=code:scope_not_authorized")
+    assert "Sign in: tiktok login --scope video.publish" in cli("status", "v_pub_file~v2-1.1").stderr
+
+
+def test_login_keeps_what_any_account_granted_where_it_may_be_any(
+    cli: Any, granted: Callable[..., str], pages: list[str], sim: SimulatedTikTok, environ: dict[str, str]
+) -> None:
+    """With several accounts the person chooses on TikTok's page; with --account it is that one, in any spelling."""
+    first = granted("user.info.basic", "video.upload", "video.publish")
+    sim.creators.append(Creator(open_id="-000Second", username="maker_two"))
+    with connect(environ=environ) as client:
+        other = client.authorization(
+            ["user.info.basic", "user.info.stats"], redirect_uri="http://127.0.0.1:3455/callback/"
+        )
+        client.sign_in(other, sim.authorize(other.url, account="maker_two"))
+    posting = {"user.info.basic", "video.upload", "video.publish", "video.list"}
+    cli("login", "--scope", "video.list", "--account", first.upper())
+    assert asked(pages[-1]) == posting
+    cli("login", "--scope", "video.list")
+    assert asked(pages[-1]) == {*posting, "user.info.stats"}
+    told = cli("login", "--scope", "video.list", "--switch")
+    assert asked(pages[-1]) == {"video.list"}
+    assert f"If you choose {first} there, it gives up what it granted before: video.publish" in told.stderr
 
 
 def test_login_adds_to_what_was_granted(cli: Any, granted: Callable[..., str], pages: list[str]) -> None:

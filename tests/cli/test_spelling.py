@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tiktok_adapters.cli.spelling import near, spelled
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
+from tiktok_adapters.simulator.faults import _VOCABULARY
 from tiktok_core.domain.refusals import REFUSALS
 
 SELF = ("--privacy", "SELF_ONLY")
@@ -44,6 +45,98 @@ def test_options_take_their_words_in_any_spelling(cli: Any, film: Path) -> None:
     assert cli("post", "video", str(film), "--privacy", "self-only").exit_code == 0
     assert cli("whoami", "--field", "Display-Name").stdout.startswith("display_name: ")
     assert "did you mean video.publish" in cli("login", "--scope", "video.publsh").stderr
+
+
+MISSPELT: Final = {
+    "Client-Key": "client_key",
+    "CLIENT KEY": "client_key",
+    "clientkey": "client_key",
+    "client_keyy": "client_key",
+    "redirect-uri": "redirect_uri",
+    "redirecturi": "redirect_uri",
+    "code challenge": "code_challenge",
+    "codechalenge": "code_challenge",
+    "spam risk": "spam_risk",
+    "SpamRisk": "spam_risk",
+    "spamrsk": "spam_risk",
+    "too_many_posts": "spam_risk_too_many_posts",
+    "banned": "spam_risk_user_banned_from_posting",
+    "user_banned": "spam_risk_user_banned_from_posting",
+    "unverified_url": "url_ownership_unverified",
+    "url-ownership": "url_ownership_unverified",
+    "unaudited_client": "unaudited_client_can_only_post_to_private_accounts",
+    "private_accounts": "unaudited_client_can_only_post_to_private_accounts",
+    "publish_id_invalid": "invalid_publish_id",
+    "invalid-publish-id": "invalid_publish_id",
+    "rate-limit": "rate_limit_exceeded",
+    "ratelimitexceeded": "rate_limit_exceeded",
+    "rate_limit_exceded": "rate_limit_exceeded",
+    "access_token": "access_token_invalid",
+    "acess_token_invalid": "access_token_invalid",
+    "scope_not_authorised": "scope_not_authorized",
+    "Scope Not Authorized": "scope_not_authorized",
+    "invalid-grant": "invalid_grant",
+    "invalid_grand": "invalid_grant",
+    "privacy_mismatch": "privacy_level_option_mismatch",
+    "frame_rate": "frame_rate_check_failed",
+    "framerate": "frame_rate_check_failed",
+    "duration_check": "duration_check_failed",
+    "file_format": "file_format_check_failed",
+    "video-pull": "video_pull_failed",
+    "photo_pull_fail": "photo_pull_failed",
+    "picture_size": "picture_size_check_failed",
+    "auth-removed": "auth_removed",
+    "publish_canceled": "publish_cancelled",
+    "active_user_cap": "reached_active_user_cap",
+    "internal_eror": "internal_error",
+    "unauthorised_client": "unauthorized_client",
+}
+
+
+@pytest.mark.parametrize(("word", "meant"), MISSPELT.items())
+def test_a_misspelt_code_is_taken_or_answered_with_what_it_means(word: str, meant: str, cli: Any) -> None:
+    """Forty and more: case, blanks and hyphens, letters that are wrong, and the parts of a word that a person remembers."""
+    assert meant in REFUSALS
+    told = cli("explain", word)
+    assert told.stdout.startswith(f"{meant} (") or meant in told.stderr.partition("did you mean")[2]
+
+
+@pytest.mark.parametrize("word", _VOCABULARY)
+def test_every_word_of_a_fault_is_answered_by_what_there_is(word: str, cli: Any) -> None:
+    """Without its figure, with one too many, misspelt, and where it cannot be: each is one sentence with a way out."""
+    (check, wheres), misspelt = _VOCABULARY[word], word[:-1] + "x"
+    where = "put" if "put" in wheres else "init"
+    near = cli("sandbox", "--fault", f"{where}={misspelt}")
+    assert (near.exit_code, f"did you mean {word}" in near.stderr or word in near.stderr) == (2, True), near.stderr
+    wrong = cli("sandbox", "--fault", f"{where}={word}:" + ("3" if check("") else "!"))
+    assert wrong.exit_code == 2
+    assert word in wrong.stderr
+    if not check(""):
+        bare = cli("sandbox", "--fault", f"{where}={word}")
+        assert (bare.exit_code, f"such as {word}:" in bare.stderr) == (2, True), bare.stderr
+    elsewhere = next((one for one in ("put", "authorize", "token") if one not in wheres), None)
+    if elsewhere is not None:
+        refused = cli("sandbox", "--fault", f"{elsewhere}={word}")
+        assert (refused.exit_code, word in refused.stderr) == (2, True), refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("resume", "--settle", "not_posted", "k"), "no post 'k'"),
+        (("resume", "--settle", "not-poste", "k"), "did you mean not-posted"),
+        (("login", "--kind", "dektop"), "did you mean desktop"),
+        (("login", "--challenge", "base64"), "did you mean base64url"),
+        (("doctor", "--for", "pst"), "did you mean post"),
+        (("data", "request", "profile", "--format", "jsn"), "did you mean json"),
+    ],
+)
+@pytest.mark.usefixtures("signed_in")
+def test_an_option_of_a_few_words_forgives_spelling_too(arguments: tuple[str, ...], said: str, cli: Any) -> None:
+    """An unknown word is answered with the words that there are, and near ones."""
+    told = cli(*arguments)
+    assert told.exit_code == 2
+    assert said in told.stderr
 
 
 def test_an_account_is_found_in_any_spelling_and_otherwise_listed(cli: Any, signed_in: str) -> None:

@@ -230,7 +230,9 @@ def test_a_failure_that_a_test_ordered_comes_first(play: Any) -> None:
     assert _ended(play, _sent(play, b"{}")) == ("FAILED", "spam_risk")
 
 
-@pytest.mark.parametrize(("content", "reason"), [(b"{}", FORMAT), (film(rate=10), RATE), (b"\0" * 5000, FORMAT), (STUB, "")])
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"{}", FORMAT), (film(rate=10), RATE), (b"\0" * 5000, FORMAT), (STUB, "")]
+)
 def test_first_bytes_are_judged_even_if_no_bytes_are_kept(play: Any, content: bytes, reason: str) -> None:
     """The first 4 KiB are always there for the look."""
     play.sim = SimulatedTikTok(play.clock, creators=[Creator()], keep_bytes=False)

@@ -101,7 +101,7 @@ def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> i
 
     Example: tiktok resume --settle not-posted KEY
     """
-    if settle and not key:
+    if settle and key is None:
         raise click.UsageError("--settle needs the key of the post; 'tiktok uploads' lists them.")
     if key and every:
         raise click.UsageError("Name one post, or use --all, but not both.")

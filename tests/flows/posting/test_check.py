@@ -664,6 +664,86 @@ def test_bytes_and_open_files_are_told_what_takes_them(bench: Any, kind: Any) ->
     assert bench.sim.posts == ()
 
 
+class Part:
+    """An upload of a web framework, as it comes from the network: it can only be read on."""
+
+    def read(self, _length: int = -1) -> bytes:
+        """Read on."""
+        return b""
+
+
+@pytest.mark.parametrize("media", [Part(), object(), None, ["clip.mp4"], iter([CLIP_BYTES])])
+def test_what_is_neither_a_name_nor_a_source_is_told_what_takes_it(bench: Any, media: Any) -> None:
+    """Parts of a form, lists, generators: one sentence, and nothing is sent."""
+    account = bench.signed_in()
+    with pytest.raises(InvalidPost, match=r"video: is neither the name of a file nor a source; .*BytesSource"):
+        bench.run(account.post_video(media, draft=True))
+    with pytest.raises(InvalidPost, match=r"files\[0\]: is neither the name of a file nor a source"):
+        bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[media]))
+    assert bench.sim.posts == ()
+
+
+@pytest.mark.parametrize("is_delegating", [False, True])
+def test_a_source_of_ones_own_is_taken(bench: Any, is_delegating: bool) -> None:
+    """A class that hands its calls on to another source is one, too; its size is not asked for before its turn."""
+
+    class Own:
+        """All that a source has to have."""
+
+        fingerprint = CLIP.fingerprint
+
+        @property
+        def size(self) -> int:
+            return CLIP.size
+
+        def read(self, start: int, length: int, /) -> bytes:
+            return CLIP.read(start, length)
+
+    class Delegating:
+        """The same by delegation."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(CLIP, name)
+
+        def read(self, start: int, length: int, /) -> bytes:
+            return CLIP.read(start, length)
+
+    source: Any = Delegating() if is_delegating else Own()
+    assert bench.run(bench.signed_in().post_video(source, draft=True)).is_final
+
+
+def test_a_look_at_a_picture_ends_in_time_on_a_slow_disk(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """At five seconds a read the look ends after ten, with a warning, also where the source can only be read in the caller's thread."""
+    data = (MEDIA / "good.jpg").read_bytes()
+    source = Slow(data[:2] + 40 * (b"\xff\xfe\xff\xff" + bytes(65_533)) + data[2:], bench, 5.0)
+    before = bench.clock.now()
+    assert bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[source])).is_pulled
+    assert (bench.clock.now() - before).total_seconds() <= 20
+    assert "is not looked into before it is posted" in caplog.text
+
+
+def test_a_video_that_cannot_be_read_is_a_doubt(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It is posted with a warning. Of a client that checks no properties nobody wants to hear it."""
+    said = "its codec, rate, size and duration are not checked"
+    assert bench.run(bench.signed_in().post_video(CLIP, draft=True)).is_final
+    assert said in caplog.text
+    caplog.clear()
+    bench.run(bench.tiktok.check_video(MEDIA / "good.mp4", VideoPost(draft=True)))
+    context(bench)._context = evolve(context(bench)._context, probe=False)
+    bench.run(bench.tiktok.check_video(CLIP, VideoPost(draft=True)))
+    assert said not in caplog.text
+
+
+def test_a_probe_is_not_asked_about_what_the_library_reads(bench: Any) -> None:
+    """Its word would count otherwise, and it takes longer."""
+    face, given = context(bench), FixedFacts(VideoFacts(duration=9_999.0))
+    probe: Any = given
+    face._context = evolve(face._context, probe=lift_probe(probe) if face is not bench.tiktok else ThreadedProbe(probe))
+    assert bench.run(bench.tiktok.check_video(MEDIA / "good.mp4", VideoPost(draft=True)))
+    with pytest.raises(InvalidPost, match=r"9,999.0 s"):
+        bench.run(bench.tiktok.check_video(CLIP, VideoPost(draft=True)))
+
+
 def test_a_cover_beyond_the_end_is_a_doubt(bench: Any, caplog: pytest.LogCaptureFixture) -> None:
     """TikTok takes the first frame then."""
     for cover, expected in ((5_000, False), (5_001, True)):

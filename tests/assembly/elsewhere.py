@@ -123,7 +123,7 @@ def _without_modes(look: Any) -> Any:
 
 
 PHOTOS = ["https://media.example.com/1.jpg"]
-MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(range(256)) * 400
+FILM = Path(__file__).parents[1] / "media" / "good.mp4"
 
 
 @contextlib.contextmanager
@@ -237,7 +237,7 @@ def main(system: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film, key, data = folder / "clip.mp4", folder / "key", folder / "data"
-        film.write_bytes(MP4)
+        film.write_bytes(FILM.read_bytes())
         key.write_text("A" * 43 + "=")
         key.touch(mode=0o600)
         data.mkdir()

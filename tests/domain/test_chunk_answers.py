@@ -125,6 +125,13 @@ def test_no_figure_proves_more_than_the_file(said: int, offset: int, refused: bo
         assert proved != offset or said not in (offset, offset - 1)
 
 
+def test_a_refusal_says_what_the_host_expected_only_where_it_did() -> None:
+    """Other statuses carry no figure."""
+    with pytest.raises(UploadError, match="did not take the bytes"):
+        outcome(400, 7, is_last=False)
+    assert "TikTok has 7 bytes and expected others" in str(outcome(416, 7, is_last=False).error)
+
+
 def test_what_tiktok_pulls_proves_no_offset() -> None:
     """Asking for an offset of a pull is a mistake of the library's."""
     with pytest.raises(ValueError, match="no chunks"):

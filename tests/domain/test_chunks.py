@@ -247,6 +247,21 @@ def test_the_ladder_begins_where_two_chunks_fit(size: int) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "chosen", "others"),
+    [
+        (60_000_000, None, [10_000_000, 5_242_880, 30_000_000]),
+        (60_000_000, 10_000_000, [60_000_000, 5_242_880, 30_000_000]),
+        (100_000_000, None, [32_000_000, 5_242_880, 50_000_000]),
+    ],
+)
+def test_the_ladder_tries_the_whole_file_usual_sizes_and_halves(
+    size: int, chosen: int | None, others: list[int]
+) -> None:
+    """In this order; the size that was refused is not tried again."""
+    assert [plan.chunk_size for plan in fallback_plans(plan_chunks(size, chosen))] == others
+
+
 @given(sizes())
 def test_one_chunk_and_all_ranges_agree(size: int) -> None:
     """`chunk(k)` is the k-th of `ranges()`, which are tuples of whole numbers, made when needed."""

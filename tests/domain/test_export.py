@@ -75,7 +75,7 @@ def test_nothing_is_chosen_for_the_person(creator: CreatorInfo, is_photo: bool) 
     form = ExportForm(creator, is_photo=is_photo)
     assert not any(one.is_chosen for one in (*form.privacy_options, *form.interactions))
     assert (form.disclosures, form.label) == ((), "")
-    assert form.publish.is_disabled
+    assert (form.publish.is_disabled, form.publish.is_chosen) == (True, False)
     assert {"privacy_level", "agreed_to"} <= set(wrong(form))
     assert [one.name for one in form.privacy_options] == list(creator.privacy_level_options)
 

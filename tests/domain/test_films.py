@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tiktok_core import VideoFacts
 from tiktok_core.domain.containers import film
 from tiktok_core.domain.reading import LookEnded
-from tiktok_core.domain.tracks import Film
+from tiktok_core.domain.tracks import Film, Frames
 
 MEDIA = Path(__file__).parents[1] / "media"
 FTYP = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"
@@ -244,6 +244,19 @@ def test_a_table_of_frames_that_is_too_long_is_not_read() -> None:
     assert (facts.codec, facts.frame_rate) == ("H.264", None)
 
 
+def test_a_header_without_a_scale_has_no_duration() -> None:
+    """A number that counts nothing is none."""
+    assert look(movie(box(b"mvhd", bytes(12), numbers(0, 9000)), trak(1, entry(b"avc1")))).facts.duration == 2.0
+
+
+def test_coarse_times_of_a_constant_rate_are_constant() -> None:
+    """A scale of the rate itself gives each frame one unit."""
+    steady = Frames()
+    steady.add(30, 1)
+    steady.add(1, 3)
+    assert steady.rate(30) == (30.0, False)
+
+
 def test_boxes_of_any_kind_are_skipped() -> None:
     """Boxes that nobody knows, inside and outside, and one that is longer than what holds it."""
     strange = box(b"beam", bytes(5))
@@ -350,6 +363,27 @@ def test_an_index_of_segments_and_a_header_may_state_the_duration() -> None:
         assert look(fragmented(moof(0, count=30), mehd=mehd)).facts.duration == 9.0
 
 
+def test_boxes_within_a_fragment_are_skipped() -> None:
+    """A group of samples is no list of samples, and neither is anything else that a writer puts there."""
+    plain = moof(0, count=30)
+    inner = plain.index(b"traf") - 4
+    length = int.from_bytes(plain[inner : inner + 4])
+    group = box(b"sbgp", numbers(0, 9, 1, 5000, 1), bytes(64))
+    traf = numbers(length + len(group)) + plain[inner + 4 : inner + length] + group
+    whole = numbers(int.from_bytes(plain[:4]) + len(group)) + plain[4:inner] + traf + plain[inner + length :]
+    assert look(fragmented(whole)).facts.duration == 1.0
+
+
+def test_an_index_of_segments_counts_from_its_earliest_time() -> None:
+    """What lies before it is no part of the film."""
+    listed = numbers(1000, 90_000, 0)
+    narrow = box(b"sidx", numbers(0, 1, 1000, 5000, 0), struct.pack(">HH", 0, 1), listed)
+    wider = box(b"sidx", numbers(1 << 24, 1, 1000), wide(5000), wide(0), struct.pack(">HH", 0, 1), listed)
+    for sidx in (narrow, wider):
+        later = box(b"sidx", numbers(0, 1, 1000, 95_000, 0), struct.pack(">HH", 0, 1), numbers(1000, 5_000, 0))
+        assert look(FTYP + fragmented(moof(0, count=30))[len(FTYP) :] + sidx + later).facts.duration == 95.0
+
+
 def test_endless_fragments_end_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many fragments, or samples, make the duration a lower bound."""
     data = fragmented(*(moof(600 * second, count=30) for second in range(9)))
@@ -448,6 +482,19 @@ def test_frames_that_are_never_shown_are_not_counted() -> None:
     blocks = [block(1, 20 * n, b"\x10" if n % 2 else b"\x00") for n in range(100)]
     assert look(webm(picture(1, b"V_VP8"), cluster(0, *blocks))).facts.frame_rate == pytest.approx(25)
     assert look(webm(picture(1, b"V_VP9"), cluster(0, *blocks))).facts.frame_rate == pytest.approx(50)
+
+
+def test_a_block_may_lie_before_its_cluster_begins() -> None:
+    """Its time is a number with a sign."""
+    blocks = [block(1, 40 * n) for n in range(-10, 15)]
+    assert look(webm(picture(), cluster(1000, *blocks))).facts.frame_rate == 25.0
+
+
+def test_a_track_without_its_sides_has_none() -> None:
+    """A side that is not told is not one pixel."""
+    bare = element(0xAE, number(0xD7, 1), number(0x83, 1), element(0x86, b"V_VP9"), element(0xE0, number(0xBA, 360)))
+    facts = look(webm(bare, cluster(0, block(1, 0)))).facts
+    assert (facts.codec, facts.width) == ("VP9", None)
 
 
 def test_blocks_in_groups_count_too() -> None:

@@ -8,7 +8,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, name_parts, trace_of
+from tiktok_core.domain.forgetting import Forgetting, Trace, forgetting, lasting, name_digest, name_parts, trace_of
 from tiktok_core.domain.journal import ENDS, KEEP, Record, Stage, Wish
 from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.publishing import Publication
@@ -51,6 +51,13 @@ def test_a_clock_that_is_set_right_is_believed_after_a_day(looks: list[datetime]
     later = forgetting(due.seen, now + DAY * 2, timedelta(0))
     assert later is not None
     assert later.before == now + DAY
+
+
+def test_a_clock_at_the_beginning_of_time_forgets_nothing_and_raises_nothing() -> None:
+    """The time before which records go cannot lie before the first moment that there is."""
+    first = datetime.min.replace(tzinfo=UTC)
+    due = forgetting(first + DAY, first + 2 * DAY, KEEP)
+    assert due == Forgetting(first + 2 * DAY, first)
 
 
 @given(st.timedeltas(timedelta(0), DAY - timedelta(microseconds=1)))

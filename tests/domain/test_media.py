@@ -448,7 +448,16 @@ def test_a_crop_is_a_doubt_where_it_decides(
 ) -> None:
     """Nobody knows whether TikTok goes by the stored or by the shown pixels. Where both are wrong, the video is refused."""
     facts = evolve(GOOD, width=stored[0], height=stored[1], shown=shown)
+    for doubt in doubted(facts):
+        sides = f"stores {stored[0]} x {stored[1]} pixels and shows {shown[0]} x {shown[1]}: TikTok takes 360 to 4096"
+        assert sides in (doubt if isinstance(doubt, str) else doubt.message)
     assert (len(list(media_problems(facts))), len(doubted(facts))) == (problems, doubts)
+
+
+@pytest.mark.parametrize(("rate", "is_taken"), [(22.49, False), (22.5, True), (60.5, True), (60.51, False)])
+def test_a_rate_is_rounded_as_cameras_do(rate: float, is_taken: bool) -> None:
+    """23 to 60, to the nearest whole number."""
+    assert (list(media_problems(evolve(GOOD, frame_rate=rate))) == []) is is_taken
 
 
 def test_a_fast_average_is_refused_although_the_rate_varies() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from tiktok_core.domain.sign_in import (
     failed,
     granted_code,
     granted_code_alone,
+    refused,
 )
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import AccessDenied, GrantRejected, InvalidInput, SignInFailed, StateMismatch
@@ -289,6 +291,23 @@ def test_a_sign_in_is_old_after_ten_minutes(age: timedelta) -> None:
         return
     with pytest.raises(SignInFailed, match="10 minutes"):
         check_age(NOW - age, NOW)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(59.0, "59 seconds"), (60.0, "1 minutes"), (90.0, "1.5 minutes"), (2_700.0, "45 minutes")]
+)
+def test_how_long_an_answer_counts_is_said_in_its_unit(seconds: float, said: str) -> None:
+    """Below a minute in seconds."""
+    with pytest.raises(SignInFailed, match=f"more than {said} ago"):
+        check_age(NOW - timedelta(hours=2), NOW, seconds)
+
+
+@pytest.mark.parametrize("error_type", ["", "client_key", "zzz"])
+def test_only_a_target_that_is_missing_is_no_refusal_by_the_person(error_type: str) -> None:
+    """Of any other kind of `access_denied` the person has denied the access."""
+    said = Callback(state=STATE, error="access_denied", error_type=error_type)
+    assert type(refused(said)) is AccessDenied
+    assert type(refused(evolve(said, error_type="non_sandbox_target"))) is SignInFailed
 
 
 # --- The answer to a QR code ------------------------------------------------------------------------------------------

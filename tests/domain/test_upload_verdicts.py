@@ -183,6 +183,7 @@ def test_after_an_expired_upload_url_no_second_post_is_begun(
     verdict = after_expired_url(record, LATER, DEAD, heard)
     assert (verdict.record.stage, verdict.error) == (stage, None)
     assert verdict.trouble == (DEAD if stage is RESTARTS else None)
+    assert verdict.again_in == 0.0 or stage is not RESTARTS
     assert (verdict.again_in is None) == verdict.record.is_ended
 
 

@@ -6,8 +6,18 @@ import pytest
 
 from clips import CLIP
 from tiktok_core import InvalidPost, PublishFailed
+from tiktok_core.domain.derived_keys import is_of
 from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import record_name
+
+
+@pytest.mark.parametrize(
+    ("key", "is_one"),
+    [("d-1", True), ("d-20261130T120000", True), ("17", False), ("e-1", False), ("d-", False), ("d-e-1", False)],
+)
+def test_a_key_is_of_a_row_by_its_prefix(key: str, is_one: bool) -> None:
+    """A key of one's own may be a number."""
+    assert is_of("d", key) is is_one
 
 
 def test_a_repeated_wish_gets_the_key_of_the_post_that_goes_on_or_ended_within_the_hour(bench: Any) -> None:

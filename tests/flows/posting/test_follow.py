@@ -19,6 +19,7 @@ from tiktok_core import (
     StoreError,
 )
 from tiktok_core.domain.moves import reported
+from tiktok_core.errors import LeaseLost
 
 
 def posted(account: Any, kind: str) -> Any:
@@ -192,6 +193,52 @@ def test_an_id_that_tiktok_knows_again_is_followed_to_its_end(bench: Any, kind: 
     bench.sim.switches.processing_seconds = bench.sim.switches.download_seconds = 300
     assert bench.run(account.resume("wish")).status == PublishStatus.PUBLISH_COMPLETE
     assert len(bench.sim.posts) == 1
+
+
+def test_a_post_that_was_waited_for_has_its_key(bench: Any) -> None:
+    """A post that the journal does not know has none."""
+    account = bench.signed_in()
+    begun = bench.run(posted(account, "film"))
+    assert bench.run(account.wait(begun.publish_id)).key == "wish"
+    bench.run(account.forget("wish"))
+    assert bench.run(account.wait(begun.publish_id)).key is None
+
+
+def test_a_post_that_cannot_be_asked_about_at_once_was_not_waited_for(bench: Any) -> None:
+    """The error says how long the call has followed the post."""
+    account = bench.signed_in()
+    bench.sim.switches.processing_seconds = 60
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="wish", wait=False))
+    bench.sim.faults.add("status=code:scope_not_authorized")
+    with pytest.raises(StillProcessing, match="after 0 s"):
+        bench.run(account.resume("wish"))
+
+
+@pytest.mark.parametrize("posted_it", [True, False])
+def test_what_another_owner_works_on_is_not_settled(bench: Any, posted_it: bool) -> None:
+    """Only giving up takes a lease away."""
+    account, journal = bench.signed_in(), bench.journal
+    bench.sim.faults.add("statusx999=code:invalid_publish_id")
+    with pytest.raises(OutcomeUnknown):
+        bench.run(posted(account, "film"))
+    (record,), now = journal.records(), bench.clock.now()
+    assert journal.try_lease(record.name, owner="another", now=now, until=now + timedelta(seconds=30))
+    with pytest.raises(LeaseLost):
+        bench.run(account.settle("wish", posted=posted_it))
+    assert journal.records() == (record,)
+
+
+def test_a_post_that_another_owner_keeps_is_followed_for_so_long_only(bench: Any) -> None:
+    """It waits for a lease that never ends as for TikTok: until its patience is over."""
+    account, journal = bench.signed_in(), bench.journal
+    bench.sim.faults.add("creator_infox9=unreachable")
+    with pytest.raises(NotSent):
+        bench.run(posted(account, "film"))
+    (record,), now = journal.records(), bench.clock.now()
+    assert journal.try_lease(record.name, owner="another", now=now, until=now + timedelta(minutes=20))
+    with pytest.raises(StillProcessing):
+        bench.run(account.resume("wish"))
+    assert bench.clock.slept < 1_000
 
 
 def test_a_cancelled_pull_is_written_down(bench: Any) -> None:

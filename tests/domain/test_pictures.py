@@ -396,6 +396,13 @@ def test_a_marker_in_coded_data_is_doubted(coded: bytes, is_doubted: bool) -> No
     assert not facts(jpeg(segment(0xF7, FRAME), scan(b"a\xff\x01b"))).has_junk
 
 
+@pytest.mark.parametrize("fill", range(5))
+def test_an_empty_segment_and_fill_bytes_are_no_junk(fill: int) -> None:
+    """A segment has at least its own length, and as many fill bytes before it as a writer likes."""
+    found = facts(jpeg(b"\xff" * fill + segment(0xFE), segment(0xC0, FRAME), scan(b"x")))
+    assert (found.has_junk, found.is_cut, found.width) == (False, False, 1080)
+
+
 @pytest.mark.parametrize("name", WEBPS)
 def test_only_an_animation_is_an_animation(name: str) -> None:
     """A still WebP has no doubt; nobody knows whether TikTok takes animated ones."""

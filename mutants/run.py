@@ -326,6 +326,8 @@ def main() -> int:
 
 # --- The table -------------------------------------------------------------------------------------------------------
 
+EQUIVALENT: Final = "equivalent"
+"""The first word of a person's remark on a mutant that behaves as the original does."""
 ROW: Final = re.compile(r"^\| `(?P<key>[0-9a-f]{8})` \|.*\| (?P<verdict>[^|]*) \|$")
 
 
@@ -333,21 +335,25 @@ def write(survivors: Sequence[Mutant], run: int, seed: int) -> None:
     """Write the table of survivors; keep a person's remark on a mutant as long as the mutant survives."""
     rows = filter(None, map(ROW.match, TABLE.read_text().splitlines())) if TABLE.exists() else ()
     said = {row["key"]: row["verdict"] for row in rows}
+    verdicts = [said.get(one.key, "open") for one in survivors]
+    equal = sum(verdict.startswith(EQUIVALENT) for verdict in verdicts)
+    noticed, others = run - len(survivors), run - equal
     lines = [
         "# Mutants",
         "",
-        "What `make mutants` found: small changes of the rules and of the flows of a post that no test noticed. Each line of the",
-        "table waits for a test, or for a reason why the change does no harm.",
+        "What `make mutants` found: small changes of the rules and of the flows of a post that no quick test noticed. The verdict of",
+        "each says which test holds the rule since then, or why the change does no harm.",
         "",
-        f"Drawn with seed {seed}: {run} mutants, of which {run - len(survivors)} were noticed and {len(survivors)} survived.",
+        f"Drawn with seed {seed}: {run} mutants. {equal} survivors are equivalent: no test could tell them from the original. Of the other",
+        f"{others}, {noticed} were noticed ({100 * noticed / max(1, others):.1f} %).",
         "",
         "| | where | before | after | verdict |",
         "|---|---|---|---|---|",
     ]
-    for one in survivors:
+    for one, verdict in zip(survivors, verdicts, strict=True):
         before, after = (text.replace("|", "\\|") for text in (one.before, one.after))
         where = f"`{one.file.removeprefix('tiktok_core/')}`, line {one.line}"
-        lines.append(f"| `{one.key}` | {where} | `` {before} `` | `` {after} `` | {said.get(one.key, 'open')} |")
+        lines.append(f"| `{one.key}` | {where} | `` {before} `` | `` {after} `` | {verdict} |")
     TABLE.write_text("\n".join(lines) + "\n")
 
 

@@ -7,6 +7,7 @@ Longer than 400 lines because a contract is one class that an adapter binds.
 
 import asyncio
 import gzip
+import inspect
 import os
 import queue
 import signal
@@ -312,7 +313,7 @@ class TransportContract(Contract):
         request = Request(method="PUT", url=f"{place.base_url}/echo", body=b"video", on_sent=on_sent)
         found = ended(run, lambda: http.send(request))
         assert found is stop or (type(found) is RuntimeError and found.__cause__ is stop)
-        assert (found is stop) == (not asyncio.iscoroutinefunction(http.send))
+        assert (found is stop) == (not inspect.iscoroutinefunction(http.send))
 
     @pytest.mark.parametrize("at", [0, 2 * BLOCK])
     @pytest.mark.parametrize("raised", RAISED.values(), ids=RAISED)

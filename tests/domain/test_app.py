@@ -157,6 +157,21 @@ def test_a_desktop_redirect_is_on_this_machine(uri: str) -> None:
     assert faults(uri, AppKind.DESKTOP) == ["redirect_uri"]
 
 
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("http://127.0.0.1:*/" + "p" * 490, "has 513 characters (with the longest port)"),
+        ("http://app.example.com:3455/callback/", "must be on 127.0.0.1 or localhost, not app.example.com"),
+        ("http://:3455/callback/", "not an empty host"),
+    ],
+)
+def test_what_is_wrong_with_a_redirect_is_said_in_figures(uri: str, said: str) -> None:
+    """A wildcard counts as the longest port; a host that is missing is called so."""
+    with pytest.raises(InvalidSettings) as caught:
+        App("aw", "s", uri, kind=AppKind.DESKTOP)
+    assert said in str(caught.value)
+
+
 def test_a_web_redirect_may_be_declared_for_loopback() -> None:
     """A given kind replaces the one that the redirect URI suggests."""
     assert app("https://localhost:3455/cb/", AppKind.WEB).kind is AppKind.WEB

@@ -204,6 +204,20 @@ def test_a_chosen_chunk_is_kept_or_refused_by_name(pair: tuple[int, int]) -> Non
         assert covers(plan.ranges(), size, chunk, plan.total_chunk_count)
 
 
+@pytest.mark.parametrize(
+    ("size", "chunk", "said"),
+    [
+        (12_000_000, 9_000_000, "take 12,000,000 (the whole video) or at most 6,000,000"),
+        (9_000_000, 8_000_000, "take 9,000,000 (the whole video)"),
+    ],
+)
+def test_a_refusal_names_half_the_video_only_where_two_chunks_fit(size: int, chunk: int, said: str) -> None:
+    """A chunk has a least size."""
+    with pytest.raises(InvalidPost) as caught:
+        plan_chunks(size, chunk)
+    assert str(caught.value).endswith(said)
+
+
 @given(sizes_and_chunks())
 def test_a_refusal_names_a_size_that_works(pair: tuple[int, int]) -> None:
     """The error that refuses a chunk size names one that works."""

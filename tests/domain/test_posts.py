@@ -165,6 +165,12 @@ def test_one_to_thirty_five_photos(*, count: int, wrong: bool) -> None:
     assert photos(photo(count)) == ["photo_images"] * wrong
 
 
+def test_a_cover_that_is_none_is_told_the_last_one() -> None:
+    """The last of two photos is photo 1."""
+    (problem,) = photo_problems(photo(2, 2))
+    assert "with 2 photos it must be at most 1, not 2" in problem.message
+
+
 @given(st.integers(1, 35), st.integers(-50, 50))
 def test_the_cover_is_one_of_the_photos(count: int, cover: int) -> None:
     """The cover's index counts from 0 and names one of the photos."""

@@ -161,7 +161,7 @@ def test_a_desktop_redirect_is_on_this_machine(uri: str) -> None:
     ("uri", "said"),
     [
         ("http://127.0.0.1:*/" + "p" * 490, "has 513 characters (with the longest port)"),
-        ("http://app.example.com:3455/callback/", "must be on 127.0.0.1 or localhost, not app.example.com"),
+        ("http://app.example.com:3455/callback/", "must be on localhost or 127.0.0.1, not app.example.com"),
         ("http://:3455/callback/", "not an empty host"),
     ],
 )

@@ -22,6 +22,10 @@ WAITS: Final = "waits three seconds; bound to one transport it stays"
 EVERYWHERE: Final = "fails at every call in turn; what fails at every third call stays"
 FULL: Final[dict[str, str]] = {
     "tests/proofs/": PROOF,
+    "tests/assembly/test_elsewhere.py::test_the_main_job_needs_nothing_that_this_system_lacks[[]macos": "Windows lacks more",
+    "tests/cli/test_login.py::test_a_narrow_terminal_": PROCESSES,
+    "tests/cli/test_giving_up.py::test_an_upload_in_another_process_": PROCESSES,
+    "tests/core/test_locals.py::test_no_local_variable_holds_a_secret_over_sockets": "without sockets it stays",
     "tests/memory/": LARGE,
     "tests/browser/": "starts a browser",
     "tests/docs/test_snippets.py::test_each_example_": PROCESSES,
@@ -53,7 +57,6 @@ FULL: Final[dict[str, str]] = {
     "contract_tests/test_transports.py::*OverTls::test_a_slow_line_": WAITS,
     "contract_tests/test_secret_service.py::TestSecretService::": "asks a daemon; a keychain in memory has the same contract",
     "contract_tests/test_secret_service.py::test_a_password_that_nobody_types_": "waits three seconds for a daemon",
-    "tests/core/test_locals.py::test_no_local_variable_holds_a_secret_over_sockets[[]asynchronous": "the other client stays",
     "tests/flows/calls/test_surely.py::test_a_cancelled_call_keeps_nothing_locked[[]None-": EVERYWHERE,
 }
 """What only `make check` runs: a pattern for the start of a test's name, and the reason."""

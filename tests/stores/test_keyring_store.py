@@ -218,23 +218,24 @@ def test_what_windows_would_cut_is_refused(
 # --- A keychain that does not answer ---------------------------------------------------------------------------------
 
 
-def test_a_keychain_that_hangs_is_waited_for_within_the_limit(
-    store: KeyringTokenStore, keychain: HaltingKeychain
-) -> None:
+def test_a_keychain_that_hangs_is_waited_for_within_the_limit(keychain: HaltingKeychain) -> None:
     """Every call ends after the limit, with what to do. When the keychain answers again, so does the store."""
+    names = MemoryTokenStore()
+    store = KeyringTokenStore("app", names, keychain=keychain, limit=1.0)
     store.save("me", TOKENS)
     keychain.open.clear()
-    for call in (
-        lambda: store.load("me"),
-        store.accounts,
-        lambda: store.save("me", NEWER),
-        lambda: store.delete("me"),
-    ):
-        with pytest.raises(StoreError, match=r"did not answer within 1 s: .* unlock it and try again, or choose"):
-            call()
-    keychain.open.set()
-    # Of the calls that were given up, only those that had begun were finished.
-    assert store.load("me") == TOKENS
+    with closing(store), closing(KeyringTokenStore("app", names, keychain=keychain, limit=0.1)) as hasty:
+        for call in (
+            lambda: hasty.load("me"),
+            hasty.accounts,
+            lambda: hasty.save("me", NEWER),
+            lambda: hasty.delete("me"),
+        ):
+            with pytest.raises(StoreError, match=r"did not answer within 0.1 s: .* unlock it and try again, or choose"):
+                call()
+        keychain.open.set()
+        # Of the calls that were given up, only those that had begun were finished.
+        assert store.load("me") == TOKENS
 
 
 def test_what_is_done_late_is_done_before_what_is_asked_later(

@@ -59,12 +59,12 @@ class Hanging:
     def read(self, start: int, length: int, /) -> bytes:
         """Return bytes. The first look is for the type, and longer ones are for the layout."""
         self._at("type" if length <= HEAD_LENGTH else "layout")
-        return (HEAD + bytes(length))[start : start + length] if start < len(HEAD) else bytes(min(length, SIZE - start))
+        return (HEAD + bytes(SIZE - len(HEAD)))[start : start + length]
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
         """Fill a buffer with what is to be sent."""
         self._at("body")
-        block = bytes(min(len(buffer), SIZE - start))
+        block = (HEAD + bytes(SIZE - len(HEAD)))[start : start + len(buffer)]
         buffer[: len(block)] = block
         return len(block)
 

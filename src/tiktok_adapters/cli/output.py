@@ -5,6 +5,7 @@ What belongs here: writing values and errors for programs (`--json`) and for peo
 
 import json
 import traceback
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -253,18 +254,22 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, InvalidInput):
         return _in_options(error)
     if isinstance(error, SignInRequired):
-        scopes = "".join(f" --scope {scope}" for scope in error.scopes) if isinstance(error, NotGranted) else ""
-        return f"{error} Sign in: tiktok login{scopes}"
+        return f"{error}{_sign_in(error.scopes if isinstance(error, NotGranted) else ())}"
     if _is_unexpected(error):
         return f"an unexpected error ({type(error).__name__}); set TIKTOK_LOG=DEBUG to see where"
     return f"{error}{_what_next(error)}"
+
+
+def _sign_in(scopes: Iterable[str]) -> str:
+    """Return the command that grants the scopes, to stand after an error."""
+    return f" Sign in: tiktok login{''.join(f' --scope {scope}' for scope in scopes)}"
 
 
 def _what_next(error: BaseException) -> str:
     """Return what to type next about a post that has no good end, to stand after its error."""
     key, at = getattr(error, "key", None), getattr(error, "earlier_at", None)
     if isinstance(error, ScopeMissing) and (needed := getattr(error, "needed", ())):
-        return f" Sign in: tiktok login{''.join(f' --scope {scope}' for scope in needed)}"
+        return _sign_in(needed)
     if not key:
         return ""
     if isinstance(error, OutcomeUnknown):

@@ -15,6 +15,7 @@ from tiktok_core.domain.kept_refusal import refusal_of
 from tiktok_core.domain.moves import ended, moved, not_left, restarted, unknown
 from tiktok_core.domain.publishing import Publication, poll_pause
 from tiktok_core.domain.verdicts import (
+    ID_IS_FORGOTTEN,
     TROUBLE_PAUSE,
     Verdict,
     after_forgotten,
@@ -37,7 +38,6 @@ __all__ = [
 
 HOUR_IS_OVER: Final = "its upload URL has lived for an hour"
 URL_HAS_DIED: Final = "its upload URL has died"
-ID_IS_FORGOTTEN: Final = "TikTok no longer knows its publish id"
 FOR_WANT_OF_BYTES: Final = ("", "internal")
 """Reasons that TikTok may give for a post whose upload URL died."""
 

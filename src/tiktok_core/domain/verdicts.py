@@ -31,6 +31,7 @@ from tiktok_core.errors import (
 )
 
 __all__ = [
+    "ID_IS_FORGOTTEN",
     "SAYS_NOTHING",
     "TROUBLE_PAUSE",
     "UNKNOWN_ID",
@@ -61,6 +62,7 @@ SAYS_NOTHING: Final = (TransportError, ServerError, RateLimited)
 """Errors of any question that say nothing about what was asked. `says_nothing` adds one for a post's status."""
 UNKNOWN_ID: Final = "invalid_publish_id"
 """TikTok's word for a publish id that it does not know yet, never knew, or has forgotten."""
+ID_IS_FORGOTTEN: Final = "TikTok no longer knows its publish id"
 KNOWN_WITHIN: Final = timedelta(minutes=1)
 """How long after an init TikTok may not know the post's publish id yet, as a client saw."""
 NAMED: Final = frozenset(
@@ -104,7 +106,7 @@ def after_status(record: Record, now: datetime) -> Verdict:
 def after_forgotten(record: Record, now: datetime) -> Verdict:
     """Return the verdict on a post whose publish id TikTok no longer knows: it may have been published, and a person has to look."""
     lost = record if record.stage is Stage.UNKNOWN else unknown(record, now)
-    return Verdict(record=lost, error=outcome_unknown(lost, "TikTok no longer knows its publish id"))
+    return Verdict(record=lost, error=outcome_unknown(lost, ID_IS_FORGOTTEN))
 
 
 def after_reported_end(record: Record, now: datetime, publication: Publication) -> Verdict:

@@ -148,8 +148,10 @@ class _Reader:
 
 
 def _facts(found: Any, *, has_run_out: bool) -> VideoFacts:
-    videos = [_track_facts(track.to_data(), has_run_out=has_run_out) for track in found.video_tracks]
     whole: dict[str, Any] = next((track.to_data() for track in found.general_tracks), {})
+    # Of a WebM, MediaInfo takes the first gaps between frames for the rate of the whole.
+    is_doubtful = has_run_out or whole.get("format") in ("WebM", "Matroska")
+    videos = [_track_facts(track.to_data(), is_doubtful=is_doubtful) for track in found.video_tracks]
     lasting = [_positive(track.to_data().get("duration")) for track in found.video_tracks]
     duration = max(filter(None, (_positive(whole.get("duration")), *lasting)), default=None)
     return evolve(
@@ -163,12 +165,12 @@ def _facts(found: Any, *, has_run_out: bool) -> VideoFacts:
     )
 
 
-def _track_facts(video: dict[str, Any], *, has_run_out: bool) -> VideoFacts:
+def _track_facts(video: dict[str, Any], *, is_doubtful: bool) -> VideoFacts:
     mode, codec = video.get("frame_rate_mode"), video.get("format")
     return VideoFacts(
         codec=CODECS.get(codec, codec) if isinstance(codec, str) and codec else None,
         frame_rate=_positive(video.get("frame_rate")) if mode in ("CFR", "VFR") else None,
-        has_variable_rate=mode == "VFR" or (mode == "CFR" and has_run_out),
+        has_variable_rate=mode == "VFR" or (mode == "CFR" and is_doubtful),
         width=_whole(video.get("width")),
         height=_whole(video.get("height")),
     )

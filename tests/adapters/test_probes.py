@@ -23,9 +23,9 @@ KNOWN = {
     "index-first.mp4": VideoFacts(codec="H.264", frame_rate=30.0, width=720, height=1280, duration=5.0),
     "fragmented.mp4": VideoFacts(codec="H.264", frame_rate=24.0, width=360, height=640, duration=1.0),
     "h265.mov": VideoFacts(codec="H.265", frame_rate=29.97, width=360, height=640, duration=1.001),
-    "vp8.webm": VideoFacts(codec="VP8", frame_rate=60.0, width=360, height=640, duration=1.0),
-    "vp9.webm": VideoFacts(codec="VP9", frame_rate=30.0, width=360, height=640, duration=1.0),
-    "live.webm": VideoFacts(codec="VP8", frame_rate=30.0, width=360, height=640),
+    "vp8.webm": VideoFacts(codec="VP8", frame_rate=60.0, has_variable_rate=True, width=360, height=640, duration=1.0),
+    "vp9.webm": VideoFacts(codec="VP9", frame_rate=30.0, has_variable_rate=True, width=360, height=640, duration=1.0),
+    "live.webm": VideoFacts(codec="VP8", frame_rate=30.0, has_variable_rate=True, width=360, height=640),
     "varying.mp4": VideoFacts(
         codec="H.264", frame_rate=12.787, has_variable_rate=True, width=360, height=640, duration=1.934
     ),

@@ -250,4 +250,4 @@ def test_what_is_doubtful_is_told_once(cli: Any) -> None:
     """The command checks a file more than once, but prints a warning about it once."""
     result = cli("post", "video", str(MEDIA / "varying.mp4"), *SELF)
     assert result.exit_code == 0
-    assert sum("it varies" in line for line in result.stderr.splitlines()) == 1
+    assert sum("it may vary" in line for line in result.stderr.splitlines()) == 1

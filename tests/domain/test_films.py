@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tiktok_core import VideoFacts
 from tiktok_core.domain.containers import film
+from tiktok_core.domain.media import media_doubts, media_problems
 from tiktok_core.domain.reading import LookEnded
 from tiktok_core.domain.tracks import Film, Frames
 
@@ -154,10 +155,10 @@ def test_each_kind_of_film_is_known(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "rate"), [("vp8.webm", 60), ("vp9.webm", 30), ("live.webm", 30), ("h265.mov", 29.97)])
 def test_the_frames_of_a_film_are_counted(name: str, rate: float) -> None:
-    """A WebM's rate follows from the times of its frames, which it rounds; a constant rate is called constant."""
+    """A WebM's rate follows from the times of its frames, which it rounds, and which may vary."""
     facts = look((MEDIA / name).read_bytes()).facts
     assert facts.frame_rate == pytest.approx(rate, abs=0.05)
-    assert not facts.has_variable_rate
+    assert facts.has_variable_rate is name.endswith(".webm")
     assert facts.duration == pytest.approx(1, abs=0.05)
 
 
@@ -453,7 +454,9 @@ def test_the_clusters_of_a_live_film_tell_its_duration(length: int | None, of_cl
         for at in range(660)
     ]
     facts = look(webm(picture() + SOUND, *clusters, length=length)).facts
-    assert facts == VideoFacts(codec="VP9", frame_rate=25.0, width=640, height=360, duration=659.99, has_picture=True)
+    assert facts == VideoFacts(
+        codec="VP9", frame_rate=25.0, has_variable_rate=True, width=640, height=360, duration=659.99, has_picture=True
+    )
 
 
 @pytest.mark.parametrize("width", [">d", ">f"])
@@ -466,15 +469,19 @@ def test_the_duration_of_the_segment_is_believed(width: str) -> None:
 
 
 def test_the_first_gaps_say_nothing_about_the_rate() -> None:
-    """All gaps count; one that lasts makes the rate vary; a list that says something else makes it a doubt."""
+    """All gaps count."""
     times = [*range(0, 400, 66), *range(400, 5000, 33)]
     facts = look(webm(picture(), cluster(0, *(block(1, time) for time in times)))).facts
     assert facts.frame_rate == pytest.approx(30, abs=2)
-    assert facts.has_variable_rate
-    steady = cluster(0, *(block(1, 100 * n) for n in range(40)))
-    assert not look(webm(picture(), steady)).facts.has_variable_rate
-    assert look(webm(picture(1, b"V_VP9", number(0x23E383, 33_333_333)), steady)).facts.has_variable_rate
-    assert not look(webm(picture(1, b"V_VP9", number(0x23E383, 100_000_000)), steady)).facts.has_variable_rate
+
+
+@pytest.mark.parametrize("stated", [b"", number(0x23E383, 33_333_333), number(0x23E383, 500_000_000)])
+@pytest.mark.parametrize(("gap", "is_fast"), [(500, False), (10, True)])
+def test_a_slow_webm_is_doubted_and_a_fast_one_is_refused(stated: bytes, gap: int, is_fast: bool) -> None:
+    """Each of its frames has a time of its own, and nobody knows whether TikTok counts them or believes the list of tracks."""
+    facts = look(webm(picture(1, b"V_VP9", stated), cluster(0, *(block(1, gap * n) for n in range(60))))).facts
+    assert facts.frame_rate == pytest.approx(1000 / gap)
+    assert [bool(list(judged(facts))) for judged in (media_problems, media_doubts)] == [is_fast, not is_fast]
 
 
 def test_frames_that_are_never_shown_are_not_counted() -> None:

@@ -24,7 +24,7 @@ SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 OF_SEGMENT: Final = frozenset({INFO, TRACKS, CLUSTER, 0x114D9B74, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367})
 """Elements of a segment. A cluster of unknown length ends where one of them begins."""
 TIMESTAMP_SCALE, DURATION = 0x2AD7B1, 0x4489
-TRACK, NUMBER, KIND, CODEC, VIDEO, FRAME_DURATION = 0xAE, 0xD7, 0x83, 0x86, 0xE0, 0x23E383
+TRACK, NUMBER, KIND, CODEC, VIDEO = 0xAE, 0xD7, 0x83, 0x86, 0xE0
 WIDTH, HEIGHT, BOTTOM, TOP, LEFT, RIGHT = 0xB0, 0xBA, 0x54AA, 0x54BB, 0x54CC, 0x54DD
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
 IS_VIDEO: Final = 1
@@ -56,7 +56,6 @@ class _Track:
         codec: TikTok's name of its codec; None if unknown.
         sides: width and height, as stored; 0 if unknown.
         shown: width and height after cropping, if it is cropped.
-        lasting: nanoseconds of each frame by the list of tracks; 0 if it does not say.
         last: timestamp of the last frame that was counted.
     """
 
@@ -64,7 +63,6 @@ class _Track:
     codec: str | None
     sides: tuple[int, int]
     shown: tuple[int, int] | None
-    lasting: int = 0
     frames: Frames = field(factory=Frames)
     last: int | None = None
 
@@ -105,7 +103,7 @@ def read_elements(window: Window) -> Film:
                 frames=track.frames,
                 scale=NANOSECONDS // found.scale,
                 shown=track.shown,
-                stated_rate=NANOSECONDS / track.lasting if track.lasting else None,
+                has_times=True,
                 is_aside=found.has_end and track.last is not None and not track.frames.count,
             )
             for track in found.tracks
@@ -166,7 +164,7 @@ def _info(window: Window, found: _Film, start: int, end: int) -> None:
 
 
 def _track(window: Window, found: _Film, start: int, end: int) -> None:
-    number = kind_of = lasting = 0
+    number = kind_of = 0
     codec: str | None = None
     picture: dict[int, int] = {}
     for kind, body, after in _elements(window, start, end):
@@ -174,8 +172,6 @@ def _track(window: Window, found: _Film, start: int, end: int) -> None:
             number = _number(window, body, after)
         elif kind == KIND:
             kind_of = _number(window, body, after)
-        elif kind == FRAME_DURATION:
-            lasting = _number(window, body, after)
         elif kind == CODEC:
             codec = CODECS.get(window.bytes_at(body, min(after - body, 64)).rstrip(b"\0").decode("ascii", "replace"))
         elif kind == VIDEO:
@@ -192,7 +188,6 @@ def _track(window: Window, found: _Film, start: int, end: int) -> None:
             codec=codec,
             sides=(width, height),
             shown=(width - across, height - down) if is_cropped else None,
-            lasting=lasting,
         )
     )
 

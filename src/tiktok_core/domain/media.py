@@ -123,7 +123,8 @@ class VideoFacts:
     Attributes:
         codec: `H.264`, `H.265`, `VP8`, `VP9`, or the name of another codec.
         frame_rate: frames a second; the average if the rate varies.
-        has_variable_rate: whether the time between frames varies, or may vary in a part that was not read.
+        has_variable_rate: whether the time between frames varies, or may vary: in a part that was not read, or in a WebM, in which each
+            frame has a time of its own.
         width: pixels, as stored in the file, before any rotation.
         height: pixels, as stored in the file, before any rotation.
         duration: seconds.
@@ -212,7 +213,7 @@ def media_doubts(facts: VideoFacts, cover: int | None = None) -> Iterator[Proble
 def _track_doubts(facts: VideoFacts) -> Iterator[Problem]:
     if facts.frame_rate is not None and facts.has_variable_rate and not _is_fast(facts.frame_rate):
         for problem in _rate(facts.frame_rate):
-            yield _video(f"{problem.message}, and it varies: TikTok does not say which of its rates counts")
+            yield _video(f"{problem.message}, and it may vary: TikTok does not say which of its rates counts")
     if facts.shown is not None:
         stored, shown = (any(_side_problems(*sides)) for sides in ((facts.width, facts.height), facts.shown))
         if stored is not shown:

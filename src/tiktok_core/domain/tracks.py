@@ -101,7 +101,7 @@ class Track:
         pictures: codec, width and height of each kind of picture; None and 0 if unknown.
         scale: units a second.
         shown: the pixels that a player shows, if the track is cropped.
-        stated_rate: frames a second by the list of tracks; None if it does not say.
+        has_times: whether each frame has a time of its own, so that a player goes by no rate.
         is_aside: whether it is no film: a single picture, a thumbnail, or the pictures of chapters.
     """
 
@@ -109,7 +109,7 @@ class Track:
     frames: Frames
     scale: int
     shown: tuple[int, int] | None = None
-    stated_rate: float | None = None
+    has_times: bool = False
     is_aside: bool = False
 
 
@@ -166,14 +166,12 @@ def joined(
 
 def _facts(track: Track, *, is_partial: bool) -> list[VideoFacts]:
     rate, varies = track.frames.rate(track.scale)
-    # Nobody knows whether TikTok counts the frames or believes the list.
-    differs = rate is not None and track.stated_rate is not None and abs(rate - track.stated_rate) > 1
     return [
         VideoFacts(
             codec=codec,
             frame_rate=rate,
             # Of a film that was seen in part, nobody knows whether the rest is alike.
-            has_variable_rate=rate is not None and (varies or is_partial or differs),
+            has_variable_rate=rate is not None and (varies or is_partial or track.has_times),
             width=width or None,
             height=height or None,
             shown=track.shown,

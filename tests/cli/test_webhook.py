@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from tiktok_adapters.cli.app import tiktok
 from tiktok_adapters.simulator import SimulatedTikTok
-from tiktok_adapters.simulator.webhooks import Delivery, signed
+from tiktok_adapters.simulator.webhooks import signed
+from tiktok_adapters.simulator.world import Delivery
 from tiktok_core.wire.webhooks import LONGEST
 
 

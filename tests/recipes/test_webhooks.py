@@ -13,7 +13,8 @@ import urllib3
 
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok
-from tiktok_adapters.simulator.webhooks import Delivery, signed
+from tiktok_adapters.simulator.webhooks import signed
+from tiktok_adapters.simulator.world import Delivery
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, TikTok

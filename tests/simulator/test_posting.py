@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from example_counts import at_most
 from tiktok_adapters.simulator import API_URL, App, Creator
+from tiktok_adapters.simulator.checks import UNAUDITED
 from tiktok_adapters.simulator.publishing import PHOTO_TITLE
 from tiktok_core.wire.http import Request
 
@@ -530,6 +531,32 @@ def test_webhooks_name_a_direct_post_and_its_id_as_on_the_wire(
     assert {content["publish_type"] for content in contents} == {word}
     (post_id,) = play.sim.post(publish_id).post_ids
     assert contents[-1]["post_id"] == spell(post_id)
+
+
+@pytest.mark.parametrize(("switch", "is_renewed"), [("renewed", True), ("kept", False)])
+def test_a_webhook_that_nobody_answered_comes_again(play: Any, switch: str, is_renewed: bool) -> None:
+    """Each comes again with the same bytes; the switch says whether its signature and time are new. New ones do not come so."""
+    play.sim.switches.webhook_retry_stamp = switch
+    assert play.sim.webhooks(again=True) == ()
+    play.upload(play.video())
+    play.clock.advance(60)
+    first = play.sim.webhooks()
+    play.clock.advance(600)
+    again = play.sim.webhooks(again=True)
+    assert [one.body for one in again] == [one.body for one in first] != []
+    assert [one != other for one, other in zip(first, again, strict=True)] == [is_renewed] * len(first)
+    assert play.sim.webhooks(App(client_key="aw2", client_secret="s"), again=True) == ()
+
+
+@pytest.mark.parametrize(("switch", "codes"), [("levels", ["invalid_params", "ok"]), ("all", [UNAUDITED, UNAUDITED])])
+def test_the_rule_of_unaudited_apps_may_come_first(play: Any, switch: str, codes: list[str]) -> None:
+    """One record has it for a video without `post_info` and for a draft of photos. An audited app never meets it."""
+    play.sim.switches.unaudited_scope = switch
+    bare = {"source_info": play.source(100)}
+    posts = (lambda: play.post("/v2/post/publish/video/init/", bare), lambda: play.photos("MEDIA_UPLOAD"))
+    assert [post().code for post in posts] == codes
+    play.sim.app.audited = True
+    assert [post().code for post in posts] == ["invalid_params", "ok"]
 
 
 # --- Life ----------------------------------------------------------------------------------------------------------

@@ -464,8 +464,15 @@ def test_two_creators_are_never_one_account(play: Any) -> None:
         SimulatedTikTok(creators=[Creator(), Creator()])
     with pytest.raises(ValueError, match="same open_id"):
         SimulatedTikTok(creators=[Creator(open_id="-000x"), Creator(open_id="-000x", username="maker_two")])
-    with pytest.raises(ValueError, match="same client key"):
+    with pytest.raises(ValueError, match="same client_key"):
         SimulatedTikTok(apps=[App(), App()])
+    with pytest.raises(ValueError, match="same username"):
+        play.sim.creators.append(Creator(open_id="-000y"))
+    with pytest.raises(ValueError, match="same open_id"):
+        play.sim.creators[1] = Creator(username="maker_four", open_id=creators[0].open_id)
+    assert list(play.sim.creators) == creators
+    del play.sim.creators[1:]
+    assert repr(play.sim.creators) == repr(creators[:1])
 
 
 def test_runs_repeat(play: Any, new_play: Callable[[], Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+import pytest
 from attrs import asdict
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
@@ -78,3 +79,26 @@ def test_the_edges_are_found() -> None:
     assert find(draw.video_sizes(), lambda size: size > 64_000_000 and size % 10_000_000 == 1)
     assert find(draw.tokens(), lambda tokens: tokens.expires_at - tokens.issued_at == timedelta(seconds=1))
     assert find(draw.captions(4), lambda text: len(text) == 2 and len(text.encode("utf-16-le")) == 8)
+
+
+SPELLED_ON_THE_WIRE = (
+    "v_pub_file~v2-1.",
+    "v_pub_url~v2-1.",
+    "v_inbox_file~v2.",
+    "v_inbox_url~v2.",
+    "p_pub_url~v2.",
+    "p_inbox_url~v2.",
+)
+
+
+@pytest.mark.parametrize("prefix", SPELLED_ON_THE_WIRE)
+def test_ids_of_posts_are_spelled_as_on_the_wire(prefix: str) -> None:
+    """Each way of posting has a spelling of its own, and each is drawn."""
+    assert find(draw.publish_ids(), lambda publish_id: publish_id.startswith(prefix))
+
+
+@pytest.mark.parametrize("word", ["DIRECT_PUBLISH", "INBOX_SHARE"])
+def test_webhooks_name_the_way_of_posting_as_on_the_wire(word: str) -> None:
+    """TikTok's word for direct posts in webhooks is not the one of its requests."""
+    drawn = find(draw.events(), lambda event: event.content.get("publish_type") == word)
+    assert drawn.content["publish_type"] == word

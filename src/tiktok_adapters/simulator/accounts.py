@@ -6,7 +6,8 @@ runs (`sim.app.audited = True`); the next request sees the change.
 
 import base64
 import hashlib
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, MutableSequence
+from typing import Any, Final, Literal, TypeVar, overload
 
 from attrs import Attribute, define, field
 from attrs.validators import in_
@@ -23,8 +24,11 @@ __all__ = [
     "PRIVACY_LEVELS",
     "App",
     "Creator",
+    "Distinct",
     "version_of",
 ]
+
+One = TypeVar("One")
 
 DEFAULT_CLIENT_KEY: Final = "sbawsimulated0001"
 """The client key of the default app."""
@@ -170,6 +174,57 @@ class Creator:
         if app is first:
             return self.open_id
         return _open_id(f"{app.client_key} {self.open_id}")
+
+
+class Distinct(MutableSequence[One]):
+    """A list of apps or creators of which no two are the same in TikTok's eyes.
+
+    Args:
+        of: the first ones.
+        by: the attributes that each has for itself alone.
+
+    Raises:
+        ValueError: two of them share one; the list stays as it was.
+    """
+
+    def __init__(self, of: Iterable[One], *by: str) -> None:
+        self._by = by
+        self._all = self._checked(list(of))
+
+    def _checked(self, members: list[One]) -> list[One]:
+        for name in self._by:
+            values = [getattr(one, name) for one in members]
+            if len(set(values)) < len(values):
+                raise ValueError(f"two of them have the same {name}; each needs its own")
+        return members
+
+    def _changed(self, change: Callable[[list[One]], None]) -> None:
+        trial = list(self._all)
+        change(trial)
+        self._all = self._checked(trial)
+
+    @overload
+    def __getitem__(self, at: int) -> One: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[One]: ...
+    def __getitem__(self, at: Any) -> Any:
+        return self._all[at]
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        self._changed(lambda members: members.__setitem__(at, value))
+
+    def __delitem__(self, at: Any) -> None:
+        self._changed(lambda members: members.__delitem__(at))
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def insert(self, index: int, value: One) -> None:
+        """See `list.insert`."""
+        self._changed(lambda members: members.insert(index, value))
+
+    def __repr__(self) -> str:
+        return repr(self._all)
 
 
 def _open_id(text: str) -> str:

@@ -5,20 +5,20 @@ What belongs here: `SimulatedTikTok`. The `router` and the modules of its operat
 
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import consent, following, qr
-from tiktok_adapters.simulator.accounts import App, Creator
+from tiktok_adapters.simulator.accounts import App, Creator, Distinct
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.control import LogEntry, control, is_control
 from tiktok_adapters.simulator.faults import Faults
 from tiktok_adapters.simulator.router import UPLOAD_BASE, Router, is_tiktok
 from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Post, Task
-from tiktok_adapters.simulator.webhooks import Delivery, due
-from tiktok_adapters.simulator.world import Chance, Now, World
+from tiktok_adapters.simulator.webhooks import due, repeated
+from tiktok_adapters.simulator.world import Chance, Delivery, Now, World
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["SimulatedTikTok", "callback_values"]
@@ -58,17 +58,14 @@ class SimulatedTikTok:
         seed: int | None = 0,
         keep_bytes: bool = True,
     ) -> None:
-        _refuse_twins("username", [one.username for one in creators])
-        _refuse_twins("open_id", [one.open_id for one in creators])
-        _refuse_twins("client key", [one.client_key for one in apps])
         self.lock = threading.RLock()
         self.keep_bytes = keep_bytes
         self.world = World(
             clock=clock or SystemClock(),
             switches=switches or Switches(),
             chance=Chance(seed),
-            apps=list(apps) or [App()],
-            creators=list(creators) or [Creator()],
+            apps=Distinct(apps or [App()], "client_key"),
+            creators=Distinct(creators or [Creator()], "username", "open_id"),
             keep_bytes=keep_bytes,
             upload_base=UPLOAD_BASE,
         )
@@ -96,8 +93,8 @@ class SimulatedTikTok:
         self._router.faults = faults
 
     @property
-    def apps(self) -> list[App]:
-        """The registered apps."""
+    def apps(self) -> MutableSequence[App]:
+        """The registered apps, each with a client key of its own."""
         return self.world.apps
 
     @property
@@ -106,8 +103,8 @@ class SimulatedTikTok:
         return self.world.apps[0]
 
     @property
-    def creators(self) -> list[Creator]:
-        """The accounts."""
+    def creators(self) -> MutableSequence[Creator]:
+        """The accounts, each with a username and `open_id` of its own."""
         return self.world.creators
 
     @property
@@ -139,14 +136,15 @@ class SimulatedTikTok:
         with self.lock:
             return self._task(publish_id).shown(self.world.now, self.switches)
 
-    def webhooks(self, app: App | None = None) -> tuple[Delivery, ...]:
+    def webhooks(self, app: App | None = None, *, again: bool = False) -> tuple[Delivery, ...]:
         """Return the webhooks of all events since the last call, signed now. The test delivers them, or not.
 
         Args:
             app: the app that gets the webhooks (default: the first one).
+            again: return those of all earlier calls instead, as TikTok repeats a webhook that nobody answered with 200.
         """
         with self.lock:
-            return due(self.world, app or self.app)
+            return (repeated if again else due)(self.world, app or self.app)
 
     @property
     def log(self) -> tuple[LogEntry, ...]:
@@ -294,11 +292,6 @@ class SimulatedTikTok:
 
 def _faulty(page: Response) -> str:
     return consent.ConsentForm(page.body.decode("utf-8", "replace")).parameter or str(page.status)
-
-
-def _refuse_twins(what: str, names: Sequence[str]) -> None:
-    if len(set(names)) < len(names):
-        raise ValueError(f"two of them have the same {what}; each needs its own")
 
 
 def _close_files(tasks: Mapping[str, Task]) -> None:

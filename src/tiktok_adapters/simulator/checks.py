@@ -20,7 +20,9 @@ __all__ = [
     "known_level",
     "may_draft",
     "may_post",
+    "names_a_level",
     "ownership",
+    "photo_draft",
     "photo_mode",
     "photo_source",
     "post_info",
@@ -34,6 +36,21 @@ MAX_PHOTOS: Final = 35
 POST_INFO_INVALID: Final = "The request post info is empty or incorrect"
 SOURCE_INFO_INVALID: Final = "The request source info is empty or incorrect"
 MODE_INVALID: Final = "The request media_type or post_mode is invalid"
+
+
+UNAUDITED: Final = "unaudited_client_can_only_post_to_private_accounts"
+
+
+def names_a_level(world: World, app: App, body: Mapping[str, Any]) -> None:
+    """Check that an unaudited app has `post_info`, if the switch wants the rule of audits to come first."""
+    if world.switches.unaudited_scope == "all" and not app.audited and not body.get("post_info"):
+        raise Refused(UNAUDITED)
+
+
+def photo_draft(world: World, app: App) -> None:
+    """Check that the app may make drafts of photos at all."""
+    if world.switches.unaudited_scope == "all" and not app.audited:
+        raise Refused(UNAUDITED)
 
 
 def post_info(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +163,7 @@ def privacy(world: World, app: App, creator: Creator, info: Mapping[str, Any]) -
     """
     level = info.get("privacy_level")
     if level is not None and not app.audited and (level != "SELF_ONLY" or not creator.private):
-        raise Refused("unaudited_client_can_only_post_to_private_accounts")
+        raise Refused(UNAUDITED)
     if level not in creator.privacy_level_options:
         raise Refused(world.switches.privacy_mismatch_code, status=403)
 

@@ -63,6 +63,7 @@ def video_init(world: World, call: Call) -> dict[str, Any]:
     """Answer `POST /v2/post/publish/video/init/`: a direct post of a video."""
     app, creator = world.admit(call, "video_init", "video.publish")
     body = call.json()
+    checks.names_a_level(world, app, body)
     info, source = checks.post_info(body), checks.source_info(body)
     checks.caption(world, info, "title", VIDEO_TITLE)
     checks.known_level(info)
@@ -117,6 +118,7 @@ def photo_init(world: World, call: Call) -> dict[str, Any]:
         checks.may_post(world, app, creator)
         checks.privacy(world, app, creator, info)
     else:
+        checks.photo_draft(world, app)
         checks.app_version(creator, "31.8")
         checks.may_draft(world, creator)
     checks.ownership(app, *source["photo_images"])

@@ -117,6 +117,7 @@ class Switches:
         privacy_mismatch_code: the code for a privacy level that this creator does not have; an unknown word is a bad parameter.
         inbox_post_info: `post_info` with a video draft is ignored, is ignored except for the title, or is refused.
         video_draft_min_version: the lowest version of the user's app for video drafts; None for any.
+        unaudited_scope: the rule of unaudited apps refuses direct posts by their level, as documented, or everything that names none.
         cancel_checks_ownership: cancel refuses a pull whose URL the app does not own, or no longer owns.
 
     Upload host:
@@ -145,6 +146,7 @@ class Switches:
         draft_seconds: how long the user can finish a draft; None for ever.
         webhook_publish_type: the word for direct posts: the documents give none, and `DIRECT_PUBLISH` was observed.
         webhook_post_id: ids in webhooks are strings, as was observed, or numbers.
+        webhook_retry_stamp: a repeated webhook is signed anew, as it seems, or has the first signature and its time.
 
     A copy of the data:
         data_seconds: how long TikTok needs to prepare a copy.
@@ -199,6 +201,7 @@ class Switches:
     privacy_mismatch_code: str = field(default="privacy_level_option_mismatch", validator=instance_of(str))
     inbox_post_info: Literal["ignore", "title", "refuse"] = _one_of("ignore", "title", "refuse")
     video_draft_min_version: str | None = _word()
+    unaudited_scope: Literal["levels", "all"] = _one_of("levels", "all")
     cancel_checks_ownership: bool = _off()
 
     upload_path: Literal["/video/", "/upload", "/upload/"] = _one_of("/video/", "/upload", "/upload/")
@@ -227,6 +230,7 @@ class Switches:
     draft_seconds: float | None = _seconds(None)
     webhook_publish_type: str = field(default="DIRECT_PUBLISH", validator=instance_of(str))
     webhook_post_id: Literal["string", "number"] = _one_of("string", "number")
+    webhook_retry_stamp: Literal["renewed", "kept"] = _one_of("renewed", "kept")
 
     data_seconds: float = _seconds(600.0)
     data_keep_seconds: float = _seconds(345_600)

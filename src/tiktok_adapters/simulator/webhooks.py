@@ -11,32 +11,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import frozen
-
 from tiktok_adapters.simulator.accounts import App
 from tiktok_adapters.simulator.portability import ready_at
 from tiktok_adapters.simulator.tasks import Task
-from tiktok_adapters.simulator.world import World
+from tiktok_adapters.simulator.world import Delivery, World
 
-__all__ = ["Delivery", "due", "signed"]
+__all__ = ["due", "repeated", "signed"]
 
 PUBLISH_TYPES: Final = {"MEDIA_UPLOAD": "INBOX_SHARE"}
 """The documented word. The documents give none for direct posts, so a switch has that one."""
-
-
-@frozen(kw_only=True)
-class Delivery:
-    """One webhook, as its receiver gets it.
-
-    Attributes:
-        event: the event's name, for the test.
-        headers: the headers of the request.
-        body: exactly the signed bytes.
-    """
-
-    event: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 def due(world: World, app: App) -> tuple[Delivery, ...]:
@@ -45,14 +28,21 @@ def due(world: World, app: App) -> tuple[Delivery, ...]:
     for event, account, at, content in _happened(world, app):
         identity = (event, account, json.dumps(content))
         if identity not in world.told:
-            world.told.add(identity)
-            body = _body(app, event, account, at, content)
-            found.append(signed(app, event, body, world.now))
+            world.told[identity] = app, signed(app, event, _body(app, event, account, at, content), world.now)
+            found.append(world.told[identity][1])
     return tuple(found)
 
 
+def repeated(world: World, app: App) -> tuple[Delivery, ...]:
+    """Return the events of all earlier calls again; a switch says whether each is signed now or as it was."""
+    first = [delivery for whose, delivery in world.told.values() if whose is app]
+    if world.switches.webhook_retry_stamp == "kept":
+        return tuple(first)
+    return tuple(signed(app, one.event, one.body, world.now) for one in first)
+
+
 def signed(app: App, event: str, body: bytes, at: datetime) -> Delivery:
-    """Return a delivery of these bytes, signed at that time. A repeated delivery may have a new signature or the old one."""
+    """Return a delivery of these bytes, signed at that time."""
     seconds = int(at.timestamp())
     message = str(seconds).encode() + b"." + body
     signature = hmac.new(app.client_secret.encode(), message, hashlib.sha256).hexdigest()

@@ -6,13 +6,13 @@ What belongs here: reading and changing the state, and the checks at the start o
 import random
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from tiktok_adapters.simulator.accounts import App, Creator
+from tiktok_adapters.simulator.accounts import App, Creator, Distinct
 from tiktok_adapters.simulator.answers import Refused
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.quotas import Quotas
@@ -117,6 +117,21 @@ class DataCopy:
     cancelled_at: datetime | None = None
 
 
+@frozen(kw_only=True)
+class Delivery:
+    """One webhook, as its receiver gets it.
+
+    Attributes:
+        event: the event's name, for the test.
+        headers: the headers of the request.
+        body: exactly the signed bytes.
+    """
+
+    event: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 @define(eq=False, kw_only=True)
 class World:
     """The whole state of the simulated TikTok."""
@@ -124,8 +139,8 @@ class World:
     clock: Now
     switches: Switches
     chance: Chance
-    apps: list[App]
-    creators: list[Creator]
+    apps: Distinct[App]
+    creators: Distinct[Creator]
     keep_bytes: bool
     upload_base: str
     quotas: Quotas = field(factory=Quotas)
@@ -135,7 +150,7 @@ class World:
     consents: dict[tuple[App, Creator], frozenset[str]] = field(factory=dict)
     tasks: dict[str, Task] = field(factory=dict)
     removals: list[tuple[App, str, datetime]] = field(factory=list)
-    told: set[tuple[str, str, str]] = field(factory=set)
+    told: dict[tuple[str, str, str], tuple[App, Delivery]] = field(factory=dict)
     copies: dict[int, DataCopy] = field(factory=dict)
 
     @property

@@ -23,6 +23,7 @@ from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core import (
     CreatorInfo,
     InvalidPost,
+    Misused,
     PhotoPost,
     PublishFailed,
     SourceChanged,
@@ -362,6 +363,17 @@ def test_wrong_pictures_behind_urls_are_named(bench: Any, server: Server) -> Non
     assert set(said) == {f"photo_images[{index}]" for index in range(1, 6)}
     for index, word in enumerate(("1254 x 1254", "PNG", "21,000,000", "HTTP 404", "not a known type of picture"), 1):
         assert word in said[f"photo_images[{index}]"]
+
+
+def test_a_misused_client_is_not_the_fault_of_a_url(bench: Any) -> None:
+    """The program has to make another client; the address of the pictures may be fine."""
+
+    def misused(request: Request) -> Response:
+        raise Misused(request.name, "the transport is closed")
+
+    bench.handle = misused
+    with pytest.raises(Misused, match="the transport is closed"):
+        bench.run(bench.tiktok.check_photos(photos("good.jpg"), fetch=True))
 
 
 def test_a_url_that_ends_as_another_picture_is_warned_of(bench: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -39,7 +39,7 @@ from tiktok_core.domain.posts import (
     video_problems,
 )
 from tiktok_core.domain.retry import Operation
-from tiktok_core.errors import InvalidPost, Problem, TransportError, refuse
+from tiktok_core.errors import InvalidPost, Misused, Problem, TransportError, refuse
 from tiktok_core.flows.calls.context import Context, log
 from tiktok_core.flows.calls.disks import LONGEST_LOOK, look_or_doubt, read_in_time
 from tiktok_core.flows.calls.exchange import exchange
@@ -209,6 +209,8 @@ async def _pulled(
     request = pull_request(url, is_picture=is_picture)
     try:
         pulled = await exchange(context, request, read_pulled, Operation.READ)
+    except Misused:
+        raise
     except TransportError as error:
         return None, (Problem(field, f"cannot be fetched from here: {error}"),)
     if 300 <= pulled.status < 400:

@@ -12,13 +12,15 @@ from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import consent, following, qr
 from tiktok_adapters.simulator.accounts import App, Creator, Distinct
 from tiktok_adapters.simulator.calls import Call
-from tiktok_adapters.simulator.control import LogEntry, control, is_control
+from tiktok_adapters.simulator.control import control, is_control
 from tiktok_adapters.simulator.faults import Faults
+from tiktok_adapters.simulator.log import LogEntry
+from tiktok_adapters.simulator.overview import Item, lists
 from tiktok_adapters.simulator.router import UPLOAD_BASE, Router, is_tiktok
 from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Post, Task
 from tiktok_adapters.simulator.webhooks import due, repeated
-from tiktok_adapters.simulator.world import Chance, Delivery, Now, World
+from tiktok_adapters.simulator.world import Chance, Delivery, Now, SignIn, World
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["SimulatedTikTok", "callback_values"]
@@ -151,6 +153,24 @@ class SimulatedTikTok:
         """Every request so far, in order, without those for the sandbox's own pages."""
         with self.lock:
             return tuple(self._router.log)
+
+    @property
+    def sign_ins(self) -> tuple[SignIn, ...]:
+        """Every account that is signed in to an app now."""
+        with self.lock:
+            return self.world.sign_ins()
+
+    def shown(self) -> Mapping[str, Sequence[Item]]:
+        """Return the lists of the sandbox's own page."""
+        with self.lock:
+            return lists(self)
+
+    def reset(self) -> None:
+        """Forget posts, sign-ins, codes, copies, webhooks, quotas, the log and pending faults. Apps, creators and switches stay."""
+        with self.lock:
+            self.world.forget()
+            self._router.log.clear()
+            self._router.faults.clear()
 
     def count(self, operation: str) -> int:
         """Return the number of requests of this operation, including refused and dropped ones."""

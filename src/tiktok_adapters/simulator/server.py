@@ -6,13 +6,14 @@ What belongs here: sockets. The simulator makes every answer; this module itself
 import asyncio
 import contextlib
 import ipaddress
+import json
 import re
 import signal
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import IO, Final, Self
 from urllib.parse import unquote, urlsplit
@@ -22,7 +23,9 @@ from aiohttp import web
 from attrs import define, field
 
 from tiktok_adapters.simulator.bench import SimulatedTikTok
-from tiktok_adapters.simulator.calls import MAX_BODY
+from tiktok_adapters.simulator.calls import MAX_BODY, Call
+from tiktok_adapters.simulator.control import is_foreign
+from tiktok_adapters.simulator.overview import Item
 from tiktok_adapters.simulator.storage import spool
 from tiktok_adapters.transports.fake import ConnectionDropped, DelayedResponse
 from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
@@ -30,6 +33,9 @@ from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
 __all__ = ["SandboxServer", "serve_forever"]
 
 _VIDEO: Final = "/_sandbox/video/"
+_EVENTS: Final = "/_sandbox/events"
+_LOOKS: Final = 0.5
+"""Seconds between two looks at what the page shows."""
 _LOST: Final = (ConnectionError, aiohttp.ClientError, web.RequestPayloadError)
 
 
@@ -154,6 +160,8 @@ class SandboxServer:
             return web.Response(status=421, text="This sandbox answers to loopback addresses only.\n")
         if incoming.method == "GET" and incoming.path.startswith(_VIDEO):
             return await self._video(incoming)
+        if incoming.method == "GET" and incoming.path == _EVENTS:
+            return await self._events(incoming)
         with spool() as file:
             return await self._handled(incoming, file)
 
@@ -173,6 +181,27 @@ class SandboxServer:
         if isinstance(response, DelayedResponse):
             await asyncio.sleep(response.seconds)
         return await _send(incoming, response)
+
+    async def _events(self, incoming: web.Request) -> web.StreamResponse:
+        """Stream what changes on the sandbox's own page, until the browser leaves or the server ends."""
+        if is_foreign(Call(Request(method="GET", url=str(incoming.url), headers=dict(incoming.headers)))):
+            return web.Response(status=403, text="Only pages of this machine may ask.\n")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        seen: Mapping[str, Sequence[Item]] = {}
+        with contextlib.suppress(*_LOST):
+            await response.prepare(incoming)
+            while True:
+                now = await asyncio.to_thread(self._sim.shown)
+                changed = {
+                    name: [(item.key, item.mark, item.inside) for item in items]
+                    for name, items in now.items()
+                    if items != seen.get(name)
+                }
+                # A line without data shows whether the browser is still there.
+                await response.write(f"data: {json.dumps(changed)}\n\n".encode() if changed else b":\n\n")
+                seen = now
+                await asyncio.sleep(_LOOKS)
+        return response
 
     async def _video(self, incoming: web.Request) -> web.StreamResponse:
         publish_id = unquote(incoming.raw_path.partition("?")[0].removeprefix(_VIDEO))

@@ -13,7 +13,7 @@ from tiktok_adapters.simulator import consent, following, qr
 from tiktok_adapters.simulator.accounts import App, Creator, Distinct
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.control import control, is_control
-from tiktok_adapters.simulator.faults import Faults
+from tiktok_adapters.simulator.faults import Fault, Faults
 from tiktok_adapters.simulator.log import LogEntry
 from tiktok_adapters.simulator.overview import Item, lists
 from tiktok_adapters.simulator.router import UPLOAD_BASE, Router, is_tiktok
@@ -48,6 +48,7 @@ class SimulatedTikTok:
         switches, faults, apps, creators: a test may change them at any time.
         upload_base: the scheme, host and port of upload URLs.
         lock: the simulator holds it while it handles a request.
+        changes: how many requests so far may have changed something.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class SimulatedTikTok:
         )
         self._router = Router(self.world)
         self._closer = weakref.finalize(self, _close_files, self.world.tasks)
+        self.changes = 0
 
     # --- What a test sees and changes ---------------------------------------------------------------------------------
 
@@ -171,6 +173,16 @@ class SimulatedTikTok:
             self.world.forget()
             self._router.log.clear()
             self._router.faults.clear()
+
+    def replace(self, world: World, log: Sequence[LogEntry], faults: Sequence[Fault]) -> None:
+        """Go on in another world, with its log and pending faults."""
+        with self.lock:
+            self.close()
+            self.world, self._router = world, Router(world)
+            self._closer = weakref.finalize(self, _close_files, world.tasks)
+            self._router.log.extend(log)
+            for fault in faults:
+                self.faults.add(fault)
 
     def count(self, operation: str) -> int:
         """Return the number of requests of this operation, including refused and dropped ones."""
@@ -300,6 +312,7 @@ class SimulatedTikTok:
         """
         with self.lock:
             call = Call(request)
+            self.changes += not (call.request.method == "GET" and is_control(call.path))
             if is_control(call.path) and not is_tiktok(call):
                 return control(self, call)
             return self._router.answer(call)
@@ -307,6 +320,7 @@ class SimulatedTikTok:
     def lost(self, request: Request, received: int) -> None:
         """Handle a request whose client disconnected after `received` bytes of its body. It gets no answer."""
         with self.lock:
+            self.changes += 1
             self._router.lost(Call(request), received)
 
 

@@ -38,7 +38,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from tiktok_adapters.simulator.switches import near
 
@@ -216,6 +216,18 @@ class Faults:
     def pending(self) -> tuple[Fault, ...]:
         """The pending faults, in the order in which they were added."""
         return tuple(waiting.fault for waiting in self._waiting)
+
+    @property
+    def left(self) -> tuple[Fault, ...]:
+        """What is left of the pending faults, counted from now on."""
+        return tuple(
+            evolve(
+                one.fault,
+                nth=max(1, one.fault.nth - one.seen),
+                times=one.fault.times - max(0, one.seen - one.fault.nth + 1),
+            )
+            for one in self._waiting
+        )
 
     def take(self, operation: str) -> tuple[Fault, ...]:
         """Count a request of this operation and return the faults that meet it."""

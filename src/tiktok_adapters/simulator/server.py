@@ -26,6 +26,7 @@ from tiktok_adapters.simulator.bench import SimulatedTikTok
 from tiktok_adapters.simulator.calls import MAX_BODY, Call
 from tiktok_adapters.simulator.control import is_foreign
 from tiktok_adapters.simulator.overview import Item
+from tiktok_adapters.simulator.state import StateError, StateFile
 from tiktok_adapters.simulator.storage import spool
 from tiktok_adapters.transports.fake import ConnectionDropped, DelayedResponse
 from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
@@ -34,6 +35,8 @@ __all__ = ["SandboxServer", "serve_forever"]
 
 _VIDEO: Final = "/_sandbox/video/"
 _EVENTS: Final = "/_sandbox/events"
+_KEEPS: Final = 1.0
+"""Seconds between two looks at whether the state has to be saved."""
 _LOOKS: Final = 0.5
 """Seconds between two looks at what the page shows."""
 _LOST: Final = (ConnectionError, aiohttp.ClientError, web.RequestPayloadError)
@@ -233,6 +236,7 @@ def serve_forever(
     host: str = "127.0.0.1",
     port: int = 0,
     on_ready: Callable[[str], None] = lambda _url: None,
+    state: StateFile | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Call this on the main thread.
 
@@ -241,10 +245,12 @@ def serve_forever(
         host: a loopback address.
         port: 0 for a free one.
         on_ready: the function that is called once with the server's URL.
+        state: the file that is kept up to date meanwhile, at most a second late, and at the end.
 
     Raises:
         ValueError: `host` is not a loopback address.
         OSError: the port is taken.
+        StateError: the file cannot be written.
     """
     server = SandboxServer(sim, host, port)
 
@@ -255,11 +261,30 @@ def serve_forever(
             with contextlib.suppress(NotImplementedError):
                 loop.add_signal_handler(number, stop.set)
         async with server:
+            # The loop's end cancels it, and `state` is saved after that.
+            keeping = asyncio.create_task(_keep(sim, state))
             on_ready(server.url)
             await stop.wait()
+            keeping.cancel()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(serve())
+    finally:
+        if state is not None:
+            state.save(sim)
+
+
+async def _keep(sim: SimulatedTikTok, state: StateFile | None) -> None:
+    """Save the world whenever it may have changed. Where that fails, the sandbox goes on, and the end says so."""
+    saved = -1
+    while state is not None:
+        changes = sim.changes
+        if changes != saved:
+            with contextlib.suppress(StateError):
+                await asyncio.to_thread(state.save, sim)
+                saved = changes
+        await asyncio.sleep(_KEEPS)
 
 
 @define(eq=False)

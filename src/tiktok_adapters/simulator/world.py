@@ -8,7 +8,7 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import define, field, frozen
 
@@ -38,6 +38,16 @@ class Chance:
     def __init__(self, seed: int | None) -> None:
         chosen = secrets.randbits(256) if seed is None else seed
         self._random = random.Random(chosen)  # noqa: S311 - repeatable on purpose; a served sandbox seeds it with 256 unknown bits
+
+    def state(self) -> list[Any]:
+        """Return what `restore` goes on from."""
+        version, numbers, gauss = self._random.getstate()
+        return [version, list(numbers), gauss]
+
+    def restore(self, state: list[Any]) -> None:
+        """Go on where a source of this `state` was, and repeat none of its ids."""
+        version, numbers, gauss = state
+        self._random.setstate((version, tuple(numbers), gauss))
 
     def letters(self, count: int) -> str:
         """Return letters and digits."""

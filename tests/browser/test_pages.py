@@ -1,6 +1,7 @@
 """The sandbox's own pages in a real browser: readable on a phone as on a wide screen."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import pytest
 from selenium.webdriver.support.wait import WebDriverWait
 
-from clips import CLIP
 from tiktok_adapters.simulator import UPLOAD_BASE
 from tiktok_adapters.simulator.publishing import PHOTO_TITLE
 from tiktok_adapters.simulator.server import SandboxServer
 
+FILM = Path(__file__).parents[1] / "media" / "good.mp4"
 WAIT = 30
 WORD = "x" * 200
 LONG = [f"https://media.example.com/{'a-long-folder-' * 12}{number}.jpg?{WORD}" for number in (1, 2)]
@@ -66,20 +67,29 @@ def axe() -> str:
     return (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text("utf-8")
 
 
+def until(browser: Any, script: str) -> None:
+    """Wait until a script in the page returns something true."""
+    WebDriverWait(browser, WAIT).until(lambda driver: driver.execute_script(f"return {script}"))
+
+
 def post_a_draft(fake: Any) -> None:
     """Post a draft in memory, where upload URLs are TikTok's, although a server has put its own in their place."""
     sim = fake.simulator
     served, sim.upload_base = sim.upload_base, UPLOAD_BASE
-    fake.account.post_video(CLIP, draft=True)
+    fake.account.post_video(FILM, draft=True)
     sim.upload_base = served
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1400])
 def test_people_with_an_impairment_can_use_every_page(
     sandbox: str, tiktok_fake: Any, browser: Any, width: int, scheme: str
 ) -> None:
     """axe-core finds nothing serious, with every part of the page open, in both colour schemes."""
+    if folder := os.environ.get("PAGE_IMAGES"):
+        # The documents show a post that a person might make.
+        tiktok_fake.simulator.world.tasks.clear()
     post_a_draft(tiktok_fake)
     tiktok_fake.simulator.faults.add("put:2=drop-after")
     tiktok_fake.simulator.switches.access_seconds = 60
@@ -90,6 +100,11 @@ def test_people_with_an_impairment_can_use_every_page(
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", liked)
     for url in (f"{sandbox}/", consent, f"{sandbox}/phone/"):
         browser.get(url)
+        if folder and url == f"{sandbox}/":
+            until(browser, "document.getElementById('said').textContent === 'Live'")
+            browser.execute_script("document.querySelector('#requests details').open = true")
+            until(browser, "document.querySelector('video').readyState >= 2")
+            browser.save_screenshot(f"{folder}/sandbox-{width}-{scheme}.png")
         browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         browser.execute_script(axe())
         found = browser.execute_async_script("axe.run().then(arguments[0])")
@@ -100,11 +115,6 @@ def test_people_with_an_impairment_can_use_every_page(
             if one["impact"] in {"serious", "critical"}
         ]
         assert wrong == [], url
-
-
-def until(browser: Any, script: str) -> None:
-    """Wait until a script in the page returns something true."""
-    WebDriverWait(browser, WAIT).until(lambda driver: driver.execute_script(f"return {script}"))
 
 
 def test_the_page_is_live_and_its_buttons_do_not_load_it_again(sandbox: str, tiktok_fake: Any, browser: Any) -> None:

@@ -80,7 +80,6 @@ def post_a_draft(fake: Any) -> None:
     sim.upload_base = served
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1400])
 def test_people_with_an_impairment_can_use_every_page(

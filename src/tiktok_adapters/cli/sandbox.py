@@ -5,44 +5,41 @@ What belongs here: starting the server, and printing its address for people and 
 
 import json
 import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from tiktok_adapters.cli.common import choices, common
+from tiktok_adapters.cli.sandbox_run import run
 from tiktok_adapters.cli.spelling import ForgivingGroup
 
-__all__ = ["environment", "sandbox"]
+if TYPE_CHECKING:
+    from tiktok_adapters.simulator import SimulatedTikTok
+
+__all__ = ["environment", "sandbox", "simulated_by"]
 
 PORTABILITY = ("portability.all.single", "portability.all.ongoing")
 """Scopes that a new app does not have; the sandbox grants them so that people can try them."""
 
 
-@click.group(
-    cls=ForgivingGroup, invoke_without_command=True, short_help="Serve a simulated TikTok on this machine."
-)
+@click.group(cls=ForgivingGroup, invoke_without_command=True, short_help="Serve a simulated TikTok on this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port (default: a free one).")
 @click.option(
     "--fault", "faults", multiple=True, metavar="FAULT", help="A fault to simulate, such as put:2=drop-after."
 )
 @common
-def sandbox(port: int, faults: tuple[str, ...]) -> None:
+@click.pass_context
+def sandbox(ctx: click.Context, port: int, faults: tuple[str, ...]) -> None:
     """Serve a simulated TikTok on this machine until Ctrl-C; it prints the settings that connect to it.
 
     Example: tiktok sandbox --port 8642 --fault init=code:spam_risk_too_many_posts
     """
-    try:
-        from tiktok_adapters.simulator import DEFAULT_SCOPES, App, SimulatedTikTok, Switches  # noqa: PLC0415
-        from tiktok_adapters.simulator.server import serve_forever  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise click.ClickException(f"The sandbox needs {error.name}: pip install 'tiktok-open[sandbox]'") from None
-    # `curl -T` adds the file's name to a URL that ends in a slash, so the sandbox uses the other documented path.
-    app = App(scopes=(*DEFAULT_SCOPES, *PORTABILITY))
-    simulated = SimulatedTikTok(switches=Switches(upload_path="/upload", data_seconds=60), apps=[app], seed=None)
-    for fault in faults:
-        try:
-            simulated.faults.add(fault)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--fault") from None
+    if ctx.invoked_subcommand is not None:
+        return
+    simulated = simulated_by(faults)
+    from tiktok_adapters.simulator.server import serve_forever  # noqa: PLC0415
+
     as_json = choices().json
 
     def tell(url: str) -> None:
@@ -61,6 +58,36 @@ def sandbox(port: int, faults: tuple[str, ...]) -> None:
         raise click.ClickException(f"The sandbox cannot listen on 127.0.0.1:{port}: {reason}.") from None
     finally:
         simulated.close()
+
+
+def simulated_by(faults: Sequence[str]) -> "SimulatedTikTok":
+    """Return a simulated TikTok as the options of the group ask for it.
+
+    Raises:
+        ClickException: an option is wrong, or a package is missing.
+    """
+    try:
+        from tiktok_adapters.simulator import (  # noqa: PLC0415
+            DEFAULT_SCOPES,
+            App,
+            SimulatedTikTok,
+            Switches,
+            server,  # noqa: F401 - it needs the package that may be missing
+        )
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"The sandbox needs {error.name}: pip install 'tiktok-open[sandbox]'") from None
+    # `curl -T` adds the file's name to a URL that ends in a slash, so the sandbox uses the other documented path.
+    app = App(scopes=(*DEFAULT_SCOPES, *PORTABILITY))
+    simulated = SimulatedTikTok(switches=Switches(upload_path="/upload", data_seconds=60), apps=[app], seed=None)
+    for fault in faults:
+        try:
+            simulated.faults.add(fault)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--fault") from None
+    return simulated
+
+
+sandbox.add_command(run)
 
 
 def environment(url: str) -> dict[str, str]:

@@ -210,7 +210,7 @@ def test_a_program_that_trusts_nobody_new_is_told_of(either: Run) -> None:
     )
     ran = either(PYTHON, "-c", foreign.format(certifi.where()))
     assert ran.outcome.status == 1
-    assert ran.outcome.is_distrusted
+    assert ran.outcome.is_given_up
 
 
 # --- The world -------------------------------------------------------------------------------------------------------

@@ -54,7 +54,11 @@ class _Run(click.Command):
     "--reach", multiple=True, type=PORT, metavar="PORT", help="A port of this machine that the program may reach."
 )
 @click.option(
-    "--expose", multiple=True, type=PORT, metavar="PORT", help="A port of the program that this machine is to have, too."
+    "--expose",
+    multiple=True,
+    type=PORT,
+    metavar="PORT",
+    help="A port of the program that this machine is to have, too.",
 )
 @click.option(
     "--proxy/--no-proxy",
@@ -99,8 +103,10 @@ def run(ctx: click.Context, command: tuple[str, ...], consent: str | None, **way
         simulated.close()
     if outcome.asked:
         say(f"The program also asked for these names, and got no answer: {', '.join(outcome.asked)}")
-    if outcome.is_distrusted:
-        say("The program did not accept the sandbox's certificate: it reads none of the variables that name it.")
+    if outcome.is_given_up:
+        say(
+            "The program gave up a TLS connection to the sandbox: perhaps it trusts none of the certificates of its variables."
+        )
     if outcome.problem:
         say(f"tiktok: {command[0]} cannot be run: {outcome.problem}")
     return outcome.status

@@ -72,13 +72,13 @@ class Outcome:
         status: the exit status to hand on.
         problem: why the command could not be run; empty if it ran.
         asked: other names for which the command asked in vain.
-        is_distrusted: whether some client did not accept the sandbox's certificate.
+        is_given_up: whether some client left while it should have agreed about TLS, as one does that does not trust the sandbox.
     """
 
     status: int
     problem: str
     asked: list[str]
-    is_distrusted: bool
+    is_given_up: bool
 
 
 async def run(sim: SimulatedTikTok, wish: Wish, say: Callable[[str], None]) -> Outcome:
@@ -107,7 +107,7 @@ async def run(sim: SimulatedTikTok, wish: Wish, say: Callable[[str], None]) -> O
                 status, problem = NOT_FOUND if is_missing else NOT_RUN, (failed.strerror or str(failed)).lower()
             else:
                 status = exit_status(await child.ended())
-        return Outcome(status, problem, told(this.asked), this.is_distrusted)
+        return Outcome(status, problem, told(this.asked), this.is_given_up)
 
 
 @define
@@ -126,7 +126,7 @@ class _Run:
     open: AsyncExitStack
     is_consenting: bool
     asked: list[str] = field(factory=list, init=False)
-    is_distrusted: bool = field(default=False, init=False)
+    is_given_up: bool = field(default=False, init=False)
     _authority: Authority = field(factory=Authority, init=False)
     _tls: ssl.SSLContext = field(init=False)
 
@@ -216,9 +216,10 @@ class _Run:
     async def _answer(self, connection: socket.socket) -> None:
         try:
             await self.server.adopt(connection, self._tls)
-        except ssl.SSLError as problem:
-            # A client that does not know the authority says so before it leaves.
-            self.is_distrusted = self.is_distrusted or "ALERT" in (problem.reason or "")
+        except (ssl.SSLError, ConnectionResetError) as problem:
+            # A client that does not know the authority sends an alert, or just leaves. Other errors are the server's own.
+            is_left = isinstance(problem, ConnectionResetError) or "ALERT" in (problem.reason or "")
+            self.is_given_up = self.is_given_up or is_left
             raise
 
     def _let_in(self, child: "Warded", loop: asyncio.AbstractEventLoop, port: int) -> None:

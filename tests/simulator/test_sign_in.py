@@ -407,6 +407,33 @@ def test_automatic_consent(play: Any) -> None:
     assert play.sim.handle(Request(method="GET", url=play.authorize_url(disable_auto_auth="1"))).status == 200
 
 
+def test_an_account_consents_by_itself(play: Any) -> None:
+    """With a switch nobody sees the page: the account allows everything, and an app that asks for the page gets it, too."""
+    play.sim.creators.append(Creator(username="second"))
+    play.sim.switches.auto_consent = "second"
+    for changes in ({}, {"disable_auto_auth": "1"}):
+        answer = play.sim.handle(Request(method="GET", url=play.authorize_url(**changes)))
+        assert answer.status == 302
+        tokens = play.exchange(callback_values(answer.headers["location"])["code"]).document
+        assert tokens["open_id"] == play.sim.creators[1].open_id
+        assert set(tokens["scope"].split(",")) == set(play.sim.app.scopes)
+
+
+def test_an_account_that_does_not_exist_cannot_consent(play: Any) -> None:
+    """The switch takes any name; the page says that there is no such account."""
+    play.sim.switches.auto_consent = "nobody"
+    answer = play.sim.handle(Request(method="GET", url=play.authorize_url()))
+    assert answer.status == 302
+    assert "error_type=account" in answer.headers["location"]
+
+
+def test_a_faulty_request_gets_its_page_although_an_account_consents(play: Any) -> None:
+    """Consent does not hide what is wrong with the app's request."""
+    play.sim.switches.auto_consent = play.sim.creator.username
+    answer = play.sim.handle(Request(method="GET", url=play.authorize_url(scope="nonsense")))
+    assert "error_type=scope" in answer.headers["location"]
+
+
 def test_sandbox_targets(play: Any) -> None:
     """An account that is no target user of a sandbox app cannot sign in."""
     play.sim.app.target_users = ("somebody_else",)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tiktok_adapters.cli.common import choices, common
+from tiktok_adapters.cli.sandbox_run import run
 from tiktok_adapters.cli.spelling import ForgivingGroup
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def simulated(
     """
     try:
         from tiktok_adapters.simulator import DEFAULT_SCOPES, App, Creator, SimulatedTikTok, Switches  # noqa: PLC0415
+        from tiktok_adapters.simulator.server import serve_forever  # noqa: F401, PLC0415 - it needs the package that may be missing
         from tiktok_adapters.simulator.state import StateError, StateFile  # noqa: PLC0415
         from tiktok_adapters.simulator.switches import read_switch  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -142,6 +144,9 @@ def _serve(world: "SimulatedTikTok", port: int, file: "StateFile | None") -> Non
         raise click.ClickException(f"The sandbox cannot listen on 127.0.0.1:{port}: {reason}.") from None
     except StateError as error:
         raise click.ClickException(str(error)) from None
+
+
+sandbox.add_command(run)
 
 
 def environment(url: str) -> dict[str, str]:

@@ -127,6 +127,9 @@ def _ask(world: World, values: Mapping[str, str], repeated: str) -> Response:
         return _back(ask, {"error": "unsupported_response_type", "error_description": "Only code is supported."})
     if world.switches.auto_auth and ask.parameters.get("disable_auto_auth") != "1" and (who := _session(world, ask)):
         return _allow(world, ask, who, given_scopes(world, ask.scopes, ask.scopes))
+    if world.switches.auto_consent is not None:
+        pressed = {**ask.parameters, "account": world.switches.auto_consent, "decision": "allow"}
+        return _decide(world, pressed, list(ask.scopes))
     back = f"Afterwards you return to {ask.redirect_uri}"
     return html(consent_page(ask.app, world.creators, ask.scopes, ask.parameters, back))
 

@@ -13,7 +13,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import IO, Final, Self
 from urllib.parse import unquote, urlsplit
@@ -45,20 +45,27 @@ _LOST: Final = (ConnectionError, aiohttp.ClientError, web.RequestPayloadError)
 class SandboxServer:
     """Serves one `SimulatedTikTok` on a loopback address, as an asynchronous context manager or in a thread.
 
-    While it runs, the simulator's upload URLs point to it.
+    While it runs, the simulator's upload URLs point to it; those in an answer to a host of `names` keep TikTok's own host.
 
     Args:
         sim: the simulator that answers.
         host: a loopback address.
         port: 0 for a free one.
         tls: the context for TLS (default: plain http).
+        names: host names besides loopback's for which it answers, on connections that `adopt` is given; None for none.
 
     Raises:
         ValueError: `host` is not a loopback address; the sandbox must not be reachable from a network.
     """
 
     def __init__(
-        self, sim: SimulatedTikTok, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
+        self,
+        sim: SimulatedTikTok,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        tls: ssl.SSLContext | None = None,
+        names: Container[str] | None = None,
     ) -> None:
         if not _is_here(host):
             raise ValueError(f"the sandbox serves on loopback addresses only, not on {host}; use 127.0.0.1")
@@ -66,6 +73,7 @@ class SandboxServer:
         self._host = host
         self._port = port
         self._tls = tls
+        self._names = names
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._url = ""
@@ -125,6 +133,17 @@ class SandboxServer:
         self._listener.close()
         self._listener = None
 
+    async def adopt(self, connection: socket.socket, tls: ssl.SSLContext) -> None:
+        """Serve a connection that was accepted elsewhere, such as in another network. The server owns it from now on.
+
+        Raises:
+            OSError: the client does not agree about TLS, or is gone.
+            RuntimeError: the server is not running.
+        """
+        if self._runner is None:
+            raise RuntimeError("the sandbox server is not running")
+        await asyncio.get_running_loop().connect_accepted_socket(_protocols(self._runner), connection, ssl=tls)
+
     @contextlib.contextmanager
     def run_in_thread(self) -> Iterator[Self]:
         """Serve from a thread with a loop of its own until the block ends.
@@ -159,7 +178,7 @@ class SandboxServer:
 
     async def _answer(self, incoming: web.Request) -> web.StreamResponse:
         # Another site's page could reach a loopback port through a host name that this site controls.
-        if not _is_meant(incoming):
+        if not self._is_meant(incoming):
             return web.Response(status=421, text="This sandbox answers to loopback addresses only.\n")
         if incoming.method == "GET" and incoming.path.startswith(_VIDEO):
             return await self._video(incoming)
@@ -178,7 +197,7 @@ class SandboxServer:
         if not fits:
             return web.Response(status=413)
         try:
-            response = await asyncio.to_thread(self._sim.handle, _request(incoming, body))
+            response = await asyncio.to_thread(self._response, _request(incoming, body))
         except ConnectionDropped:
             return _abort(incoming)
         if isinstance(response, DelayedResponse):
@@ -205,6 +224,26 @@ class SandboxServer:
                 seen = now
                 await asyncio.sleep(_LOOKS)
         return response
+
+    def _is_meant(self, incoming: web.Request) -> bool:
+        """Return whether the request names this machine, or one of `names`, as its host, and a path on it."""
+        try:
+            host = urlsplit(f"//{incoming.host}").hostname or ""
+        except ValueError:
+            return False
+        return (_is_here(host) or self._is_named(host)) and incoming.raw_path.startswith("/")
+
+    def _response(self, request: Request) -> Response:
+        if self._names is None:
+            return self._sim.handle(request)
+        with self._sim.lock:
+            # TikTok's upload URLs lead to its own host; a client that knows only the loopback address could not go there.
+            is_named = self._is_named(urlsplit(request.url).hostname or "")
+            self._sim.upload_base = self._previous_base if is_named else self._url
+            return self._sim.handle(request)
+
+    def _is_named(self, host: str) -> bool:
+        return self._names is not None and host in self._names
 
     async def _video(self, incoming: web.Request) -> web.StreamResponse:
         publish_id = unquote(incoming.raw_path.partition("?")[0].removeprefix(_VIDEO))
@@ -306,15 +345,6 @@ class _Spooled:
             return self._file.read(min(length, self.size - start))
 
 
-def _is_meant(incoming: web.Request) -> bool:
-    """Return whether the request names this machine as its host, and a path on it."""
-    try:
-        host = urlsplit(f"//{incoming.host}").hostname or ""
-    except ValueError:
-        return False
-    return _is_here(host) and incoming.raw_path.startswith("/")
-
-
 async def _receive(incoming: web.Request, body: _Spooled) -> bool:
     """Read the body into `body`; return False if it is longer than the request's method allows."""
     async for block in incoming.content.iter_chunked(BLOCK):
@@ -329,7 +359,9 @@ def _request(incoming: web.Request, body: _Spooled) -> Request:
     for name, value in incoming.headers.items():
         lower = name.lower()
         headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
-    url = f"http://{incoming.host}{incoming.raw_path}"
+    # A client may name the port that https has anyway.
+    host = incoming.host.lower().removesuffix(":443") if incoming.secure else incoming.host
+    url = f"{incoming.scheme}://{host}{incoming.raw_path}"
     return Request(method=incoming.method, url=url, headers=headers, body=FileSlice(body, 0, body.size))
 
 

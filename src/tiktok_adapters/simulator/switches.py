@@ -147,6 +147,7 @@ class Switches:
         qr_seconds: the life of a QR code until a person agrees.
         qr_code_in: the place of the code of a confirmed QR code: in its redirect URI, or in a field of its own.
         auto_auth: skip the page for an account that has consented already, unless `disable_auto_auth=1`.
+        auto_consent: the user name of an account that allows everything as soon as its page is opened; None for a person.
         revoke_body: a successful revocation has an empty body or `{}`.
         revoke_unknown: revoking an unknown or invalid token is an error, or succeeds.
 
@@ -234,6 +235,7 @@ class Switches:
     qr_seconds: float = _seconds(120)
     qr_code_in: Literal["redirect_uri", "code"] = _one_of("redirect_uri", "code")
     auto_auth: bool = _off()
+    auto_consent: str | None = _word()
     revoke_body: Literal["empty", "object"] = _one_of("empty", "object")
     revoke_unknown: Literal["refuse", "accept"] = _one_of("refuse", "accept")
 

@@ -2,11 +2,13 @@
 
 import json
 import signal
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -101,3 +103,20 @@ def test_a_state_of_another_version_is_kept_and_named(cli: Any, tmp_path: Path) 
     result = cli("sandbox", "--state", str(path))
     assert (result.exit_code, f"{path} is damaged, or no state of a sandbox" in result.stderr) == (2, True)
     assert path.read_text().startswith("my notes")
+
+
+def test_tls_is_trusted_by_the_variables_that_it_prints(process: Start, cli: Any, tmp_path: Path) -> None:
+    """By any name of this machine; the authority may sign for no other name, and its file goes with the sandbox."""
+    running = process("sandbox", "--json", "--tls")
+    document = json.loads(running.stdout.readline())
+    trusted = ssl.create_default_context(cafile=document["environment"]["SSL_CERT_FILE"])
+    port = urlsplit(document["url"]).port
+    for host in ("127.0.0.1", "localhost"):
+        with urllib.request.urlopen(f"https://{host}:{port}/_sandbox/faults", timeout=30, context=trusted) as answer:
+            assert json.load(answer) == []
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(document["url"], timeout=30, context=ssl.create_default_context())
+    result = cli("doctor", "--home", str(tmp_path / "home"), env=document["environment"])
+    assert "CERTIFICATE" not in result.output
+    ended(running)
+    assert not Path(document["environment"]["SSL_CERT_FILE"]).exists()

@@ -6,8 +6,10 @@ people and programs.
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,8 @@ from tiktok_adapters.cli.sandbox_run import run
 from tiktok_adapters.cli.spelling import ForgivingGroup
 
 if TYPE_CHECKING:
+    import ssl
+
     from tiktok_adapters.simulator import SimulatedTikTok
     from tiktok_adapters.simulator.state import StateFile
 
@@ -43,9 +47,10 @@ PORTABILITY = ("portability.all.single", "portability.all.ongoing")
     "--fault", "faults", multiple=True, metavar="FAULT", help="A fault to simulate, such as put:2=drop-after."
 )
 @click.option("--state", metavar="FILE", help="Go on where this file says, and keep it up to date.")
+@click.option("--tls", is_flag=True, help="Serve https, with a certificate made for this run.")
 @common
 @click.pass_context
-def sandbox(context: click.Context, /, port: int, state: str | None, **wanted: Any) -> None:
+def sandbox(context: click.Context, /, port: int, state: str | None, tls: bool, **wanted: Any) -> None:
     """Serve a simulated TikTok on this machine until Ctrl-C; it prints the settings that connect to it.
 
     Its page shows posts, accounts and requests, and has faults and switches to click.
@@ -54,8 +59,8 @@ def sandbox(context: click.Context, /, port: int, state: str | None, **wanted: A
     """
     if context.invoked_subcommand is not None:
         return
-    with simulated(state, **wanted) as (world, file):
-        _serve(world, port, file)
+    with simulated(state, **wanted) as (world, file), _trusted(tls) as (context_here, trusting):
+        _serve(world, port, file, context_here, trusting)
 
 
 @contextmanager
@@ -122,14 +127,38 @@ def _refused(option: str, error: type[Exception]) -> Iterator[None]:
         raise click.BadParameter(str(problem), param_hint=option) from None
 
 
-def _serve(world: "SimulatedTikTok", port: int, file: "StateFile | None") -> None:
+@contextmanager
+def _trusted(tls: bool) -> "Iterator[tuple[ssl.SSLContext | None, Mapping[str, str]]]":
+    """Give the context for TLS, and the variables that make each kind of client trust it while the sandbox runs."""
+    if not tls:
+        yield None, {}
+        return
+    try:
+        from tiktok_adapters.sandboxed.authority import Authority  # noqa: PLC0415
+        from tiktok_adapters.sandboxed.variables import AUTHORITIES  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"'--tls' needs {error.name}: pip install 'tiktok-open[sandbox]'") from None
+    authority = Authority.of_loopback()
+    with tempfile.TemporaryDirectory(prefix="tiktok-sandbox-") as folder:
+        certificate = Path(folder, "authority.pem")
+        certificate.write_bytes(authority.pem)
+        yield authority.context_here(), dict.fromkeys(AUTHORITIES, str(certificate))
+
+
+def _serve(
+    world: "SimulatedTikTok",
+    port: int,
+    file: "StateFile | None",
+    tls: "ssl.SSLContext | None",
+    trusting: Mapping[str, str],
+) -> None:
     from tiktok_adapters.simulator.server import serve_forever  # noqa: PLC0415
     from tiktok_adapters.simulator.state import StateError  # noqa: PLC0415
 
     as_json = choices().json
 
     def tell(url: str) -> None:
-        variables = environment(url)
+        variables = {**environment(url), **trusting}
         if as_json:
             click.echo(json.dumps({"url": url, "environment": variables}))
             return
@@ -138,7 +167,7 @@ def _serve(world: "SimulatedTikTok", port: int, file: "StateFile | None") -> Non
         click.echo("\n".join(lines))
 
     try:
-        serve_forever(world, port=port, on_ready=tell, state=file)
+        serve_forever(world, port=port, on_ready=tell, state=file, tls=tls)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"The sandbox cannot listen on 127.0.0.1:{port}: {reason}.") from None

@@ -85,6 +85,7 @@ def run(ctx: click.Context, /, command: tuple[str, ...], consent: str | None, **
 
     options = {} if ctx.parent is None else dict(ctx.parent.params)
     port = options.pop("port", 0)
+    del options["tls"]  # the program's own world is served by TLS anyway
     try:
         from tiktok_adapters.sandboxed.run import Wish  # noqa: PLC0415
         from tiktok_adapters.simulator import API_URL, AUTH_URL  # noqa: PLC0415

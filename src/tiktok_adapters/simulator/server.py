@@ -275,7 +275,9 @@ def serve_forever(
     host: str = "127.0.0.1",
     port: int = 0,
     on_ready: Callable[[str], None] = lambda _url: None,
+    *,
     state: StateFile | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Call this on the main thread.
 
@@ -285,13 +287,14 @@ def serve_forever(
         port: 0 for a free one.
         on_ready: the function that is called once with the server's URL.
         state: the file that is kept up to date meanwhile, at most a second late, and at the end.
+        tls: the context for TLS (default: plain http).
 
     Raises:
         ValueError: `host` is not a loopback address.
         OSError: the port is taken.
         StateError: the file cannot be written.
     """
-    server = SandboxServer(sim, host, port)
+    server = SandboxServer(sim, host, port, tls=tls)
 
     async def serve() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()

@@ -1,6 +1,7 @@
 """`tiktok sandbox`: its options, and a state that survives a restart."""
 
 import json
+import resource
 import signal
 import ssl
 import urllib.error
@@ -120,3 +121,17 @@ def test_tls_is_trusted_by_the_variables_that_it_prints(process: Start, cli: Any
     assert "CERTIFICATE" not in result.output
     ended(running)
     assert not Path(document["environment"]["SSL_CERT_FILE"]).exists()
+
+
+def test_a_state_that_could_not_be_written_is_named_at_the_end(process: Start, tmp_path: Path) -> None:
+    """The sandbox goes on without it, and ends with one sentence."""
+    path = tmp_path / "sandbox.state"
+    running, url = begun(process, "--state", str(path))
+    resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (path.stat().st_size, resource.RLIM_INFINITY))
+    for number in range(40):
+        read(url, "/_sandbox/creators", {"username": f"maker_{number}", "bio": "x" * 1000})
+    assert len(read(url, "/_sandbox/creators")) == 41
+    running.send_signal(signal.SIGTERM)
+    _stdout, stderr = running.communicate(timeout=30)
+    assert (running.returncode, len(stderr.splitlines())) == (1, 1), stderr
+    assert f"{path} cannot be read or written" in stderr

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import datetime
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import Any, Final, TypedDict, TypeVar, Unpack, overload
 
 try:
@@ -144,7 +144,10 @@ def _traced_account(account: A, meters: Meters) -> A:
     methods: dict[str, Callable[..., Any]] = {name: _posting(account, name, meters) for name in POSTING}
     methods["with_options"] = lambda **options: _traced_account(account.with_options(**options), meters)
     for name, method in methods.items():
-        setattr(twin, name, wraps(getattr(account, name))(method))
+        given = getattr(account, name)
+        made: Any = wraps(given)(method)
+        made.__signature__ = signature(given)  # `wraps` may copy one with `self`.
+        setattr(twin, name, made)
     return twin
 
 

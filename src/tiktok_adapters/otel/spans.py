@@ -22,6 +22,7 @@ from tiktok_core.domain.publishing import NOT_POSTED
 from tiktok_core.errors import TikTokError
 from tiktok_core.ports import AsyncClock, Clock, Request, Response
 from tiktok_core.version import __version__
+from tiktok_core.wire.guests import GuestFailed
 
 __all__ = ["Meters", "PostSpan", "RequestSpan", "WaitSpan"]
 
@@ -227,8 +228,11 @@ class RequestSpan(Recorded):
         """Switch the instrumentation of HTTP libraries off."""
         return inner if SUPPRESS is None else context.set_value(SUPPRESS, True, inner)
 
-    def learn(self, _error: BaseException | None) -> None:
+    def learn(self, error: BaseException | None) -> None:
         """Add the answer, and how much of the body left."""
+        if isinstance(error, GuestFailed):
+            # The core hides the exception of a callback, a source or a sink from transports; the post's span has its class.
+            self.traits["error.type"] = "callback"
         if self._sent:
             self.own["tiktok.sent"] = self._sent
         if self._response is not None:

@@ -8,6 +8,8 @@ import contextvars
 import inspect
 import logging
 import re
+import runpy
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -834,3 +836,48 @@ def test_a_client_is_refused_with_what_to_do(bench: Bench) -> None:
     """Its ports are given when it is made."""
     with pytest.raises(TypeError, match=r"not (Async)?TikTok; of a client, it takes these parts"):
         traced(bench.tiktok)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        ("opentelemetry", r"^telemetry needs opentelemetry-api: pip install 'tiktok-open\[otel\]'$"),
+        ("typing_extensions", "^no typing_extensions$"),
+    ],
+)
+def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch, lacking: str, said: str) -> None:
+    """The sentence names the extra; a package that OpenTelemetry itself lacks is not covered up."""
+
+    class Lacking:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name.startswith("opentelemetry"):
+                raise ModuleNotFoundError(f"no {lacking}", name=lacking)
+
+    for name in [name for name in sys.modules if name.startswith("opentelemetry")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Lacking(), *sys.meta_path])
+    with pytest.raises(ImportError, match=said):
+        runpy.run_path(str(inspect.getsourcefile(traced)))
+
+
+# --- The guide -----------------------------------------------------------------------------------------------------------
+
+
+def rows(section: str) -> set[str]:
+    """Return the names in the first column of a section's table."""
+    text = GUIDE.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE))
+
+
+def test_the_guide_lists_what_is_recorded_and_nothing_else(bench: Bench) -> None:
+    """Each attribute and each metric has its row, and each row is recorded; so has each operation its word."""
+    bench.sim.faults.add("put=drop-before")
+    bench.post(film(5000))
+    bench.sim.faults.add("creator_info=code:spam_risk_too_many_posts")
+    bench.ended(bench.post_later)
+    data: Any = bench.heard.reader.get_metrics_data()
+    metrics = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics]
+    assert {metric.name for metric in metrics} == rows("Metrics")
+    assert {name for span in bench.heard.spans for name in attributes(span)} == rows("Attributes")
+    words = set(re.findall(r"`(\w+)`", GUIDE.read_text().partition("Operations have the words")[2].partition("## ")[0]))
+    assert words == {*OPERATIONS.values(), "put", "other"}

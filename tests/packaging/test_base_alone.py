@@ -90,7 +90,7 @@ def _installed(folder: Path, lines: Iterable[str]) -> None:
         seen.add(name)
         found = distribution(name)
         for part in {_linked(found, file.parts) for file in found.files or ()}:
-            if part.parts[0] not in {"..", "__pycache__"} and not part.parts[0].endswith(".dist-info"):
+            if part.parts[0] not in {"..", "__pycache__"}:
                 (folder / part).parent.mkdir(exist_ok=True)
                 (folder / part).symlink_to(Path(str(found.locate_file(part))))
         required = [*map(Requirement, found.requires or ())]

@@ -1,6 +1,6 @@
 """A traced transport or clock keeps the contract of its port, under any telemetry.
 
-What belongs here: bindings only.
+What belongs here: bindings only. `make test` runs those in memory: what a wrapper can break shows there, too.
 """
 
 import pytest
@@ -31,6 +31,7 @@ def recording() -> Providers:
     return {"tracer_provider": spans, "meter_provider": MeterProvider([InMemoryMetricReader()])}
 
 
+@pytest.mark.full
 class TestTracedUrllib3(WireContract):
     """Over urllib3, blocking."""
 
@@ -40,6 +41,7 @@ class TestTracedUrllib3(WireContract):
         return traced(Urllib3Transport(), **recording())
 
 
+@pytest.mark.full
 class TestTracedAiohttp(WireContract):
     """Over aiohttp, awaited."""
 
@@ -58,6 +60,7 @@ class TestTracedFake(TransportContract):
         return traced(FakeTransport(place.handle), **recording())
 
 
+@pytest.mark.full
 class TestTracedFakeWithoutTelemetry(TransportContract):
     """In memory, blocking, where the program has set up no telemetry."""
 

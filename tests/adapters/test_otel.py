@@ -292,6 +292,16 @@ def test_photos_and_a_resumed_post_are_posts_too(bench: Bench) -> None:
     assert {attributes(span)["tiktok.key"] for span in bench.heard.spans if span.parent is None} == {"photos"}
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_call_that_finds_no_post_shows_the_key_that_it_was_given(bench: Bench, named: bool) -> None:
+    """The error knows no key yet; the span has the one that the program asked for."""
+    call = partial(bench.account.resume, key="a-key") if named else partial(bench.account.resume, "a-key")
+    assert bench.ended(call).key is None
+    (post,) = bench.heard.spans
+    assert outcome(post) == (StatusCode.ERROR, "InvalidInput")
+    assert attributes(post)["tiktok.key"] == "a-key"
+
+
 def test_the_programs_own_span_lies_over_everything(bench: Bench) -> None:
     """A request that belongs to no post, and a post, are children of the span that is current."""
     tracer = bench.heard.providers["tracer_provider"].get_tracer("the program")
@@ -538,6 +548,36 @@ def test_a_coroutine_that_is_closed_ends_its_span_quietly(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+class Careless:
+    """A transport that leaves a span of its own current, and ends as told."""
+
+    def __init__(self, end: BaseException | None) -> None:
+        self._end = end
+
+    def send(self, _request: Request) -> Response:
+        """Begin a span and never end it."""
+        context.attach(trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False))))
+        if self._end is not None:
+            raise self._end
+        return Response(200)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("end", [None, KeyboardInterrupt(), NotSent("GET x", "it did not leave")], ids=repr)
+def test_what_a_port_leaves_current_ends_with_its_request(heard: Heard, end: BaseException | None) -> None:
+    """After the request, the span from before it is current again, whatever happened meanwhile."""
+    call = traced(Careless(end), **heard.providers).send
+    result = contextvars.copy_context().run(_current_after, lambda: call(Request(method="GET", url=PLACE)))
+    assert result is trace.INVALID_SPAN
+
+
+def _current_after(call: Callable[[], Any]) -> Any:
+    ended(lambda value: value, call)
+    return trace.get_current_span()
+
+
 # --- Metrics -----------------------------------------------------------------------------------------------------------
 
 
@@ -577,6 +617,7 @@ class Cut:
     def send(self, request: Request) -> Response:
         """Report them, and raise."""
         assert request.on_sent is not None
+        request.on_sent(100)
         request.on_sent(400)
         raise Interrupted(request.name, "it broke off")
 
@@ -591,7 +632,7 @@ def test_bytes_count_once_they_have_left(heard: Heard) -> None:
     with pytest.raises(Interrupted):
         traced(Cut(), **heard.providers).send(request)
     (span,), (point,) = heard.spans, heard.points("tiktok.sent")
-    assert told == [400]
+    assert told == [100, 400]
     assert (attributes(span)["http.request.body.size"], attributes(span)["tiktok.sent"]) == (1000, 400)
     assert (point.value, dict(point.attributes)) == (400, {"tiktok.operation": "put"})
 
@@ -662,7 +703,7 @@ def test_no_part_of_a_request_or_an_answer_that_may_be_secret_is_recorded(  # no
     """Only host, port, a path of TikTok's API, the status, sizes and the class of an error are recorded."""
     heard = Heard()
     request = Request(method=method, url=place + path + query, headers={"Authorization": CANARY}, body=body)
-    assert ended(None, lambda: traced(Ends(end), **heard.providers).send(request)) is end
+    assert ended(lambda value: value, lambda: traced(Ends(end), **heard.providers).send(request)) is end
     (span,) = heard.spans
     outcome(span)
     assert attributes(span)["server.address"] in {"h.example", "::1"}
@@ -724,16 +765,21 @@ def test_a_whole_run_over_sockets_records_no_secret(heard: Heard, world: str) ->
 # --- Telemetry that is broken, absent, or of somebody else ---------------------------------------------------------------
 
 
+@frozen
 class BrokenSpans(SpanProcessor):
-    """A processor that fails whenever a span begins or ends."""
+    """A processor that fails whenever a span begins, or whenever one ends."""
+
+    at: str
 
     def on_start(self, *_: Any, **__: Any) -> None:
-        """Fail."""
-        raise RuntimeError(CANARY)
+        """Fail, if it is to."""
+        if self.at == "start":
+            raise RuntimeError(CANARY)
 
     def on_end(self, *_: Any) -> None:
-        """Fail."""
-        raise RuntimeError(CANARY)
+        """Fail, if it is to."""
+        if self.at == "end":
+            raise RuntimeError(CANARY)
 
 
 class BrokenHistogram(NoOpHistogram):
@@ -760,10 +806,11 @@ class BrokenMeters(NoOpMeterProvider):
         return BrokenMeter(given[0])
 
 
-def test_telemetry_that_fails_changes_no_call(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_telemetry_that_fails_changes_no_call(bench: Bench, caplog: pytest.LogCaptureFixture, at: str) -> None:
     """A request whose span cannot be made was still sent: its outcome must not become unknown."""
     spans, meters = TracerProvider(), BrokenMeters()
-    spans.add_span_processor(BrokenSpans())
+    spans.add_span_processor(BrokenSpans(at))
     providers: Providers = {"tracer_provider": spans, "meter_provider": meters}
     bench.heard = Heard(providers=providers)
     bench.connect(bench.tiktok.app)

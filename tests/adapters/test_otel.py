@@ -710,6 +710,14 @@ def test_no_part_of_a_request_or_an_answer_that_may_be_secret_is_recorded(  # no
     assert CANARY not in heard.text().lower()
 
 
+def test_the_log_id_of_an_answer_is_recorded(heard: Heard) -> None:
+    """TikTok's support asks for it, and TikTok's proxies send it beside every answer."""
+    answer = Response(200, {"x-tt-logid": "20261129123456ABCDEF0123456789"})
+    assert traced(Ends(answer), **heard.providers).send(Request(method="GET", url=PLACE)) is answer
+    (span,) = heard.spans
+    assert attributes(span)["tiktok.log_id"] == "20261129123456ABCDEF0123456789"
+
+
 FAULTS: Final = (
     "put=drop-at:10",
     "put=status:500",
@@ -838,11 +846,12 @@ def test_without_a_provider_nothing_is_recorded(bench: Bench) -> None:
 
 
 def test_other_instrumentation_of_http_is_off_within_a_request(bench: Bench) -> None:
-    """It would record each request again, with the whole URL of an upload."""
+    """It would record each request again, with the whole URL of an upload, and add a header, as we do not."""
     assert SUPPRESS is not None
     seen = []
 
     def handle(request: Request) -> Response:
+        assert not {"traceparent", "tracestate", "baggage"} & {name.lower() for name in request.headers}
         seen.append(context.get_value(SUPPRESS))
         return bench.sim.handle(request)
 

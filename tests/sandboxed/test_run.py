@@ -399,6 +399,35 @@ def test_signals_are_as_the_caller_had_them(either: Run) -> None:
     assert not int(ignored, 16) >> (signal.SIGTERM - 1) & 1
 
 
+def test_a_signal_goes_to_the_command(either: Run, tmp_path: Path) -> None:
+    """While the command runs, a signal for this process is the command's; afterwards it is this process's again."""
+    ready = tmp_path / "ready"
+
+    def send() -> None:
+        pause = threading.Event()
+        while not ready.exists():
+            pause.wait(0.05)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.getsignal(signal.SIGUSR1)
+    thread = threading.Thread(target=send)
+    thread.start()
+    ran = either("sh", "-c", f"trap 'echo got; exit 4' USR1; : > {ready}; while :; do sleep 0.05; done")
+    thread.join()
+    assert (ran.outcome.status, ran.out) == (4, "got\n")
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
+def test_an_ignored_signal_stays_ignored(either: Run, tmp_path: Path) -> None:
+    """What the caller ignores, as `nohup` does, reaches neither this process nor the command."""
+    before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        script = f"kill -USR2 {os.getpid()}; kill -USR2 $$; echo unharmed"
+        assert either("sh", "-c", script).out == "unharmed\n"
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
 def test_what_the_command_left_running_ends_with_it(either: Run, tmp_path: Path) -> None:
     """A process that the command left in the background is gone before the run is over, even one that ignores SIGTERM."""
     kept = tmp_path / "pids"

@@ -180,7 +180,7 @@ def test_options_of_the_group_apply(call: Call) -> None:
             2,
             "--fault stands before 'run': tiktok sandbox --fault ... run -- COMMAND",
         ),
-        (["run", "--colour", "--", "true"], 2, "No such option '--colour'"),
+        (["run", "--colour", "--", "true"], 2, "--colour"),
         (["run", "--reach", "0", "--", "true"], 2, "--reach"),
         (["--fault", "nonsense", "run", "--", "true"], 2, "--fault"),
         (["run", "--consent", "python", "app.py"], 2, "there is no account 'python', only maker_one"),
@@ -209,6 +209,25 @@ def test_a_taken_port_is_told(call: Call) -> None:
         done = call("--port", port, "run", "--proxy", "--", "echo", "ran")
     assert (done.status, done.out, len(done.err)) == (1, "", 1)
     assert "address already in use" in done.err[0]
+
+
+def test_a_long_list_of_names_is_cut(call: Call) -> None:
+    """A person reads the first names, and how many more there are."""
+    script = "for n in $(seq 25); do curl -s https://n$n.example; done; exit 0"
+    done = call("run", "--proxy", "--", "sh", "-c", script)
+    assert done.err[-1].endswith(" n19.example, n20.example, and 5 more")
+
+
+def test_who_insists_on_a_namespace_gets_one_or_a_reason(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system without namespaces, `--no-proxy` refuses to run the program."""
+
+    class Elsewhere:
+        platform = "elsewhere"
+
+    monkeypatch.setattr("tiktok_adapters.sandboxed.run.sys", Elsewhere())
+    done = call("run", "--no-proxy", "--", "echo", "ran")
+    assert (done.status, done.out, len(done.err)) == (1, "", 1)
+    assert done.err[0].startswith("tiktok: The program cannot have a network of its own: ")
 
 
 @BOTH

@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import define
+from click.testing import CliRunner
 
+from tiktok_adapters.cli.app import tiktok
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY
 from worlds import need_namespaces
 
@@ -50,11 +53,30 @@ def process(tmp_path: Path) -> Iterator[Start]:
         running.communicate()
 
 
-def ended(process: Start, *arguments: str) -> tuple[int, str, list[str]]:
-    """Run to the end; return the status, what the program printed, and the lines for the person."""
-    running = process(*arguments)
-    out, err = running.communicate(timeout=60)
-    return running.returncode, out, err.splitlines()
+@define
+class Called:
+    """How `tiktok sandbox` ended in this process, what the program printed, and the lines for the person."""
+
+    status: int
+    out: str
+    err: list[str]
+
+
+Call = Callable[..., Called]
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Call:
+    """Run `tiktok sandbox` in this process; the program is one of its own."""
+
+    def called(*arguments: str) -> Called:
+        if "--no-proxy" in arguments:
+            need_namespaces()
+        capfd.readouterr()
+        result = CliRunner().invoke(tiktok, ["sandbox", *arguments])
+        return Called(result.exit_code, result.stdout + capfd.readouterr().out, result.stderr.splitlines())
+
+    return called
 
 
 def appears(path: Path) -> str:
@@ -98,55 +120,53 @@ with connect(home=sys.argv[1]) as tiktok, LoopbackListener(tiktok.app.redirect_u
 
 
 @BOTH
-def test_this_packages_own_client_posts(process: Start, tmp_path: Path, way: str) -> None:
+def test_this_packages_own_client_posts(call: Call, tmp_path: Path, way: str) -> None:
     """`connect()` needs no settings: its sign-in, with a browser that follows redirects, and its post end well.
 
     In a namespace it uses TikTok's own addresses. Behind the proxy, which it would pass by, it gets the sandbox's.
     """
-    status, out, err = ended(process, "run", way, "--consent", "--", sys.executable, "-c", JOB, str(tmp_path / "home"))
-    assert status == 0, err
-    address, key, done = out.split()
-    assert (key, done) == (DEFAULT_CLIENT_KEY, "PUBLISH_COMPLETE")
-    host = "https://www.tiktok.com" if way == "--no-proxy" else "http://127.0.0.1:"
-    assert address.startswith(host)
+    done = call("run", way, "--consent", "--", sys.executable, "-c", JOB, str(tmp_path / "home"))
+    assert done.status == 0
+    address, key, status = done.out.split()
+    assert (key, status) == (DEFAULT_CLIENT_KEY, "PUBLISH_COMPLETE")
+    assert address.startswith("https://www.tiktok.com" if way == "--no-proxy" else "http://127.0.0.1:")
 
 
 @BOTH
 def test_the_person_reads_first_what_answers_and_last_what_did_not(process: Start, way: str) -> None:
     """The sentences are on standard error, which the program shares; standard output is the program's alone."""
     script = "echo out; echo own >&2; curl -s https://elsewhere.example; curl -s https://more.example; exit 3"
-    status, out, err = ended(process, "run", way, "--", "sh", "-c", script)
-    assert (status, out) == (3, "out\n")
-    first, *others, last = err[-4:]
-    assert first.startswith(
+    running = process("run", way, "--", "sh", "-c", script)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (3, "out\n")
+    *limit, answers, consent, own, last = err.splitlines()
+    assert answers.startswith(
         "A simulated TikTok answers for www.tiktok.com and *.tiktokapis.com; its own page is http://"
     )
-    assert others[0].startswith(
-        "To consent, open the address of the program's authorization page with http://127.0.0.1:"
-    )
-    assert others[1] == "own"
+    assert consent.startswith("To consent, open the address of the program's authorization page with http://127.0.0.1:")
+    assert own == "own"
     assert last == "The program also asked for these names, and got no answer: elsewhere.example, more.example"
-    assert len(err) == (4 if way == "--no-proxy" else 5)
+    assert len(limit) == (way == "--proxy")
 
 
-def test_options_of_the_group_apply(process: Start) -> None:
+def test_options_of_the_group_apply(call: Call) -> None:
     """A fault of the group's meets the program; the port is that of the sandbox's page."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    arguments = [
-        "--port",
-        str(port),
-        "--fault",
-        "user_info=code:internal_error",
+    group = ("--port", str(port), "--fault", "user_info=code:internal_error")
+    done = call(
+        *group,
         "run",
         "--proxy",
         "--consent",
         "maker_one",
-    ]
-    script = "curl -sS https://open.tiktokapis.com/v2/user/info/"
-    status, out, err = ended(process, *arguments, "--", "sh", "-c", script)
-    assert (status, "internal_error" in out) == (0, True)
-    assert err[1:] == [
+        "--",
+        "curl",
+        "-sS",
+        "https://open.tiktokapis.com/v2/user/info/",
+    )
+    assert (done.status, "internal_error" in done.out) == (0, True)
+    assert done.err[1:] == [
         f"A simulated TikTok answers for www.tiktok.com and *.tiktokapis.com; its own page is http://127.0.0.1:{port}/"
     ]
 
@@ -160,54 +180,77 @@ def test_options_of_the_group_apply(process: Start) -> None:
             2,
             "--fault stands before 'run': tiktok sandbox --fault ... run -- COMMAND",
         ),
-        (["run", "--colour", "--", "true"], 2, "No such option '--colour'"),
+        (["run", "--colour", "--", "true"], 2, "--colour"),
         (["run", "--reach", "0", "--", "true"], 2, "--reach"),
         (["--fault", "nonsense", "run", "--", "true"], 2, "--fault"),
         (["run", "--consent", "python", "app.py"], 2, "there is no account 'python', only maker_one"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(
-    process: Start, arguments: list[str], status: int, sentence: str
+    call: Call, arguments: list[str], status: int, sentence: str
 ) -> None:
     """One sentence says what is wrong; nothing is started."""
-    done, out, err = ended(process, *arguments)
-    assert (done, out, len(err)) == (status, "", 1)
-    assert sentence in err[0]
+    done = call(*arguments)
+    assert (done.status, done.out, len(done.err)) == (status, "", 1)
+    assert sentence in done.err[0]
 
 
-def test_json_does_not_go_with_run(process: Start) -> None:
+def test_json_does_not_go_with_run(call: Call) -> None:
     """Standard output is the program's: a document of ours has no place there, but for this refusal."""
-    status, out, err = ended(process, "--json", "run", "--", "true")
-    assert (status, json.loads(out)["error"]["type"]) == (2, "UsageError")
-    assert "--json does not go with 'run': standard output belongs to the program." in err[0]
+    done = call("--json", "run", "--", "true")
+    assert (done.status, json.loads(done.out)["error"]["type"]) == (2, "UsageError")
+    assert "--json does not go with 'run': standard output belongs to the program." in done.err[0]
 
 
-def test_a_taken_port_is_told(process: Start) -> None:
+def test_a_taken_port_is_told(call: Call) -> None:
     """The port of the page may be in use; the program then does not run."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
-        status, out, err = ended(process, "--port", port, "run", "--proxy", "--", "echo", "ran")
-    assert (status, out, len(err)) == (1, "", 1)
-    assert "address already in use" in err[0]
+        done = call("--port", port, "run", "--proxy", "--", "echo", "ran")
+    assert (done.status, done.out, len(done.err)) == (1, "", 1)
+    assert "address already in use" in done.err[0]
+
+
+def test_a_long_list_of_names_is_cut(call: Call) -> None:
+    """A person reads the first names, and how many more there are."""
+    script = "for n in $(seq 25); do curl -s https://n$n.example; done; exit 0"
+    done = call("run", "--proxy", "--", "sh", "-c", script)
+    assert done.err[-1].endswith(" n19.example, n20.example, and 5 more")
+
+
+def test_who_insists_on_a_namespace_gets_one_or_a_reason(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a system without namespaces, `--no-proxy` refuses to run the program."""
+
+    class Elsewhere:
+        platform = "elsewhere"
+
+    monkeypatch.setattr("tiktok_adapters.sandboxed.run.sys", Elsewhere())
+    done = call("run", "--no-proxy", "--", "echo", "ran")
+    assert (done.status, done.out, len(done.err)) == (1, "", 1)
+    assert done.err[0].startswith("tiktok: The program cannot have a network of its own: ")
 
 
 @BOTH
-def test_what_cannot_be_run_is_one_more_sentence(process: Start, way: str) -> None:
+def test_what_cannot_be_run_is_one_more_sentence(call: Call, way: str) -> None:
     """A missing program has a shell's status, and a sentence that names it."""
-    status, out, err = ended(process, "run", way, "--consent", "--", "no-such-program-here")
-    assert (status, out) == (127, "")
-    assert err[-1] == "tiktok: no-such-program-here cannot be run: no such file or directory"
+    done = call("run", way, "--consent", "--", "no-such-program-here")
+    assert (done.status, done.out) == (127, "")
+    assert done.err[-1] == "tiktok: no-such-program-here cannot be run: no such file or directory"
 
 
-def test_a_program_with_authorities_of_its_own_is_told_of(process: Start) -> None:
-    """Who sees a refused certificate learns at the end that the program reads none of the variables."""
-    program = "import certifi, ssl, httpx; httpx.get('https://open.tiktokapis.com', verify=ssl.create_default_context(cafile=certifi.where()))"
-    status, _out, err = ended(process, "run", "--proxy", "--", sys.executable, "-c", program)
-    assert status == 1
-    assert (
-        err[-1]
-        == "The program gave up a TLS connection to the sandbox: perhaps it trusts none of the certificates of its variables."
+def test_a_program_with_authorities_of_its_own_is_told_of(call: Call) -> None:
+    """Who sees a refused certificate learns at the end why that may be, and which other names got no answer."""
+    program = (
+        "import certifi, contextlib, ssl, httpx\n"
+        "with contextlib.suppress(httpx.HTTPError): httpx.get('https://elsewhere.example')\n"
+        "httpx.get('https://open.tiktokapis.com', verify=ssl.create_default_context(cafile=certifi.where()))"
     )
+    done = call("run", "--proxy", "--", sys.executable, "-c", program)
+    assert done.status == 1
+    assert done.err[-2:] == [
+        "The program also asked for these names, and got no answer: elsewhere.example",
+        "The program gave up a TLS connection to the sandbox: perhaps it trusts none of the certificates of its variables.",
+    ]
 
 
 POOR = {

@@ -90,7 +90,7 @@ def _installed(folder: Path, lines: Iterable[str]) -> None:
         seen.add(name)
         found = distribution(name)
         for part in {_linked(found, file.parts) for file in found.files or ()}:
-            if part.parts[0] not in {"..", "__pycache__"}:
+            if part.parts[0] not in {"..", "__pycache__"} and not (folder / part).exists():
                 (folder / part).parent.mkdir(exist_ok=True)
                 (folder / part).symlink_to(Path(str(found.locate_file(part))))
         required = [*map(Requirement, found.requires or ())]
@@ -183,3 +183,13 @@ def test_a_command_that_needs_more_says_so_in_one_sentence(
     done = _python(base, given + COMMAND, *command.split())
     assert (done.returncode, done.stderr) == (1, f"tiktok: {sentence}\n")
     assert "one chunk" in _python(base, COMMAND, "plan", "1000").stdout
+
+
+def test_to_run_a_program_needs_certificates(base: Path) -> None:
+    """The sandbox alone does not need the package that makes certificates; `run` says that it does."""
+    _installed(base, ["click", "aiohttp"])
+    done = _python(base, COMMAND, "sandbox", "run", "--", "true")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "tiktok: 'run' needs cryptography: pip install 'tiktok-open[sandbox]'\n",
+    )

@@ -116,6 +116,17 @@ def test_node_finds_the_sandbox(confined: Run) -> None:
     assert ran.out.splitlines() == ["401", "[ '10.0.0.1' ]", "ENOTFOUND", "ENETUNREACH"], ran.err
 
 
+def test_node_finds_the_sandbox_by_proxy(process: Run) -> None:
+    """A Node that reads proxy variables finds the sandbox by them."""
+    need("node")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if tuple(map(int, version[1:].split(".")[:2])) < (22, 21):
+        pytest.skip(f"Node {version} reads no proxy variables")
+    script = "fetch('https://open.tiktokapis.com/v2/user/info/').then((answer) => console.log(answer.status))"
+    ran = process("node", "-e", script, by_proxy=True)
+    assert (ran.out, ran.outcome.asked) == ("401\n", []), ran.err
+
+
 JAVA = """
 import java.net.URI;
 import java.net.http.*;
@@ -189,6 +200,19 @@ def test_a_socket_reaches_the_sandbox_and_nothing_else(confined: Run) -> None:
     ran = confined("env", "-i", PYTHON, "-I", "-c", BARE)
     assert ran.out.splitlines() == ["401", "gaierror", "OSError", "no TLS"]
     assert ran.outcome.asked == ["example.com"]
+
+
+ASKING = """
+import contextlib, socket
+for name in ("b.example", "A.example.", "b.EXAMPLE"):
+    with contextlib.suppress(OSError): socket.create_connection((name, 443))
+with contextlib.suppress(OSError): socket.gethostbyaddr("192.0.2.7")
+"""
+
+
+def test_each_name_is_told_once(confined: Run) -> None:
+    """A resolver asks twice, and for the names of addresses; a person reads each name once, in order."""
+    assert confined(PYTHON, "-c", ASKING).outcome.asked == ["b.example", "a.example"]
 
 
 def test_without_variables_curl_still_trusts_the_sandbox(confined: Run) -> None:
@@ -397,6 +421,35 @@ def test_signals_are_as_the_caller_had_them(either: Run) -> None:
     assert "SigIgn" in ran.out
     assert not int(ignored, 16) >> (signal.SIGPIPE - 1) & 1
     assert not int(ignored, 16) >> (signal.SIGTERM - 1) & 1
+
+
+def test_a_signal_goes_to_the_command(either: Run, tmp_path: Path) -> None:
+    """While the command runs, a signal for this process is the command's; afterwards it is this process's again."""
+    ready = tmp_path / "ready"
+
+    def send() -> None:
+        pause = threading.Event()
+        while not ready.exists():
+            pause.wait(0.05)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.getsignal(signal.SIGUSR1)
+    thread = threading.Thread(target=send)
+    thread.start()
+    ran = either("sh", "-c", f"trap 'echo got; exit 4' USR1; : > {ready}; while :; do sleep 0.05; done")
+    thread.join()
+    assert (ran.outcome.status, ran.out) == (4, "got\n")
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
+def test_an_ignored_signal_stays_ignored(either: Run, tmp_path: Path) -> None:
+    """What the caller ignores, as `nohup` does, reaches neither this process nor the command."""
+    before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        script = f"kill -USR2 {os.getpid()}; kill -USR2 $$; echo unharmed"
+        assert either("sh", "-c", script).out == "unharmed\n"
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def test_what_the_command_left_running_ends_with_it(either: Run, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 PORT = click.IntRange(1, 65535)
+MOST_NAMES = 20
 FIRST = ""
 """What `--consent` alone says: the first account."""
 
@@ -102,7 +103,9 @@ def run(ctx: click.Context, /, command: tuple[str, ...], consent: str | None, **
         if file is not None:
             file.save(world)
     if outcome.asked:
-        say(f"The program also asked for these names, and got no answer: {', '.join(outcome.asked)}")
+        more = len(outcome.asked) - MOST_NAMES
+        named = ", ".join(outcome.asked[:MOST_NAMES]) + (f", and {more} more" if more > 0 else "")
+        say(f"The program also asked for these names, and got no answer: {named}")
     if outcome.is_given_up:
         say(
             "The program gave up a TLS connection to the sandbox: perhaps it trusts none of the certificates of its variables."

@@ -7,7 +7,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from attrs import frozen
 
 from tiktok_adapters.sandboxed.names import KNOWN, TIKTOK, plain
 
-__all__ = ["ADDRESS", "Answer", "NameServer", "answered", "covering", "hosts", "nsswitch", "told"]
+__all__ = ["ADDRESS", "Answer", "NameServer", "answered", "covering", "hosts", "nsswitch"]
 
 ADDRESS: Final = "10.0.0.1"
 """The address of TikTok's names in the namespace, which has no other addresses besides loopback's."""
@@ -142,20 +142,15 @@ def _labels(query: bytes) -> tuple[list[bytes], int]:
     return labels, place + 1
 
 
-def told(names: Iterable[str]) -> list[str]:
-    """Return the names that a person wants to know of: each once, in order, without addresses that were looked up."""
-    return list(dict.fromkeys(plain(name) for name in names if not plain(name).endswith(".arpa")))
-
-
 class NameServer(asyncio.DatagramProtocol):
     """Answers the queries of the namespace.
 
     Args:
-        asked: gets the names that it does not have.
+        note: is called with each name that it does not have.
     """
 
-    def __init__(self, asked: list[str]) -> None:
-        self._asked = asked
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
         self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -168,5 +163,5 @@ class NameServer(asyncio.DatagramProtocol):
         if answer is None:
             return
         if not answer.is_found:
-            self._asked.append(answer.name)
+            self._note(answer.name)
         self._transport.sendto(answer.packet, addr)

@@ -21,8 +21,8 @@ from attrs import define, field, frozen
 from tiktok_adapters.sandboxed import proxy
 from tiktok_adapters.sandboxed.authority import Authority
 from tiktok_adapters.sandboxed.child import Alone, Child, Forbidden, exit_status
-from tiktok_adapters.sandboxed.lookups import ADDRESS, NameServer, covering, told
-from tiktok_adapters.sandboxed.names import TIKTOK
+from tiktok_adapters.sandboxed.lookups import ADDRESS, NameServer, covering
+from tiktok_adapters.sandboxed.names import TIKTOK, plain
 from tiktok_adapters.sandboxed.passage import Serve, accepting, connected, copied, listening
 from tiktok_adapters.sandboxed.signals import forwarding
 from tiktok_adapters.sandboxed.variables import variables
@@ -71,7 +71,7 @@ class Outcome:
     Attributes:
         status: the exit status to hand on.
         problem: why the command could not be run; empty if it ran.
-        asked: other names for which the command asked in vain.
+        asked: other names for which the command asked in vain, each once and in order.
         is_given_up: whether some client left while it should have agreed about TLS, as one does that does not trust the sandbox.
     """
 
@@ -107,7 +107,7 @@ async def run(sim: SimulatedTikTok, wish: Wish, say: Callable[[str], None]) -> O
                 status, problem = NOT_FOUND if is_missing else NOT_RUN, (failed.strerror or str(failed)).lower()
             else:
                 status = exit_status(await child.ended())
-        return Outcome(status, problem, told(this.asked), this.is_given_up)
+        return Outcome(status, problem, list(this.asked), this.is_given_up)
 
 
 @define
@@ -115,6 +115,7 @@ class _Run:
     """One run.
 
     Attributes:
+        asked: names for which the command asked in vain; a dictionary, because it keeps their order.
         folder: what the command reads: certificates, and files that cover those of the system.
         is_consenting: whether the sandbox consents by itself.
     """
@@ -125,7 +126,7 @@ class _Run:
     folder: Path
     open: AsyncExitStack
     is_consenting: bool
-    asked: list[str] = field(factory=list, init=False)
+    asked: dict[str, None] = field(factory=dict, init=False)
     is_given_up: bool = field(default=False, init=False)
     _authority: Authority = field(factory=Authority, init=False)
     _tls: ssl.SSLContext = field(init=False)
@@ -166,7 +167,7 @@ class _Run:
         for port, listener in zip(reach, reached, strict=True):
             await self._accept(listener, partial(_outwards, port))
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: NameServer(self.asked), sock=names
+            lambda: NameServer(self._note), sock=names
         )
         self.open.callback(transport.close)
         for port in self.wish.expose:
@@ -178,7 +179,7 @@ class _Run:
     async def _behind_proxy(self, reason: str) -> Child:
         listener = listening(0)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        await self._accept(listener, partial(proxy.serve, answer=self._answer, note=self.asked.append))
+        await self._accept(listener, partial(proxy.serve, answer=self._answer, note=self._note))
         environ = self._environ(url)
         child: Child = Alone(self.wish.command, environ)
         if sys.platform == "linux":
@@ -209,6 +210,11 @@ class _Run:
         settings = self.wish.settings(None if proxy_url is None else self.server.url)
         own = {**settings, "TIKTOK_SANDBOX_URL": self.server.url}
         return variables(self.wish.environ, certificate, truststore, own, proxy_url)
+
+    def _note(self, name: str) -> None:
+        """Keep a name for which the command asked in vain; each once, and without addresses that were looked up."""
+        if not name.endswith(".arpa"):
+            self.asked[plain(name)] = None
 
     async def _accept(self, listener: socket.socket, serve: Serve) -> None:
         await self.open.enter_async_context(accepting(listener, serve))

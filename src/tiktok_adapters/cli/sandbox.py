@@ -17,9 +17,7 @@ PORTABILITY = ("portability.all.single", "portability.all.ongoing")
 """Scopes that a new app does not have; the sandbox grants them so that people can try them."""
 
 
-@click.group(
-    cls=ForgivingGroup, invoke_without_command=True, short_help="Serve a simulated TikTok on this machine."
-)
+@click.group(cls=ForgivingGroup, invoke_without_command=True, short_help="Serve a simulated TikTok on this machine.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port (default: a free one).")
 @click.option(
     "--fault", "faults", multiple=True, metavar="FAULT", help="A fault to simulate, such as put:2=drop-after."

@@ -68,7 +68,7 @@ def classes() -> list[type[TikTokError]]:
 
 def tree(root: type[TikTokError] = TikTokError, margin: str = "") -> Iterable[str]:
     """Draw a class and those below it, as the first cells of their rows."""
-    yield f"{margin}└ `{root.__name__}`" if margin else f"`{root.__name__}`"
+    yield f"{margin}└&nbsp;`{root.__name__}`" if margin else f"`{root.__name__}`"
     for one in classes():
         if one.__bases__ == (root,):
             yield from tree(one, margin + DEEPER if margin else " ")

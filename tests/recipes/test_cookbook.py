@@ -8,19 +8,37 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 import urllib3
 
 from clips import CLIP_BYTES, HEAD, film
+from signed_in import signed_in
+from tiktok_adapters import connect
+from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_adapters.stores.memory import MemoryTokenStore
 from tiktok_adapters.testing.fakes import Fake
-from tiktok_core import App, InvalidPost, SourceChanged, Stage, TikTok
+from tiktok_core import (
+    App,
+    InvalidPost,
+    NotSent,
+    OutcomeUnknown,
+    SignInRequired,
+    SourceChanged,
+    Stage,
+    StillProcessing,
+    StoreError,
+    TikTok,
+    TikTokError,
+)
+from tiktok_core.errors import LeaseLost
 
 COOKBOOK: Final = Path(__file__).parents[2] / "docs" / "cookbook"
 SNIPPET: Final = re.compile(r"^(?:<!-- (\w+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -249,6 +267,60 @@ def test_a_worker_that_fails_or_dies_posts_once(table: Path, tiktok_fake: Fake, 
     work_until_nothing_is_left(table, tiktok_fake)
     assert states(table) == [("done", "PUBLISH_COMPLETE")]
     assert [post.status for post in tiktok_fake.simulator.posts].count("PUBLISH_COMPLETE") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "comes_again"),
+    [
+        (LeaseLost("post-1"), True),
+        (StillProcessing("p", "PROCESSING_UPLOAD", 900.0), True),
+        (NotSent("POST x", "no network"), True),
+        (StoreError("journal", "it is locked", "locked"), True),
+        (StoreError("journal", "it is damaged", "damaged"), False),
+        (OutcomeUnknown("the init", datetime(2026, 11, 1, tzinfo=UTC), "no answer"), False),
+        (SignInRequired("me", "it signed out"), False),
+        (SourceChanged(None, "the file is gone"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_comes_again_or_waits_for_a_person(error: TikTokError, *, comes_again: bool) -> None:
+    """What passes by itself leaves the row as it is, and comes again later; what does not is shown to a person."""
+    state, said, pause = SCHEDULE["after_an_error"]({"state": "posting"}, error)
+    assert (state, said, pause > 0) == ("posting" if comes_again else "person", str(error), comes_again)
+
+
+def test_a_worker_that_is_overtaken_writes_nothing(table: Path, tiktok_fake: Fake) -> None:
+    """A row that another worker has changed meanwhile stays as that one has left it."""
+    enter(table, tiktok_fake, tiktok_fake.clock.now())
+
+    def overtaken(_post: Any) -> str:
+        with closing(sqlite3.connect(table)) as database, database:
+            database.execute("UPDATE posts SET state = 'done', said = 'by another worker'")
+        raise LeaseLost("post-1")
+
+    slow = SimpleNamespace(account=overtaken)
+    SCHEDULE["run_once"](slow, table, tiktok_fake.clock.now())
+    assert states(table) == [("done", "by another worker")]
+
+
+def test_workers_that_take_the_same_row_make_one_post(tmp_path: Path) -> None:
+    """Of four workers at once, the one that holds the lease acts, and none writes over what another one knows."""
+    sim = SimulatedTikTok()
+    sim.switches.processing_seconds = 0
+    with signed_in(sim, tmp_path / "home") as settings, connect(environ=settings) as tiktok:
+        table = tmp_path / "site.db"
+        (tmp_path / "clip.mp4").write_bytes(CLIP_BYTES)
+        now = datetime.now(UTC)
+        wish = (tiktok.account().open_id, str(tmp_path / "clip.mp4"), "Hello", now.isoformat(), now.isoformat())
+        with closing(sqlite3.connect(table)) as database, database:
+            database.execute(SCHEDULE["POSTS"])
+            database.execute(ENTER, wish)
+        for later in (0, 90, 180):
+            moments = [now + timedelta(seconds=later)] * 4
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda moment: SCHEDULE["run_once"](tiktok, table, moment), moments))
+        assert states(table) == [("done", "PUBLISH_COMPLETE")]
+        assert [post.status for post in sim.posts] == ["PUBLISH_COMPLETE"]
 
 
 def test_what_is_found_late_is_left_to_a_person(table: Path, tiktok_fake: Fake) -> None:

@@ -9,7 +9,7 @@ from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh
 from tiktok_core.errors import AccessTokenInvalid, SignInRequired, StoreError, TikTokError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.pace import quota_name
 from tiktok_core.flows.calls.renew import refreshed, stored
@@ -38,6 +38,7 @@ async def authorized(
         SignInRequired: there are no tokens, or they can no longer be renewed.
         TransportError, ApiError, UnexpectedResponse: as the call ends.
     """
+    context = context.about(account=account)
     tokens = await usable_tokens(context, account)
     if quota is not None:
         context = await _paced(context, account, quota)
@@ -64,8 +65,8 @@ async def _paced(context: Context, account: str, quota: Quota) -> Context:
 
 
 async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
-    """Return the seconds to wait before one more call, and say so; when none, the call counts as made."""
-    own = quota_name(account, quota)
+    """Return the seconds to wait before one more call, and say so, once a minute; when none, the call counts as made."""
+    own, log = quota_name(account, quota), context.log.about(account=account, quota=quota.name.lower())
     name = f"{context.app.client_key}\n{own}"
     try:
         # Where TikTok says that a quota is used up, also by other programs, no call is made.
@@ -76,8 +77,11 @@ async def pause_for_quota(context: Context, account: str, quota: Quota) -> float
         log.warning("The quota is not kept: %s", error)
         return 0.0
     if pause > 0:
-        said = "TikTok takes %d of these calls a minute: the next one in %.0f s"
-        log.warning(said, quota.value, pause, extra={"pause": pause})
+        if context.told.is_due(own, now):
+            said = "TikTok takes %d %s a minute of the account %s: the next one in %.0f s"
+            log.warning(said, quota.value, quota.calls, account, pause, pause=pause)
+        else:
+            log.debug("This waits for the same quota: %.0f s", pause, pause=pause)
     return pause
 
 

@@ -15,12 +15,13 @@ from attrs import evolve
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation, pause_before_retry
 from tiktok_core.errors import RateLimited, TikTokError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.dispatch import Dispatch, Raised
 from tiktok_core.flows.calls.pace import quota_name
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.hidden import Hidden
-from tiktok_core.wire.envelope import USER_AGENT
+from tiktok_core.logs import Log
+from tiktok_core.wire.envelope import USER_AGENT, log_id_within
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["exchange"]
@@ -93,30 +94,41 @@ async def _exchanged(
 ) -> T:
     headers = Hidden({"User-Agent": USER_AGENT, **request.headers})
     watch, tried, deadline = Stopwatch(context.clock), 0, context.retry_limits.deadline
+    log = context.log.about(account=account)
     while True:
         tried += 1
         limit = _time_limit(request, operation, deadline - watch.seconds)
+        response: Response | None = None
         try:
             response = await dispatch.send(
                 context.transport, evolve(request, headers=headers, timeout=context.timeout, time_limit=limit)
             )
-            if log.isEnabledFor(logging.DEBUG):
-                said = ("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
-                dispatch.overhear(partial(log.debug, *said))
+            if log.is_on(logging.DEBUG):
+                dispatch.overhear(partial(_tell_answer, log, request, response, tried, watch))
             result = read(request, response)
         except TikTokError as error:
             used_up = quota if isinstance(error, RateLimited) else None
             if used_up is not None and isinstance(error, RateLimited):
                 dispatch.may_have_acted = False
                 context.cooldown.ask(quota_name(account, used_up), context.clock.now(), error.retry_after)
-            spent = watch.look(most=limit or deadline)
+            took, spent = watch.since(), watch.look(most=limit or deadline)
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, limits=context.retry_limits, jitter=context.jitter()
             )
             if pause is None or dispatch.error is not None or not context.budgets.spend(account):
+                if response is None and log.is_on(logging.DEBUG):
+                    dispatch.overhear(partial(_tell_no_answer, log, request, error, tried, took))
                 raise
-            kind = type(error).__name__
-            log.warning("%s: %s; again in %.1f s", request.name, kind, pause, extra={"pause": pause})
+            log.warning(
+                "%s: %s; again in %.1f s",
+                request.name,
+                type(error).__name__,
+                pause,
+                log_id=getattr(error, "log_id", ""),
+                attempt=tried,
+                duration=took,
+                pause=pause,
+            )
         else:
             context.budgets.earn(account, repeated=tried - 1)
             return result
@@ -124,6 +136,24 @@ async def _exchanged(
         watch.slept(pause)
         if used_up is not None:
             context.cooldown.over(quota_name(account, used_up))
+
+
+def _tell_answer(log: Log, request: Request, response: Response, tried: int, watch: Stopwatch) -> None:
+    # The clock is read here, where no answer is lost if it fails.
+    log.debug(
+        "%s: HTTP %d, %d bytes",
+        request.name,
+        response.status,
+        len(response.body),
+        log_id=log_id_within(response),
+        attempt=tried,
+        duration=watch.since(),
+    )
+
+
+def _tell_no_answer(log: Log, request: Request, error: TikTokError, tried: int, took: float) -> None:
+    # One that is repeated is told of by its warning.
+    log.debug("%s: %s", request.name, type(error).__name__, attempt=tried, duration=took)
 
 
 def _time_limit(request: Request, operation: Operation, left: float) -> float | None:

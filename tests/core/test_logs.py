@@ -131,8 +131,8 @@ class Dear:
 @pytest.mark.parametrize("heard", [True, False])
 def test_nothing_is_formatted_for_nobody(heard: bool) -> None:
     """Where the level is off no record is made, and where no handler asks for the text it is not made."""
-    log, level = Log().about(publish_id=Dear()), logging.DEBUG if heard else logging.WARNING  # type: ignore[arg-type]
-    assert (written(partial(log.debug, "%s", Dear()), level) is not None) is heard
+    write = partial(Log().about(key="a").debug, "%s", Dear())
+    assert (written(write, logging.DEBUG if heard else logging.WARNING) is not None) is heard
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.WARNING])

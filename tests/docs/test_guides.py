@@ -8,6 +8,7 @@ from attrs import fields
 
 from tiktok_adapters.cli.app import COMMANDS
 from tiktok_adapters.simulator import Switches
+from tiktok_core.logs import FIELDS, SAID
 
 ROOT = Path(__file__).parents[2]
 WORDS = """port adapter transport store source drive lift mirror contract simulator fake sandbox lease flow exchange journal app
@@ -45,6 +46,16 @@ def _spelled(default: object) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
     return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def test_each_field_of_the_log_has_its_row() -> None:
+    """The page about the log describes the fields in the order in which a line shows them, and its examples are such lines."""
+    page = (ROOT / "docs" / "guides" / "logging.md").read_text()
+    assert tuple(re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)) == FIELDS
+    lines = re.findall(r"^(?:DEBUG|WARNING) tiktok_core: .* \[(.+)\]$", page, re.MULTILINE)
+    shown = [re.findall(r'(\w+)=(?:"[^"]+"|[0-9.]+)(?: |$)', line) for line in lines]
+    assert all(names == [name for name in FIELDS if name in names] for names in shown)
+    assert set().union(*shown) == set(FIELDS) - SAID
 
 
 def test_every_word_of_the_trade_is_explained() -> None:

@@ -38,7 +38,6 @@ async def authorized(
         SignInRequired: there are no tokens, or they can no longer be renewed.
         TransportError, ApiError, UnexpectedResponse: as the call ends.
     """
-    context = context.about(account=account)
     tokens = await usable_tokens(context, account)
     if quota is not None:
         context = await _paced(context, account, quota)
@@ -66,7 +65,7 @@ async def _paced(context: Context, account: str, quota: Quota) -> Context:
 
 async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
     """Return the seconds to wait before one more call, and say so, once a minute; when none, the call counts as made."""
-    own, log = quota_name(account, quota), context.log.about(account=account, quota=quota.name.lower())
+    own = quota_name(account, quota)
     name = f"{context.app.client_key}\n{own}"
     try:
         # Where TikTok says that a quota is used up, also by other programs, no call is made.
@@ -74,9 +73,10 @@ async def pause_for_quota(context: Context, account: str, quota: Quota) -> float
         pause = context.cooldown.pause(own, now) or await context.pacer.pause(name, limit=quota.value, now=now)
     except StoreError as error:
         # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.
-        log.warning("The quota is not kept: %s", error)
+        context.log.warning("The quota is not kept: %s", error, account=account, quota=quota.name.lower())
         return 0.0
     if pause > 0:
+        log = context.log.about(account=account, quota=quota.name.lower())
         if context.told.is_due(own, now):
             said = "TikTok takes %d %s a minute of the account %s: the next one in %.0f s"
             log.warning(said, quota.value, quota.calls, account, pause, pause=pause)

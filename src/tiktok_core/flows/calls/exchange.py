@@ -94,7 +94,6 @@ async def _exchanged(
 ) -> T:
     headers = Hidden({"User-Agent": USER_AGENT, **request.headers})
     watch, tried, deadline = Stopwatch(context.clock), 0, context.retry_limits.deadline
-    log = context.log.about(account=account)
     while True:
         tried += 1
         limit = _time_limit(request, operation, deadline - watch.seconds)
@@ -103,8 +102,9 @@ async def _exchanged(
             response = await dispatch.send(
                 context.transport, evolve(request, headers=headers, timeout=context.timeout, time_limit=limit)
             )
-            if log.is_on(logging.DEBUG):
-                dispatch.overhear(partial(_tell_answer, log, request, response, tried, watch))
+            if context.log.is_on(logging.DEBUG):
+                log = context.log.about(account=account, attempt=tried)
+                dispatch.overhear(partial(_tell_answer, log, request, response, watch))
             result = read(request, response)
         except TikTokError as error:
             used_up = quota if isinstance(error, RateLimited) else None
@@ -116,19 +116,14 @@ async def _exchanged(
                 operation, error, tried=tried, spent=spent, limits=context.retry_limits, jitter=context.jitter()
             )
             if pause is None or dispatch.error is not None or not context.budgets.spend(account):
-                if response is None and log.is_on(logging.DEBUG):
-                    dispatch.overhear(partial(_tell_no_answer, log, request, error, tried, took))
+                if response is None and context.log.is_on(logging.DEBUG):
+                    log = context.log.about(account=account, attempt=tried, duration=took)
+                    dispatch.overhear(partial(_tell_no_answer, log, request, error))
                 raise
-            log.warning(
-                "%s: %s; again in %.1f s",
-                request.name,
-                type(error).__name__,
-                pause,
-                log_id=getattr(error, "log_id", ""),
-                attempt=tried,
-                duration=took,
-                pause=pause,
-            )
+            if context.log.is_on(logging.WARNING):
+                _tell_of_repetition(
+                    context.log.about(account=account, attempt=tried, duration=took), request, error, pause
+                )
         else:
             context.budgets.earn(account, repeated=tried - 1)
             return result
@@ -138,7 +133,7 @@ async def _exchanged(
             context.cooldown.over(quota_name(account, used_up))
 
 
-def _tell_answer(log: Log, request: Request, response: Response, tried: int, watch: Stopwatch) -> None:
+def _tell_answer(log: Log, request: Request, response: Response, watch: Stopwatch) -> None:
     # The clock is read here, where no answer is lost if it fails.
     log.debug(
         "%s: HTTP %d, %d bytes",
@@ -146,14 +141,18 @@ def _tell_answer(log: Log, request: Request, response: Response, tried: int, wat
         response.status,
         len(response.body),
         log_id=log_id_within(response),
-        attempt=tried,
         duration=watch.since(),
     )
 
 
-def _tell_no_answer(log: Log, request: Request, error: TikTokError, tried: int, took: float) -> None:
+def _tell_no_answer(log: Log, request: Request, error: TikTokError) -> None:
     # One that is repeated is told of by its warning.
-    log.debug("%s: %s", request.name, type(error).__name__, attempt=tried, duration=took)
+    log.debug("%s: %s", request.name, type(error).__name__)
+
+
+def _tell_of_repetition(log: Log, request: Request, error: TikTokError, pause: float) -> None:
+    kind, log_id = type(error).__name__, getattr(error, "log_id", "")
+    log.warning("%s: %s; again in %.1f s", request.name, kind, pause, log_id=log_id, pause=pause)
 
 
 def _time_limit(request: Request, operation: Operation, left: float) -> float | None:

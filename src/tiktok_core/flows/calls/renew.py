@@ -113,7 +113,7 @@ async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> T
     if fresh.needs_sign_in_soon(context.clock.now()):
         end = fresh.refresh_expires_at
         said = "The sign-in of %s ends on %s: a person has to sign in again before"
-        context.log.warning(said, account, f"{end:%Y-%m-%d}", account=account)
+        context.log.warning(said, account, end.date(), account=account)
     return fresh
 
 

@@ -34,6 +34,7 @@ from tiktok_adapters.simulator import (
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
 from tiktok_core import (
+    ApiError,
     App,
     AsyncTikTok,
     Interrupted,
@@ -549,6 +550,26 @@ def test_troubles_of_stores_name_the_account_and_the_post(bench: Any, heard: Any
     left = heard("A lease is left to run out")
     assert left
     assert {(one.account, one.key) for one in left} == {(account.open_id, "mine")}
+
+
+def test_a_download_that_is_left_behind_names_the_account(bench: Any, heard: Any) -> None:
+    """The error of the call comes to the caller, and the log says what could not be tidied up, and whose that is."""
+
+    class Stuck:
+        def begin(self) -> Any:
+            raise AssertionError("TikTok gives nothing")
+
+        def keep(self) -> None:
+            raise AssertionError("there is nothing to keep")
+
+        def discard(self) -> None:
+            raise StoreError("Destination", "it hangs")
+
+    account = bench.signed_in()
+    with pytest.raises(ApiError):
+        bench.run(account.download_data(1, Stuck()))
+    (said,) = heard("What was downloaded is left behind for now: Destination: it hangs.")
+    assert said.account == account.open_id
 
 
 def test_a_line_is_where_it_is_written(bench: Any, heard: Any) -> None:

@@ -74,13 +74,14 @@ class Told:
     def is_due(self, name: str, now: datetime) -> bool:
         """Whether the warning was not given in the last minute; then it counts as given now."""
         # One ticket for each name, with the time of the latest warning: of threads that come at once one gets it, and the
-        # others need not warn. A time that lies ahead is from before the clock went back.
+        # others need not warn. A time that lies a little ahead is that of a thread that has read the clock later, and one that
+        # lies far ahead is from before the clock went back.
         ticket = self._tickets.setdefault(name, [None])
         try:
             given = ticket.pop()
         except IndexError:
             return False
-        is_due = given is None or not now - MINUTE < given <= now
+        is_due = given is None or abs(now - given) >= MINUTE
         ticket.append(now if is_due else given)
         return is_due
 

@@ -138,6 +138,7 @@ class Line:
     store: MemoryTokenStore = field(factory=MemoryTokenStore)
     sent: list[Sent] = field(factory=list)
     _keys: dict[str, str] = field(factory=dict)
+    _asked: set[str] = field(factory=set)
     _numbers: Iterator[int] = field(factory=count)
     inner: FakeTransport = field(init=False, default=Factory(lambda line: FakeTransport(line.answer), takes_self=True))
 
@@ -146,11 +147,13 @@ class Line:
         return 0.01 + next(self._numbers) % 89 / 1000
 
     def answer(self, request: Request) -> Response:
-        """Answer as TikTok does; each answer has a log id, and some questions get none but a 503."""
-        number = next(self._numbers)
-        header = {"x-tt-logid": f"made-{number}"}
-        if number % 23 == 0 and ("/query/" in request.url or "/fetch/" in request.url):
-            return Response(503, header)
+        """Answer as TikTok does; each answer has a log id. The first question for the status of each seventh post gets a 503."""
+        header = {"x-tt-logid": f"made-{next(self._numbers)}"}
+        asked = body(request.body).get("publish_id", "") if "/fetch/" in request.url else ""
+        if asked and asked not in self._asked:
+            self._asked.add(asked)
+            if int("".join(filter(str.isdigit, self._keys[asked]))) % 7 == 0:
+                return Response(503, header)
         response = self.sim.handle(request)
         return response if b'"log_id"' in response.body else evolve(response, headers={**response.headers, **header})
 
@@ -373,7 +376,7 @@ def test_the_lines_of_200_posts_at_once_are_told_apart_by_their_text(many: Many,
         assert found.what in line.text
         assert line.fields["duration"] == pytest.approx(found.seconds)
         assert line.fields.get("account", "") == (found.account or many_account(done, found.key))
-        assert line.fields["attempt"] in {1, 2, 3}
+        assert line.fields["attempt"] in {1, 2}
     _each_post_is_found(many, lines, done)
     _repetitions_are_told_apart(requests)
     _no_quota_is_warned_of_twice_in_a_minute(lines)
@@ -412,7 +415,8 @@ def _repetitions_are_told_apart(requests: list[Written]) -> None:
     refused = {line.fields["log_id"]: line.fields for line in requests if "HTTP 503" in line.text}
     warned = {line.fields["log_id"]: line.fields for line in requests if "again in" in line.text}
     assert warned == refused
-    assert Counter(line.fields["attempt"] for line in requests if "HTTP" in line.text)[2] >= len(refused) // 2 > 0
+    # Every seventh post of 200 was refused once, and asked about again.
+    assert Counter(line.fields["attempt"] for line in requests if "HTTP" in line.text)[2] == len(refused) == 29
 
 
 def _no_quota_is_warned_of_twice_in_a_minute(lines: list[Written]) -> None:
@@ -461,7 +465,7 @@ def test_a_quota_is_warned_of_once_for_all_that_wait(many: Many, lines: list[Wri
             "questions for the creator info a minute of the account -" in sentence(line.record) for line in warned
         )
         assert {line.record.levelname for line in told if line not in warned} == {"DEBUG"}
-        assert len(told) >= 30 * ACCOUNTS
+        assert len(told) >= 25 * ACCOUNTS
 
 
 # --- One call in trouble -----------------------------------------------------------------------------------------------

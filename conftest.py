@@ -1,9 +1,11 @@
 """The check for every test of this repository: its output and its logs, at the most verbose level, show no secret.
 
-What belongs here: watching the output. The check sees the text that pytest captures, the results of `CliRunner`, and the pipes
-of our own processes. It ignores the output of curl and browsers, which is not ours.
+What belongs here: watching the output. The check sees the text that pytest captures, the fields of each log record beside its
+text, the results of `CliRunner`, and the pipes of our own processes. It ignores the output of curl and browsers, which is not
+ours.
 """
 
+import logging
 import re
 import signal
 import subprocess
@@ -82,7 +84,20 @@ def _overheard(stream: Any, where: str) -> None:
         setattr(stream, name, hearing)
 
 
+OWN = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
+"""What each log record has by itself. Its other attributes are fields, which a program may write somewhere, but pytest does not."""
 invoke, begin, communicate = CliRunner.invoke, subprocess.Popen.__init__, subprocess.Popen.communicate
+make_record = logging.Logger.makeRecord
+
+
+@wraps(make_record)
+def _recorded(self: logging.Logger, *arguments: Any, **options: Any) -> logging.LogRecord:
+    record = make_record(self, *arguments, **options)
+    fields = {name: value for name, value in vars(record).items() if name not in OWN}
+    if fields:
+        # Both, for a formatter may write either.
+        _hear("fields of a log record", f"{fields!r} {' '.join(map(str, fields.values()))}")
+    return record
 
 
 @wraps(invoke)
@@ -111,6 +126,7 @@ def _communicated(self: "subprocess.Popen[Any]", *arguments: Any, **options: Any
     return said
 
 
+logging.Logger.makeRecord = _recorded  # type: ignore[method-assign]
 CliRunner.invoke = _invoked  # type: ignore[method-assign]
 subprocess.Popen.__init__ = _begun  # type: ignore[method-assign]
 subprocess.Popen.communicate = _communicated  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,10 @@ def test_a_video_goes_from_end_to_end(
     sim: SimulatedTikTok,
     film: Path,
 ) -> None:
-    """In a separate process: the bytes and settings arrive intact, and stdout has only the document."""
+    """In a separate process: the bytes and settings arrive intact, and stdout has only the document.
+
+    The log on stderr has a line for each request of the post, with its key.
+    """
     running = process(
         "post",
         "video",
@@ -59,6 +63,11 @@ def test_a_video_goes_from_end_to_end(
     assert info.items() <= post.post_info.items()
     assert "chunk 1 of 1" in hides(stderr)
     assert "PUBLISH_COMPLETE" in stderr
+    key = f'key="{json.loads(stdout)["key"]}"'
+    logged = re.findall(
+        rf"^[0-9,: -]+ DEBUG tiktok_core: (?:GET|POST|PUT) \S+/(\w+)/: HTTP 20\d, .*{key}.*\]$", stderr, re.MULTILINE
+    )
+    assert logged == ["query", "init", "video", "fetch"]
     hides(stdout)
 
 

@@ -19,6 +19,9 @@ LEAKS = {
     "a state, or a ticket, in a print": 'print(f"state={pkce.make_state(secrets.token_bytes)}")',
     "the token of a QR code in a debug log": 'logging.getLogger("any").debug(Chance(1).letters(32))',
     "a client secret in a warning": 'logging.getLogger("any").warning("canary-of-a-client-secret")',
+    "a token in a field of a log record": 'logging.getLogger("any").debug("x", extra={"key": "act." + "a" * 64})',
+    "a token deep in a field of a warning": 'logging.warning("x", extra={"key": [{"inner": b"rft." + b"a" * 64}]})',
+    "a token in the text of a field's value": 'logging.warning("x", extra={"key": Exception("act." + "a" * 64)})',
     "a key of a store in a print": "print(Fernet.generate_key().decode())",
     "a token in a command's output": 'CliRunner().invoke(click.Command("x", callback=lambda: click.echo("act." + "a" * 64)))',
     "a token on a command's standard error": (

@@ -1,10 +1,12 @@
 """The guides are complete: each command, each guide, each word."""
 
+import json
+import logging
 import re
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from attrs import fields
 from packaging.requirements import Requirement
@@ -13,6 +15,8 @@ from tiktok_adapters.cli.app import COMMANDS
 from tiktok_adapters.cli.sandbox import sandbox
 from tiktok_adapters.simulator import Switches
 from tiktok_adapters.simulator.control import PAGES
+from tiktok_core.errors import Problem
+from tiktok_core.logs import FIELDS, SAID
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -79,6 +83,33 @@ def _spelled(default: object) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
     return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def test_each_field_of_the_log_has_its_row() -> None:
+    """The page about the log describes the fields in the order in which a line shows them, and its examples are such lines."""
+    page = (ROOT / "docs" / "guides" / "logging.md").read_text()
+    assert tuple(re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)) == FIELDS
+    lines = re.findall(r"^(?:DEBUG|WARNING) tiktok_core: .* \[(.+)\]$", page, re.MULTILINE)
+    shown = [re.findall(r'(\w+)=(?:"[^"]+"|[0-9.]+)(?: |$)', line) for line in lines]
+    assert all(names == [name for name in FIELDS if name in names] for names in shown)
+    assert set().union(*shown) == set(FIELDS) - SAID
+
+
+def test_the_formatter_and_the_search_of_the_guide_to_the_log_find_a_post() -> None:
+    """The formatter writes an object with all fields on one line, and each search finds lines of the page's own example."""
+    page = (ROOT / "docs" / "guides" / "logging.md").read_text()
+    scope: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("handler = ")[0], scope)
+    fields = {"key": "job-17", "attempt": 1, "problem": Problem("title", "is odd"), "nothing": None}
+    record = logging.makeLogRecord({"msg": "%s\n", "args": ("x",), "levelname": "DEBUG", **fields})
+    (line,) = scope["JsonFormatter"]().format(record).splitlines()
+    found = json.loads(line)
+    assert {**fields, "problem": "title: is odd", "message": "x\n", "level": "DEBUG"}.items() <= found.items()
+    assert found.keys() == {*fields, "time", "level", "logger", "message"}
+    examples = re.findall(r"^(?:DEBUG|WARNING) tiktok_core: .*$", page, re.MULTILINE)
+    for option, wanted in re.findall(r"^\$ grep -([FE]) '(.+)' app.log$", page, re.MULTILINE):
+        pattern = re.escape(wanted) if option == "F" else wanted
+        assert any(re.search(pattern, example) for example in (*examples, "[attempt=2]"))
 
 
 def test_every_word_of_the_trade_is_explained() -> None:

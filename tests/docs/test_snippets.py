@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import logging
 import re
 import subprocess
 import sys
@@ -38,7 +39,9 @@ def snippets_of(page: Path) -> list[str]:
 
 @pytest.fixture
 def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Yield a folder with a clip, and settings with an account that is signed in at a sandbox."""
+    """Yield a folder with a clip, and settings with an account that is signed in at a sandbox. A page may set up the log."""
+    log = logging.getLogger("tiktok_core")
+    handlers, level = log.handlers[:], log.level
     simulated = SimulatedTikTok()
     simulated.switches.processing_seconds = 0
     with closing(simulated), SandboxServer(simulated).run_in_thread() as sandbox:
@@ -57,6 +60,8 @@ def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
             authorization = tiktok.authorization()
             tiktok.sign_in(authorization, simulated.authorize(authorization.url))
         yield
+    log.handlers[:] = handlers
+    log.setLevel(level)
 
 
 @pytest.mark.usefixtures("signed_in")

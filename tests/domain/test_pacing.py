@@ -32,6 +32,11 @@ def test_no_minute_has_more_calls_than_the_quota(quota: Quota, gaps: list[float]
         assert call - made[index] >= timedelta(minutes=1) - timedelta(microseconds=2)
 
 
+def test_each_quota_names_its_calls() -> None:
+    """A person who waits is told for what."""
+    assert len({quota.calls for quota in Quota}) == len(Quota)
+
+
 @given(st.lists(st.integers(0, 4_000_000_000), max_size=40), st.integers(1, 30))
 def test_no_wait_is_longer_than_a_minute_whatever_the_clock_did(calls: list[int], limit: int) -> None:
     """Calls in the future come from before the clock went back, and old ones no longer count."""

@@ -11,7 +11,7 @@ from tiktok_core.domain.app import Endpoints
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import ForeignUploadHost, PostingRefused, UnexpectedResponse
 from tiktok_core.wire.display import read_user_info
-from tiktok_core.wire.envelope import open_envelope, read_json
+from tiktok_core.wire.envelope import log_id_within, open_envelope, read_json
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
 from tiktok_core.wire.publishing import read_begun, read_chunk_answer, read_creator_info, read_publication
 
@@ -55,9 +55,34 @@ def test_data_is_an_object(data: object) -> None:
 def test_the_log_id_is_found_wherever_it_stands(document: dict[str, Any], headers: dict[str, str], log_id: str) -> None:
     """The log id has two spellings and two places, and may be in the header."""
     document["error"]["code"] = "spam_risk"
+    answer = Response(200, headers, json.dumps(document).encode())
     with pytest.raises(PostingRefused) as caught:
-        open_envelope(REQUEST, Response(200, headers, json.dumps(document).encode()))
-    assert caught.value.log_id == log_id
+        open_envelope(REQUEST, answer)
+    assert caught.value.log_id == log_id_within(answer) == log_id
+
+
+@pytest.mark.parametrize(
+    ("body", "log_id"),
+    [
+        (b'{"error": "invalid_grant", "error_description": "x", "log_id": "FLAT"}', "FLAT"),
+        (b'{"data": {"log_id": "INNER"}, "error": {"code": "ok", "log_id": "OK"}}', "OK"),
+        (b'{"access_token": "act.x", "log_id": ["no text"]}', "H"),
+        (b"null", "H"),
+        (b'["log_id"]', "H"),
+        (b"<html>502</html>", "H"),
+        (b"", "H"),
+        (b'{"log_id": "B"}' + b" " * MAX_RESPONSE, "H"),
+    ],
+)
+def test_the_log_id_of_any_answer_is_found_for_the_log(body: bytes, log_id: str) -> None:
+    """A success and an OAuth answer have one, too. Where the body has none, or is no document, the header counts."""
+    assert log_id_within(Response(200, {"x-tt-logid": "H"}, body)) == log_id
+
+
+@given(st.binary(max_size=50) | st.text().map(lambda text: json.dumps({"error": {"log_id": text}}).encode()))
+def test_a_log_id_is_one_line_of_any_answer(body: bytes) -> None:
+    """Looking for it never fails, whatever the answer is."""
+    assert log_id_within(Response(200, {}, body)).isprintable()
 
 
 def test_the_documents_creator_info_is_read() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tiktok_core.domain.tokens import lifetime_end
 from tiktok_core.wire.http import Request, redacted
-from tiktok_core.wire.reading import DEEPEST, LONGEST_NUMBER, Unreadable, json_value, plain, whole_number, word
+from tiktok_core.wire.reading import DEEPEST, LONGEST_NUMBER, Unreadable, json_value, keeping, plain, whole_number, word
 
 ANY = st.characters(exclude_categories=())
 VALUES = st.recursive(
@@ -26,6 +26,20 @@ def test_what_is_json_is_read_as_it_was_written(value: Any) -> None:
     """The JSON may be bytes, with or without a byte-order mark, or text."""
     text = json.dumps(value)
     assert json_value(text) == json_value(text.encode()) == json_value(b"\xef\xbb\xbf" + text.encode()) == value
+
+
+@given(VALUES)
+def test_a_reader_of_some_fields_keeps_no_others(value: Any) -> None:
+    """At any depth, an object has the wanted fields with their values, and no other field."""
+    found = json_value(json.dumps({"a": value, "b": [{"b": value, "a": 1}]}), keeping("a"))
+    assert found.keys() == {"a"}
+    assert json_value(json.dumps(value), keeping()) == _emptied(value)
+
+
+def _emptied(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_emptied(one) for one in value]
+    return {} if isinstance(value, dict) else value
 
 
 @given(st.text(ANY, max_size=9) | st.binary(max_size=9) | VALUES.map(json.dumps))

@@ -143,21 +143,25 @@ def settings() -> "Settings":
     warnings.emit = partial(_say_warning, set[str]())  # type: ignore[method-assign]  # a handler of one line needs no class
     logging.getLogger("tiktok_core").handlers[:] = [warnings]
     if found.log:
-        logging.basicConfig(level=found.log, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        logging.basicConfig(
+            level=found.log, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
     return found
 
 
 def _say_warning(said: set[str], record: "LogRecord") -> None:
     # Long waits are shown, because a person wants to know why the command stands still; short waits are not. A warning
     # about a file is shown once, although the file is checked before the sign-in and again before the post.
-    sentence, pause, problem = record.getMessage(), getattr(record, "pause", None), getattr(record, "problem", None)
+    from tiktok_core.logs import sentence  # noqa: PLC0415
+
+    text, pause, problem = sentence(record), getattr(record, "pause", None), getattr(record, "problem", None)
     if problem is not None:
         from tiktok_adapters.cli.options import option_of  # noqa: PLC0415
 
-        sentence = f"{option_of(problem.field)}: {problem.message}"
-    if (pause is None and sentence not in said) or (pause is not None and pause >= LONG_WAIT):
-        said.add(sentence)
-        say(sentence)
+        text = f"{option_of(problem.field)}: {problem.message}"
+    if (pause is None and text not in said) or (pause is not None and pause >= LONG_WAIT):
+        said.add(text)
+        say(text)
 
 
 def client(found: "Settings", kind: str | None = None, *, probe: bool = True) -> "TikTok":

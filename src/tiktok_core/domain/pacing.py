@@ -30,6 +30,19 @@ class Quota(Enum):
     STATUS = 30
     PORTABILITY = 1000
 
+    @property
+    def calls(self) -> str:
+        """The calls, in words, for a sentence that says how many of them TikTok takes."""
+        return CALLS[self]
+
+
+CALLS: Final = {
+    Quota.CREATOR_INFO: "questions for the creator info",
+    Quota.INIT: "new posts",
+    Quota.STATUS: "questions for the status of posts",
+    Quota.PORTABILITY: "calls about copies of data",
+}
+
 
 def pause_for(calls: Sequence[datetime], limit: int, now: datetime) -> float:
     """Return the seconds to wait before another call, so that no minute has more than `limit` of them.

@@ -18,7 +18,7 @@ from tiktok_core.domain.trouble import MOST_MISSES
 from tiktok_core.domain.verdicts import UNKNOWN_ID, is_not_known_yet, is_unanswered
 from tiktok_core.errors import ApiError, RateLimited, TikTokError, TransportError
 from tiktok_core.flows.calls.access import usable_tokens
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.display import AsyncVideos, query_videos, user_info
 from tiktok_core.flows.posting.follow import find_record, publish_status, write_status
@@ -38,7 +38,7 @@ async def find_post(context: Context, account: str, name: str, *, wait: bool) ->
         name: the post's key in the journal, or its publish id.
         wait: ask again until the post is found or patience runs out.
     """
-    search, watch = _Search(context, account, name, is_patient=wait), Stopwatch(context.clock)
+    search, watch = _Search(context.about(account=account), account, name, is_patient=wait), Stopwatch(context.clock)
     while True:
         found = await search.named()
         waited = watch.look(most=context.retry_limits.deadline)
@@ -87,6 +87,7 @@ class _Search:
             self._has_failed = self.record.stage in {Stage.FAILED, Stage.ABANDONED, Stage.GIVEN_UP}
             # The creator may have made a private post public since. So the flow asks for it once, but does not wait.
             self.is_patient &= not is_private(self.record)
+            self.context = self.context.about(key=self.record.key)
         if self._is_unknown or self._has_failed:
             self.publish_id = ""
         if self.publish_id:
@@ -166,13 +167,13 @@ class _Search:
             earliest, latest = post_times(other)
             may_be_it = is_listed(other) and caption(other) == caption(record) and earliest <= last and first <= latest
             if may_be_it and other.publish_id and not named:
-                named = await self._ids_of(other.publish_id)
+                named = await self._ids_of(other, other.publish_id)
             ids.update(named)
         return frozenset(str(post_id) for post_id in ids)
 
-    async def _ids_of(self, publish_id: str) -> Sequence[int]:
+    async def _ids_of(self, other: Record, publish_id: str) -> Sequence[int]:
         try:
-            return (await publish_status(self.context, self.account, publish_id)).post_ids
+            return (await publish_status(self.context.about(key=other.key), self.account, publish_id)).post_ids
         except (TransportError, ApiError):
             return ()
 
@@ -189,7 +190,7 @@ async def _shown(context: Context, account: str, known: Publication, record: Rec
             videos = {video.id: video for video in await query_videos(context, account, ids, FIELDS)}
         except TikTokError as error:
             # The post is found even if the list of videos does not give its address.
-            log.debug("Could not ask for the list of videos: %s", error)
+            context.log.debug("Could not ask for the list of videos: %s", error)
     lacks_page = any(post_id not in videos for post_id in ids)
     handle = await _handle(context, account) if lacks_page else ""
     return tuple(found_post(post_id, videos.get(post_id), handle=handle, photos=photos) for post_id in ids)
@@ -204,5 +205,5 @@ async def _handle(context: Context, account: str) -> str:
         if tokens.allows(Scope.VIDEO_PUBLISH):
             return (await creator_info(context, account)).creator_username
     except TikTokError as error:
-        log.debug("Could not ask for the creator's handle: %s", error)
+        context.log.debug("Could not ask for the creator's handle: %s", error)
     return ""

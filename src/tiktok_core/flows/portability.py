@@ -54,6 +54,7 @@ async def download_data(
 ) -> DataArchive:
     """Download an archive to its destination, where it appears only once it is complete."""
     check_request_id(request_id)
+    context = context.about(account=account)
     destination = await _opened(context, to, overwrite=overwrite)
     reader = ArchiveReader(destination.begin)
     ask = partial(download_request, context.endpoints, request_id=request_id, sink=reader.sink)

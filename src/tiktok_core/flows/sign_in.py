@@ -22,7 +22,7 @@ from tiktok_core.errors import (
     StoreError,
     UnexpectedResponse,
 )
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.renew import leased, persistently, refreshed, renewed_and_saved
@@ -127,7 +127,8 @@ async def spend(context: Context, code: Secret, redirect_uri: str, code_verifier
         if not tokens.open_id:
             raise UnexpectedResponse(request.name, "it has no open_id")
         # The new tokens replace any others in the store. A renewal that is running then cannot save its tokens.
-        generation = await persistently(context, partial(context.tokens.save, tokens.open_id, tokens))
+        about = context.about(account=tokens.open_id)
+        generation = await persistently(about, partial(context.tokens.save, tokens.open_id, tokens))
         if dispatch.error is not None:
             raise dispatch.error
         return evolve(tokens, generation=generation or 0)
@@ -156,6 +157,7 @@ async def revoke(context: Context, account: str) -> None:
     if await context.tokens.load(account) is None:
         return
     # Under the lease, so that no other process renews the tokens meanwhile: its new tokens would not be revoked.
+    context = context.about(account=account)
     async with leased(context, account):
         tokens = await context.tokens.load(account)
         if tokens is None:
@@ -202,20 +204,20 @@ async def all_tokens(context: Context) -> tuple[Tokens, ...]:
         StoreError: the store cannot be read, or it holds tokens and none of them can be read.
     """
     found: list[Tokens] = []
-    unread: list[StoreError] = []
+    unread: list[tuple[str, StoreError]] = []
     for account in await context.tokens.accounts():
         try:
             tokens = await context.tokens.load(account)
         except StoreError as error:
             if error.kind not in OF_ONE_ACCOUNT:
                 raise
-            unread.append(error)
+            unread.append((account, error))
         else:
             found.extend([] if tokens is None else [tokens])
     if unread and not found:
-        raise unread[0]
-    for trouble in unread:
-        log.warning("%s", trouble)
+        raise unread[0][1]
+    for account, trouble in unread:
+        context.log.warning("%s", trouble, account=account)
     return tuple(found)
 
 

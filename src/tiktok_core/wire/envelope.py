@@ -30,13 +30,14 @@ from tiktok_core.errors import (
 )
 from tiktok_core.version import __version__
 from tiktok_core.wire.http import MAX_RESPONSE, Request, Response
-from tiktok_core.wire.reading import Unreadable, covering, json_value, plain, whole_number, word
+from tiktok_core.wire.reading import Unreadable, covering, json_value, keeping, plain, whole_number, word
 
 __all__ = [
     "USER_AGENT",
     "Seconds",
     "api_request",
     "log_id_of",
+    "log_id_within",
     "open_envelope",
     "read_json",
     "retry_after",
@@ -79,6 +80,8 @@ def secret_fields(*names: str) -> json.JSONDecoder:
 
 
 DECODER: Final = secret_fields()
+LOG_IDS: Final = keeping("error", "log_id", "logid")
+"""Reads an answer for its log id alone, so that nothing else of it is kept, secret or not."""
 CLASSES: Final[dict[str, type[ApiError]]] = {
     "access_token_invalid": AccessTokenInvalid,
     "scope_not_authorized": ScopeMissing,
@@ -171,17 +174,18 @@ def structured(cls: type[T], request: Request, response: Response, data: Mapping
 
 def unexpected(request: Request, response: Response, reason: str, log_id: str = "") -> UnexpectedResponse:
     """Return the error for an answer that does not have the documented shape."""
-    log_id = log_id or log_id_of(response.headers) or _log_id_within(response)
+    log_id = log_id or log_id_within(response)
     return UnexpectedResponse(request.name, reason, response.status, log_id)
 
 
-def _log_id_within(response: Response) -> str:
+def log_id_within(response: Response) -> str:
+    """Return TikTok's id of the exchange, from wherever an answer has it; empty if it has none, or cannot be read."""
     try:
-        document = _object(response)
+        document = _object(response, LOG_IDS)
     except Unreadable:
-        return ""
+        document = {}
     error = document.get("error")
-    return log_id_of(error, document) if isinstance(error, dict) else ""
+    return log_id_of(error if isinstance(error, dict) else {}, document, response.headers)
 
 
 def _object(response: Response, decoder: json.JSONDecoder = DECODER) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.hidden import Hidden
 
-__all__ = ["PLAIN", "Unreadable", "covering", "json_value", "plain", "whole_number", "word"]
+__all__ = ["PLAIN", "Unreadable", "covering", "json_value", "keeping", "plain", "whole_number", "word"]
 
 DEEPEST: Final = 64
 """The most levels of nested lists and objects. TikTok uses five; Python can print and pickle many more than 64."""
@@ -61,6 +61,17 @@ def _covered(found: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     for name in names & found.keys():
         if isinstance(found[name], str):
             found[name] = Secret(found[name])
+    return found
+
+
+def keeping(*names: str) -> json.JSONDecoder:
+    """Return a decoder that drops all but these fields, at any depth of the document."""
+    return _decoder(object_hook=partial(_kept, names=frozenset(names)))
+
+
+def _kept(found: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    for name in found.keys() - names:
+        del found[name]
     return found
 
 

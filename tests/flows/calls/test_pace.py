@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,8 +19,9 @@ from tiktok_adapters.simulator import parse_fault
 from tiktok_adapters.stores.sqlite_pacer import SqlitePacer
 from tiktok_core import PrivacyLevel, RateLimited, ServerError, StoreError, UploadError
 from tiktok_core.domain.retry import BUDGET, EARNED
-from tiktok_core.flows.calls.pace import Budgets, Cooldown
+from tiktok_core.flows.calls.pace import Budgets, Cooldown, Told
 from tiktok_core.lifting import lift_pacer
+from tiktok_core.logs import sentence
 from tiktok_core.ports import AsyncPacer
 from tiktok_core.version import __version__
 
@@ -75,8 +78,46 @@ def test_waiting_for_a_quota_is_told(bench: Any, quota: str, caplog: pytest.LogC
     bench.run(ask())
     assert bench.sim.count(quota) == asked + limit + 1
     assert 59 <= bench.clock.slept - before <= 61
-    (said,) = [record for record in caplog.records if "of these calls a minute" in record.getMessage()]
+    (said,) = [record for record in caplog.records if "a minute of the account" in record.getMessage()]
     assert said.pause == pytest.approx(bench.clock.slept - before)
+    assert (said.account, said.quota) == (account.open_id, quota)
+    words = {"creator_info": "the creator info", "status": "the status of posts"}[quota]
+    assert sentence(said).startswith(
+        f"TikTok takes {limit} questions for {words} a minute of the account {account.open_id}:"
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 100)), max_size=30))
+def test_nothing_is_told_twice_in_a_minute(asked: list[tuple[str, float]]) -> None:
+    """Under each name a warning is due again a minute after it was given, and not before."""
+    told, now, given_at = Told(), datetime(2026, 3, 1, tzinfo=UTC), dict[str, datetime]()
+    for name, later in asked:
+        now += timedelta(seconds=later)
+        due = name not in given_at or now - given_at[name] >= timedelta(minutes=1)
+        assert told.is_due(name, now) is due
+        if due:
+            given_at[name] = now
+
+
+@given(st.floats(-86_400, 86_400))
+def test_a_clock_that_is_set_does_not_silence_a_warning(jump: float) -> None:
+    """A warning that was given a minute ahead or ago is given again, and one of a thread that read the clock a little later is not."""
+    told, now = Told(), datetime(2026, 3, 1, tzinfo=UTC)
+    assert told.is_due("a", now)
+    assert told.is_due("a", now + timedelta(seconds=jump)) is (abs(timedelta(seconds=jump)) >= timedelta(minutes=1))
+    assert not told.is_due("a", now + timedelta(seconds=jump))
+
+
+def test_of_many_threads_one_warns() -> None:
+    """Thirty threads that find a quota used up give one warning, also if they come in another order than they read the clock."""
+    told, start, now = Told(), threading.Barrier(30), datetime(2026, 3, 1, tzinfo=UTC)
+
+    def ask(number: int) -> bool:
+        start.wait(20)
+        return told.is_due("a", now - timedelta(milliseconds=number))
+
+    with ThreadPoolExecutor(30) as pool:
+        assert sum(pool.map(ask, range(30))) == 1
 
 
 @pytest.mark.parametrize("deadline", [5.0, 59.0, 61.0])
@@ -250,7 +291,7 @@ def test_every_request_says_who_asks(bench: Any) -> None:
 def test_the_library_prints_nothing_by_itself() -> None:
     """The program decides where the library's log goes. If it does not, not even a warning reaches the terminal."""
     said = subprocess.run(
-        [sys.executable, "-c", "import logging, tiktok_core.flows.calls.context as e; e.log.warning('x')"],
+        [sys.executable, "-c", "from tiktok_core.logs import Log; Log().warning('x')"],
         capture_output=True,
         check=True,
     )

@@ -35,6 +35,7 @@ from tiktok_core import (
     Tokens,
 )
 from tiktok_core.lifting import lift_clock, lift_journal
+from tiktok_core.logs import sentence
 from tiktok_core.ports import Response
 from yielding import Yielding
 
@@ -266,9 +267,9 @@ def test_a_save_that_fails_for_a_moment_is_tried_again(bench: Any, caplog: pytes
     tokens = bench.run(account.refresh())
     assert bench.store.load(account.open_id) == tokens
     assert 0 < bench.clock.slept <= 10
-    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
-        "Store cannot take new tokens (locked); trying again"
-    ]
+    (said,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert sentence(said) == "Store cannot take new tokens (locked); trying again"
+    assert said.account == account.open_id
 
 
 def test_tokens_that_cannot_be_saved_are_held_and_saved_before_the_next_call(bench: Any) -> None:

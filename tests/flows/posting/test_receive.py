@@ -15,6 +15,7 @@ from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import PublishFailed, SignInRequired, Stage, TikTok
 from tiktok_core.domain import events
 from tiktok_core.events import WebhookRejected
+from tiktok_core.logs import sentence
 
 
 def deliver(bench: Any) -> list[events.Event]:
@@ -253,7 +254,9 @@ def test_an_end_that_no_move_foresees_is_kept_and_logged(bench: Any, caplog: pyt
     content = {"signed_at": failed.signed_at, "content": {}, "publish_id": failed.publish_id}
     shown = bench.run(bench.tiktok.received(events.PostComplete(**envelope, **content)))
     assert (shown.status, stage(bench, "mine")) == ("PUBLISH_COMPLETE", Stage.COMPLETE)
-    assert caplog.messages == ["Post mine was failed, and TikTok reports it as complete by now"]
+    (said,) = caplog.records
+    assert sentence(said) == "Post mine was failed, and TikTok reports it as complete by now"
+    assert (said.key, said.publish_id) == ("mine", failed.publish_id)
 
 
 def test_a_removed_authorization_marks_the_tokens_that_were_issued_before_it(bench: Any) -> None:

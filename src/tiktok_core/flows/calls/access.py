@@ -9,7 +9,7 @@ from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.tokens import Secret, Tokens, needs_refresh
 from tiktok_core.errors import AccessTokenInvalid, SignInRequired, StoreError, TikTokError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.pace import quota_name
 from tiktok_core.flows.calls.renew import refreshed, stored
@@ -64,7 +64,7 @@ async def _paced(context: Context, account: str, quota: Quota) -> Context:
 
 
 async def pause_for_quota(context: Context, account: str, quota: Quota) -> float:
-    """Return the seconds to wait before one more call, and say so; when none, the call counts as made."""
+    """Return the seconds to wait before one more call, and say so, once a minute; when none, the call counts as made."""
     own = quota_name(account, quota)
     name = f"{context.app.client_key}\n{own}"
     try:
@@ -73,11 +73,15 @@ async def pause_for_quota(context: Context, account: str, quota: Quota) -> float
         pause = context.cooldown.pause(own, now) or await context.pacer.pause(name, limit=quota.value, now=now)
     except StoreError as error:
         # Keeping to the quota is a courtesy that must not cost a post: TikTok refuses a call too many by itself.
-        log.warning("The quota is not kept: %s", error)
+        context.log.warning("The quota is not kept: %s", error, account=account, quota=quota.name.lower())
         return 0.0
     if pause > 0:
-        said = "TikTok takes %d of these calls a minute: the next one in %.0f s"
-        log.warning(said, quota.value, pause, extra={"pause": pause})
+        log = context.log.about(account=account, quota=quota.name.lower())
+        if context.told.is_due(own, now):
+            said = "TikTok takes %d %s a minute of the account %s: the next one in %.0f s"
+            log.warning(said, quota.value, quota.calls, account, pause, pause=pause)
+        else:
+            log.debug("This waits for the same quota: %.0f s", pause, pause=pause)
     return pause
 
 

@@ -1,20 +1,20 @@
-"""What every flow is given: the app, the ports, and the limits; and the log.
+"""What every flow is given: the app, the ports, the limits, and the log.
 
 What belongs here: the value `Context`. It does nothing by itself.
 
 Its tests: `tests/flows/calls/test_pace.py`.
 """
 
-import logging
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.retry import RetryLimits
 from tiktok_core.domain.tokens import Unsaved
-from tiktok_core.flows.calls.pace import Budgets, Cooldown
+from tiktok_core.flows.calls.pace import Budgets, Cooldown, Told
+from tiktok_core.logs import Log
 from tiktok_core.ports import (
     AsyncBackground,
     AsyncClock,
@@ -30,11 +30,7 @@ from tiktok_core.ports import (
     Source,
 )
 
-__all__ = ["Context", "log"]
-
-log: Final = logging.getLogger("tiktok_core")
-# A library does not print: the program that embeds it decides where its log goes.
-log.addHandler(logging.NullHandler())
+__all__ = ["Context"]
 
 
 @frozen(kw_only=True)
@@ -58,6 +54,8 @@ class Context:
         pacer: keeps to TikTok's quotas.
         budgets: how many repetitions each account has left.
         cooldown: until when TikTok has asked for no more calls.
+        told: of which quotas a warning was given in the last minute.
+        log: writes lines with the fields that are known so far.
         slots: bounds how many uploads run at once; None lets all of them.
         probe: looks into videos that the core cannot read; None where none is installed. False: nobody reads their properties.
         background: makes calls that wait for a disk.
@@ -79,11 +77,18 @@ class Context:
     unsaved: set[Unsaved] = field(factory=set, repr=False)
     budgets: Budgets = field(factory=Budgets, repr=False)
     cooldown: Cooldown = field(factory=Cooldown, repr=False)
+    told: Told = field(factory=Told, repr=False)
+    log: Log = field(factory=Log, repr=False)
     slots: AsyncUploadSlots | None = field(default=None, repr=False)
     probe: AsyncProbe | Literal[False] | None = field(default=None, repr=False)
     background: AsyncBackground = field(repr=False)
     open_destination: OpenDestination | None = field(default=None, repr=False)
     patience: float
+
+    def about(self, *, account: str = "", key: str | None = None, publish_id: str | None = None) -> "Context":
+        """Return the same context for work on this account or post: each line of its log says so."""
+        log = self.log.about(account=account, key=key, publish_id=publish_id)
+        return self if log == self.log else evolve(self, log=log)
 
     def jitter(self) -> float:
         """Return a random number from 0 to 1."""

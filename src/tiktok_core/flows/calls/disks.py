@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from tiktok_core.domain.reading import LookEnded, Read
 from tiktok_core.errors import SourceChanged, StoreError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.ports import Destination, FillsBuffers, Source
 from tiktok_core.wire.http import read_from
 
@@ -75,7 +75,7 @@ async def look_or_doubt(context: Context, source: Source, work: Callable[[], T],
             raise
     except LookEnded:
         pass
-    log.warning("The file is not looked into before it is posted: %s", late.reason)
+    context.log.warning("The file is not looked into before it is posted: %s", late.reason)
     return otherwise
 
 
@@ -95,7 +95,7 @@ async def discard(context: Context, destination: Destination) -> None:
     try:
         await context.background(destination.discard, within=context.timeout, late=late, is_movable=False)
     except StoreError as error:
-        log.warning("What was downloaded is left behind for now: %s", error)
+        context.log.warning("What was downloaded is left behind for now: %s", error)
 
 
 def read_in_time(context: Context, source: Source, longest: timedelta) -> Read:

@@ -15,12 +15,13 @@ from attrs import evolve
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.retry import Operation, pause_before_retry
 from tiktok_core.errors import RateLimited, TikTokError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.dispatch import Dispatch, Raised
 from tiktok_core.flows.calls.pace import quota_name
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.hidden import Hidden
-from tiktok_core.wire.envelope import USER_AGENT
+from tiktok_core.logs import Log
+from tiktok_core.wire.envelope import USER_AGENT, log_id_within
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["exchange"]
@@ -96,27 +97,33 @@ async def _exchanged(
     while True:
         tried += 1
         limit = _time_limit(request, operation, deadline - watch.seconds)
+        response: Response | None = None
         try:
             response = await dispatch.send(
                 context.transport, evolve(request, headers=headers, timeout=context.timeout, time_limit=limit)
             )
-            if log.isEnabledFor(logging.DEBUG):
-                said = ("%s: HTTP %d, %d bytes", request.name, response.status, len(response.body))
-                dispatch.overhear(partial(log.debug, *said))
+            if context.log.is_on(logging.DEBUG):
+                log = context.log.about(account=account, attempt=tried)
+                dispatch.overhear(partial(_tell_answer, log, request, response, watch))
             result = read(request, response)
         except TikTokError as error:
             used_up = quota if isinstance(error, RateLimited) else None
             if used_up is not None and isinstance(error, RateLimited):
                 dispatch.may_have_acted = False
                 context.cooldown.ask(quota_name(account, used_up), context.clock.now(), error.retry_after)
-            spent = watch.look(most=limit or deadline)
+            took, spent = watch.since(), watch.look(most=limit or deadline)
             pause = pause_before_retry(
                 operation, error, tried=tried, spent=spent, limits=context.retry_limits, jitter=context.jitter()
             )
             if pause is None or dispatch.error is not None or not context.budgets.spend(account):
+                if response is None and context.log.is_on(logging.DEBUG):
+                    log = context.log.about(account=account, attempt=tried, duration=took)
+                    dispatch.overhear(partial(_tell_no_answer, log, request, error))
                 raise
-            kind = type(error).__name__
-            log.warning("%s: %s; again in %.1f s", request.name, kind, pause, extra={"pause": pause})
+            if context.log.is_on(logging.WARNING):
+                _tell_of_repetition(
+                    context.log.about(account=account, attempt=tried, duration=took), request, error, pause
+                )
         else:
             context.budgets.earn(account, repeated=tried - 1)
             return result
@@ -124,6 +131,28 @@ async def _exchanged(
         watch.slept(pause)
         if used_up is not None:
             context.cooldown.over(quota_name(account, used_up))
+
+
+def _tell_answer(log: Log, request: Request, response: Response, watch: Stopwatch) -> None:
+    # The clock is read here, where no answer is lost if it fails.
+    log.debug(
+        "%s: HTTP %d, %d bytes",
+        request.name,
+        response.status,
+        len(response.body),
+        log_id=log_id_within(response),
+        duration=watch.since(),
+    )
+
+
+def _tell_no_answer(log: Log, request: Request, error: TikTokError) -> None:
+    # One that is repeated is told of by its warning.
+    log.debug("%s: %s", request.name, type(error).__name__)
+
+
+def _tell_of_repetition(log: Log, request: Request, error: TikTokError, pause: float) -> None:
+    kind, log_id = type(error).__name__, getattr(error, "log_id", "")
+    log.warning("%s: %s; again in %.1f s", request.name, kind, pause, log_id=log_id, pause=pause)
 
 
 def _time_limit(request: Request, operation: Operation, left: float) -> float | None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from tiktok_core.errors import StoreError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.surely import surely
 from tiktok_core.ports import LONGEST_LEASE
 
@@ -83,6 +83,6 @@ async def release(context: Context, leases: _Leases[object], name: str, owner: s
         try:
             await leases.release(name, owner=owner)
         except StoreError as error:
-            log.warning("A lease is left to run out: %s", error)
+            context.log.warning("A lease is left to run out: %s", error)
 
     await surely(context, released)

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from tiktok_core.domain.pacing import MINUTE, Quota, pause_for
 from tiktok_core.domain.retry import BUDGET, earned
 
-__all__ = ["Budgets", "Cooldown", "OwnPacer", "quota_name"]
+__all__ = ["Budgets", "Cooldown", "OwnPacer", "Told", "quota_name"]
 
 
 def quota_name(account: str, quota: Quota) -> str:
@@ -63,6 +63,27 @@ class Cooldown:
         """Return the seconds to wait; none where the clock has gone back since."""
         left = self._until.get(name, now) - now
         return left.total_seconds() if timedelta(0) < left <= MINUTE else 0.0
+
+
+@frozen
+class Told:
+    """When a warning was last given under a name, so that of many calls that wait for the same not each gives it."""
+
+    _tickets: MutableMapping[str, list[datetime | None]] = field(factory=dict, repr=False)
+
+    def is_due(self, name: str, now: datetime) -> bool:
+        """Whether the warning was not given in the last minute; then it counts as given now."""
+        # One ticket for each name, with the time of the latest warning: of threads that come at once one gets it, and the
+        # others need not warn. A time that lies a little ahead is that of a thread that has read the clock later, and one that
+        # lies far ahead is from before the clock went back.
+        ticket = self._tickets.setdefault(name, [None])
+        try:
+            given = ticket.pop()
+        except IndexError:
+            return False
+        is_due = given is None or abs(now - given) >= MINUTE
+        ticket.append(now if is_due else given)
+        return is_due
 
 
 @frozen

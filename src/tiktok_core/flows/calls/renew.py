@@ -17,7 +17,7 @@ from attrs import evolve
 from tiktok_core.domain.retry import Operation, RetryLimits
 from tiktok_core.domain.tokens import Tokens, Unsaved, is_newer, renewed
 from tiktok_core.errors import GrantRejected, Misused, SignInRequired, StoreError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.leases import released_after, try_lease
@@ -61,7 +61,7 @@ async def refreshed(context: Context, account: str, seen: Tokens) -> Tokens:
         TransportError, ApiError: TikTok could not be asked; the stored tokens stay as they are.
         StoreError: the new ones could not be saved, and are held.
     """
-    owner = context.entropy(16).hex()
+    owner, context = context.entropy(16).hex(), context.about(account=account)
     while True:
         tokens = await stored(context, account)
         if is_newer(tokens, seen):
@@ -76,7 +76,7 @@ async def refreshed(context: Context, account: str, seen: Tokens) -> Tokens:
 @asynccontextmanager
 async def leased(context: Context, account: str) -> AsyncIterator[None]:
     """Hold the account's lease for something that takes a few calls; wait for it before."""
-    owner = context.entropy(16).hex()
+    owner, context = context.entropy(16).hex(), context.about(account=account)
     longer = timedelta(seconds=2 * context.retry_limits.deadline)
     async with released_after(context, context.tokens, account, owner):
         while not await try_lease(context, context.tokens, account, owner, RENEWAL_LEASE + longer):
@@ -112,7 +112,8 @@ async def renewed_and_saved(context: Context, account: str, tokens: Tokens) -> T
         raise dispatch.error
     if fresh.needs_sign_in_soon(context.clock.now()):
         end = fresh.refresh_expires_at
-        log.warning("The sign-in of %s ends on %s: a person has to sign in again before", account, f"{end:%Y-%m-%d}")
+        said = "The sign-in of %s ends on %s: a person has to sign in again before"
+        context.log.warning(said, account, end.date(), account=account)
     return fresh
 
 
@@ -131,7 +132,7 @@ async def persistently(context: Context, save: Callable[[], Coroutine[Any, Any, 
             if error.kind not in PASSING_STORE_TROUBLES or watch.look(most=SAVE_FOR) + SAVE_PAUSE > SAVE_FOR:
                 raise
             if is_first:
-                log.warning("%s cannot take new tokens (%s); trying again", error.store, error.kind)
+                context.log.warning("%s cannot take new tokens (%s); trying again", error.store, error.kind)
             is_first = False
         await context.clock.sleep(SAVE_PAUSE)
         watch.slept(SAVE_PAUSE)
@@ -209,7 +210,7 @@ async def _refused(context: Context, account: str, tokens: Tokens, error: GrantR
     try:
         await context.tokens.save(account, evolve(tokens, is_refused=True), seen=tokens.generation)
     except StoreError as trouble:
-        log.warning("That a refresh token was refused is not remembered: %s", trouble)
+        context.log.warning("That a refresh token was refused is not remembered: %s", trouble, account=account)
     there = await stored(context, account)
     if is_newer(there, tokens):
         return there

@@ -39,6 +39,10 @@ class Stopwatch:
         """Return the seconds by now, after a sleep of so many: those it were, though the clock may have been set back."""
         return self._add(lambda _gone: seconds)
 
+    def since(self) -> float:
+        """Return the seconds since the latest look, however many; none where the clock was set back. It counts as no look."""
+        return max((self._clock.now() - self._seen).total_seconds(), 0.0)
+
     def _add(self, count: Callable[[float], float]) -> float:
         now = self._clock.now()
         self.seconds += count((now - self._seen).total_seconds())

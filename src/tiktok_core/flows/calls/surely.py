@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tiktok_core.errors import StoreError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 
 __all__ = ["surely"]
 
@@ -27,7 +27,7 @@ async def surely(context: Context, work: Callable[[], Coroutine[Any, Any, None]]
     try:
         await context.protect(done())
     except StoreError:
-        log.debug("The client is being closed: it protects nothing any more")
+        context.log.debug("The client is being closed: it protects nothing any more")
     except GeneratorExit:
         is_over = (
             True  # Nothing more can be done: who closes a coroutine, such as an event loop that ends, awaits nothing.

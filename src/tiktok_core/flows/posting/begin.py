@@ -33,7 +33,7 @@ from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.verdicts import Verdict
 from tiktok_core.errors import AccessTokenInvalid, ApiError, InvalidPost, LeaseLost, refuse
 from tiktok_core.flows.calls.access import authorized, pause_for_quota, usable_tokens
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.renew import refreshed
@@ -162,7 +162,7 @@ async def _keep_both(context: Context, record: Record) -> None:
     kept = joined(stored, record)
     if kept.publish_id != record.publish_id:
         said = "Post %s was begun under the key %s, which stands for another by now: look at the account"
-        log.warning(said, record.publish_id, record.key)
+        context.log.warning(said, record.publish_id, record.key, publish_id=record.publish_id)
     await context.journal.save(kept, fence=None)
 
 

@@ -40,7 +40,7 @@ from tiktok_core.domain.posts import (
 )
 from tiktok_core.domain.retry import Operation
 from tiktok_core.errors import InvalidPost, Misused, Problem, TransportError, refuse
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import LONGEST_LOOK, look_or_doubt, read_in_time
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.posting.video_file import VideoFile, looked_into, open_media, open_video
@@ -114,7 +114,7 @@ async def photo_wish(
     for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
         problems.extend(await _pull_problems(context, photo_field(index), url, _look_at_picture_url if fetch else None))
         if not fetch:
-            _tell(picture_url_doubts(photo_field(index), url))
+            _tell(context, picture_url_doubts(photo_field(index), url))
     if files and len(files) != len(post.photo_images):
         said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
         problems.append(Problem("files", said))
@@ -158,8 +158,8 @@ async def _look_at_video(
     found = await looked_into(context, source)
     facts = found.facts
     if found.size and facts.has_picture is None and facts.codec is None and context.probe is not False:
-        _tell([NOT_READ])
-    _tell(media_doubts(facts, post.video_cover_timestamp_ms))
+        _tell(context, [NOT_READ])
+    _tell(context, media_doubts(facts, post.video_cover_timestamp_ms))
     cut = layout_problems(found)
     if creator is None and not post.draft:
         # The creator's own figure judges a direct post, and TikTok gives it just before the init.
@@ -171,7 +171,7 @@ async def _look_at_picture(context: Context, field: str, source: Source) -> Sequ
     """Return why TikTok would refuse a picture, and log why it may."""
     read = read_in_time(context, source, LONGEST_LOOK)
     facts = await look_or_doubt(context, source, lambda: picture_facts(source.size, read), None)
-    return () if facts is None else _judged(field, facts)
+    return () if facts is None else _judged(context, field, facts)
 
 
 async def _look_at_video_url(context: Context, field: str, url: str) -> Sequence[Problem]:
@@ -195,11 +195,11 @@ async def _look_at_picture_url(context: Context, field: str, url: str) -> Sequen
     pulled, problems = await _pulled(context, field, url, is_picture=True)
     if pulled is None:
         return problems
-    return (*problems, *_judged(field, picture_facts(pulled.size, pulled.read)))
+    return (*problems, *_judged(context, field, picture_facts(pulled.size, pulled.read)))
 
 
-def _judged(field: str, facts: PictureFacts) -> Sequence[Problem]:
-    _tell(picture_doubts(field, facts))
+def _judged(context: Context, field: str, facts: PictureFacts) -> Sequence[Problem]:
+    _tell(context, picture_doubts(field, facts))
     return tuple(picture_problems(field, facts))
 
 
@@ -230,7 +230,7 @@ async def _pulled(
     return pulled, problems
 
 
-def _tell(doubts: Iterable[Problem]) -> None:
+def _tell(context: Context, doubts: Iterable[Problem]) -> None:
     for doubt in doubts:
         # Whoever shows the warning to a person may call the field as that person does.
-        log.warning("%s", doubt, extra={"problem": doubt})
+        context.log.warning("%s", doubt, problem=doubt)

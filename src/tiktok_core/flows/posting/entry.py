@@ -16,7 +16,7 @@ from tiktok_core.domain.journal import KEEP, Record, Wish, learned_chunk, record
 from tiktok_core.domain.pacing import DAY, quota_warning
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE
@@ -34,7 +34,7 @@ async def usually_cut(context: Context, wish: Wish) -> Wish:
         learned = learned_chunk(await context.journal.records(f"{context.app.client_key}\n"))
     except StoreError as error:
         # What was learned saves a refused init, and is worth no post.
-        log.warning(
+        context.log.warning(
             "The usual chunk size is taken, because the journal does not say what TikTok took before: %s", error
         )
         return wish
@@ -42,8 +42,8 @@ async def usually_cut(context: Context, wish: Wish) -> Wish:
     return evolve(wish, plan=plan)
 
 
-async def enter(context: Context, account: str, wish: Wish, key: str | None) -> Record | Trace:
-    """Return the record of the key: the one that the journal has, or a new one under a random key.
+async def enter(context: Context, account: str, wish: Wish, key: str) -> Record | Trace:
+    """Return the record of the key: the one that the journal has, or a new one.
 
     Where the journal has removed the record of the key, and the post may exist, its trace is returned: nothing is begun.
 
@@ -56,7 +56,7 @@ async def enter(context: Context, account: str, wish: Wish, key: str | None) -> 
         raise SignInRequired(account, "it never signed in, or its sign-in was ended")
     now = context.clock.now()
     await context.journal.forget(now, keep=KEEP)
-    key = _checked(key) if key is not None else context.entropy(12).hex()
+    _check(key)
     found = await _looked_up(context, record_name(context.app.client_key, account, key))
     if found is None:
         wish = await usually_cut(context, wish)
@@ -91,7 +91,7 @@ async def _entered(context: Context, fresh: Record) -> Record | Trace:
                     await _warn(context, fresh)
                     return fresh
             except LeaseLost:
-                log.debug("The lease was slept through: %s is looked at again", fresh.key)
+                context.log.debug("The lease was slept through: %s is looked at again", fresh.key)
         await context.clock.sleep(HELD_PAUSE)
         watch.slept(HELD_PAUSE)
     error = LeaseLost(fresh.key)
@@ -103,8 +103,8 @@ async def _warn(context: Context, fresh: Record) -> None:
     """Warn of what TikTok may refuse; only its answer says whether it does."""
     plan = fresh.wish.plan
     if plan is not None and plan.video_size > DOUBTFUL_VIDEO:
-        said = "The file has {:,} bytes; TikTok's limit of 4 GB may mean {:,}"
-        log.warning(said.format(plan.video_size, DOUBTFUL_VIDEO))
+        said = "The file has %s bytes; TikTok's limit of 4 GB may mean %s"
+        context.log.warning(said, f"{plan.video_size:,}", f"{DOUBTFUL_VIDEO:,}")
     mine = record_name(fresh.app, fresh.account, "")
     try:
         warning = quota_warning(await context.journal.records(mine, since=fresh.created_at - DAY), fresh)
@@ -112,13 +112,12 @@ async def _warn(context: Context, fresh: Record) -> None:
         # The wish is entered; that no warning can be given must not lose its key.
         warning = f"Whether the day's share is used up is not known: {error}"
     if warning is not None:
-        log.warning(warning)
+        context.log.warning("%s", warning)
 
 
-def _checked(key: str) -> str:
+def _check(key: str) -> None:
     if not key or len(key) > LONGEST_KEY or not key.isprintable():
         raise InvalidPost((Problem("key", f"is 1 to {LONGEST_KEY} printable characters"),))
-    return key
 
 
 async def known(context: Context, account: str, key: str) -> Record | Trace:
@@ -139,7 +138,7 @@ def no_post(key: str) -> InvalidInput:
     return InvalidInput((Problem("key", f"the journal of this account has no post {key!r}"),))
 
 
-def remembered(trace: Trace, key: str, error: type[InvalidInput]) -> Publication:
+def remembered(context: Context, trace: Trace, key: str, error: type[InvalidInput]) -> Publication:
     """Return a post of which the journal has kept the trace alone.
 
     Raises:
@@ -148,5 +147,5 @@ def remembered(trace: Trace, key: str, error: type[InvalidInput]) -> Publication
     if (refusal := trace_refusal(trace, error)) is not None:
         raise refusal
     said = "The journal keeps of post %s only that it is %s: its details are forgotten, and nothing more is posted"
-    log.warning(said, key, trace.end)
+    context.log.warning(said, key, trace.end, publish_id=trace.publish_id)
     return trace.shown(key)

@@ -31,7 +31,7 @@ from tiktok_core.domain.verdicts import (
 )
 from tiktok_core.errors import ApiError, RateLimited, StoreError, TransportError
 from tiktok_core.flows.calls.access import authorized
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import STEP_LEASE, Progressed, Turn
@@ -45,7 +45,7 @@ async def publish_status(context: Context, account: str, publish_id: str) -> Pub
     """Ask how a post is doing."""
     check_publish_id(publish_id)
     return await authorized(
-        context,
+        context.about(publish_id=publish_id),
         account,
         lambda token: status_request(context.endpoints, token, publish_id),
         partial(read_publication, publish_id=publish_id),
@@ -56,15 +56,19 @@ async def publish_status(context: Context, account: str, publish_id: str) -> Pub
 async def cancel(context: Context, account: str, publish_id: str) -> Publication:
     """Ask TikTok to stop pulling, write down how the post is doing afterwards, and return it: it may be too late."""
     check_publish_id(publish_id)
+    context = context.about(account=account, publish_id=publish_id)
     ask = partial(cancel_request, context.endpoints, publish_id=publish_id)
     await authorized(context, account, ask, open_envelope, operation=Operation.CANCEL)
     publication = await publish_status(context, account, publish_id)
     try:
         record = await find_record(context, account, publish_id)
         if record is not None and not record.is_uploading:
-            await write_status(context, record, lambda found: further(found.last, publication))
+            about = context.about(key=record.key)
+            await write_status(about, record, lambda found: further(found.last, publication))
     except StoreError as error:
-        log.warning("Post %s is %s, and the journal could not note it: %s", publish_id, publication.status, error)
+        context.log.warning(
+            "Post %s is %s, and the journal could not note it: %s", publish_id, publication.status, error
+        )
     return publication
 
 
@@ -109,6 +113,7 @@ async def wait(context: Context, account: str, publish_id: str) -> Publication:
     check_publish_id(publish_id)
     watch, known, misses, pause = Stopwatch(context.clock), None, 0, 0.0
     record = await find_record(context, account, publish_id)
+    context = context.about(account=account, key=None if record is None else record.key, publish_id=publish_id)
     while watch.look(most=context.retry_limits.deadline) + pause <= context.patience:
         await context.clock.sleep(pause)
         pause = poll_pause(watch.slept(pause))
@@ -147,6 +152,7 @@ async def receive(context: Context, event: PostEvent) -> Publication | None:
     record = await find_record(context, event.open_id, event.publish_id)
     if record is None:
         return None
+    context = context.about(account=record.account, key=record.key, publish_id=record.publish_id)
     if record.is_uploading:
         return await _receive_of_an_upload(context, record, event)
     stored = await write_status(context, record, lambda found: _status(found, event))
@@ -183,7 +189,8 @@ async def write_status(context: Context, record: Record, status: Callable[[Recor
         heard = reported(found, context.clock.now(), publication)
         if await context.journal.replace(heard, seen=found):
             if not is_foreseen(found, "reported", heard):
-                log.warning("Post %s was %s, and TikTok reports it as %s by now", heard.key, found.stage, heard.stage)
+                said = "Post %s was %s, and TikTok reports it as %s by now"
+                context.log.warning(said, heard.key, found.stage, heard.stage, publish_id=publish_id)
             return heard
         current = await context.journal.load(found.name)
         if current is None:

@@ -17,7 +17,7 @@ from tiktok_core.domain.trouble import (
     proved_bytes,
 )
 from tiktok_core.errors import RateLimited, TikTokError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.pace import quota_name
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import Progressed
@@ -88,7 +88,14 @@ class Pauses:
         )
         if pause is None or not context.budgets.spend(record.account):
             raise trouble
-        said = "Post %s: %s; again in %.1f s"
-        log.warning(said, record.key, type(trouble).__name__, pause, extra={"pause": pause})
+        context.log.warning(
+            "Post %s: %s; again in %.1f s",
+            record.key,
+            type(trouble).__name__,
+            pause,
+            publish_id=record.publish_id,
+            log_id=getattr(trouble, "log_id", ""),
+            pause=pause,
+        )
         self._is_limited = is_unbegun and isinstance(trouble, RateLimited)
         return pause

@@ -78,6 +78,12 @@ async def _wished(
     return await make(creator)
 
 
+def _named(context: Context, account: str, key: str | None) -> tuple[str, Context]:
+    """Return the key of a new post, a random one unless given, and a context whose log has it from the first line on."""
+    key = context.entropy(12).hex() if key is None else key
+    return key, context.about(account=account, key=key)
+
+
 async def post_video(
     context: Context,
     account: str,
@@ -90,6 +96,7 @@ async def post_video(
     wait: bool,
 ) -> Publication:
     """Post a video from a file, a source, or a URL that TikTok pulls."""
+    key, context = _named(context, account, key)
     wish, video_file = await _wished(
         context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
     )
@@ -110,6 +117,7 @@ async def post_photos(
     wait: bool,
 ) -> Publication:
     """Post photos that TikTok pulls from URLs."""
+    key, context = _named(context, account, key)
     wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
     found = await enter(context, account, wish, key)
     return await _to_its_end(context, found, key, None, on_progress, wait=wait, error=InvalidPost)
@@ -125,6 +133,7 @@ async def resume(
     wait: bool,
 ) -> Publication:
     """Go on with a post of the journal; return one that has ended as it ended."""
+    context = context.about(account=account, key=key)
     found = await known(context, account, key)
     video_file = None if video is None else await open_video(context, video, None)
     return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
@@ -132,6 +141,7 @@ async def resume(
 
 async def advance(context: Context, account: str, key: str, video: str | HasPath | Source | None) -> Step:
     """Take one step of a post of the journal, and say when to come again."""
+    context = context.about(account=account, key=key)
     found = await known(context, account, key)
     video_file = None if video is None else await open_video(context, video, None)
     while isinstance(found, Record):
@@ -139,13 +149,13 @@ async def advance(context: Context, account: str, key: str, video: str | HasPath
             return await Run(context, found, video_file, None).advance()
         except Gone:
             found = await known(context, account, key)
-    return Step(publication=remembered(found, key, InvalidInput), again_in=None)
+    return Step(publication=remembered(context, found, key, InvalidInput), again_in=None)
 
 
 async def _to_its_end(
     context: Context,
     found: Record | Trace,
-    key: str | None,
+    key: str,
     video_file: VideoFile | None,
     on_progress: OnProgress | None,
     *,
@@ -159,7 +169,7 @@ async def _to_its_end(
             # It has ended meanwhile, and a process whose clock is ahead, or a person, has removed its record.
             key, found = found.key, await known(context, found.account, found.key)
     try:
-        return finished(remembered(found, key or "", error))
+        return finished(remembered(context, found, key, error))
     except TikTokError as refusal:
         refusal.name_post(key, found.publish_id)
         raise
@@ -190,6 +200,7 @@ async def unreadable(context: Context, account: str) -> tuple[Unreadable, ...]:
 
 async def forget(context: Context, account: str, key: str) -> None:
     """Remove a record that cannot be read, or has ended; its trace stays."""
+    context = context.about(account=account, key=key)
     name, owner = record_name(context.app.client_key, account, key), context.entropy(16).hex()
     async with released_after(context, context.journal, name, owner):
         if await try_lease(context, context.journal, name, owner, STEP_LEASE) is None:
@@ -203,6 +214,7 @@ async def forget(context: Context, account: str, key: str) -> None:
 
 async def settle(context: Context, account: str, key: str, *, posted: bool) -> Publication:
     """Store what a person found out about a post whose outcome was unknown."""
+    context = context.about(account=account, key=key)
     found = await known(context, account, key)
     if isinstance(found, Trace):
         said = f"is {found.end}; only an unknown outcome can be settled" if found.end else END_NOT_KNOWN
@@ -212,6 +224,7 @@ async def settle(context: Context, account: str, key: str, *, posted: bool) -> P
 
 async def abandon(context: Context, account: str, key: str) -> Publication:
     """Give a post up for a person, also while another owner works on it: that one stops before its next act."""
+    context = context.about(account=account, key=key)
     found = await known(context, account, key)
     # An owner whose post cannot be given up any more keeps the lease.
     if error := why_not(found):

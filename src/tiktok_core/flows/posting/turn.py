@@ -12,7 +12,7 @@ from attrs import define, frozen
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.verdicts import Verdict
 from tiktok_core.errors import LeaseLost, TikTokError
-from tiktok_core.flows.calls.context import Context, log
+from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import take_over, try_lease
 
 __all__ = ["HELD_PAUSE", "STEP_LEASE", "Gone", "Progressed", "Turn", "held_elsewhere", "take_turn"]
@@ -111,7 +111,8 @@ class Turn:
             return  # Another owner has the post now, and has read or replaced the record.
         except Exception as error:  # noqa: BLE001 - the first error matters more than a second one
             with suppress(Exception):
-                log.warning("Post %s: that nothing was sent could not be stored: %s", record.key, type(error).__name__)
+                said = "Post %s: that nothing was sent could not be stored: %s"
+                self.context.log.warning(said, record.key, type(error).__name__)
         else:
             self.record = record
 
@@ -142,7 +143,7 @@ async def take_turn(context: Context, name: str, owner: str, *, at_once: bool = 
     record = await context.journal.load(name)
     if record is None:
         raise Gone("the journal has no such post")
-    return Turn(context, record, owner, fence)
+    return Turn(context.about(publish_id=record.publish_id), record, owner, fence)
 
 
 async def held_elsewhere(context: Context, record: Record) -> Progressed:

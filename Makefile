@@ -13,7 +13,7 @@ QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLE
 EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks prove-media mutants docs consent-image bench profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks prove-media mutants docs consent-image page-images bench profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -118,6 +118,9 @@ docs: $(VENV)/check  ## build the documents into docs/_build, and run every snip
 
 consent-image: $(VENV)/check  ## draw the picture of the consent page anew
 	@CONSENT_IMAGE=docs/images/consent.png $(BIN)/python -m pytest -q tests/browser -k test_a_person_signs_in
+
+page-images: $(VENV)/check  ## draw the pictures of the sandbox's page anew
+	@PAGE_IMAGES=docs/images $(BIN)/python -m pytest -q tests/browser/test_pages.py -k "impairment and (1400-light or 360-dark)"
 
 $(VENV)/bench: benchmarks/requirements.txt $(VENV)/dev
 	@$(PIP) install --no-deps --require-hashes -r benchmarks/requirements.txt

@@ -7,7 +7,9 @@ from typing import get_args
 from attrs import fields
 
 from tiktok_adapters.cli.app import COMMANDS
+from tiktok_adapters.cli.sandbox import sandbox
 from tiktok_adapters.simulator import Switches
+from tiktok_adapters.simulator.control import PAGES
 
 ROOT = Path(__file__).parents[2]
 WORDS = """port adapter transport store source drive lift mirror contract simulator fake sandbox lease flow exchange journal app
@@ -52,3 +54,13 @@ def test_every_word_of_the_trade_is_explained() -> None:
     page = (ROOT / "docs" / "glossary.md").read_text()
     explained = {word for line in re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE) for word in line.split(", ")}
     assert set(WORDS.split()) <= explained
+
+
+def test_the_guide_of_the_sandbox_has_every_call_and_option() -> None:
+    """And no other."""
+    page = (ROOT / "docs" / "guides" / "sandbox.md").read_text()
+    calls = re.findall(r"^\| `((?:GET|POST|DELETE) \S+)` \|", page, re.MULTILINE)
+    assert sorted(calls) == sorted(f"{method} {path}" for method, path in PAGES)
+    options = {name for parameter in sandbox.params for name in parameter.opts if name.startswith("--")}
+    shared = {"--home", "--account", "--json", "--help"}
+    assert {found.split()[0] for found in re.findall(r"^\| `(--[^`]+)` \|", page, re.MULTILINE)} == options - shared

@@ -230,7 +230,14 @@ class ScriptedTikTok(SimulatedTikTok):
             response = says(request, lambda: SimulatedTikTok.handle(self, request))
             if len(self.log) == logged:
                 self._router.log.append(
-                    LogEntry(request.method, urlsplit(request.url).path, word_of(request), response.status, "")
+                    LogEntry(
+                        request.method,
+                        urlsplit(request.url).path,
+                        word_of(request),
+                        response.status,
+                        "",
+                        self.world.now,
+                    )
                 )
             return response
 

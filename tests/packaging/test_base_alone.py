@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
-from importlib.metadata import distribution
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
@@ -27,15 +27,24 @@ import tiktok_adapters
 from tiktok_adapters.cli.person import consent
 from tiktok_adapters.sign_in import Answers, accepts_state
 from tiktok_adapters.sign_in.loopback import LoopbackListener
-with tiktok_adapters.connect(environ=json.loads(sys.argv[1])) as tiktok:
+with tiktok_adapters.connect(environ=json.loads(sys.argv[1]), **ports) as tiktok:
     with LoopbackListener(tiktok.app.redirect_uri) as listener:
         authorization, answers = tiktok.authorization(redirect_uri=listener.redirect_uri), Answers()
         listener.start(accepts_state(authorization), answers)
         consent(authorization.url)
-        account = tiktok.sign_in(authorization, answers.wait(20))
+        account = traced(tiktok.sign_in(authorization, answers.wait(20)))
     film = Path(sys.argv[2])
     film.write_bytes(bytes.fromhex("00000020") + b"ftypisom" + bytes.fromhex("00000200") + b"isomiso2avc1mp41" + bytes(9000))
     print(account.post_video(film, privacy_level="SELF_ONLY").status)
+"""
+PLAIN = "ports, traced = {}, lambda account: account"
+TRACED = """
+from importlib.util import find_spec
+from tiktok_adapters.clocks import SystemClock
+from tiktok_adapters.otel import traced
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
+ports = {"transport": traced(Urllib3Transport()), "clock": traced(SystemClock())}
+print("an SDK" if find_spec("opentelemetry.sdk") else "no SDK")
 """
 WISHES = """
 from tiktok_adapters import connect, connect_async
@@ -53,6 +62,7 @@ for wish in (
     lambda: KeyringTokenStore("service", MemoryTokenStore()),
     lambda: EncryptedTokenStore(MemoryTokenStore(), ["x"]),
     lambda: MediaInfoProbe().facts(BytesSource(b"x")),
+    lambda: __import__("tiktok_adapters.otel"),
 ):
     try: wish()
     except (ImportError, InvalidSettings) as error: print(error)
@@ -64,6 +74,7 @@ SENTENCES = [
     "the keychain needs keyring: pip install 'tiktok-open[keyring]'",
     "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'",
     "reading the properties of videos needs pymediainfo: pip install 'tiktok-open[media]'",
+    "telemetry needs opentelemetry-api: pip install 'tiktok-open[otel]'",
 ]
 COMMAND = "import sys; from tiktok_adapters.cli import main; main(sys.argv[1:])"
 
@@ -78,11 +89,18 @@ def _installed(folder: Path, lines: Iterable[str]) -> None:
             continue
         seen.add(name)
         found = distribution(name)
-        for part in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
-            if not part.endswith(".dist-info") and not (folder / part).exists():
+        for part in {_linked(found, file.parts) for file in found.files or ()}:
+            if part.parts[0] not in {"..", "__pycache__"} and not (folder / part).exists():
+                (folder / part).parent.mkdir(exist_ok=True)
                 (folder / part).symlink_to(Path(str(found.locate_file(part))))
         required = [*map(Requirement, found.requires or ())]
         wanted += [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+
+def _linked(found: Distribution, parts: tuple[str, ...]) -> Path:
+    """Return what to link for a file: its package, and within a folder of several distributions its part of that."""
+    top = Path(str(found.locate_file(parts[0])))
+    return Path(*parts[: 2 if top.is_dir() and not (top / "__init__.py").exists() else 1])
 
 
 def _python(folder: Path, code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -121,8 +139,17 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def test_the_base_alone_signs_in_and_posts(base: Path, environ: dict[str, str], tmp_path: Path) -> None:
     """The blocking client needs no extra, from the listener of the sign-in to the end of a post."""
-    done = _python(base, JOB, json.dumps(environ), str(tmp_path / "clip.mp4"))
+    done = _python(base, PLAIN + JOB, json.dumps(environ), str(tmp_path / "clip.mp4"))
     assert (done.stdout, done.stderr) == ("PUBLISH_COMPLETE\n", "")
+
+
+def test_the_api_of_opentelemetry_alone_changes_nothing(environ: dict[str, str], tmp_path: Path) -> None:
+    """A traced client posts where no SDK is installed that could take its spans."""
+    base = tmp_path / "base"
+    base.mkdir()
+    _installed(base, [*BASE, "opentelemetry-api"])
+    done = _python(base, TRACED + JOB, json.dumps(environ), str(tmp_path / "clip.mp4"))
+    assert (done.stdout, done.stderr) == ("no SDK\nPUBLISH_COMPLETE\n", "")
 
 
 def test_each_missing_extra_is_one_sentence(base: Path) -> None:

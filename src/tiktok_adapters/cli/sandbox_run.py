@@ -82,10 +82,11 @@ def run(ctx: click.Context, /, command: tuple[str, ...], consent: str | None, **
         raise click.UsageError("Which program? Its name stands behind two hyphens: tiktok sandbox run -- python app.py")
     if choices().json:
         raise click.UsageError("--json does not go with 'run': standard output belongs to the program.")
-    from tiktok_adapters.cli.sandbox import environment, simulated_by  # noqa: PLC0415 - that module imports this one
+    from tiktok_adapters.cli.sandbox import environment, simulated  # noqa: PLC0415 - that module imports this one
 
-    options = {} if ctx.parent is None else ctx.parent.params
-    simulated = simulated_by(options["faults"])
+    options = {} if ctx.parent is None else dict(ctx.parent.params)
+    port = options.pop("port", 0)
+    del options["tls"]  # the program's own world is served by TLS anyway
     try:
         from tiktok_adapters.sandboxed.run import Wish  # noqa: PLC0415
         from tiktok_adapters.simulator import API_URL, AUTH_URL  # noqa: PLC0415
@@ -95,13 +96,15 @@ def run(ctx: click.Context, /, command: tuple[str, ...], consent: str | None, **
     def settings(url: str | None) -> Mapping[str, str]:
         return {**environment(url or API_URL), **({} if url else {"TIKTOK_AUTH_URL": AUTH_URL})}
 
-    try:
+    with simulated(**options) as (world, file):
+        usual = world.switches.auto_consent
         if consent is not None:
-            simulated.switches.auto_consent = _consenting(simulated, consent)
-        wish = Wish(command=command, environ=os.environ, settings=settings, port=options["port"], **ways)
-        outcome = _ran(simulated, wish)
-    finally:
-        simulated.close()
+            world.switches.auto_consent = _consenting(world, consent)
+        outcome = _ran(world, Wish(command=command, environ=os.environ, settings=settings, port=port, **ways))
+        # `--consent` is for this run only, and not for whoever goes on with the file.
+        world.switches.auto_consent = usual
+        if file is not None:
+            file.save(world)
     if outcome.asked:
         more = len(outcome.asked) - MOST_NAMES
         named = ", ".join(outcome.asked[:MOST_NAMES]) + (f", and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""A certificate authority for one run: it signs for TikTok's names only, and its key never leaves the memory.
+"""A certificate authority for one run: it signs for a few names only, and its key never leaves the memory.
 
 What belongs here: certificates, and the TLS context of a server that uses them.
 """
@@ -9,7 +9,7 @@ import ssl
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -31,26 +31,31 @@ ADDRESSES: Final = tuple(x509.IPAddress(ip_network(every)) for every in ("0.0.0.
 
 
 class Authority:
-    """A new certificate authority that is limited to TikTok's names: clients refuse what it would sign for any other name.
+    """A new certificate authority that is limited to a few names: clients refuse what it would sign for any other name.
 
     Its key, and the one key of all its servers, are in memory only.
+
+    Args:
+        domains: the domains for whose names it may sign (default: TikTok's).
+        networks: the networks for whose addresses it may sign (default: none).
 
     Attributes:
         certificate: its own certificate.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, domains: Sequence[str] = (TIKTOK.page, TIKTOK.api), networks: Sequence[str] = ()) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._server_key = ec.generate_private_key(ec.SECP256R1())
         self._contexts: dict[str, ssl.SSLContext] = {}
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Simulated TikTok, for one run")])
         public = self._key.public_key()
-        permitted = [x509.DNSName(TIKTOK.page), x509.DNSName(TIKTOK.api)]
+        permitted: list[x509.GeneralName] = [x509.DNSName(domain) for domain in domains]
+        permitted += [x509.IPAddress(ip_network(network)) for network in networks]
         self.certificate = (
             _builder(name, name, public)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
-            .add_extension(x509.NameConstraints(permitted, ADDRESSES), critical=True)
+            .add_extension(x509.NameConstraints(permitted, None if networks else ADDRESSES), critical=True)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -73,6 +78,15 @@ class Authority:
         context = self._context(KNOWN)
         context.sni_callback = self._choose
         return context
+
+    @classmethod
+    def of_loopback(cls) -> "Authority":
+        """Return an authority for this machine's own names."""
+        return cls(("localhost",), ("127.0.0.0/8", "::1/128"))
+
+    def context_here(self) -> ssl.SSLContext:
+        """Return the TLS context of a server on this machine, which clients call by any of its own names."""
+        return self._context(("localhost", "127.0.0.1", "::1"))
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> int | None:
         if name is None:
@@ -111,10 +125,17 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)
             .sign(self._key, hashes.SHA256())
         )
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

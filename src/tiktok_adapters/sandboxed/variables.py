@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from tiktok_adapters.sandboxed.authority import TRUSTSTORE_PASSWORD
 
-__all__ = ["variables"]
+__all__ = ["AUTHORITIES", "variables"]
 
 AUTHORITIES: Final = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 """Each is the only one that some kind of client reads: Go and httpx, curl, requests, Node."""

@@ -14,8 +14,8 @@ from tiktok_adapters.simulator.accounts import (
     Creator,
 )
 from tiktok_adapters.simulator.bench import SimulatedTikTok, callback_values
-from tiktok_adapters.simulator.control import LogEntry
 from tiktok_adapters.simulator.faults import Fault, Faults, parse_fault
+from tiktok_adapters.simulator.log import LogEntry
 from tiktok_adapters.simulator.router import API_URL, AUTH_URL, UPLOAD_BASE
 from tiktok_adapters.simulator.switches import Lifetimes, Switches
 from tiktok_adapters.simulator.tasks import Post

@@ -185,14 +185,17 @@ class Distinct(MutableSequence[One]):
 
     Raises:
         ValueError: two of them share one; the list stays as it was.
+
+    Attributes:
+        by: the attributes; the first one names a member.
     """
 
     def __init__(self, of: Iterable[One], *by: str) -> None:
-        self._by = by
+        self.by = by
         self._all = self._checked(list(of))
 
     def _checked(self, members: list[One]) -> list[One]:
-        for name in self._by:
+        for name in self.by:
             values = [getattr(one, name) for one in members]
             if len(set(values)) < len(values):
                 raise ValueError(f"two of them have the same {name}; each needs its own")

@@ -12,13 +12,15 @@ from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import consent, following, qr
 from tiktok_adapters.simulator.accounts import App, Creator, Distinct
 from tiktok_adapters.simulator.calls import Call
-from tiktok_adapters.simulator.control import LogEntry, control, is_control
-from tiktok_adapters.simulator.faults import Faults
+from tiktok_adapters.simulator.control import control, is_control
+from tiktok_adapters.simulator.faults import Fault, Faults
+from tiktok_adapters.simulator.log import LogEntry
+from tiktok_adapters.simulator.overview import Item, lists
 from tiktok_adapters.simulator.router import UPLOAD_BASE, Router, is_tiktok
 from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Post, Task
 from tiktok_adapters.simulator.webhooks import due, repeated
-from tiktok_adapters.simulator.world import Chance, Delivery, Now, World
+from tiktok_adapters.simulator.world import Chance, Delivery, Now, SignIn, World
 from tiktok_core.wire.http import Request, Response
 
 __all__ = ["SimulatedTikTok", "callback_values"]
@@ -46,6 +48,7 @@ class SimulatedTikTok:
         switches, faults, apps, creators: a test may change them at any time.
         upload_base: the scheme, host and port of upload URLs.
         lock: the simulator holds it while it handles a request.
+        changes: how many requests so far may have changed something.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class SimulatedTikTok:
         )
         self._router = Router(self.world)
         self._closer = weakref.finalize(self, _close_files, self.world.tasks)
+        self.changes = 0
 
     # --- What a test sees and changes ---------------------------------------------------------------------------------
 
@@ -151,6 +155,34 @@ class SimulatedTikTok:
         """Every request so far, in order, without those for the sandbox's own pages."""
         with self.lock:
             return tuple(self._router.log)
+
+    @property
+    def sign_ins(self) -> tuple[SignIn, ...]:
+        """Every account that is signed in to an app now."""
+        with self.lock:
+            return self.world.sign_ins()
+
+    def shown(self) -> Mapping[str, Sequence[Item]]:
+        """Return the lists of the sandbox's own page."""
+        with self.lock:
+            return lists(self)
+
+    def reset(self) -> None:
+        """Forget posts, sign-ins, codes, copies, webhooks, quotas, the log and pending faults. Apps, creators and switches stay."""
+        with self.lock:
+            self.world.forget()
+            self._router.log.clear()
+            self._router.faults.clear()
+
+    def replace(self, world: World, log: Sequence[LogEntry], faults: Sequence[Fault]) -> None:
+        """Go on in another world, with its log and pending faults."""
+        with self.lock:
+            self.close()
+            self.world, self._router = world, Router(world)
+            self._closer = weakref.finalize(self, _close_files, world.tasks)
+            self._router.log.extend(log)
+            for fault in faults:
+                self.faults.add(fault)
 
     def count(self, operation: str) -> int:
         """Return the number of requests of this operation, including refused and dropped ones."""
@@ -280,6 +312,7 @@ class SimulatedTikTok:
         """
         with self.lock:
             call = Call(request)
+            self.changes += not (call.request.method == "GET" and is_control(call.path))
             if is_control(call.path) and not is_tiktok(call):
                 return control(self, call)
             return self._router.answer(call)
@@ -287,6 +320,7 @@ class SimulatedTikTok:
     def lost(self, request: Request, received: int) -> None:
         """Handle a request whose client disconnected after `received` bytes of its body. It gets no answer."""
         with self.lock:
+            self.changes += 1
             self._router.lost(Call(request), received)
 
 

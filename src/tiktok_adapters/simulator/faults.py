@@ -34,14 +34,15 @@ What belongs here: the vocabulary, and which fault meets which request. The effe
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
-__all__ = ["INITS", "OAUTH", "OPERATIONS", "POST_FAULTS", "Fault", "Faults", "parse_fault"]
+from tiktok_adapters.simulator.switches import near
+
+__all__ = ["INITS", "OAUTH", "OPERATIONS", "POST_FAULTS", "WORDS", "Fault", "Faults", "parse_fault"]
 
 INITS: Final = frozenset({"video_init", "inbox_init", "photo_init"})
 OAUTH: Final = frozenset({"token", "revoke", "get_qrcode", "check_qrcode"})
@@ -134,6 +135,9 @@ _VOCABULARY: Final[Mapping[str, tuple[Callable[[str], bool], frozenset[str]]]] =
     "word": (_reason, _POSTING),
 }
 
+WORDS: Final = tuple(_VOCABULARY)
+"""Everything that a fault may do."""
+
 _WANTS: Final[Mapping[Callable[[str], bool], str]] = {
     _reason: "{}:WORD, such as {}:spam_risk",
     _seconds: "{}:SECONDS, such as {}:2.5",
@@ -160,10 +164,10 @@ def parse_fault(text: str) -> Fault:
     where, what = found["where"].lower().replace("-", "_"), found["what"].lower().replace("_", "-")
     detail = found["detail"] or ""
     if where not in _WHERES:
-        said = f"{_near(where, _WHERES)}; the operations are {', '.join(sorted(_WHERES))}"
+        said = f"{near(where, _WHERES)}; the operations are {', '.join(sorted(_WHERES))}"
         raise ValueError(f"{text!r}: no operation is called {where!r}{said}")
     if what not in _VOCABULARY:
-        said = f"{_near(what, _VOCABULARY)}; the faults are {', '.join(_VOCABULARY)}"
+        said = f"{near(what, _VOCABULARY)}; the faults are {', '.join(_VOCABULARY)}"
         raise ValueError(f"{text!r}: no fault is called {what!r}{said}")
     fits, places = _VOCABULARY[what]
     if not fits(detail):
@@ -173,11 +177,6 @@ def parse_fault(text: str) -> Fault:
     if where not in places:
         raise ValueError(f"{text!r}: {what!r} does not apply to {where!r}, only to {', '.join(sorted(places))}")
     return Fault(where, what, detail, int(found["nth"] or 1), int(found["times"] or 1))
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    found = get_close_matches(word, list(known), 1)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _match(text: str) -> Mapping[str, Any]:
@@ -217,6 +216,18 @@ class Faults:
     def pending(self) -> tuple[Fault, ...]:
         """The pending faults, in the order in which they were added."""
         return tuple(waiting.fault for waiting in self._waiting)
+
+    @property
+    def left(self) -> tuple[Fault, ...]:
+        """What is left of the pending faults, counted from now on."""
+        return tuple(
+            evolve(
+                one.fault,
+                nth=max(1, one.fault.nth - one.seen),
+                times=one.fault.times - max(0, one.seen - one.fault.nth + 1),
+            )
+            for one in self._waiting
+        )
 
     def take(self, operation: str) -> tuple[Fault, ...]:
         """Count a request of this operation and return the faults that meet it."""

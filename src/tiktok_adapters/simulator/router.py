@@ -19,8 +19,9 @@ from tiktok_adapters.simulator.answers import (
     success,
 )
 from tiktok_adapters.simulator.calls import Call, TooLarge
-from tiktok_adapters.simulator.control import LogEntry, is_control
+from tiktok_adapters.simulator.control import is_control
 from tiktok_adapters.simulator.faults import Fault, Faults
+from tiktok_adapters.simulator.log import LogEntry, shown
 from tiktok_adapters.simulator.mishaps import after, before
 from tiktok_adapters.simulator.world import World
 from tiktok_core.wire.http import Response
@@ -89,13 +90,12 @@ class Router:
             SourceChanged: the body's source ended early; the simulator keeps none of the chunk, unless a switch says so.
         """
         operation, answer = self._route(call)
-        status: int | None = None
+        response: Response | None = None
         try:
             response = self._faulted(call, operation, answer)
-            status = response.status
             return response
         finally:
-            self._note(call, operation, status)
+            self._note(call, operation, response)
 
     def lost(self, call: Call, received: int) -> None:
         """Handle a request whose client disconnected after `received` bytes of its body. It gets no answer."""
@@ -105,8 +105,10 @@ class Router:
         if not is_control(call.path):
             self._note(call, operation, None)
 
-    def _note(self, call: Call, operation: str, status: int | None) -> None:
-        self.log.append(LogEntry(call.request.method, call.path, operation, status, self._account(call, operation)))
+    def _note(self, call: Call, operation: str, response: Response | None) -> None:
+        status, account = None if response is None else response.status, self._account(call, operation)
+        entry = LogEntry(call.request.method, call.path, operation, status, account, self.world.now, *shown(response))
+        self.log.append(entry)
 
     def _faulted(self, call: Call, operation: str, answer: Callable[[], Response]) -> Response:
         faults = self.faults.take(operation)

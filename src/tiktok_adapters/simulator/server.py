@@ -6,13 +6,14 @@ What belongs here: sockets. The simulator makes every answer; this module itself
 import asyncio
 import contextlib
 import ipaddress
+import json
 import re
 import signal
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import IO, Final, Self
 from urllib.parse import unquote, urlsplit
@@ -22,7 +23,10 @@ from aiohttp import web
 from attrs import define, field
 
 from tiktok_adapters.simulator.bench import SimulatedTikTok
-from tiktok_adapters.simulator.calls import MAX_BODY
+from tiktok_adapters.simulator.calls import MAX_BODY, Call
+from tiktok_adapters.simulator.control import is_foreign
+from tiktok_adapters.simulator.overview import Item
+from tiktok_adapters.simulator.state import StateError, StateFile
 from tiktok_adapters.simulator.storage import spool
 from tiktok_adapters.transports.fake import ConnectionDropped, DelayedResponse
 from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
@@ -30,6 +34,11 @@ from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
 __all__ = ["SandboxServer", "serve_forever"]
 
 _VIDEO: Final = "/_sandbox/video/"
+_EVENTS: Final = "/_sandbox/events"
+_KEEPS: Final = 1.0
+"""Seconds between two looks at whether the state has to be saved."""
+_LOOKS: Final = 0.5
+"""Seconds between two looks at what the page shows."""
 _LOST: Final = (ConnectionError, aiohttp.ClientError, web.RequestPayloadError)
 
 
@@ -173,6 +182,8 @@ class SandboxServer:
             return web.Response(status=421, text="This sandbox answers to loopback addresses only.\n")
         if incoming.method == "GET" and incoming.path.startswith(_VIDEO):
             return await self._video(incoming)
+        if incoming.method == "GET" and incoming.path == _EVENTS:
+            return await self._events(incoming)
         with spool() as file:
             return await self._handled(incoming, file)
 
@@ -192,6 +203,27 @@ class SandboxServer:
         if isinstance(response, DelayedResponse):
             await asyncio.sleep(response.seconds)
         return await _send(incoming, response)
+
+    async def _events(self, incoming: web.Request) -> web.StreamResponse:
+        """Stream what changes on the sandbox's own page, until the browser leaves or the server ends."""
+        if is_foreign(Call(Request(method="GET", url=str(incoming.url), headers=dict(incoming.headers)))):
+            return web.Response(status=403, text="Only pages of this machine may ask.\n")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        seen: Mapping[str, Sequence[Item]] = {}
+        with contextlib.suppress(*_LOST):
+            await response.prepare(incoming)
+            while True:
+                now = await asyncio.to_thread(self._sim.shown)
+                changed = {
+                    name: [(item.key, item.mark, item.inside) for item in items]
+                    for name, items in now.items()
+                    if items != seen.get(name)
+                }
+                # A line without data shows whether the browser is still there.
+                await response.write(f"data: {json.dumps(changed)}\n\n".encode() if changed else b":\n\n")
+                seen = now
+                await asyncio.sleep(_LOOKS)
+        return response
 
     def _is_meant(self, incoming: web.Request) -> bool:
         """Return whether the request names this machine, or one of `names`, as its host, and a path on it."""
@@ -243,6 +275,9 @@ def serve_forever(
     host: str = "127.0.0.1",
     port: int = 0,
     on_ready: Callable[[str], None] = lambda _url: None,
+    *,
+    state: StateFile | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Call this on the main thread.
 
@@ -251,12 +286,15 @@ def serve_forever(
         host: a loopback address.
         port: 0 for a free one.
         on_ready: the function that is called once with the server's URL.
+        state: the file that is kept up to date meanwhile, at most a second late, and at the end.
+        tls: the context for TLS (default: plain http).
 
     Raises:
         ValueError: `host` is not a loopback address.
         OSError: the port is taken.
+        StateError: the file cannot be written.
     """
-    server = SandboxServer(sim, host, port)
+    server = SandboxServer(sim, host, port, tls=tls)
 
     async def serve() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -265,11 +303,30 @@ def serve_forever(
             with contextlib.suppress(NotImplementedError):
                 loop.add_signal_handler(number, stop.set)
         async with server:
+            # The loop's end cancels it, and `state` is saved after that.
+            keeping = asyncio.create_task(_keep(sim, state))
             on_ready(server.url)
             await stop.wait()
+            keeping.cancel()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(serve())
+    finally:
+        if state is not None:
+            state.save(sim)
+
+
+async def _keep(sim: SimulatedTikTok, state: StateFile | None) -> None:
+    """Save the world whenever it may have changed. Where that fails, the sandbox goes on, and the end says so."""
+    saved = -1
+    while state is not None:
+        changes = sim.changes
+        if changes != saved:
+            with contextlib.suppress(StateError):
+                await asyncio.to_thread(state.save, sim)
+                saved = changes
+        await asyncio.sleep(_KEEPS)
 
 
 @define(eq=False)

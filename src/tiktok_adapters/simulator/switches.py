@@ -4,13 +4,14 @@ What belongs here: names, values and defaults; no behaviour. Each default is the
 nothing, the behaviour observed on the wire; otherwise the one that is harder for a client.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeAlias
 
 from attrs import define, field, fields_dict, frozen
 from attrs.validators import and_, ge, in_, instance_of, le, not_, optional
 
-__all__ = ["LIFETIMES", "Encoding", "Lifetimes", "Megabyte", "Switches"]
+__all__ = ["LIFETIMES", "Encoding", "Lifetimes", "Megabyte", "Switches", "Values", "near", "read_switch", "values_of"]
 
 Megabyte: TypeAlias = Literal["strict", "decimal", "binary"]
 Encoding: TypeAlias = Literal["hex", "base64url", "either"]
@@ -32,31 +33,89 @@ LIFETIMES: Final[Mapping[str, Lifetimes]] = {
 """The two versions of TikTok's token pages: up to October 2026, and dated November 2026."""
 
 
-def _one_of(*values: Any) -> Any:
-    """Return a field for one of `values`; the first is the default."""
-    return field(default=values[0], validator=[in_(values), instance_of(type(values[0]))])
-
-
-def _off() -> Any:
-    return field(default=False, validator=instance_of(bool))
-
-
-def _on() -> Any:
-    return field(default=True, validator=instance_of(bool))
-
-
-def _word(default: str | None = None) -> Any:
-    return field(default=default, validator=optional(instance_of(str)))
+def near(word: str, known: Iterable[str]) -> str:
+    """Return a question that names the known word which is most like an unknown one; empty if none is like it."""
+    found = get_close_matches(word, list(known), 1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 _LIMIT: Final = 10**9
 """Seconds: longer than any run, and small enough for a date."""
 
 
+@frozen
+class Values:
+    """What a switch takes, for a command line or a page, which have only words.
+
+    Attributes:
+        words: the words with their values; all of them, unless the switch takes a number or a text, too.
+        free: what else it takes: `a number`, `a whole number`, `a text`, or nothing.
+    """
+
+    words: Mapping[str, Any]
+    free: str = ""
+
+    def __str__(self) -> str:
+        *others, last = filter(None, (*self.words, self.free))
+        return f"{', '.join(others)} or {last}" if others else last
+
+    def read(self, text: str) -> Any:
+        """Return the value of a text.
+
+        Raises:
+            ValueError: the switch takes something else.
+        """
+        if text.lower() in self.words:
+            return self.words[text.lower()]
+        if self.free == "a text":
+            return text
+        try:
+            number = int(text) if self.free == "a whole number" or text.isdecimal() else float(text)
+        except ValueError:
+            number = -1
+        if not self.free or not 0 <= number <= _LIMIT:
+            raise ValueError(f"it takes {self}, not {text!r}")
+        return number
+
+    def spell(self, value: Any) -> str:
+        """Return the word of a value."""
+        words = [word for word, one in self.words.items() if type(one) is type(value) and one == value]
+        return words[0] if words else str(value)
+
+
+def _one_of(*values: Any) -> Any:
+    """Return a field for one of `values`; the first is the default."""
+    words = Values({str(value): value for value in values})
+    return field(default=values[0], validator=[in_(values), instance_of(type(values[0]))], metadata={"values": words})
+
+
+_ON_OR_OFF: Final = Values({"on": True, "off": False})
+_NONE: Final[Mapping[str, Any]] = {"none": None}
+
+
+def _off() -> Any:
+    return field(default=False, validator=instance_of(bool), metadata={"values": _ON_OR_OFF})
+
+
+def _on() -> Any:
+    return field(default=True, validator=instance_of(bool), metadata={"values": _ON_OR_OFF})
+
+
+def _word() -> Any:
+    return field(default=None, validator=optional(instance_of(str)), metadata={"values": Values(_NONE, "a text")})
+
+
+def _text(default: str) -> Any:
+    return field(default=default, validator=instance_of(str), metadata={"values": Values({}, "a text")})
+
+
 def _amount(kinds: tuple[type, ...], default: float | None) -> Any:
     """Return a field for a number from 0 up; it may be None if its default is None."""
     checks = and_(not_(instance_of(bool)), instance_of(kinds), ge(0), le(_LIMIT))
-    return field(default=default, validator=optional(checks) if default is None else checks)
+    values = Values(_NONE if default is None else {}, "a number" if float in kinds else "a whole number")
+    return field(
+        default=default, validator=optional(checks) if default is None else checks, metadata={"values": values}
+    )
 
 
 def _seconds(default: float | None) -> Any:
@@ -200,7 +259,7 @@ class Switches:
     brand_self_only: Literal["refuse", "accept"] = _one_of("refuse", "accept")
     brand_toggles: Literal["optional", "required"] = _one_of("optional", "required")
     long_title_code: str | None = _word()
-    privacy_mismatch_code: str = field(default="privacy_level_option_mismatch", validator=instance_of(str))
+    privacy_mismatch_code: str = _text("privacy_level_option_mismatch")
     inbox_post_info: Literal["ignore", "title", "refuse"] = _one_of("ignore", "title", "refuse")
     video_draft_min_version: str | None = _word()
     unaudited_scope: Literal["levels", "all"] = _one_of("levels", "all")
@@ -214,7 +273,7 @@ class Switches:
     last_chunk_status: Literal[201, 200] = _one_of(201, 200)
     partial_bytes: Literal["discard", "keep"] = _one_of("discard", "keep")
     no_range_status: Literal[416, 400] = _one_of(416, 400)
-    put_body: str = field(default="null", validator=instance_of(str))
+    put_body: str = _text("null")
     expired_upload: Literal["stay", "fail"] = _one_of("stay", "fail")
     finished_upload: Literal["refuse", "forget"] = _one_of("refuse", "forget")
 
@@ -230,7 +289,7 @@ class Switches:
     failed_body: Literal["full", "short"] = _one_of("full", "short")
     publish_id_seconds: float | None = _seconds(None)
     draft_seconds: float | None = _seconds(None)
-    webhook_publish_type: str = field(default="DIRECT_PUBLISH", validator=instance_of(str))
+    webhook_publish_type: str = _text("DIRECT_PUBLISH")
     webhook_post_id: Literal["string", "number"] = _one_of("string", "number")
     webhook_retry_stamp: Literal["renewed", "kept"] = _one_of("renewed", "kept")
 
@@ -248,8 +307,9 @@ class Switches:
         Raises:
             ValueError: a switch or a value does not exist.
         """
-        if unknown := sorted(set(values) - set(fields_dict(Switches))):
-            raise ValueError(f"no such switch: {', '.join(unknown)}")
+        known = fields_dict(Switches)
+        if unknown := sorted(set(values) - set(known)):
+            raise ValueError(f"no such switch: {', '.join(unknown)}{near(unknown[0], known)}")
         trial = {name: getattr(self, name) for name in fields_dict(Switches)} | dict(values)
         try:
             Switches(**trial)
@@ -265,3 +325,27 @@ class Switches:
         access = preset.access if self.access_seconds is None else self.access_seconds
         refresh = preset.refresh if self.refresh_seconds is None else self.refresh_seconds
         return Lifetimes(access, refresh, preset.rotate)
+
+
+def values_of(name: str) -> Values:
+    """Return what a switch takes."""
+    values: Values = fields_dict(Switches)[name].metadata["values"]
+    return values
+
+
+def read_switch(text: str) -> tuple[str, Any]:
+    """Return the name and value of a switch that is written as `NAME=VALUE`.
+
+    Raises:
+        ValueError: it is written otherwise, or there is no such switch or value.
+    """
+    name, equals, word = text.partition("=")
+    name = name.strip().lower().replace("-", "_")
+    if not equals:
+        raise ValueError(f"{text!r} is not a switch: write NAME=VALUE, such as mb=binary")
+    if name not in fields_dict(Switches):
+        raise ValueError(f"{text!r}: no switch is called {name!r}{near(name, fields_dict(Switches))}")
+    try:
+        return name, values_of(name).read(word.strip())
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None

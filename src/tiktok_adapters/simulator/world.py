@@ -8,7 +8,7 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import define, field, frozen
 
@@ -19,7 +19,7 @@ from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Task
 
-__all__ = ["Chance", "Code", "DataCopy", "Now", "QrCode", "Token", "World"]
+__all__ = ["Chance", "Code", "DataCopy", "Delivery", "Now", "QrCode", "SignIn", "Token", "World"]
 
 _LETTERS: Final = string.ascii_letters + string.digits
 
@@ -38,6 +38,16 @@ class Chance:
     def __init__(self, seed: int | None) -> None:
         chosen = secrets.randbits(256) if seed is None else seed
         self._random = random.Random(chosen)  # noqa: S311 - repeatable on purpose; a served sandbox seeds it with 256 unknown bits
+
+    def state(self) -> list[Any]:
+        """Return what `restore` goes on from."""
+        version, numbers, gauss = self._random.getstate()
+        return [version, list(numbers), gauss]
+
+    def restore(self, state: list[Any]) -> None:
+        """Go on where a source of this `state` was, and repeat none of its ids."""
+        version, numbers, gauss = state
+        self._random.setstate((version, tuple(numbers), gauss))
 
     def letters(self, count: int) -> str:
         """Return letters and digits."""
@@ -132,6 +142,26 @@ class Delivery:
     body: bytes
 
 
+@frozen(kw_only=True)
+class SignIn:
+    """One account that is signed in to one app, as a person may see it.
+
+    Attributes:
+        username: the creator's handle.
+        account: the creator's `open_id` for this app.
+        app, client_key: the app's name and client key.
+        scopes: what the creator allowed the app.
+        expires_at: the end of the longest life of its tokens (UTC).
+    """
+
+    username: str
+    account: str
+    app: str
+    client_key: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+
+
 @define(eq=False, kw_only=True)
 class World:
     """The whole state of the simulated TikTok."""
@@ -186,6 +216,35 @@ class World:
         token = self.tokens.get(text)
         alive = token is not None and token.kind == kind and not token.dead and self.now < token.expires_at
         return token if alive else None
+
+    def sign_ins(self) -> tuple[SignIn, ...]:
+        """Return who is signed in to which app now."""
+        last: dict[tuple[App, Creator], Token] = {}
+        for token in self.tokens.values():
+            if token.creator is not None and not token.dead and self.now < token.expires_at:
+                known = last.setdefault((token.app, token.creator), token)
+                last[token.app, token.creator] = max(known, token, key=lambda one: one.expires_at)
+        return tuple(
+            SignIn(
+                username=creator.username,
+                account=self.account(app, creator),
+                app=app.name,
+                client_key=app.client_key,
+                scopes=token.scopes,
+                expires_at=token.expires_at,
+            )
+            for (app, creator), token in last.items()
+        )
+
+    def forget(self) -> None:
+        """Forget what has happened; apps, creators and switches stay."""
+        for task in self.tasks.values():
+            if task.upload is not None and task.upload.file is not None:
+                task.upload.file.close()
+        for known in (self.codes, self.qr_codes, self.tokens, self.consents, self.tasks, self.told, self.copies):
+            known.clear()
+        self.removals.clear()
+        self.quotas = Quotas()
 
     def admit(self, call: Call, operation: str, *scopes: str) -> tuple[App, Creator]:
         """Check the access token, one of these scopes, and the quota; return the token's app and creator.

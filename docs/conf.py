@@ -3,16 +3,23 @@
 import ast
 import importlib
 import inspect
+import re
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from tiktok_core import __version__
+
+HERE = Path(__file__).parent
+OURS = re.compile(r"tiktok_(?:core|adapters)\.[\w.]+")
+WAITING = re.compile(r"guides/[\w-]+\*\n")
 
 project = "tiktok-open"
 author = "The authors of tiktok-open"
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"tiktok-open {__version__}"
 templates_path: list[str] = []
 exclude_patterns: list[str] = ["_build"]
@@ -22,7 +29,7 @@ highlight_language = "none"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
@@ -48,6 +55,41 @@ def show_words_of_a_constant(_app: Any, what: str, name: str, _value: Any, _opti
         lines[:] = words_of_a_constant(*name.rsplit(".", 1)).splitlines()
 
 
+def move_source_to_the_end(*event: Any) -> None:
+    """Move the line that names TikTok's page behind the parameters and errors, which it would cut into two lists."""
+    lines: list[str] = event[-1]
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith("Source:"):
+            end = next((after for after in range(number, len(lines)) if not lines[after].strip()), len(lines))
+            moved = lines[number:end]
+            lines[number : end + 1] = []
+            lines += ["", *(one.strip() for one in moved), ""]
+            return
+
+
+def shorten_types(_app: Any, doctree: Any) -> None:
+    """Show a type by its name: the module that defines it is none of the reader's business."""
+    # Tests read this file where Sphinx is not installed.
+    from docutils.nodes import Text  # noqa: PLC0415
+    from sphinx.addnodes import pending_xref  # noqa: PLC0415
+
+    for node in doctree.findall(pending_xref):
+        for text in node.findall(Text):
+            if OURS.fullmatch(text):
+                text.parent.replace(text, Text(text.rpartition(".")[2]))
+
+
+def leave_out_pages_to_come(_app: Any, name: str, source: list[str]) -> None:
+    """Drop the lines of the order that wait for a page: Sphinx warns of a pattern that matches none."""
+    if name == "index":
+        lines = source[0].splitlines(keepends=True)
+        source[0] = "".join(one for one in lines if not WAITING.fullmatch(one) or any(HERE.glob(f"{one.strip()}.md")))
+
+
 def setup(app: Any) -> None:
-    """Tell Sphinx of it."""
+    """Tell Sphinx of these."""
     app.connect("autodoc-process-docstring", show_words_of_a_constant)
+    # Before napoleon, which makes fields of the sections.
+    app.connect("autodoc-process-docstring", move_source_to_the_end, priority=100)
+    app.connect("doctree-read", shorten_types)
+    app.connect("source-read", leave_out_pages_to_come)

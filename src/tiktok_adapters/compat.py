@@ -1,8 +1,8 @@
 """The interface of `tiktok-api-client` on top of this core: programs can move here by changing one import line.
 
 What belongs here: that library's names, parameters and return values, which are TikTok's own JSON documents. Its errors are
-corrected here: drafts go to the inbox, scopes are used, the challenge is hexadecimal, the cover index counts from the first
-photo, a program may set tokens, and a successful post returns.
+corrected here: drafts of videos go to the inbox, scopes are used, the challenge is hexadecimal, the cover index counts from the
+first photo, a program may set tokens, and an empty answer to the last chunk is no failure.
 
 Longer than 400 lines because it is the whole interface of another library.
 """

@@ -14,6 +14,7 @@ from tiktok_core.errors import Misused
 __all__ = ["USUAL", "AsyncioUploadSlots", "ThreadUploadSlots"]
 
 USUAL: Final = 16
+"""How many uploads run at once unless the program says otherwise."""
 
 W = TypeVar("W")
 

@@ -236,8 +236,9 @@ class AsyncAccount:
 
         Raises:
             InvalidPost: the post is wrong; the error lists every problem, and nothing was posted. Or a person gave it up.
-            PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused the post; nothing was posted.
-            SignInRequired: the account's tokens are gone; nothing was posted.
+            PostingRefused, ScopeMissing, RateLimited, ApiError: TikTok refused a call. Nothing was posted, unless the error has
+                a `publish_id`: TikTok may have the post then, and `resume` with its key finds out.
+            SignInRequired: the account's tokens are gone. Whether anything was posted, as above.
             UploadExpired, SourceChanged: the library could not upload the file; nothing was posted.
             OutcomeUnknown: the answer to a pull, or to the last bytes of a file, was lost; TikTok may have posted it.
             PublishFailed: TikTok accepted the post and later failed it.

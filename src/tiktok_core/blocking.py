@@ -7,7 +7,7 @@ one, with the same signature.
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
 from functools import wraps
-from inspect import signature
+from inspect import isfunction, signature
 from typing import Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 from tiktok_core.account import AsyncAccount
@@ -56,6 +56,13 @@ class Mirror(Generic[A]):
 
     def __init__(self, face: A) -> None:
         self._face = face
+
+    def __init_subclass__(cls) -> None:
+        """Name each method after the class that has it: `wraps` has copied the name of the twin's method."""
+        super().__init_subclass__()
+        for name, method in vars(cls).items():
+            if isfunction(method):
+                method.__module__, method.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
 
 
 def blocking(

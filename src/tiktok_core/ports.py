@@ -3,9 +3,9 @@
 The plain names block; the `Async` ones are the same, awaited. Each port is as small as the flows allow. The rules of each port
 are tests, which its adapters run: `tiktok_adapters.testing.contracts`.
 
-This module also exports the other names that the author of an adapter needs: requests, answers and their bodies for a
-transport, and for a store the conversion of tokens (`dump_tokens`, `load_tokens`) and records (`dump_record`, `load_record`) to
-and from bytes.
+This module also exports the other names that the author of an adapter needs: requests, answers, their bodies and `Guests` for a
+transport; for a store the conversion of tokens (`dump_tokens`, `load_tokens`), records (`dump_record`, `load_record`) and traces
+(`dump_trace`, `load_trace`) to and from bytes, and the rules by which a journal forgets.
 
 Longer than 400 lines because both families of ports stand on one page, each beside its twin.
 """
@@ -14,10 +14,11 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
-from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, trace_of
+from tiktok_core.domain.forgetting import Forgetting, Trace, forgetting, lasting, name_digest, name_parts, trace_of
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
+from tiktok_core.wire.guests import GuestFailed, Guests
 from tiktok_core.wire.http import (
     BLOCK,
     MAX_RESPONSE,
@@ -29,7 +30,15 @@ from tiktok_core.wire.http import (
     Sink,
     Source,
 )
-from tiktok_core.wire.records import OtherVersion, dump_record, dump_tokens, load_record, load_tokens
+from tiktok_core.wire.records import (
+    OtherVersion,
+    dump_record,
+    dump_tokens,
+    dump_trace,
+    load_record,
+    load_tokens,
+    load_trace,
+)
 
 __all__ = [
     "BLOCK",
@@ -50,6 +59,9 @@ __all__ = [
     "Destination",
     "FileSlice",
     "FillsBuffers",
+    "Forgetting",
+    "GuestFailed",
+    "Guests",
     "HasPath",
     "Journal",
     "OpenDestination",
@@ -67,11 +79,14 @@ __all__ = [
     "UploadSlots",
     "dump_record",
     "dump_tokens",
+    "dump_trace",
     "forgetting",
     "lasting",
     "load_record",
     "load_tokens",
+    "load_trace",
     "name_digest",
+    "name_parts",
     "trace_of",
 ]
 
@@ -100,7 +115,7 @@ class Transport(Protocol):
 
     If the caller's own code (`on_sent`, a source, a sink) raises an exception during the request, `send` raises that same
     object. The transport then sends no more of the request, and does not use the connection again.
-    `tiktok_core.wire.guests.Guests` does this for any HTTP library.
+    `Guests` does this for any HTTP library.
     """
 
     def send(self, request: Request, /) -> Response:

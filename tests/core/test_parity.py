@@ -5,6 +5,7 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
+from pydoc import render_doc
 from typing import Any, Self, get_type_hints
 
 import attrs
@@ -47,10 +48,12 @@ def test_each_member_is_the_same_on_both_faces(name: str, asynchronous: type, pl
 
 @pytest.mark.parametrize(("cls", "name"), [(cls, name) for _, cls in PAIRS for name in public(cls)])
 def test_the_blocking_face_says_what_the_blocking_face_returns(cls: type, name: str) -> None:
-    """Where a blocking class comes back, neither `help` nor the documents promise an asynchronous one."""
+    """Where a blocking class comes back, neither `help` nor the documents promise an asynchronous one, nor name one."""
     member = public(cls)[name]
     if isinstance(member, property):
         return
+    assert (member.__module__, member.__qualname__) == (cls.__module__, f"{cls.__name__}.{name}")
+    assert "Async" not in render_doc(member) + repr(member)
     returned = get_type_hints(member, vars(tiktok_core.blocking))["return"]
     assert inspect.signature(member, eval_str=True, globals=vars(tiktok_core.blocking)).return_annotation in {
         returned,

@@ -70,5 +70,6 @@ def test_a_public_module_has_what_it_promises(module: object) -> None:
 def test_the_author_of_an_adapter_needs_no_other_module_than_ports() -> None:
     """What a transport gets and returns, and the bytes that a store keeps, are beside the ports."""
     needed = {"Request", "Response", "Body", "FileSlice", "Source", "Sink", "BLOCK", "MAX_RESPONSE"}
-    needed |= {"dump_record", "load_record", "dump_tokens", "load_tokens"}
+    needed |= {"dump_record", "load_record", "dump_tokens", "load_tokens", "dump_trace", "load_trace", "OtherVersion"}
+    needed |= {"Trace", "Forgetting", "forgetting", "lasting", "name_digest", "name_parts", "trace_of", "Guests"}
     assert needed <= set(ports.__all__)

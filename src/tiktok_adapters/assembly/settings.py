@@ -28,6 +28,7 @@ __all__ = ["LOG_LEVELS", "Settings", "load_settings"]
 T = TypeVar("T")
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+"""The words that `TIKTOK_LOG` may have."""
 CONFIG: Final = "config.toml"
 DEFAULTS: Final = Endpoints()
 

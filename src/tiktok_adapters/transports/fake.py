@@ -17,6 +17,7 @@ from tiktok_core.wire.http import BLOCK, MAX_RESPONSE, FileSlice, Request, Respo
 __all__ = ["ConnectionDropped", "DelayedResponse", "FakeTransport", "Handler"]
 
 Handler: TypeAlias = Callable[[Request], Response]
+"""Answers a request. It may raise `ConnectionDropped`, and return a `DelayedResponse`."""
 
 
 class ConnectionDropped(Exception):

@@ -21,7 +21,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tiktok_adapters.testing.contracts import Contract, Run
 from tiktok_adapters.testing.contracts.journal_model import JournalMachine, forget_before
-from tiktok_adapters.testing.contracts.stores import JUMPS, ODD_NAMES
+from tiktok_adapters.testing.contracts.stores import AS_THE_MODEL, JUMPS, ODD_NAMES
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.journal import ENDS, Record, Stage, Wish
 from tiktok_core.domain.media import MediaType
@@ -438,9 +438,7 @@ class JournalContract(Contract):
             def __init__(self) -> None:
                 super().__init__(kept, run)
 
-        run_state_machine_as_test(
-            Machine, settings=settings(max_examples=10, stateful_step_count=30, deadline=None, database=None)
-        )
+        run_state_machine_as_test(Machine, settings=settings(AS_THE_MODEL, max_examples=10, stateful_step_count=30))
 
     def test_it_does_not_show_what_is_in_it(self, kept: AnyJournal, run: Run) -> None:
         """A journal's repr does not show upload URLs, which are secrets."""

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from attrs import evolve
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tiktok_adapters.testing.contracts import Contract, Run
@@ -46,6 +46,14 @@ TOKENS = Tokens(
     refresh_expires_at=NOW + timedelta(days=180),
 )
 OTHERS = evolve(TOKENS, open_id="open-id-2", access_token=Secret("act.second"), scope=())
+AS_THE_MODEL = settings(
+    max_examples=15,
+    stateful_step_count=12,
+    deadline=None,
+    database=None,
+    # A durable store writes to a disk or asks a server at each step, and no promise is about speed.
+    suppress_health_check=[HealthCheck.too_slow],
+)
 SPOILT = {
     "damaged": (b'{"version": 1, "access_token": "act.canary', "damaged"),
     "something else": (b'["act.canary"]', "damaged"),
@@ -231,7 +239,7 @@ class TokenStoreContract(Contract):
             def __init__(self) -> None:
                 super().__init__(kept, run)
 
-        run_state_machine_as_test(Machine, settings=settings(max_examples=15, stateful_step_count=12))
+        run_state_machine_as_test(Machine, settings=AS_THE_MODEL)
 
     # --- Leases ------------------------------------------------------------------------------------------------------
 

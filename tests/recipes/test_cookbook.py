@@ -1,0 +1,456 @@
+"""The recipes of the cookbook do what their pages say: at a sandbox or the fake, a loopback storage, and a real database.
+
+What belongs here: what a recipe promises beyond "its snippets run", which `tests/docs` tests.
+"""
+
+import importlib.util
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+import urllib3
+
+from clips import CLIP_BYTES, HEAD, film
+from signed_in import signed_in
+from tiktok_adapters import connect
+from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.testing.fakes import Fake
+from tiktok_core import (
+    App,
+    InvalidPost,
+    NotSent,
+    OutcomeUnknown,
+    SignInRequired,
+    SourceChanged,
+    Stage,
+    StillProcessing,
+    StoreError,
+    TikTok,
+    TikTokError,
+)
+from tiktok_core.errors import LeaseLost
+
+COOKBOOK: Final = Path(__file__).parents[2] / "docs" / "cookbook"
+SNIPPET: Final = re.compile(r"^(?:<!-- (\w+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SECRET: Final = "canary-4711"
+
+
+def recipe(page: str, *wanted: str) -> dict[str, Any]:
+    """Run those snippets of a page whose packages are installed, and that have one of these texts; all without a text."""
+    scope: dict[str, Any] = {"__name__": "recipe"}
+    for needed, snippet in SNIPPET.findall((COOKBOOK / page).read_text()):
+        is_possible = not needed or importlib.util.find_spec(needed)
+        if is_possible and (not wanted or any(text in snippet for text in wanted)):
+            exec(compile(snippet, page, "exec"), scope)
+    return scope
+
+
+# --- Object storage -------------------------------------------------------------------------------------------------------
+
+STORAGE: Final = recipe("object-storage.md")
+TestRangedSource: Any = STORAGE["TestRangedSource"]
+
+
+class Trickster(STORAGE["Storage"]):  # type: ignore[misc]
+    """The page's storage, which can misbehave: it answers by `trick`, which may be changed."""
+
+    trick: Callable[[Any], bool] = staticmethod(lambda _handler: False)
+    objects: dict[str, bytes] = {}  # noqa: RUF012 - as in the page, all handlers share it
+    seen: list[dict[str, str]] = []  # noqa: RUF012
+
+    def do_GET(self) -> None:  # noqa: N802 - the name is the standard library's
+        """Play the trick, or answer as the page does."""
+        self.seen.append(dict(self.headers))
+        if not type(self).trick(self):
+            super().do_GET()
+
+
+@pytest.fixture
+def storage() -> Iterator[str]:
+    """Serve objects on loopback; yield the address of a clip whose query is a secret."""
+    Trickster.trick = staticmethod(lambda _handler: False)
+    Trickster.seen.clear()
+    Trickster.objects["/clip.mp4"] = CLIP_BYTES
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trickster) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/clip.mp4?X-Signature={SECRET}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def source(storage: str) -> Iterator[Callable[..., Any]]:
+    """Yield a function that opens the clip, or another address, as the recipe does."""
+    with urllib3.PoolManager() as pool:
+        yield lambda url=storage: STORAGE["RangedSource"](url, pool)
+
+
+def is_secret_safe(error: BaseException) -> bool:
+    """Whether neither the error nor what it came from shows the query of the URL."""
+    return SECRET not in f"{error!r} {error}" and error.__cause__ is None
+
+
+def whole(handler: Any) -> bool:
+    """Answer with the whole object, as a server does that knows no ranges."""
+    handler.answer(200, {"ETag": '"x"'}, CLIP_BYTES)
+    return True
+
+
+def weak(handler: Any) -> bool:
+    """Answer a range, with a weak ETag."""
+    handler.answer(206, {"ETag": 'W/"x"', "Content-Range": f"bytes 0-0/{len(CLIP_BYTES)}"}, CLIP_BYTES[:1])
+    return True
+
+
+def gone(handler: Any) -> bool:
+    """Answer that there is no such object."""
+    handler.answer(404)
+    return True
+
+
+def moved(handler: Any) -> bool:
+    """Send the reader elsewhere."""
+    handler.answer(307, {"Location": "/elsewhere.mp4"})
+    return True
+
+
+def broken(handler: Any) -> bool:
+    """Close the connection without an answer."""
+    handler.close_connection = True
+    return True
+
+
+@pytest.mark.parametrize("trick", [whole, weak, gone, moved, broken])
+def test_a_storage_that_cannot_serve_is_refused_at_the_opening(source: Callable[[], Any], trick: Any) -> None:
+    """No ranges, a weak ETag, no object, a redirect or no answer: nothing is posted, and no message shows the signature."""
+    Trickster.trick = staticmethod(trick)
+    with pytest.raises(InvalidPost) as caught:
+        source()
+    assert is_secret_safe(caught.value)
+
+
+@pytest.mark.parametrize("trick", [whole, gone, moved, broken])
+def test_a_storage_that_no_longer_serves_is_a_change(source: Callable[[], Any], trick: Any) -> None:
+    """Once the source is open, the same troubles are `SourceChanged`, for a read and for the fingerprint."""
+    opened = source()
+    Trickster.trick = staticmethod(trick)
+    for look in (lambda: opened.read(0, 10), lambda: opened.fingerprint):
+        with pytest.raises(SourceChanged) as caught:
+            look()
+        assert is_secret_safe(caught.value)
+    assert SECRET not in repr(opened)
+
+
+def test_an_object_that_was_replaced_gives_no_byte(source: Callable[[], Any]) -> None:
+    """Every read names the object of the opening, so bytes of two objects are never mixed; the fingerprint differs."""
+    opened = source()
+    before = opened.fingerprint
+    Trickster.objects["/clip.mp4"] = HEAD + b"\1" * 1_000
+    with pytest.raises(SourceChanged, match="replaced"):
+        opened.read(0, 10)
+    assert opened.fingerprint != before
+
+
+def test_a_connection_that_breaks_is_tried_again(source: Callable[[], Any]) -> None:
+    """One broken connection costs another request, and nothing else."""
+    opened, breaks = source(), iter([True])
+    Trickster.trick = staticmethod(lambda handler: next(breaks, False) and broken(handler))
+    assert opened.read(0, 10) == CLIP_BYTES[:10]
+    assert len(Trickster.seen) == 3  # the opening, the break, the answer
+
+
+def test_few_requests_serve_many_reads(source: Callable[[], Any]) -> None:
+    """Reads in one part of the object cost one request, which asks for no compression."""
+    opened = source()
+    assert b"".join(opened.read(start, 7) for start in range(0, opened.size, 7)) == CLIP_BYTES
+    assert len(Trickster.seen) == 2
+    assert {headers["Accept-Encoding"] for headers in Trickster.seen} == {"identity"}
+
+
+def test_a_video_is_posted_from_storage_and_gone_on_with_by_another_url(
+    source: Callable[..., Any], storage: str, tiktok_fake: Fake
+) -> None:
+    """An interrupted upload goes on with a source of a newly signed URL, and TikTok gets each byte once."""
+    video = film(25_000_000)
+    Trickster.objects["/clip.mp4"] = video.read(0, video.size)
+    stop = KeyboardInterrupt()
+
+    def interrupt(progress: Any) -> None:
+        if progress.sent_bytes > 10_000_000:
+            raise stop
+
+    with pytest.raises(KeyboardInterrupt):
+        tiktok_fake.account.post_video(
+            source(), privacy_level="SELF_ONLY", key="k", chunk_size=10_000_000, on_progress=interrupt
+        )
+    assert tiktok_fake.account.posts()[0].stage is Stage.UPLOADING
+    with urllib3.PoolManager() as pool:
+        resumed = STORAGE["resume_from_storage"](tiktok_fake.account, storage + "&X-Date=later", pool, "k")
+        again = STORAGE["post_from_storage"](tiktok_fake.account, storage, pool, "another")
+    assert tiktok_fake.simulator.read_video(resumed.publish_id) == video.read(0, video.size)
+    assert [post.status for post in tiktok_fake.simulator.posts] == ["PUBLISH_COMPLETE"] * 2
+    assert again.publish_id != resumed.publish_id
+
+
+# --- Schedule -------------------------------------------------------------------------------------------------------------
+
+SCHEDULE: Final = recipe("schedule.md", "POSTS", "take_step")
+ENTER: Final = "INSERT INTO posts (open_id, file, title, privacy, due, again) VALUES (?, ?, ?, 'SELF_ONLY', ?, ?)"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Return a database with the recipe's empty table, beside a clip."""
+    (tmp_path / "clip.mp4").write_bytes(CLIP_BYTES)
+    with closing(sqlite3.connect(tmp_path / "site.db")) as database, database:
+        database.execute(SCHEDULE["POSTS"])
+    return tmp_path / "site.db"
+
+
+def enter(table: Path, fake: Fake, due: datetime, title: str = "Hello") -> None:
+    """Enter a post of the fake's account."""
+    wish = (fake.account.open_id, str(table.with_name("clip.mp4")), title, due.isoformat(), due.isoformat())
+    with closing(sqlite3.connect(table)) as database, database:
+        database.execute(ENTER, wish)
+
+
+def states(table: Path) -> list[tuple[str, str]]:
+    """Return state and sentence of each row."""
+    with closing(sqlite3.connect(table)) as database:
+        return database.execute("SELECT state, said FROM posts ORDER BY id").fetchall()
+
+
+def work_until_nothing_is_left(table: Path, fake: Fake, rounds: int = 50) -> None:
+    """Run the worker by the fake's clock until no row waits."""
+    for _ in range(rounds):
+        fake.clock.advance(SCHEDULE["run_once"](fake.tiktok, table, fake.clock.now()))
+        if all(state in {"done", "person"} for state, _ in states(table)):
+            return
+    raise AssertionError(states(table))
+
+
+def test_a_post_is_made_when_it_is_due_and_not_before(table: Path, tiktok_fake: Fake) -> None:
+    """The worker sleeps at most a minute, begins the post once it is due, and follows it to its end."""
+    due = tiktok_fake.clock.now() + timedelta(seconds=90)
+    enter(table, tiktok_fake, due)
+    pauses = [SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now())]
+    assert pauses == [60.0]
+    assert not tiktok_fake.simulator.posts
+    tiktok_fake.clock.advance(60)
+    assert SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now()) == 30.0
+    assert not tiktok_fake.simulator.posts
+    tiktok_fake.clock.advance(30)
+    work_until_nothing_is_left(table, tiktok_fake)
+    assert states(table) == [("done", "PUBLISH_COMPLETE")]
+    assert [post.title for post in tiktok_fake.simulator.posts] == ["Hello"]
+
+
+@pytest.mark.parametrize("fault", ["put=drop-after", "init=drop-after", "put=drop-before", "status=drop-after"])
+def test_a_worker_that_fails_or_dies_posts_once(table: Path, tiktok_fake: Fake, fault: str) -> None:
+    """Whatever answer is lost, and wherever the row stands after a crash, the key makes one post that is published."""
+    enter(table, tiktok_fake, tiktok_fake.clock.now())
+    tiktok_fake.simulator.faults.add(fault)
+    SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now())
+    with closing(sqlite3.connect(table)) as database, database:
+        database.execute("UPDATE posts SET state = 'waiting', again = due")  # the process died before it wrote
+    work_until_nothing_is_left(table, tiktok_fake)
+    assert states(table) == [("done", "PUBLISH_COMPLETE")]
+    assert [post.status for post in tiktok_fake.simulator.posts].count("PUBLISH_COMPLETE") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "comes_again"),
+    [
+        (LeaseLost("post-1"), True),
+        (StillProcessing("p", "PROCESSING_UPLOAD", 900.0), True),
+        (NotSent("POST x", "no network"), True),
+        (StoreError("journal", "it is locked", "locked"), True),
+        (StoreError("journal", "it is damaged", "damaged"), False),
+        (OutcomeUnknown("the init", datetime(2026, 11, 1, tzinfo=UTC), "no answer"), False),
+        (SignInRequired("me", "it signed out"), False),
+        (SourceChanged(None, "the file is gone"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_comes_again_or_waits_for_a_person(error: TikTokError, *, comes_again: bool) -> None:
+    """What passes by itself leaves the row as it is, and comes again later; what does not is shown to a person."""
+    state, said, pause = SCHEDULE["after_an_error"]({"state": "posting"}, error)
+    assert (state, said, pause > 0) == ("posting" if comes_again else "person", str(error), comes_again)
+
+
+def test_a_worker_that_is_overtaken_writes_nothing(table: Path, tiktok_fake: Fake) -> None:
+    """A row that another worker has changed meanwhile stays as that one has left it."""
+    enter(table, tiktok_fake, tiktok_fake.clock.now())
+
+    def overtaken(_post: Any) -> str:
+        with closing(sqlite3.connect(table)) as database, database:
+            database.execute("UPDATE posts SET state = 'done', said = 'by another worker'")
+        raise LeaseLost("post-1")
+
+    slow = SimpleNamespace(account=overtaken)
+    SCHEDULE["run_once"](slow, table, tiktok_fake.clock.now())
+    assert states(table) == [("done", "by another worker")]
+
+
+def test_workers_that_take_the_same_row_make_one_post(tmp_path: Path) -> None:
+    """Of four workers at once, the one that holds the lease acts, and none writes over what another one knows."""
+    sim = SimulatedTikTok()
+    sim.switches.processing_seconds = 0
+    with signed_in(sim, tmp_path / "home") as settings, connect(environ=settings) as tiktok:
+        table = tmp_path / "site.db"
+        (tmp_path / "clip.mp4").write_bytes(CLIP_BYTES)
+        now = datetime.now(UTC)
+        wish = (tiktok.account().open_id, str(tmp_path / "clip.mp4"), "Hello", now.isoformat(), now.isoformat())
+        with closing(sqlite3.connect(table)) as database, database:
+            database.execute(SCHEDULE["POSTS"])
+            database.execute(ENTER, wish)
+        for later in (0, 90, 180):
+            moments = [now + timedelta(seconds=later)] * 4
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda moment: SCHEDULE["run_once"](tiktok, table, moment), moments))
+        assert states(table) == [("done", "PUBLISH_COMPLETE")]
+        assert [post.status for post in sim.posts] == ["PUBLISH_COMPLETE"]
+
+
+def test_what_is_found_late_is_left_to_a_person(table: Path, tiktok_fake: Fake) -> None:
+    """A post that is found more than an hour late is not begun."""
+    enter(table, tiktok_fake, tiktok_fake.clock.now() - timedelta(hours=2))
+    work_until_nothing_is_left(table, tiktok_fake)
+    ((state, said),) = states(table)
+    assert state == "person"
+    assert not tiktok_fake.simulator.posts
+    assert "2:00:00 late" in said
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("init=code:spam_risk_too_many_posts", "waiting"),
+        ("init=code:spam_risk_user_banned_from_posting", "person"),
+        ("init=fail:frame_rate_check_failed", "person"),
+    ],
+)
+def test_a_refusal_is_tried_again_or_shown(table: Path, tiktok_fake: Fake, fault: str, expected: str) -> None:
+    """A quota comes again within the hour; a ban or a bad video is shown to a person."""
+    enter(table, tiktok_fake, tiktok_fake.clock.now())
+    tiktok_fake.simulator.faults.add(fault)
+    for _ in range(20):
+        tiktok_fake.clock.advance(SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now()))
+    ((state, said),) = states(table)
+    assert state == expected
+    assert fault.rpartition(":")[2] in said
+
+
+# --- A web application -----------------------------------------------------------------------------------------------------
+
+SITE: Final = recipe("web-application.md")
+TestTableTokenStore: Any = SITE["TestTableTokenStore"]
+PAGE: Final = "https://app.example.com"
+
+
+@pytest.fixture
+def site(table: Path, tiktok_fake: Fake) -> Any:
+    """Return a browser at the recipe's site, whose user 1 is logged in."""
+    pytest.importorskip("flask", reason="flask comes with `make check`")
+    tiktok = TikTok(
+        App(tiktok_fake.tiktok.app.client_key, tiktok_fake.tiktok.app.client_secret, f"{PAGE}/callback/"),
+        transport=tiktok_fake.transport,
+        tokens=SITE["TableTokenStore"](table),
+        journal=tiktok_fake.journal,
+        clock=tiktok_fake.clock,
+    )
+    with closing(sqlite3.connect(table)) as database, database:
+        database.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, open_id TEXT)")
+        database.execute("INSERT INTO users (id) VALUES (1)")
+    made = SITE["make_site"](tiktok, table, "a secret of the site")
+    SITE["add_posts"](made, table)
+    browser = made.test_client()
+    with browser.session_transaction(base_url=PAGE) as session:
+        session["user"] = 1
+    return browser
+
+
+def open_ids(table: Path) -> list[tuple[str | None]]:
+    """Return what the site knows of its users' accounts."""
+    with closing(sqlite3.connect(table)) as database:
+        return database.execute("SELECT open_id FROM users").fetchall()
+
+
+def test_a_user_connects_and_posts(site: Any, table: Path, tiktok_fake: Fake) -> None:
+    """The sign-in ends in the site's own tables, and the worker makes the post that the form has entered, once."""
+    there = site.get("/tiktok/connect", base_url=PAGE)
+    answer = tiktok_fake.simulator.authorize(there.headers["Location"])
+    assert site.get(answer, base_url=PAGE).status_code == 302
+    assert open_ids(table) == [(tiktok_fake.account.open_id,)]
+    assert SITE["TableTokenStore"](table).accounts() == (tiktok_fake.account.open_id,)
+    form = {"file": str(table.with_name("clip.mp4")), "title": "From the site", "privacy": "SELF_ONLY"}
+    assert site.post("/posts", data=form, base_url=PAGE).status_code == 202
+    with closing(sqlite3.connect(table)) as database, database:
+        now = tiktok_fake.clock.now().isoformat()
+        database.execute("UPDATE posts SET due = ?, again = ?", (now, now))  # the fake has a clock of its own
+    work_until_nothing_is_left(table, tiktok_fake)
+    assert [post.title for post in tiktok_fake.simulator.posts] == ["From the site"]
+
+
+@pytest.mark.parametrize("what", ["state", "denied", "twice", "scope"])
+def test_an_answer_that_does_not_count_connects_nobody(site: Any, table: Path, tiktok_fake: Fake, what: str) -> None:
+    """A forged state, a no, an answer without a sign-in and a missing scope are each refused in plain text."""
+    there = site.get("/tiktok/connect", base_url=PAGE).headers["Location"]
+    scopes = ["user.info.basic"] if what == "scope" else None
+    answer = tiktok_fake.simulator.authorize(there, allow=what != "denied", scopes=scopes)
+    if what == "state":
+        answer = re.sub("state=[^&]*", "state=<b>forged</b>", answer)
+    elif what == "twice":
+        assert site.get(answer, base_url=PAGE).status_code == 302
+        with closing(sqlite3.connect(table)) as database, database:
+            database.execute("UPDATE users SET open_id = NULL")
+    refused = site.get(answer, base_url=PAGE)
+    assert (refused.status_code, refused.mimetype) == (400, "text/plain")
+    assert open_ids(table) == [(None,)]
+
+
+# --- Tokens of another program ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_access_token", [True, False])
+def test_imported_tokens_post_and_are_renewed(tiktok_fake: Fake, *, has_access_token: bool) -> None:
+    """Tokens that another program of the same app kept serve here; the first renewal brings their right end."""
+    theirs = tiktok_fake.tokens.load(tiktok_fake.account.open_id)
+    assert theirs is not None
+    rest = {"access_token": theirs.access_token.reveal(), "expires_in": 3600} if has_access_token else {}
+    imported = recipe("import-tokens.md", "def imported")["imported"]
+    ours = MemoryTokenStore()
+    ours.save(
+        theirs.open_id,
+        imported(
+            theirs.open_id,
+            theirs.refresh_token.reveal(),
+            ",".join(theirs.scope),
+            now=tiktok_fake.clock.now(),
+            **rest,
+        ),
+    )
+    tiktok = TikTok(
+        tiktok_fake.tiktok.app,
+        transport=tiktok_fake.transport,
+        tokens=ours,
+        journal=tiktok_fake.journal,
+        clock=tiktok_fake.clock,
+    )
+    account = tiktok.account()
+    account.creator_info()
+    assert (tiktok_fake.simulator.count("token") == 2) == (not has_access_token)  # the sign-in, and a renewal
+    renewed = account.refresh()
+    assert set(renewed.scope) == set(theirs.scope)
+    assert renewed.expires_at > tiktok_fake.clock.now() + timedelta(hours=1)

@@ -7,29 +7,26 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-import re
 import signal
 import socket
 import ssl
-import struct
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import IO, Final, Self
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
 from aiohttp import web
-from attrs import define, field
 
 from tiktok_adapters.simulator.bench import SimulatedTikTok
-from tiktok_adapters.simulator.calls import MAX_BODY, Call
+from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.control import is_foreign
+from tiktok_adapters.simulator.exchanges import LOST, Spooled, abort, receive, request_of, send, served_range
 from tiktok_adapters.simulator.overview import Item
 from tiktok_adapters.simulator.state import StateError, StateFile
 from tiktok_adapters.simulator.storage import spool
 from tiktok_adapters.transports.fake import ConnectionDropped, DelayedResponse
-from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
+from tiktok_core.wire.http import BLOCK, Request, Response
 
 __all__ = ["SandboxServer", "serve_forever"]
 
@@ -39,7 +36,6 @@ _KEEPS: Final = 1.0
 """Seconds between two looks at whether the state has to be saved."""
 _LOOKS: Final = 0.5
 """Seconds between two looks at what the page shows."""
-_LOST: Final = (ConnectionError, aiohttp.ClientError, web.RequestPayloadError)
 
 
 class SandboxServer:
@@ -188,21 +184,21 @@ class SandboxServer:
             return await self._handled(incoming, file)
 
     async def _handled(self, incoming: web.Request, file: IO[bytes]) -> web.StreamResponse:
-        body = _Spooled(file)
+        body = Spooled(file)
         try:
-            fits = await _receive(incoming, body)
-        except _LOST:
-            await asyncio.to_thread(self._sim.lost, _request(incoming, body), body.size)
-            return _abort(incoming)
+            fits = await receive(incoming, body)
+        except LOST:
+            await asyncio.to_thread(self._sim.lost, request_of(incoming, body), body.size)
+            return abort(incoming)
         if not fits:
             return web.Response(status=413)
         try:
-            response = await asyncio.to_thread(self._response, _request(incoming, body))
+            response = await asyncio.to_thread(self._response, request_of(incoming, body))
         except ConnectionDropped:
-            return _abort(incoming)
+            return abort(incoming)
         if isinstance(response, DelayedResponse):
             await asyncio.sleep(response.seconds)
-        return await _send(incoming, response)
+        return await send(incoming, response)
 
     async def _events(self, incoming: web.Request) -> web.StreamResponse:
         """Stream what changes on the sandbox's own page, until the browser leaves or the server ends."""
@@ -210,7 +206,7 @@ class SandboxServer:
             return web.Response(status=403, text="Only pages of this machine may ask.\n")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         seen: Mapping[str, Sequence[Item]] = {}
-        with contextlib.suppress(*_LOST):
+        with contextlib.suppress(*LOST):
             await response.prepare(incoming)
             while True:
                 now = await asyncio.to_thread(self._sim.shown)
@@ -252,7 +248,7 @@ class SandboxServer:
         except KeyError:
             return web.Response(status=404)
         size = post.bytes_received if self._sim.keep_bytes else 0
-        wanted = _range(incoming.headers.get("Range", ""), size)
+        wanted = served_range(incoming.headers.get("Range", ""), size)
         if wanted is None:
             return web.Response(status=416, headers={"Content-Range": f"bytes */{size}"})
         first, last = wanted
@@ -262,7 +258,7 @@ class SandboxServer:
         if partial:
             response.headers["Content-Range"] = f"bytes {first}-{last}/{size}"
         # A browser leaves in the middle of a video whenever a person closes the page or moves on to another place.
-        with contextlib.suppress(*_LOST):
+        with contextlib.suppress(*LOST):
             await response.prepare(incoming)
             for start in range(first, last + 1, BLOCK):
                 length = min(BLOCK, last + 1 - start)
@@ -327,83 +323,6 @@ async def _keep(sim: SimulatedTikTok, state: StateFile | None) -> None:
                 await asyncio.to_thread(state.save, sim)
                 saved = changes
         await asyncio.sleep(_KEEPS)
-
-
-@define(eq=False)
-class _Spooled:
-    """A received body as a source: it is written once from start to end, and then read."""
-
-    _file: IO[bytes]
-    size: int = 0
-    fingerprint: str = "received"
-    _lock: threading.Lock = field(factory=threading.Lock)
-
-    def write(self, block: bytes) -> None:
-        self._file.write(block)
-        self.size += len(block)
-
-    def read(self, start: int, length: int, /) -> bytes:
-        with self._lock:
-            self._file.seek(start)
-            return self._file.read(min(length, self.size - start))
-
-
-async def _receive(incoming: web.Request, body: _Spooled) -> bool:
-    """Read the body into `body`; return False if it is longer than the request's method allows."""
-    async for block in incoming.content.iter_chunked(BLOCK):
-        if incoming.method != "PUT" and body.size + len(block) > MAX_BODY:
-            return False
-        body.write(block)
-    return True
-
-
-def _request(incoming: web.Request, body: _Spooled) -> Request:
-    headers: dict[str, str] = {}
-    for name, value in incoming.headers.items():
-        lower = name.lower()
-        headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
-    # A client may name the port that https has anyway.
-    host = incoming.host.lower().removesuffix(":443") if incoming.secure else incoming.host
-    url = f"{incoming.scheme}://{host}{incoming.raw_path}"
-    return Request(method=incoming.method, url=url, headers=headers, body=FileSlice(body, 0, body.size))
-
-
-async def _send(incoming: web.Request, response: Response) -> web.StreamResponse:
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    claimed = int(response.headers.get("content-length", len(response.body)))
-    if claimed <= len(response.body):
-        return web.Response(status=response.status, headers=headers, body=response.body)
-    cut = web.StreamResponse(status=response.status, headers=headers)
-    cut.content_length = claimed
-    with contextlib.suppress(*_LOST):
-        await cut.prepare(incoming)
-        await cut.write(response.body)
-    if incoming.transport is not None:
-        incoming.transport.close()
-    return cut
-
-
-def _abort(incoming: web.Request) -> web.StreamResponse:
-    """Reset the connection: the client gets no answer, not even an orderly end."""
-    if incoming.transport is not None:
-        wire = incoming.transport.get_extra_info("socket")
-        with contextlib.suppress(OSError, AttributeError):
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        incoming.transport.abort()
-    return web.Response()
-
-
-def _range(header: str, size: int) -> tuple[int, int] | None:
-    """Return the first and last requested byte, or None if the range cannot be served."""
-    if not header:
-        return 0, size - 1
-    found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header, re.ASCII)
-    if found is None or not any(found.groups()):
-        return None
-    if not found[1]:
-        return (max(0, size - int(found[2])), size - 1) if size and int(found[2]) else None
-    first, last = int(found[1]), min(size - 1, int(found[2]) if found[2] else size - 1)
-    return (first, last) if first <= last else None
 
 
 def _protocols(runner: web.AppRunner) -> web.Server:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from attrs import define
 from click.testing import CliRunner
 
 from tiktok_adapters.cli.app import tiktok
-from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY
+from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok
 from worlds import need_namespaces
 
 PROGRAM = (sys.executable, "-c", "from tiktok_adapters.cli import main; main()", "sandbox")
@@ -209,6 +210,22 @@ def test_a_taken_port_is_told(call: Call) -> None:
         done = call("--port", port, "run", "--proxy", "--", "echo", "ran")
     assert (done.status, done.out, len(done.err)) == (1, "", 1)
     assert "address already in use" in done.err[0]
+
+
+def test_consent_is_for_one_run(call: Call, sim: SimulatedTikTok, tmp_path: Path) -> None:
+    """A state that goes on from run to run does not keep `--consent`: the next program meets the page."""
+    asked = {
+        "client_key": sim.app.client_key,
+        "scope": "user.info.basic",
+        "response_type": "code",
+        "redirect_uri": "https://app.example.com/callback/",
+        "state": "s",
+    }
+    page = f"https://www.tiktok.com/v2/auth/authorize/?{urlencode(asked)}"
+    program = ("--", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", page)
+    state = ("--state", str(tmp_path / "state"))
+    assert call(*state, "run", "--proxy", "--consent", *program).out == "302"
+    assert call(*state, "run", "--proxy", *program).out == "200"
 
 
 def test_a_long_list_of_names_is_cut(call: Call) -> None:

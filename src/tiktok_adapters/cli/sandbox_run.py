@@ -97,9 +97,12 @@ def run(ctx: click.Context, /, command: tuple[str, ...], consent: str | None, **
         return {**environment(url or API_URL), **({} if url else {"TIKTOK_AUTH_URL": AUTH_URL})}
 
     with simulated(**options) as (world, file):
+        usual = world.switches.auto_consent
         if consent is not None:
             world.switches.auto_consent = _consenting(world, consent)
         outcome = _ran(world, Wish(command=command, environ=os.environ, settings=settings, port=port, **ways))
+        # `--consent` is for this run only, and not for whoever goes on with the file.
+        world.switches.auto_consent = usual
         if file is not None:
             file.save(world)
     if outcome.asked:

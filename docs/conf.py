@@ -5,14 +5,11 @@ import importlib
 import inspect
 import re
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from tiktok_core import __version__
 
-HERE = Path(__file__).parent
 OURS = re.compile(r"tiktok_(?:core|adapters)\.[\w.]+")
-WAITING = re.compile(r"guides/[\w-]+\*\n")
 
 project = "tiktok-open"
 author = "The authors of tiktok-open"
@@ -79,17 +76,9 @@ def shorten_types(_app: Any, doctree: Any) -> None:
                 text.parent.replace(text, Text(text.rpartition(".")[2]))
 
 
-def leave_out_pages_to_come(_app: Any, name: str, source: list[str]) -> None:
-    """Drop the lines of the order that wait for a page: Sphinx warns of a pattern that matches none."""
-    if name == "index":
-        lines = source[0].splitlines(keepends=True)
-        source[0] = "".join(one for one in lines if not WAITING.fullmatch(one) or any(HERE.glob(f"{one.strip()}.md")))
-
-
 def setup(app: Any) -> None:
     """Tell Sphinx of these."""
     app.connect("autodoc-process-docstring", show_words_of_a_constant)
     # Before napoleon, which makes fields of the sections.
     app.connect("autodoc-process-docstring", move_source_to_the_end, priority=100)
     app.connect("doctree-read", shorten_types)
-    app.connect("source-read", leave_out_pages_to_come)

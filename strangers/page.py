@@ -1,0 +1,2 @@
+class Unexplained(Exception): pass
+def written(record): return ""

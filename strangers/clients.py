@@ -90,7 +90,13 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
         (
             *("param_spelling=invalid_param", "failure_data=absent", "failure_data=null", "init_buckets=shared"),
             *("brand_toggles=required", "inbox_post_info=title", "inbox_post_info=refuse", "unaudited_scope=all"),
-            *("upload_path=/video/", "upload_path=/upload/", "progress_header=last", "last_chunk_status=200", "put_body="),
+            *(
+                "upload_path=/video/",
+                "upload_path=/upload/",
+                "progress_header=last",
+                "last_chunk_status=200",
+                "put_body=",
+            ),
             *("status_ids=strings", "status_ids=scalar", "status_ids=missing", "status_unknown_polls=1"),
             *("uploaded_bytes=chunks", "uploaded_bytes=missing", "media_check=whole"),
         ),

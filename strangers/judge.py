@@ -50,7 +50,9 @@ class Result:
     adopted: bool = False
 
 
-def perform(world: World, client: Client, acts: tuple[str, ...], films: Mapping[str, Film], switch: str = "") -> dict[str, Result]:
+def perform(
+    world: World, client: Client, acts: tuple[str, ...], films: Mapping[str, Film], switch: str = ""
+) -> dict[str, Result]:
     """Do those of the acts that the client can do, in a fresh world; return the results."""
     world.renew(switch)
     found: dict[str, Result] = {}
@@ -58,13 +60,17 @@ def perform(world: World, client: Client, acts: tuple[str, ...], films: Mapping[
     for act in (one for one in ACTS if one in acts and one in client.acts):
         film = films[act if act in SIZES else SMALL]
         words: dict[str, Any] = {"by URL": {"url": PULLED}, "photos": {"urls": PHOTOS}}.get(act, {})
+        if act == "refresh when revoked":
+            world.remove_the_app()
         before, posts = len(world.look("log")), world.look("posts")
         answer = world.ask("upload" if act in SIZES else act, file=film.path, **words)
         if answer is None:
             found[act] = Result(outcome="error", said="It does not end.", adopted=adopted)
             break
         trail = world.look("log")[before:]
-        found[act] = _judged(answer, trail, lambda act=act, film=film, posts=posts: _lacks(world, act, film, posts), adopted)
+        found[act] = _judged(
+            answer, trail, lambda act=act, film=film, posts=posts: _lacks(world, act, film, posts), adopted
+        )
         if act == "sign in" and found[act].outcome != "done" and "refresh" in client.acts:
             helped = world.ask("adopt")
             if helped != {}:

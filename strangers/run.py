@@ -50,7 +50,10 @@ def python_of(least: tuple[int, int]) -> str:
     if sys.version_info >= least:
         return sys.executable
     for minor in range(least[1], least[1] + 5):
-        candidates = [shutil.which(f"python3.{minor}"), *(Path.home() / ".pyenv/versions").glob(f"3.{minor}.*/bin/python")]
+        candidates = [
+            shutil.which(f"python3.{minor}"),
+            *(Path.home() / ".pyenv/versions").glob(f"3.{minor}.*/bin/python"),
+        ]
         for candidate in filter(None, candidates):
             # A shim of pyenv may exist but not run.
             if subprocess.run([candidate, "-c", "import venv, ssl"], capture_output=True, check=False).returncode == 0:
@@ -64,7 +67,7 @@ def installed(client: Client, folder: Path) -> list[str]:
     Raises:
         Missing: this machine has not what it runs on.
     """
-    folder.mkdir()
+    folder.mkdir(parents=True)
     pins = HERE / "pins" / client.pins
     drivers = shutil.copytree(HERE / "drivers", folder / "drivers")
     if client.runs_on == "Node":
@@ -109,11 +112,15 @@ def versions(client: Client, command: Sequence[str]) -> dict[str, str]:
     """Return the versions of a client and of what it runs on."""
     said = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     runs_on = {"Node": f"Node {said.removeprefix('v')}", "Python": f"Python {said}"}.get(client.runs_on, "")
-    version = client.version or subprocess.run([client.name, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    version = client.version
+    if not version:
+        version = subprocess.run([client.name, "--version"], capture_output=True, text=True, check=True).stdout.split()[
+            1
+        ]
     return {"version": version, "runs_on": runs_on}
 
 
-def witnessed(client: Client, folder: Path, made: Mapping[str, Film], switches: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def witnessed(client: Client, folder: Path, made: Mapping[str, Film]) -> dict[str, Any]:
     """Run a client under the defaults and under each switch; return what came of it."""
     begun = time.monotonic()
     command = installed(client, folder)
@@ -121,14 +128,15 @@ def witnessed(client: Client, folder: Path, made: Mapping[str, Film], switches: 
     try:
         usual = perform(world, client, ACTS, made)
         under = {}
-        for switch, acts in switches.items():
+        for switch, acts in SWITCHES.items():
             results = perform(world, client, acts, made, switch)
             if results:
                 changed = {act: asdict(one) for act, one in results.items() if _differs(one, usual[act])}
                 under[switch] = {"acts": list(results), "changed": changed}
     finally:
         world.close()
-    print(f"{client.name}: {sum(one.outcome == 'done' for one in usual.values())} of {len(usual)} acts done, {time.monotonic() - begun:.0f} s")
+    done = sum(one.outcome == "done" for one in usual.values())
+    print(f"{client.name}: {done} of {len(usual)} acts done, {time.monotonic() - begun:.0f} s", flush=True)
     return {**versions(client, command), "usual": {act: asdict(one) for act, one in usual.items()}, "under": under}
 
 
@@ -138,6 +146,13 @@ def _differs(one: Any, other: Any) -> bool:
 
 def _name(said: str) -> str:
     return re.split(r"\W", said)[0]
+
+
+def _save(record: dict[str, Any]) -> None:
+    found = record["clients"]
+    record["clients"] = {client.name: found[client.name] for client in CLIENTS if client.name in found}
+    record |= {"tiktok-open": __version__, "day": datetime.now(UTC).date().isoformat(), "system": platform.system()}
+    RESULTS.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 def main() -> None:
@@ -158,12 +173,10 @@ def main() -> None:
             for client in chosen:
                 folder = Path(wanted.keep or name) / client.pins.removesuffix(".txt")
                 try:
-                    record["clients"][client.name] = witnessed(client, folder, made, SWITCHES)
+                    record["clients"][client.name] = witnessed(client, folder, made)
                 except Missing as missing:
                     record["clients"][client.name] = {"left_out": str(missing)}
-        record["clients"] = {client.name: record["clients"][client.name] for client in CLIENTS if client.name in record["clients"]}
-        record |= {"tiktok-open": __version__, "day": datetime.now(UTC).date().isoformat(), "system": platform.system()}
-        RESULTS.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+                _save(record)
     try:
         PAGE.write_text(written(record))
     except Unexplained as unexplained:

@@ -57,12 +57,17 @@ class World:
         self._usual = self.look("switches")
         return process
 
-    def look(self, what: str, body: object = None) -> Any:
+    def look(self, what: str, body: object = None, method: str | None = None) -> Any:
         """Return the answer of one of the sandbox's own calls."""
         url = f"http://127.0.0.1:{self._port}/_sandbox/{what}"
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=20) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method), timeout=20) as answer:
             return json.load(answer)
+
+    def remove_the_app(self) -> None:
+        """Let the person remove the app, if TikTok still has the sign-in."""
+        for one in self.look("sign-ins"):
+            self.look(f"sign-ins?account={one['username']}", method="DELETE")
 
     def renew(self, switch: str = "") -> None:
         """Forget posts, sign-ins and requests, and set one switch beside the usual ones."""

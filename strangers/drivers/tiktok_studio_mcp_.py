@@ -1,6 +1,7 @@
 """Drives tiktok-studio-mcp: `tiktok-studio-mcp auth` as a command, and the tools of its server."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -18,10 +19,11 @@ os.environ |= {
     "TIKTOK_MCP_CLIENT_KEY": KEY,
     "TIKTOK_MCP_CLIENT_SECRET": SECRET,
 }
-from tiktok_mcp import auth  # noqa: E402 - it looks at HOME
-from tiktok_mcp.client import TikTok  # noqa: E402
-from tiktok_mcp.secrets import get_store  # noqa: E402
-from tiktok_mcp.server import build_app  # noqa: E402
+from tiktok_mcp import auth
+
+from tiktok_mcp.client import TikTok
+from tiktok_mcp.secrets import get_store
+from tiktok_mcp.server import build_app
 
 COMMAND = Path(sys.executable).with_name("tiktok-studio-mcp")
 held: dict[str, Any] = {}
@@ -57,8 +59,7 @@ def adopt(_wish: Mapping[str, Any]) -> None:
 def tool(name: str, mode: str = "publish", **words: Any) -> dict[str, Any]:
     os.environ["TIKTOK_MCP_MODE"] = mode
     said = asyncio.run(held["tools"].call_tool(name, words))
-    # FastMCP gives the text for a model, and beside it the tool's own answer.
-    answer: dict[str, Any] = said[1]
+    answer: dict[str, Any] = json.loads(said[0].text)
     if "error" in answer and "data" not in answer:
         raise ValueError(str(answer["error"]))
     return answer

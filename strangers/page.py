@@ -52,6 +52,9 @@ def written(record: Mapping[str, Any]) -> str:
 
 def _check(ran: Mapping[str, Any]) -> None:
     used: set[Why] = set()
+    for client in CLIENTS:
+        if client.name in ran and set(client.acts) != set(ran[client.name]["usual"]):
+            raise Unexplained(f"{client.name}: not every act was tried.")
     for name, one in ran.items():
         for act, result in one["usual"].items():
             if result["outcome"] == "done":

@@ -124,7 +124,7 @@ def witnessed(client: Client, folder: Path, made: Mapping[str, Film]) -> dict[st
     """Run a client under the defaults and under each switch; return what came of it."""
     begun = time.monotonic()
     command = installed(client, folder)
-    world = World(command, folder / "said.txt")
+    world = World(command, folder)
     try:
         usual = perform(world, client, ACTS, made)
         under = {}

@@ -4,6 +4,7 @@ What belongs here: the process and the sandbox's own calls. What an act's result
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -32,11 +33,11 @@ class World:
 
     Args:
         command: the driver.
-        noise: the file for what the client says besides.
+        folder: where the client and its driver may leave files; `said.txt` there has what they say besides.
     """
 
-    def __init__(self, command: Sequence[str], noise: Path) -> None:
-        self._command, self._noise = command, noise.open("a")
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self._command, self._folder, self._noise = command, folder, (folder / "said.txt").open("a")
         self._process: subprocess.Popen[str] | None = None
         self._usual: dict[str, Any] = {}
         self._port = 0
@@ -50,6 +51,7 @@ class World:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._noise,
+            env={**os.environ, "TMPDIR": str(self._folder)},
             text=True,
         )
         self._process = process

@@ -20,7 +20,6 @@ os.environ |= {
     "TIKTOK_MCP_CLIENT_SECRET": SECRET,
 }
 from tiktok_mcp import auth
-
 from tiktok_mcp.client import TikTok
 from tiktok_mcp.secrets import get_store
 from tiktok_mcp.server import build_app

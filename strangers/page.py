@@ -139,7 +139,7 @@ def _switches(ran: Mapping[str, Any]) -> Iterator[str]:
         for switch, under in one["under"].items():
             changes = tried.setdefault(switch, [])
             for act, result in under["changed"].items():
-                changes.append(f"{name}, {act}: {_short(one['usual'][act])}, now {_short(result)}")
+                changes.append(f"{name}, {act}: {_change(one['usual'][act], result)}")
     yield "Each value was tried with every client that it can concern. [The table of switches](guides/switches.md) has its source.\n"
     yield _row(["switch", "source", "what changes"])
     yield _row(["---"] * 3)
@@ -148,6 +148,13 @@ def _switches(ran: Mapping[str, Any]) -> Iterator[str]:
             yield _row([f"`{switch}`", sources[switch.partition("=")[0]], "; ".join(_gathered(changes))])
     idle = [f"`{switch}`" for switch, changes in tried.items() if not changes]
     yield f"\nNothing changes under {', '.join(idle)}.\n" if idle else ""
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if _short(before) != _short(after):
+        return f"{_short(before)}, now {_short(after)}"
+    said, says = (one["said"].partition(":")[0] for one in (before, after))
+    return f"{_short(before)}, told by `{says}`, no more by `{said}`"
 
 
 def _gathered(changes: list[str]) -> list[str]:

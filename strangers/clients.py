@@ -81,6 +81,7 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
             *("pkce=either", "pkce=base64url", "web_challenge=required", "web_challenge=ignored"),
             *("web_pkce=either", "web_pkce=base64url", "basic_scope=asked", "challenge_check=authorize"),
             *("verifier_length=any", "state_required=off", "token_order=client", "field_scope=omit"),
+            *("state_required=off web_pkce=either", "state_required=off field_scope=omit"),
             *("revoke_body=object", "revoke_unknown=accept"),
         ),
         _SIGN,
@@ -103,4 +104,5 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
         _POST,
     ),
 }
-"""The values of switches whose fact is disputed, open or was seen once, each with the acts that it can concern."""
+"""The values of switches whose fact is disputed, open or was seen once, each with the acts that it can concern; two at once where a
+client passes only under both."""

@@ -34,7 +34,7 @@ class Why:
         fault: a key of `FAULTS`.
         text: what the client does, and what TikTok wants.
         fact: the link or the record that says so.
-        switch: the switch whose other value lets the act pass, if the fact is disputed.
+        switch: the values of switches with which the act passes, if the fact is disputed.
     """
 
     clients: tuple[str, ...] = ()
@@ -73,7 +73,8 @@ EXPLAINED: Final = (
         fault="disputed",
         text="It sends the code challenge as base64url. The token call wants it in hexadecimal. The records of a refusal are mostly of "
         "desktop apps, and these clients are of the web.",
-        fact=f"{_page('login-kit-desktop')}; seen 3+, 2026-07; three clients send base64url on the web, 2026-07",
+        fact=f"{_page('login-kit-desktop')}; seen 3+, 2026-07; three clients send base64url on the web, 2026-07; the README "
+        "of tiktok-api-client shows TikTok's tokens for such a sign-in: seen 1, 2025-04",
         switch="web_pkce=either",
     ),
     Why(
@@ -87,14 +88,24 @@ EXPLAINED: Final = (
         switch="web_pkce=either",
     ),
     Why(
-        clients=("@auth/core", "passport-tiktok-auth"),
+        clients=("@auth/core",),
         acts=("sign in",),
         outcome="refused",
         code="param_error state",
         fault="disputed",
-        text="As it is used without settings, it sends no `state`, which is a required parameter.",
-        fact=f"{_page('login-kit-web')}; the page was seen to do without it: seen 1, undated",
-        switch="state_required=off",
+        text="Without settings, it sends no `state`, which is a required parameter; and its code challenge is base64url, as above.",
+        fact=f"{_page('login-kit-web')}; the page was seen to do without `state`: seen 1, undated",
+        switch="state_required=off web_pkce=either",
+    ),
+    Why(
+        clients=("passport-tiktok-auth",),
+        acts=("sign in",),
+        outcome="refused",
+        code="param_error state",
+        fault="disputed",
+        text="Used as in its README, it sends no `state`, which is a required parameter; and it reads too many fields, as below.",
+        fact=f"{_page('login-kit-web')}; the page was seen to do without `state`: seen 1, undated",
+        switch="state_required=off field_scope=omit",
     ),
     Why(
         clients=("passport-tiktok-auth",),
@@ -102,8 +113,8 @@ EXPLAINED: Final = (
         outcome="refused",
         code="scope_not_authorized",
         fault="disputed",
-        text="It asks for `user.info.basic`, and then reads fields of `user.info.profile` and `user.info.stats`, which it cannot be told "
-        "to leave out. TikTok refuses the whole call.",
+        text="As in its README, it asks for `user.info.basic` alone. Then it reads fields of `user.info.profile` and `user.info.stats`, and "
+        "TikTok refuses the whole call.",
         fact=f"{_page('tiktok-api-v2-get-user-info')}; seen 2, 2026-08; that the fields come back empty: seen 1, undated",
         switch="field_scope=omit",
     ),

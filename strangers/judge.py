@@ -21,6 +21,7 @@ LAST: Final = 20
 """The seconds within which a post has to come to its end."""
 VOLATILE: Final = (
     (re.compile(r"\b(act|rft)\.\w+|\b[0-9A-F]{34}\b|(?<=~v2\.)\d+|(?<=~v2-1\.)\d+|0x[0-9a-f]+"), "..."),
+    (re.compile(r"(?<![\w/:])(/[\w.-]+){2,}"), "..."),
     (re.compile(r"\s+"), " "),
 )
 

@@ -75,7 +75,7 @@ def installed(client: Client, folder: Path) -> list[str]:
             raise Missing("npm was not found")
         for file in pins.iterdir():
             shutil.copy(file, folder)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
         subprocess.run(command, cwd=folder, check=True, timeout=300)
         return ["node", str(drivers / client.driver)]
     if client.runs_on == "system":

@@ -55,7 +55,10 @@ class World:
             text=True,
         )
         self._process = process
-        self._ask(process, {"act": ""})  # the driver knows no such act, and answers that: now everything runs
+        # The driver knows no such act, and answers that: now everything runs.
+        if self._ask(process, {"act": ""}) is None:
+            said = (self._folder / "said.txt").read_text().splitlines()
+            raise RuntimeError(f"{self._command[-1]} did not begin: {' '.join(said[-3:])}")
         self._usual = self.look("switches")
         return process
 
@@ -71,12 +74,13 @@ class World:
         for one in self.look("sign-ins"):
             self.look(f"sign-ins?account={one['username']}", method="DELETE")
 
-    def renew(self, switch: str = "") -> None:
-        """Forget posts, sign-ins and requests, and set one switch beside the usual ones."""
+    def renew(self, switches: str = "") -> None:
+        """Forget posts, sign-ins and requests, and set switches (`NAME=VALUE`, separated by blanks) beside the usual ones."""
         if self._process is None:
             self._begin()
         self.look("reset", {})
-        self.look("switches", {**self._usual, **({**QUICK, **dict([read_switch(switch)])} if switch else {})})
+        tried = dict(read_switch(one) for one in switches.split())
+        self.look("switches", {**self._usual, **({**QUICK, **tried} if tried else {})})
 
     def ask(self, act: str, **words: object) -> dict[str, str] | None:
         """Ask for an act; return the driver's answer, or None if the act did not end and the world is gone."""

@@ -22,5 +22,7 @@ export async function documentedSignIn() {
     redirect_uri: REDIRECT,
     code_verifier: verifier,
   })
-  return (await fetch('https://open.tiktokapis.com/v2/oauth/token/', { method: 'POST', body })).json()
+  const tokens = await (await fetch('https://open.tiktokapis.com/v2/oauth/token/', { method: 'POST', body })).json()
+  if (!tokens.access_token) throw new Error(tokens.error)
+  return tokens
 }

@@ -24,8 +24,9 @@ export async function serve(acts) {
       await acts[wish.act](wish)
     } catch (error) {
       console.error(error)
-      const { name, message } = error instanceof Error ? error : { name: 'thrown', message: JSON.stringify(error) }
-      answer = error instanceof OnThePage ? { page: message } : { error: `${name}: ${message}` }
+      if (error instanceof OnThePage) answer = { page: error.message }
+      else if (error instanceof Error) answer = { error: `${error.constructor.name}: ${error.message}` }
+      else answer = { error: `thrown: ${JSON.stringify(error)}` }
     }
     process.stdout.write(`\n@@${JSON.stringify(answer)}\n`)
   }

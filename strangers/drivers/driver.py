@@ -106,6 +106,8 @@ def documented_sign_in(redirect_uri: str, scope: str = SCOPES) -> dict[str, Any]
     }
     with urllib.request.urlopen(TOKEN, urlencode(form).encode(), timeout=20) as answer:
         tokens: dict[str, Any] = json.load(answer)
+    if "access_token" not in tokens:
+        raise ValueError(tokens["error"])
     return tokens
 
 

@@ -112,7 +112,7 @@ $(VENV)/mutants: mutants/requirements.txt $(VENV)/dev
 mutants: $(VENV)/mutants  ## change the rules in 1,000 small ways: does a test notice each? (an hour; goes on where it was ended)
 	@$(BIN)/python mutants/run.py
 
-strangers: setup  ## run public clients of TikTok, unmodified, in the sandbox (needs npm and curl; half an hour)
+strangers: setup  ## run public clients of TikTok, unmodified, in the sandbox (needs npm and curl; ten minutes)
 	@$(BIN)/python strangers/run.py
 
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs

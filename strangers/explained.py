@@ -73,8 +73,7 @@ EXPLAINED: Final = (
         fault="disputed",
         text="It sends the code challenge as base64url. The token call wants it in hexadecimal. The records of a refusal are mostly of "
         "desktop apps, and these clients are of the web.",
-        fact=f"{_page('login-kit-desktop')}; seen 3+, 2026-07; three clients send base64url on the web, 2026-07; the README "
-        "of tiktok-api-client shows TikTok's tokens for such a sign-in: seen 1, 2025-04",
+        fact=f"{_page('login-kit-desktop')}; seen 3+, 2026-07; against it stand the records of `web_pkce`, below",
         switch="web_pkce=either",
     ),
     Why(
@@ -83,8 +82,8 @@ EXPLAINED: Final = (
         outcome="refused",
         code="invalid_request",
         fault="disputed",
-        text="As above: its code challenge is base64url.",
-        fact=f"{_page('login-kit-desktop')}; seen 3+, 2026-07; three clients send base64url on the web, 2026-07",
+        text="As above: its code challenge is base64url, and it is of the web.",
+        fact=f"{_page('login-kit-desktop')}; seen 3+, 2026-07; against it stand the records of `web_pkce`, below",
         switch="web_pkce=either",
     ),
     Why(

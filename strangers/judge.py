@@ -16,6 +16,8 @@ __all__ = ["Film", "Result", "perform"]
 
 PULLED: Final = "https://media.example.com/videos/evening.mp4"
 PHOTOS: Final = ["https://media.example.com/photos/1.jpg", "https://media.example.com/photos/2.webp"]
+WORDS: Final[Mapping[str, Mapping[str, Any]]] = {"by URL": {"url": PULLED}, "photos": {"urls": PHOTOS}}
+"""What a driver is told beside the name of an act and a file."""
 SMALL: Final = "1 MB"
 LAST: Final = 20
 """The seconds within which a post has to come to its end."""
@@ -60,7 +62,7 @@ def perform(
     adopted = False
     for act in (one for one in ACTS if one in acts and one in client.acts):
         film = films[act if act in SIZES else SMALL]
-        words: dict[str, Any] = {"by URL": {"url": PULLED}, "photos": {"urls": PHOTOS}}.get(act, {})
+        words = WORDS.get(act, {})
         if act == "refresh when revoked":
             world.remove_the_app()
         before, posts = len(world.look("log")), world.look("posts")

@@ -50,14 +50,13 @@ def python_of(least: tuple[int, int]) -> str:
     if sys.version_info >= least:
         return sys.executable
     for minor in range(least[1], least[1] + 5):
-        candidates = [
-            shutil.which(f"python3.{minor}"),
-            *(Path.home() / ".pyenv/versions").glob(f"3.{minor}.*/bin/python"),
-        ]
-        for candidate in filter(None, candidates):
+        found = shutil.which(f"python3.{minor}")
+        candidates = [found] if found else []
+        candidates += map(str, (Path.home() / ".pyenv/versions").glob(f"3.{minor}.*/bin/python"))
+        for candidate in candidates:
             # A shim of pyenv may exist but not run.
             if subprocess.run([candidate, "-c", "import venv, ssl"], capture_output=True, check=False).returncode == 0:
-                return str(candidate)
+                return candidate
     raise Missing(f"no Python {least[0]}.{least[1]} or newer was found")
 
 

@@ -13,7 +13,7 @@ QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLE
 EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks prove-media mutants docs consent-image page-images bench profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks prove-media mutants strangers docs consent-image page-images bench profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -111,6 +111,9 @@ $(VENV)/mutants: mutants/requirements.txt $(VENV)/dev
 
 mutants: $(VENV)/mutants  ## change the rules in 1,000 small ways: does a test notice each? (an hour; goes on where it was ended)
 	@$(BIN)/python mutants/run.py
+
+strangers: setup  ## run public clients of TikTok, unmodified, in the sandbox (needs npm and curl; ten minutes)
+	@$(BIN)/python strangers/run.py
 
 docs: $(VENV)/check  ## build the documents into docs/_build, and run every snippet of theirs
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build

@@ -16,7 +16,7 @@ SIZES: Final[Mapping[str, int]] = {f"{count} MB": count * 1_000_000 for count in
 ACTS: Final = (
     *("sign in", "sign in with state", "creator info", *SIZES),
     # TikTok allows a token six inits in a minute; the renewed one may begin as many again.
-    *("refresh", "by URL", "photos", "draft", "status", "revoke", "refresh when revoked"),
+    *("refresh", "by URL", "photos", "one photo", "draft", "status", "revoke", "refresh when revoked"),
 )
 """Every act, in the order in which they are done."""
 
@@ -58,10 +58,10 @@ class Client:
 
 
 CLIENTS: Final = (
-    Client("curl", "", "system", (*OAUTH, *POSTS, "revoke", "photos", "draft")),
-    Client("httpx", "0.28.1", "Python", (*OAUTH, *POSTS, "revoke", "photos", "draft")),
-    Client("tiktok-api-client", "0.0.15", "Python", (*OAUTH, *POSTS, "revoke", "photos", "draft")),
-    Client("marqetive-lib", "0.44.6", "Python", (*OAUTH, *POSTS, "photos"), python=(3, 12)),
+    Client("curl", "", "system", (*OAUTH, *POSTS, "revoke", "photos", "one photo", "draft")),
+    Client("httpx", "0.28.1", "Python", (*OAUTH, *POSTS, "revoke", "photos", "one photo", "draft")),
+    Client("tiktok-api-client", "0.0.15", "Python", (*OAUTH, *POSTS, "revoke", "photos", "one photo", "draft")),
+    Client("marqetive-lib", "0.44.6", "Python", (*OAUTH, *POSTS, "photos", "one photo"), python=(3, 12)),
     Client("reeln-plugin-tiktok", "0.4.0", "Python", (*OAUTH, *POSTS, "draft")),
     Client("tiktok-studio-mcp", "0.1.4", "Python", (*OAUTH, "creator info", *SIZES, "draft", "status")),
     Client("arctic", "3.7.0", "Node", (*OAUTH, "revoke")),
@@ -71,7 +71,7 @@ CLIENTS: Final = (
 )
 
 _SIGN: Final = (*OAUTH, "sign in with state", "revoke")
-_POST: Final = ("sign in", "creator info", "1 MB", "by URL", "photos", "draft", "status")
+_POST: Final = ("sign in", "creator info", "1 MB", "by URL", "photos", "one photo", "draft", "status")
 _PLAN: Final = ("sign in", *SIZES)
 
 SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -90,7 +90,13 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(
         (
             *("param_spelling=invalid_param", "failure_data=absent", "failure_data=null", "init_buckets=shared"),
-            *("brand_toggles=required", "inbox_post_info=title", "inbox_post_info=refuse", "unaudited_scope=all"),
+            *(
+                "brand_toggles=required",
+                "inbox_post_info=title",
+                "inbox_post_info=refuse",
+                "unaudited_scope=all",
+                "photo_cover=any",
+            ),
             *(
                 "upload_path=/video/",
                 "upload_path=/upload/",

@@ -136,6 +136,17 @@ EXPLAINED: Final = (
         switch="revoke_body=object",
     ),
     Why(
+        clients=("tiktok-api-client",),
+        acts=("one photo",),
+        outcome="refused",
+        code="invalid_params",
+        fault="disputed",
+        text="It counts photos from 1: its usual cover is the second photo, which is not there, and the first one cannot be chosen. Whether "
+        "TikTok refuses such an index is open.",
+        fact=f"{_page('content-posting-api-reference-photo-post')}: the index counts from 0",
+        switch="photo_cover=any",
+    ),
+    Why(
         clients=("marqetive-lib",),
         acts=("65 MB",),
         outcome="refused",

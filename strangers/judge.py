@@ -16,7 +16,11 @@ __all__ = ["Film", "Result", "perform"]
 
 PULLED: Final = "https://media.example.com/videos/evening.mp4"
 PHOTOS: Final = ["https://media.example.com/photos/1.jpg", "https://media.example.com/photos/2.webp"]
-WORDS: Final[Mapping[str, Mapping[str, Any]]] = {"by URL": {"url": PULLED}, "photos": {"urls": PHOTOS}}
+WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "by URL": {"url": PULLED},
+    "photos": {"urls": PHOTOS},
+    "one photo": {"urls": PHOTOS[:1]},
+}
 """What a driver is told beside the name of an act and a file."""
 SMALL: Final = "1 MB"
 LAST: Final = 20
@@ -66,7 +70,9 @@ def perform(
         if act == "refresh when revoked":
             world.remove_the_app()
         before, posts = len(world.look("log")), world.look("posts")
-        answer = world.ask("upload" if act in SIZES else act, file=film.path, **words)
+        answer = world.ask(
+            "upload" if act in SIZES else "photos" if act == "one photo" else act, file=film.path, **words
+        )
         if answer is None:
             found[act] = Result(outcome="error", said="It does not end.", adopted=adopted)
             break
@@ -110,7 +116,7 @@ def _lacks(world: World, act: str, film: Film, before: list[dict[str, Any]]) -> 
         return "TikTok still has the sign-in." if signed_in else "" if act == "revoke" else "TikTok gave no tokens."
     if not signed_in:
         return "TikTok has no sign-in."
-    if act not in {*SIZES, "by URL", "photos", "draft"}:
+    if act not in {*SIZES, *WORDS, "draft"}:
         return ""
     known = {post["publish_id"] for post in before}
     for _ in range(LAST * 4):
@@ -122,8 +128,8 @@ def _lacks(world: World, act: str, film: Film, before: list[dict[str, Any]]) -> 
         return f"TikTok has {len(new)} new posts: {', '.join(post['status'] for post in new)}."
     post = new[0]
     wanted: dict[str, Any] = {"status": "SEND_TO_USER_INBOX" if act == "draft" else "PUBLISH_COMPLETE"}
-    if act in {"by URL", "photos"}:
-        wanted["urls"] = [PULLED] if act == "by URL" else PHOTOS
+    if act in WORDS:
+        wanted["urls"] = WORDS[act].get("urls", [PULLED])
     else:
         wanted["sha256"] = film.sha256
     wrong = [f"{name} is {post[name]!r}" for name, value in wanted.items() if post[name] != value]

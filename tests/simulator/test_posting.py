@@ -363,6 +363,18 @@ def test_bad_photo_parameters(play: Any, changes: dict[str, object]) -> None:
     assert play.sim.posts == ()
 
 
+@pytest.mark.parametrize(("cover", "code"), [(0, "ok"), (1, "ok"), (-1, "invalid_params"), (True, "invalid_params")])
+def test_the_cover_of_one_photo(play: Any, cover: object, code: str) -> None:
+    """A client that counts photos from 1 passes where the switch says so; what is no index is refused in any case."""
+    play.sim.switches.photo_cover = "any"
+    source = {
+        "source": "PULL_FROM_URL",
+        "photo_images": ["https://media.example.com/1.jpg"],
+        "photo_cover_index": cover,
+    }
+    assert play.photos(source_info=source).code == code
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -134,7 +134,7 @@ def photo_mode(body: Mapping[str, Any]) -> Mode:
     raise Refused.param(MODE_INVALID)
 
 
-def photo_source(source: Mapping[str, Any]) -> None:
+def photo_source(world: World, source: Mapping[str, Any]) -> None:
     """Check the photos' URLs, their number, and the index of the cover (counted from 0)."""
     if source.get("source") != "PULL_FROM_URL":
         raise Refused.param(SOURCE_INFO_INVALID)
@@ -145,7 +145,8 @@ def photo_source(source: Mapping[str, Any]) -> None:
         if problem := pull_url_problem(url):
             raise Refused.param(problem)
     cover = source.get("photo_cover_index")
-    if not isinstance(cover, int) or isinstance(cover, bool) or not 0 <= cover < len(images):
+    past = MAX_PHOTOS if world.switches.photo_cover == "any" else len(images)
+    if not isinstance(cover, int) or isinstance(cover, bool) or not 0 <= cover < past:
         raise Refused.param("photo_cover_index must be the index of one of photo_images")
 
 

@@ -110,7 +110,7 @@ def photo_init(world: World, call: Call) -> dict[str, Any]:
     info, source = checks.post_info(body), checks.source_info(body)
     checks.caption(world, info, "title", PHOTO_TITLE)
     checks.caption(world, info, "description", PHOTO_DESCRIPTION)
-    checks.photo_source(source)
+    checks.photo_source(world, source)
     checks.flag(body, "is_aigc")
     if mode == "DIRECT_POST":
         checks.known_level(info)

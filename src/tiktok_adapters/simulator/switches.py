@@ -171,6 +171,7 @@ class Switches:
     Checks of a post:
         mb: the reading of "MB": decimal, binary, or (`strict`) the limits that both allow.
         single_chunk: a single chunk needs `chunk_size == video_size`, or may be larger than `chunk_size`.
+        photo_cover: a `photo_cover_index` that is the index of no photo is refused (`inside`) or accepted (`any`).
         brand_self_only: branded content with `SELF_ONLY` is refused or accepted.
         brand_toggles: the two brand toggles are optional or required.
         long_title_code: the code for a title that is too long; None for the code of a bad parameter.
@@ -256,6 +257,7 @@ class Switches:
 
     mb: Literal["strict", "decimal", "binary"] = _one_of("strict", "decimal", "binary")
     single_chunk: Literal["strict", "lenient"] = _one_of("strict", "lenient")
+    photo_cover: Literal["inside", "any"] = _one_of("inside", "any")
     brand_self_only: Literal["refuse", "accept"] = _one_of("refuse", "accept")
     brand_toggles: Literal["optional", "required"] = _one_of("optional", "required")
     long_title_code: str | None = _word()

@@ -142,7 +142,7 @@ def test_the_page_is_live_and_its_buttons_do_not_load_it_again(sandbox: str, tik
     assert sim.switches.access_seconds == 77
 
     browser.execute_script(f"{typing}.value = 'soon'; {typing}.closest('form').requestSubmit()")
-    until(browser, "document.getElementById('said').textContent.includes('it takes none or a whole number')")
+    until(browser, "document.getElementById('said').textContent.includes('it takes none or a whole number from 0')")
     assert sim.switches.access_seconds == 77
     assert browser.execute_script("return window.stays")
 

@@ -66,9 +66,15 @@ def test_the_options_make_the_world(process: Start) -> None:
         (("--set", "mb=metric"), "--set: 'mb=metric': it takes strict, decimal or binary, not 'metric'"),
         (("--set", "mb"), "--set: 'mb' is not a switch: write NAME=VALUE"),
         (("--fault", "put=slow"), "--fault:"),
-        (("--redirect-uri", "http://example.com/"), "--redirect-uri: http://example.com/"),
-        (("--state", "/"), "--state: / is no file."),
-        (("--state", "/nowhere/at/all"), "--state: /nowhere/at/all cannot be opened: no such file or directory."),
+        (
+            ("--redirect-uri", "http://example.com/"),
+            "--redirect-uri: http://example.com/: a web URI is https and absolute",
+        ),
+        (("--creator", ""), "--creator: '' is no username"),
+        (("--port", "abc"), "'abc' is not a port: a number from 0 to 65535"),
+        (("--port", "65536"), "'65536' is not a port: a number from 0 to 65535"),
+        (("--state", "/"), "--state: / is a folder. Name a file in it."),
+        (("--state", "/nowhere/at/all"), "--state: There is no folder /nowhere/at for all."),
     ],
 )
 def test_a_wrong_option_is_one_sentence(cli: Any, arguments: tuple[str, ...], said: str) -> None:
@@ -90,7 +96,9 @@ def test_the_state_survives_a_restart(process: Start, tmp_path: Path, by: signal
             read(url, "/_sandbox/switches")
     ended(running, by)
     assert path.stat().st_mode & 0o777 == 0o600
+    earlier = url
     running, url = begun(process, "--state", str(path), "--creator", "carl", "--set", "processing_seconds=9")
+    assert url == earlier
     assert [one["username"] for one in read(url, "/_sandbox/creators")] == ["anna", "bela", "carl"]
     switches = read(url, "/_sandbox/switches")
     assert (switches["mb"], switches["processing_seconds"]) == ("binary", 9)

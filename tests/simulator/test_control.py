@@ -16,7 +16,7 @@ from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import API_URL, App, Creator, SimulatedTikTok, Switches
 from tiktok_adapters.simulator.control import PAGES
 from tiktok_adapters.simulator.overview import described
-from tiktok_adapters.simulator.switches import read_switch, values_of
+from tiktok_adapters.simulator.switches import NUMBER, WHOLE, read_switch, values_of
 from tiktok_adapters.simulator.world import Token
 from tiktok_adapters.transports.fake import ConnectionDropped
 from tiktok_core.wire.http import Request, Response
@@ -85,6 +85,11 @@ def test_a_program_adds_and_changes_apps(play: Any, ask: Any) -> None:
         ("apps", {"client_key": "aw2", "redirect_uris": ["http://example.com/"]}, "http://example.com/"),
         ("apps", {"client_key": "aw2", "kind": "phone"}, "kind cannot be"),
         ("switches", {"mbb": "binary"}, "did you mean mb?"),
+        ("switches", {"xyzzy": "binary"}, "no such switch: xyzzy; the sandbox's page lists them"),
+        ("switches", {"mb": "metric"}, "mb takes strict, decimal or binary, not 'metric'"),
+        ("switches", {"pending_cap": -1}, "pending_cap takes a whole number from 0, not -1"),
+        ("creators", {"username": ""}, "'' is no username"),
+        ("creators", {"username": "  "}, "'  ' is no username"),
         ("drafts", {"public": True}, "Write {"),
         ("drafts", {"publish_id": "p", "public": "yes"}, "Write {"),
     ],
@@ -162,6 +167,14 @@ def test_the_log_says_what_tiktok_answered(play: Any, ask: Any) -> None:
     assert (lost["status"], lost["code"], lost["log_id"], lost["answer"]) == (None, "", "", "")
 
 
+def test_what_is_no_json_and_another_method_are_named(ask: Any) -> None:
+    """Each is one sentence in our own words."""
+    answer = ask("POST", "/_sandbox/switches", b"mb=binary")
+    assert (answer.status, answer.body) == (400, b'The body must be a JSON object, such as {"mb": "binary"}.\n')
+    answer = ask("PUT", "/_sandbox/faults")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, POST, DELETE")
+
+
 def test_unknown_paths_are_answered_with_what_there_is(ask: Any) -> None:
     """A typing error needs no manual."""
     answer = ask("GET", "/_sandbox/switch")
@@ -235,8 +248,8 @@ def test_a_switch_that_is_spelled_is_read_again(data: st.DataObject, name: str) 
     free = {
         "": st.nothing(),
         "a text": st.text(max_size=10).map(str.strip).filter(lambda text: text.lower() not in values.words),
-        "a whole number": st.integers(0, 10**9),
-        "a number": st.integers(0, 10**9) | st.floats(0, 10**9),
+        WHOLE: st.integers(0, 10**9),
+        NUMBER: st.integers(0, 10**9) | st.floats(0, 10**9),
     }[values.free]
     value = data.draw(st.sampled_from(list(values.words.values())) | free if values.words else free)
     read = read_switch(f"{name.replace('_', '-')}={values.spell(value)}")

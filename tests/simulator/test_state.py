@@ -241,7 +241,7 @@ def test_two_sandboxes_do_not_share_a_file(good: Path) -> None:
 def test_a_folder_and_a_missing_folder_are_named(tmp_path: Path) -> None:
     """The sentence says what the system says, and the folder stays open to those who could read it."""
     mode = tmp_path.stat().st_mode
-    for path, said in ((tmp_path, "is no file"), (tmp_path / "missing" / "state", "no such file or directory")):
+    for path, said in ((tmp_path, "is a folder"), (tmp_path / "missing" / "state", "There is no folder")):
         with pytest.raises(StateError, match=said):
             StateFile(path)
     assert tmp_path.stat().st_mode == mode

@@ -335,7 +335,10 @@ def _home(options: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[Pat
             continue
         if "\0" in value:
             raise InvalidSettings((Problem("home", f"contains a NUL character (it comes from {origin})"),))
-        return _at_home(Path(value)), origin
+        home = _at_home(Path(value))
+        if home.is_file():
+            raise InvalidSettings((Problem("home", f"{home} is a file: name a folder (it comes from {origin})"),))
+        return home, origin
     return _at_home(Path("~/.tiktok")), ""
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "BYTES",
     "POSTING",
     "Choices",
+    "Port",
     "account_of",
     "choices",
     "client",
@@ -67,6 +68,22 @@ class Bytes(NumberType):
         text = str(value).replace("_", "").replace(",", "")
         if not (text.isascii() and text.isdigit() and len(text) < 20):
             self.fail(f"{value!r} is not a number of bytes, such as 10_000_000.", param, ctx)
+        return int(text)
+
+
+class Port(NumberType):
+    """A port; 0 for a free one where the option allows it."""
+
+    name = "port"
+
+    def __init__(self, least: int = 0) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and self._least <= int(text[:6]) <= 65535):
+            self.fail(f"{value!r} is not a port: a number from {self._least} to 65535.", param, ctx)
         return int(text)
 
 

@@ -5,6 +5,7 @@ people and programs.
 """
 
 import json
+import os
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiktok_adapters.cli.common import choices, common
+from tiktok_adapters.cli.common import Port, choices, common
 from tiktok_adapters.cli.sandbox_run import run
 from tiktok_adapters.cli.spelling import ForgivingGroup
 
@@ -31,7 +32,13 @@ PORTABILITY = ("portability.all.single", "portability.all.ongoing")
 
 
 @click.group(cls=ForgivingGroup, invoke_without_command=True, short_help="Serve a simulated TikTok on this machine.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="The port (default: a free one).")
+@click.option(
+    "--port",
+    type=Port(),
+    default=0,
+    metavar="N",
+    help="The port (default: that of the state's last run, or a free one).",
+)
 @click.option(
     "--creator", "creators", multiple=True, metavar="NAME", help="The username of an account (default: maker_one)."
 )
@@ -112,7 +119,7 @@ def simulated(
                 del world.creators[:]
             for name in named:
                 if world.world.creator(name) is None:
-                    world.creators.append(Creator(username=name, nickname=name))
+                    world.creators.append(Creator(username=name))
         for creator in world.creators:
             creator.private = creator.private and not public_creators
         world.app.audited = world.app.audited or audited
@@ -166,11 +173,14 @@ def _serve(
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         click.echo("\n".join(lines))
 
+    port = port or (file.port if file is not None else 0)
     try:
         serve_forever(world, port=port, on_ready=tell, state=file, tls=tls)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise click.ClickException(f"The sandbox cannot listen on 127.0.0.1:{port}: {reason}.") from None
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise click.ClickException(
+            f"The sandbox cannot listen on 127.0.0.1:{port}: {reason}. Give another port by --port, or end what is there."
+        ) from None
     except StateError as error:
         raise click.ClickException(str(error)) from None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tiktok_adapters.cli.common import choices, say
+from tiktok_adapters.cli.common import Port, choices, say
 
 if TYPE_CHECKING:
     from tiktok_adapters.sandboxed.run import Outcome, Wish
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-PORT = click.IntRange(1, 65535)
+PORT = Port(least=1)
 MOST_NAMES = 20
 FIRST = ""
 """What `--consent` alone says: the first account."""

@@ -12,6 +12,8 @@ import click
 __all__ = ["ForgivingGroup", "OneOf", "Spelling", "near", "spelled"]
 
 MOST_NEAR: Final = 3
+FEW: Final = 5
+"""So many names can be listed in a sentence."""
 
 if TYPE_CHECKING:
     TextType = click.ParamType[str]
@@ -85,5 +87,6 @@ class ForgivingGroup(click.Group):
         names = self.list_commands(ctx)
         word = spelled(args[0], names)
         if word not in names and not word.startswith("-"):
-            ctx.fail(f"No such command {word!r}{near(word, names)}")
+            listed = f"; there are {', '.join(names)}" if len(names) <= FEW else ""
+            ctx.fail(f"No such command {word!r}{near(word, names) or listed}")
         return super().resolve_command(ctx, [word, *args[1:]])

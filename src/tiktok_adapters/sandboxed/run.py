@@ -171,7 +171,7 @@ class _Run:
         )
         self.open.callback(transport.close)
         for port in self.wish.expose:
-            await self._accept(listening(port), partial(_inwards, child, port))
+            await self._accept(_exposed(port), partial(_inwards, child, port))
         self.server.on_callback = partial(self._let_in, child, asyncio.get_running_loop())
         self._introduce()
         return child
@@ -261,6 +261,13 @@ def _folder() -> Iterator[Path]:
         # The command may run as another user.
         folder.chmod(0o755)
         yield folder
+
+
+def _exposed(port: int) -> socket.socket:
+    try:
+        return listening(port)
+    except OSError as error:
+        raise OSError(error.errno, f"port {port} of this machine, which is to lead to the program, is taken") from None
 
 
 async def _outwards(port: int, connection: socket.socket) -> None:

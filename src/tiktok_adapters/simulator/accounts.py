@@ -74,6 +74,11 @@ def _known_scopes(_app: "App", _attribute: "Attribute[tuple[str, ...]]", value: 
         raise ValueError(f"TikTok has no scope {', '.join(unknown)}")
 
 
+def _usable(_creator: "Creator", _attribute: "Attribute[str]", value: str) -> None:
+    if not value.strip():
+        raise ValueError(f"{value!r} is no username: it has at least one letter")
+
+
 @define(kw_only=True, eq=False)
 class App:
     """The data of one app in the developer portal.
@@ -122,7 +127,7 @@ class Creator:
         username: the handle.
         open_id: the account's id for the simulator's first app; every other app has its own id for it. Each username has its
             own unless it is given.
-        nickname: the display name.
+        nickname: the display name (default: the username).
         private: whether the account is private.
         options: the privacy levels on offer; None for the documented ones of a private or public account.
         comment_disabled: whether the creator has switched comments off.
@@ -133,9 +138,9 @@ class Creator:
         app_version: the version of the TikTok app on the creator's phone.
     """
 
-    username: str = DEFAULT_USERNAME
+    username: str = field(default=DEFAULT_USERNAME, validator=_usable)
     open_id: str = field()
-    nickname: str = "Maker One"
+    nickname: str = field()
     private: bool = True
     options: tuple[str, ...] | None = None
     comment_disabled: bool = False
@@ -150,6 +155,10 @@ class Creator:
     followers: int = 12
     following: int = 7
     likes: int = 99
+
+    @nickname.default
+    def _own_name(self) -> str:
+        return "Maker One" if self.username == DEFAULT_USERNAME else self.username
 
     @open_id.default
     def _own_id(self) -> str:

@@ -36,6 +36,9 @@ def control(sandbox: Sandbox, call: Call) -> Response:
     if is_foreign(call):
         return plain("Only pages of this machine may ask.\n", 403)
     page = PAGES.get((call.request.method, call.path))
+    methods = [method for method, path in PAGES if path == call.path]
+    if page is None and methods:
+        return plain(f"{call.path} takes {' and '.join(methods)}.\n", 405, {"allow": ", ".join(methods)})
     if page is None:
         return plain(f"No such page of the sandbox. There are:\n{_LIST}\n", 404)
     try:
@@ -274,9 +277,12 @@ for _kind in (str, int, bool):
 
 
 def _object(call: Call) -> dict[str, Any]:
-    values = json.loads(call.body)
+    try:
+        values = json.loads(call.body)
+    except (ValueError, RecursionError):
+        values = None
     if not isinstance(values, dict):
-        raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - the value comes from the request, not from our code
+        raise ValueError('The body must be a JSON object, such as {"mb": "binary"}.')  # noqa: TRY004 - from a request
     return values
 
 

@@ -159,7 +159,11 @@ def registration_problem(uri: str, kind: str) -> str | None:
         return None if parts.scheme in {"http", "https"} and ":" in parts.netloc else "a desktop URI needs a port or *"
     if kind == "desktop":
         return "a desktop URI is on localhost or 127.0.0.1"
-    return None if parts.scheme == "https" and parts.netloc and "*" not in uri else "a web URI is https and absolute"
+    return (
+        None
+        if parts.scheme == "https" and parts.netloc and "*" not in uri
+        else "a web URI is https and absolute, and one of this machine is on a port of localhost or 127.0.0.1"
+    )
 
 
 def redirect_matches(registered: str, given: str) -> bool:

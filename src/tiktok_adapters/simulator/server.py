@@ -300,6 +300,8 @@ def serve_forever(
                 loop.add_signal_handler(number, stop.set)
         async with server:
             # The loop's end cancels it, and `state` is saved after that.
+            if state is not None:
+                state.port = urlsplit(server.url).port or 0
             keeping = asyncio.create_task(_keep(sim, state))
             on_ready(server.url)
             await stop.wait()

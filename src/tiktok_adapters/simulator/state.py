@@ -54,13 +54,21 @@ class StateFile:
 
     Raises:
         StateError: the file is something else, of another version, damaged, in use, or cannot be read or made.
+
+    Attributes:
+        port: the port of the server, so that addresses of an earlier run are right again; 0 if there was none.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._saved: dict[str, int] = {}
+        self.port = 0
+        if self.path.is_dir():
+            raise StateError(f"{self.path} is a folder. Name a file in it.")
         if self.path.exists() and not self.path.is_file():
             raise StateError(f"{self.path} is no file.")
+        if not self.path.parent.is_dir():
+            raise StateError(f"There is no folder {self.path.parent} for {self.path.name}.")
         try:
             # Closing a file of one's own that is there already would end the lock of another sandbox in this process.
             with suppress(FileExistsError):
@@ -120,10 +128,9 @@ class StateFile:
                     f"{self.path} is in use by another sandbox. End that one, or give another file."
                 ) from None
             raise StateError(f"{self.path} cannot be read or written: {error}.") from None
-        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, ExceptionGroup) as error:
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, ExceptionGroup):
             raise StateError(
-                f"{self.path} is damaged, or no state of a sandbox ({type(error).__name__}). It stays as it is: give another "
-                "file, or move this one away."
+                f"{self.path} is damaged, or no state of a sandbox. It stays as it is: give another file, or move this one away."
             ) from None
 
     # --- Reading ------------------------------------------------------------------------------------------------------
@@ -149,7 +156,9 @@ class StateFile:
                 _CONVERTER.structure(parts["log"], list[LogEntry]),
                 [parse_fault(text) for text in parts["faults"]],
             )
+            port = _CONVERTER.structure(parts["port"], int)
             self._fill(world)
+            self.port = port
             sim.replace(world, log, faults)
             self._saved = {name: upload.offset for name, upload in _uploads(world).items()}
         return True
@@ -207,7 +216,7 @@ class StateFile:
             StateError: the file cannot be written.
         """
         with sim.lock, self._checked(), self._file:
-            parts, known = _parts(sim), _uploads(sim.world)
+            parts, known = {**_parts(sim), "port": self.port}, _uploads(sim.world)
             saved = {name: offset for name, offset in self._saved.items() if name in known}
             self._file.execute("BEGIN IMMEDIATE")
             self._file.executemany(

@@ -39,6 +39,8 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
+WHOLE, NUMBER = "a whole number from 0", "a number from 0"
+LISTED: Final = "; the sandbox's page lists them"
 _LIMIT: Final = 10**9
 """Seconds: longer than any run, and small enough for a date."""
 
@@ -49,7 +51,7 @@ class Values:
 
     Attributes:
         words: the words with their values; all of them, unless the switch takes a number or a text, too.
-        free: what else it takes: `a number`, `a whole number`, `a text`, or nothing.
+        free: what else it takes: `NUMBER`, `WHOLE`, `a text`, or nothing.
     """
 
     words: Mapping[str, Any]
@@ -70,7 +72,7 @@ class Values:
         if self.free == "a text":
             return text
         try:
-            number = int(text) if self.free == "a whole number" or text.isdecimal() else float(text)
+            number = int(text) if self.free == WHOLE or text.isdecimal() else float(text)
         except ValueError:
             number = -1
         if not self.free or not 0 <= number <= _LIMIT:
@@ -112,7 +114,7 @@ def _text(default: str) -> Any:
 def _amount(kinds: tuple[type, ...], default: float | None) -> Any:
     """Return a field for a number from 0 up; it may be None if its default is None."""
     checks = and_(not_(instance_of(bool)), instance_of(kinds), ge(0), le(_LIMIT))
-    values = Values(_NONE if default is None else {}, "a number" if float in kinds else "a whole number")
+    values = Values(_NONE if default is None else {}, NUMBER if float in kinds else WHOLE)
     return field(
         default=default, validator=optional(checks) if default is None else checks, metadata={"values": values}
     )
@@ -311,12 +313,12 @@ class Switches:
         """
         known = fields_dict(Switches)
         if unknown := sorted(set(values) - set(known)):
-            raise ValueError(f"no such switch: {', '.join(unknown)}{near(unknown[0], known)}")
-        trial = {name: getattr(self, name) for name in fields_dict(Switches)} | dict(values)
-        try:
-            Switches(**trial)
-        except (TypeError, ValueError) as problem:
-            raise ValueError(f"a switch does not take this value: {problem.args[0]}") from problem
+            raise ValueError(f"no such switch: {', '.join(unknown)}{near(unknown[0], known) or LISTED}")
+        for name, value in values.items():
+            try:
+                Switches(**{name: value})
+            except (TypeError, ValueError):
+                raise ValueError(f"{name} takes {values_of(name)}, not {value!r}") from None
         for name, value in values.items():
             setattr(self, name, value)
 
@@ -346,7 +348,7 @@ def read_switch(text: str) -> tuple[str, Any]:
     if not equals:
         raise ValueError(f"{text!r} is not a switch: write NAME=VALUE, such as mb=binary")
     if name not in fields_dict(Switches):
-        raise ValueError(f"{text!r}: no switch is called {name!r}{near(name, fields_dict(Switches))}")
+        raise ValueError(f"{text!r}: no switch is called {name!r}{near(name, fields_dict(Switches)) or LISTED}")
     try:
         return name, values_of(name).read(word.strip())
     except ValueError as error:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -852,8 +853,28 @@ def test_switches_refuse_what_they_do_not_have(play: Any) -> None:
         {"processing_seconds": float("inf")},
         {"pending_cap": True},
     ):
-        with pytest.raises(ValueError, match="switch"):
+        with pytest.raises(ValueError, match="no such switch|takes"):
             play.sim.switches.flip(values)
     assert play.sim.switches.mb == "strict"
     with pytest.raises(ValueError, match="mb"):
         play.sim.switches.mb = "metric"
+
+
+def test_a_public_video_can_be_embedded(play: Any) -> None:
+    """The site's oEmbed needs no token; what is not public is not there."""
+    play.sim.app.audited, play.sim.creator.private = True, False
+    publish_id = play.upload(play.video(title="A door", privacy_level="PUBLIC_TO_EVERYONE"))
+
+    def asked(url: str, **more: str) -> Any:
+        query = urlencode({"url": url, **more})
+        return play.send(Request(method="GET", url=f"https://www.tiktok.com/oembed?{query}"))
+
+    assert asked("https://www.tiktok.com/@maker_one/video/1").status == 404
+    play.clock.advance(60)
+    (post_id,) = play.sim.post(publish_id).post_ids
+    page = f"https://www.tiktok.com/@maker_one/video/{post_id}"
+    shown = asked(f"{page}?lang=en").document
+    assert (shown["type"], shown["title"], shown["author_name"]) == ("video", "A door", "Maker One")
+    assert page in shown["html"]
+    assert asked(page, format="xml").status == 501
+    assert play.send(Request(method="GET", url=f"{API_URL}/oembed?url={page}")).status == 404

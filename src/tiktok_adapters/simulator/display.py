@@ -11,14 +11,15 @@ from typing import Any, Final
 from attrs import frozen
 
 from tiktok_adapters.simulator.accounts import App, Creator
-from tiktok_adapters.simulator.answers import Refused
+from tiktok_adapters.simulator.answers import Refused, json_answer, plain
 from tiktok_adapters.simulator.calls import Call
 from tiktok_adapters.simulator.rules import FIELD_SCOPES, VIDEO_FIELDS
 from tiktok_adapters.simulator.switches import Switches
 from tiktok_adapters.simulator.tasks import Task
 from tiktok_adapters.simulator.world import World
+from tiktok_core.wire.http import Response
 
-__all__ = ["user_info", "video_list", "video_query"]
+__all__ = ["oembed", "user_info", "video_list", "video_query"]
 
 MAX_COUNT: Final = 20
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,6 +96,42 @@ def video_query(world: World, call: Call) -> dict[str, Any]:
     asked = {str(one) for one in wanted}
     found = [video for video in _videos(world, creator) if str(video.post_id) in asked]
     return {"videos": [_spelled(video, fields, world.switches) for video in found]}
+
+
+def oembed(world: World, call: Call) -> Response:
+    """Answer `GET /oembed?url=...` of the site, which needs no token: what a page needs to show a public video.
+
+    Source: https://oembed.com, which has the fields and the two statuses; TikTok's own answers were not observed.
+    """
+    asked = dict(call.query)
+    if asked.get("format", "json") != "json":
+        return plain("Only json is answered.\n", 501)
+    for creator in world.creators:
+        for video in _videos(world, creator):
+            shown = _spelled(
+                video, ("title", "share_url", "embed_html", "cover_image_url", "height", "width"), world.switches
+            )
+            if asked.get("url", "").partition("?")[0] == shown["share_url"]:
+                return json_answer(_embedded(creator, shown))
+    return plain("There is no such public video.\n", 404)
+
+
+def _embedded(creator: Creator, video: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "version": "1.0",
+        "type": "video",
+        "title": video["title"],
+        "author_name": creator.nickname,
+        "author_url": f"https://www.tiktok.com/@{creator.username}",
+        "provider_name": "TikTok",
+        "provider_url": "https://www.tiktok.com",
+        "html": video["embed_html"],
+        "width": video["width"],
+        "height": video["height"],
+        "thumbnail_url": video["cover_image_url"],
+        "thumbnail_width": video["width"],
+        "thumbnail_height": video["height"],
+    }
 
 
 def _is_id(value: object) -> bool:

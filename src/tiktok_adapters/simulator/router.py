@@ -41,6 +41,7 @@ _Operation = Callable[[World, Call], Mapping[str, Any] | None]
 
 _AUTHORIZE: Final = frozenset({"/v2/auth/authorize/", "/v2/auth/authorize"})
 """The documented path, and the one that clients without the slash have used; no other path has two spellings."""
+_OEMBED: Final = "/oembed"
 _OAUTH: Final[Mapping[str, tuple[str, Callable[[World, Call], Response]]]] = {
     "/v2/oauth/token/": ("token", oauth.token),
     "/v2/oauth/revoke/": ("revoke", oauth.revoke),
@@ -135,6 +136,8 @@ class Router:
             return "other", lambda: plain("404 page not found", 404)
         if path in _AUTHORIZE:
             return "authorize", lambda: self._page(call, consent.authorize)
+        if path == _OEMBED:
+            return "other", lambda: self._page(call, display.oembed)
         if path == qr.PHONE and not is_tiktok(call):
             return "phone", lambda: self._page(call, qr.phone)
         if path in _OAUTH:
@@ -210,6 +213,6 @@ def _host_serves(call: Call, upload_base: str) -> bool:
     """Return whether this host has this path. TikTok's hosts share no paths; any other host has the paths of all of them."""
     if not is_tiktok(call):
         return True
-    if call.path in _AUTHORIZE:
+    if call.path in {*_AUTHORIZE, _OEMBED}:
         return call.origin == _AUTH_ORIGIN
     return call.origin == (upload_base if call.path in _UPLOADS else API_URL)

@@ -183,6 +183,21 @@ def test_plain_tokens_beside_protected_ones_are_told_of(
     assert "The store 'keyring' has tokens of this app too" in caplog.text
 
 
+def test_accounts_of_another_client_key_are_told_of(
+    environ: dict[str, str], sim: SimulatedTikTok, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who has mistyped the key misses the accounts, and would sign in to no avail; who has accounts with it is told nothing."""
+    with connect(environ=environ) as tiktok:
+        sign_in(tiktok, sim)
+        tiktok.account()
+    assert "another client key" not in caplog.text
+    with connect(environ=environ | {"TIKTOK_CLIENT_KEY": "awmistyped"}) as tiktok:
+        for _ in range(2):
+            with pytest.raises(SignInRequired):
+                tiktok.account()
+    assert caplog.text.count("Accounts are signed in with another client key here") == 1
+
+
 def test_a_file_of_another_store_that_cannot_be_read_is_no_obstacle(
     environ: dict[str, str], home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

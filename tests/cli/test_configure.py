@@ -97,12 +97,14 @@ def test_a_script_sends_the_secret_on_standard_input(home: Path, process: Any) -
 
 
 def test_configure_says_where_a_file_cannot_be_written(home: Path) -> None:
-    """A home that is a file is one sentence."""
-    home.parent.mkdir()
-    home.write_text("")
+    """A home below a file is one sentence; one that is a file itself is refused before a question is asked."""
+    home.parent.write_text("")
     result = configure(home, typed=f"awexample\n{SECRET}\n\n")
     assert result.exit_code == 1
     assert "config.toml" in result.stderr
+    result = configure(home.parent, typed="")
+    assert result.exit_code == 2
+    assert f"{home.parent} is a file: name a folder (it comes from the option --home)" in result.stderr
 
 
 def test_settings_that_configure_wrote_are_used(home: Path, cli: Any) -> None:

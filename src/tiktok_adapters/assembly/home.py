@@ -85,7 +85,8 @@ def _open_tokens(settings: Settings, app: App) -> TokenStore:
 def home_tokens(settings: Settings, app: App) -> TokensOnDemand:
     """Return the store of an app's tokens that the settings choose.
 
-    The client never reads from or writes to the other stores. It logs a warning if one of them has tokens of this app.
+    The client never reads from or writes to the other stores. It logs a warning if one of them has tokens of this app, and if
+    only other apps have accounts there.
     """
 
     def tell_of_others() -> None:
@@ -94,6 +95,11 @@ def home_tokens(settings: Settings, app: App) -> TokensOnDemand:
             if kind != settings.store and _has_accounts(file):
                 said = "The store %r has tokens of this app too (%s): the client ignores them, because it uses the store %r"
                 log.warning(said, kind, file, settings.store)
+        apps = settings.home.glob(TOKENS[settings.store].format(app="*"))
+        if not _has_accounts(path) and any(_has_accounts(file) for file in apps):
+            log.warning(
+                "Accounts are signed in with another client key here: if they are missed, is this key mistyped?"
+            )
 
     path = token_file(settings.home, app, settings.store)
     return TokensOnDemand(path, lambda: _open_tokens(settings, app), tell_of_others)

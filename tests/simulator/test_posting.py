@@ -853,7 +853,7 @@ def test_switches_refuse_what_they_do_not_have(play: Any) -> None:
         {"processing_seconds": float("inf")},
         {"pending_cap": True},
     ):
-        with pytest.raises(ValueError, match="no such switch|takes"):
+        with pytest.raises(ValueError, match=r"no such switch|takes"):
             play.sim.switches.flip(values)
     assert play.sim.switches.mb == "strict"
     with pytest.raises(ValueError, match="mb"):

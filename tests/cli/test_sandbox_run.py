@@ -26,6 +26,7 @@ from worlds import need_namespaces
 
 PROGRAM = (sys.executable, "-c", "from tiktok_adapters.cli import main; main()", "sandbox")
 Start = Callable[..., "subprocess.Popen[str]"]
+pytestmark = pytest.mark.full  # real programs, each in a world of its own; `tests/sandboxed` has the quick ones
 BOTH = pytest.mark.parametrize("way", ["--no-proxy", "--proxy"])
 
 
@@ -422,3 +423,14 @@ def test_descriptors_of_the_caller_reach_the_program_and_ours_do_not(process: St
     finally:
         os.close(reads)
         os.close(writes)
+
+
+def test_a_port_that_is_taken_cannot_be_exposed(process: Start) -> None:
+    """The sentence names the port, and the program does not begin."""
+    need_namespaces()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        running = process("run", "--no-proxy", "--expose", str(port), "--", "echo", "begun")
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (1, "")
+    assert f"port {port} of this machine, which is to lead to the program, is taken" in err

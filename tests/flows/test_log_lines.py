@@ -360,6 +360,7 @@ def key_of(number: int) -> str:
     return f"post-{number}" if number % 3 else f'a "post" [{number}]'
 
 
+@pytest.mark.full
 def test_the_lines_of_200_posts_at_once_are_told_apart_by_their_text(many: Many, lines: list[Written]) -> None:
     """A search for a post's key finds each line of its requests and no other's.
 
@@ -443,6 +444,7 @@ def test_text_and_record_say_the_same(many: Many, lines: list[Written]) -> None:
             assert there[name] == pytest.approx(value, abs=0.001) if name == "duration" else there[name] == value
 
 
+@pytest.mark.full
 def test_a_quota_is_warned_of_once_for_all_that_wait(many: Many, lines: list[Written]) -> None:
     """Of thirty calls of each account at once that a used-up quota keeps waiting, one warns; the others say it for who debugs.
 

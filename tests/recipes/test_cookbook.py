@@ -178,6 +178,7 @@ def test_few_requests_serve_many_reads(source: Callable[[], Any]) -> None:
     assert {headers["Accept-Encoding"] for headers in Trickster.seen} == {"identity"}
 
 
+@pytest.mark.full
 def test_a_video_is_posted_from_storage_and_gone_on_with_by_another_url(
     source: Callable[..., Any], storage: str, tiktok_fake: Fake
 ) -> None:
@@ -303,6 +304,7 @@ def test_a_worker_that_is_overtaken_writes_nothing(table: Path, tiktok_fake: Fak
     assert states(table) == [("done", "by another worker")]
 
 
+@pytest.mark.full
 def test_workers_that_take_the_same_row_make_one_post(tmp_path: Path) -> None:
     """Of four workers at once, the one that holds the lease acts, and none writes over what another one knows."""
     sim = SimulatedTikTok()

@@ -2,12 +2,11 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver.support.wait import WebDriverWait
 
 from tiktok_adapters.simulator import UPLOAD_BASE
 from tiktok_adapters.simulator.publishing import PHOTO_TITLE
@@ -67,9 +66,16 @@ def axe() -> str:
     return (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text("utf-8")
 
 
+def wait(browser: Any, condition: Callable[[Any], Any]) -> None:
+    """Wait until a condition holds."""
+    from selenium.webdriver.support.wait import WebDriverWait  # noqa: PLC0415 - only `make check` installs it
+
+    WebDriverWait(browser, WAIT).until(condition)
+
+
 def until(browser: Any, script: str) -> None:
     """Wait until a script in the page returns something true."""
-    WebDriverWait(browser, WAIT).until(lambda driver: driver.execute_script(f"return {script}"))
+    wait(browser, lambda driver: driver.execute_script(f"return {script}"))
 
 
 def post_a_draft(fake: Any) -> None:
@@ -153,7 +159,7 @@ def test_the_page_works_without_its_script(sandbox: str, tiktok_fake: Any, brows
     browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/page.js"]})
     browser.get(f"{sandbox}/")
     browser.find_element("css selector", "#list-accounts button[name=private]").click()
-    WebDriverWait(browser, WAIT).until(lambda driver: driver.current_url == f"{sandbox}/#accounts")
+    wait(browser, lambda driver: driver.current_url == f"{sandbox}/#accounts")
     assert tiktok_fake.simulator.creator.private is False
     assert (
         browser.find_element("css selector", "#list-accounts button[name=private]").get_attribute("aria-pressed")

@@ -330,9 +330,8 @@ def _faulty(page: Response) -> str:
 
 def _close_files(tasks: Mapping[str, Task]) -> None:
     for task in tasks.values():
-        if task.upload is not None and task.upload.file is not None:
-            task.upload.file.close()
-            task.upload.file = None
+        if task.upload is not None:
+            task.upload.close()
 
 
 def callback_values(url: str) -> dict[str, str]:

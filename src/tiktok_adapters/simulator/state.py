@@ -203,8 +203,7 @@ class StateFile:
                     raise ValueError("the end of a video is missing")
         except BaseException:
             for upload in uploads.values():
-                if upload.file is not None:
-                    upload.file.close()
+                upload.close()
             raise
 
     # --- Writing ------------------------------------------------------------------------------------------------------

@@ -118,6 +118,12 @@ class Upload:
         self._hasher, self.head = hasher, head
         self.offset += came
 
+    def close(self) -> None:
+        """Close the file; its bytes are gone."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
     def read(self, start: int, length: int) -> bytes:
         """Return stored bytes; no bytes if they were not kept."""
         if self.file is None:

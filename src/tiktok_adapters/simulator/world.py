@@ -239,8 +239,8 @@ class World:
     def forget(self) -> None:
         """Forget what has happened; apps, creators and switches stay."""
         for task in self.tasks.values():
-            if task.upload is not None and task.upload.file is not None:
-                task.upload.file.close()
+            if task.upload is not None:
+                task.upload.close()
         for known in (self.codes, self.qr_codes, self.tokens, self.consents, self.tasks, self.told, self.copies):
             known.clear()
         self.removals.clear()

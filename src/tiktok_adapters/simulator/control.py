@@ -5,7 +5,7 @@ The log leaves out requests for these paths, and faults never meet them.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, Final, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
@@ -93,21 +93,21 @@ def _add_fault(sandbox: Sandbox, values: Mapping[str, str]) -> None:
 
 
 def _set_creator(sandbox: Sandbox, values: Mapping[str, str]) -> None:
-    creator = sandbox.world.creator(values["creator"])
-    if creator is None:
-        raise KeyError(f"creator {values['creator']!r}")
-    for name in ("private", "banned"):
-        if name in values:
-            setattr(creator, name, values[name] == "on")
+    _toggle("creator", sandbox.world.creator, values, ("private", "banned"))
 
 
 def _set_app(sandbox: Sandbox, values: Mapping[str, str]) -> None:
-    app = sandbox.world.app(values["app"])
-    if app is None:
-        raise KeyError(f"app {values['app']!r}")
-    for name in ("audited", "approved"):
+    _toggle("app", sandbox.world.app, values, ("audited", "approved"))
+
+
+def _toggle(kind: str, find: Callable[[str], object], values: Mapping[str, str], names: Sequence[str]) -> None:
+    """Switch settings of the named app or creator on or off."""
+    found = find(values[kind])
+    if found is None:
+        raise KeyError(f"{kind} {values[kind]!r}")
+    for name in names:
         if name in values:
-            setattr(app, name, values[name] == "on")
+            setattr(found, name, values[name] == "on")
 
 
 def _disconnect(sandbox: Sandbox, account: str) -> None:

@@ -7,6 +7,7 @@ open; without it, each button loads the page again. No item holds a secret or a 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from functools import cache
 from html import escape
 from inspect import cleandoc
 from typing import Final, Protocol
@@ -253,6 +254,7 @@ def _fault_form() -> str:
     )
 
 
+@cache
 def described() -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """Return the groups of switches, each with the names of its switches and a sentence on each, from their docstring."""
     groups: list[tuple[str, list[tuple[str, str]]]] = []

@@ -95,8 +95,9 @@ def home_tokens(settings: Settings, app: App) -> TokensOnDemand:
             if kind != settings.store and _has_accounts(file):
                 said = "The store %r has tokens of this app too (%s): the client ignores them, because it uses the store %r"
                 log.warning(said, kind, file, settings.store)
-        apps = settings.home.glob(TOKENS[settings.store].format(app="*"))
-        if not _has_accounts(path) and any(_has_accounts(file) for file in apps):
+        # Most homes have one app's file: then nothing is opened here.
+        others = [file for file in settings.home.glob(TOKENS[settings.store].format(app="*")) if file != path]
+        if any(map(_has_accounts, others)) and not _has_accounts(path):
             log.warning(
                 "Accounts are signed in with another client key here: if they are missed, is this key mistyped?"
             )

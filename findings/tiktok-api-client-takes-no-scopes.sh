@@ -2,8 +2,9 @@
 # What surprises: tiktok-api-client 0.0.15, installed as its README says, cannot be imported; and with what it needs, the first
 # statement of its README fails.
 #
-# Its wheel declares no dependency, and its modules import requests; the error names a module that nobody needs. `TikTok(..., scopes=[...])`, as in the README, reads an attribute
-# that it never sets, so an app can ask for no scope but `video.publish`, the default.
+# Its wheel declares no dependency, and its modules import requests. The error names another module, `main`, which does not exist.
+# `TikTok(..., scopes=[...])`, as in the README, reads an attribute that it never sets, so an app can ask for no scope but
+# `video.publish`, the default.
 #
 # This script installs it into a temporary folder, and fails as soon as one of these facts has changed.
 set -euo pipefail

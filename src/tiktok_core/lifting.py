@@ -109,8 +109,8 @@ class _LiftedJournal:
     def __init__(self, port: Journal) -> None:
         _refuse_coroutines(
             port,
-            *("load", "save", "replace", "records", "unreadable", "forget", "remove", "trace"),
-            *("try_lease", "release", "close"),
+            *("load", "save", "replace", "records", "unfinished", "of_post", "learned", "unreadable"),
+            *("forget", "remove", "trace", "try_lease", "release", "close"),
         )
         self._port = port
 
@@ -123,8 +123,19 @@ class _LiftedJournal:
     async def replace(self, record: Record, /, *, seen: Record) -> bool:
         return self._port.replace(record, seen=seen)
 
-    async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        return self._port.records(under, since=since)
+    async def records(
+        self, under: str = "", /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Record, ...]:
+        return self._port.records(under, since=since, until=until)
+
+    async def unfinished(self, under: str = "", /, *, due: datetime | None = None) -> tuple[Record, ...]:
+        return self._port.unfinished(under, due=due)
+
+    async def of_post(self, publish_id: str, under: str = "", /) -> Record | None:
+        return self._port.of_post(publish_id, under)
+
+    async def learned(self, app: str, /) -> int | None:
+        return self._port.learned(app)
 
     async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
         return self._port.unreadable(under)
@@ -138,8 +149,10 @@ class _LiftedJournal:
     async def trace(self, name: str, /) -> Trace | None:
         return self._port.trace(name)
 
-    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
-        return self._port.try_lease(name, owner=owner, now=now, until=until)
+    async def try_lease(
+        self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
+    ) -> int | None:
+        return self._port.try_lease(name, owner=owner, now=now, until=until, by_force=by_force)
 
     async def release(self, name: str, /, *, owner: str) -> None:
         self._port.release(name, owner=owner)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from tiktok_core.domain.forgetting import Forgetting, Trace, forgetting, lasting, name_digest, name_parts, trace_of
-from tiktok_core.domain.journal import Record
+from tiktok_core.domain.journal import Record, learned_chunk
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.wire.guests import GuestFailed, Guests
@@ -82,6 +82,7 @@ __all__ = [
     "dump_trace",
     "forgetting",
     "lasting",
+    "learned_chunk",
     "load_record",
     "load_tokens",
     "load_trace",
@@ -178,7 +179,8 @@ class TokenStore(Protocol):
         """Take or renew the lease on this account's tokens until `until`, without waiting.
 
         Return False if another owner's lease has not expired at `now`. Ignore a lease with more than `LONGEST_LEASE` left:
-        its owner took it before the clock went back.
+        its owner took it before the clock went back. A store with a clock of its own reads from `now` and `until` only how
+        long the lease lasts.
         """
         ...
 
@@ -221,12 +223,35 @@ class Journal(Protocol):
         """
         ...
 
-    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+    def records(
+        self, under: str = "", /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Record, ...]:
         """Return the readable records whose name begins with `under`, oldest first by `created_at`.
 
         Args:
             under: the beginning of the names; empty for all records.
             since: only records whose `updated_at` is this or later.
+            until: only records whose `created_at` is this or earlier.
+        """
+        ...
+
+    def unfinished(self, under: str = "", /, *, due: datetime | None = None) -> tuple[Record, ...]:
+        """Return the readable records that have not ended and whose name begins with `under`, oldest first by `created_at`.
+
+        Args:
+            under: the beginning of the names; empty for all records.
+            due: only records whose `due_at` is this or earlier.
+        """
+        ...
+
+    def of_post(self, publish_id: str, under: str = "", /) -> Record | None:
+        """Return the oldest readable record that has this `publish_id` and whose name begins with `under`; None if none has."""
+        ...
+
+    def learned(self, app: str, /) -> int | None:
+        """Return the chunk size that the app's posts have taught last (`learned_chunk`), by `updated_at`; None if none has.
+
+        It stays when the record is replaced or forgotten.
         """
         ...
 
@@ -262,13 +287,17 @@ class Journal(Protocol):
         """
         ...
 
-    def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+    def try_lease(
+        self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
+    ) -> int | None:
         """Take or renew the lease on this post until `until`, without waiting.
 
         Return the lease's number: larger than that of any lease before it, and the same at each renewal. Return None if
         another owner's lease has not expired at `now`. Ignore a lease with more than `LONGEST_LEASE` left: its owner took it
         before the clock went back. A journal that serves a single machine gives away a lease at once if its owner's process
-        has ended.
+        has ended. With `by_force`, take the lease from its owner, whose number is out of date then.
+
+        A journal with a clock of its own, such as a database's, reads from `now` and `until` only how long the lease lasts.
         """
         ...
 
@@ -460,8 +489,22 @@ class AsyncJournal(Protocol):
         """As `Journal.replace`."""
         ...
 
-    async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+    async def records(
+        self, under: str = "", /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Record, ...]:
         """As `Journal.records`."""
+        ...
+
+    async def unfinished(self, under: str = "", /, *, due: datetime | None = None) -> tuple[Record, ...]:
+        """As `Journal.unfinished`."""
+        ...
+
+    async def of_post(self, publish_id: str, under: str = "", /) -> Record | None:
+        """As `Journal.of_post`."""
+        ...
+
+    async def learned(self, app: str, /) -> int | None:
+        """As `Journal.learned`."""
         ...
 
     async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
@@ -480,7 +523,9 @@ class AsyncJournal(Protocol):
         """As `Journal.trace`."""
         ...
 
-    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+    async def try_lease(
+        self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
+    ) -> int | None:
         """As `Journal.try_lease`."""
         ...
 

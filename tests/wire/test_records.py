@@ -305,11 +305,11 @@ def test_photos_that_are_no_texts_are_refused() -> None:
     _refused(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("version", [0, 4, "canary", None, True, 1.0])
+@pytest.mark.parametrize("version", [0, 5, "canary", None, True, 1.0])
 def test_another_version_says_which(version: object) -> None:
     """A record of another release raises another error than damage does."""
     document = json.loads(dump_record(WHOLE)) | {"version": version}
-    with pytest.raises(ValueError, match=r"version (0|4|unknown), this release reads version 3") as caught:
+    with pytest.raises(ValueError, match=r"version (0|5|unknown), this release reads version 4") as caught:
         load_record(json.dumps(document).encode())
     assert "canary" not in str(caught.value)
 

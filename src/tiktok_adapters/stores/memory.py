@@ -6,7 +6,7 @@ What belongs here: stores whose content is lost when the process ends.
 import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -14,7 +14,7 @@ from typing import NoReturn
 from attrs import evolve, frozen
 
 from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, trace_of
-from tiktok_core.domain.journal import Record
+from tiktok_core.domain.journal import Record, learned_chunk
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import LeaseLost, StoreError
 from tiktok_core.ports import LONGEST_LEASE
@@ -136,6 +136,7 @@ class MemoryJournal(_Memory):
         self._traces: dict[str, Trace] = {}
         self._seen: datetime | None = None
         self._leases: dict[str, _Lease] = {}
+        self._learned: dict[str, tuple[datetime, int]] = {}
         # One counter for all posts: no number repeats, even after a post was forgotten.
         self._numbers = itertools.count(1)
 
@@ -158,24 +159,51 @@ class MemoryJournal(_Memory):
             lease = self._leases.get(record.name)
             if fence is not None and (lease is None or lease.number != fence):
                 raise LeaseLost(record.key)
-            self._records[record.name] = record
+            self._keep(record)
 
     def replace(self, record: Record, /, *, seen: Record) -> bool:
         """Replace the record `seen` without checking leases. Return False, and write nothing, if another one is stored."""
         with self._open():
             is_there = self._records.get(record.name) == seen
             if is_there:
-                self._records[record.name] = record
+                self._keep(record)
             return is_there
 
-    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose names begin with `under`, updated at or after `since`, ordered by creation time."""
+    def _keep(self, record: Record) -> None:
+        self._records[record.name] = record
+        if (chunk_size := learned_chunk(record)) is not None:
+            known = self._learned.get(record.app, (record.updated_at, chunk_size))
+            self._learned[record.app] = max(known, (record.updated_at, chunk_size))
+
+    def records(
+        self, under: str = "", /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Record, ...]:
+        """Return the records under these names, updated since the one time and created until the other, the oldest first."""
+        return self._found(
+            under,
+            lambda record: (
+                (since is None or record.updated_at >= since) and (until is None or record.created_at <= until)
+            ),
+        )
+
+    def unfinished(self, under: str = "", /, *, due: datetime | None = None) -> tuple[Record, ...]:
+        """Return the records of posts that have not ended, the oldest first; with `due`, those that are due for a worker."""
+        if due is None:
+            return self._found(under, lambda record: not record.is_ended)
+        return self._found(under, lambda record: record.due_at is not None and record.due_at <= due)
+
+    def of_post(self, publish_id: str, under: str = "", /) -> Record | None:
+        """Return the oldest record that has this publish id, or None."""
+        return next(iter(self._found(under, lambda record: record.publish_id == publish_id)), None)
+
+    def learned(self, app: str, /) -> int | None:
+        """Return the chunk size that the app's posts have taught last, or None."""
         with self._open():
-            found = [
-                record
-                for name, record in self._records.items()
-                if name.startswith(under) and (since is None or record.updated_at >= since)
-            ]
+            return self._learned[app][1] if app in self._learned else None
+
+    def _found(self, under: str, is_wanted: Callable[[Record], bool]) -> tuple[Record, ...]:
+        with self._open():
+            found = [record for name, record in self._records.items() if name.startswith(under) and is_wanted(record)]
         return tuple(sorted(found, key=lambda record: (record.created_at, record.name)))
 
     def unreadable(self, under: str = "", /) -> tuple[str, ...]:  # noqa: ARG002 - every record in memory is readable
@@ -221,17 +249,19 @@ class MemoryJournal(_Memory):
         self._traces[trace.digest] = lasting(self._traces.get(trace.digest), trace)
         del self._records[record.name]
 
-    def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+    def try_lease(
+        self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
+    ) -> int | None:
         """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`.
 
-        The number stays the same until the owner releases the lease or another owner takes it.
+        The number stays the same until the owner releases the lease or another owner takes it, which `by_force` always does.
         """
         with self._open():
             lease = self._leases.get(name)
             if lease is not None and lease.owner == owner:
                 self._leases[name] = evolve(lease, until=until)
                 return lease.number
-            if lease is not None and lease.owner is not None and _is_alive(lease.until, now):
+            if lease is not None and lease.owner is not None and _is_alive(lease.until, now) and not by_force:
                 return None
             self._leases[name] = _Lease(next(self._numbers), owner, until)
             return self._leases[name].number
@@ -250,3 +280,4 @@ class MemoryJournal(_Memory):
             self._records.clear()
             self._traces.clear()
             self._leases.clear()
+            self._learned.clear()

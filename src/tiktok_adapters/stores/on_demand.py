@@ -123,9 +123,23 @@ class JournalOnDemand(_OnDemand[Journal]):
         """As `Journal.replace`."""
         return self._opened().replace(record, seen=seen) if self._exists() else False
 
-    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
+    def records(
+        self, under: str = "", /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Record, ...]:
         """As `Journal.records`."""
-        return self._opened().records(under, since=since) if self._exists() else ()
+        return self._opened().records(under, since=since, until=until) if self._exists() else ()
+
+    def unfinished(self, under: str = "", /, *, due: datetime | None = None) -> tuple[Record, ...]:
+        """As `Journal.unfinished`."""
+        return self._opened().unfinished(under, due=due) if self._exists() else ()
+
+    def of_post(self, publish_id: str, under: str = "", /) -> Record | None:
+        """As `Journal.of_post`."""
+        return self._opened().of_post(publish_id, under) if self._exists() else None
+
+    def learned(self, app: str, /) -> int | None:
+        """As `Journal.learned`."""
+        return self._opened().learned(app) if self._exists() else None
 
     def unreadable(self, under: str = "", /) -> tuple[str, ...]:
         """As `Journal.unreadable`."""
@@ -144,9 +158,11 @@ class JournalOnDemand(_OnDemand[Journal]):
         """As `Journal.trace`."""
         return self._opened().trace(name) if self._exists() else None
 
-    def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+    def try_lease(
+        self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
+    ) -> int | None:
         """As `Journal.try_lease`."""
-        return self._opened().try_lease(name, owner=owner, now=now, until=until)
+        return self._opened().try_lease(name, owner=owner, now=now, until=until, by_force=by_force)
 
     def release(self, name: str, /, *, owner: str) -> None:
         """As `Journal.release`."""

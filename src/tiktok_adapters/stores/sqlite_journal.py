@@ -19,7 +19,7 @@ from tiktok_adapters.stores.sqlite_file import (
 )
 from tiktok_adapters.stores.sqlite_leases import LEASES, LeasedFile
 from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, name_parts, trace_of
-from tiktok_core.domain.journal import Record
+from tiktok_core.domain.journal import Record, learned_chunk
 from tiktok_core.errors import LeaseLost
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
@@ -149,13 +149,29 @@ class SqliteJournal(LeasedFile):
 
         return self._save(replace)
 
-    def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose names begin with `under`, updated at or after `since`, ordered by creation time.
+    def records(
+        self, under: str = "", /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Record, ...]:
+        """Return the records under these names, updated since the one time and created until the other, the oldest first.
 
         Records that cannot be read are left out. `unreadable` returns their names.
         """
         found = (_readable(name, record) for name, record in self._listed(under, since))
-        return tuple(record for record in found if record is not None)
+        return tuple(record for record in found if record is not None and (until is None or record.created_at <= until))
+
+    def unfinished(self, under: str = "", /, *, due: datetime | None = None) -> tuple[Record, ...]:
+        """Return the records of posts that have not ended, the oldest first; with `due`, those that are due for a worker."""
+        found = (record for record in self.records(under) if not record.is_ended)
+        return tuple(record for record in found if due is None or (record.due_at is not None and record.due_at <= due))
+
+    def of_post(self, publish_id: str, under: str = "", /) -> Record | None:
+        """Return the oldest record that has this publish id, or None."""
+        return next((record for record in self.records(under) if record.publish_id == publish_id), None)
+
+    def learned(self, app: str, /) -> int | None:
+        """Return the chunk size that the app's posts have taught last, or None."""
+        found = [(one.updated_at, size) for one in self.records(f"{app}\n") if (size := learned_chunk(one)) is not None]
+        return max(found)[1] if found else None
 
     def unreadable(self, under: str = "", /) -> tuple[str, ...]:
         """Return the sorted names, beginning with `under`, of the records that cannot be read."""
@@ -210,12 +226,14 @@ class SqliteJournal(LeasedFile):
                     found = lasting(found, _trace_of(name, record))
         return found
 
-    def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+    def try_lease(
+        self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
+    ) -> int | None:
         """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`.
 
-        The number stays the same until the owner releases the lease or another owner takes it.
+        The number stays the same until the owner releases the lease or another owner takes it, which `by_force` always does.
         """
-        return self._take(name, owner=owner, now=now, until=until)
+        return self._take(name, owner=owner, now=now, until=until, by_force=by_force)
 
     def _values(self, record: Record) -> Hidden[dict[str, Any]]:
         document = Hidden(dump_record(record))

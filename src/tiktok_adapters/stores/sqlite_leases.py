@@ -49,10 +49,10 @@ class LeasedFile(SqliteFile):
         self._process = this_process()
         super().__init__(path, layout, busy_wait=busy_wait)
 
-    def _take(self, name: str, *, owner: str, now: datetime, until: datetime) -> int | None:
+    def _take(self, name: str, *, owner: str, now: datetime, until: datetime, by_force: bool = False) -> int | None:
         """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`.
 
-        The number stays the same until the owner releases the lease or another owner takes it.
+        The number stays the same until the owner releases the lease or another owner takes it, which `by_force` always does.
         """
         # The owner of a lease will have to save its result. So reserve disk space before it acts.
         self._hold_room()
@@ -71,7 +71,7 @@ class LeasedFile(SqliteFile):
                 if own:
                     connection.execute(RENEW_LEASE, wish)
                     return int(number)
-                if alive and not self._has_gone(*process):
+                if alive and not by_force and not self._has_gone(*process):
                     return None
             return connection.execute(GRANT_LEASE, wish).lastrowid
 

@@ -120,9 +120,23 @@ class ThreadedJournal(_Threaded):
         """Replace the record `seen` without checking leases. Return False, and write nothing, if another one is stored."""
         return await self._call(self._journal.replace, record, seen=seen)
 
-    async def records(self, under: str = "", /, *, since: datetime | None = None) -> tuple[Record, ...]:
-        """Return the records whose names begin with `under`, updated at or after `since`, ordered by creation time."""
-        return await self._call(self._journal.records, under, since=since)
+    async def records(
+        self, under: str = "", /, *, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Record, ...]:
+        """Return the records under these names, updated since the one time and created until the other, the oldest first."""
+        return await self._call(self._journal.records, under, since=since, until=until)
+
+    async def unfinished(self, under: str = "", /, *, due: datetime | None = None) -> tuple[Record, ...]:
+        """Return the records of posts that have not ended, the oldest first; with `due`, those that are due for a worker."""
+        return await self._call(self._journal.unfinished, under, due=due)
+
+    async def of_post(self, publish_id: str, under: str = "", /) -> Record | None:
+        """Return the oldest record that has this publish id, or None."""
+        return await self._call(self._journal.of_post, publish_id, under)
+
+    async def learned(self, app: str, /) -> int | None:
+        """Return the chunk size that the app's posts have taught last, or None."""
+        return await self._call(self._journal.learned, app)
 
     async def unreadable(self, under: str = "", /) -> tuple[str, ...]:
         """Return the sorted names, beginning with `under`, of the records that cannot be read."""
@@ -140,9 +154,11 @@ class ThreadedJournal(_Threaded):
         """Return the trace of the removed record of this name, or None."""
         return await self._call(self._journal.trace, name)
 
-    async def try_lease(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> int | None:
+    async def try_lease(
+        self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
+    ) -> int | None:
         """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`."""
-        return await self._call(self._journal.try_lease, name, owner=owner, now=now, until=until)
+        return await self._call(self._journal.try_lease, name, owner=owner, now=now, until=until, by_force=by_force)
 
     async def release(self, name: str, /, *, owner: str) -> None:
         """Release the lease, if `owner` holds it."""

@@ -12,7 +12,7 @@ from tiktok_core.domain.display import CAPTION_SHOWN, FoundPost, Video
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 
-__all__ = ["caption", "found_post", "has_photos", "is_alike", "is_listed", "is_private", "post_times"]
+__all__ = ["caption", "found_post", "has_photos", "is_alike", "is_listed", "is_private", "moved", "post_times"]
 
 SLACK: Final = timedelta(minutes=2)
 """The most by which TikTok's clock and ours may differ."""
@@ -59,10 +59,11 @@ def is_listed(record: Record) -> bool:
 def post_times(record: Record) -> tuple[datetime, datetime]:
     """Return the earliest and the latest time at which the public post can have appeared (UTC)."""
     begun = record.init_at or record.created_at
-    return _moved(begun, -SLACK), _moved(record.handed_at or begun, LATEST + SLACK)
+    return moved(begun, -SLACK), moved(record.handed_at or begun, LATEST + SLACK)
 
 
-def _moved(moment: datetime, by: timedelta) -> datetime:
+def moved(moment: datetime, by: timedelta) -> datetime:
+    """Return the moment, moved by so much; the moment itself where that is no date any more."""
     try:
         return moment + by
     except (

@@ -5,7 +5,6 @@ happened. What belongs here: the record, its stages, and what can be read off a 
 stage is in `moves`; what follows from an answer or an error is in `verdicts` and its neighbours.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -17,6 +16,7 @@ from tiktok_core.domain.kept_refusal import Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus
+from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret
 
 __all__ = [
@@ -115,6 +115,9 @@ class Record:
         handed_at: when TikTok had all that it needs (UTC).
         last: what TikTok last reported of the post.
         refusal: why it was refused before anything was posted, or that a person gave it up.
+        schedule: when it may be begun; None for any time.
+        is_held: whether a person has to release it before it is begun.
+        is_entered: whether it was entered for a worker; otherwise only the caller that wished it, or a person, goes on with it.
     """
 
     key: str
@@ -136,6 +139,9 @@ class Record:
     handed_at: datetime | None = None
     last: Publication | None = None
     refusal: Refusal | None = None
+    schedule: Schedule | None = None
+    is_held: bool = False
+    is_entered: bool = False
 
     @property
     def name(self) -> str:
@@ -172,6 +178,14 @@ class Record:
         """Whether a person gave the post up before it could be published, so that its key never begins one again."""
         return self.stage is Stage.GIVEN_UP
 
+    @property
+    def due_at(self) -> datetime | None:
+        """When a worker is to come for it (UTC); None if it was not entered for one, has ended, or waits for a person."""
+        is_unsettled = self.stage is Stage.UNKNOWN and self.publish_id is None
+        if not self.is_entered or self.is_held or self.is_ended or is_unsettled:
+            return None
+        return self.created_at if self.schedule is None else self.schedule.not_before
+
     def is_stale(self, now: datetime) -> bool:
         """Whether continuing may send another init, more than an hour after the post was asked for or last begun.
 
@@ -204,17 +218,14 @@ def upload_left(record: Record, now: datetime) -> float:
     return min(record.init_at - now + UPLOAD_LIFE, UPLOAD_LIFE).total_seconds() if record.init_at else 0.0
 
 
-def learned_chunk(records: Iterable[Record]) -> int | None:
-    """Return the chunk size that TikTok took of an app last when it had refused the usual one; None if it never did.
+def learned_chunk(record: Record) -> int | None:
+    """Return the chunk size that TikTok took of this post after it had refused the usual one; None if it did not.
 
-    TikTok's limits have differed between its servers, so what was found out for one post serves the next.
+    TikTok's limits have differed between its servers, so what was found out for one post serves the app's next ones.
     """
-    found = [
-        (record.updated_at, record.plan.chunk_size)
-        for record in records
-        if record.plan and record.plan != record.wish.plan and record.publish_id
-    ]
-    return max(found)[1] if found else None
+    if record.plan is None or record.plan == record.wish.plan or not record.publish_id:
+        return None
+    return record.plan.chunk_size
 
 
 def next_chunk(record: Record) -> tuple[int, int]:

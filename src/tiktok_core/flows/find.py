@@ -11,8 +11,18 @@ from attrs import define
 
 from tiktok_core.domain.app import Scope
 from tiktok_core.domain.display import FoundPost
-from tiktok_core.domain.finding import caption, found_post, has_photos, is_alike, is_listed, is_private, post_times
+from tiktok_core.domain.finding import (
+    caption,
+    found_post,
+    has_photos,
+    is_alike,
+    is_listed,
+    is_private,
+    moved,
+    post_times,
+)
 from tiktok_core.domain.journal import Record, Stage, record_name
+from tiktok_core.domain.pacing import DAY
 from tiktok_core.domain.publishing import Publication, further, poll_pause
 from tiktok_core.domain.trouble import MOST_MISSES
 from tiktok_core.domain.verdicts import UNKNOWN_ID, is_not_known_yet, is_unanswered
@@ -160,7 +170,10 @@ class _Search:
         """Return the public ids of the account's other posts: those in the journal, and for similar posts TikTok's answer now."""
         ids: set[int] = set()
         first, last = post_times(record)
-        for other in await self.context.journal.records(record_name(record.app, record.account, "")):
+        mine = record_name(record.app, record.account, "")
+        # The videos that were found appeared between these times. A post that ended more than a day earlier, or was wished later,
+        # is none of them, and an account may have thousands of those.
+        for other in await self.context.journal.records(mine, since=moved(first, -DAY), until=last):
             if other.name == record.name:
                 continue
             named: Sequence[int] = other.last.post_ids if other.last is not None else ()

@@ -19,16 +19,29 @@ from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.moves import leaving
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
+from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.hidden import Hidden
 
-__all__ = ["OtherVersion", "dump_record", "dump_tokens", "dump_trace", "load_record", "load_tokens", "load_trace"]
+__all__ = [
+    "USUAL_VERSION",
+    "OtherVersion",
+    "dump_record",
+    "dump_tokens",
+    "dump_trace",
+    "load_record",
+    "load_tokens",
+    "load_trace",
+    "record_version",
+]
 
 T = TypeVar("T")
 
 VERSION: Final = 1
 """The version of tokens."""
-RECORD_VERSION: Final = 3
+RECORD_VERSION: Final = 4
+"""The version of a record with `LATER_FIELDS`: releases that would begin its post early, or unasked, stop there."""
+GIVEN_UP_VERSION: Final = 3
 """The version of the record of a post that was given up: releases that would misread it stop there, and begin nothing."""
 USUAL_VERSION: Final = 2
 """The version of all other records, so that older releases can go on with them. This release reads version 1 too."""
@@ -36,6 +49,8 @@ TRACE_VERSION: Final = 1
 """The version of the journal's traces."""
 SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
 """The fields that version 1 of a record does not have, with their values."""
+LATER_FIELDS: Final = frozenset({"schedule", "held", "entered"})
+"""The fields that only `RECORD_VERSION` has: when a post may be begun, and by whom."""
 SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "upload_url"})
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
@@ -80,7 +95,7 @@ def dump_record(record: Record) -> bytes:
     # In one expression, so that no variable holds the upload URL.
     return json.dumps(
         {
-            "version": RECORD_VERSION if record.is_given_up else USUAL_VERSION,
+            "version": record_version(record),
             "key": record.key,
             "app": record.app,
             "account": record.account,
@@ -108,9 +123,17 @@ def dump_record(record: Record) -> bytes:
             "handed_at": _dump_time(record.handed_at),
             "last": asdict(record.last) if record.last else None,
             "refusal": asdict(record.refusal) if record.refusal else None,
+            **(_dump_later_fields(record) if record_version(record) == RECORD_VERSION else {}),
         },
         sort_keys=True,
     ).encode()
+
+
+def record_version(record: Record) -> int:
+    """Return the version of the document that `dump_record` writes: the oldest that says all that the record says."""
+    if record.schedule is not None or record.is_held or record.is_entered:
+        return RECORD_VERSION
+    return GIVEN_UP_VERSION if record.is_given_up else USUAL_VERSION
 
 
 def load_record(record: bytes | Hidden[bytes]) -> Record:
@@ -121,7 +144,15 @@ def load_record(record: bytes | Hidden[bytes]) -> Record:
     """
     lying = record if isinstance(record, Hidden) else Hidden(record)
     del record  # A crash report would show it.
-    return _loaded(lying, {1: _first_record, USUAL_VERSION: _usual_record, RECORD_VERSION: _given_up_record})
+    return _loaded(
+        lying,
+        {
+            1: _first_record,
+            USUAL_VERSION: _usual_record,
+            GIVEN_UP_VERSION: _given_up_record,
+            RECORD_VERSION: _later_record,
+        },
+    )
 
 
 def dump_trace(trace: Trace) -> bytes:
@@ -203,7 +234,21 @@ def _given_up_record(document: dict[str, Any]) -> Record:
     return record
 
 
+def _later_record(document: dict[str, Any]) -> Record:
+    record = evolve(
+        _record({name: value for name, value in document.items() if name not in LATER_FIELDS}),
+        schedule=_schedule(document["schedule"]),
+        is_held=_value(document, "held", bool),
+        is_entered=_value(document, "entered", bool),
+    )
+    if record_version(record) != RECORD_VERSION:
+        raise ValueError("fields of an earlier version")
+    return record
+
+
 def _record(document: dict[str, Any]) -> Record:
+    if document.keys() & LATER_FIELDS:
+        raise ValueError("a field of a later version")
     return Record(
         key=_text(document, "key"),
         app=_text(document, "app"),
@@ -224,6 +269,26 @@ def _record(document: dict[str, Any]) -> Record:
         handed_at=_time_or_none(document, "handed_at"),
         last=None if document["last"] is None else _built(Publication, document["last"]),
         refusal=None if document["refusal"] is None else _built(Refusal, document["refusal"]),
+    )
+
+
+def _dump_later_fields(record: Record) -> dict[str, Any]:
+    at = record.schedule
+    return {
+        "schedule": at
+        and {"not_before": at.not_before.isoformat(), "not_after": at.not_after.isoformat(), "zone": at.zone},
+        "held": record.is_held,
+        "entered": record.is_entered,
+    }
+
+
+def _schedule(document: dict[str, Any] | None) -> Schedule | None:
+    if document is None:
+        return None
+    return Schedule(
+        not_before=_time(document, "not_before"),
+        not_after=_time(document, "not_after"),
+        zone=_text(document, "zone"),
     )
 
 

@@ -247,7 +247,7 @@ def test_a_cancelled_pull_is_written_down(bench: Any) -> None:
     account = bench.signed_in()
     begun = bench.run(account.post_photos(["https://media.example.com/1.jpg"], privacy_level="SELF_ONLY", wait=False))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(bench.journal), "records", broken)
+        patch.setattr(type(bench.journal), "of_post", broken)
         assert bench.run(account.cancel(begun.publish_id)).is_failed
     assert bench.journal.records()[0].stage is Stage.PROCESSING
     with pytest.raises(ApiError, match="publish_not_cancellable"):

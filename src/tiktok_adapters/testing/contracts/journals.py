@@ -24,9 +24,11 @@ from tiktok_adapters.testing.contracts.journal_model import JournalMachine, forg
 from tiktok_adapters.testing.contracts.stores import AS_THE_MODEL, JUMPS, ODD_NAMES
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.journal import ENDS, Record, Stage, Wish
+from tiktok_core.domain.kept_refusal import given_up_at
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
+from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost, StoreError
 from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal, trace_of
@@ -149,6 +151,93 @@ class JournalContract(Contract):
                 record for record in expected if record.name.startswith("a\n")
             )
 
+    def test_records_of_a_time_can_be_asked_for(self, kept: AnyJournal, run: Run) -> None:
+        """`until` bounds the creation time, `since` the last update; both include their border."""
+        records = [
+            evolve(RECORD, key=f"key-{age}", created_at=NOW + TICK * age, updated_at=NOW + TICK * (age + 3))
+            for age in range(4)
+        ]
+        for record in reversed(records):
+            run(kept.save(record, fence=None))
+        assert run(kept.records(until=NOW + TICK)) == tuple(records[:2])
+        assert run(kept.records("app\nme\n", since=NOW + TICK * 4, until=NOW + TICK * 2)) == tuple(records[1:3])
+        assert run(kept.records("app\nyou\n", since=NOW, until=LATER)) == ()
+        assert run(kept.records(until=NOW - TICK)) == ()
+
+    def test_unfinished_posts_are_found(self, kept: AnyJournal, run: Run) -> None:
+        """Of all stages, exactly those that are no end are listed, the oldest first, and only under the given name."""
+        records = [
+            evolve(RECORD, key=stage.value, stage=stage, account=account, created_at=NOW + TICK * age)
+            for age, (account, stage) in enumerate((account, stage) for account in ("me", "you") for stage in Stage)
+        ]
+        for record in reversed(records):
+            run(kept.save(record, fence=None))
+        unfinished = tuple(record for record in records if not record.is_ended)
+        assert run(kept.unfinished()) == run(kept.unfinished("app\n")) == unfinished
+        assert run(kept.unfinished("app\nyou\n")) == unfinished[len(unfinished) // 2 :]
+        assert run(kept.unfinished("other\n")) == ()
+        for record in unfinished:
+            run(kept.save(evolve(record, stage=Stage.COMPLETE), fence=None))
+        assert run(kept.unfinished()) == ()
+
+    def test_posts_that_are_due_are_found(self, kept: AnyJournal, run: Run) -> None:
+        """A worker finds what was entered for it and is due; never what is held, of a later time, ended, or a caller's own."""
+        plain = evolve(RECORD, stage=Stage.PLANNED, publish_id=None, upload_url=None, is_entered=True)
+        timed = Schedule(not_before=LATER, not_after=MUCH_LATER, zone="Europe/Berlin")
+        due = evolve(plain, key="due")
+        later = evolve(plain, key="later", schedule=timed, account="you")
+        others = [
+            evolve(plain, key="held", is_held=True),
+            evolve(plain, key="held and timed", is_held=True, schedule=timed),
+            evolve(plain, key="own", is_entered=False),
+            evolve(plain, key="own and timed", is_entered=False, schedule=timed),
+            evolve(plain, key="ended", stage=Stage.COMPLETE),
+            evolve(plain, key="given up", stage=Stage.GIVEN_UP, refusal=given_up_at(NOW)),
+            evolve(plain, key="not known", stage=Stage.UNKNOWN),
+        ]
+        for record in (due, later, *others):
+            run(kept.save(record, fence=None))
+            assert run(kept.load(record.name)) == record
+        assert run(kept.unfinished(due=NOW - TICK)) == ()
+        assert run(kept.unfinished(due=NOW)) == run(kept.unfinished(due=LATER - TICK)) == (due,)
+        assert run(kept.unfinished(due=LATER)) == (due, later)
+        assert run(kept.unfinished("app\nyou\n", due=LATER)) == (later,)
+        run(kept.save(evolve(due, is_held=True), fence=None))
+        run(kept.replace(evolve(later, schedule=None), seen=later))
+        assert run(kept.unfinished(due=NOW)) == (evolve(later, schedule=None),)
+
+    def test_a_post_is_found_by_its_publish_id(self, kept: AnyJournal, run: Run) -> None:
+        """The oldest record of a publish id is found, in whatever stage, under the given name only, and only by its current id."""
+        older = evolve(RECORD, key="older", stage=Stage.COMPLETE, created_at=NOW - TICK)
+        foreign = evolve(RECORD, account="you", created_at=NOW - TICK * 2)
+        for record in (RECORD, older, foreign, evolve(OTHER, others=("v_pub_file~v2-1.1",))):
+            run(kept.save(record, fence=None))
+        publish_id = RECORD.publish_id or ""
+        assert run(kept.of_post(publish_id)) == run(kept.of_post(publish_id, "app\n")) == foreign
+        assert run(kept.of_post(publish_id, "app\nme\n")) == older
+        assert run(kept.of_post(publish_id, "other\n")) is None
+        assert run(kept.of_post(publish_id[:-1])) is run(kept.of_post("%")) is run(kept.of_post("")) is None
+        run(kept.save(evolve(older, publish_id="v_pub_file~v2-1.2"), fence=None))
+        assert run(kept.of_post(publish_id, "app\nme\n")) == RECORD
+
+    def test_what_was_learned_of_an_app_stays(self, kept: AnyJournal, run: Run) -> None:
+        """The chunk size that TikTok took last instead of the usual one is known, also after its record is gone."""
+        usual, other = ChunkPlan(20_000_000, 10_000_000, 2), ChunkPlan(20_000_000, 6_000_000, 3)
+        first = evolve(RECORD, plan=other)
+        second = evolve(RECORD, key="second", plan=ChunkPlan(20_000_000, 5_242_880, 3), updated_at=LATER)
+        run(kept.save(evolve(RECORD, plan=usual), fence=None))
+        run(kept.save(evolve(first, publish_id=None, stage=Stage.PLANNED), fence=None))
+        assert run(kept.learned("app")) is None
+        run(kept.save(first, fence=None))
+        assert run(kept.learned("app")) == 6_000_000
+        run(kept.save(second, fence=None))
+        run(kept.replace(evolve(first, offset=1), seen=first))
+        assert run(kept.learned("app")) == 5_242_880
+        assert run(kept.learned("ap")) is run(kept.learned("app\nme")) is run(kept.learned("")) is None
+        run(kept.save(evolve(second, stage=Stage.ABANDONED, upload_url=None), fence=None))
+        assert run(kept.remove(second.name)) is True
+        assert run(kept.learned("app")) == 5_242_880
+
     @pytest.mark.parametrize("key", ODD_NAMES, ids=range(len(ODD_NAMES)))
     def test_odd_characters_in_a_name_survive(self, kept: AnyJournal, run: Run, key: str) -> None:
         """Names and owners are opaque keys, and never a path, a pattern or part of a query."""
@@ -173,6 +262,17 @@ class JournalContract(Contract):
         run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
         assert run(kept.try_lease(NAME, owner="b", now=LATER - TICK, until=MUCH_LATER)) is None
+
+    def test_a_lease_is_taken_by_force(self, kept: AnyJournal, run: Run) -> None:
+        """With `by_force` another owner's lease is taken at once. The old owner's number writes nothing any more."""
+        first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        second = run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER, by_force=True))
+        assert second > first
+        with pytest.raises(LeaseLost):
+            run(kept.save(RECORD, fence=first))
+        assert run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER)) is None
+        assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER, by_force=True)) == second
+        run(kept.save(RECORD, fence=second))
 
     def test_a_lease_runs_out(self, kept: AnyJournal, run: Run) -> None:
         """An expired lease is free, and its next owner gets a larger number."""

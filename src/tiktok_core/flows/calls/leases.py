@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from tiktok_core.errors import StoreError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.surely import surely
-from tiktok_core.ports import LONGEST_LEASE
+from tiktok_core.ports import LONGEST_LEASE, AsyncJournal
 
 __all__ = ["release", "released_after", "take_over", "try_lease"]
 
@@ -39,21 +39,16 @@ async def try_lease(context: Context, leases: _Leases[T_co], name: str, owner: s
     return await context.protect(tried())
 
 
-async def take_over(context: Context, leases: _Leases[T_co], name: str, owner: str, lasting: timedelta) -> T_co:
-    """Take a lease that another owner may hold, as if it had expired, and return what the store says to it.
+async def take_over(context: Context, journal: AsyncJournal, name: str, owner: str, lasting: timedelta) -> int | None:
+    """Take the lease of a post that another owner may hold, and return its number.
 
     The other owner finds its number out of date before its next act, and stops. To be called inside of `released_after`, and
-    only for what a person wants at once. A store that goes by a clock of its own grants it only once the lease has expired.
+    only for what a person wants at once.
     """
 
-    async def taken() -> T_co:
+    async def taken() -> int | None:
         now = context.clock.now()
-        # Almost the latest time that a lease may last to. A lease that lasts longer is heeded by no other owner.
-        until = now + LONGEST_LEASE
-        if (given := await leases.try_lease(name, owner=owner, now=until - lasting, until=until)) is None:
-            return given
-        # It is ours: from here on it lasts as long as any other, should this process end.
-        return await leases.try_lease(name, owner=owner, now=now, until=now + lasting)
+        return await journal.try_lease(name, owner=owner, now=now, until=now + lasting, by_force=True)
 
     return await context.protect(taken())
 

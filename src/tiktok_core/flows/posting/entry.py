@@ -12,7 +12,7 @@ from attrs import evolve
 
 from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans
 from tiktok_core.domain.forgetting import Trace, is_free, trace_refusal
-from tiktok_core.domain.journal import KEEP, Record, Wish, learned_chunk, record_name
+from tiktok_core.domain.journal import KEEP, Record, Wish, record_name
 from tiktok_core.domain.pacing import DAY, quota_warning
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError
@@ -31,7 +31,7 @@ async def usually_cut(context: Context, wish: Wish) -> Wish:
     if wish.plan is None or wish.is_cut_chosen or wish.plan.total_chunk_count == 1:
         return wish
     try:
-        learned = learned_chunk(await context.journal.records(f"{context.app.client_key}\n"))
+        learned = await context.journal.learned(context.app.client_key)
     except StoreError as error:
         # What was learned saves a refused init, and is worth no post.
         context.log.warning(

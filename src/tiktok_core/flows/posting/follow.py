@@ -202,4 +202,4 @@ async def write_status(context: Context, record: Record, status: Callable[[Recor
 async def find_record(context: Context, account: str, publish_id: str) -> Record | None:
     """Return the record of a publish id; without an account the posts of the whole app are searched."""
     under = record_name(context.app.client_key, account, "") if account else f"{context.app.client_key}\n"
-    return next((one for one in await context.journal.records(under) if one.publish_id == publish_id), None)
+    return await context.journal.of_post(publish_id, under)

@@ -182,7 +182,7 @@ async def posts(context: Context, account: str) -> tuple[Record, ...]:
 
 async def unfinished(context: Context, account: str) -> tuple[Record, ...]:
     """Return the account's records of posts that have not ended, the oldest first."""
-    return tuple(record for record in await posts(context, account) if not record.is_ended)
+    return await context.journal.unfinished(record_name(context.app.client_key, account, ""))
 
 
 async def unreadable(context: Context, account: str) -> tuple[Unreadable, ...]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tiktok_core.domain.chunks import ChunkPlan as ChunkPlan
     from tiktok_core.domain.chunks import fallback_plans as fallback_plans
     from tiktok_core.domain.chunks import plan_chunks as plan_chunks
+    from tiktok_core.domain.coming_again import come_again as come_again
     from tiktok_core.domain.creator import CreatorInfo as CreatorInfo
     from tiktok_core.domain.creator import PrivacyLevel as PrivacyLevel
     from tiktok_core.domain.display import FoundPost as FoundPost
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from tiktok_core.domain.qr import QrCode as QrCode
     from tiktok_core.domain.qr import QrStatus as QrStatus
     from tiktok_core.domain.refusals import explain as explain
+    from tiktok_core.domain.schedule import Schedule as Schedule
     from tiktok_core.domain.sign_in import Authorization as Authorization
     from tiktok_core.domain.tokens import ClientToken as ClientToken
     from tiktok_core.domain.tokens import Secret as Secret
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from tiktok_core.errors import Problem as Problem
     from tiktok_core.errors import PublishFailed as PublishFailed
     from tiktok_core.errors import RateLimited as RateLimited
+    from tiktok_core.errors import ReleaseRequired as ReleaseRequired
     from tiktok_core.errors import ScopeMissing as ScopeMissing
     from tiktok_core.errors import ServerError as ServerError
     from tiktok_core.errors import SignInFailed as SignInFailed
@@ -120,7 +123,9 @@ _MODULES: Final = {
     "QrCode": "domain.qr",
     "QrStatus": "domain.qr",
     "RateLimited": "errors",
+    "ReleaseRequired": "errors",
     "Record": "domain.journal",
+    "Schedule": "domain.schedule",
     "Scope": "domain.app",
     "ScopeMissing": "errors",
     "Secret": "domain.tokens",
@@ -149,6 +154,7 @@ _MODULES: Final = {
     "Videos": "blocking",
     "Wish": "domain.journal",
     "__version__": "version",
+    "come_again": "domain.coming_again",
     "explain": "domain.refusals",
     "fallback_plans": "domain.chunks",
     "plan_chunks": "domain.chunks",

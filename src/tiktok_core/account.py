@@ -6,6 +6,7 @@ Longer than 400 lines because most of it is the description of the methods that 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from textwrap import dedent, indent
 from typing import TypeVar
 
@@ -19,12 +20,14 @@ from tiktok_core.domain.portability import DataArchive, DataFormat, DataRequest
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import RetryLimits
+from tiktok_core.domain.schedule import schedule
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.flows import derived, display, find, portability, sign_in
 from tiktok_core.flows.calls.access import usable_tokens
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.display import AsyncVideos
 from tiktok_core.flows.posting import follow, publish
+from tiktok_core.flows.posting.entry import Terms
 from tiktok_core.ports import Destination, HasPath, Source
 
 __all__ = ["AsyncAccount"]
@@ -321,6 +324,127 @@ class AsyncAccount:
             self._context, self._open_id, post, key=key, on_progress=on_progress, wait=wait
         )
 
+    @_with_settings_of(VideoPost)
+    async def enter_video(  # noqa: D417 - the class of a post describes its settings
+        self,
+        video: str | HasPath,
+        *,
+        title: str = "",
+        privacy_level: str | None = None,
+        disable_comment: bool = False,
+        disable_duet: bool = False,
+        disable_stitch: bool = False,
+        video_cover_timestamp_ms: int | None = None,
+        brand_content_toggle: bool = False,
+        brand_organic_toggle: bool = False,
+        is_aigc: bool = False,
+        draft: bool = False,
+        chunk_size: int | None = None,
+        key: str | None = None,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+        held: bool = False,
+        for_workers: bool = True,
+    ) -> Record:
+        """Enter a video in the journal without posting it: workers post it, or `resume` and `advance` with its key.
+
+        Args:
+            video: the path of a file, or an https URL that TikTok pulls. A worker opens the same path.
+            {settings}
+            chunk_size: bytes of a chunk; the library chooses it unless given.
+            key: your name for this post, as for `post_video`. For a key that was entered before, nothing changes.
+            not_before: the earliest time to begin it, with a time zone, at most 90 days ahead; at once unless given.
+            not_after: the latest time to begin it; one hour after `not_before` unless given. Then a person has to release it.
+            held: a person has to `release` it before it is begun.
+            for_workers: whether workers post it; otherwise only a call with its key does.
+
+        Returns:
+            The post's record: a new one, or that of an earlier call with the same key.
+
+        Raises:
+            InvalidPost: the post is wrong, or its time is over or too far ahead; the error lists every problem. Or the key stands
+                for another post, or for one that was given up.
+            SignInRequired: the account is not signed in.
+            StoreError: the journal cannot be written.
+        """
+        post = VideoPost(
+            title=title,
+            privacy_level=privacy_level,
+            disable_comment=disable_comment,
+            disable_duet=disable_duet,
+            disable_stitch=disable_stitch,
+            video_cover_timestamp_ms=video_cover_timestamp_ms,
+            brand_content_toggle=brand_content_toggle,
+            brand_organic_toggle=brand_organic_toggle,
+            is_aigc=is_aigc,
+            draft=draft,
+        )
+        terms = Terms(schedule=schedule(not_before, not_after), is_held=held, is_entered=for_workers)
+        return await publish.enter_video(
+            self._context, self._open_id, video, post, terms, chunk_size=chunk_size, key=key
+        )
+
+    @_with_settings_of(PhotoPost)
+    async def enter_photos(  # noqa: D417 - the class of a post describes its settings
+        self,
+        photo_images: Sequence[str],
+        *,
+        title: str = "",
+        description: str = "",
+        privacy_level: str | None = None,
+        photo_cover_index: int = 0,
+        disable_comment: bool = False,
+        auto_add_music: bool = True,
+        brand_content_toggle: bool = False,
+        brand_organic_toggle: bool = False,
+        is_aigc: bool = False,
+        draft: bool = False,
+        key: str | None = None,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+        held: bool = False,
+        for_workers: bool = True,
+    ) -> Record:
+        """Enter photos in the journal without posting them, as `enter_video` does with a video.
+
+        Args:
+            {settings}
+            key, not_before, not_after, held, for_workers: as for `enter_video`.
+
+        Returns:
+            The post's record: a new one, or that of an earlier call with the same key.
+
+        Raises:
+            InvalidPost, SignInRequired, StoreError: as for `enter_video`.
+        """
+        post = PhotoPost(
+            photo_images=tuple(photo_images),
+            photo_cover_index=photo_cover_index,
+            title=title,
+            description=description,
+            privacy_level=privacy_level,
+            disable_comment=disable_comment,
+            auto_add_music=auto_add_music,
+            brand_content_toggle=brand_content_toggle,
+            brand_organic_toggle=brand_organic_toggle,
+            is_aigc=is_aigc,
+            draft=draft,
+        )
+        terms = Terms(schedule=schedule(not_before, not_after), is_held=held, is_entered=for_workers)
+        return await publish.enter_photos(self._context, self._open_id, post, terms, key=key)
+
+    async def release(self, key: str) -> Record:
+        """Let a post be begun that is held, or that was not begun in time. A late one may be begun within an hour from now.
+
+        A post whose time has not come still waits for it.
+
+        Raises:
+            InvalidInput: the journal of this account has no such post, or it is neither held nor late.
+            LeaseLost: another process is working on the post.
+            StoreError: the journal cannot be written.
+        """
+        return await publish.release(self._context, self._open_id, key)
+
     async def resume(
         self,
         key: str,
@@ -348,14 +472,31 @@ class AsyncAccount:
         """
         return await publish.resume(self._context, self._open_id, key, video, on_progress=on_progress, wait=wait)
 
-    async def advance(self, key: str, video: str | HasPath | Source | None = None) -> Step:
+    async def advance(
+        self,
+        key: str,
+        video: str | HasPath | Source | None = None,
+        *,
+        until_wait: float | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Step:
         """Take one step with a post of the journal, and return when to call again. Any number of processes may call this.
+
+        A step is an init, a chunk, or a question for the status. With `until_wait`, the call takes step after step, as one owner
+        and in an upload slot, so that TikTok is not asked before each chunk how much it has.
+
+        Args:
+            key: the post's key.
+            video: the file again, if it was a source without a name or has moved.
+            until_wait: take steps until the next one is more than this many seconds away; one step unless given.
+            stop: asked after each of these steps; the call returns once it says True.
 
         Raises:
             InvalidInput: the journal of this account has no such post.
-            TikTokError: the step failed; the journal holds what the library knew by then.
+            ReleaseRequired: the post is held, or was not begun in time: a person has to `release` it.
+            TikTokError: a step failed; the journal holds what the library knew by then. `come_again` says when to call again.
         """
-        return await publish.advance(self._context, self._open_id, key, video)
+        return await publish.advance(self._context, self._open_id, key, video, until_wait=until_wait, stop=stop)
 
     async def posts(self) -> tuple[Record, ...]:
         """Return this account's posts in the journal, oldest first: the unfinished ones and those of the last 90 days.

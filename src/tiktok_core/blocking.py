@@ -173,6 +173,9 @@ class Account(Mirror[AsyncAccount]):
     cancel = blocking(AsyncAccount.cancel)
     post_video = blocking(AsyncAccount.post_video)
     post_photos = blocking(AsyncAccount.post_photos)
+    enter_video = blocking(AsyncAccount.enter_video)
+    enter_photos = blocking(AsyncAccount.enter_photos)
+    release = blocking(AsyncAccount.release)
     resume = blocking(AsyncAccount.resume)
     advance = blocking(AsyncAccount.advance)
     posts = blocking(AsyncAccount.posts)
@@ -290,6 +293,8 @@ class TikTok(Mirror[AsyncTikTok]):
     client_token = blocking(AsyncTikTok.client_token)
     account = blocking_as(AsyncTikTok.account, Account)
     forget = blocking(AsyncTikTok.forget)
+    unfinished = blocking(AsyncTikTok.unfinished)
+    due_posts = blocking(AsyncTikTok.due_posts)
     accounts = blocking(AsyncTikTok.accounts)
     close = blocking(AsyncTikTok.close)
 

@@ -12,7 +12,7 @@ from tiktok_core.account import AsyncAccount
 from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.events import AuthorizationRemoved, Event, PostEvent
-from tiktok_core.domain.journal import Wish
+from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
@@ -26,6 +26,7 @@ from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.pace import OwnPacer
 from tiktok_core.flows.calls.plain_ports import AtOnce, Unprotected
 from tiktok_core.flows.calls.renew import close
+from tiktok_core.flows.posting import publish
 from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import usually_cut
 from tiktok_core.flows.posting.follow import receive
@@ -369,6 +370,29 @@ class AsyncTikTok:
             StoreError: the store cannot be written.
         """
         await self._context.tokens.delete(open_id)
+
+    async def unfinished(self) -> tuple[Record, ...]:
+        """Return the posts that have not ended, over all accounts of this app, oldest first.
+
+        The result leaves out records that cannot be read; see `Account.unreadable`.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        return await publish.unfinished_of_all(self._context)
+
+    async def due_posts(self, *, within: float = 0.0) -> tuple[Record, ...]:
+        """Return the posts that workers are to go on with now, over all accounts of this app, by the time they were due.
+
+        These were entered for workers (`enter_video`), have not ended, and wait neither for their time nor for a person.
+
+        Args:
+            within: seconds from now; posts that are due by then are returned, too.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        return await publish.due_posts(self._context, within)
 
     async def accounts(self) -> tuple[Tokens, ...]:
         """Return the tokens of all signed-in accounts but those that cannot be read: the log warns of each of these.

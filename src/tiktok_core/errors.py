@@ -32,6 +32,7 @@ __all__ = [
     "Problem",
     "PublishFailed",
     "RateLimited",
+    "ReleaseRequired",
     "ScopeMissing",
     "ServerError",
     "SignInFailed",
@@ -147,6 +148,10 @@ class InvalidInput(TikTokError):
 
 class InvalidPost(InvalidInput):
     """The post breaks one of TikTok's documented rules, or one of this creator's own settings."""
+
+
+class ReleaseRequired(InvalidInput):
+    """A person has to release the post first (`release`): it is held, or the latest time to begin it is over. Nothing was sent."""
 
 
 class InvalidSettings(InvalidInput):

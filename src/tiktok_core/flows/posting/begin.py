@@ -14,6 +14,7 @@ from functools import partial
 
 from attrs import evolve
 
+from tiktok_core.domain.beginning import not_yet
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.init_verdicts import (
     INIT_ERRORS,
@@ -59,12 +60,15 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
         open_video: gives the file of the record; asked only before a direct post, whose creator has limits of their own.
 
     Raises:
+        ReleaseRequired: it is held, or late; a person has to release it.
         SourceChanged: the file is out of reach; the post waits for it.
         InvalidPost, PostingRefused, ScopeMissing, ApiError: it may not be posted; nothing was.
         OutcomeUnknown: it may have been posted.
         TikTokError: the creator could not be asked, or the tokens are of no use; it can be tried again.
     """
     context, record = turn.context, turn.record
+    if (waits := not_yet(record, turn.now)) is not None:
+        return await turn.settle(waits)
     if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
         return await turn.settle(Verdict(record=record, again_in=pause))
     post = record.wish.post
@@ -87,9 +91,10 @@ async def begin_again(turn: Turn) -> Progressed:
 
     Raises:
         OutcomeUnknown: it may have been posted.
+        ReleaseRequired: it is late; a person has to release it.
         UnexpectedResponse: several inits of a file went without an answer; nothing was posted.
     """
-    verdict = after_unanswered_init(turn.record, turn.now)
+    verdict = after_unanswered_init(turn.record, turn.now) or not_yet(turn.record, turn.now)
     if verdict is not None:
         return await turn.settle(verdict)
     if (pause := await pause_for_quota(turn.context, turn.record.account, Quota.INIT)) > 0:

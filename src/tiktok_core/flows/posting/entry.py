@@ -8,22 +8,38 @@ Its tests: `tests/flows/posting/test_advance.py`, `tests/flows/posting/test_refu
 
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans
 from tiktok_core.domain.forgetting import Trace, is_free, trace_refusal
 from tiktok_core.domain.journal import KEEP, Record, Wish, record_name
 from tiktok_core.domain.pacing import DAY, quota_warning
 from tiktok_core.domain.publishing import Publication
-from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError
+from tiktok_core.domain.schedule import Schedule, schedule_problems, shown
+from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError, refuse
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE
 
-__all__ = ["enter", "known", "no_post", "remembered", "usually_cut"]
+__all__ = ["Terms", "enter", "known", "no_post", "remembered", "usually_cut"]
 
 LONGEST_KEY: Final = 200
+
+
+@frozen(kw_only=True)
+class Terms:
+    """When a wish may be begun, and by whom.
+
+    Attributes:
+        schedule: the earliest and the latest time; None for any time.
+        is_held: whether a person has to release it first.
+        is_entered: whether workers go on with it.
+    """
+
+    schedule: Schedule | None = None
+    is_held: bool = False
+    is_entered: bool = False
 
 
 async def usually_cut(context: Context, wish: Wish) -> Wish:
@@ -42,14 +58,14 @@ async def usually_cut(context: Context, wish: Wish) -> Wish:
     return evolve(wish, plan=plan)
 
 
-async def enter(context: Context, account: str, wish: Wish, key: str) -> Record | Trace:
+async def enter(context: Context, account: str, wish: Wish, key: str, terms: Terms = Terms()) -> Record | Trace:
     """Return the record of the key: the one that the journal has, or a new one.
 
     Where the journal has removed the record of the key, and the post may exist, its trace is returned: nothing is begun.
 
     Raises:
         SignInRequired: the account is not signed in.
-        InvalidPost: the key stands for another post.
+        InvalidPost: the key stands for another post, or for one at another time; or the time is over or too far ahead.
         LeaseLost: another owner holds the lease of the key, and has entered nothing under it.
     """
     if await context.tokens.load(account) is None:
@@ -59,13 +75,41 @@ async def enter(context: Context, account: str, wish: Wish, key: str) -> Record 
     _check(key)
     found = await _looked_up(context, record_name(context.app.client_key, account, key))
     if found is None:
+        refuse(InvalidPost, schedule_problems(terms.schedule, now))
         wish = await usually_cut(context, wish)
-        app = context.app.client_key
-        fresh = Record(key=key, app=app, account=account, wish=wish, created_at=now, updated_at=now, plan=wish.plan)
+        fresh = Record(
+            key=key,
+            app=context.app.client_key,
+            account=account,
+            wish=wish,
+            created_at=now,
+            updated_at=now,
+            plan=wish.plan,
+            schedule=terms.schedule,
+            is_held=terms.is_held,
+            is_entered=terms.is_entered,
+        )
         found = await _entered(context, fresh)
-    if isinstance(found, Record) and not found.wish.is_same(wish):
-        raise InvalidPost((Problem("key", f"{key!r} stands for another post; take another key for this one"),))
+    if isinstance(found, Record):
+        refuse(InvalidPost, _other_than(found, wish, terms))
     return found
+
+
+def _other_than(found: Record, wish: Wish, terms: Terms) -> tuple[Problem, ...]:
+    """Return why a record does not stand for what is wished under its key."""
+    if not found.wish.is_same(wish):
+        return (Problem("key", f"{found.key!r} stands for another post; take another key for this one"),)
+    at, wished = found.schedule, terms.schedule
+    if wished is None and not found.is_planned:
+        return ()  # It is under way or has ended: its time says nothing any more.
+    if at == wished or (at is not None and wished is not None and at.is_same(wished)):
+        return ()
+    if at is None:
+        return (Problem("key", f"{found.key!r} stands for a post without a time; take another key for this one"),)
+    said = (
+        f"{found.key!r} stands for a post at {shown(at.not_before)}; take another key for this one, or resume that one"
+    )
+    return (Problem("key", said),)
 
 
 async def _looked_up(context: Context, name: str) -> Record | Trace | None:

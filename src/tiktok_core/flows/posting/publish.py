@@ -6,24 +6,27 @@ What belongs here: what a client's method does with a post, from its first line 
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
+from attrs import evolve
+
+from tiktok_core.domain.beginning import after_release
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.forgetting import END_NOT_KNOWN, Trace, Unreadable, name_parts
+from tiktok_core.domain.forgetting import END_NOT_KNOWN, Trace, Unreadable, name_parts, trace_refusal
 from tiktok_core.domain.giving_up import after_giving_up, why_not
 from tiktok_core.domain.journal import Record, record_name
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
-from tiktok_core.domain.verdicts import Verdict, after_person, finished
+from tiktok_core.domain.verdicts import Verdict, after_person, finished, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, StoreError, TikTokError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.posting.check import photo_wish, video_wish
-from tiktok_core.flows.posting.entry import enter, known, no_post, remembered
+from tiktok_core.flows.posting.entry import Terms, enter, known, no_post, remembered
 from tiktok_core.flows.posting.run import OnProgress, Run
 from tiktok_core.flows.posting.turn import STEP_LEASE, Gone, take_turn
 from tiktok_core.flows.posting.video_file import VideoFile, open_video
@@ -34,13 +37,18 @@ __all__ = [
     "abandon",
     "advance",
     "creator_info",
+    "due_posts",
+    "enter_photos",
+    "enter_video",
     "forget",
     "post_photos",
     "post_video",
     "posts",
+    "release",
     "resume",
     "settle",
     "unfinished",
+    "unfinished_of_all",
     "unreadable",
 ]
 
@@ -123,6 +131,51 @@ async def post_photos(
     return await _to_its_end(context, found, key, None, on_progress, wait=wait, error=InvalidPost)
 
 
+async def enter_video(
+    context: Context,
+    account: str,
+    video: str | HasPath,
+    post: VideoPost,
+    terms: Terms,
+    *,
+    chunk_size: int | None,
+    key: str | None,
+) -> Record:
+    """Enter a video in the journal, and leave it to others to post it."""
+    key, context = _named(context, account, key)
+    wish, video_file = await _wished(
+        context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
+    )
+    if video_file is not None and video_file.name is None:
+        raise InvalidPost(
+            (Problem("video", "is a source without a name, which nobody could open later; give the name of a file"),)
+        )
+    return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
+
+
+async def enter_photos(context: Context, account: str, post: PhotoPost, terms: Terms, *, key: str | None) -> Record:
+    """Enter photos in the journal, and leave it to others to post them."""
+    key, context = _named(context, account, key)
+    wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
+    return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
+
+
+async def _entered(context: Context, found: Record | Trace, key: str, terms: Terms) -> Record:
+    if isinstance(found, Trace):
+        raise trace_refusal(found, InvalidPost) or InvalidPost(
+            (Problem("key", f"{key!r} was posted before; take another key"),)
+        )
+    if not_refused(found).is_ended or found.is_entered or not terms.is_entered:
+        return found
+    # A caller began it by itself before, and now leaves it to the workers.
+    try:
+        return await _judged(
+            context, found, lambda record, _now: Verdict(record=evolve(record, is_entered=True)), at_once=False
+        )
+    except LeaseLost:
+        return found  # Its owner goes on with it.
+
+
 async def resume(
     context: Context,
     account: str,
@@ -139,14 +192,23 @@ async def resume(
     return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
 
 
-async def advance(context: Context, account: str, key: str, video: str | HasPath | Source | None) -> Step:
-    """Take one step of a post of the journal, and say when to come again."""
+async def advance(
+    context: Context,
+    account: str,
+    key: str,
+    video: str | HasPath | Source | None,
+    *,
+    until_wait: float | None,
+    stop: Callable[[], bool] | None,
+) -> Step:
+    """Take one step of a post of the journal, or several in a row, and say when to come again."""
     context = context.about(account=account, key=key)
     found = await known(context, account, key)
     video_file = None if video is None else await open_video(context, video, None)
     while isinstance(found, Record):
         try:
-            return await Run(context, found, video_file, None).advance()
+            run = Run(context, found, video_file, None)
+            return await (run.advance() if until_wait is None else run.advance_until(until_wait, stop))
         except Gone:
             found = await known(context, account, key)
     return Step(publication=remembered(context, found, key, InvalidInput), again_in=None)
@@ -185,6 +247,33 @@ async def unfinished(context: Context, account: str) -> tuple[Record, ...]:
     return await context.journal.unfinished(record_name(context.app.client_key, account, ""))
 
 
+async def unfinished_of_all(context: Context) -> tuple[Record, ...]:
+    """Return the records of the app's posts that have not ended, over all accounts, the oldest first."""
+    return await context.journal.unfinished(f"{context.app.client_key}\n")
+
+
+async def due_posts(context: Context, within: float) -> tuple[Record, ...]:
+    """Return the records of the app's posts that workers are to go on with by then, the one that is due first at first."""
+    due = await context.journal.unfinished(f"{context.app.client_key}\n", due=_moved(context.clock.now(), within))
+    return tuple(sorted(due, key=lambda record: record.due_at or record.created_at))
+
+
+def _moved(now: datetime, seconds: float) -> datetime:
+    try:
+        return now + timedelta(seconds=seconds)
+    except OverflowError:  # As far ahead as one likes.
+        return datetime.max.replace(tzinfo=UTC)
+
+
+async def release(context: Context, account: str, key: str) -> Record:
+    """Let a post be begun that is held, or late."""
+    context = context.about(account=account, key=key)
+    found = await known(context, account, key)
+    if isinstance(found, Trace):
+        raise InvalidInput((Problem("key", "has ended, so there is nothing to release"),))
+    return await _judged(context, found, after_release, at_once=False)
+
+
 async def unreadable(context: Context, account: str) -> tuple[Unreadable, ...]:
     """Return the account's records that this release cannot read, each with the reason."""
     found = []
@@ -219,7 +308,7 @@ async def settle(context: Context, account: str, key: str, *, posted: bool) -> P
     if isinstance(found, Trace):
         said = f"is {found.end}; only an unknown outcome can be settled" if found.end else END_NOT_KNOWN
         raise InvalidInput((Problem("key", said),))
-    return await _judged(context, found, partial(after_person, posted=posted), at_once=False)
+    return (await _judged(context, found, partial(after_person, posted=posted), at_once=False)).shown
 
 
 async def abandon(context: Context, account: str, key: str) -> Publication:
@@ -229,14 +318,14 @@ async def abandon(context: Context, account: str, key: str) -> Publication:
     # An owner whose post cannot be given up any more keeps the lease.
     if error := why_not(found):
         raise error
-    return (
-        found.shown(key) if isinstance(found, Trace) else await _judged(context, found, after_giving_up, at_once=True)
-    )
+    if isinstance(found, Trace):
+        return found.shown(key)
+    return (await _judged(context, found, after_giving_up, at_once=True)).shown
 
 
 async def _judged(
     context: Context, found: Record, judge: Callable[[Record, datetime], Verdict], *, at_once: bool
-) -> Publication:
+) -> Record:
     """Store what follows from what a person says of a post."""
     owner = context.entropy(16).hex()
     async with released_after(context, context.journal, found.name, owner):
@@ -246,4 +335,4 @@ async def _judged(
             raise no_post(found.key) from None
         if turn is None:
             raise LeaseLost(found.key)
-        return (await turn.settle(judge(turn.record, turn.now))).record.shown
+        return (await turn.settle(judge(turn.record, turn.now))).record

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from attrs import Factory, define, field
 
+from tiktok_core.domain.beginning import not_yet
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.verdicts import after_patience, finished, not_refused
@@ -31,6 +32,8 @@ OnProgress = Callable[[Progress], None]
 
 LONGEST_IN_SLOT: Final = 5.0
 """Seconds that an upload may do nothing without giving its slot to another."""
+LONGEST_SLEEP: Final = 60.0
+"""Seconds after which a run that waits for the time of its post looks at the clock again."""
 
 
 @define
@@ -71,16 +74,14 @@ class Run:
 
     async def _to_its_end(self, *, wait: bool) -> Publication:
         while True:
-            await self._take_slot()
-            pause = await self._next()
+            pause = await self._next_in_slot()
             if pause is None:
                 return finished(not_refused(self.record).shown)
             if self.record.is_processing and not wait:
                 return self.record.shown
             self._check_patience(pause)
-            if not self._is_uploading or pause > LONGEST_IN_SLOT:
-                self._leave_slot()
-            await self._sleep(pause)
+            # The clock may be set while it waits for the time of the post.
+            await self._sleep(min(pause, LONGEST_SLEEP) if self._is_early else pause)
 
     async def _sleep(self, pause: float) -> None:
         if pause > STEP_LEASE.total_seconds():
@@ -103,6 +104,23 @@ class Run:
         progressed = await self._step()
         not_refused(progressed.record)
         return Step(publication=progressed.record.shown, again_in=progressed.again_in)
+
+    async def advance_until(self, longest: float, stop: Callable[[], bool] | None) -> Step:
+        """Take steps until the next wait is longer than so many seconds, or `stop` says so.
+
+        Raises:
+            TikTokError: as the last step ended; it carries the key.
+        """
+        self._is_certain = self.record.is_planned
+        return await self._owning(partial(self._advance_until, longest, stop))
+
+    async def _advance_until(self, longest: float, stop: Callable[[], bool] | None) -> Step:
+        while True:
+            pause = await self._next_in_slot()
+            not_refused(self.record)
+            if pause is None or pause > longest or (stop is not None and stop()):
+                return Step(publication=self.record.shown, again_in=pause)
+            await self._sleep(pause)
 
     async def _owning(self, work: Callable[[], Awaitable[T]]) -> T:
         """Take steps under one name, sign the errors that end them, and release the lease.
@@ -144,6 +162,14 @@ class Run:
                 raise reason from lost
 
     # --- One step after another --------------------------------------------------------------------------------------
+
+    async def _next_in_slot(self) -> float | None:
+        """Take a step in an upload slot where bytes may leave, as `_next`."""
+        await self._take_slot()
+        pause = await self._next()
+        if not self._is_uploading or pause is None or pause > LONGEST_IN_SLOT:
+            self._leave_slot()
+        return pause
 
     async def _next(self) -> float | None:
         """Take a step, and return the seconds to wait before the next one; None when the post has ended."""
@@ -187,7 +213,12 @@ class Run:
 
     @property
     def _is_uploading(self) -> bool:
-        return self._is_ours and not self.record.wish.is_pulled and self.record.is_before_handover
+        is_file = not self.record.wish.is_pulled and self.record.is_before_handover
+        return self._is_ours and is_file and not self._is_early
+
+    @property
+    def _is_early(self) -> bool:
+        return not_yet(self.record, self.context.clock.now()) is not None
 
     async def _take_slot(self) -> None:
         # Before the init, for the upload URL that it brings lives for an hour only.

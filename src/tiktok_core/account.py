@@ -22,7 +22,7 @@ from tiktok_core.domain.publishing import Progress, Publication, Step
 from tiktok_core.domain.retry import RetryLimits
 from tiktok_core.domain.schedule import schedule
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.flows import derived, display, find, portability, sign_in
+from tiktok_core.flows import display, find, portability, posts, sign_in
 from tiktok_core.flows.calls.access import usable_tokens
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.display import AsyncVideos
@@ -443,7 +443,7 @@ class AsyncAccount:
             LeaseLost: another process is working on the post.
             StoreError: the journal cannot be written.
         """
-        return await publish.release(self._context, self._open_id, key)
+        return await posts.release(self._context, self._open_id, key)
 
     async def resume(
         self,
@@ -506,7 +506,7 @@ class AsyncAccount:
         Raises:
             StoreError: the journal cannot be read.
         """
-        return await publish.posts(self._context, self._open_id)
+        return await posts.posts(self._context, self._open_id)
 
     async def unfinished(self) -> tuple[Record, ...]:
         """Return this account's posts that have not ended, oldest first.
@@ -516,7 +516,7 @@ class AsyncAccount:
         Raises:
             StoreError: the journal cannot be read.
         """
-        return await publish.unfinished(self._context, self._open_id)
+        return await posts.unfinished(self._context, self._open_id)
 
     async def unreadable(self) -> tuple[Unreadable, ...]:
         """List this account's records that cannot be read, because they are damaged or another release wrote them.
@@ -526,7 +526,7 @@ class AsyncAccount:
         Raises:
             StoreError: the journal itself cannot be read.
         """
-        return await publish.unreadable(self._context, self._open_id)
+        return await posts.unreadable(self._context, self._open_id)
 
     async def forget(self, key: str) -> None:
         """Remove a post's record from the journal now: a record that cannot be read, or one whose post has ended.
@@ -539,7 +539,7 @@ class AsyncAccount:
             LeaseLost: another process is working on the post.
             StoreError: the journal cannot be written.
         """
-        await publish.forget(self._context, self._open_id, key)
+        await posts.forget(self._context, self._open_id, key)
 
     async def derived_key(self, prefix: str) -> str:
         """Return the key under which to post what `prefix` names, such as a digest of the media and the settings.
@@ -551,7 +551,7 @@ class AsyncAccount:
         Raises:
             StoreError: the journal cannot be read.
         """
-        return await derived.derived_key(self._context, self._open_id, prefix)
+        return await posts.derived_key(self._context, self._open_id, prefix)
 
     async def settle(self, key: str, *, posted: bool) -> Publication:
         """Record the outcome of a post after `OutcomeUnknown`, once a person has looked at the account.
@@ -560,7 +560,7 @@ class AsyncAccount:
             InvalidInput: there is no such post, or its outcome is known.
             LeaseLost: another process is working on the post.
         """
-        return await publish.settle(self._context, self._open_id, key, posted=posted)
+        return await posts.settle(self._context, self._open_id, key, posted=posted)
 
     async def abandon(self, key: str) -> Publication:
         """Give a post up before it can be published, for good: its key never begins another post.
@@ -578,7 +578,7 @@ class AsyncAccount:
             LeaseLost: another process is working on the post, and the journal does not let it be stopped.
             StoreError: the journal cannot be written.
         """
-        return await publish.abandon(self._context, self._open_id, key)
+        return await posts.abandon(self._context, self._open_id, key)
 
     async def publish_status(self, publish_id: str) -> Publication:
         """Ask TikTok for a post's status. For a failed post, return the status too, and raise nothing.

@@ -1,6 +1,8 @@
 """`AsyncTikTok`: the client of one app, over adapters of your choice.
 
 Each method calls a flow in a line or two. `blocking` offers the same methods without `await`.
+
+Longer than 400 lines because most of it is the description of the methods that a user calls, which stand together.
 """
 
 import secrets
@@ -21,12 +23,11 @@ from tiktok_core.domain.retry import RetryLimits
 from tiktok_core.domain.sign_in import LIFE, Authorization
 from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.errors import SignInRequired
-from tiktok_core.flows import qr, sign_in
+from tiktok_core.flows import posts, qr, sign_in
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.pace import OwnPacer
 from tiktok_core.flows.calls.plain_ports import AtOnce, Unprotected
 from tiktok_core.flows.calls.renew import close
-from tiktok_core.flows.posting import publish
 from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import usually_cut
 from tiktok_core.flows.posting.follow import receive
@@ -379,7 +380,7 @@ class AsyncTikTok:
         Raises:
             StoreError: the journal cannot be read.
         """
-        return await publish.unfinished_of_all(self._context)
+        return await posts.unfinished_of_all(self._context)
 
     async def due_posts(self, *, within: float = 0.0) -> tuple[Record, ...]:
         """Return the posts that workers are to go on with now, over all accounts of this app, by the time they were due.
@@ -392,7 +393,7 @@ class AsyncTikTok:
         Raises:
             StoreError: the journal cannot be read.
         """
-        return await publish.due_posts(self._context, within)
+        return await posts.due_posts(self._context, within)
 
     async def accounts(self) -> tuple[Tokens, ...]:
         """Return the tokens of all signed-in accounts but those that cannot be read: the log warns of each of these.

@@ -1,5 +1,6 @@
 """How the public surface reads to a type checker; both strict checkers go over this file, and nothing runs it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import assert_type
 
@@ -37,6 +38,7 @@ from tiktok_core import (
     VideoPage,
     VideoPost,
     Wish,
+    come_again,
     explain,
     plan_chunks,
 )
@@ -103,6 +105,13 @@ def blocking_face() -> None:
         assert_type(account.advance("order-17"), Step)
         assert_type(account.posts(), tuple[Record, ...])
         assert_type(account.unfinished(), tuple[Record, ...])
+        assert_type(account.enter_video("clip.mp4", draft=True, not_before=datetime.now(UTC), held=True), Record)
+        assert_type(account.enter_photos(["https://media.example.com/1.jpg"], draft=True, key="order-18"), Record)
+        assert_type(account.release("order-18"), Record)
+        assert_type(account.advance("order-18", until_wait=30.0, stop=lambda: False).again_in, float | None)
+        assert_type(tiktok.unfinished(), tuple[Record, ...])
+        assert_type(tiktok.due_posts(within=60.0), tuple[Record, ...])
+        assert_type(come_again(TikTokError(), times=2), float | None)
         assert_type(account.unreadable(), tuple[Unreadable, ...])
         account.forget("key")
         assert_type(account.settle("order-17", posted=True), Publication)
@@ -159,6 +168,11 @@ async def asynchronous_face() -> None:
         assert_type(await account.advance("order-17", "clip.mp4"), Step)
         assert_type(await account.posts(), tuple[Record, ...])
         assert_type(await account.unfinished(), tuple[Record, ...])
+        assert_type(await account.enter_video("clip.mp4", draft=True, not_before=datetime.now(UTC)), Record)
+        assert_type(await account.enter_photos(["https://media.example.com/1.jpg"], draft=True), Record)
+        assert_type(await account.release("order-18"), Record)
+        assert_type(await tiktok.unfinished(), tuple[Record, ...])
+        assert_type(await tiktok.due_posts(), tuple[Record, ...])
         assert_type(await account.unreadable(), tuple[Unreadable, ...])
         await account.forget("key")
         assert_type(await account.settle("order-17", posted=False), Publication)

@@ -6,56 +6,40 @@ What belongs here: what a client's method does with a post, from its first line 
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 
-from tiktok_core.domain.beginning import after_release
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.forgetting import END_NOT_KNOWN, Trace, Unreadable, name_parts, trace_refusal
-from tiktok_core.domain.giving_up import after_giving_up, why_not
-from tiktok_core.domain.journal import Record, record_name
+from tiktok_core.domain.forgetting import Trace, trace_refusal
+from tiktok_core.domain.journal import Record
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
-from tiktok_core.domain.verdicts import Verdict, after_person, finished, not_refused
-from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, StoreError, TikTokError
+from tiktok_core.domain.verdicts import Verdict, finished, not_refused
+from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.posting.check import photo_wish, video_wish
-from tiktok_core.flows.posting.entry import Terms, enter, known, no_post, remembered
+from tiktok_core.flows.posting.entry import Terms, enter, known, remembered
 from tiktok_core.flows.posting.run import OnProgress, Run
-from tiktok_core.flows.posting.turn import STEP_LEASE, Gone, take_turn
+from tiktok_core.flows.posting.turn import Gone, judged
 from tiktok_core.flows.posting.video_file import VideoFile, open_video
 from tiktok_core.ports import HasPath, Source
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
 __all__ = [
-    "abandon",
     "advance",
     "creator_info",
-    "due_posts",
     "enter_photos",
     "enter_video",
-    "forget",
     "post_photos",
     "post_video",
-    "posts",
-    "release",
     "resume",
-    "settle",
-    "unfinished",
-    "unfinished_of_all",
-    "unreadable",
 ]
 
 T = TypeVar("T")
-
-NOT_OF_THE_RECORD: Final = ("locked", "full", "closed")
-"""Troubles of a whole store, which say nothing of the record that was asked for."""
 
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:
@@ -169,7 +153,7 @@ async def _entered(context: Context, found: Record | Trace, key: str, terms: Ter
         return found
     # A caller began it by itself before, and now leaves it to the workers.
     try:
-        return await _judged(
+        return await judged(
             context, found, lambda record, _now: Verdict(record=evolve(record, is_entered=True)), at_once=False
         )
     except LeaseLost:
@@ -207,8 +191,7 @@ async def advance(
     video_file = None if video is None else await open_video(context, video, None)
     while isinstance(found, Record):
         try:
-            run = Run(context, found, video_file, None)
-            return await (run.advance() if until_wait is None else run.advance_until(until_wait, stop))
+            return await Run(context, found, video_file, None).advance(until_wait, stop)
         except Gone:
             found = await known(context, account, key)
     return Step(publication=remembered(context, found, key, InvalidInput), again_in=None)
@@ -235,104 +218,3 @@ async def _to_its_end(
     except TikTokError as refusal:
         refusal.name_post(key, found.publish_id)
         raise
-
-
-async def posts(context: Context, account: str) -> tuple[Record, ...]:
-    """Return the account's records, the oldest first."""
-    return await context.journal.records(record_name(context.app.client_key, account, ""))
-
-
-async def unfinished(context: Context, account: str) -> tuple[Record, ...]:
-    """Return the account's records of posts that have not ended, the oldest first."""
-    return await context.journal.unfinished(record_name(context.app.client_key, account, ""))
-
-
-async def unfinished_of_all(context: Context) -> tuple[Record, ...]:
-    """Return the records of the app's posts that have not ended, over all accounts, the oldest first."""
-    return await context.journal.unfinished(f"{context.app.client_key}\n")
-
-
-async def due_posts(context: Context, within: float) -> tuple[Record, ...]:
-    """Return the records of the app's posts that workers are to go on with by then, the one that is due first at first."""
-    due = await context.journal.unfinished(f"{context.app.client_key}\n", due=_moved(context.clock.now(), within))
-    return tuple(sorted(due, key=lambda record: record.due_at or record.created_at))
-
-
-def _moved(now: datetime, seconds: float) -> datetime:
-    try:
-        return now + timedelta(seconds=seconds)
-    except OverflowError:  # As far ahead as one likes.
-        return datetime.max.replace(tzinfo=UTC)
-
-
-async def release(context: Context, account: str, key: str) -> Record:
-    """Let a post be begun that is held, or late."""
-    context = context.about(account=account, key=key)
-    found = await known(context, account, key)
-    if isinstance(found, Trace):
-        raise InvalidInput((Problem("key", "has ended, so there is nothing to release"),))
-    return await _judged(context, found, after_release, at_once=False)
-
-
-async def unreadable(context: Context, account: str) -> tuple[Unreadable, ...]:
-    """Return the account's records that this release cannot read, each with the reason."""
-    found = []
-    for name in await context.journal.unreadable(record_name(context.app.client_key, account, "")):
-        try:
-            await context.journal.load(name)
-        except StoreError as error:
-            if error.kind in NOT_OF_THE_RECORD:
-                raise
-            found.append(Unreadable(key=name_parts(name)[2], account=account, kind=error.kind, reason=str(error)))
-    return tuple(found)
-
-
-async def forget(context: Context, account: str, key: str) -> None:
-    """Remove a record that cannot be read, or has ended; its trace stays."""
-    context = context.about(account=account, key=key)
-    name, owner = record_name(context.app.client_key, account, key), context.entropy(16).hex()
-    async with released_after(context, context.journal, name, owner):
-        if await try_lease(context, context.journal, name, owner, STEP_LEASE) is None:
-            raise LeaseLost(key)
-        if await context.journal.remove(name):
-            return
-        found = await known(context, account, key)
-    if isinstance(found, Record):
-        raise InvalidInput((Problem("key", f"{key!r} is {found.stage}: a post that has not ended is not forgotten"),))
-
-
-async def settle(context: Context, account: str, key: str, *, posted: bool) -> Publication:
-    """Store what a person found out about a post whose outcome was unknown."""
-    context = context.about(account=account, key=key)
-    found = await known(context, account, key)
-    if isinstance(found, Trace):
-        said = f"is {found.end}; only an unknown outcome can be settled" if found.end else END_NOT_KNOWN
-        raise InvalidInput((Problem("key", said),))
-    return (await _judged(context, found, partial(after_person, posted=posted), at_once=False)).shown
-
-
-async def abandon(context: Context, account: str, key: str) -> Publication:
-    """Give a post up for a person, also while another owner works on it: that one stops before its next act."""
-    context = context.about(account=account, key=key)
-    found = await known(context, account, key)
-    # An owner whose post cannot be given up any more keeps the lease.
-    if error := why_not(found):
-        raise error
-    if isinstance(found, Trace):
-        return found.shown(key)
-    return (await _judged(context, found, after_giving_up, at_once=True)).shown
-
-
-async def _judged(
-    context: Context, found: Record, judge: Callable[[Record, datetime], Verdict], *, at_once: bool
-) -> Record:
-    """Store what follows from what a person says of a post."""
-    owner = context.entropy(16).hex()
-    async with released_after(context, context.journal, found.name, owner):
-        try:
-            turn = await take_turn(context, found.name, owner, at_once=at_once)
-        except Gone:
-            raise no_post(found.key) from None
-        if turn is None:
-            raise LeaseLost(found.key)
-        return (await turn.settle(judge(turn.record, turn.now))).record

@@ -33,7 +33,7 @@ OnProgress = Callable[[Progress], None]
 LONGEST_IN_SLOT: Final = 5.0
 """Seconds that an upload may do nothing without giving its slot to another."""
 LONGEST_SLEEP: Final = 60.0
-"""Seconds after which a run that waits for the time of its post looks at the clock again."""
+"""Seconds after which a run that waits for the time of its post looks at the clock again: it may have been set."""
 
 
 @define
@@ -68,8 +68,6 @@ class Run:
             StillProcessing: patience ended first.
             TikTokError: as a step ended; every one of them carries the key.
         """
-        # What was just planned is begun here: no other process can have sent any of it.
-        self._is_certain = self.record.is_planned
         return await self._owning(partial(self._to_its_end, wait=wait))
 
     async def _to_its_end(self, *, wait: bool) -> Publication:
@@ -80,7 +78,6 @@ class Run:
             if self.record.is_processing and not wait:
                 return self.record.shown
             self._check_patience(pause)
-            # The clock may be set while it waits for the time of the post.
             await self._sleep(min(pause, LONGEST_SLEEP) if self._is_early else pause)
 
     async def _sleep(self, pause: float) -> None:
@@ -92,33 +89,21 @@ class Run:
         if self._followed is not None:
             self._followed.slept(pause)
 
-    async def advance(self) -> Step:
-        """Take one step.
-
-        Raises:
-            TikTokError: as the step ended; it carries the key.
-        """
-        return await self._owning(self._advance)
+    async def advance(self, until_wait: float | None, stop: Callable[[], bool] | None) -> Step:
+        """Take one step, or steps until the next wait is longer than `until_wait` seconds, or `stop` says so."""
+        step = self._advance if until_wait is None else partial(self._advance_until, until_wait, stop)
+        return await self._owning(step)
 
     async def _advance(self) -> Step:
         progressed = await self._step()
         not_refused(progressed.record)
         return Step(publication=progressed.record.shown, again_in=progressed.again_in)
 
-    async def advance_until(self, longest: float, stop: Callable[[], bool] | None) -> Step:
-        """Take steps until the next wait is longer than so many seconds, or `stop` says so.
-
-        Raises:
-            TikTokError: as the last step ended; it carries the key.
-        """
-        self._is_certain = self.record.is_planned
-        return await self._owning(partial(self._advance_until, longest, stop))
-
     async def _advance_until(self, longest: float, stop: Callable[[], bool] | None) -> Step:
         while True:
             pause = await self._next_in_slot()
             not_refused(self.record)
-            if pause is None or pause > longest or (stop is not None and stop()):
+            if pause is None or pause > longest or not self._is_ours or (stop is not None and stop()):
                 return Step(publication=self.record.shown, again_in=pause)
             await self._sleep(pause)
 
@@ -128,6 +113,8 @@ class Run:
         What the caller's own code raised on the way leaves as it is.
         """
         self._owner = self.context.entropy(16).hex()
+        # What is planned is begun here: no other process can have sent any of it.
+        self._is_certain = self.record.is_planned
         try:
             async with released_after(self.context, self.context.journal, self.record.name, self._owner):
                 try:

@@ -3,6 +3,7 @@
 What belongs here: taking the lease, storing the record, and doing what a verdict says.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,9 +14,9 @@ from tiktok_core.domain.journal import Record
 from tiktok_core.domain.verdicts import Verdict
 from tiktok_core.errors import LeaseLost, TikTokError
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.leases import take_over, try_lease
+from tiktok_core.flows.calls.leases import released_after, take_over, try_lease
 
-__all__ = ["HELD_PAUSE", "STEP_LEASE", "Gone", "Progressed", "Turn", "held_elsewhere", "take_turn"]
+__all__ = ["HELD_PAUSE", "STEP_LEASE", "Gone", "Progressed", "Turn", "held_elsewhere", "judged", "take_turn"]
 
 STEP_LEASE: Final = timedelta(seconds=10)
 """How long the lease of a step lasts, unless the step makes it longer."""
@@ -150,3 +151,27 @@ async def held_elsewhere(context: Context, record: Record) -> Progressed:
     """Return what to report while another owner goes on with the post: nothing was done here."""
     current = await context.journal.load(record.name) or record
     return Progressed(record=current, again_in=None if current.is_ended else HELD_PAUSE, is_ours=False)
+
+
+async def judged(
+    context: Context, found: Record, judge: Callable[[Record, datetime], Verdict], *, at_once: bool
+) -> Record:
+    """Store what follows from what a person says of a post, and return its record.
+
+    Args:
+        context: what to work with.
+        found: the post, as it was last seen.
+        judge: gives the verdict on the record as it is then.
+        at_once: whether another owner is stopped.
+
+    Raises:
+        Gone: the journal has no record of this post any more.
+        LeaseLost: another owner works on the post.
+        TikTokError: the verdict is an error.
+    """
+    owner = context.entropy(16).hex()
+    async with released_after(context, context.journal, found.name, owner):
+        turn = await take_turn(context, found.name, owner, at_once=at_once)
+        if turn is None:
+            raise LeaseLost(found.key)
+        return (await turn.settle(judge(turn.record, turn.now))).record

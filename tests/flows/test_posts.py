@@ -1,4 +1,4 @@
-"""Keys that are derived from what is asked for: the journal decides which post is meant."""
+"""What the journal knows: keys that are derived from what is asked for."""
 
 from typing import Any
 

@@ -169,6 +169,11 @@ class Lane:
         found: T = result
         return found
 
+    def post(self, work: Callable[[], object]) -> None:
+        """Make the call in a thread, in its turn, and wait for nothing: its result and its errors are dropped."""
+        with suppress(RuntimeError):  # No thread could be started.
+            self._put(_job(work, lambda _result, _error: None, lambda: True))
+
     def _put(self, job: Callable[[], None]) -> None:
         if os.getpid() != self._pid:
             self._begin()  # A forked child has none of the threads that would have done the waiting jobs.

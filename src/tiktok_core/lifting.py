@@ -5,6 +5,7 @@ asynchronous client can use a lifted adapter too, if that never blocks for long:
 """
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
+from tiktok_core.errors import StoreError
 from tiktok_core.ports import (
     Background,
     Clock,
@@ -153,6 +155,10 @@ class _LiftedJournal:
         self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
     ) -> int | None:
         return self._port.try_lease(name, owner=owner, now=now, until=until, by_force=by_force)
+
+    def renew(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> None:
+        with suppress(StoreError):
+            self._port.try_lease(name, owner=owner, now=now, until=until)
 
     async def release(self, name: str, /, *, owner: str) -> None:
         self._port.release(name, owner=owner)

@@ -69,6 +69,7 @@ __all__ = [
     "Pacer",
     "Probe",
     "Protect",
+    "RenewsLeases",
     "Request",
     "Response",
     "Sink",
@@ -535,6 +536,18 @@ class AsyncJournal(Protocol):
 
     async def close(self) -> None:
         """As `Journal.close`."""
+        ...
+
+
+@runtime_checkable
+class RenewsLeases(Protocol):
+    """What an `AsyncJournal` may offer besides: renewing a lease from plain code, while bytes of a chunk leave.
+
+    Without it the lease of a chunk is as long as a slow line needs, and another machine waits as long after a crash.
+    """
+
+    def renew(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> None:
+        """Begin to renew the lease as `try_lease` does, and return at once. A renewal that fails changes nothing."""
         ...
 
 

@@ -23,7 +23,7 @@ LONG: Final = (
     "tiktok_core/errors.py",
     "tiktok_core/ports.py",
     "tiktok_core/account.py",
-    "tiktok_core/blocking.py",
+    "tiktok_core/client.py",
     "tiktok_adapters/compat.py",
     "tiktok_adapters/testing/contracts/*.py",
 )

@@ -29,7 +29,10 @@ CHECKLISTS: Final = {
 }
 CODECS: Final = {
     "Tokens": ([records.VERSION], [records.VERSION]),
-    "Record": ([1, records.USUAL_VERSION, records.RECORD_VERSION], [records.USUAL_VERSION, records.RECORD_VERSION]),
+    "Record": (
+        [1, records.USUAL_VERSION, records.GIVEN_UP_VERSION, records.RECORD_VERSION],
+        [records.USUAL_VERSION, records.GIVEN_UP_VERSION, records.RECORD_VERSION],
+    ),
     "Trace": ([records.TRACE_VERSION], [records.TRACE_VERSION]),
 }
 """For each value, the versions of its document that this release reads, and those that it writes."""

@@ -43,7 +43,7 @@ def journal(near: Any, tmp_path: Path) -> Iterator[SqliteJournal]:
 def spoil(journal: SqliteJournal, key: str, how: str) -> None:
     """Make the record of a key unreadable."""
     assert journal._connection is not None
-    old, new = ('"version": 2', '"version": 4') if how == "version" else ('"version": 2', '"version": x')
+    old, new = ('"version": 2', '"version": 99') if how == "version" else ('"version": 2', '"version": x')
     changed = journal._connection.execute(
         "UPDATE records SET record = CAST(replace(CAST(record AS TEXT), ?, ?) AS BLOB) WHERE CAST(name AS TEXT) LIKE ?",
         (old, new, f"%\n{key}"),

@@ -160,6 +160,10 @@ class ThreadedJournal(_Threaded):
         """Take or renew the lease until `until`. Return its number, or None while another owner's lease is valid at `now`."""
         return await self._call(self._journal.try_lease, name, owner=owner, now=now, until=until, by_force=by_force)
 
+    def renew(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> None:
+        """Begin to renew the lease, and return at once."""
+        self._lane.post(partial(self._journal.try_lease, name, owner=owner, now=now, until=until))
+
     async def release(self, name: str, /, *, owner: str) -> None:
         """Release the lease, if `owner` holds it."""
         await self._call(self._journal.release, name, owner=owner)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -220,7 +221,59 @@ def test_an_init_on_its_way_is_not_taken_over(bench: Any, wish: str, seconds: fl
 
 
 def test_a_chunk_on_its_way_is_not_taken_over(bench: Any) -> None:
-    """A chunk may take as long as its bytes need on a slow line. Meanwhile no other client continues the post."""
+    """A chunk may take as long as its bytes need on a slow line. Meanwhile no other client continues the post.
+
+    Each block that leaves renews the lease; after the last one it lasts as long as the answer may take.
+    """
+    account, steps = bench.signed_in(), []
+    film = BytesSource(HEAD + bytes(5_300_000))
+
+    def slow(request: Request, handle: Callable[[Request], Response]) -> Response:
+        assert request.on_sent is not None
+        for sent in (*range(0, film.size, 1_000_000), film.size):
+            request.on_sent(sent)
+            bench.clock.advance(9 if sent < film.size else 39)
+            steps.append(other(bench).advance("wish", film))
+        return handle(evolve(request, on_sent=None))
+
+    sent = scripted(bench, "/video/", lambda request, handle: handle(request))
+    scripted(bench, "upload", slow)
+    assert bench.run(account.post_video(film, draft=True, key="wish")).is_final
+    assert [step.again_in for step in steps] == [1.0] * 7
+    assert bench.sim.count("put") == 1
+    assert sent == []
+
+
+def test_a_chunk_whose_process_has_ended_is_soon_gone_on_with(bench: Any) -> None:
+    """Ten seconds after its last bytes its lease has run out, however many bytes the chunk had left."""
+    account, ends = bench.signed_in(), []
+    film = BytesSource(HEAD + bytes(5_300_000))
+
+    def killed(request: Request, handle: Callable[[Request], Response]) -> Response:
+        assert request.on_sent is not None
+        for sent in range(0, film.size, 1_000_000):
+            bench.clock.advance(9)
+            request.on_sent(sent)
+        bench.clock.advance(9)
+        ends.append(other(bench).advance("wish", film).again_in)
+        bench.clock.advance(1)
+        ends.append(other(bench).advance("wish", film).publication.uploaded_bytes)
+        return handle(evolve(request, on_sent=None))
+
+    scripted(bench, "upload", killed)
+    with pytest.raises(LeaseLost):
+        bench.run(account.post_video(film, draft=True, key="wish"))
+    assert ends == [1.0, film.size]
+
+
+def test_a_journal_that_cannot_renew_lends_a_chunk_its_time(bench: Any) -> None:
+    """Then the lease is as long as a slow line needs for the chunk."""
+
+    class Plain:
+        def __init__(self, journal: Any) -> None:
+            names = {name for name in dir(journal) if not name.startswith("_")} - {"renew"}
+            self.__dict__.update({name: getattr(journal, name) for name in names})
+
     account, steps = bench.signed_in(), []
     film = BytesSource(HEAD + bytes(5_300_000))
 
@@ -229,12 +282,11 @@ def test_a_chunk_on_its_way_is_not_taken_over(bench: Any) -> None:
         steps.append(other(bench).advance("wish", film))
         return handle(request)
 
-    sent = scripted(bench, "/video/", lambda request, handle: handle(request))
+    face = getattr(bench.tiktok, "_face", bench.tiktok)
+    face._context = evolve(face._context, journal=Plain(face._context.journal))
     scripted(bench, "upload", slow)
-    assert bench.run(account.post_video(film, draft=True, key="wish")).is_final
+    assert bench.run(bench.run(bench.tiktok.account(account.open_id)).post_video(film, draft=True, key="wish")).is_final
     assert [step.again_in for step in steps] == [1.0]
-    assert bench.sim.count("put") == 1
-    assert sent == []
 
 
 def _settled_and_posted(account: Any, wish: str) -> None:

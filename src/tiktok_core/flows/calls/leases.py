@@ -6,7 +6,7 @@ A cancelled `try_lease` may have taken the lease or not. Under `protect` it ends
 giving back comes after it. So a lease is always taken inside of `released_after`, and never in front of it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -14,9 +14,9 @@ from typing import Protocol, TypeVar
 from tiktok_core.errors import StoreError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.surely import surely
-from tiktok_core.ports import LONGEST_LEASE, AsyncJournal
+from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, RenewsLeases
 
-__all__ = ["release", "released_after", "take_over", "try_lease"]
+__all__ = ["release", "released_after", "renewal", "take_over", "try_lease"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -37,6 +37,25 @@ async def try_lease(context: Context, leases: _Leases[T_co], name: str, owner: s
         return await leases.try_lease(name, owner=owner, now=now, until=now + min(lasting, LONGEST_LEASE))
 
     return await context.protect(tried())
+
+
+def renewal(context: Context, name: str, owner: str, lasting: timedelta) -> Callable[[timedelta], None] | None:
+    """Return a function that renews a lease from plain code, for as long as given beyond `lasting`; None if the journal cannot.
+
+    It does so only once a third of the lease is over, because it is called at each block of a body.
+    """
+    journal, renewed_at = context.journal, context.clock.now()
+    if not isinstance(journal, RenewsLeases):
+        return None
+
+    def renew(longer: timedelta) -> None:
+        nonlocal renewed_at
+        now = context.clock.now()
+        if longer or abs(now - renewed_at) >= lasting / 3:
+            renewed_at = now
+            journal.renew(name, owner=owner, now=now, until=now + min(lasting + longer, LONGEST_LEASE))
+
+    return renew
 
 
 async def take_over(context: Context, journal: AsyncJournal, name: str, owner: str, lasting: timedelta) -> int | None:

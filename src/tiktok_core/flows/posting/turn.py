@@ -14,7 +14,7 @@ from tiktok_core.domain.journal import Record
 from tiktok_core.domain.verdicts import Verdict
 from tiktok_core.errors import LeaseLost, TikTokError
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.leases import released_after, take_over, try_lease
+from tiktok_core.flows.calls.leases import released_after, renewal, take_over, try_lease
 
 __all__ = ["HELD_PAUSE", "STEP_LEASE", "Gone", "Progressed", "Turn", "held_elsewhere", "judged", "take_turn"]
 
@@ -99,6 +99,10 @@ class Turn:
         """Make the lease last `longer` than usual, for an act that takes its time; False when another owner has taken it."""
         context, lasting = self.context, STEP_LEASE + longer
         return await try_lease(context, context.journal, self.record.name, self.owner, lasting) == self.fence
+
+    def renewal(self) -> Callable[[timedelta], None] | None:
+        """Return a function that renews the lease while bytes leave; None if the journal does not let plain code do so."""
+        return renewal(self.context, self.record.name, self.owner, STEP_LEASE)
 
     async def take_back(self, record: Record) -> None:
         """Store what was true before an act that certainly did not happen, although the journal may say that it might have.

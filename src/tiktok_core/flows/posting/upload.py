@@ -51,8 +51,8 @@ from tiktok_core.wire.publishing import chunk_request, read_chunk_answer
 __all__ = ["ask_about_lost_upload", "upload"]
 
 SLOWEST: Final = 100_000
-"""Bytes a second: a chunk that goes slower may outlive its lease, and what another holder sends then is refused by TikTok
-or by the fence."""
+"""Bytes a second: where the journal cannot renew a lease while bytes leave, a chunk that goes slower may outlive it. What another
+holder sends then is refused by TikTok or by the fence."""
 
 
 async def upload(
@@ -91,9 +91,17 @@ async def upload(
         return asked
     first, last = next_chunk(turn.record)
     video_file = await open_video(turn.record)
-    if not await turn.lengthen(timedelta(seconds=(last - first + 1) / SLOWEST)):
+    length, renew = last - first + 1, turn.renewal()
+    if not await turn.lengthen(timedelta(seconds=0.0 if renew else length / SLOWEST)):
         return await turn.held_elsewhere()
-    sent = await _sent_and_saved(turn, video_file, partial(on_sent, turn.record))
+
+    def left(sent: int) -> None:
+        if renew is not None:
+            # Once the last byte has left, only the answer is waited for.
+            renew(timedelta(seconds=turn.context.timeout if sent >= length else 0.0))
+        on_sent(turn.record, first + sent)
+
+    sent = await _sent_and_saved(turn, video_file, left)
     outcome = outcome_by_now(turn.record, turn.now, sent)
     if isinstance(outcome, UploadExpired):
         return await _expired(turn, outcome)
@@ -173,9 +181,7 @@ async def _sent(
     chunk = next_chunk(record)
     await look(context, video_file.source, partial(check_unchanged, video_file, record), record.publish_id)
     source = guarded(video_file, record)
-    request = chunk_request(
-        record.upload_url, source, chunk, video_file.media_type, partial(_beyond, chunk[0], on_sent)
-    )
+    request = chunk_request(record.upload_url, source, chunk, video_file.media_type, on_sent)
     # As slow as the line, but what outlives its upload URL comes to nothing.
     request = evolve(request, time_limit=upload_left(record, context.clock.now()))
     try:
@@ -193,7 +199,3 @@ async def _sent(
         # Looked at again: bytes that changed while they were read must not be completed by another chunk.
         await look(context, video_file.source, partial(check_unchanged, video_file, record), record.publish_id)
     return outcome
-
-
-def _beyond(first: int, on_sent: Callable[[int], None], sent: int) -> None:
-    on_sent(first + sent)

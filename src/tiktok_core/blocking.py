@@ -295,6 +295,7 @@ class TikTok(Mirror[AsyncTikTok]):
     forget = blocking(AsyncTikTok.forget)
     unfinished = blocking(AsyncTikTok.unfinished)
     due_posts = blocking(AsyncTikTok.due_posts)
+    postpone = blocking(AsyncTikTok.postpone)
     accounts = blocking(AsyncTikTok.accounts)
     close = blocking(AsyncTikTok.close)
 

@@ -395,6 +395,23 @@ class AsyncTikTok:
         """
         return await posts.due_posts(self._context, within)
 
+    async def postpone(self, record: Record, seconds: float) -> bool:
+        """Store when a worker is to come for a post again, as what `due_posts` goes by. Of several callers one succeeds.
+
+        A worker calls this after each stretch of steps, and a sweeper before it calls a worker.
+
+        Args:
+            record: the post, as `due_posts` or `unfinished` returned it.
+            seconds: from now.
+
+        Returns:
+            False if the post has changed since, has ended, is held, or was not entered for workers; nothing was stored.
+
+        Raises:
+            StoreError: the journal cannot be written.
+        """
+        return await posts.postpone(self._context, record, seconds)
+
     async def accounts(self) -> tuple[Tokens, ...]:
         """Return the tokens of all signed-in accounts but those that cannot be read: the log warns of each of these.
 

@@ -118,6 +118,7 @@ class Record:
         schedule: when it may be begun; None for any time.
         is_held: whether a person has to release it before it is begun.
         is_entered: whether it was entered for a worker; otherwise only the caller that wished it, or a person, goes on with it.
+        again_at: when a worker is to come again, as the last one said (UTC); None before the first has come.
     """
 
     key: str
@@ -142,6 +143,7 @@ class Record:
     schedule: Schedule | None = None
     is_held: bool = False
     is_entered: bool = False
+    again_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -184,7 +186,8 @@ class Record:
         is_unsettled = self.stage is Stage.UNKNOWN and self.publish_id is None
         if not self.is_entered or self.is_held or self.is_ended or is_unsettled:
             return None
-        return self.created_at if self.schedule is None else self.schedule.not_before
+        first = self.created_at if self.schedule is None else self.schedule.not_before
+        return first if self.again_at is None else max(first, self.again_at)
 
     def is_stale(self, now: datetime) -> bool:
         """Whether continuing may send another init, more than an hour after the post was asked for or last begun.

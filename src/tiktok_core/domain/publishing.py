@@ -105,10 +105,12 @@ class Step:
     Attributes:
         publication: the post as it is now.
         again_in: seconds after which to come again; None when it has ended.
+        is_ours: whether the step was taken here; otherwise another owner goes on with the post.
     """
 
     publication: Publication
     again_in: float | None
+    is_ours: bool = True
 
 
 @frozen(kw_only=True)

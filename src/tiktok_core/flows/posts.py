@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from tiktok_core.domain.beginning import after_release
 from tiktok_core.domain.derived_keys import is_of, meant_again, next_number
 from tiktok_core.domain.forgetting import END_NOT_KNOWN, Trace, Unreadable, name_parts
@@ -26,6 +28,7 @@ __all__ = [
     "derived_key",
     "due_posts",
     "forget",
+    "postpone",
     "posts",
     "release",
     "settle",
@@ -85,6 +88,14 @@ def _moved(now: datetime, seconds: float) -> datetime:
         return now + timedelta(seconds=seconds)
     except OverflowError:  # As far ahead as one likes.
         return datetime.max.replace(tzinfo=UTC)
+
+
+async def postpone(context: Context, record: Record, seconds: float) -> bool:
+    """Store when a worker is to come again for a post; False if the post has changed since, or is none of the workers'."""
+    if record.due_at is None:
+        return False
+    again_at = _moved(context.clock.now(), seconds)
+    return await context.journal.replace(evolve(record, again_at=again_at), seen=record)
 
 
 async def release(context: Context, account: str, key: str) -> Record:

@@ -49,7 +49,7 @@ TRACE_VERSION: Final = 1
 """The version of the journal's traces."""
 SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
 """The fields that version 1 of a record does not have, with their values."""
-LATER_FIELDS: Final = frozenset({"schedule", "held", "entered"})
+LATER_FIELDS: Final = frozenset({"schedule", "held", "entered", "again_at"})
 """The fields that only `RECORD_VERSION` has: when a post may be begun, and by whom."""
 SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "upload_url"})
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
@@ -240,6 +240,7 @@ def _later_record(document: dict[str, Any]) -> Record:
         schedule=_schedule(document["schedule"]),
         is_held=_value(document, "held", bool),
         is_entered=_value(document, "entered", bool),
+        again_at=_time_or_none(document, "again_at"),
     )
     if record_version(record) != RECORD_VERSION:
         raise ValueError("fields of an earlier version")
@@ -279,6 +280,7 @@ def _dump_later_fields(record: Record) -> dict[str, Any]:
         and {"not_before": at.not_before.isoformat(), "not_after": at.not_after.isoformat(), "zone": at.zone},
         "held": record.is_held,
         "entered": record.is_entered,
+        "again_at": _dump_time(record.again_at),
     }
 
 

@@ -202,6 +202,10 @@ class JournalContract(Contract):
         assert run(kept.unfinished(due=NOW)) == run(kept.unfinished(due=LATER - TICK)) == (due,)
         assert run(kept.unfinished(due=LATER)) == (due, later)
         assert run(kept.unfinished("app\nyou\n", due=LATER)) == (later,)
+        put_off = evolve(due, again_at=MUCH_LATER)
+        assert run(kept.replace(put_off, seen=due)) is True
+        assert run(kept.unfinished(due=MUCH_LATER - TICK)) == (later,)
+        assert run(kept.unfinished(due=MUCH_LATER)) == (put_off, later)
         run(kept.save(evolve(due, is_held=True), fence=None))
         run(kept.replace(evolve(later, schedule=None), seen=later))
         assert run(kept.unfinished(due=NOW)) == (evolve(later, schedule=None),)

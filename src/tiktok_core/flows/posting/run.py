@@ -97,14 +97,14 @@ class Run:
     async def _advance(self) -> Step:
         progressed = await self._step()
         not_refused(progressed.record)
-        return Step(publication=progressed.record.shown, again_in=progressed.again_in)
+        return Step(publication=progressed.record.shown, again_in=progressed.again_in, is_ours=progressed.is_ours)
 
     async def _advance_until(self, longest: float, stop: Callable[[], bool] | None) -> Step:
         while True:
             pause = await self._next_in_slot()
             not_refused(self.record)
             if pause is None or pause > longest or not self._is_ours or (stop is not None and stop()):
-                return Step(publication=self.record.shown, again_in=pause)
+                return Step(publication=self.record.shown, again_in=pause, is_ours=self._is_ours)
             await self._sleep(pause)
 
     async def _owning(self, work: Callable[[], Awaitable[T]]) -> T:

@@ -31,6 +31,7 @@ from tiktok_core.flows.calls.renew import close
 from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import usually_cut
 from tiktok_core.flows.posting.follow import receive
+from tiktok_core.flows.posting.turn import postpone
 from tiktok_core.ports import (
     AsyncBackground,
     AsyncClock,
@@ -398,19 +399,20 @@ class AsyncTikTok:
     async def postpone(self, record: Record, seconds: float) -> bool:
         """Store when a worker is to come for a post again, as what `due_posts` goes by. Of several callers one succeeds.
 
-        A worker calls this after each stretch of steps, and a sweeper before it calls a worker.
+        `advance` with `until_wait` does it by itself. A worker calls this after an error, and a sweeper before it calls a worker.
 
         Args:
             record: the post, as `due_posts` or `unfinished` returned it.
             seconds: from now.
 
         Returns:
-            False if the post has changed since, has ended, is held, or was not entered for workers; nothing was stored.
+            False if the post has changed since, is due later anyway, has ended, is held, or was not entered for workers; nothing was
+            stored.
 
         Raises:
             StoreError: the journal cannot be written.
         """
-        return await posts.postpone(self._context, record, seconds)
+        return await postpone(self._context, record, seconds)
 
     async def accounts(self) -> tuple[Tokens, ...]:
         """Return the tokens of all signed-in accounts but those that cannot be read: the log warns of each of these.

@@ -4,11 +4,9 @@ What belongs here: what a client's method does with posts without making a step 
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
-
-from attrs import evolve
 
 from tiktok_core.domain.beginning import after_release
 from tiktok_core.domain.derived_keys import is_of, meant_again, next_number
@@ -21,14 +19,13 @@ from tiktok_core.errors import InvalidInput, LeaseLost, Problem, StoreError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.posting.entry import known, no_post
-from tiktok_core.flows.posting.turn import STEP_LEASE, Gone, judged
+from tiktok_core.flows.posting.turn import STEP_LEASE, Gone, from_now, judged
 
 __all__ = [
     "abandon",
     "derived_key",
     "due_posts",
     "forget",
-    "postpone",
     "posts",
     "release",
     "settle",
@@ -79,23 +76,8 @@ async def unfinished_of_all(context: Context) -> tuple[Record, ...]:
 
 async def due_posts(context: Context, within: float) -> tuple[Record, ...]:
     """Return the records of the app's posts that workers are to go on with by then, the one that is due first at first."""
-    due = await context.journal.unfinished(f"{context.app.client_key}\n", due=_moved(context.clock.now(), within))
+    due = await context.journal.unfinished(f"{context.app.client_key}\n", due=from_now(context, within))
     return tuple(sorted(due, key=lambda record: record.due_at or record.created_at))
-
-
-def _moved(now: datetime, seconds: float) -> datetime:
-    try:
-        return now + timedelta(seconds=seconds)
-    except OverflowError:  # As far ahead as one likes.
-        return datetime.max.replace(tzinfo=UTC)
-
-
-async def postpone(context: Context, record: Record, seconds: float) -> bool:
-    """Store when a worker is to come again for a post; False if the post has changed since, or is none of the workers'."""
-    if record.due_at is None:
-        return False
-    again_at = _moved(context.clock.now(), seconds)
-    return await context.journal.replace(evolve(record, again_at=again_at), seen=record)
 
 
 async def release(context: Context, account: str, key: str) -> Record:

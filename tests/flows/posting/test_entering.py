@@ -311,3 +311,46 @@ def test_a_slot_is_taken_for_the_bytes_and_not_for_waiting(bench: Any, clip: Pat
     assert advanced(bench, account).publication.is_final
     assert (slots.taken, slots.open) == (1, 0)
     assert all(is_open for needs, is_open in in_slot if needs)
+
+
+def test_a_stretch_of_steps_says_when_to_come_again(bench: Any, clip: Path) -> None:
+    """The time stays in the journal, so that whoever looks for due posts does not come before; nobody waits for what has ended."""
+    account = bench.signed_in()
+    bench.sim.switches.processing_seconds = 60
+    enter(bench, account, clip)
+    step = bench.run(account.advance("wish", until_wait=2.0))
+    assert 2.0 < step.again_in < 10.0
+    assert bench.run(bench.tiktok.due_posts()) == ()
+    (record,) = bench.run(bench.tiktok.due_posts(within=step.again_in))
+    assert record.again_at == bench.clock.now() + timedelta(seconds=step.again_in)
+    bench.clock.advance(step.again_in)
+    while (step := bench.run(account.advance("wish", until_wait=2.0))).again_in is not None:
+        bench.clock.advance(step.again_in)
+    assert bench.run(bench.tiktok.due_posts(within=1e6)) == ()
+
+
+def test_of_many_sweepers_one_calls_a_worker(bench: Any, clip: Path) -> None:
+    """Each has seen the same record; the first that postpones it calls a worker, and the others do not."""
+    account = bench.signed_in()
+    enter(bench, account, clip)
+    seen = [bench.run(bench.tiktok.due_posts()) for _ in range(3)]
+    assert [bench.run(bench.tiktok.postpone(record, 10.0)) for (record,) in seen] == [True, False, False]
+    assert bench.run(bench.tiktok.due_posts()) == ()
+    bench.clock.advance(10)
+    (record,) = bench.run(bench.tiktok.due_posts())
+    assert bench.run(bench.tiktok.postpone(record, -5.0)) is False
+    bench.run(account.abandon("wish"))
+    assert bench.run(bench.tiktok.postpone(record, 10.0)) is False
+    (own,) = bench.journal.records()
+    assert bench.run(bench.tiktok.postpone(own, 10.0)) is False
+
+
+def test_a_post_that_another_worker_has_is_left_to_it(bench: Any, clip: Path) -> None:
+    """The call comes back at once, changes nothing, and says so."""
+    account, now = bench.signed_in(), bench.clock.now()
+    record = enter(bench, account, clip)
+    bench.journal.try_lease(record.name, owner="another", now=now, until=now + HOUR / 4)
+    assert bench.run(account.advance("wish", until_wait=60.0)).is_ours is False
+    assert bench.run(account.advance("wish")).is_ours is False
+    assert bench.journal.records() == (record,)
+    assert bench.sim.count("inbox_init") == 0

@@ -22,7 +22,7 @@ from tiktok_core.flows.calls.leases import release, released_after
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.advance import advance
 from tiktok_core.flows.posting.pauses import Pauses
-from tiktok_core.flows.posting.turn import STEP_LEASE, Progressed
+from tiktok_core.flows.posting.turn import STEP_LEASE, Progressed, postpone
 from tiktok_core.flows.posting.video_file import VideoFile, reopened
 
 __all__ = ["OnProgress", "Run"]
@@ -95,15 +95,16 @@ class Run:
         return await self._owning(step)
 
     async def _advance(self) -> Step:
-        progressed = await self._step()
-        not_refused(progressed.record)
-        return Step(publication=progressed.record.shown, again_in=progressed.again_in, is_ours=progressed.is_ours)
+        done = await self._step()
+        return Step(publication=not_refused(done.record).shown, again_in=done.again_in, is_ours=done.is_ours)
 
     async def _advance_until(self, longest: float, stop: Callable[[], bool] | None) -> Step:
         while True:
             pause = await self._next_in_slot()
             not_refused(self.record)
             if pause is None or pause > longest or not self._is_ours or (stop is not None and stop()):
+                if pause and self._is_ours:
+                    await postpone(self.context, self.record, pause)
                 return Step(publication=self.record.shown, again_in=pause, is_ours=self._is_ours)
             await self._sleep(pause)
 
@@ -113,8 +114,7 @@ class Run:
         What the caller's own code raised on the way leaves as it is.
         """
         self._owner = self.context.entropy(16).hex()
-        # What is planned is begun here: no other process can have sent any of it.
-        self._is_certain = self.record.is_planned
+        self._is_certain = self.record.is_planned  # No other process can have sent any of it.
         try:
             async with released_after(self.context, self.context.journal, self.record.name, self._owner):
                 try:

@@ -5,10 +5,10 @@ What belongs here: taking the lease, storing the record, and doing what a verdic
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.verdicts import Verdict
@@ -16,7 +16,18 @@ from tiktok_core.errors import LeaseLost, TikTokError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, renewal, take_over, try_lease
 
-__all__ = ["HELD_PAUSE", "STEP_LEASE", "Gone", "Progressed", "Turn", "held_elsewhere", "judged", "take_turn"]
+__all__ = [
+    "HELD_PAUSE",
+    "STEP_LEASE",
+    "Gone",
+    "Progressed",
+    "Turn",
+    "from_now",
+    "held_elsewhere",
+    "judged",
+    "postpone",
+    "take_turn",
+]
 
 STEP_LEASE: Final = timedelta(seconds=10)
 """How long the lease of a step lasts, unless the step makes it longer."""
@@ -155,6 +166,25 @@ async def held_elsewhere(context: Context, record: Record) -> Progressed:
     """Return what to report while another owner goes on with the post: nothing was done here."""
     current = await context.journal.load(record.name) or record
     return Progressed(record=current, again_in=None if current.is_ended else HELD_PAUSE, is_ours=False)
+
+
+async def postpone(context: Context, record: Record, seconds: float) -> bool:
+    """Store when a worker is to come again for a post, and return whether that was done.
+
+    It is not if the post has changed since, is due later anyway, or is none of the workers'.
+    """
+    again_at = from_now(context, seconds)
+    if record.due_at is None or again_at <= record.due_at:
+        return False
+    return await context.journal.replace(evolve(record, again_at=again_at), seen=record)
+
+
+def from_now(context: Context, seconds: float) -> datetime:
+    """Return the time that is so many seconds from now, or the last that there is."""
+    try:
+        return context.clock.now() + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 async def judged(

@@ -14,14 +14,15 @@ OLD: Final = frozenset(
 NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
 """OpenSSL's reasons when the server's bytes are not TLS."""
 
+OWN: Final = "if it is your organization's own, name the authority's PEM file as ca_file"
 # Numbers from OpenSSL's x509_vfy.h. For other numbers the error quotes OpenSSL.
 CERTIFICATE_FAULTS: Final = {
     9: "it is not valid yet, or this machine's clock is wrong",
     10: "it has expired, or this machine's clock is wrong",
-    18: "it is self-signed, and this machine does not trust it",
-    19: "this machine does not trust its authority",
-    20: "this machine does not trust its authority",
-    21: "this machine does not trust its authority",
+    18: f"it is self-signed, and this machine does not trust it; {OWN}",
+    19: f"this machine does not trust its authority; {OWN}",
+    20: f"this machine does not trust its authority; {OWN}",
+    21: f"this machine does not trust its authority; {OWN}",
     23: "it was revoked",
     62: "it was issued for another host",
     64: "it was issued for another address",

@@ -194,7 +194,9 @@ def test_a_tunnel_that_ends_in_the_handshake_is_not_sent(
         with ConnectProxy(user=USER, **options) as proxy:
             (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
             assert isinstance(outcome, NotSent)
-            assert outcome.reason.startswith("the connection broke during the TLS handshake (the connection goes through")
+            assert outcome.reason.startswith(
+                "the connection broke during the TLS handshake (the connection goes through"
+            )
     assert server.seen == []
 
 

@@ -70,20 +70,20 @@ def dial(
         NotSent: the connection could not be made.
     """
     if proxy is None:
-        return _started(name, host, port, waits, None, tls)
+        return _started(name, host, port, waits, tls=tls)
     try:
-        return _started(name, host, port, waits, proxy, tls)
+        return _started(name, host, port, waits, proxy=proxy, tls=tls)
     except NotSent as error:
         raise NotSent(name, proxy.named_in(error.reason)) from None
 
 
 def _started(
-    name: str, host: str, port: int, waits: Waits, proxy: Proxy | None, tls: ssl.SSLContext | None
+    name: str, host: str, port: int, waits: Waits, *, proxy: Proxy | None = None, tls: ssl.SSLContext | None
 ) -> PatientSocket:
     if proxy is None:
-        inner = _dialled(name, host, port, waits, LOOKING_UP, CONNECTING)
+        inner = _dialled(name, host, port, waits, (LOOKING_UP, CONNECTING))
     else:
-        inner = _dialled(name, proxy.host, proxy.port, waits, LOOKING_UP_PROXY, TO_PROXY)
+        inner = _dialled(name, proxy.host, proxy.port, waits, (LOOKING_UP_PROXY, TO_PROXY))
     try:
         plain = PatientSocket(inner, waits)
         if tls is None:
@@ -99,9 +99,8 @@ def _started(
         raise
 
 
-def _dialled(
-    name: str, host: str, port: int, waits: Waits, unknown: Reasons, out_of_reach: Reasons
-) -> socket.socket:
+def _dialled(name: str, host: str, port: int, waits: Waits, reasons: tuple[Reasons, Reasons]) -> socket.socket:
+    unknown, out_of_reach = reasons
     with _reported(name, unknown):
         addresses = _addresses(host, port, waits.next())
     with _reported(name, out_of_reach):

@@ -85,7 +85,9 @@ class Proxy:
             parts, host, port = Hidden(urlsplit("")), None, 0
         if parts.reveal().scheme != "http" or not host:
             other = next((f", not {kind}" for kind in OTHERS if parts.reveal().scheme == kind), "")
-            raise ValueError(f"the proxy must be a URL such as http://host:port; http is the only scheme supported{other}")
+            raise ValueError(
+                f"the proxy must be a URL such as http://host:port; http is the only scheme supported{other}"
+            )
         if parts.reveal().username is None:
             return cls(host, port, {}, exceptions)
         user = Hidden(f"{unquote(parts.reveal().username or '')}:{unquote(parts.reveal().password or '')}")
@@ -128,7 +130,11 @@ class Proxy:
     def named_in(self, reason: str) -> str:
         """Return the reason for a failed connection with the proxy's address in it."""
         named = f"the proxy {self.url}"
-        return reason.replace("the proxy", named, 1) if "the proxy" in reason else f"{reason} (the connection goes through {named})"
+        return (
+            reason.replace("the proxy", named, 1)
+            if "the proxy" in reason
+            else f"{reason} (the connection goes through {named})"
+        )
 
     @staticmethod
     def refusal(status: int) -> str:

@@ -177,9 +177,9 @@ def test_the_moved_library_goes_the_same_way(around: Company, monkeypatch: pytes
     monkeypatch.delenv("https_proxy")
     monkeypatch.setenv("TIKTOK_CA_FILE", str(around.ca_file))
     monkeypatch.setenv("TIKTOK_HOME", around.environ["TIKTOK_HOME"])
-    with Compat(around.sim.app.client_key, around.sim.app.client_secret, APP.redirect_uri) as tiktok:
-        with pytest.raises(SignInRequired, match="refresh token"):
-            tiktok.refresh_access_token("rft.unknown")
+    app = (around.sim.app.client_key, around.sim.app.client_secret, APP.redirect_uri)
+    with Compat(*app) as tiktok, pytest.raises(SignInRequired, match="refresh token"):
+        tiktok.refresh_access_token("rft.unknown")
     assert around.hosts == {f"{API}:443"}
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy:1080")
     with pytest.raises(ValueError, match="HTTPS_PROXY: cannot be used"):
@@ -238,10 +238,10 @@ FAULTS = {
 @pytest.mark.parametrize("variable", ["TIKTOK_CA_FILE", "SSL_CERT_FILE"])
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_file_that_is_no_list_of_authorities_is_refused(
-    world: str, variable: str, kind: str, around: Company, film: Path, tmp_path: Path
+    world: str, variable: str, kind: str, around: Company, film: Path
 ) -> None:
     """One sentence names the file and what is wrong with it; nothing is sent, and no other authority is trusted instead."""
-    path = Files(tmp_path).make(kind)
+    path = Files(film.parent).make(kind)
     with pytest.raises(InvalidSettings) as caught:
         job(world, around, film, HTTPS_PROXY=around.proxy.url, **{variable: path})
     (problem,) = caught.value.problems
@@ -321,7 +321,7 @@ async def awaited():
         return await tiktok.client_token()
 
 with connect() as tiktok:
-    print(tiktok.client_token().expires_in, asyncio.run(awaited()).expires_in)
+    print(tiktok.client_token().expires_at.year, asyncio.run(awaited()).expires_at.year)
 """
 
 

@@ -94,6 +94,7 @@ def test_the_authorities_of_the_environment_that_is_given_count(
     with pytest.raises(NotSent, match=r"does not trust its authority; .* as ca_file .*the proxy http") as caught:
         job(world, around, film, **through)
     assert PASSWORD not in str(caught.value)
+    assert not shown(caught.value, {PASSWORD})
 
 
 @worlds

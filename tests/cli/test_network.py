@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from behind_proxy import API, PASSWORD, UPLOAD, Company, company
 from tiktok_adapters import connect
+from tiktok_adapters.cli.app import tiktok
 
-TIKTOK = Path(sys.executable).with_name("tiktok")
+PROGRAM = Path(sys.executable).with_name("tiktok")
 SHARED = ("proxy", "SSL_CERT")
 SELF = ("--privacy", "SELF_ONLY")
 
@@ -27,9 +29,9 @@ def around(tmp_path: Path) -> Iterator[Company]:
     """A company's network, in which a person has signed in through the proxy."""
     with company(tmp_path) as here:
         trusted = {"TIKTOK_PROXY": here.proxy.url, "TIKTOK_CA_FILE": str(here.ca_file)}
-        with connect(environ=here.environ | trusted) as tiktok:
-            begun = tiktok.authorization()
-            tiktok.sign_in(begun, here.sim.authorize(begun.url))
+        with connect(environ=here.environ | trusted) as client:
+            begun = client.authorization()
+            client.sign_in(begun, here.sim.authorize(begun.url))
         here.proxy.heads.clear()
         yield here
 
@@ -38,7 +40,7 @@ def ran(here: Company, *arguments: str, **environ: str) -> "subprocess.Completed
     """Run the installed program with no variable about proxies and certificates but these."""
     own = {name: value for name, value in os.environ.items() if not any(part in name for part in SHARED)}
     own = {name: value for name, value in own.items() if "PROXY" not in name}
-    command = [str(TIKTOK), *arguments]
+    command = [str(PROGRAM), *arguments]
     done = subprocess.run(
         command, env={**own, **here.environ, **environ}, capture_output=True, text=True, check=False, timeout=60
     )
@@ -73,7 +75,7 @@ def test_doctor_says_through_what_requests_go(around: Company) -> None:
     assert found["certificates"]["message"] == expected
     assert {found[name]["verdict"] for name in ("TikTok's API", "upload host")} == {"fine"}
     assert around.hosts == {f"{API}:443", f"{UPLOAD}:443"}
-    lines = ran(around, "doctor", **settings).stdout
+    lines = CliRunner().invoke(tiktok, ["doctor"], env={**around.environ, **settings}).stdout
     assert f"+ proxy: requests go through {around.shown} (from HTTPS_PROXY, with a password)\n" in lines
     assert f"+ certificates: {expected}\n" in lines
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
+from crash_report import shown as in_a_crash_report
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
 from tiktok_adapters.testing.contracts.tls import server_context
@@ -48,9 +49,11 @@ def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response |
                 outcomes.append(await sent if not isinstance(sent, Response) else sent)
             except TransportError as error:
                 shown = "".join(traceback.format_exception(error)) + repr(error) + repr(pickle.dumps(error))
+                reported = in_a_crash_report(error, {PASSWORD, TOKEN})
                 assert PASSWORD not in shown
                 assert TOKEN not in shown
                 assert base64.b64encode(PASSWORD.encode()).decode() not in shown
+                assert not reported
                 outcomes.append(error)
         if (closed := http.close()) is not None:
             await closed

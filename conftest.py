@@ -6,6 +6,7 @@ ours.
 """
 
 import logging
+import os
 import re
 import signal
 import subprocess
@@ -156,8 +157,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_configure(config: Any) -> None:
     """Watch every logger at its most verbose level, including the HTTP libraries' and asyncio's; and enable Ctrl-C.
 
-    A shell makes its background processes ignore Ctrl-C, and the processes that a test starts would inherit that.
+    A shell makes its background processes ignore Ctrl-C, and the processes that a test starts would inherit that. A proxy of
+    this machine must not come between a test and what it calls.
     """
+    for name in [name for name in os.environ if name.lower() in {"https_proxy", "http_proxy", "all_proxy", "no_proxy"}]:
+        del os.environ[name]
     config.option.log_level = config.option.log_level or "DEBUG"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

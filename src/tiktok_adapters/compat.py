@@ -81,7 +81,7 @@ class TikTok:
         scopes: the scopes to ask for (default: `user.info.basic`, `video.upload` and `video.publish`).
         timeout: seconds for each single wait of a request.
         endpoints: the addresses of TikTok (default: `TIKTOK_API_URL` and `TIKTOK_AUTH_URL`, otherwise the real ones).
-        transport: sends requests (default: urllib3).
+        transport: sends requests (default: urllib3, through the proxy and with the authorities of the settings).
         clock: tells the time (default: the machine's clock).
 
     Attributes:
@@ -118,11 +118,11 @@ class TikTok:
             self._app = App(client_key, secret, redirect_uri)
             self._endpoints = endpoints or load_settings({}, os.environ).endpoints()
             self.scopes = check_scopes(DEFAULT_SCOPES if scopes is None else scopes)
+            self._heard = _Heard(transport or _usual_transport())
         self.client_key, self.redirect_uri, self.timeout = client_key, redirect_uri, timeout
         self.code_verifier = make_verifier(secrets.token_bytes)
         self._store, self._clock = MemoryTokenStore(), clock or SystemClock()
         self._name = UNNAMED
-        self._heard = _Heard(transport or _usual_transport())
         self._client = Client(
             self._app,
             transport=self._heard,
@@ -514,9 +514,9 @@ class _Heard:
 
 
 def _usual_transport() -> Transport:
-    from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - a program with another transport does not need it
+    from tiktok_adapters.assembly.ports import blocking_transport  # noqa: PLC0415 - a program with another transport does not need it
 
-    return Urllib3Transport()
+    return blocking_transport(load_settings({}, os.environ))
 
 
 def _spelled(state: Hidden[Any]) -> str:

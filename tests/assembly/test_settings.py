@@ -163,7 +163,7 @@ def test_the_attributes_are_documented_by_the_table() -> None:
     """`help(Settings)` has every setting, in the same words."""
     shown = f"{inspect.getdoc(Settings)}\n"
     assert [name for name, row in TABLE.items() if f"    {name}: {row.doc}.\n" not in shown] == []
-    assert TABLE.keys() | {"origins"} == {found.name for found in fields(Settings)}
+    assert TABLE.keys() | {"origins", "shared"} == {found.name for found in fields(Settings)}
 
 
 def test_the_options_of_the_table_are_the_command_lines() -> None:

@@ -198,6 +198,7 @@ def test_a_taken_port_is_one_sentence(cli: Any) -> None:
 def test_the_demo_tells_its_story(process: Start, tmp_path: Path) -> None:
     """The demo needs no settings, ignores the environment, leaves no files, and finds the video intact."""
     misleading = {"TIKTOK_API_URL": "http://nowhere.invalid", "TIKTOK_LOG": "NONSENSE", "TIKTOK_CLIENT_KEY": ""}
+    misleading |= {"ALL_PROXY": "socks5://nowhere.invalid", "TIKTOK_PROXY": "nonsense://", "TIKTOK_CA_FILE": "/nowhere"}
     before = set(tmp_path.iterdir())
     running = process("demo", "--json", env=misleading)
     stdout, stderr = running.communicate(timeout=60)

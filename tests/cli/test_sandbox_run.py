@@ -125,7 +125,7 @@ with connect(home=sys.argv[1]) as tiktok, LoopbackListener(tiktok.app.redirect_u
 def test_this_packages_own_client_posts(call: Call, tmp_path: Path, way: str) -> None:
     """`connect()` needs no settings: its sign-in, with a browser that follows redirects, and its post end well.
 
-    In a namespace it uses TikTok's own addresses. Behind the proxy, which it would pass by, it gets the sandbox's.
+    In a namespace it uses TikTok's own addresses. Behind the proxy it gets the sandbox's, which are on this machine.
     """
     done = call("run", way, "--consent", "--", sys.executable, "-c", JOB, str(tmp_path / "home"))
     assert done.status == 0

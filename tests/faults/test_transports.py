@@ -68,9 +68,9 @@ FAULTS: dict[str, tuple[Callable[[TlsFront], None], str]] = {
     "TLS 1.0": (lambda front: front.speak(ssl.TLSVersion.TLSv1), "during the TLS handshake"),
 }
 REFUSALS = {
-    "407": (b"HTTP/1.1 407 Proxy Authentication Required", "the proxy wants a user name and a password"),
-    "403": (b"HTTP/1.1 403 Forbidden", "the proxy refused to open a tunnel (HTTP 403)"),
-    "502": (b"HTTP/1.1 502 Bad Gateway", "the proxy refused to open a tunnel (HTTP 502)"),
+    "407": (b"HTTP/1.1 407 Proxy Authentication Required", " wants a user name and a password"),
+    "403": (b"HTTP/1.1 403 Forbidden", " refused to open a tunnel (HTTP 403)"),
+    "502": (b"HTTP/1.1 502 Bad Gateway", " refused to open a tunnel (HTTP 502)"),
 }
 
 

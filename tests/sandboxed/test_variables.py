@@ -13,6 +13,8 @@ CALLER = {
     "CURL_CA_BUNDLE": "/theirs",
     "REQUESTS_CA_BUNDLE": "/theirs",
     "NODE_EXTRA_CA_CERTS": "/theirs",
+    "TIKTOK_CA_FILE": "/theirs",
+    "TIKTOK_PROXY": "http://theirs:3128",
     "JAVA_TOOL_OPTIONS": "-Xmx1g",
     **dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"), "http://theirs:3128"),
     **dict.fromkeys(("ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"), "http://theirs:3128"),
@@ -24,7 +26,7 @@ CERTIFICATE, TRUSTSTORE = Path("/own/authority.pem"), Path("/own/two words/autho
 def test_every_authority_is_the_sandboxs(proxy: str | None) -> None:
     """Each variable that names authorities names the sandbox's, and the folder that curl would prefer is gone."""
     own = variables(CALLER, CERTIFICATE, TRUSTSTORE, {"TIKTOK_API_URL": "x"}, proxy)
-    names = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+    names = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "TIKTOK_CA_FILE")
     assert {own[name] for name in names} == {str(CERTIFICATE)}
     assert "SSL_CERT_DIR" not in own
     assert own["JAVA_TOOL_OPTIONS"].startswith(f'-Xmx1g "-Djavax.net.ssl.trustStore={TRUSTSTORE}" ')

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
+from crash_report import shown as in_a_crash_report
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.testing.contracts.behaviour import BehaviourServer
 from tiktok_adapters.testing.contracts.tls import server_context
@@ -48,9 +49,11 @@ def talk(kind: Kind, requests: list[Request], **options: Any) -> list[Response |
                 outcomes.append(await sent if not isinstance(sent, Response) else sent)
             except TransportError as error:
                 shown = "".join(traceback.format_exception(error)) + repr(error) + repr(pickle.dumps(error))
+                reported = in_a_crash_report(error, {PASSWORD, TOKEN})
                 assert PASSWORD not in shown
                 assert TOKEN not in shown
                 assert base64.b64encode(PASSWORD.encode()).decode() not in shown
+                assert not reported
                 outcomes.append(error)
         if (closed := http.close()) is not None:
             await closed
@@ -68,6 +71,11 @@ def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert PASSWORD not in logged
     assert TOKEN not in logged
     assert base64.b64encode(f"me:{PASSWORD}".encode()).decode() not in logged
+
+
+def without_user(proxy: ConnectProxy) -> str:
+    """Return the URL of the proxy as errors show it."""
+    return proxy.url.replace(f"{USER}@", "")
 
 
 def put(server: BehaviourServer, path: str = "/status/201", **options: Any) -> Request:
@@ -117,7 +125,8 @@ def test_a_certificate_is_checked_through_a_tunnel(kind: Kind, context: ssl.SSLC
     ):
         (outcome,) = talk(kind, [put(foreign)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, NotSent)
-        assert outcome.reason == "the server's certificate was refused: this machine does not trust its authority"
+        assert "this machine does not trust its authority; if it is your organization's own" in outcome.reason
+        assert outcome.reason.endswith(f"(the connection goes through the proxy {without_user(proxy)})")
     assert foreign.seen == []
 
 
@@ -126,13 +135,13 @@ def test_a_certificate_is_checked_through_a_tunnel(kind: Kind, context: ssl.SSLC
 
 REFUSALS = {
     b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n": (
-        "the proxy wants a user name and a password, or refused those it was given (HTTP 407)"
+        "the proxy {} wants a user name and a password, or refused those it was given (HTTP 407)"
     ),
-    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nnever": "the proxy refused to open a tunnel (HTTP 403)",
-    b"HTTP/1.0 502 Bad Gateway\r\n\r\n": "the proxy refused to open a tunnel (HTTP 502)",
-    b"220 ready for mail\r\n\r\n": "the proxy did not answer in HTTP",
-    b"HTTP/1.1 200 OK": "the proxy closed the connection before the tunnel was open",
-    b"": "the proxy closed the connection before the tunnel was open",
+    b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nnever": "the proxy {} refused to open a tunnel (HTTP 403)",
+    b"HTTP/1.0 502 Bad Gateway\r\n\r\n": "the proxy {} refused to open a tunnel (HTTP 502)",
+    b"220 ready for mail\r\n\r\n": "the proxy {} did not answer in HTTP",
+    b"HTTP/1.1 200 OK": "the proxy {} closed the connection before the tunnel was open",
+    b"": "the proxy {} closed the connection before the tunnel was open",
 }
 
 
@@ -148,7 +157,7 @@ def test_a_refused_tunnel_is_not_sent(
     with ConnectProxy(user=USER, says=says) as proxy:
         (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
         assert isinstance(outcome, NotSent)
-        assert outcome.reason == REFUSALS[says]
+        assert outcome.reason == REFUSALS[says].format(without_user(proxy))
         assert len(proxy.heads) == 1
     assert server.connections == 0
 
@@ -160,7 +169,23 @@ def test_a_silent_proxy_is_not_waited_for(kind: Kind, server: BehaviourServer, c
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
         (outcome,) = talk(kind, [put(server, timeout=0.5)], proxy=proxy, ssl_context=context)
     assert isinstance(outcome, NotSent)
+    assert f"the proxy {proxy}" in outcome.reason
     assert server.connections == 0
+
+
+@both
+def test_a_proxy_out_of_reach_is_named(kind: Kind) -> None:
+    """The error says which proxy refuses connections, or has an unknown name, and shows no password."""
+    unknown = f"http://{USER}@proxy.invalid:3128"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = f"127.0.0.1:{taken.getsockname()[1]}"
+    request = Request(method="GET", url="https://tiktok.invalid/", timeout=5)
+    (outcome,) = talk(kind, [request], proxy=f"http://{USER}@{closed}")
+    assert isinstance(outcome, NotSent)
+    assert outcome.reason == f"the proxy http://{closed} refused the connection or is out of reach"
+    (outcome,) = talk(kind, [request], proxy=unknown)
+    assert isinstance(outcome, NotSent)
+    assert outcome.reason == "the name of the proxy http://proxy.invalid:3128 was not found"
 
 
 @both
@@ -172,7 +197,9 @@ def test_a_tunnel_that_ends_in_the_handshake_is_not_sent(
         with ConnectProxy(user=USER, **options) as proxy:
             (outcome,) = talk(kind, [put(server)], proxy=proxy.url, ssl_context=context)
             assert isinstance(outcome, NotSent)
-            assert outcome.reason == "the connection broke during the TLS handshake"
+            assert outcome.reason.startswith(
+                "the connection broke during the TLS handshake (the connection goes through"
+            )
     assert server.seen == []
 
 
@@ -275,6 +302,25 @@ def test_the_environment_can_except_hosts() -> None:
     direct = ["corp.example", "a.corp.example", "10.9.9.9", "nas.lan", "localhost", "127.0.0.1", "127.9.9.9", "::1"]
     assert [host for host in direct if found.serves(host, 443)] == []
     assert found.serves("open.tiktokapis.com", 443)
+
+
+def test_the_password_of_an_environment_may_be_any_bytes() -> None:
+    """The password is sent byte for byte, also if the environment is not UTF-8."""
+    found = Proxy.named_by({"HTTPS_PROXY": b"http://me:p\xe9@proxy:1".decode("utf-8", "surrogateescape")})
+    assert found is not None
+    assert found.headers == {"Proxy-Authorization": f"Basic {base64.b64encode(b'me:p' + bytes([0xE9])).decode()}"}
+    with pytest.raises(ValueError, match="half of a character"):
+        Proxy.parsed("http://me:p\ud800@proxy:1")
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks4a", "https"])
+def test_a_proxy_of_another_kind_is_told_which_is_supported(scheme: str) -> None:
+    """The error names the only scheme that is supported, and the one that was given; it quotes no unknown word."""
+    with pytest.raises(InvalidSettings, match=f"http is the only scheme supported, not {scheme}$"):
+        Proxy.named_by({"ALL_PROXY": f"{scheme}://proxy:1080"})
+    with pytest.raises(InvalidSettings, match=r"http is the only scheme supported$") as caught:
+        Proxy.named_by({"ALL_PROXY": f"{PASSWORD}://proxy:1080"})
+    assert PASSWORD not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [f"socks5://me:{PASSWORD}@h:1", f"https://{PASSWORD}@h", "http://h:port", "http://["])

@@ -24,9 +24,10 @@ from tiktok_core.wire.http import BLOCK, FileSlice, Request, Response
 Kind = type[Urllib3Transport] | type[AiohttpTransport]
 
 CUT = "the connection broke during the TLS handshake"
+OWN = "if it is your organization's own, name the authority's PEM file as ca_file"
 REASONS = {
-    "unknown authority": "the server's certificate was refused: this machine does not trust its authority",
-    "self-signed": "the server's certificate was refused: it is self-signed, and this machine does not trust it",
+    "unknown authority": f"the server's certificate was refused: this machine does not trust its authority; {OWN}",
+    "self-signed": f"the server's certificate was refused: it is self-signed, and this machine does not trust it; {OWN}",
     "another host": "the server's certificate was refused: it was issued for another address",
     "another address": "the server's certificate was refused: it was issued for another address",
     "expired": "the server's certificate was refused: it has expired, or this machine's clock is wrong",

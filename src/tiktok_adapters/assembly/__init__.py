@@ -5,14 +5,15 @@ needs it, so that importing this module is quick.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Literal, Unpack
 
 from attrs import evolve
 
 from tiktok_adapters.assembly.home import prepare, token_file
+from tiktok_adapters.assembly.loading import load_settings
 from tiktok_adapters.assembly.ports import AsyncPorts, Chosen, Ports, asynchronous_ports, blocking_ports
-from tiktok_adapters.assembly.settings import LOG_LEVELS, Settings, load_settings
+from tiktok_adapters.assembly.settings import LOG_LEVELS, Settings
 from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
@@ -66,7 +67,7 @@ def connect(
     """
     around = Hidden(environ)
     del environ  # A crash report would show it.
-    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, has_tokens="tokens" in ports)
+    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, given=ports)
     return TikTok(
         chosen.app,
         endpoints=where,
@@ -100,7 +101,7 @@ def connect_async(
     """
     around = Hidden(environ)
     del environ  # A crash report would show it.
-    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, has_tokens="tokens" in ports)
+    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, given=ports)
     return AsyncTikTok(
         chosen.app,
         endpoints=where,
@@ -119,18 +120,15 @@ def _chosen(
     store: str | None,
     *,
     uploads: int,
-    has_tokens: bool,
+    given: Container[str],
 ) -> tuple[Chosen, Endpoints]:
     options = {"home": None if home is None else os.fspath(home), "store": store}
     settings = load_settings(options, Hidden(os.environ) if around.reveal() is None else around)
-    if has_tokens:
+    if "tokens" in given:
         settings = evolve(
             settings, store="sqlite"
         )  # This store needs no package and no key, so the check finds none missing.
-    if app is not None:
-        settings.store_keys()
-        return Chosen(app, settings, uploads), endpoints or settings.endpoints()
     if endpoints is not None:
         settings = evolve(settings, api_url=endpoints.api_url, auth_url=endpoints.auth_url)
-    found, where = settings.checked()
+    found, where = settings.checked(app=app, without=("network",) if "transport" in given else ())
     return Chosen(found, settings, uploads), where

@@ -36,7 +36,7 @@ from tiktok_core.ports import (
     UploadSlots,
 )
 
-__all__ = ["AsyncPorts", "Chosen", "Ports", "asynchronous_ports", "blocking_ports"]
+__all__ = ["AsyncPorts", "Chosen", "Ports", "asynchronous_ports", "blocking_ports", "blocking_transport"]
 
 
 class _BothWorlds(TypedDict, total=False):
@@ -49,7 +49,7 @@ class Ports(_BothWorlds, total=False):
     """The ports that `connect` takes by name. The client uses the usual adapter for every port you do not pass.
 
     Attributes:
-        transport: sends requests. Usual: urllib3.
+        transport: sends requests. Usual: urllib3, through the proxy and with the authorities that the settings name.
         tokens: keeps tokens. Usual: the store that the settings name, in the home folder.
         journal: keeps the record of each post. Usual: a file in the home folder.
         clock: tells the time and waits. Usual: the machine's clock.
@@ -112,6 +112,7 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         TypeError: a name in `given` is no port.
+        InvalidSettings: the proxy or a file of authorities cannot be used.
     """
     from tiktok_adapters.background import ThreadBackground  # noqa: PLC0415
     from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
@@ -122,7 +123,7 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
         "connect",
         given,
         {
-            "transport": _urllib3,
+            "transport": lambda: blocking_transport(chosen.settings),
             "tokens": lambda: home_tokens(chosen.settings, chosen.app),
             "journal": lambda: home_journal(chosen.settings.home),
             "clock": SystemClock,
@@ -140,6 +141,7 @@ def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, An
 
     Raises:
         TypeError: a name in `given` is no port.
+        InvalidSettings: the proxy or a file of authorities cannot be used.
         ImportError: the client needs the usual transport, but aiohttp is not installed.
     """
     from tiktok_adapters.background import AsyncioBackground  # noqa: PLC0415
@@ -152,7 +154,7 @@ def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, An
         "connect_async",
         given,
         {
-            "transport": _aiohttp,
+            "transport": lambda: _aiohttp(chosen.settings),
             "tokens": lambda: ThreadedTokenStore(home_tokens(chosen.settings, chosen.app)),
             "journal": lambda: ThreadedJournal(home_journal(chosen.settings.home)),
             "clock": AsyncioClock,
@@ -177,20 +179,26 @@ def _filled(caller: str, given: Mapping[str, Any], usual: dict[str, Callable[[],
     return found | {name: make() for name, make in usual.items() if name not in found}
 
 
-def _urllib3() -> Any:
+def blocking_transport(settings: Settings) -> Transport:
+    """Return the usual blocking transport, with the proxy and the authorities that the settings name.
+
+    Raises:
+        InvalidSettings: the proxy or a file of authorities cannot be used.
+        ImportError: another package has taken the name urllib3 in this environment.
+    """
     from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415
 
-    return Urllib3Transport()
+    return Urllib3Transport(**settings.network().options())
 
 
-def _aiohttp() -> Any:
+def _aiohttp(settings: Settings) -> Any:
     try:
         from tiktok_adapters.transports.aiohttp import AiohttpTransport  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "aiohttp":
             raise
         raise ImportError("connect_async needs aiohttp: pip install 'tiktok-open[async]'", name="aiohttp") from None
-    return AiohttpTransport()
+    return AiohttpTransport(**settings.network().options())
 
 
 def _probe() -> Any:

@@ -1,17 +1,16 @@
-"""Settings: read each from its source, and report everything that is wrong with them at once.
+"""Settings: which there are, and everything that is wrong with their values at once.
 
-What belongs here: options, environment, `config.toml`; nothing that makes an adapter.
+What belongs here: the table of the settings, and their checks; nothing that makes an adapter. The module `loading` reads them.
 """
 
-import tomllib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from attrs import field, fields, frozen
 
 from tiktok_adapters.assembly.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, STORES, check_installed, store_keys
+from tiktok_adapters.assembly.network import Network, chosen_network
 from tiktok_core import (
     App,
     AppKind,
@@ -23,7 +22,7 @@ from tiktok_core import (
 )
 from tiktok_core.hidden import Hidden
 
-__all__ = ["LOG_LEVELS", "Settings", "load_settings"]
+__all__ = ["CONFIG", "LOG_LEVELS", "TABLE", "Settings"]
 
 T = TypeVar("T")
 
@@ -77,6 +76,7 @@ class Settings:
 
     Attributes:
         origins: the source of each setting, in words; a setting with its default value has none.
+        shared: the variables about proxies and certificates that other programs read, too.
     """
 
     # One row for each setting. The attributes' docstrings and the table in the documentation use these words.
@@ -177,14 +177,31 @@ class Settings:
             "TIKTOK_LOG", "the log level, such as `DEBUG`; no log unless set", read=_one_of(LOG_LEVELS, str.upper)
         ),
     )
+    proxy: Secret = field(
+        default=Secret(""),
+        metadata=_row(
+            "TIKTOK_PROXY",
+            "the URL of an HTTP proxy, `http://user:password@host:port`; `HTTPS_PROXY` or `ALL_PROXY` unless set",
+            read=Secret,  # It may hold a password.
+        ),
+    )
+    ca_file: str = field(
+        default="",
+        metadata=_row(
+            "TIKTOK_CA_FILE",
+            "a PEM file of the authorities to trust in place of the system's; `SSL_CERT_FILE` and `SSL_CERT_DIR` unless set",
+        ),
+    )
     origins: Mapping[str, str] = field(factory=dict)
+    shared: Hidden[Mapping[str, str]] = field(factory=lambda: Hidden[Mapping[str, str]]({}), repr=False)
 
     def app(self, kind: AppKind | str | None = None, *, without: Container[str] = ()) -> App:
         """Return the app.
 
         Args:
             kind: the app's kind, if the caller chose it.
-            without: settings that the caller does not need; a valid value replaces each missing one.
+            without: settings that the caller does not need; a valid value replaces each missing one. `network` is for a
+                caller that sends nothing by the usual transport.
 
         Raises:
             InvalidSettings: settings, or hosts, are missing or wrong; the error names all of them at once.
@@ -197,11 +214,7 @@ class Settings:
         Raises:
             InvalidSettings: a host cannot be used.
         """
-        problems: list[Problem] = []
-        found = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
-        if found is None:
-            raise InvalidSettings(tuple(problems))
-        return found
+        return self._made(lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
 
     def store_keys(self) -> tuple[Secret, ...]:
         """Return the keys of an encrypted store, the newest first; none for another store.
@@ -209,23 +222,30 @@ class Settings:
         Raises:
             InvalidSettings: the store's package or its keys are missing, or a key cannot be used.
         """
-        problems: list[Problem] = []
-        found = self._tried(problems, self._store_keys)
-        if found is None:
-            raise InvalidSettings(tuple(problems))
-        return found
+        return self._made(self._store_keys)
 
-    def checked(self, kind: AppKind | str | None = None, *, without: Container[str] = ()) -> tuple[App, Endpoints]:
-        """Return the app and the addresses of TikTok, and check the store's settings too.
+    def network(self) -> Network:
+        """Return the proxy and the authorities to trust.
+
+        Raises:
+            InvalidSettings: the proxy or the file of authorities cannot be used.
+        """
+        return self._made(self._network)
+
+    def checked(
+        self, kind: AppKind | str | None = None, *, app: App | None = None, without: Container[str] = ()
+    ) -> tuple[App, Endpoints]:
+        """Return the app and the addresses of TikTok, and check the settings of the store and of the network too.
 
         Args:
             kind: the app's kind, if the caller chose it.
+            app: the app, if the caller has one.
             without: as for `app`.
 
         Raises:
             InvalidSettings: settings are missing or wrong; the error names all of them at once.
         """
-        problems = [problem for problem in self._missing() if problem.field not in without]
+        problems = [problem for problem in self._missing() if problem.field not in without and app is None]
         given = {
             "client_key": self.client_key,
             "client_secret": self.client_secret,
@@ -236,9 +256,11 @@ class Settings:
         chosen = (kind or self.kind) if self.redirect_uri else None
         verified = self.verified_urls.replace(",", " ").split()
         options: dict[str, Any] = {"kind": chosen, "challenge": self.challenge, "verified_urls": verified}
-        app = self._tried(problems, lambda: App(**whole, **options))
+        app = app or self._tried(problems, lambda: App(**whole, **options))
         endpoints = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
         self._tried(problems, self._store_keys)
+        if "network" not in without:
+            self._tried(problems, self._network)
         if problems or app is None or endpoints is None:
             raise InvalidSettings(tuple(problems))
         return app, endpoints
@@ -246,6 +268,9 @@ class Settings:
     def _store_keys(self) -> tuple[Secret, ...]:
         check_installed(self.store)
         return store_keys(self.store_key, self.store_key_file, self.home) if self.store == "encrypted" else ()
+
+    def _network(self) -> Network:
+        return chosen_network(self.proxy, self.ca_file, self.origins, self.shared)
 
     def _missing(self) -> Iterator[Problem]:
         for name, row in TABLE.items():
@@ -255,6 +280,13 @@ class Settings:
                     f"is missing: set {row.variable}, or {name} in {self.home / CONFIG}, "
                     f"to {row.portal} from the app's page in TikTok's developer portal",
                 )
+
+    def _made(self, make: Callable[[], T]) -> T:
+        problems: list[Problem] = []
+        found = self._tried(problems, make)
+        if found is None:
+            raise InvalidSettings(tuple(problems))
+        return found
 
     def _tried(self, problems: list[Problem], make: Callable[[], T]) -> T | None:
         try:
@@ -277,113 +309,3 @@ _margin: Final = (Settings.__doc__ or "").partition("Attributes:")[0].rpartition
 Settings.__doc__ = (Settings.__doc__ or "").rstrip() + "".join(
     f"\n{_margin}    {name}: {row.doc}." for name, row in TABLE.items()
 )
-
-
-def load_settings(
-    options: Mapping[str, str | None], environ: Mapping[str, str] | Hidden[Mapping[str, str] | None]
-) -> Settings:
-    """Return the settings: an option overrides the environment, which overrides `config.toml` in the home folder.
-
-    Args:
-        options: values by the names in `Settings`; None and empty values count as missing.
-        environ: variables such as `TIKTOK_CLIENT_KEY`.
-
-    Raises:
-        InvalidSettings: the home folder, the file, the store or the log level is invalid.
-    """
-    lying, around = Hidden(options), Hidden((environ.reveal() if isinstance(environ, Hidden) else environ) or {})
-    del options, environ  # A crash report would show them.
-    chosen = _covered(lying)
-    variables = _covered(Hidden({name: around.reveal().get(row.variable) for name, row in TABLE.items()}))
-    home, home_origin = _home(chosen, variables)
-    written = _written(home / CONFIG)
-    values: dict[str, Any] = {}
-    problems: list[Problem] = []
-    origins = {"home": home_origin} if home_origin else {}
-    for name, row in TABLE.items():
-        if name == "home":
-            continue
-        for value, origin in (
-            (chosen.get(name), f"the option --{name.replace('_', '-')}"),
-            (variables.get(name), row.variable),
-            (written.get(name), str(home / CONFIG)),
-        ):
-            if value:
-                try:
-                    values[name], origins[name] = row.read(value), origin
-                except ValueError as error:
-                    problems.append(Problem(name, f"{error} (it comes from {origin})"))
-                break
-    if problems:
-        raise InvalidSettings(tuple(problems))
-    return Settings(home=home, origins=origins, **values)
-
-
-def _covered(given: Hidden[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the given values with the secrets hidden. It hides unknown names too: one may be a misspelt secret."""
-    covered: dict[str, Any] = {}
-    for name in given.reveal():
-        is_secret = (name not in TABLE or TABLE[name].read is Secret) and not isinstance(given.reveal()[name], Secret)
-        cover = Secret if isinstance(given.reveal()[name], str) else Hidden
-        covered[name] = cover(given.reveal()[name]) if is_secret else given.reveal()[name]
-    return covered
-
-
-def _home(options: Mapping[str, Any], variables: Mapping[str, Any]) -> tuple[Path, str]:
-    for value, origin in ((options.get("home"), "the option --home"), (variables.get("home"), "TIKTOK_HOME")):
-        if not value:
-            continue
-        if "\0" in value:
-            raise InvalidSettings((Problem("home", f"contains a NUL character (it comes from {origin})"),))
-        home = _at_home(Path(value))
-        if home.is_file():
-            raise InvalidSettings((Problem("home", f"{home} is a file: name a folder (it comes from {origin})"),))
-        return home, origin
-    return _at_home(Path("~/.tiktok")), ""
-
-
-def _at_home(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        message = "cannot be found on this machine: set TIKTOK_HOME to a folder for tokens and settings"
-        raise InvalidSettings((Problem("home", message),)) from None
-
-
-def _written(path: Path) -> dict[str, Any]:
-    """Return the settings in the file, with the secrets hidden; none if there is no file."""
-    try:
-        text = Secret(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise _unreadable(path, (error.strerror or type(error).__name__).lower()) from None
-    except UnicodeDecodeError:
-        raise _unreadable(path, "it is not UTF-8") from None
-    try:
-        document = _covered(Hidden(tomllib.loads(text.reveal())))
-    except tomllib.TOMLDecodeError as error:
-        # TOML's message names the place but does not quote the line, which may hold the secret.
-        raise _unreadable(path, f"it is not TOML: {error}") from None
-    if "store_key" in document:
-        message = f"must not be in {path}, beside the tokens it encrypts: set {KEY_VARIABLE} or store_key_file instead"
-        raise InvalidSettings((Problem("store_key", message),))
-    known = [name for name, row in TABLE.items() if row.in_file]
-    problems = [
-        Problem(name, f"is not a setting, but {path} contains it; the settings are {', '.join(known)}")
-        if name not in known
-        else Problem(name, f"must be a text in quotes in {path}")
-        for name, value in document.items()
-        if name not in known or not isinstance(value, (str, Secret))
-    ]
-    if problems:
-        raise InvalidSettings(tuple(problems))
-    if "client_secret" in document and path.stat().st_mode & 0o077:
-        # The file holds a secret. If another user owns it, the chmod fails, and the mode stays that user's choice.
-        with suppress(OSError):
-            path.chmod(0o600)
-    return document
-
-
-def _unreadable(path: Path, why: str) -> InvalidSettings:
-    return InvalidSettings((Problem(CONFIG, f"{path} cannot be read: {why}"),))

@@ -6,6 +6,7 @@ of them belongs to.
 
 from typing import Final
 
+from tiktok_adapters.transports.proxies import VARIABLES
 from tiktok_core import (
     ApiError,
     InvalidSettings,
@@ -55,6 +56,10 @@ SETTINGS: Final[dict[str, Advice]] = {
         "Name a file that holds the key and that only you can read.",
         "TIKTOK_STORE_KEY_FILE, or config.toml",
     ),
+    "proxy": ("Name an http proxy, or none.", "TIKTOK_PROXY, or config.toml"),
+    **{name: ("Name an http proxy, or unset the variable.", name) for name in VARIABLES},
+    "ca_file": ("Name a file with the certificates of the authorities, in PEM.", "TIKTOK_CA_FILE, or config.toml"),
+    "SSL_CERT_FILE": ("Name a file with the certificates of the authorities, or unset the variable.", "SSL_CERT_FILE"),
     "account": ("Choose one that 'tiktok accounts' lists.", "--account, or TIKTOK_ACCOUNT"),
 }
 """What to do about each wrong setting; the sentence before it says what is wrong."""
@@ -89,7 +94,9 @@ STORES: Final[dict[str, str]] = {
     "foreign": "Make yourself the folder's owner, or choose another folder: --home, or TIKTOK_HOME.",
     "missing": "Install the package that the sentence names, or choose another store: TIKTOK_STORE.",
 }
-NETWORK: Final = "Check that this machine can reach TikTok (firewall, proxy, certificates)."
+NETWORK: Final = (
+    "Check that this machine can reach TikTok: the firewall, and what the lines 'proxy' and 'certificates' above name."
+)
 
 
 def advice_on_setting(name: str) -> Advice:

@@ -56,7 +56,7 @@ def configure(client_key: str | None, redirect_uri: str | None) -> None:
     uri = redirect_uri or _asked("redirect_uri", found.redirect_uri or USUAL)
     changed = evolve(found, client_key=key, client_secret=secret, redirect_uri=uri, origins={})
     with _as_asked():
-        changed.checked()
+        changed.checked(without=("network",))
     answers: dict[str, str | Secret] = {"client_key": key, "client_secret": secret, "redirect_uri": uri}
     _write(path, answers)
     names = list(QUESTIONS)

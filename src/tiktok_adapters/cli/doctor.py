@@ -7,16 +7,19 @@ expired token.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
-from attrs import asdict, define, field, frozen
+from attrs import asdict, define, field
 
 from tiktok_adapters.assembly import Settings
+from tiktok_adapters.assembly.ports import blocking_transport
 from tiktok_adapters.cli.advice import APP, AUDIT, PHONE, PRODUCTS, REDIRECTS, advice_on, advice_on_setting
 from tiktok_adapters.cli.common import account_of, client, common, settings
+from tiktok_adapters.cli.findings import Finding
 from tiktok_adapters.cli.output import show, status_of
+from tiktok_adapters.cli.reach import certificates, proxy
 from tiktok_adapters.cli.spelling import OneOf
 from tiktok_core import (
     Account,
@@ -39,7 +42,7 @@ from tiktok_core.domain.app import is_loopback
 from tiktok_core.domain.pacing import DAILY_POSTS, DAY, PENDING_SHARES
 from tiktok_core.ports import Request, Response, Transport
 
-__all__ = ["Finding", "doctor"]
+__all__ = ["doctor"]
 
 UPLOAD_URL: Final = "https://open-upload.tiktokapis.com/video/"
 """The host in the examples of TikTok's documents; source: developers.tiktok.com/doc/content-posting-api-reference-direct-post."""
@@ -58,29 +61,6 @@ NEEDS: Final = {
 """The scopes that each command needs."""
 
 FIX_FIRST: Final = "fix the trouble above first"
-
-Verdict = Literal["fine", "warning", "trouble", "not looked at"]
-
-
-@frozen(kw_only=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        check: the name of the check.
-        verdict: `trouble` prevents posts; a `warning` may prevent them, now or later.
-        message: what the check found.
-        change: what to do about it; empty if there is nothing to do.
-        where: where to do it; empty if that is clear.
-        status: the exit status of a command that meets this trouble.
-    """
-
-    check: str
-    verdict: Verdict
-    message: str
-    change: str = ""
-    where: str = ""
-    status: int = 0
 
 
 @click.command(short_help="Find out why you cannot post.")
@@ -135,6 +115,8 @@ class _Examination:
         factory=lambda: [
             "settings",
             "redirect URI",
+            "proxy",
+            "certificates",
             "TikTok's API",
             "clock",
             "sign-in",
@@ -158,9 +140,10 @@ class _Examination:
         yield from self._settings()
         if self._found is None or self._app is None or self._endpoints is None:
             return
-        from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415 - for this command only
-
-        transport = Urllib3Transport()
+        network = self._found.network()
+        yield proxy(network, self._endpoints.api_url, _upload_url(self._endpoints))
+        yield certificates(network)
+        transport = blocking_transport(self._found)
         try:
             yield from self._api(transport, self._endpoints)
             with client(self._found) as tiktok:
@@ -176,6 +159,7 @@ class _Examination:
         try:
             self._found = settings()
             self._app, self._endpoints = self._found.checked()
+            self._found.network().options()  # This reads the file of authorities.
         except InvalidSettings as error:
             problems = error.problems
         # A wrong redirect URI gets its own finding, because it has to fit the kind of app; a missing one is a setting.
@@ -275,9 +259,13 @@ def _clock(answer: Response) -> Finding:
     return Finding(check="clock", verdict="trouble", message=said, change=change, status=1)
 
 
-def _upload_host(transport: Transport, endpoints: Endpoints) -> Finding:
+def _upload_url(endpoints: Endpoints) -> str:
     # A simulated TikTok receives the bytes itself, so the check must not contact the real upload host.
-    url = endpoints.api_url if is_loopback(endpoints.api_url) else UPLOAD_URL
+    return endpoints.api_url if is_loopback(endpoints.api_url) else UPLOAD_URL
+
+
+def _upload_host(transport: Transport, endpoints: Endpoints) -> Finding:
+    url = _upload_url(endpoints)
     host = urlsplit(url).netloc
     try:
         _asked(transport, url)

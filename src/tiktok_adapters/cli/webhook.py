@@ -51,7 +51,7 @@ def verify(file: Path | None, signature: str, tolerance: float) -> int:
 
     Example: tiktok webhook verify --signature t=1790000001,s=... body.json
     """
-    app = settings().app(without=("redirect_uri",))
+    app = settings().app(without=("redirect_uri", "network"))
     body = _body(file)
     try:
         event = verify_webhook(app, body, signature, now=datetime.now(UTC), tolerance=tolerance)

@@ -12,13 +12,18 @@ from tiktok_adapters.sandboxed.authority import TRUSTSTORE_PASSWORD
 
 __all__ = ["AUTHORITIES", "variables"]
 
-AUTHORITIES: Final = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-"""Each is the only one that some kind of client reads: Go and httpx, curl, requests, Node."""
+AUTHORITIES: Final = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "TIKTOK_CA_FILE")
+"""Each is the only one that some kind of client reads, or the first: Go and httpx, curl, requests, Node, and this package's own."""
 PROXIES: Final = ("HTTPS_PROXY", "https_proxy")
 EXCEPTIONS: Final = ("NO_PROXY", "no_proxy")
 HERE: Final = "localhost,127.0.0.1,::1"
 """As addresses: half of the clients do not understand a range."""
-REMOVED: Final = (*PROXIES, *EXCEPTIONS, "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "SSL_CERT_DIR")
+REMOVED: Final = (
+    *PROXIES,
+    *EXCEPTIONS,
+    *("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "TIKTOK_PROXY"),
+    "SSL_CERT_DIR",
+)
 """A proxy of the caller's would lead out; and curl would read the certificates of the folder only."""
 JAVA: Final = "JAVA_TOOL_OPTIONS"
 

@@ -26,6 +26,7 @@ class ConnectProxy:
         says: its answer to CONNECT. After any answer but the usual one it closes the connection.
         dies_after: bytes of the client that it passes on before it resets both sides. None never resets.
         dies_before: bytes of the server that it passes on before it closes the connection. None never closes.
+        leads: for the name of a host, the port on loopback to which its tunnels lead instead.
         user: name and password for its URL, `name:password`. The proxy accepts any.
         heads: the heads of the requests that it got.
         came: all bytes that clients sent through tunnels.
@@ -35,6 +36,7 @@ class ConnectProxy:
     dies_after: int | None = None
     dies_before: int | None = None
     user: str = ""
+    leads: dict[str, int] = field(factory=dict)
     heads: list[str] = field(factory=list)
     came: bytearray = field(factory=bytearray)
     _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -73,7 +75,8 @@ class ConnectProxy:
                 client.close()
                 return
             host, _, port = head.split()[1].decode().rpartition(":")
-            server = self._open.enter_context(socket.create_connection((host.strip("[]"), int(port))))
+            place = ("127.0.0.1", self.leads[host]) if host in self.leads else (host.strip("[]"), int(port))
+            server = self._open.enter_context(socket.create_connection(place))
             threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
             self._requests(client, server)
 

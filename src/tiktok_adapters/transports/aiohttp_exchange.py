@@ -313,7 +313,8 @@ class Exchange:
         if self._failed is not None:
             return self._failed
         if not self._connected:
-            return NotSent(self._request.name, self._obstacle(foreign))
+            obstacle = self._obstacle(foreign)
+            return NotSent(self._request.name, self._proxy.named_in(obstacle) if self._proxy else obstacle)
         if isinstance(foreign, TimeoutError):
             return TimedOut(self._request.name, "no answer came in time")
         error = Interrupted if self._left else NotSent
@@ -326,6 +327,8 @@ class Exchange:
             return Proxy.refusal(foreign.status)
         if isinstance(foreign, aiohttp.ClientConnectorError) and isinstance(foreign.os_error, HANDSHAKE):
             return tls_fault(foreign.os_error)
+        if self._proxy is not None and isinstance(foreign, aiohttp.ClientConnectorDNSError):
+            return "the name of the proxy was not found"
         return next((reason for kind, reason in CONNECTING if isinstance(foreign, kind)), unforeseen(foreign))
 
 

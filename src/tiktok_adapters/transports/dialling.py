@@ -32,6 +32,11 @@ LOOKING_UP: Final[Reasons] = (
     (UnicodeError, "the host's name is not valid"),
     (OSError, "the host's name was not found"),
 )
+LOOKING_UP_PROXY: Final[Reasons] = (
+    (TimeoutError, "the lookup of the name of the proxy took too long"),
+    (UnicodeError, "the name of the proxy is not valid"),
+    (OSError, "the name of the proxy was not found"),
+)
 CONNECTING: Final[Reasons] = (
     (TimeoutError, "the connection was not made in time"),
     (OSError, "the host refused the connection or is out of reach"),
@@ -64,7 +69,21 @@ def dial(
     Raises:
         NotSent: the connection could not be made.
     """
-    inner = _dialled(name, proxy.host, proxy.port, waits, TO_PROXY) if proxy else _dialled(name, host, port, waits)
+    if proxy is None:
+        return _started(name, host, port, waits, tls=tls)
+    try:
+        return _started(name, host, port, waits, proxy=proxy, tls=tls)
+    except NotSent as error:
+        raise NotSent(name, proxy.named_in(error.reason)) from None
+
+
+def _started(
+    name: str, host: str, port: int, waits: Waits, *, proxy: Proxy | None = None, tls: ssl.SSLContext | None
+) -> PatientSocket:
+    if proxy is None:
+        inner = _dialled(name, host, port, waits, (LOOKING_UP, CONNECTING))
+    else:
+        inner = _dialled(name, proxy.host, proxy.port, waits, (LOOKING_UP_PROXY, TO_PROXY))
     try:
         plain = PatientSocket(inner, waits)
         if tls is None:
@@ -80,10 +99,11 @@ def dial(
         raise
 
 
-def _dialled(name: str, host: str, port: int, waits: Waits, reasons: Reasons = CONNECTING) -> socket.socket:
-    with _reported(name, LOOKING_UP):
+def _dialled(name: str, host: str, port: int, waits: Waits, reasons: tuple[Reasons, Reasons]) -> socket.socket:
+    unknown, out_of_reach = reasons
+    with _reported(name, unknown):
         addresses = _addresses(host, port, waits.next())
-    with _reported(name, reasons):
+    with _reported(name, out_of_reach):
         for family, kind, protocol, _, address in addresses[:-1]:
             try:
                 return _connected(socket.socket(family, kind, protocol), address, waits.next())

@@ -6,6 +6,7 @@ What belongs here: settings only. Each transport talks to the proxy itself.
 import base64
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, cast
 from urllib.parse import unquote, urlsplit
 
@@ -14,13 +15,15 @@ from attrs import field, frozen
 from tiktok_core.errors import InvalidSettings, Problem
 from tiktok_core.hidden import Hidden
 
-__all__ = ["Proxy"]
+__all__ = ["EXCEPTIONS", "VARIABLES", "Proxy"]
 
 VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 """The first variable that is set counts."""
 EXCEPTIONS: Final = ("no_proxy", "NO_PROXY")
 HERE: Final = ("localhost", "127.0.0.0/8", "::1")
 """This machine. A proxy on another machine could not reach it."""
+OTHERS: Final = ("https", "socks", "socks4", "socks4a", "socks5", "socks5h")
+"""Kinds of proxies that these transports do not speak to. An error quotes no other scheme: it may be part of a password."""
 
 
 def _hidden(headers: dict[str, str] | Hidden[dict[str, str]]) -> Hidden[dict[str, str]]:
@@ -67,13 +70,13 @@ class Proxy:
         return cast("Proxy | None", given.reveal())
 
     @classmethod
-    def parsed(cls, url: str, *exceptions: str) -> "Proxy":
+    def parsed(cls, url: str | Hidden[str], *exceptions: str) -> "Proxy":
         """Return the proxy that a URL `http://user:password@host:port` names.
 
         Raises:
             ValueError: the text is not such a URL. The message does not quote it, because it may hold a password.
         """
-        lying = Hidden(url)
+        lying = url if isinstance(url, Hidden) else Hidden(url)
         del url  # A crash report would show it.
         try:
             parts = Hidden(urlsplit(lying.reveal()))
@@ -81,11 +84,14 @@ class Proxy:
         except ValueError:  # The port is not a number, or a bracket is missing.
             parts, host, port = Hidden(urlsplit("")), None, 0
         if parts.reveal().scheme != "http" or not host:
-            raise ValueError("the proxy must be a URL such as http://host:port")
+            other = next((f", not {kind}" for kind in OTHERS if parts.reveal().scheme == kind), "")
+            raise ValueError(
+                f"the proxy must be a URL such as http://host:port; http is the only scheme supported{other}"
+            )
         if parts.reveal().username is None:
             return cls(host, port, {}, exceptions)
-        user = Hidden(f"{unquote(parts.reveal().username or '')}:{unquote(parts.reveal().password or '')}".encode())
-        basic = Hidden(f"Basic {base64.b64encode(user.reveal()).decode()}")
+        user = Hidden(f"{unquote(parts.reveal().username or '')}:{unquote(parts.reveal().password or '')}")
+        basic = Hidden(f"Basic {base64.b64encode(_encoded(user)).decode()}")
         return cls(host, port, Hidden({"Proxy-Authorization": basic.reveal()}), exceptions)
 
     @classmethod
@@ -97,21 +103,38 @@ class Proxy:
         Raises:
             InvalidSettings: the variable does not hold the URL of an http proxy.
         """
-        name = next((name for name in VARIABLES if environ.get(name)), None)
-        if name is None:
-            return None
         around = Hidden(environ)
         del environ  # A crash report would show it, and other secrets beside a password.
-        exceptions = next((around.reveal()[name] for name in EXCEPTIONS if around.reveal().get(name)), "")
-        value = Hidden(around.reveal()[name])
+        name = _first(VARIABLES, around)
+        return cls.beside(name, Hidden(around.reveal()[name]), around) if name else None
+
+    @classmethod
+    def beside(cls, name: str, url: Hidden[str], environ: Hidden[Mapping[str, str]]) -> "Proxy":
+        """Return the proxy that a setting names, with the exceptions of `NO_PROXY`. The URL may lack its scheme.
+
+        Args:
+            name: the setting or variable, for the error.
+            url: the proxy's URL.
+            environ: the variables, of which `NO_PROXY` counts.
+
+        Raises:
+            InvalidSettings: the text is not the URL of an http proxy.
+        """
+        exceptions = environ.reveal().get(_first(EXCEPTIONS, environ), "").replace(",", " ").split()
+        whole = url if "://" in url.reveal() else Hidden(f"http://{url.reveal()}")
         try:
-            return cls.parsed(
-                value.reveal() if "://" in value.reveal() else f"http://{value.reveal()}",
-                *HERE,
-                *exceptions.replace(",", " ").split(),
-            )
+            return cls.parsed(whole, *HERE, *exceptions)
         except ValueError as error:
             raise InvalidSettings((Problem(name, f"cannot be used: {error}"),)) from None
+
+    def named_in(self, reason: str) -> str:
+        """Return the reason for a failed connection with the proxy's address in it."""
+        named = f"the proxy {self.url}"
+        return (
+            reason.replace("the proxy", named, 1)
+            if "the proxy" in reason
+            else f"{reason} (the connection goes through {named})"
+        )
 
     @staticmethod
     def refusal(status: int) -> str:
@@ -123,6 +146,22 @@ class Proxy:
     def serves(self, host: str, port: int) -> bool:
         """Return whether calls to this host go through the proxy."""
         return not any(_covers(exception.lower(), host.lower().rstrip("."), port) for exception in self.exceptions)
+
+
+def _first(names: tuple[str, ...], environ: Hidden[Mapping[str, str]]) -> str:
+    """Return the name of the first variable that is set, or an empty name."""
+    return next((name for name in names if environ.reveal().get(name)), "")
+
+
+def _encoded(user: Hidden[str]) -> bytes:
+    """Return user and password as bytes; those of an environment that is not UTF-8 come as they were.
+
+    Raises:
+        ValueError: a program's text holds half of a character.
+    """
+    with suppress(UnicodeEncodeError):  # That error would hold the password.
+        return user.reveal().encode("utf-8", "surrogateescape")
+    raise ValueError("the user or the password of the proxy holds half of a character")
 
 
 def _covers(exception: str, host: str, port: int) -> bool:

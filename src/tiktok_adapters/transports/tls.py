@@ -6,7 +6,7 @@ What belongs here: contexts and error texts. No option turns the checks off.
 import ssl
 from typing import Final
 
-__all__ = ["chosen_context", "default_context", "tls_fault"]
+__all__ = ["chosen_context", "context_of", "default_context", "tls_fault"]
 
 OLD: Final = frozenset(
     {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "VERSION_TOO_LOW", "NO_PROTOCOLS_AVAILABLE"}
@@ -14,14 +14,15 @@ OLD: Final = frozenset(
 NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
 """OpenSSL's reasons when the server's bytes are not TLS."""
 
+OWN: Final = "if it is your organization's own, name the authority's PEM file as ca_file"
 # Numbers from OpenSSL's x509_vfy.h. For other numbers the error quotes OpenSSL.
 CERTIFICATE_FAULTS: Final = {
     9: "it is not valid yet, or this machine's clock is wrong",
     10: "it has expired, or this machine's clock is wrong",
-    18: "it is self-signed, and this machine does not trust it",
-    19: "this machine does not trust its authority",
-    20: "this machine does not trust its authority",
-    21: "this machine does not trust its authority",
+    18: f"it is self-signed, and this machine does not trust it; {OWN}",
+    19: f"this machine does not trust its authority; {OWN}",
+    20: f"this machine does not trust its authority; {OWN}",
+    21: f"this machine does not trust its authority; {OWN}",
     23: "it was revoked",
     62: "it was issued for another host",
     64: "it was issued for another address",
@@ -33,6 +34,15 @@ def default_context() -> ssl.SSLContext:
     return _named(ssl.create_default_context())
 
 
+def context_of(ca_file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Return a context that trusts the authorities in a PEM file and in a folder, and no others.
+
+    Raises:
+        OSError: the file is missing or holds no authority.
+    """
+    return _named(ssl.create_default_context(cafile=ca_file, capath=folder))
+
+
 def chosen_context(ca_file: str | None, given: ssl.SSLContext | None) -> ssl.SSLContext | None:
     """Return the context that the user chose in place of the default, or None.
 
@@ -41,7 +51,7 @@ def chosen_context(ca_file: str | None, given: ssl.SSLContext | None) -> ssl.SSL
         OSError: the file of authorities is missing or holds no authority.
     """
     if given is None:
-        return None if ca_file is None else _named(ssl.create_default_context(cafile=ca_file))
+        return None if ca_file is None else context_of(ca_file, None)
     if ca_file is not None:
         raise ValueError("ca_file and ssl_context exclude each other: give one of them")
     if given.verify_mode is not ssl.CERT_REQUIRED or not given.check_hostname:

@@ -152,7 +152,7 @@ def test_what_a_newer_release_removed_is_left_for_it(path: Path) -> None:
         journal.save(DONE, fence=None)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(
-                "UPDATE records SET record = CAST(replace(CAST(record AS TEXT), '\"version\": 2', '\"version\": 4') AS BLOB)"
+                "UPDATE records SET record = CAST(replace(CAST(record AS TEXT), '\"version\": 2', '\"version\": 9') AS BLOB)"
             )
             connection.execute("DELETE FROM records")
         forget_before(journal, lambda done: done, NOW + timedelta(days=1))

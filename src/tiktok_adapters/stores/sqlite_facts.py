@@ -123,7 +123,7 @@ FACTS: Final[Mapping[str, tuple[str, ...]]] = {
     # here, too, so the condition stands in the query.
     "learn": (
         """
-        CREATE TRIGGER learn AFTER INSERT ON facts WHEN NEW.chunk IS NOT NULL AND NEW.version IS NOT NULL
+        CREATE TRIGGER learn AFTER INSERT ON facts WHEN NEW.chunk IS NOT NULL
         BEGIN
             INSERT OR REPLACE INTO learned (app, at, chunk)
             SELECT substr(NEW.name, 1, instr(NEW.name, x'0a') - 1), NEW.updated, NEW.chunk

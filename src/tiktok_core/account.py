@@ -498,15 +498,30 @@ class AsyncAccount:
         """
         return await publish.advance(self._context, self._open_id, key, video, until_wait=until_wait, stop=stop)
 
-    async def posts(self) -> tuple[Record, ...]:
+    async def post(self, name: str) -> Record | None:
+        """Return one post of this account in the journal; None if the journal has none of this name.
+
+        Args:
+            name: the post's key or, where no post has that key, its publish id.
+
+        Raises:
+            StoreError: the journal, or the record of this key, cannot be read.
+        """
+        return await posts.post(self._context, self._open_id, name)
+
+    async def posts(self, *, since: datetime | None = None) -> tuple[Record, ...]:
         """Return this account's posts in the journal, oldest first: the unfinished ones and those of the last 90 days.
 
         The result leaves out records that cannot be read; see `unreadable`.
 
+        Args:
+            since: only posts in which something happened at this time or later; it needs a time zone.
+
         Raises:
+            InvalidInput: the time has no time zone.
             StoreError: the journal cannot be read.
         """
-        return await posts.posts(self._context, self._open_id)
+        return await posts.posts(self._context, self._open_id, since)
 
     async def unfinished(self) -> tuple[Record, ...]:
         """Return this account's posts that have not ended, oldest first.

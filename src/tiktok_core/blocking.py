@@ -178,6 +178,7 @@ class Account(Mirror[AsyncAccount]):
     release = blocking(AsyncAccount.release)
     resume = blocking(AsyncAccount.resume)
     advance = blocking(AsyncAccount.advance)
+    post = blocking(AsyncAccount.post)
     posts = blocking(AsyncAccount.posts)
     unfinished = blocking(AsyncAccount.unfinished)
     unreadable = blocking(AsyncAccount.unreadable)

@@ -117,7 +117,7 @@ def test_one_post_that_fails_does_not_hold_up_the_others(cli: Any, sim: Simulate
     assert [one["status"] for one in json.loads(done.stdout)["posts"]] == ["FAILED", "PUBLISH_COMPLETE"]
 
 
-@pytest.mark.parametrize(("version", "code"), [("4", "version"), ("x", "damaged")])
+@pytest.mark.parametrize(("version", "code"), [("9", "version"), ("x", "damaged")])
 def test_one_record_that_cannot_be_read_is_named_and_can_be_forgotten(
     cli: Any, sim: SimulatedTikTok, film: Path, *, environ: dict[str, str], signed_in: str, version: str, code: str
 ) -> None:

@@ -281,7 +281,8 @@ def test_nobody_comes_between_a_fence_and_its_save(path: Path) -> None:
 
         journal._connection.set_trace_callback(intrude)
         journal.save(RECORD, fence=number)
-    assert refused == ["database is locked"]
+    # SQLite traces the statement again for each trigger that it fires.
+    assert set(refused) == {"database is locked"}
 
 
 def test_a_forked_child_opens_its_own(path: Path) -> None:

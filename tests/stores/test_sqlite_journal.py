@@ -127,7 +127,7 @@ def _empty_document(path: Path) -> None:
 
 
 def _newer_document(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": 4'))
+    path.write_bytes(path.read_bytes().replace(b'"version": 2', b'"version": 9'))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES",
+    "OF_THE_RECORD",
     "POSTING",
     "Choices",
     "Port",
@@ -32,6 +33,7 @@ __all__ = [
     "known_post",
     "named_post",
     "printable",
+    "recorded",
     "say",
     "settings",
     "signed_in",
@@ -41,6 +43,8 @@ __all__ = [
 LONG_WAIT = 5.0
 POSTING = ("video.publish", "video.upload")
 """The scopes of which one is enough to ask TikTok about a post."""
+OF_THE_RECORD = ("damaged", "version")
+"""The troubles of a store that are those of one record."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -301,14 +305,24 @@ def key_of(account: "Account", post: str) -> str:
     return post if record is None else record.key
 
 
+def recorded(account: "Account", post: str) -> "Record | None":
+    """Return the record of a post by its key or its publish id; None where there is none, or none that can be read."""
+    from tiktok_core import StoreError  # noqa: PLC0415
+
+    try:
+        return account.post(post)
+    except StoreError as error:
+        if error.kind not in OF_THE_RECORD:
+            raise
+        return None
+
+
 def _record_of(account: "Account", post: str) -> "Record | None":
     from tiktok_core import InvalidInput, Problem  # noqa: PLC0415
 
     if not post.strip():
         raise InvalidInput((Problem("key", "is empty; 'tiktok uploads' lists the posts that have not ended"),))
-    found = account.posts()
-    same_key = (one for one in found if one.key == post)
-    return next(same_key, None) or next((one for one in found if one.publish_id == post), None)
+    return recorded(account, post)
 
 
 @contextmanager

@@ -321,16 +321,16 @@ def _privacy(creator: CreatorInfo) -> Finding:
 def _posts(account: Account) -> Finding:
     since = datetime.now(UTC) - DAY
     try:
-        all_posts, unreadable = account.posts(), account.unreadable()
+        of_a_day, unfinished, unreadable = account.posts(since=since), account.unfinished(), account.unreadable()
     except StoreError as error:
         return _trouble("posts of the last day", error)
-    lately = [record for record in all_posts if record.publish_id and (record.init_at or record.created_at) > since]
+    lately = [record for record in of_a_day if record.publish_id and (record.init_at or record.created_at) > since]
     drafts = sum(record.wish.post.draft and record.stage is not Stage.FAILED for record in lately)
     direct = sum(not record.wish.post.draft and record.stage is not Stage.FAILED for record in lately)
-    open_ones = sum(not record.is_ended for record in all_posts)
-    unknown = sum(record.stage is Stage.UNKNOWN for record in all_posts)
+    unknown = sum(record.stage is Stage.UNKNOWN for record in unfinished)
     said = (
-        f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; {open_ones} unfinished"
+        f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; "
+        f"{len(unfinished)} unfinished"
     )
     if unknown:
         change = "Look in the TikTok app whether they are there, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists the keys)"

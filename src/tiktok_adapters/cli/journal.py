@@ -14,7 +14,18 @@ from typing import Any, Final
 
 import click
 
-from tiktok_adapters.cli.common import POSTING, choices, common, key_of, known_post, say, settings, signed_in
+from tiktok_adapters.cli.common import (
+    OF_THE_RECORD,
+    POSTING,
+    choices,
+    common,
+    key_of,
+    known_post,
+    recorded,
+    say,
+    settings,
+    signed_in,
+)
 from tiktok_adapters.cli.output import DERIVED, UNEXPECTED, PostInterrupted, post_document, report, show, show_post
 from tiktok_adapters.cli.progress import display
 from tiktok_adapters.cli.spelling import OneOf
@@ -23,8 +34,6 @@ from tiktok_core.errors import LeaseLost, Problem
 
 __all__ = ["abandon", "chosen_key", "left", "of_earlier", "resume", "telling_how_far", "uploads"]
 
-OF_THE_RECORD: Final = ("damaged", "version")
-"""The troubles of a store that are those of one record."""
 NOT_ENDED: Final = 6
 """The exit status where a post is left unfinished until a person says more."""
 
@@ -135,7 +144,7 @@ def _several(account: Account, *, every: bool, until_final: bool) -> int:
                     done = account.resume(record.key, on_progress=on_progress, wait=until_final)
             except TikTokError as error:
                 worst = max(worst, report(error, as_json=False))
-                done = next((one.shown for one in account.posts() if one.key == record.key), record.shown)
+                done = (recorded(account, record.key) or record).shown
         documents.append(post_document(done))
         lines.append(f"{record.key}: {done.status}")
     document = {"posts": documents, "unreadable": _unreadable_documents(unreadable)}
@@ -184,10 +193,9 @@ def telling_how_far(account: Account, key: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        found: tuple[Record, ...] = ()
+        record = None
         with suppress(TikTokError):
-            found = account.posts()
-        record = next((one for one in found if one.key == key), None)
+            record = recorded(account, key)
         if record is None:
             raise
         raise PostInterrupted(left(record), key, record.publish_id) from None
@@ -224,8 +232,8 @@ def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, agai
         return secrets.token_hex(12), None
     digest = hashlib.sha256(repr((account.open_id, *wish)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     named = key if key is not None else account.derived_key(f"{DERIVED}{digest}")
-    record = next((one for one in account.posts() if one.key == named), None)
-    if record is None or record.stage is Stage.ABANDONED:
+    record = recorded(account, named)
+    if record is None or record.key != named or record.stage is Stage.ABANDONED:
         return named, None
     if key is None:
         at = f"{record.created_at:%Y-%m-%d %H:%M} UTC"

@@ -44,6 +44,8 @@ KINDS: Final[dict[int, StoreTrouble]] = {
 FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 ADVICE: Final = "restore it from a copy, or move it away to start with a new one"
 UNFINISHED: Final = ".new-"
+ADDING_WAIT: Final = 60_000
+"""Milliseconds to wait, at least, while another process adds to a file what this release needs."""
 FORK_WAIT: Final = 2.0
 
 log: Final = logging.getLogger("tiktok_core")
@@ -63,8 +65,10 @@ class Layout:
         version: the version of the tables.
         tables: the statements that create the tables.
         upgrades: for each older version, the statements that turn its tables into those of this version.
+        also_reads: later versions with the same tables, which a store writes so that older releases stop.
         additions: tables, indexes and triggers that were added without a new version, because releases that do not know
-            them still work with the file. Maps each name to the statement that creates it.
+            them still work with the file. Maps each name to the statements that create it, and fill it.
+        functions: the functions of one value that `additions` need to fill something, by their names.
         is_durable: whether writes must survive a power cut.
     """
 
@@ -73,8 +77,20 @@ class Layout:
     version: int
     tables: tuple[str, ...]
     upgrades: Mapping[int, tuple[str, ...]] = field(factory=dict)
-    additions: Mapping[str, str] = field(factory=dict)
+    also_reads: tuple[int, ...] = ()
+    additions: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    functions: Mapping[str, Callable[[Any], Any]] = field(factory=dict)
     is_durable: bool = True
+
+    def reads(self, version: int) -> bool:
+        """Whether this release works with a file of this version, after an upgrade if need be."""
+        return version in {self.version, *self.also_reads, *self.upgrades}
+
+    @property
+    def versions(self) -> str:
+        """The versions of the tables that this release knows, in words."""
+        known = " and ".join(map(str, (self.version, *self.also_reads)))
+        return f"version{'s' if self.also_reads else ''} {known}"
 
 
 class SqliteFile:
@@ -228,11 +244,11 @@ class SqliteFile:
                 with closing(sqlite3.connect(made, isolation_level=None)) as connection, _transaction(connection):
                     for statement in (
                         *self._layout.tables,
-                        *self._layout.additions.values(),
                         f"PRAGMA application_id = {self._layout.application_id}",
                         f"PRAGMA user_version = {self._layout.version}",
                     ):
                         connection.execute(statement)
+                    self._add(connection)
                 made.chmod(0o600)
                 _put(made, self._path)
         except (OSError, sqlite3.Error):
@@ -264,24 +280,32 @@ class SqliteFile:
             version = _pragma(connection, "user_version")
             if version == 0 or _pragma(connection, "application_id") != self._layout.application_id:
                 raise self._error(f"it is another kind of database: {ADVICE}", "foreign")
-            if version != self._layout.version and version not in self._layout.upgrades:
-                said = f"it has version {version}, but this release reads version {self._layout.version}"
+            if not self._layout.reads(version):
+                said = f"it has version {version}, but this release reads {self._layout.versions}"
                 raise self._error(said, "version")
             # EXTRA also syncs the folder to the disk. Without that, a power cut may undo a commit.
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if self._layout.is_durable else 'OFF'}")
             connection.execute("PRAGMA secure_delete = ON")
             self._page_size = _pragma(connection, "page_size")
-            if version != self._layout.version:
+            if version in self._layout.upgrades:
                 self._upgrade(connection)
             if self._lacking(connection):
+                patience = _pragma(connection, "busy_timeout")
+                connection.execute(f"PRAGMA busy_timeout = {max(patience, ADDING_WAIT)}")
                 with _transaction(connection):
-                    # Check once more inside the transaction: another process may have added them since.
-                    for statement in self._lacking(connection):
-                        connection.execute(statement)
+                    self._add(connection)
+                connection.execute(f"PRAGMA busy_timeout = {patience}")
+
+    def _add(self, connection: sqlite3.Connection) -> None:
+        # Inside the transaction it is asked again what is lacking: another process may have added it since.
+        for name, function in self._layout.functions.items():
+            connection.create_function(name, 1, function)
+        for statement in self._lacking(connection):
+            connection.execute(statement)
 
     def _lacking(self, connection: sqlite3.Connection) -> list[str]:
         there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        return [statement for name, statement in self._layout.additions.items() if name not in there]
+        return [one for name, statements in self._layout.additions.items() if name not in there for one in statements]
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         with _transaction(connection):

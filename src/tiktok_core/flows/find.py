@@ -31,8 +31,9 @@ from tiktok_core.flows.calls.access import usable_tokens
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.display import AsyncVideos, query_videos, user_info
-from tiktok_core.flows.posting.follow import find_record, publish_status, write_status
+from tiktok_core.flows.posting.follow import publish_status, write_status
 from tiktok_core.flows.posting.publish import creator_info
+from tiktok_core.flows.posts import post
 
 __all__ = ["find_post"]
 
@@ -131,9 +132,9 @@ class _Search:
         journal = self.context.journal
         if self.record is not None:
             return await journal.load(self.record.name) or self.record
-        mine = record_name(self.context.app.client_key, self.account, "")
-        found = await journal.load(mine + self.name) or await find_record(self.context, self.account, self.name)
-        trace = await journal.trace(mine + self.name) if found is None else None
+        found = await post(self.context, self.account, self.name)
+        name = record_name(self.context.app.client_key, self.account, self.name)
+        trace = await journal.trace(name) if found is None else None
         if trace is not None:
             # The record of this key is gone, but its trace has the publish id, with which the flow can still ask TikTok.
             self.name = trace.publish_id or ""

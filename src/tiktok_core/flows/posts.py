@@ -19,6 +19,7 @@ from tiktok_core.errors import InvalidInput, LeaseLost, Problem, StoreError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.posting.entry import known, no_post
+from tiktok_core.flows.posting.follow import find_record
 from tiktok_core.flows.posting.turn import STEP_LEASE, Gone, from_now, judged
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "derived_key",
     "due_posts",
     "forget",
+    "post",
     "posts",
     "release",
     "settle",
@@ -59,9 +61,17 @@ async def derived_key(context: Context, account: str, prefix: str) -> str:
     return f"{prefix}-{number}"
 
 
-async def posts(context: Context, account: str) -> tuple[Record, ...]:
-    """Return the account's records, the oldest first."""
-    return await context.journal.records(record_name(context.app.client_key, account, ""))
+async def post(context: Context, account: str, name: str) -> Record | None:
+    """Return the record of a post by its key or, where no post has that key, by its publish id; None if there is none."""
+    mine = record_name(context.app.client_key, account, "")
+    return await context.journal.load(mine + name) or await find_record(context, account, name)
+
+
+async def posts(context: Context, account: str, since: datetime | None) -> tuple[Record, ...]:
+    """Return the account's records, or those updated since then, the oldest first."""
+    if since is not None and since.utcoffset() is None:
+        raise InvalidInput((Problem("since", "has no time zone: give an aware datetime"),))
+    return await context.journal.records(record_name(context.app.client_key, account, ""), since=since)
 
 
 async def unfinished(context: Context, account: str) -> tuple[Record, ...]:

@@ -24,6 +24,7 @@ from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.hidden import Hidden
 
 __all__ = [
+    "RECORD_VERSION",
     "USUAL_VERSION",
     "OtherVersion",
     "dump_record",

@@ -11,7 +11,7 @@ goes on with a post, and the sweeper makes a new one where none came.
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
 from tiktok_core import ReleaseRequired, SignInRequired, StoreError, TikTok, TikTokError, come_again

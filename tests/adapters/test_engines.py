@@ -81,9 +81,13 @@ def made(folder: Path) -> Place:
     """Return a place without accounts."""
     clock, tokens, journal = ManualClock(), MemoryTokenStore(), MemoryJournal()
     sim, places = SimulatedTikTok(clock), list[Place]()
+
+    def answer(request: Any) -> Any:
+        return places[0].handle(request)
+
     tiktok = TikTok(
         App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, DEFAULT_REDIRECT_URI),
-        transport=FakeTransport(lambda request: places[0].handle(request), wait=clock.advance),
+        transport=FakeTransport(answer, wait=clock.advance),
         tokens=tokens,
         journal=journal,
         clock=clock,

@@ -72,6 +72,10 @@ class Worker:
         self._lock = threading.Lock()
         self._failed: dict[str, int] = {}
 
+    def now(self) -> datetime:
+        """Return the time by which the worker goes (UTC)."""
+        return self._clock.now()
+
     def called(self, alarm: Alarm, account: str, key: str, at: datetime) -> None:
         """Do what an engine's call is for: go on with the post if it is due, and make the next call.
 
@@ -84,7 +88,7 @@ class Worker:
         Raises:
             StoreError: the journal cannot be read. The sweeper makes the call again.
         """
-        if self._clock.now() < at:
+        if self.now() < at:
             # Some engines wait for a few minutes at most, and others go by a clock of their own.
             alarm.ring(account, key, at)
             return

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import frozen
 
-from postgres_server import Server, postgres_server
+from broker_servers import rabbitmq_server, redis_server
+from postgres_server import postgres_server
 from tiktok_adapters import connect
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
 
-__all__ = ["postgres_server"]
+__all__ = ["postgres_server", "rabbitmq_server", "redis_server"]
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHUNK = 5_242_880
@@ -30,9 +32,34 @@ def opened(environ: dict[str, str], signed_in: str) -> Iterator[Any]:
         yield tiktok
 
 
-@pytest.fixture
-def engine_url(postgres_server: Server) -> str:
-    return postgres_server.url()
+@frozen
+class Engine:
+    """An engine and its server."""
+
+    name: str
+    server: Any
+
+    def arguments(self) -> tuple[str, ...]:
+        """Return the command of a worker."""
+        return "worker", "--engine", self.name
+
+    def environ(self) -> dict[str, str]:
+        """Return the setting that leads to the server."""
+        return {"TIKTOK_ENGINE_URL": self.server.url()}
+
+
+SERVERS = {
+    "procrastinate": ("procrastinate", "postgres_server"),
+    "celery-rabbitmq": ("celery", "rabbitmq_server"),
+    "celery-redis": ("celery", "redis_server"),
+}
+
+
+@pytest.fixture(params=SERVERS)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine, over each of its servers."""
+    name, server = SERVERS[request.param]
+    return Engine(name, request.getfixturevalue(server))
 
 
 def seen(is_so: Callable[[], bool], *running: "subprocess.Popen[str]") -> None:
@@ -44,16 +71,15 @@ def seen(is_so: Callable[[], bool], *running: "subprocess.Popen[str]") -> None:
 
 
 def test_another_worker_goes_on_after_a_kill(
-    process: Start, sim: SimulatedTikTok, opened: Any, film: Path, engine_url: str
+    process: Start, sim: SimulatedTikTok, opened: Any, film: Path, engine: Engine
 ) -> None:
     with film.open("r+b") as file:
         file.truncate(12 * CHUNK)
     opened.account().enter_video(film, draft=True, key="long", chunk_size=CHUNK)
     sim.faults.add(parse_fault("putx500=slow:0.5"))
-    env = {"TIKTOK_ENGINE_URL": engine_url}
-    first = process("worker", "--engine", "procrastinate", env=env)
+    first = process(*engine.arguments(), env=engine.environ())
     seen(lambda: sim.count("put") >= 2, first)
-    second = process("worker", "--engine", "procrastinate", env=env)
+    second = process(*engine.arguments(), env=engine.environ())
     seen(lambda: sim.count("put") >= 4, first, second)
     first.kill()
     first.communicate()

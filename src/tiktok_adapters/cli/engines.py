@@ -6,6 +6,7 @@ in `tiktok_adapters.engines`; a program with an app of its own uses those.
 
 import asyncio
 import hashlib
+import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Collection
@@ -25,6 +26,7 @@ Run = Callable[["Worker", threading.Event, int], None]
 WAIT: Final = 5
 """Seconds to wait for the first answer of a server."""
 POSTGRES: Final = ("postgresql", "postgres")
+BROKERS: Final = ("amqp", "amqps", "redis", "rediss")
 ELSEWHERE: Final = "of another release of Procrastinate: apply its migrations"
 
 
@@ -148,11 +150,46 @@ def _made(connection: Any, statements: str) -> None:
             raise
 
 
+def _celery(found: "Settings") -> Run:
+    # The adapter says what to install.
+    from tiktok_adapters.engines.celery import CeleryEngine  # noqa: PLC0415, I001
+
+    import celery  # noqa: PLC0415
+    from kombu.exceptions import KombuError  # noqa: PLC0415
+
+    parts = _url(found, BROKERS, "amqp://user@localhost or redis://localhost")
+    is_redis = parts.scheme.startswith("redis")
+    if is_redis and importlib.util.find_spec("redis") is None:
+        raise ImportError("Celery over Redis needs redis: pip install 'tiktok-open[celery]'", name="redis")
+    url, queue, where = found.engine_url, _queue(found), _at(parts, 6379 if is_redis else 5672)
+    del found
+    app = celery.Celery("tiktok_open", broker=url.reveal(), set_as_current=False, fixups=[])
+    app.conf.update(
+        task_default_queue=queue,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        broker_connection_timeout=WAIT,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+    )
+    with app.connection_for_write() as connection:
+        try:
+            connection.ensure_connection(max_retries=1, timeout=WAIT)
+            connection.default_channel.close()
+        except (KombuError, OSError, *connection.connection_errors, *connection.channel_errors) as error:
+            raise _wrong(f"leads to no broker at {where}: {_last_line(error, url)}") from None
+
+    def run(worker: "Worker", stop: threading.Event, jobs: int) -> None:
+        CeleryEngine(app, lambda: worker).run_worker(stop, concurrency=jobs)
+
+    return run
+
+
 def _last_line(error: Exception, url: Secret) -> str:
     """Return what a server says, on one line, without a password."""
     text = str(error).strip().splitlines()[-1].strip() if str(error).strip() else type(error).__name__
     return text.replace(url.reveal(), "the URL").replace(urlsplit(url.reveal()).password or "\0", "***")
 
 
-ENGINES: Final[dict[str, Callable[["Settings"], Run]]] = {"procrastinate": _procrastinate}
+ENGINES: Final[dict[str, Callable[["Settings"], Run]]] = {"procrastinate": _procrastinate, "celery": _celery}
 """The engines of `worker --engine`."""

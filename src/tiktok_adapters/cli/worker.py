@@ -15,7 +15,7 @@ from tiktok_adapters.cli.common import client, common, say, settings
 
 __all__ = ["worker"]
 
-ENGINES = ("procrastinate",)
+ENGINES = ("procrastinate", "celery")
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

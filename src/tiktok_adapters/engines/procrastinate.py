@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from tiktok_adapters.engines.calls import TASK, Call, told
 from tiktok_adapters.engines.rounds import JOBS
-from tiktok_adapters.engines.spelling import spelled, unspelled
 from tiktok_adapters.engines.sweeper import EVERY, Sweeper
 from tiktok_adapters.engines.worker import Worker
 from tiktok_core.domain.journal import Record
@@ -34,10 +34,8 @@ except ModuleNotFoundError as error:
     needed = "the engine needs procrastinate: pip install 'tiktok-open[procrastinate]'"
     raise ImportError(needed, name=error.name) from None
 
-__all__ = ["QUEUE", "TASK", "ProcrastinateEngine"]
+__all__ = ["QUEUE", "ProcrastinateEngine"]
 
-TASK: Final = "tiktok_open.post"
-"""The name of the task."""
 QUEUE: Final = "tiktok_open"
 """The queue of its jobs unless the program says otherwise."""
 POLL: Final = 1.0
@@ -80,11 +78,11 @@ class ProcrastinateEngine:
         Raises:
             procrastinate.exceptions.ConnectorException: the database does not take the call. The sweeper makes it later.
         """
-        drive(self._defer(_Queue(self._app), account, key, at))
+        drive(self._defer(_Queue(self._app), Call(account, key, at)))
 
     async def ring_async(self, account: str, key: str, at: datetime, /) -> None:
         """As `ring`, for coroutines, over an app that was opened with `open_async`."""
-        await self._defer(_AsyncQueue(self._app), account, key, at)
+        await self._defer(_AsyncQueue(self._app), Call(account, key, at))
 
     def call(self, record: Record) -> None:
         """Have a worker called for a post that was just entered, at its time. For a post that waits for a person it does nothing.
@@ -150,31 +148,27 @@ class ProcrastinateEngine:
                 [ended] = await asyncio.gather(running, return_exceptions=True)
             if not stop.is_set():
                 said = "The worker of Procrastinate ended, and is started again in %.0f s: %s"
-                log.warning(said, AGAIN, "its connection was lost" if ended is None else _told(ended))
+                log.warning(said, AGAIN, "its connection was lost" if ended is None else told(ended))
                 for _ in range(int(AGAIN / 0.2)):
                     if not stop.is_set():
                         await asyncio.sleep(0.2)
 
     async def _called(self, account: str, key: str, at: str) -> None:
+        call, loop = Call.read(account, key, at), asyncio.get_running_loop()
         if self._worker is None:
-            log.warning("A call for post %s came to a process that has no worker for it", unspelled(key))
+            log.warning("A call for post %s came to a process that has no worker for it", call.key)
             return
-        loop, call = asyncio.get_running_loop(), (unspelled(account), unspelled(key), datetime.fromisoformat(at))
-        alarm = _OnLoop(self, loop, call[2], self._worker)
-        await loop.run_in_executor(self._threads, _work, self._worker, alarm, *call)
+        alarm = _OnLoop(self, loop, call, self._worker)
+        await loop.run_in_executor(self._threads, call.answer, self._worker, alarm)
 
-    async def _defer(
-        self, queue: "_Queue | _AsyncQueue", account: str, key: str, at: datetime, not_before: datetime | None = None
-    ) -> None:
-        names = {"account": spelled(account), "key": spelled(key)}
-        arguments = {**names, "at": at.astimezone(UTC).isoformat()}
-        # The index over these locks takes no long names.
-        lock = f"{TASK} {hashlib.sha256(repr(names).encode()).hexdigest()}"
+    async def _defer(self, queue: "_Queue | _AsyncQueue", call: Call, not_before: datetime | None = None) -> None:
+        arguments = call.written()
+        # A digest, because the index over these locks takes no long names.
+        named = hashlib.sha256(f"{arguments['account']}\n{arguments['key']}".encode()).hexdigest()
+        lock = f"{TASK} {named}"
         for _ in range(TRIES):
             with suppress(exceptions.AlreadyEnqueued):
-                await queue.defer(
-                    arguments, queue=self._queue, queueing_lock=lock, schedule_at=max(at, not_before or at)
-                )
+                await queue.defer(arguments, queue=self._queue, queueing_lock=lock, schedule_at=not_before or call.at)
                 return
             for job in await queue.waiting(lock):
                 if job.task_kwargs == arguments:
@@ -201,28 +195,18 @@ class _OnLoop:
 
     engine: ProcrastinateEngine
     loop: asyncio.AbstractEventLoop
-    came_at: datetime | None = None
+    came: Call | None = None
     worker: Worker | None = None
 
     def ring(self, account: str, key: str, at: datetime, /) -> None:
-        early = self.worker is not None and at == self.came_at
-        not_before = at + (at - self.worker.now()) if early else at
-        _awaited(self.engine._defer(_AsyncQueue(self.engine._app), account, key, at, not_before), self.loop)
+        call = Call(account, key, at)
+        early = at - self.worker.now() if self.worker is not None and call == self.came else timedelta()
+        work = self.engine._defer(_AsyncQueue(self.engine._app), call, at + max(early, timedelta()))
+        _awaited(work, self.loop)
 
 
 def _awaited(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
     asyncio.run_coroutine_threadsafe(work, loop).result(PATIENCE)
-
-
-def _work(worker: Worker, alarm: _OnLoop, account: str, key: str, at: datetime) -> None:
-    try:
-        worker.called(alarm, account, key, at)
-    except Exception as error:  # noqa: BLE001 - the sweeper makes the call again, and the engine must not
-        log.warning("The call for post %s failed, and is made again: %s", key, _told(error))
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error.__cause__ or error}"
 
 
 @frozen

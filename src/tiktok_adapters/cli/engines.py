@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tiktok_adapters.assembly import Settings
     from tiktok_adapters.engines.worker import Worker
 
-__all__ = ["ENGINES", "Run", "engine"]
+__all__ = ["ENGINES", "Run", "engine", "prepared", "queue_of"]
 
 Run = Callable[["Worker", threading.Event, int], None]
 """Runs an engine's worker until the event is set: with what goes on with posts, and how many of them at once."""
@@ -46,9 +46,9 @@ def engine(name: str, found: "Settings") -> Run:
         raise InvalidSettings(tuple(said)) from None
 
 
-def _queue(found: "Settings") -> str:
-    # Apps may share a server. A worker that is called for a post of another app could only drop the call.
-    return f"tiktok_open_{hashlib.sha256(found.client_key.encode()).hexdigest()[:12]}"
+def queue_of(client_key: str) -> str:
+    """Return the queue of an app's calls. Apps may share a server, and a worker can do nothing with a call of another app."""
+    return f"tiktok_open_{hashlib.sha256(client_key.encode()).hexdigest()[:12]}"
 
 
 def _url(found: "Settings", schemes: Collection[str], example: str) -> SplitResult:
@@ -85,12 +85,12 @@ def _procrastinate(found: "Settings") -> Run:
     from tiktok_adapters.engines.procrastinate import ProcrastinateEngine  # noqa: PLC0415
 
     parts = _url(found, POSTGRES, "postgresql://user@localhost/database")
-    url, queue = found.engine_url, _queue(found)
+    url, queue = found.engine_url, queue_of(found.client_key)
     del found
-    _prepare(url, _at(parts, 5432))
+    prepared(url, _at(parts, 5432))
 
     def run(worker: "Worker", stop: threading.Event, jobs: int) -> None:
-        options: dict[str, Any] = {"min_size": 1, "max_size": jobs + 2, "kwargs": {"connect_timeout": WAIT}}
+        options: dict[str, Any] = {"min_size": 1, "max_size": jobs + 2, "timeout": 2 * WAIT, "kwargs": {"connect_timeout": WAIT}}
         app = package.App(connector=package.PsycopgConnector(conninfo=url.reveal(), **options))
 
         async def serve() -> None:
@@ -105,7 +105,7 @@ def _procrastinate(found: "Settings") -> Run:
     return run
 
 
-def _prepare(url: Secret, where: str) -> None:
+def prepared(url: Secret, where: str) -> None:
     """See that the database answers and has Procrastinate's tables, and make them where it has none.
 
     Raises:
@@ -161,7 +161,7 @@ def _celery(found: "Settings") -> Run:
     is_redis = parts.scheme.startswith("redis")
     if is_redis and importlib.util.find_spec("redis") is None:
         raise ImportError("Celery over Redis needs redis: pip install 'tiktok-open[celery]'", name="redis")
-    url, queue, where = found.engine_url, _queue(found), _at(parts, 6379 if is_redis else 5672)
+    url, queue, where = found.engine_url, queue_of(found.client_key), _at(parts, 6379 if is_redis else 5672)
     del found
     app = celery.Celery("tiktok_open", broker=url.reveal(), set_as_current=False, fixups=[])
     app.conf.update(

@@ -156,6 +156,7 @@ class CeleryEngine:
 
         Raises:
             InvalidSettings: as `check`.
+            RuntimeError: the worker has ended by itself; the log of Celery says why.
         """
         self.check()
         usual = {"queues": None if self._queue is None else [self._queue], "pool": "threads"}
@@ -186,6 +187,8 @@ class CeleryEngine:
             watcher.join()
             self._on_end(controller)
             state.should_stop, self._stopping.value = None, 0
+        if not stop.is_set():
+            raise RuntimeError("the worker of Celery has ended by itself: its log says why")
 
     # --- Calls -------------------------------------------------------------------------------------------------------
 

@@ -163,17 +163,18 @@ class ProcrastinateEngine:
 
     async def _defer(self, queue: "_Queue | _AsyncQueue", call: Call, not_before: datetime | None = None) -> None:
         arguments = call.written()
-        # A digest, because the index over these locks takes no long names.
-        named = hashlib.sha256(f"{arguments['account']}\n{arguments['key']}".encode()).hexdigest()
-        lock = f"{TASK} {named}"
+        # A digest, for Procrastinate takes the lock out of a message of PostgreSQL, and not every text comes out whole.
+        lock = f"{TASK} {hashlib.sha256(f'{call.account}\n{call.key}'.encode()).hexdigest()}"
+        is_due = call.at <= datetime.now(UTC)
         for _ in range(TRIES):
             with suppress(exceptions.AlreadyEnqueued):
                 await queue.defer(arguments, queue=self._queue, queueing_lock=lock, schedule_at=not_before or call.at)
                 return
             for job in await queue.waiting(lock):
-                if job.task_kwargs == arguments:
+                if job.task_kwargs == arguments or (is_due and job.scheduled_at and job.scheduled_at <= call.at):
+                    # It keeps its place before the jobs of later posts.
                     return
-                # The journal has another time by now, so the job that waits would come to nothing.
+                # At its time the post is not due, or was due long ago.
                 await queue.remove(job)
         # Others make calls for this post at the same time: one of theirs waits.
 

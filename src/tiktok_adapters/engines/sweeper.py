@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from tiktok_adapters.engines.calls import told
 from tiktok_adapters.engines.worker import Alarm, Worker
 
 __all__ = ["EVERY", "PROMPT", "Sweeper"]
@@ -65,7 +66,7 @@ class Sweeper:
             except Exception as error:  # noqa: BLE001 - whatever it is, the next sweep may succeed
                 if self._is_well:
                     # Once: an engine that is down stays so for many sweeps.
-                    log.warning("The sweep for lost calls failed, and is repeated: %s: %s", type(error).__name__, error)
+                    log.warning("The sweep for lost calls failed, and is repeated: %s", told(error))
                 self._is_well = False
             else:
                 self._is_well = True

@@ -3,9 +3,9 @@
 What belongs here: the port `Alarm`, and all that the adapters of engines share. An engine knows no rule of a post: each call leads to
 a look at the journal, which says what is due.
 
-An engine may lose a call, make it twice, late or early. So each call carries the time that the journal had when it was made. A call
-whose time is not the journal's any more does nothing, because whoever changed that time has made another call. So one call at most
-goes on with a post, and the sweeper makes a new one where none came.
+An engine may lose a call, make it twice, late or early. So a call for a post that is not due does nothing: whoever made it due later
+has made another call. That one carries the time of which it is, and is made again if it comes too early. A post that is due is gone on
+with by the first call that comes, one at a time; each makes one other call at most, and the sweeper makes one where none came.
 """
 
 import logging
@@ -95,12 +95,13 @@ class Worker:
         Raises:
             StoreError: the journal cannot be read. The sweeper makes the call again.
         """
-        if self.now() < at:
-            # Some engines wait for a few minutes at most, and others go by a clock of their own.
-            alarm.ring(account, key, at)
-            return
         record = self._found(account, key)
-        if record is None or record.due_at is None or record.due_at > at:
+        if record is None or record.due_at is None:
+            return
+        if record.due_at > self.now():
+            if record.due_at == at:
+                # Some engines wait for a few minutes at most, and others go by a clock of their own.
+                alarm.ring(account, key, at)
             return
         again = self.work(record)
         if again is not None:

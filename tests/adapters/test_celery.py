@@ -60,7 +60,9 @@ def app_of(url: str, **settings: Any) -> Any:
     """Return an app as a program would set it up."""
     app = celery.Celery("program", broker=url, set_as_current=False, fixups=[])
     usual = {"broker_connection_retry_on_startup": True, "worker_enable_remote_control": False}
-    app.conf.update({"worker_prefetch_multiplier": 1, "task_default_queue": f"q{time.monotonic_ns()}", **usual, **settings})
+    app.conf.update(
+        {"worker_prefetch_multiplier": 1, "task_default_queue": f"q{time.monotonic_ns()}", **usual, **settings}
+    )
     return app
 
 

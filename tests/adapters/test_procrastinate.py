@@ -50,7 +50,9 @@ def database(postgres_server: Server) -> Iterator[str]:
 
 def blocking(url: str) -> Any:
     """Return a blocking app."""
-    return procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=url, min_size=1, max_size=2, timeout=5))
+    return procrastinate.App(
+        connector=procrastinate.SyncPsycopgConnector(conninfo=url, min_size=1, max_size=2, timeout=5)
+    )
 
 
 def awaited(url: str) -> Any:

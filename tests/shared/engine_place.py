@@ -7,9 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from attrs import define
 
@@ -80,7 +79,7 @@ class Running:
         except BaseException as error:  # noqa: BLE001 - it is raised again
             self._raised.append(error)
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> Self:
         self.thread.start()
         return self
 
@@ -114,5 +113,3 @@ def engine_place(folder: Path, *, grace: float = 1.0) -> Iterator[EnginePlace]:
         worker = Worker(tiktok, clock=SystemClock(), stop=stop.is_set, grace=grace)
         yield EnginePlace(sim, tiktok, account, worker, stop, film)
     sim.close()
-
-

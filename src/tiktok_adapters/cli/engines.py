@@ -7,12 +7,14 @@ in `tiktok_adapters.engines`; a program with an app of its own uses those.
 import asyncio
 import hashlib
 import importlib.util
+import logging
 import sys
 import threading
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from tiktok_adapters.cli.common import say
 from tiktok_core import InvalidSettings, Problem, Secret
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ Run = Callable[["Worker", threading.Event, int], None]
 """Runs an engine's worker until the event is set: with what goes on with posts, and how many of them at once."""
 WAIT: Final = 5
 """Seconds to wait for the first answer of a server."""
+LOGGERS: Final = {"procrastinate": ("procrastinate", "psycopg"), "celery": ("celery", "kombu", "amqp")}
+"""The logs of each engine and of what it stands on."""
 POSTGRES: Final = ("postgresql", "postgres")
 BROKERS: Final = ("amqp", "amqps", "redis", "rediss")
 ELSEWHERE: Final = "of another release of Procrastinate: apply its migrations"
@@ -37,13 +41,33 @@ def engine(name: str, found: "Settings") -> Run:
         InvalidSettings: the URL is missing or wrong, or its server cannot be used.
         ImportError: the engine's extra is not installed.
     """
+    _show_warnings(LOGGERS[name])
     try:
         return ENGINES[name](found)
     except InvalidSettings as error:
         # As for every setting, the sentence says where the value came from.
         origin = found.origins.get("engine_url")
-        said = [Problem(one.field, f"{one.message}{f' (it comes from {origin})' if origin else ''}") for one in error.problems]
+        said = [
+            Problem(one.field, f"{one.message}{f' (it comes from {origin})' if origin else ''}")
+            for one in error.problems
+        ]
         raise InvalidSettings(tuple(said)) from None
+
+
+def _show_warnings(names: Collection[str]) -> None:
+    """Show what an engine warns of, one line each and each text once, unless the log shows all of it anyway."""
+    said = set[str]()
+
+    def emit(record: logging.LogRecord) -> None:
+        first, *_ = [*record.getMessage().strip().splitlines(), ""]
+        if first not in said:
+            said.add(first)
+            say(first)
+
+    warnings = logging.Handler(logging.WARNING)
+    warnings.emit = emit  # type: ignore[method-assign]  # a handler of one line needs no class
+    for name in () if logging.getLogger().handlers else names:
+        logging.getLogger(name).handlers[:] = [warnings]
 
 
 def queue_of(client_key: str) -> str:
@@ -58,14 +82,18 @@ def _url(found: "Settings", schemes: Collection[str], example: str) -> SplitResu
         InvalidSettings: it is missing, or no URL of the engine.
     """
     if not found.engine_url:
-        raise _wrong(f"is missing: set TIKTOK_ENGINE_URL, or engine_url in {found.home / 'config.toml'}, such as {example}")
+        raise _wrong(
+            f"is missing: set TIKTOK_ENGINE_URL, or engine_url in {found.home / 'config.toml'}, such as {example}"
+        )
     try:
         parts = urlsplit(found.engine_url.reveal())
         is_whole = parts.port != 0 and bool(parts.hostname)
     except ValueError:
         raise _wrong(f"is no URL: it should look like {example}") from None
     if parts.scheme not in schemes:
-        raise _wrong(f"begins with {parts.scheme or 'no scheme'!r}, but this engine needs {' or '.join(schemes)}, as in {example}")
+        raise _wrong(
+            f"begins with {parts.scheme or 'no scheme'!r}, but this engine needs {' or '.join(schemes)}, as in {example}"
+        )
     if not is_whole:
         raise _wrong(f"names no host: it should look like {example}")
     return parts
@@ -90,7 +118,12 @@ def _procrastinate(found: "Settings") -> Run:
     prepared(url, _at(parts, 5432))
 
     def run(worker: "Worker", stop: threading.Event, jobs: int) -> None:
-        options: dict[str, Any] = {"min_size": 1, "max_size": jobs + 2, "timeout": 2 * WAIT, "kwargs": {"connect_timeout": WAIT}}
+        options: dict[str, Any] = {
+            "min_size": 1,
+            "max_size": jobs + 2,
+            "timeout": 2 * WAIT,
+            "kwargs": {"connect_timeout": WAIT},
+        }
         app = package.App(connector=package.PsycopgConnector(conninfo=url.reveal(), **options))
 
         async def serve() -> None:
@@ -121,7 +154,9 @@ def prepared(url: Secret, where: str) -> None:
         raise _wrong(f"leads to no database at {where}: {_last_line(error, url)}") from None
     except psycopg.Error:
         # This error quotes what it does not understand, which may be a password.
-        raise _wrong("is no URL that PostgreSQL understands: look for %, @, : and / in the password, and write them as %25 ...") from None
+        raise _wrong(
+            "is no URL that PostgreSQL understands: look for %, @, : and / in the password, and write them as %25 ..."
+        ) from None
     with connection:
         try:
             if not _has_tables(connection):

@@ -4,6 +4,7 @@ What belongs here: what the adapters of engines share and an engine does not see
 """
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,7 +12,7 @@ from attrs import frozen
 
 from tiktok_adapters.engines.worker import Alarm, Worker
 
-__all__ = ["TASK", "Call", "told"]
+__all__ = ["TASK", "Call", "Ringing", "told"]
 
 TASK: Final = "tiktok_open.post"
 """The name of the task in every engine."""
@@ -52,6 +53,21 @@ class Call:
             worker.called(alarm, self.account, self.key, self.at)
         except Exception as error:  # noqa: BLE001 - whatever it is, the journal says what is left to do
             log.warning("The call for post %s failed, and is made again: %s", self.key, told(error))
+
+
+@frozen
+class Ringing:
+    """An alarm that gives its calls to a function.
+
+    Attributes:
+        make: makes a call; raises what `Alarm.ring` may raise.
+    """
+
+    make: Callable[[Call], None]
+
+    def ring(self, account: str, key: str, at: datetime, /) -> None:
+        """Make a call."""
+        self.make(Call(account, key, at))
 
 
 def told(error: BaseException) -> str:

@@ -16,10 +16,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import frozen
-
 from tiktok_adapters.clocks import SystemClock
-from tiktok_adapters.engines.calls import TASK, Call
+from tiktok_adapters.engines.calls import TASK, Call, Ringing
 from tiktok_adapters.engines.rounds import JOBS
 from tiktok_adapters.engines.sweeper import EVERY, Sweeper
 from tiktok_adapters.engines.worker import Worker
@@ -83,6 +81,9 @@ class CeleryEngine:
         self._made: tuple[int, Worker] | None = None
         self._sweeping: tuple[int, Sweeper] | None = None
 
+        # It goes by the worker's clock: a call that came early by that is not made again for at once.
+        self._alarm = Ringing(lambda call: self._ring(call, self._worker().now()))
+
         def post(account: str, key: str, at: str) -> None:
             self._called(Call.read(account, key, at))
 
@@ -101,7 +102,7 @@ class CeleryEngine:
             signals.worker_ready.connect(self._on_ready, weak=False)
             signals.worker_process_init.connect(self._on_process, weak=False)
             signals.worker_shutting_down.connect(self._on_stop, weak=False)
-            signals.worker_shutdown.connect(self._on_end, weak=False)
+            signals.worker_shutdown.connect(self._end_sweeps, weak=False)
 
     def ring(self, account: str, key: str, at: datetime, /) -> None:
         """Have a worker called for a post at a time.
@@ -185,7 +186,7 @@ class CeleryEngine:
         finally:
             ended.set()
             watcher.join()
-            self._on_end(controller)
+            self._end_sweeps()
             state.should_stop, self._stopping.value = None, 0
         if not stop.is_set():
             raise RuntimeError("the worker of Celery has ended by itself: its log says why")
@@ -209,7 +210,7 @@ class CeleryEngine:
         if self._make_worker is None:
             log.warning("A call for post %s came to a process that has no worker for it", call.key)
             return
-        call.answer(self._worker(), _ByClock(self))
+        call.answer(self._worker(), self._alarm)
 
     def _worker(self) -> Worker:
         """Return the worker of this process."""
@@ -242,14 +243,16 @@ class CeleryEngine:
             yield Problem("broker_transport_options", said)
 
     def _eager(self) -> Problem:
-        return Problem("task_always_eager", "is True, so that a call is a post at once, and in the caller: set it to False")
+        return Problem(
+            "task_always_eager", "is True, so that a call is a post at once, and in the caller: set it to False"
+        )
 
     # --- The processes of a worker -----------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
         with self._lock:
             if self._sweeping is None or self._sweeping[0] != os.getpid():
-                sweeper = Sweeper(self._worker, _ByClock(self), every=self._sweep_every)
+                sweeper = Sweeper(self._worker, self._alarm, every=self._sweep_every)
                 self._sweeping = os.getpid(), sweeper
                 sweeper.start()
 
@@ -276,18 +279,8 @@ class CeleryEngine:
     def _on_stop(self, **_: Any) -> None:
         self._stopping.value = 1
 
-    def _on_end(self, sender: Any, **_: Any) -> None:
+    def _end_sweeps(self, **_: Any) -> None:
         with self._lock:
             sweeping, self._sweeping = self._sweeping, None
         if sweeping is not None and sweeping[0] == os.getpid():
             sweeping[1].stop()
-
-
-@frozen
-class _ByClock:
-    """The alarm of a worker. It goes by the worker's clock: a call that came early by that is not made again for at once."""
-
-    engine: CeleryEngine
-
-    def ring(self, account: str, key: str, at: datetime, /) -> None:
-        self.engine._ring(Call(account, key, at), self.engine._worker().now())

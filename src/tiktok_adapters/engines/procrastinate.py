@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from tiktok_adapters.engines.calls import TASK, Call, told
+from tiktok_adapters.engines.calls import TASK, Call, Ringing, told
 from tiktok_adapters.engines.rounds import JOBS
 from tiktok_adapters.engines.sweeper import EVERY, Sweeper
 from tiktok_adapters.engines.worker import Worker
@@ -63,7 +63,7 @@ class ProcrastinateEngine:
         self._worker = worker
         self._queue = queue
         self._threads: ThreadPoolExecutor | None = None
-        app.task(self._called, name=TASK, queue=queue, retry=False)
+        app.task(name=TASK, queue=queue, retry=False)(self._called)
 
     def ring(self, account: str, key: str, at: datetime, /) -> None:
         """Have a worker called for a post at a time, instead of at the time of its earlier call that still waits.
@@ -125,7 +125,10 @@ class ProcrastinateEngine:
         }
         loop = asyncio.get_running_loop()
         sweeper = Sweeper(
-            lambda: worker, _OnLoop(self, loop), every=sweep_every, also=lambda: _awaited(self._remove_stalled(), loop)
+            lambda: worker,
+            Ringing(lambda call: _awaited(self._defer(_AsyncQueue(self._app), call), loop)),
+            every=sweep_every,
+            also=lambda: _awaited(self._remove_stalled(), loop),
         )
         with ThreadPoolExecutor(concurrency, thread_name_prefix="tiktok-worker") as self._threads:
             sweeper.start()
@@ -146,6 +149,8 @@ class ProcrastinateEngine:
                 running.cancel()
                 # It ends in order: it waits for the jobs that are under way.
                 [ended] = await asyncio.gather(running, return_exceptions=True)
+            if ended is not None and not isinstance(ended, (exceptions.ConnectorException, asyncio.CancelledError)):
+                raise ended
             if not stop.is_set():
                 said = "The worker of Procrastinate ended, and is started again in %.0f s: %s"
                 log.warning(said, AGAIN, "its connection was lost" if ended is None else told(ended))
@@ -158,13 +163,20 @@ class ProcrastinateEngine:
         if self._worker is None:
             log.warning("A call for post %s came to a process that has no worker for it", call.key)
             return
-        alarm = _OnLoop(self, loop, call, self._worker)
-        await loop.run_in_executor(self._threads, call.answer, self._worker, alarm)
+        worker = self._worker
+
+        def again(other: Call) -> None:
+            # One that came too early is made for later than its time: the database's clock is ahead of the worker's.
+            early = max(call.at - worker.now(), timedelta()) if other == call else timedelta()
+            _awaited(self._defer(_AsyncQueue(self._app), other, other.at + early), loop)
+
+        await loop.run_in_executor(self._threads, call.answer, worker, Ringing(again))
 
     async def _defer(self, queue: "_Queue | _AsyncQueue", call: Call, not_before: datetime | None = None) -> None:
         arguments = call.written()
         # A digest, for Procrastinate takes the lock out of a message of PostgreSQL, and not every text comes out whole.
-        lock = f"{TASK} {hashlib.sha256(f'{call.account}\n{call.key}'.encode()).hexdigest()}"
+        post = f"{call.account}\n{call.key}"
+        lock = f"{TASK} {hashlib.sha256(post.encode()).hexdigest()}"
         is_due = call.at <= datetime.now(UTC)
         for _ in range(TRIES):
             with suppress(exceptions.AlreadyEnqueued):
@@ -185,25 +197,6 @@ class ProcrastinateEngine:
             # Another worker may have done so.
             with suppress(exceptions.ConnectorException):
                 await manager.finish_job(job, status=jobs.Status.FAILED, delete_job=True)
-
-
-@frozen
-class _OnLoop:
-    """The alarm of a worker's threads: its calls are made on the event loop of the worker.
-
-    A call that comes before its time is made again for later than its time: the database's clock is ahead of the worker's.
-    """
-
-    engine: ProcrastinateEngine
-    loop: asyncio.AbstractEventLoop
-    came: Call | None = None
-    worker: Worker | None = None
-
-    def ring(self, account: str, key: str, at: datetime, /) -> None:
-        call = Call(account, key, at)
-        early = at - self.worker.now() if self.worker is not None and call == self.came else timedelta()
-        work = self.engine._defer(_AsyncQueue(self.engine._app), call, at + max(early, timedelta()))
-        _awaited(work, self.loop)
 
 
 def _awaited(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:

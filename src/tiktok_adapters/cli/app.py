@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "uploads": ("journal", "List the unfinished posts."),
     "resume": ("journal", "Continue unfinished posts."),
     "abandon": ("journal", "Give a post up, for good."),
+    "release": ("later", "Release a post that is held, or late."),
     "webhook": ("webhook", "Check a webhook's signature."),
     "doctor": ("doctor", "Find out why you cannot post."),
     "explain": ("plan", "Explain a refusal, and what to do about it."),

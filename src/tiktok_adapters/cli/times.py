@@ -15,7 +15,7 @@ import click
 
 from tiktok_adapters.cli.spelling import near
 
-__all__ = ["Time", "left_until", "local_zone", "read_time", "spelled_time"]
+__all__ = ["Time", "left_until", "local_zone", "read_time", "spelled_time", "zone_name"]
 
 LOCALTIME: Final = Path("/etc/localtime")
 """The machine's own zone, on the systems that have this file."""
@@ -202,6 +202,11 @@ def spelled_time(moment: datetime, zone: str = "") -> str:
     if name.rpartition("/")[2] == "UTC":
         return universal
     return f"{_to_the_minute(moment.astimezone(own))} {name} ({universal})"
+
+
+def zone_name(moment: datetime) -> str:
+    """Return the name of the zone of a time; empty if it has an offset alone."""
+    return getattr(moment.tzinfo, "key", None) or ""
 
 
 def _to_the_minute(moment: datetime) -> str:

@@ -114,7 +114,7 @@ def latest(account: Account, key: str, at: datetime | None, wanted: datetime | N
 def posted_before(account: Account, key: str) -> tuple[str, datetime] | None:
     """Return the key before this one in its row, and when its post was asked for; None unless that was posted."""
     prefix, _, number = key.rpartition("-")
-    record = _known(account, f"{prefix}-{int(number) - 1}")
+    record = _known(account, f"{prefix}-{int(number) - 1}") if number.isdecimal() else None
     if record is None or record.stage not in (Stage.COMPLETE, Stage.IN_INBOX):
         return None
     say(f"You asked for the same post before, and this is how it ended, post {record.key}; its time is over.")

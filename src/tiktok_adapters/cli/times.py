@@ -40,8 +40,6 @@ class Time(TimeType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the time."""
-        if isinstance(value, datetime):
-            return value
         try:
             return read_time(str(value))
         except ValueError as error:

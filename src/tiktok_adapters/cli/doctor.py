@@ -333,7 +333,7 @@ def _posts(account: Account) -> Finding:
         f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; "
         f"{len(unfinished)} unfinished"
     )
-    if waiting := sum(needs_release(record, now()) for record in all_posts):
+    if waiting := sum(needs_release(record, now()) for record in unfinished):
         said = f"{said}, of which {waiting} held or late, until 'tiktok release'"
     if unknown:
         change = "Look in the TikTok app whether they are there, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists the keys)"

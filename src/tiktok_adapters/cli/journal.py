@@ -139,7 +139,7 @@ def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> i
 def resumed(account: Account, key: str, *, wait: bool) -> Publication:
     """Continue a post, and show its progress; where its time is to come, say so and wait for it."""
     with telling_how_far(account, key):
-        record = next((one for one in account.posts() if one.key == key), None)
+        record = recorded(account, key)
         if record is not None:
             say_the_wait(record)
         with display() as on_progress:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from tiktok_adapters.cli.common import common, key_of, known_post, now, say, settings, signed_in
+from tiktok_adapters.cli.common import common, key_of, known_post, now, recorded, say, settings, signed_in
 from tiktok_adapters.cli.output import post_document, show, spelled_moment
 from tiktok_adapters.cli.times import left_until, spelled_time
 from tiktok_core import Account, InvalidPost, Problem, Record, Stage
@@ -100,7 +100,7 @@ def latest(account: Account, key: str, at: datetime | None, wanted: datetime | N
     Raises:
         InvalidPost: another latest time is wanted for a post that has not been begun.
     """
-    record = _known(account, key)
+    record = recorded(account, key)
     own = None if record is None or record.schedule is None or record.schedule.not_before != at else record.schedule
     if record is None or own is None or own.not_after == wanted:
         return wanted
@@ -114,15 +114,11 @@ def latest(account: Account, key: str, at: datetime | None, wanted: datetime | N
 def posted_before(account: Account, key: str) -> tuple[str, datetime] | None:
     """Return the key before this one in its row, and when its post was asked for; None unless that was posted."""
     prefix, _, number = key.rpartition("-")
-    record = _known(account, f"{prefix}-{int(number) - 1}") if number.isdecimal() else None
+    record = recorded(account, f"{prefix}-{int(number) - 1}") if number.isdecimal() else None
     if record is None or record.stage not in (Stage.COMPLETE, Stage.IN_INBOX):
         return None
     say(f"You asked for the same post before, and this is how it ended, post {record.key}; its time is over.")
     return record.key, record.created_at
-
-
-def _known(account: Account, key: str) -> Record | None:
-    return next((one for one in account.posts() if one.key == key), None)
 
 
 # --- Waiting ---------------------------------------------------------------------------------------------------------

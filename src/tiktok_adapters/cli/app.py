@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "resume": ("journal", "Continue unfinished posts."),
     "abandon": ("journal", "Give a post up, for good."),
     "worker": ("worker", "Go on with the posts that were entered for workers."),
+    "release": ("later", "Release a post that is held, or late."),
     "webhook": ("webhook", "Check a webhook's signature."),
     "doctor": ("doctor", "Find out why you cannot post."),
     "explain": ("plan", "Explain a refusal, and what to do about it."),

@@ -14,6 +14,7 @@ import click
 from attrs import define
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from logging import LogRecord
 
     from tiktok_adapters.assembly import Settings
@@ -32,6 +33,7 @@ __all__ = [
     "key_of",
     "known_post",
     "named_post",
+    "now",
     "printable",
     "recorded",
     "say",
@@ -141,6 +143,13 @@ def say(sentence: str) -> None:
     # A closed terminal must not end a post.
     with suppress(OSError, ValueError, AttributeError):
         click.echo(printable(sentence), err=True)
+
+
+def now() -> "datetime":
+    """Return the time by the clock that the client uses."""
+    from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
+
+    return SystemClock().now()
 
 
 def printable(text: str) -> str:
@@ -290,7 +299,7 @@ def named_post(account: "Account", post: str) -> "tuple[str, Record | None]":
     if record.publish_id is None:
         said = f"{post!r} is {record.stage}, and TikTok has given it no publish id"
         if not record.is_given_up:
-            said = f"{said} yet: tiktok resume {post}"
+            said = f"{said} yet: tiktok {'release' if record.is_held else 'resume'} {post}"
         raise InvalidInput((Problem("key", said),))
     return record.publish_id, record
 

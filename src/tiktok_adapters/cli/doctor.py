@@ -16,7 +16,7 @@ from attrs import asdict, define, field
 from tiktok_adapters.assembly import Settings
 from tiktok_adapters.assembly.ports import blocking_transport
 from tiktok_adapters.cli.advice import APP, AUDIT, PHONE, PRODUCTS, REDIRECTS, advice_on, advice_on_setting
-from tiktok_adapters.cli.common import account_of, client, common, settings
+from tiktok_adapters.cli.common import account_of, client, common, now, settings
 from tiktok_adapters.cli.findings import Finding
 from tiktok_adapters.cli.output import show, status_of
 from tiktok_adapters.cli.reach import certificates, proxy
@@ -39,6 +39,7 @@ from tiktok_core import (
     TransportError,
 )
 from tiktok_core.domain.app import is_loopback
+from tiktok_core.domain.beginning import needs_release
 from tiktok_core.domain.pacing import DAILY_POSTS, DAY, PENDING_SHARES
 from tiktok_core.ports import Request, Response, Transport
 
@@ -332,6 +333,8 @@ def _posts(account: Account) -> Finding:
         f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; "
         f"{len(unfinished)} unfinished"
     )
+    if waiting := sum(needs_release(record, now()) for record in unfinished):
+        said = f"{said}, of which {waiting} held or late, until 'tiktok release'"
     if unknown:
         change = "Look in the TikTok app whether they are there, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists the keys)"
         said = f"{said}, of which {unknown} may or may not have been posted"

@@ -109,6 +109,7 @@ def records(draw: st.DrawFn) -> Record:
         schedule=begins and Schedule(not_before=begins, not_after=datetime.max.replace(tzinfo=UTC)),
         is_held=draw(st.booleans()),
         is_entered=draw(st.booleans()),
+        again_at=draw(st.none() | TIMES),
     )
 
 
@@ -162,9 +163,10 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a zone": in_json(lambda found: found.get("schedule") and found["schedule"].update(not_before=BERLIN)),
     "no time": in_json(lambda found: found.get("schedule") and found["schedule"].update(not_before="soon")),
 }
+EARLIER: dict[str, Any] = {"schedule": None, "is_held": False, "is_entered": False, "again_at": None}
 STEPS = st.one_of(
     records().map(lambda record: ("save", record)),
-    records().map(lambda record: ("save by an older release", record)),
+    records().map(lambda record: ("save by an older release", evolve(record, **EARLIER))),
     st.sampled_from(("remove", "damaged name", "as text")).map(lambda word: (word, None)),
     st.sampled_from(sorted(DAMAGES)).map(lambda damage: ("damage", damage)),
 )

@@ -215,6 +215,16 @@ def test_a_post_without_a_time_is_due_at_once(cli: Any, environ: dict[str, str],
     assert worked(environ) == [key]
 
 
+def test_a_file_that_has_changed_by_its_time_is_not_posted(cli: Any, sim: SimulatedTikTok, film: Path) -> None:
+    """Nobody entered what lies there now."""
+    entered = cli("post", "video", str(film), *SELF, "--enter-only", "--key", "mine")
+    assert entered.exit_code == 0
+    film.write_bytes(film.read_bytes() + b"\0\0\0\x08free")
+    refused = cli("resume", "mine")
+    assert (refused.exit_code, "is not the one that this post began with" in refused.stderr) == (2, True)
+    assert [post.bytes_received for post in sim.posts] == [0]
+
+
 def test_a_post_that_waits_in_a_command_is_not_the_workers(
     cli: Any, environ: dict[str, str], clock: ManualClock, leave: Callable[[], None]
 ) -> None:
@@ -373,6 +383,7 @@ def test_resume_all_begins_nothing_early_or_held(
     assert {post["key"] for post in json.loads(done.stdout)["posts"]} == {"timed", "held", "free"}
     assert len(sim.posts) == 1
     assert clock.now() < START + timedelta(minutes=1)
+    assert sorted(cli("resume", "--all").stdout.splitlines()) == ["held: planned", "timed: planned"]
     clock.advance(5 * HOUR)
     assert cli("resume", "--all").exit_code == 0
     assert [post["key"] for post in listed(cli)] == ["held"]

@@ -164,7 +164,7 @@ def _several(account: Account, *, every: bool, until_final: bool) -> int:
                 worst = max(worst, report(error, as_json=False))
                 done = (recorded(account, record.key) or record).shown
         documents.append(post_document(done))
-        lines.append(f"{record.key}: {done.status}")
+        lines.append(f"{record.key}: {done.status if left_with is None else record.stage}")
     document = {"posts": documents, "unreadable": _unreadable_documents(unreadable)}
     show(
         document,

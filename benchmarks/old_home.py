@@ -52,6 +52,7 @@ MINE: Final = Creator().open_id
 SELF: Final = {"privacy_level": "SELF_ONLY"}
 ZEROS: Final = bytes(MIB)
 FIRST: Final = b"\0\0\0\x18ftypisom" + ZEROS
+FORGET_ALL: Final = "forget all"
 MOST_TIME: Final = 1.5
 MOST_MEMORY: Final = 16.0
 
@@ -110,7 +111,7 @@ def usual(account: str, key: str, at: datetime) -> Record:
 def unfinished(number: int) -> Record:
     """Return a post that TikTok processes, in one of the accounts; every other one in the account that is measured."""
     done = usual(account_of(number % 2 * number), f"going-on-{number}", NOW - timedelta(minutes=30, seconds=number))
-    return evolve(done, stage=Stage.PROCESSING, last=None)
+    return evolve(done, stage=Stage.PROCESSING, last=None, publish_id=f"v_pub_file~v2-2.{number:0>20}")
 
 
 def account_of(number: int) -> str:
@@ -319,6 +320,35 @@ def measured(name: str, home: Path) -> dict[str, float]:
         return {"ms": median(taken) * 1e3, "memory": meter.read()["memory"]}
 
 
+def forgotten(home: Path) -> dict[str, float]:
+    """Forget every ended post of a home, and return the seconds, the longest write lock, the portions, and the memory."""
+    began, locks = 0.0, [0.0]
+
+    def watch(statement: str) -> None:
+        nonlocal began
+        if statement.startswith("BEGIN"):
+            began = 0.0
+        elif not began:
+            began = time.perf_counter()  # The lock is there, because a statement is run under it.
+        if statement == "COMMIT":
+            locks.append(time.perf_counter() - began)
+
+    with closing(SqliteJournal(home / "journal.db")) as journal:
+        journal.forget(NOW + timedelta(days=1_000), keep=timedelta(0))
+        if journal._connection is not None:
+            journal._connection.set_trace_callback(watch)
+        meter = Meter()
+        journal.forget(NOW + timedelta(days=1_001), keep=timedelta(0))
+        figures = meter.read()
+        return {
+            "seconds": figures["seconds"],
+            "lock": max(locks),
+            "portions": len(locks) - 1,
+            "memory": figures["memory"] / MIB,
+            "left": len(journal.records()),
+        }
+
+
 # --- The whole run ---------------------------------------------------------------------------------------------------
 
 
@@ -362,15 +392,23 @@ def main() -> None:
             )
             if ratio is None or ratio.median > MOST_TIME or memory.median > MOST_MEMORY:
                 broken.append(call)
+        told = worker("old_home.py", FORGET_ALL, homes["old"])
     print(table(lines))
     print(
         f"\nMemory: MiB above the empty home's. Promised: at most {MOST_TIME} times the time, and {MOST_MEMORY:g} MiB more."
+    )
+    print(
+        f"All ended posts of the old home forgotten: {told['seconds']:.0f} s in {told['portions']:.0f} transactions, of which "
+        f"the longest took {told['lock'] * 1e3:.0f} ms after its first statement; {told['memory']:.1f} MiB; "
+        f"{told['left']:.0f} posts are left."
     )
     sys.exit(f"Not kept: {', '.join(broken)}" if broken else 0)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3 and sys.argv[1] in CALLS:
+    if len(sys.argv) == 3 and sys.argv[1] == FORGET_ALL:
+        print(json.dumps(forgotten(Path(sys.argv[2]))))
+    elif len(sys.argv) == 3 and sys.argv[1] in CALLS:
         print(json.dumps(measured(sys.argv[1], Path(sys.argv[2]))))
     else:
         main()

@@ -1,0 +1,71 @@
+"""A schema of its own for each test, on the server of `postgres_server`, and what a test does to it past the stores.
+
+What belongs here: fixtures for all tests of the stores in PostgreSQL.
+"""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from postgres_server import Server
+from tiktok_adapters.stores.postgres import AsyncPostgresStores, PostgresStores
+from tiktok_adapters.testing.contracts import PassTime
+
+__all__ = ["KEYS", "Place", "place"]
+
+KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="]
+
+
+class Place:
+    """A schema on a server, which the first stores make."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.schema = f"test_{secrets.token_hex(8)}"
+        self._connection = psycopg.connect(server.url(), autocommit=True)
+
+    def stores(self, **options: Any) -> PostgresStores:
+        """Open the place for threads."""
+        return PostgresStores(self.server.url(), **{"schema": self.schema} | options)
+
+    def stores_async(self, **options: Any) -> AsyncPostgresStores:
+        """Open the place for tasks."""
+        return AsyncPostgresStores(self.server.url(), **{"schema": self.schema} | options)
+
+    def execute(self, statement: str, *values: Any) -> list[Any]:
+        """Do something past the stores. `{s}` in the statement is the schema."""
+        if self._connection.closed:  # The server was restarted.
+            self._connection = psycopg.connect(self.server.url(), autocommit=True)
+        cursor = self._connection.execute(statement.replace("{s}", self.schema).encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass on the server: every time that is stored there moves back."""
+        if not self.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", self.schema):
+            return  # Nothing is stored.
+        for table in ("token_leases", "record_leases", "slots"):
+            self.execute(f"UPDATE {{s}}.{table} SET until = until - make_interval(secs => %s)", seconds)
+        moved = "(SELECT array_agg(call - make_interval(secs => %s) ORDER BY call) FROM unnest(calls) AS call)"
+        self.execute(f"UPDATE {{s}}.pace SET calls = {moved}", seconds)
+
+    def close(self) -> None:
+        """Drop the schema."""
+        self.execute("DROP SCHEMA IF EXISTS {s} CASCADE")
+        self._connection.close()
+
+
+@pytest.fixture
+def place(postgres_server: Server) -> Iterator[Place]:
+    """Give an empty place."""
+    found = Place(postgres_server)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def pass_time(place: Place) -> PassTime:
+    """Return a function that moves the server's clock."""
+    return place.pass_time

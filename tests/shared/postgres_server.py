@@ -65,7 +65,9 @@ class Server:
         if self._user is not None:
             for path in (self._folder, data):
                 os.chown(path, self._user.pw_uid, self._user.pw_gid)
-        self._run("initdb", "--no-sync", "--auth=trust", "--username=owner", "--encoding=UTF8", "--no-locale", "-D", data)
+        self._run(
+            "initdb", "--no-sync", "--auth=trust", "--username=owner", "--encoding=UTF8", "--no-locale", "-D", data
+        )
         (data / "pg_hba.conf").write_text(ACCESS)
         self.start()
 

@@ -150,7 +150,9 @@ class AsyncPostgresJournal(Leases):
         values = {"before": microseconds(due.before), "updated": FIRST, "after": b""}
         while rows := await self._rows(sql.ENDED, values):
             # Leave a record that cannot be read: only who can read it knows the details for its trace.
-            old = [(row, record) for row in (_Row(*row[1:]) for row in rows) if (record := self._readable(row)) is not None]
+            old = [
+                (row, record) for row in (_Row(*row[1:]) for row in rows) if (record := self._readable(row)) is not None
+            ]
             await self._removed([(row, trace_of(record)) for row, record in old])
             values |= {"updated": rows[-1][0], "after": id_of(name_text(rows[-1][1].reveal()))}
         await self._rows(sql.FORGET_LEASES, {})
@@ -241,7 +243,9 @@ class AsyncPostgresJournal(Leases):
             except NotOpened:
                 raise _Unread(f"no key decrypts it: give the key that encrypted it; {DAMAGED}", "key") from None
             except Swapped:
-                raise _Unread(f"it belongs to another post: the stored records were swapped; {DAMAGED}", "damaged") from None
+                raise _Unread(
+                    f"it belongs to another post: the stored records were swapped; {DAMAGED}", "damaged"
+                ) from None
         try:
             record = load_record(document)
         except OtherVersion as error:

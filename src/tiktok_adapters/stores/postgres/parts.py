@@ -10,8 +10,8 @@ from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.server import Server, Values
 from tiktok_adapters.stores.sqlite_file import name_bytes
 from tiktok_core.blocking import Mirror
-from tiktok_core.errors import StoreError, StoreTrouble
 from tiktok_core.domain.forgetting import name_digest
+from tiktok_core.errors import StoreError, StoreTrouble
 from tiktok_core.ports import LONGEST_LEASE
 
 __all__ = ["BlockingPart", "Leases", "Part", "id_of"]

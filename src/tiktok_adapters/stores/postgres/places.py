@@ -14,7 +14,18 @@ from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidSettings, Problem
 from tiktok_core.hidden import Hidden
 from tiktok_core.lifting import drive
-from tiktok_core.ports import AsyncJournal, AsyncTokenStore, Journal, TokenStore
+from tiktok_core.ports import (
+    AsyncClock,
+    AsyncJournal,
+    AsyncPacer,
+    AsyncTokenStore,
+    AsyncUploadSlots,
+    Clock,
+    Journal,
+    Pacer,
+    TokenStore,
+    UploadSlots,
+)
 
 if TYPE_CHECKING:
     from tiktok_adapters.stores.postgres.pools import Pool
@@ -23,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncPostgresStores", "PostgresStores"]
 
 SCHEMES: Final = ("postgresql://", "postgres://")
-DEFAULTS: Final = {
+DEFAULTS: Final[dict[str, Any]] = {
     # Seconds to connect, and milliseconds until a line is given up on which nothing is confirmed: no call hangs with it.
     "connect_timeout": 5,
     "tcp_user_timeout": 5000,
@@ -46,7 +57,8 @@ class _Stores:
     ) -> None:
         covered, self._keys = Secret(url), tuple(map(Secret, keys))
         del url, keys  # A crash report shows local variables.
-        self._server = _server(self._is_blocking, covered, schema, connections, wait)
+        self._given = covered, schema, connections, wait
+        self._server = _server(self._is_blocking, *self._given)
         self._seal = Seal(self._keys) if self._keys else None
 
     _is_blocking: bool
@@ -95,6 +107,44 @@ class AsyncPostgresStores(_Stores):
 
         return AsyncPostgresJournal(self._server, self._seal)
 
+    def pacer(self) -> AsyncPacer:
+        """Return a new pacer."""
+        from tiktok_adapters.stores.postgres.pacer import AsyncPostgresPacer  # noqa: PLC0415
+
+        return AsyncPostgresPacer(self._server)
+
+    def slots(self, limit: int, *, pause: float = 1.0, clock: AsyncClock | None = None) -> AsyncUploadSlots:
+        """Return new upload slots. A slot is free again within 30 s after its process was killed.
+
+        Args:
+            limit: how many uploads may run at once, on all machines together. Each machine gives the same number.
+            pause: seconds between two questions whether a slot is free.
+            clock: waits so long. Usual: the clock below.
+
+        Raises:
+            ValueError: the limit is below 1.
+        """
+        from tiktok_adapters.stores.postgres.slots import AsyncPostgresUploadSlots  # noqa: PLC0415
+
+        return AsyncPostgresUploadSlots(self._server, limit, sleep=(clock or self.clock()).sleep, pause=pause)
+
+    def clock(self) -> AsyncClock:
+        """Return a clock that the server sets: when it is first looked at, and once a minute.
+
+        The first look connects for itself and blocks the event loop meanwhile, for some milliseconds. It raises `StoreError` if the
+        server cannot be reached. Later looks never do: the clock goes on by its last reading.
+        """
+        from tiktok_adapters.stores.postgres.clock import AsyncPostgresClock, read  # noqa: PLC0415
+
+        def first() -> Any:
+            server = _server(True, *self._given)
+            try:
+                return drive(read(server))
+            finally:
+                drive(server.close())
+
+        return AsyncPostgresClock(self._server, first)
+
     async def close(self) -> None:
         """Close the connections, and with them every adapter; a second call does nothing."""
         await self._server.close()
@@ -140,6 +190,27 @@ class PostgresStores(_Stores):
 
         return PostgresJournal(AsyncPostgresJournal(self._server, self._seal))
 
+    def pacer(self) -> Pacer:
+        """Return a new pacer."""
+        from tiktok_adapters.stores.postgres.pacer import AsyncPostgresPacer, PostgresPacer  # noqa: PLC0415
+
+        return PostgresPacer(AsyncPostgresPacer(self._server))
+
+    def slots(self, limit: int, *, pause: float = 1.0, clock: Clock | None = None) -> UploadSlots:
+        """As `AsyncPostgresStores.slots`."""
+        from tiktok_adapters.stores.postgres.slots import PostgresUploadSlots  # noqa: PLC0415
+
+        return PostgresUploadSlots(self._server, limit, sleep=(clock or self.clock()).sleep, pause=pause)
+
+    def clock(self) -> Clock:
+        """Return a clock that the server sets: when it is first looked at, and once a minute.
+
+        The first look raises `StoreError` if the server cannot be reached. Later looks never do: the clock goes on by its last reading.
+        """
+        from tiktok_adapters.stores.postgres.clock import PostgresClock, read  # noqa: PLC0415
+
+        return PostgresClock(self._server, lambda: drive(read(self._server)))
+
     def close(self) -> None:
         """Close the connections, and with them every adapter; a second call does nothing."""
         drive(self._server.close())
@@ -157,7 +228,8 @@ class PostgresStores(_Stores):
 
 def _server(is_blocking: bool, url: Secret, schema: str, connections: int, wait: float) -> "Server":
     try:
-        from tiktok_adapters.stores.postgres import pools, schema as schemas, server  # noqa: PLC0415
+        from tiktok_adapters.stores.postgres import pools, server  # noqa: PLC0415
+        from tiktok_adapters.stores.postgres import schema as schemas
     except ImportError as error:
         if (error.name or "psycopg").partition(".")[0] != "psycopg":
             raise

@@ -11,9 +11,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import psycopg
 from attrs import frozen
@@ -45,8 +45,8 @@ class _HiddenDumper(Dumper):
     oid = psycopg.adapters.types["bytea"].oid
 
     def dump(self, obj: Any) -> bytes:
-        found: bytes = obj.reveal()
-        return found
+        document: bytes = obj.reveal()
+        return document
 
 
 class _HiddenTextDumper(_HiddenDumper):
@@ -105,6 +105,64 @@ class _Pool(Generic[C]):
             return None
 
 
+class Pool(Protocol):
+    """What both pools can do, for callers that await either. A connection is one of psycopg's, of the pool's own world."""
+
+    def new_lock(self) -> AbstractAsyncContextManager[None]:
+        """Return a lock that lets one caller after the other in."""
+        ...
+
+    def check(self) -> None:
+        """Check that the caller may use the connections.
+
+        Raises:
+            Elsewhere: they belong to another event loop, or to the process that this one was forked from.
+        """
+        ...
+
+    async def take(self, within: float) -> tuple[Any, bool]:
+        """Return a connection, and whether it is a new one. The caller gives it back.
+
+        Raises:
+            Busy: none became free within this many seconds.
+            psycopg.Error: none can be made.
+        """
+        ...
+
+    async def give_back(self, connection: Any, *, is_fit: bool) -> None:
+        """Take a connection back. The next caller gets it, unless it is not fit, broken, or in the midst of something."""
+        ...
+
+    async def execute(self, connection: Any, text: str, values: Mapping[str, Any]) -> list[Any]:
+        """Execute a statement, and return the rows that it finds. Bytes in them are wrapped."""
+        ...
+
+    async def execute_script(self, connection: Any, text: str, values: Mapping[str, Any]) -> list[Any]:
+        """Execute several statements in one exchange with the server, and return the rows of the last that finds any."""
+        ...
+
+    async def drop(self) -> None:
+        """Close the connections that nobody uses."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class _Lock:
+    """A lock of threads as a coroutine takes it that never suspends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    async def __aenter__(self) -> None:
+        self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class ThreadPool(_Pool[psycopg.Connection[Any]]):
     """Connections that the threads of one process share.
 
@@ -116,29 +174,18 @@ class ThreadPool(_Pool[psycopg.Connection[Any]]):
     def __init__(self, conninfo: Hidden[str], size: int) -> None:
         super().__init__(conninfo)
         self._room = threading.BoundedSemaphore(size)
-        self._lock = threading.Lock()
 
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """Let one caller after the other in."""
-        with self._lock:
-            yield
+    def new_lock(self) -> "_Lock":
+        """As `Pool.new_lock`."""
+        return _Lock()
 
     def check(self) -> None:
-        """Check that the caller may use the connections.
-
-        Raises:
-            Elsewhere: they belong to the process that this one was forked from.
-        """
+        """As `Pool.check`."""
         if os.getpid() != self._pid:
             raise Elsewhere
 
     async def take(self, within: float) -> tuple[psycopg.Connection[Any], bool]:
-        """Return a connection, and whether it is a new one. The caller gives it back.
-
-        Raises:
-            Busy: none became free within this many seconds.
-        """
+        """As `Pool.take`."""
         if not self._room.acquire(timeout=max(0.0, within)):
             raise Busy
         try:
@@ -152,7 +199,7 @@ class ThreadPool(_Pool[psycopg.Connection[Any]]):
             raise
 
     async def give_back(self, connection: psycopg.Connection[Any], *, is_fit: bool) -> None:
-        """Take a connection back. The next caller gets it, unless it is not fit, broken, or in the midst of something."""
+        """As `Pool.give_back`."""
         try:
             if is_fit and connection.pgconn.transaction_status == TransactionStatus.IDLE:
                 self._idle.append(_Idle(connection, time.monotonic()))
@@ -162,13 +209,15 @@ class ThreadPool(_Pool[psycopg.Connection[Any]]):
             self._room.release()
 
     async def execute(self, connection: psycopg.Connection[Any], text: str, values: Mapping[str, Any]) -> list[Any]:
-        """Execute a statement, and return the rows that it finds."""
+        """As `Pool.execute`."""
         with connection.cursor(binary=True) as cursor:
             cursor.execute(text.encode(), values)
             return cursor.fetchall() if cursor.description is not None else []
 
-    async def execute_script(self, connection: psycopg.Connection[Any], text: str, values: Mapping[str, Any]) -> list[Any]:
-        """Execute several statements in one exchange with the server, and return the rows of the last that finds any."""
+    async def execute_script(
+        self, connection: psycopg.Connection[Any], text: str, values: Mapping[str, Any]
+    ) -> list[Any]:
+        """As `Pool.execute_script`."""
         with psycopg.ClientCursor(connection) as cursor:
             cursor.execute(text.encode(), values)
             rows: list[Any] = []
@@ -179,13 +228,13 @@ class ThreadPool(_Pool[psycopg.Connection[Any]]):
             return rows
 
     async def drop(self) -> None:
-        """Close the connections that nobody uses."""
+        """As `Pool.drop`."""
         while (found := self._latest()) is not None:
             found.connection.close()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
+        """As `Pool.sleep`."""
+        time.sleep(seconds)  # noqa: ASYNC251 - no event loop runs this
 
 
 class TaskPool(_Pool[psycopg.AsyncConnection[Any]]):
@@ -194,28 +243,21 @@ class TaskPool(_Pool[psycopg.AsyncConnection[Any]]):
     def __init__(self, conninfo: Hidden[str], size: int) -> None:
         super().__init__(conninfo)
         self._room = asyncio.BoundedSemaphore(size)
-        self._lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """As `ThreadPool.alone`."""
-        async with self._lock:
-            yield
+    def new_lock(self) -> asyncio.Lock:
+        """As `Pool.new_lock`."""
+        return asyncio.Lock()
 
     def check(self) -> None:
-        """Check that the caller may use the connections.
-
-        Raises:
-            Elsewhere: they belong to another event loop, or to the process that this one was forked from.
-        """
+        """As `Pool.check`."""
         loop = asyncio.get_running_loop()
         if os.getpid() != self._pid or self._loop not in {None, loop}:
             raise Elsewhere
         self._loop = loop
 
     async def take(self, within: float) -> tuple[psycopg.AsyncConnection[Any], bool]:
-        """As `ThreadPool.take`."""
+        """As `Pool.take`."""
         try:
             async with asyncio.timeout(max(0.0, within)):
                 await self._room.acquire()
@@ -232,7 +274,7 @@ class TaskPool(_Pool[psycopg.AsyncConnection[Any]]):
             raise
 
     async def give_back(self, connection: psycopg.AsyncConnection[Any], *, is_fit: bool) -> None:
-        """As `ThreadPool.give_back`."""
+        """As `Pool.give_back`."""
         try:
             if is_fit and connection.pgconn.transaction_status == TransactionStatus.IDLE:
                 self._idle.append(_Idle(connection, time.monotonic()))
@@ -241,8 +283,10 @@ class TaskPool(_Pool[psycopg.AsyncConnection[Any]]):
         finally:
             self._room.release()
 
-    async def execute(self, connection: psycopg.AsyncConnection[Any], text: str, values: Mapping[str, Any]) -> list[Any]:
-        """As `ThreadPool.execute`."""
+    async def execute(
+        self, connection: psycopg.AsyncConnection[Any], text: str, values: Mapping[str, Any]
+    ) -> list[Any]:
+        """As `Pool.execute`."""
         async with connection.cursor(binary=True) as cursor:
             await cursor.execute(text.encode(), values)
             return await cursor.fetchall() if cursor.description is not None else []
@@ -250,7 +294,7 @@ class TaskPool(_Pool[psycopg.AsyncConnection[Any]]):
     async def execute_script(
         self, connection: psycopg.AsyncConnection[Any], text: str, values: Mapping[str, Any]
     ) -> list[Any]:
-        """As `ThreadPool.execute_script`."""
+        """As `Pool.execute_script`."""
         async with psycopg.AsyncClientCursor(connection) as cursor:
             await cursor.execute(text.encode(), values)
             rows: list[Any] = []
@@ -261,13 +305,10 @@ class TaskPool(_Pool[psycopg.AsyncConnection[Any]]):
             return rows
 
     async def drop(self) -> None:
-        """As `ThreadPool.drop`."""
+        """As `Pool.drop`."""
         while (found := self._latest()) is not None:
             await found.connection.close()
 
     async def sleep(self, seconds: float) -> None:
-        """As `ThreadPool.sleep`."""
+        """As `Pool.sleep`."""
         await asyncio.sleep(seconds)
-
-
-Pool: TypeAlias = ThreadPool | TaskPool

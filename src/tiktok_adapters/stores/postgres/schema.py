@@ -109,7 +109,8 @@ async def _made(execute: Any, schema: str) -> None:
 async def _version(execute: Any, there: list[Any], schema: str, layout: Layout) -> int:
     name = there[0][0].reveal().decode()
     foreign = Unfit(
-        f"the schema {schema!r} has a table {name!r} of another program: name a schema of its own for the store", "foreign"
+        f"the schema {schema!r} has a table {name!r} of another program: name a schema of its own for the store",
+        "foreign",
     )
     if not any(found.reveal() == b"meta" for (found,) in there):
         raise foreign
@@ -123,5 +124,7 @@ async def _version(execute: Any, there: list[Any], schema: str, layout: Layout) 
     version: int = rows[0][0]
     if version != layout.version and version not in layout.upgrades:
         reason = f"its tables have version {version}, and this release reads version {layout.version}"
-        raise Unfit(f"{reason}: upgrade to the release that made them" if version > layout.version else reason, "version")
+        raise Unfit(
+            f"{reason}: upgrade to the release that made them" if version > layout.version else reason, "version"
+        )
     return version

@@ -7,12 +7,13 @@ and documents.
 
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Final, TypeAlias
 
 import psycopg
 
-from tiktok_adapters.stores.postgres import schema, sql
+from tiktok_adapters.stores.postgres import schema as schemas
+from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.pools import Busy, Elsewhere, Pool
 from tiktok_adapters.stores.postgres.troubles import READ_ONLY, Failure, failure_of, lost, not_connected
 from tiktok_core.errors import StoreError, StoreTrouble
@@ -40,8 +41,10 @@ class Server:
     def __init__(self, pool: Pool, name: str, schema: str, wait: float) -> None:
         self._pool = pool
         self._name = name
-        self._schema = schema
+        self.schema = schema
         self._wait = wait
+        self._preparing = pool.new_lock()
+        self._before_closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._is_prepared = False
         self._is_closed = False
         self._users = 0
@@ -62,22 +65,32 @@ class Server:
         if self._users == 0:
             await self.close()
 
-    async def rows(self, statement: str, values: Values, *, is_script: bool = False) -> list[Any]:
+    def new_lock(self) -> AbstractAsyncContextManager[None]:
+        """Return a lock that lets one caller after the other in."""
+        return self._pool.new_lock()
+
+    def before_closing(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do some work before the connections close. It must not raise."""
+        self._before_closing.append(work)
+
+    async def rows(
+        self, statement: str, values: Values, *, is_script: bool = False, is_patient: bool = True
+    ) -> list[Any]:
         """Execute a statement of `sql`, and return the rows that it finds.
 
-        If a connection breaks, the statement is sent again, for `wait` seconds at most, with `again` in its values.
+        If a connection breaks, a patient call sends the statement again, for `wait` seconds at most, with `again` in its values.
 
         Raises:
             StoreError: the server cannot be reached or refuses, or the store is closed.
         """
         await self.prepare()
-        text = statement.replace("{s}", schema.quoted(self._schema))
+        text = statement.replace("{s}", schemas.quoted(self.schema))
         execute = self._pool.execute_script if is_script else self._pool.execute
 
         async def send(connection: Any, is_again: bool) -> list[Any]:
             return await execute(connection, text, {**values, "again": is_again})
 
-        return await self._patiently(send)
+        return await self._patiently(send, self._wait if is_patient else 0.0)
 
     async def prepare(self) -> None:
         """Connect, and make or check the tables, unless that was done. A server that cannot be reached is not waited for.
@@ -88,12 +101,12 @@ class Server:
         self._check_open()
         if self._is_prepared:
             return
-        async with self._pool.alone():
+        async with self._preparing:
             if self._is_prepared:
                 return
 
-            async def look(connection: Any, _is_again: bool) -> str | None:
-                return await schema.prepare(self._pool, connection, self._schema)
+            async def look(connection: Any, _is_again: bool) -> None:
+                await schemas.prepare(self._pool, connection, self.schema)
 
             found = await self._attempt(look, self._wait, is_again=False)
             if isinstance(found, Failure):
@@ -106,6 +119,9 @@ class Server:
             return
         with suppress(Elsewhere):
             self._pool.check()
+            if self._is_prepared:
+                for work in self._before_closing:
+                    await work()
             self._is_closed = True
             await self._pool.drop()
 
@@ -128,13 +144,14 @@ class Server:
             reason = "another process or event loop opened it: open it again in each"
             raise self.error(reason, "closed")
 
-    async def _patiently(self, send: Callable[[Any, bool], Coroutine[Any, Any, list[Any]]]) -> list[Any]:
-        end = time.monotonic() + self._wait
+    async def _patiently(self, send: Callable[[Any, bool], Coroutine[Any, Any, list[Any]]], wait: float) -> list[Any]:
+        end = time.monotonic() + wait
         is_again = False
         while True:
             found = await self._attempt(send, end - time.monotonic(), is_again=is_again)
             if not isinstance(found, Failure):
-                return found
+                rows: list[Any] = found
+                return rows
             is_again = is_again or found.was_sent
             if not found.may_pass or time.monotonic() + PAUSE > end:
                 raise found.error
@@ -155,12 +172,12 @@ class Server:
         try:
             if is_new:
                 (row,) = await self._pool.execute(connection, sql.CHECK, {})
-                if (reason := _unfit(*row)) is not None:
-                    return Failure(self.error(reason, "foreign"))
+                if (unfit := _unfit(*row)) is not None:
+                    return Failure(self.error(unfit, "foreign"))
                 is_fit = True
             is_begun = True
             return await send(connection, is_again)
-        except schema.Unfit as error:
+        except schemas.Unfit as error:
             return Failure(self.error(error.reason, error.kind))
         except psycopg.Error as error:
             if not connection.closed:

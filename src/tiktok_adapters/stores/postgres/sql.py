@@ -15,13 +15,11 @@ __all__ = [
     "BEGIN",
     "CHECK",
     "CLOCK",
-    "HAS_SCHEMA",
-    "MARK",
-    "REMARK",
     "DELETE_TOKENS",
     "DUE",
     "ENDED",
     "FORGET_LEASES",
+    "HAS_SCHEMA",
     "HEAD",
     "HOLD_SLOTS",
     "INSERT_TOKENS",
@@ -31,10 +29,12 @@ __all__ = [
     "LOAD_RECORD",
     "LOAD_TOKENS",
     "LOCK",
+    "MARK",
     "OF_POST",
     "PACE",
     "RECORDS",
     "RELEASE",
+    "REMARK",
     "REMOVE",
     "REPLACE_RECORD",
     "REPLACE_TOKENS",
@@ -216,7 +216,9 @@ UNFINISHED: Final = (
 DUE: Final = (
     "SELECT name, digest, document FROM {s}.records WHERE due <= %(due)s AND " + UNDER + "ORDER BY created, name"
 )  # fmt: skip
-OF_POST: Final = "SELECT name, digest, document FROM {s}.records WHERE post = %(post)s AND " + UNDER + "ORDER BY created, name"
+OF_POST: Final = (
+    "SELECT name, digest, document FROM {s}.records WHERE post = %(post)s AND " + UNDER + "ORDER BY created, name"
+)
 LEARNED: Final = "SELECT size FROM {s}.learned WHERE app = %(app)s"
 # It goes from one format to the next by the index: there are few formats, and many records of each.
 UNREADABLE: Final = f"""

@@ -14,6 +14,7 @@ from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.sqlite_file import name_bytes, name_text
 from tiktok_core.blocking import blocking
 from tiktok_core.domain.tokens import Tokens
+from tiktok_core.errors import StoreTrouble
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
@@ -80,7 +81,7 @@ class AsyncPostgresTokenStore(Leases):
         try:
             return evolve(load_tokens(document), generation=generation)
         except ValueError as error:
-            kind = "version" if isinstance(error, OtherVersion) else "damaged"
+            kind: StoreTrouble = "version" if isinstance(error, OtherVersion) else "damaged"
             raise self._error(f"account {account!r}: {error}: {KEPT}", kind) from None
 
 

@@ -36,7 +36,7 @@ class Contract:
 
         By default the function does nothing, because the adapter reads no clock.
         """
-        return lambda seconds: None
+        return lambda _seconds: None
 
     @pytest.fixture
     def run(self) -> Iterator[Run]:

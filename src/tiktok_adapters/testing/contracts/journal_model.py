@@ -65,7 +65,7 @@ class JournalMachine(RuleBasedStateMachine):
         journal: Journal | AsyncJournal,
         run: Run,
         *,
-        pass_time: PassTime = lambda seconds: None,
+        pass_time: PassTime = lambda _seconds: None,
         unit: timedelta = timedelta(seconds=1),
     ) -> None:
         super().__init__()

@@ -377,9 +377,7 @@ class JournalContract(Contract):
         assert run(kept.load(NAME)) == RECORD
 
     @pytest.mark.parametrize("ending", ["run out", "released", "released twice"])
-    def test_an_older_lease_writes_nothing(
-        self, kept: AnyJournal, run: Run, pass_time: PassTime, ending: str
-    ) -> None:
+    def test_an_older_lease_writes_nothing(self, kept: AnyJournal, run: Run, pass_time: PassTime, ending: str) -> None:
         """A save under an older lease raises `LeaseLost` with the post's key, and the newer owner's record stays."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         pass_time((LATER - NOW).total_seconds())
@@ -565,9 +563,7 @@ class JournalContract(Contract):
 
     # --- All of it ---------------------------------------------------------------------------------------------------
 
-    def test_any_order_of_calls_does_what_the_model_does(
-        self, kept: AnyJournal, run: Run, pass_time: PassTime
-    ) -> None:
+    def test_any_order_of_calls_does_what_the_model_does(self, kept: AnyJournal, run: Run, pass_time: PassTime) -> None:
         """With two owners, two posts and any order of calls, the journal behaves like a plain model."""
         # Much longer than what a clock of the journal's own goes on by during an example.
         unit = max(timedelta(seconds=1), self.drift * 10)

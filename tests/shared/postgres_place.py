@@ -7,12 +7,10 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from postgres_server import Server
 from tiktok_adapters.stores.postgres import AsyncPostgresStores, PostgresStores
-from tiktok_adapters.testing.contracts import PassTime
 
 __all__ = ["KEYS", "Place", "place"]
 
@@ -25,22 +23,31 @@ class Place:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.schema = f"test_{secrets.token_hex(8)}"
-        self._connection = psycopg.connect(server.url(), autocommit=True)
+        self._connection = _connected(server)
 
     def stores(self, **options: Any) -> PostgresStores:
         """Open the place for threads."""
-        return PostgresStores(self.server.url(), **{"schema": self.schema} | options)
+        return PostgresStores(**{"url": self.server.url(), "schema": self.schema} | options)
 
     def stores_async(self, **options: Any) -> AsyncPostgresStores:
         """Open the place for tasks."""
-        return AsyncPostgresStores(self.server.url(), **{"schema": self.schema} | options)
+        return AsyncPostgresStores(**{"url": self.server.url(), "schema": self.schema} | options)
 
     def execute(self, statement: str, *values: Any) -> list[Any]:
         """Do something past the stores. `{s}` in the statement is the schema."""
-        if self._connection.closed:  # The server was restarted.
-            self._connection = psycopg.connect(self.server.url(), autocommit=True)
+        try:
+            self._connection.execute("")
+        except Exception:  # noqa: BLE001 - the server was restarted
+            self._connection.close()
+            self._connection = _connected(self.server)
         cursor = self._connection.execute(statement.replace("{s}", self.schema).encode(), values)
         return cursor.fetchall() if cursor.description else []
+
+    def transaction(self) -> Any:
+        """Return a connection whose statements are one transaction, until its `rollback`."""
+        found = _connected(self.server)
+        found.autocommit = False
+        return found
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass on the server: every time that is stored there moves back."""
@@ -57,15 +64,15 @@ class Place:
         self._connection.close()
 
 
+def _connected(server: Server) -> Any:
+    import psycopg  # noqa: PLC0415 - not every Python has it
+
+    return psycopg.connect(server.url(), autocommit=True)
+
+
 @pytest.fixture
 def place(postgres_server: Server) -> Iterator[Place]:
     """Give an empty place."""
     found = Place(postgres_server)
     yield found
     found.close()
-
-
-@pytest.fixture
-def pass_time(place: Place) -> PassTime:
-    """Return a function that moves the server's clock."""
-    return place.pass_time

@@ -69,7 +69,7 @@ def lock_of(schema: str, what: str) -> int:
     return int.from_bytes(hashlib.sha256(f"tiktok-open {what} {schema}".encode()).digest()[:8], signed=True)
 
 
-async def prepare(pool: Pool, connection: Any, schema: str, layout: Layout = LAYOUT) -> None:
+async def prepare(pool: Pool, connection: Any, schema: str, layout: Layout) -> None:
     """Make the tables, or bring them to this release's version. Usually it looks and finds them.
 
     Raises:

@@ -106,7 +106,7 @@ class Server:
                 return
 
             async def look(connection: Any, _is_again: bool) -> None:
-                await schemas.prepare(self._pool, connection, self.schema)
+                await schemas.prepare(self._pool, connection, self.schema, schemas.LAYOUT)
 
             found = await self._attempt(look, self._wait, is_again=False)
             if isinstance(found, Failure):

@@ -3,16 +3,20 @@
 What belongs here: fixtures for all tests of the stores in PostgreSQL.
 """
 
+import asyncio
+import inspect
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from postgres_server import Server
 from tiktok_adapters.stores.postgres import AsyncPostgresStores, PostgresStores
+from tiktok_core.errors import StoreError
 
-__all__ = ["KEYS", "Place", "place"]
+__all__ = ["KEYS", "Place", "World", "place", "world"]
 
 KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="]
 
@@ -35,6 +39,10 @@ class Place:
 
     def execute(self, statement: str, *values: Any) -> list[Any]:
         """Do something past the stores. `{s}` in the statement is the schema."""
+        return self.execute_named(statement, values or None)
+
+    def execute_named(self, statement: str, values: Any) -> list[Any]:
+        """Do something past the stores, with values by name."""
         try:
             self._connection.execute("")
         except Exception:  # noqa: BLE001 - the server was restarted
@@ -76,3 +84,67 @@ def place(postgres_server: Server) -> Iterator[Place]:
     found = Place(postgres_server)
     yield found
     found.close()
+
+
+class World:
+    """The stores of a place, blocking or awaited."""
+
+    def __init__(self, place: Place, runner: asyncio.Runner | None) -> None:
+        self.place = place
+        self._runner = runner
+        self._opened: list[Any] = []
+        self.is_blocking = runner is None
+
+    def stores(self, **options: Any) -> Any:
+        """Open the place."""
+        opened = (self.place.stores if self._runner is None else self.place.stores_async)(**options)
+        self._opened.append(opened)
+        return opened
+
+    def run(self, value: Any) -> Any:
+        """Return the result of a call."""
+        return self._runner.run(_awaited(value)) if self._runner and inspect.isawaitable(value) else value
+
+    def at_once(self, calls: list[Callable[[], Any]]) -> list[Any]:
+        """Return the results of calls that are made at the same time."""
+        if self._runner is not None:
+            return list(self._runner.run(_gathered(calls)))
+        results: list[Any] = [None] * len(calls)
+
+        def make(number: int, call: Callable[[], Any]) -> None:
+            results[number] = call()
+
+        threads = [threading.Thread(target=make, args=pair) for pair in enumerate(calls)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    def fails(self, call: Callable[[], Any]) -> StoreError:
+        """Return the error of a call."""
+        with pytest.raises(StoreError) as caught:
+            self.run(call())
+        return caught.value
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for opened in self._opened:
+            self.run(opened.close())
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+async def _gathered(calls: list[Callable[[], Any]]) -> list[Any]:
+    return await asyncio.gather(*(call() for call in calls))
+
+
+@pytest.fixture(params=["blocking", "awaited"])
+def world(request: pytest.FixtureRequest, place: Place) -> Iterator[World]:
+    """Give the place in each world."""
+    with asyncio.Runner() as runner:
+        found = World(place, runner if request.param == "awaited" else None)
+        yield found
+        found.close()

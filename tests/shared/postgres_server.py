@@ -4,7 +4,6 @@ What belongs here: starting and ending the server. What is in its databases belo
 """
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -23,7 +22,7 @@ if sys.platform != "win32":
 
 __all__ = ["PASSWORD", "Server", "binary", "free_port", "nobody", "postgres_server"]
 
-PASSWORD = f"canary-of-a-database-{secrets.token_hex(8)}"
+PASSWORD = "canary-of-a-database-password"
 """The password of the user `locked`. Only this user needs one."""
 ACCESS = """
 host all locked 127.0.0.1/32 scram-sha-256
@@ -93,15 +92,13 @@ class Server:
         # If pytest is killed, this pipe ends, and then the server.
         watch = ["sh", "-c", f"cat; kill -INT {self._process.pid}"]
         self._watcher = subprocess.Popen(watch, **self._rights() | {"stdin": subprocess.PIPE}, start_new_session=True)
+        asking = self._command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port))
         for _attempt in range(1200):
             if self._process.poll() is not None:
                 break
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                # A request for TLS, which a server answers as soon as it takes connections.
-                connection.sendall(bytes.fromhex("0000000804d2162f"))
-                if connection.recv(1):
-                    return
-            time.sleep(0.05)
+            if subprocess.run(asking, check=False).returncode == 0:
+                return
+            time.sleep(0.02)
         pytest.fail(f"the server did not start: {(self._folder / 'log').read_text()[-2000:]}")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:

@@ -4,13 +4,12 @@ What belongs here: faults of the server and of the line to it. `test_postgres.py
 """
 
 import asyncio
-import inspect
 import logging
 import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from attrs import evolve
 
 from crash_report import shown
 from lossy import Lossy
-from postgres_place import Place
+from postgres_place import Place, World
 from postgres_server import PASSWORD, Server, free_port
 from stored import LATER, NEWER, NOW, RECORD, TOKENS
 from tiktok_adapters.stores.postgres import schema
@@ -30,70 +29,6 @@ from tiktok_core.errors import StoreError
 
 NAME = RECORD.name
 ENDED = evolve(RECORD, stage=Stage.COMPLETE, upload_url=None)
-
-
-class World:
-    """The stores of a place, blocking or awaited."""
-
-    def __init__(self, place: Place, runner: asyncio.Runner | None) -> None:
-        self.place = place
-        self._runner = runner
-        self._opened: list[Any] = []
-        self.is_blocking = runner is None
-
-    def stores(self, **options: Any) -> Any:
-        """Open the place."""
-        opened = (self.place.stores if self._runner is None else self.place.stores_async)(**options)
-        self._opened.append(opened)
-        return opened
-
-    def run(self, value: Any) -> Any:
-        """Return the result of a call."""
-        return self._runner.run(_awaited(value)) if self._runner and inspect.isawaitable(value) else value
-
-    def at_once(self, calls: list[Callable[[], Any]]) -> list[Any]:
-        """Return the results of calls that are made at the same time."""
-        if self._runner is not None:
-            return list(self._runner.run(_gathered(calls)))
-        results: list[Any] = [None] * len(calls)
-
-        def make(number: int, call: Callable[[], Any]) -> None:
-            results[number] = call()
-
-        threads = [threading.Thread(target=make, args=pair) for pair in enumerate(calls)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
-
-    def fails(self, call: Callable[[], Any]) -> StoreError:
-        """Return the error of a call."""
-        with pytest.raises(StoreError) as caught:
-            self.run(call())
-        return caught.value
-
-    def close(self) -> None:
-        """Close what was opened."""
-        for opened in self._opened:
-            self.run(opened.close())
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
-
-
-async def _gathered(calls: list[Callable[[], Any]]) -> list[Any]:
-    return await asyncio.gather(*(call() for call in calls))
-
-
-@pytest.fixture(params=["blocking", "awaited"])
-def world(request: pytest.FixtureRequest, place: Place) -> Iterator[World]:
-    """Give the place in each world."""
-    with asyncio.Runner() as runner:
-        found = World(place, runner if request.param == "awaited" else None)
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -248,8 +183,9 @@ def test_no_call_fails_while_the_server_restarts(world: World, is_crash: bool) -
     restarted = threading.Thread(target=_restart, args=(world.place.server, is_crash))
     restarted.start()
     for number in range(6):
-        calls = [lambda name=name: tokens.save(f"{name}{number}", NEWER) for name in "abcdefgh"]
-        world.at_once([*calls, lambda: journal.save(evolve(RECORD, key=str(number)), fence=None)])
+        calls = [lambda name=f"{name}{number}": tokens.save(name, NEWER) for name in "abcdefgh"]
+        record = evolve(RECORD, key=str(number))
+        world.at_once([*calls, lambda record=record: journal.save(record, fence=None)])
     restarted.join()
     world.run(tokens.load("a"))
     assert len(world.run(tokens.accounts())) == 8 + 6 * 8
@@ -526,8 +462,8 @@ def test_tables_of_an_older_release_are_brought_up_to_date_once(world: World, mo
         1: ("ALTER TABLE {s}.meta ADD upgraded integer",),
     }
     monkeypatch.setattr(schema, "LAYOUT", Layout(version=2, tables=schema.LAYOUT.tables, upgrades=upgrades))
-    opened = [world.stores() for _ in range(6)]
-    found = world.at_once([lambda tokens=stores.tokens(): tokens.load("me") for stores in opened])
+    opened = [world.stores().tokens() for _ in range(6)]
+    found = world.at_once([lambda tokens=tokens: tokens.load("me") for tokens in opened])
     assert found == [TOKENS] * 6
     assert world.place.execute("SELECT version, upgraded FROM {s}.meta") == [(2, None)]
 

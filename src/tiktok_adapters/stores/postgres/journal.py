@@ -82,18 +82,19 @@ class AsyncPostgresJournal(Leases):
     async def replace(self, record: Record, /, *, seen: Record) -> bool:
         """Replace the record `seen` without checking leases. Return False, and write nothing, if another one is stored."""
         values = self._values(record)
-        if self._seal is None and await self._replaced(values, hashlib.sha256(dump_record(seen)).digest()):
+        if self._seal is None and await self._replaced(values, Hidden(dump_record(seen))):
             return True
         # Another release may have written the same record in other words, and a sealed one is never twice the same.
         while rows := await self._rows(sql.LOAD_RECORD, {"id": id_of(record.name)}):
             row = _Row(*rows[0])
             if self._told(row) != seen:
                 return False
-            if await self._replaced(values, row.digest.reveal()):
+            if await self._replaced(values, row.document):
                 return True
         return False
 
-    async def _replaced(self, values: dict[str, Any], digest: bytes) -> bool:
+    async def _replaced(self, values: dict[str, Any], seen: Hidden[bytes]) -> bool:
+        digest = hashlib.sha256(seen.reveal()).digest()
         return bool(await self._rows(sql.REPLACE_RECORD, values | {"seen": digest}))
 
     async def records(

@@ -229,7 +229,7 @@ class PostgresStores(_Stores):
 def _server(is_blocking: bool, url: Secret, schema: str, connections: int, wait: float) -> "Server":
     try:
         from tiktok_adapters.stores.postgres import pools, server  # noqa: PLC0415
-        from tiktok_adapters.stores.postgres import schema as schemas
+        from tiktok_adapters.stores.postgres import schema as schemas  # noqa: PLC0415
     except ImportError as error:
         if (error.name or "psycopg").partition(".")[0] != "psycopg":
             raise

@@ -49,15 +49,6 @@ class _HiddenDumper(Dumper):
         return document
 
 
-class _HiddenTextDumper(_HiddenDumper):
-    """The same as text, for statements into which the values are written."""
-
-    format = Format.TEXT
-
-    def dump(self, obj: Any) -> bytes:
-        return b"\\x" + obj.reveal().hex().encode()
-
-
 class _HiddenLoader(Loader):
     """Gives bytes in a wrapper."""
 
@@ -70,7 +61,6 @@ class _HiddenLoader(Loader):
 def _adapters() -> AdaptersMap:
     found = AdaptersMap(psycopg.adapters)
     found.register_loader("bytea", _HiddenLoader)
-    found.register_dumper(Hidden, _HiddenTextDumper)
     found.register_dumper(Hidden, _HiddenDumper)
     return found
 

@@ -75,12 +75,12 @@ TABLES: Final = (
     """,
     f"CREATE INDEX records_by_name ON {{s}}.records (substr(name, 1, {HEAD}), updated, created)",
     f"CREATE INDEX records_unfinished ON {{s}}.records (substr(name, 1, {HEAD})) WHERE NOT ended",
-    "CREATE INDEX records_due ON {s}.records (due) WHERE due IS NOT NULL",
+    f"CREATE INDEX records_due ON {{s}}.records (due, substr(name, 1, {HEAD})) WHERE due IS NOT NULL",
     "CREATE INDEX records_ended ON {s}.records (updated, id) WHERE ended",
     "CREATE INDEX records_by_post ON {s}.records (post) WHERE post IS NOT NULL",
-    "CREATE INDEX records_by_format ON {s}.records (format)",
+    f"CREATE INDEX records_by_format ON {{s}}.records (format, substr(name, 1, {HEAD}))",
     # A record that somebody changed by hand, and not by a save.
-    "CREATE INDEX records_damaged ON {s}.records (id) WHERE sha256(document) <> digest",
+    f"CREATE INDEX records_damaged ON {{s}}.records (substr(name, 1, {HEAD})) WHERE sha256(document) <> digest",
     "CREATE TABLE {s}.record_leases " + LEASES,
     "CREATE TABLE {s}.learned (app bytea PRIMARY KEY, updated bigint NOT NULL, size bigint NOT NULL)",
     "CREATE TABLE {s}.traces (id bytea PRIMARY KEY, document bytea NOT NULL)",
@@ -192,7 +192,7 @@ REPLACE_RECORD: Final = (
 WITH saved AS (
     UPDATE {s}.records SET created = %(created)s, updated = %(updated)s, ended = %(ended)s, due = %(due)s::bigint,
         post = %(post)s::bytea, format = %(format)s, digest = %(digest)s, document = %(document)s
-    WHERE id = %(id)s AND digest = %(seen)s RETURNING id
+    WHERE id = %(id)s AND sha256(document) = %(seen)s RETURNING id
 ), """
     + TAUGHT
     + """
@@ -228,7 +228,9 @@ WITH RECURSIVE formats AS (
     SELECT (SELECT r.format FROM {{s}}.records r WHERE r.format > f.format ORDER BY r.format LIMIT 1)
     FROM formats f WHERE f.format IS NOT NULL
 )
-SELECT r.name FROM formats JOIN {{s}}.records r USING (format) WHERE format <> ALL(%(readable)s) AND {UNDER}
+SELECT r.name FROM formats f CROSS JOIN LATERAL (
+    SELECT name FROM {{s}}.records WHERE format = f.format AND {UNDER} OFFSET 0
+) AS r WHERE f.format <> ALL(%(readable)s)
 UNION SELECT name FROM {{s}}.records WHERE sha256(document) <> digest AND {UNDER}
 """
 

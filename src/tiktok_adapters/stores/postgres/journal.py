@@ -3,7 +3,9 @@
 What belongs here: what the journal sends, and how it reads rows. `sql` has the statements.
 """
 
+import asyncio
 import hashlib
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from tiktok_adapters.stores.sqlite_file import microseconds, moment, name_bytes,
 from tiktok_core.blocking import blocking
 from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, name_parts, trace_of
 from tiktok_core.domain.journal import Record, learned_chunk
-from tiktok_core.errors import LeaseLost, StoreTrouble
+from tiktok_core.errors import LeaseLost, StoreError, StoreTrouble
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.records import (
     RECORD_VERSION,
@@ -60,6 +62,7 @@ class AsyncPostgresJournal(Leases):
     def __init__(self, server: Server, seal: Seal | None) -> None:
         super().__init__(server, "record_leases")
         self._seal = seal
+        self._renewals: dict[str, asyncio.Future[None]] = {}
 
     async def load(self, name: str, /) -> Record | None:
         """Return the record, or None."""
@@ -193,7 +196,34 @@ class AsyncPostgresJournal(Leases):
         The server's clock decides. The number stays the same until the owner releases the lease or another owner takes it, which
         `by_force` always does.
         """
+        await self._renewed(name)
         return await self._take(name, owner, now, until, by_force=by_force)
+
+    def renew(self, name: str, /, *, owner: str, now: datetime, until: datetime) -> None:
+        """Begin to renew the lease, and return at once. The next call about this lease waits for the end of it."""
+
+        async def renewed() -> None:
+            with suppress(StoreError):
+                await self._take(name, owner, now, until, by_force=False)
+
+        if name not in self._renewals:
+            task = self._renewals[name] = asyncio.ensure_future(renewed())
+            task.add_done_callback(lambda _task: self._renewals.pop(name, None))
+
+    async def release(self, name: str, /, *, owner: str) -> None:
+        """Release the lease, if `owner` holds it."""
+        await self._renewed(name)
+        await super().release(name, owner=owner)
+
+    async def close(self) -> None:
+        """Close this store; a second call does nothing. The last one of a `PostgresStores` closes the connections."""
+        for name in tuple(self._renewals):
+            await self._renewed(name)
+        await super().close()
+
+    async def _renewed(self, name: str) -> None:
+        if (task := self._renewals.get(name)) is not None:
+            await asyncio.wait([task])
 
     def _values(self, record: Record) -> dict[str, Any]:
         document, key = Hidden(dump_record(record)), b""

@@ -31,6 +31,7 @@ from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost, StoreError
+from tiktok_core.lifting import lift_journal
 from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal, trace_of
 
 __all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
@@ -314,6 +315,36 @@ class JournalContract(Contract):
         pass_time((MUCH_LATER - LATER).total_seconds())
         assert run(kept.try_lease(NAME, owner="a", now=MUCH_LATER, until=MUCH_LATER + a_moment)) == number
         assert run(kept.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + a_moment)) is None
+
+    def test_plain_code_renews_a_lease_where_the_journal_lets_it(
+        self, kept: AnyJournal, run: Run, pass_time: PassTime
+    ) -> None:
+        """`renew` is optional (`RenewsLeases`). It begins the renewal; the calls that follow come after it."""
+        given: Any = kept
+        journal: Any = given if inspect.iscoroutinefunction(given.try_lease) else lift_journal(given)
+        if not hasattr(journal, "renew"):
+            return
+
+        async def renewed() -> int | None:
+            journal.renew(NAME, owner="a", now=NOW, until=MUCH_LATER)
+            number: int | None = await journal.try_lease(NAME, owner="b", now=NOW, until=LATER)
+            return number
+
+        first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(renewed()) is None
+        pass_time((LATER - NOW).total_seconds())
+        assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
+        run(kept.save(RECORD, fence=first))
+
+        async def late() -> None:
+            journal.renew(NAME, owner="a", now=LATER, until=MUCH_LATER)
+            await journal.release(NAME, owner="a")
+
+        run(late())
+        assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > first
+        # Another owner has it by now.
+        run(late())
+        assert run(kept.try_lease(NAME, owner="c", now=LATER, until=MUCH_LATER)) is None
 
     def test_a_released_lease_is_free(self, kept: AnyJournal, run: Run) -> None:
         """A released lease is free at once, and its number is never reused."""

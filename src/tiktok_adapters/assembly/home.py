@@ -3,7 +3,6 @@
 What belongs here: the names and modes of files. The stores decide what their files contain and when to open them.
 """
 
-import hashlib
 import logging
 import os
 from contextlib import closing, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tiktok_adapters.assembly.settings import Settings
+from tiktok_adapters.stores.apps import app_digest
 from tiktok_adapters.stores.on_demand import JournalOnDemand, PacerOnDemand, TokensOnDemand
 from tiktok_core import App, StoreError
 from tiktok_core.ports import Journal, Pacer, TokenStore
@@ -31,7 +31,7 @@ log: Final = logging.getLogger("tiktok_core")
 
 def token_file(home: Path, app: App, store: str = "sqlite") -> Path:
     """Return the file in which a store keeps the tokens of this app's accounts, or the accounts without their tokens."""
-    return home / TOKENS[store].format(app=_digest(app))
+    return home / TOKENS[store].format(app=app_digest(app.client_key))
 
 
 def journal_file(home: Path) -> Path:
@@ -61,11 +61,6 @@ def prepare(settings: Settings, app: App) -> None:
         home.chmod(0o700)
 
 
-def _digest(app: App) -> str:
-    # A client key may hold characters that a file name must not; its digest does not.
-    return hashlib.sha256(app.client_key.encode()).hexdigest()[:12]
-
-
 def _open_tokens(settings: Settings, app: App) -> TokenStore:
     from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
 
@@ -74,7 +69,7 @@ def _open_tokens(settings: Settings, app: App) -> TokenStore:
     if settings.store == "keyring":
         from tiktok_adapters.stores.keyring import KeyringTokenStore  # noqa: PLC0415
 
-        return KeyringTokenStore(SERVICE.format(app=_digest(app)), file)
+        return KeyringTokenStore(SERVICE.format(app=app_digest(app.client_key)), file)
     if settings.store == "encrypted":
         from tiktok_adapters.stores.encrypted import EncryptedTokenStore  # noqa: PLC0415
 

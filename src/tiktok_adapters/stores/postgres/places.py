@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
+from tiktok_adapters.stores.apps import app_digest
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.sealing import Seal
 from tiktok_core.domain.tokens import Secret
@@ -94,11 +95,16 @@ class AsyncPostgresStores(_Stores):
 
     _is_blocking = False
 
-    def tokens(self) -> AsyncTokenStore:
-        """Return a new token store."""
+    def tokens(self, client_key: str = "") -> AsyncTokenStore:
+        """Return a new token store.
+
+        Args:
+            client_key: the app whose tokens these are. Tokens of different apps are kept apart: an `open_id` is valid for one app
+                only. `connect` and the command line give it, so give it to share tokens with them.
+        """
         from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore  # noqa: PLC0415
 
-        plain = AsyncPostgresTokenStore(self._server)
+        plain = AsyncPostgresTokenStore(self._server, _app(client_key))
         return AsyncEncryptedTokenStore(plain, self._keys) if self._keys else plain
 
     def journal(self) -> AsyncJournal:
@@ -177,11 +183,11 @@ class PostgresStores(_Stores):
 
     _is_blocking = True
 
-    def tokens(self) -> TokenStore:
-        """Return a new token store."""
+    def tokens(self, client_key: str = "") -> TokenStore:
+        """As `AsyncPostgresStores.tokens`."""
         from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore, PostgresTokenStore  # noqa: PLC0415
 
-        plain = PostgresTokenStore(AsyncPostgresTokenStore(self._server))
+        plain = PostgresTokenStore(AsyncPostgresTokenStore(self._server, _app(client_key)))
         return EncryptedTokenStore(plain, self._keys) if self._keys else plain
 
     def journal(self) -> Journal:
@@ -224,6 +230,10 @@ class PostgresStores(_Stores):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _app(client_key: str) -> str:
+    return app_digest(client_key) if client_key else ""
 
 
 def _server(is_blocking: bool, url: Secret, schema: str, connections: int, wait: float) -> "Server":

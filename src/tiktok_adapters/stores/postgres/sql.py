@@ -63,7 +63,12 @@ TABLES: Final = (
     "CREATE TABLE {s}.meta (application text NOT NULL, version integer NOT NULL)",
     # It numbers leases and generations. A sequence never goes back, not even if what it numbered is undone or deleted.
     "CREATE SEQUENCE {s}.numbers",
-    "CREATE TABLE {s}.tokens (id bytea PRIMARY KEY, name bytea NOT NULL, generation bigint NOT NULL, document bytea NOT NULL)",
+    # `app` is the digest of a client key; empty where tokens are not kept apart.
+    """
+    CREATE TABLE {s}.tokens (
+        id bytea PRIMARY KEY, app text NOT NULL, name bytea NOT NULL, generation bigint NOT NULL, document bytea NOT NULL
+    )
+    """,
     "CREATE TABLE {s}.token_leases " + LEASES,
     # `due`, `post` (the digest of the publish id), `ended` and `format` (what it takes to read the document) repeat what the
     # document says, for the indexes. `digest` is that of the document.
@@ -148,8 +153,8 @@ SELECT generation FROM saved UNION ALL """
 INSERT_TOKENS: Final = (
     """
 WITH saved AS (
-    INSERT INTO {s}.tokens (id, name, generation, document)
-    VALUES (%(id)s, %(name)s, nextval('{s}.numbers'), %(document)s) ON CONFLICT DO NOTHING RETURNING generation
+    INSERT INTO {s}.tokens (id, app, name, generation, document)
+    VALUES (%(id)s, %(app)s, %(name)s, nextval('{s}.numbers'), %(document)s) ON CONFLICT DO NOTHING RETURNING generation
 )
 SELECT generation FROM saved UNION ALL """
     + OWN_TOKENS
@@ -157,7 +162,7 @@ SELECT generation FROM saved UNION ALL """
 DELETE_TOKENS: Final = """
 DELETE FROM {s}.tokens WHERE id = %(id)s AND (%(seen)s::numeric IS NULL OR generation = %(seen)s::numeric)
 """
-ACCOUNTS: Final = "SELECT name FROM {s}.tokens"
+ACCOUNTS: Final = "SELECT name FROM {s}.tokens WHERE app = %(app)s"
 
 # --- Records ---------------------------------------------------------------------------------------------------------
 

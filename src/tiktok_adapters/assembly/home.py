@@ -10,12 +10,22 @@ from pathlib import Path
 from typing import Final
 
 from tiktok_adapters.assembly.settings import Settings
+from tiktok_adapters.assembly.shared import shared_stores
 from tiktok_adapters.stores.apps import app_digest
 from tiktok_adapters.stores.on_demand import JournalOnDemand, PacerOnDemand, TokensOnDemand
 from tiktok_core import App, StoreError
 from tiktok_core.ports import Journal, Pacer, TokenStore
 
-__all__ = ["home_journal", "home_pacer", "home_tokens", "journal_file", "pacer_file", "prepare", "token_file"]
+__all__ = [
+    "home_journal",
+    "home_pacer",
+    "home_tokens",
+    "journal_file",
+    "pacer_file",
+    "prepare",
+    "tell_of_home",
+    "token_file",
+]
 
 TOKENS: Final = {"sqlite": "tokens-{app}.db", "keyring": "keychain-{app}.db", "encrypted": "encrypted-{app}.db"}
 """One file for each app: an `open_id` is valid for one app only, and no other app may get its tokens.
@@ -45,19 +55,22 @@ def pacer_file(home: Path) -> Path:
 
 
 def prepare(settings: Settings, app: App) -> None:
-    """Make the home folder and its token store, so that their errors come before a person is asked to consent.
+    """Make or reach the store that keeps an app's tokens, so that its errors come before a person is asked to consent.
 
     Raises:
         StoreError: the store cannot keep tokens.
         InvalidSettings: the store's package or key is missing.
     """
-    with closing(_open_tokens(settings, app)) as store:
-        store.load("")  # No account has this name: the call only finds out whether a keychain is locked.
-        if settings.store == "encrypted":
+    opened = _open_tokens(settings, app) if not settings.store_url else shared_stores(settings).tokens(app.client_key)
+    with closing(opened) as store:
+        store.load(
+            ""
+        )  # No account has this name: the call only finds out whether a keychain is locked, or a server there.
+        if settings.store_keys():
             for account in store.accounts():
                 store.load(account)  # This finds out whether the key is wrong.
     home = settings.home
-    if hasattr(os, "geteuid") and home.stat().st_uid == os.geteuid():
+    if hasattr(os, "geteuid") and home.exists() and home.stat().st_uid == os.geteuid():
         home.chmod(0o700)
 
 
@@ -121,6 +134,15 @@ def home_pacer(home: Path) -> PacerOnDemand:
         return SqlitePacer(pacer_file(home))
 
     return PacerOnDemand(pacer_file(home), open_pacer)
+
+
+def tell_of_home(settings: Settings, app: App) -> None:
+    """Log a warning if accounts of this app are signed in in the home folder, while a database is to keep them."""
+    for kind in TOKENS:
+        if _has_accounts(token_file(settings.home, app, kind)):
+            said = "Accounts and posts of this app are in the home folder %s, too, and a key posts once in each: 'tiktok store move' moves them"
+            log.warning(said, settings.home)
+            return
 
 
 def _has_accounts(file: Path) -> bool:

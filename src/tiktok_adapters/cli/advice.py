@@ -52,6 +52,7 @@ SETTINGS: Final[dict[str, Advice]] = {
     ),
     "store": ("Choose one of the stores, and install the packages it needs.", "TIKTOK_STORE, or config.toml"),
     "store_key": ("Give the key of the encrypted store.", "TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE"),
+    "store_url": ("Name a PostgreSQL database, or none to use the home folder.", "TIKTOK_STORE_URL, or config.toml"),
     "store_key_file": (
         "Name a file that holds the key and that only you can read.",
         "TIKTOK_STORE_KEY_FILE, or config.toml",

@@ -64,6 +64,11 @@ class _Stores:
 
     _is_blocking: bool
 
+    @property
+    def name(self) -> str:
+        """What errors call the database: its host and name, without user and password."""
+        return self._server.name
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._server!r})"
 

@@ -40,7 +40,7 @@ class Server:
 
     def __init__(self, pool: Pool, name: str, schema: str, wait: float) -> None:
         self._pool = pool
-        self._name = name
+        self.name = name
         self.schema = schema
         self._wait = wait
         self._preparing = pool.new_lock()
@@ -127,10 +127,10 @@ class Server:
 
     def error(self, reason: str, kind: StoreTrouble) -> StoreError:
         """Return an error of this store."""
-        return StoreError(self._name, reason, kind)
+        return StoreError(self.name, reason, kind)
 
     def __repr__(self) -> str:
-        return repr(self._name)
+        return repr(self.name)
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -167,7 +167,7 @@ class Server:
             reason = "each connection is in use: allow more of them, or fewer calls at once"
             return Failure(self.error(reason, "locked"))
         except psycopg.Error as error:
-            return not_connected(error, self._name)
+            return not_connected(error, self.name)
         is_begun, is_fit = False, not is_new
         try:
             if is_new:
@@ -181,10 +181,10 @@ class Server:
             return Failure(self.error(error.reason, error.kind))
         except psycopg.Error as error:
             if not connection.closed:
-                return failure_of(error, self._name, is_lost=False)
+                return failure_of(error, self.name, is_lost=False)
             # The server has probably ended all connections, so the next attempt makes a new one.
             await self._pool.drop()
-            return failure_of(error, self._name, is_lost=True) if is_begun else lost(self._name)
+            return failure_of(error, self.name, is_lost=True) if is_begun else lost(self.name)
         finally:
             await self._pool.give_back(connection, is_fit=is_fit)
 

@@ -95,6 +95,14 @@ STORES: Final[dict[str, str]] = {
     "foreign": "Make yourself the folder's owner, or choose another folder: --home, or TIKTOK_HOME.",
     "missing": "Install the package that the sentence names, or choose another store: TIKTOK_STORE.",
 }
+SERVERS: Final[dict[str, str]] = {
+    "locked": "Check that the server runs, and that this machine can reach it.",
+    "full": "Free space on the server's disk.",
+    "foreign": "Name another database or user, or change what the sentence names.",
+    "failed": "Correct what the sentence names.",
+    "missing": "Create the database, or name another one.",
+}
+"""What to do about a store in a database, where that differs from a file."""
 NETWORK: Final = (
     "Check that this machine can reach TikTok: the firewall, and what the lines 'proxy' and 'certificates' above name."
 )
@@ -110,6 +118,8 @@ def advice_on(error: TikTokError) -> Advice:
     match error:
         case SignInRequired():
             return f"Sign in: {LOGIN}", ""
+        case StoreError() if error.store.startswith("PostgreSQL") and error.kind in SERVERS:
+            return SERVERS[error.kind], "TIKTOK_STORE_URL, or config.toml"
         case StoreError():
             return STORES.get(error.kind, "Check the store that the sentence names."), error.store
         case InvalidSettings(problems):

@@ -244,6 +244,7 @@ def signed_in(
     """
     with opened or client(found) as tiktok:
         account = account_of(tiktok, found.account)
+        tiktok.clock.now()  # A database's clock needs its first look before the client closes; sentences are made after that.
         needed, either = tuple(needs), tuple(any_of)
         _check_scopes(tiktok, account.open_id, needed, either)
         with _naming(needed or either[:1]):

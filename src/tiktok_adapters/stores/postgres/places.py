@@ -29,6 +29,7 @@ from tiktok_core.ports import (
 )
 
 if TYPE_CHECKING:
+    from tiktok_adapters.stores.postgres.looking import Facts
     from tiktok_adapters.stores.postgres.pools import Pool
     from tiktok_adapters.stores.postgres.server import Server
 
@@ -109,7 +110,7 @@ class AsyncPostgresStores(_Stores):
         """
         from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore  # noqa: PLC0415
 
-        plain = AsyncPostgresTokenStore(self._server, _app(client_key))
+        plain = AsyncPostgresTokenStore(self._server, _app(client_key), is_sealed=bool(self._keys))
         return AsyncEncryptedTokenStore(plain, self._keys) if self._keys else plain
 
     def journal(self) -> AsyncJournal:
@@ -156,6 +157,16 @@ class AsyncPostgresStores(_Stores):
 
         return AsyncPostgresClock(self._server, first)
 
+    async def look(self) -> "Facts":
+        """Return what the database is: its server, the version of its tables, its time.
+
+        Raises:
+            StoreError: it cannot be reached, or cannot be used.
+        """
+        from tiktok_adapters.stores.postgres.looking import look  # noqa: PLC0415
+
+        return await look(self._server)
+
     async def close(self) -> None:
         """Close the connections, and with them every adapter; a second call does nothing."""
         await self._server.close()
@@ -192,7 +203,7 @@ class PostgresStores(_Stores):
         """As `AsyncPostgresStores.tokens`."""
         from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore, PostgresTokenStore  # noqa: PLC0415
 
-        plain = PostgresTokenStore(AsyncPostgresTokenStore(self._server, _app(client_key)))
+        plain = PostgresTokenStore(AsyncPostgresTokenStore(self._server, _app(client_key), is_sealed=bool(self._keys)))
         return EncryptedTokenStore(plain, self._keys) if self._keys else plain
 
     def journal(self) -> Journal:
@@ -221,6 +232,12 @@ class PostgresStores(_Stores):
         from tiktok_adapters.stores.postgres.clock import PostgresClock, read  # noqa: PLC0415
 
         return PostgresClock(self._server, lambda: drive(read(self._server)))
+
+    def look(self) -> "Facts":
+        """As `AsyncPostgresStores.look`."""
+        from tiktok_adapters.stores.postgres.looking import look  # noqa: PLC0415
+
+        return drive(look(self._server))
 
     def close(self) -> None:
         """Close the connections, and with them every adapter; a second call does nothing."""

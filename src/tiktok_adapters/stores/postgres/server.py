@@ -46,6 +46,7 @@ class Server:
         self._preparing = pool.new_lock()
         self._before_closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._is_prepared = False
+        self.has_made_tables = False
         self._is_closed = False
         self._users = 0
 
@@ -105,13 +106,13 @@ class Server:
             if self._is_prepared:
                 return
 
-            async def look(connection: Any, _is_again: bool) -> None:
-                await schemas.prepare(self._pool, connection, self.schema, schemas.LAYOUT)
+            async def look(connection: Any, _is_again: bool) -> bool:
+                return await schemas.prepare(self._pool, connection, self.schema, schemas.LAYOUT)
 
             found = await self._attempt(look, self._wait, is_again=False)
             if isinstance(found, Failure):
                 raise found.error
-            self._is_prepared = True
+            self._is_prepared, self.has_made_tables = True, found
 
     async def close(self) -> None:
         """Close the connections; a second call does nothing."""

@@ -18,6 +18,7 @@ __all__ = [
     "DELETE_TOKENS",
     "DUE",
     "ENDED",
+    "FACTS",
     "FORGET_LEASES",
     "HAS_SCHEMA",
     "HEAD",
@@ -112,6 +113,7 @@ SELECT convert_to(c.relname::text, 'UTF8') FROM pg_class c JOIN pg_namespace n O
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(names)s) ORDER BY c.relname
 """
 VERSION: Final = "SELECT version FROM {s}.meta WHERE application = '" + APPLICATION + "'"
+FACTS: Final = "SELECT current_setting('server_version'), version FROM {s}.meta"
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 LOCK: Final = "SELECT pg_advisory_xact_lock(%(lock)s)"
 HAS_SCHEMA: Final = "SELECT 1 FROM pg_namespace WHERE nspname = %(schema)s"

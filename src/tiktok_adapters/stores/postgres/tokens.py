@@ -12,6 +12,7 @@ from attrs import evolve
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.parts import BlockingPart, Leases, id_of
 from tiktok_adapters.stores.postgres.server import Server
+from tiktok_adapters.stores.sealing import MARK
 from tiktok_adapters.stores.sqlite_file import name_bytes, name_text
 from tiktok_core.blocking import blocking
 from tiktok_core.domain.tokens import Tokens
@@ -39,11 +40,13 @@ class AsyncPostgresTokenStore(Leases):
     Args:
         server: where they are kept.
         app: the digest of a client key. Tokens with another one are not seen.
+        is_sealed: whether what is kept is encrypted. Otherwise encrypted tokens are errors: TikTok must never get such a text.
     """
 
-    def __init__(self, server: Server, app: str = "") -> None:
+    def __init__(self, server: Server, app: str = "", *, is_sealed: bool = False) -> None:
         super().__init__(server, "token_leases")
         self._app = app
+        self._is_sealed = is_sealed
 
     def _id(self, name: str) -> bytes:
         return token_id(self._app, name)
@@ -94,10 +97,13 @@ class AsyncPostgresTokenStore(Leases):
         if document is None:
             raise self._error(f"account {account!r}: damaged record (too large): {KEPT}", "damaged")
         try:
-            return evolve(load_tokens(document), generation=generation)
+            tokens = evolve(load_tokens(document), generation=generation)
         except ValueError as error:
             kind: StoreTrouble = "version" if isinstance(error, OtherVersion) else "damaged"
             raise self._error(f"account {account!r}: {error}: {KEPT}", kind) from None
+        if not self._is_sealed and tokens.access_token.reveal().startswith(MARK.decode()):
+            raise self._error(f"the tokens of {account!r} are encrypted: give the key; nothing was changed", "key")
+        return tokens
 
 
 class PostgresTokenStore(BlockingPart[AsyncPostgresTokenStore]):

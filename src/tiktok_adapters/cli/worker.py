@@ -36,6 +36,7 @@ def worker(*, once: bool, jobs: int) -> None:
 
     found, stop = settings(), threading.Event()
     with client(found) as tiktok, _stopped_by_signals(stop):
+        tiktok.due_posts()  # A store that cannot be used ends the command. Later on a worker waits until it can be used again.
         if not once:
             say(f"Going on with what is due in {place(found)}; Ctrl-C ends it.")
         Rounds(tiktok, Worker(tiktok, clock=tiktok.clock, stop=stop.is_set), jobs=jobs).run(stop, once=once)

@@ -203,11 +203,11 @@ def test_a_url_that_cannot_be_used_is_one_sentence(
         assert done.exit_code == status, done.output
         assert said in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+    assert not any(map(sim.count, OPERATIONS))
     found = json.loads(cli("doctor", "--json", env={"TIKTOK_STORE_URL": named}).stdout)["findings"]
     wrong = next(one for one in found if one["verdict"] == "trouble")
     assert (wrong["check"], said in wrong["message"]) == ("settings" if status == 2 else "store", True)
     assert wrong["where"] == "TIKTOK_STORE_URL, or config.toml"
-    assert not any(map(sim.count, OPERATIONS))
 
 
 def test_a_package_that_is_missing_is_named(

@@ -93,6 +93,7 @@ STORES: Final[dict[str, str]] = {
     "version": "Use the release that wrote it, or a newer one: pip install --upgrade tiktok-open",
     "key": "Set the key that encrypted the tokens: TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE.",
     "foreign": "Make yourself the folder's owner, or choose another folder: --home, or TIKTOK_HOME.",
+    "moved": "Do what the sentence says.",
     "missing": "Install the package that the sentence names, or choose another store: TIKTOK_STORE.",
 }
 SERVERS: Final[dict[str, str]] = {

@@ -260,6 +260,9 @@ class Journal(Protocol):
         """Return the sorted names, beginning with `under`, of the records that cannot be read.
 
         A record is unreadable if it is damaged, or if another release wrote it. `load` of its name raises `StoreError`.
+
+        A journal need not read every document for this. Of a post that has ended, it may miss damage that leaves a JSON document
+        with the right version and name.
         """
         ...
 

@@ -99,8 +99,8 @@ class _Clock:
         with suppress(StoreError):
             self._latest = await read(self._server, self._steady)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        raise NotImplementedError
+    _begin: Callable[[Coroutine[Any, Any, None]], None]
+    """Does some work in the background."""
 
 
 class PostgresClock(_Clock):

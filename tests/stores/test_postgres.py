@@ -21,7 +21,7 @@ from attrs import evolve
 from cryptography.fernet import Fernet
 
 from clips import CLIP
-from crash_report import shown
+from crash_report import Watch, shown
 from postgres_place import KEYS, Place, World
 from postgres_server import PASSWORD, free_port
 from stored import NEWER, NOW, RECORD, TOKENS
@@ -355,6 +355,51 @@ def test_a_forked_child_is_told_and_leaves_the_connections_alone(place: Place) -
         assert os.waitpid(child, 0)[1] == 0
         assert tokens.load("me") == TOKENS
         assert connections(place) == 1
+
+
+def test_a_cancelled_call_gives_its_connection_back(place: Place) -> None:
+    """The only connection is free for the next call, which finds nothing of the cancelled one."""
+
+    async def story() -> None:
+        async with place.stores_async(connections=1) as stores:
+            tokens = stores.tokens()
+            seen = await tokens.save("me", TOKENS)
+            blocker = place.transaction()
+            blocker.execute(f"SELECT FROM {place.schema}.tokens FOR UPDATE")
+            late = asyncio.create_task(tokens.save("me", NEWER, seen=seen))
+            waiting = asyncio.create_task(tokens.load("me"))
+            while place.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == []:  # noqa: ASYNC110 - the server knows
+                await asyncio.sleep(0.001)
+            late.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await late
+            assert await waiting == TOKENS
+            blocker.rollback()
+            blocker.close()
+            assert (await tokens.load("me")).generation == seen
+
+    asyncio.run(story())
+
+
+def test_no_local_variable_shows_what_is_stored(place: Place) -> None:
+    """While the stores work, none of their frames has a token, an upload URL, a key or the password of the URL."""
+    secret = ("act.canary", "rft.canary", "upload_token=canary", KEYS[0], PASSWORD)
+    with Watch() as watch:
+        for keys in ((), KEYS):
+            url = place.server.url(password=PASSWORD)
+            with place.stores(keys=keys, url=url, schema=f"{place.schema}_{len(keys)}") as stores:
+                tokens, journal = stores.tokens(), stores.journal()
+                seen = tokens.save("me", TOKENS)
+                tokens.save("me", TOKENS, seen=seen)
+                tokens.load("me")
+                journal.save(RECORD, fence=None)
+                journal.replace(evolve(RECORD, offset=1), seen=RECORD)
+                journal.records()
+                journal.load(NAME)
+    for keys in ((), KEYS):
+        place.execute(f"DROP SCHEMA {place.schema}_{len(keys)} CASCADE")
+    assert watch.frames
+    assert watch.leaks(secret) == []
 
 
 # --- Opening ---------------------------------------------------------------------------------------------------------

@@ -323,7 +323,8 @@ class Pacer(Protocol):
     def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
         """Return the seconds to wait before one more call, so that no minute has more than `limit` calls under this name.
 
-        If the result is 0, count the call as made at `now`. Ignore calls later than `now`: the clock went back.
+        If the result is 0, count the call as made at `now`. Ignore calls later than `now`: the clock went back. A pacer with a
+        clock of its own, such as a database's, takes its own time for `now`.
         """
         ...
 

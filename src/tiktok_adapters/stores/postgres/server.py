@@ -90,7 +90,13 @@ class Server:
         async def send(connection: Any, is_again: bool) -> list[Any]:
             return await execute(connection, text, {**values, "again": is_again})
 
-        return await self._patiently(send, self._wait if is_patient else 0.0)
+        if is_patient:
+            return await self._patiently(send)
+        found = await self._attempt(send, self._wait, is_again=False)
+        if isinstance(found, Failure):
+            raise found.error
+        rows: list[Any] = found
+        return rows
 
     async def prepare(self) -> None:
         """Connect, and make or check the tables, unless that was done. A server that cannot be reached is not waited for.
@@ -144,8 +150,8 @@ class Server:
             reason = "another process or event loop opened it: open it again in each"
             raise self.error(reason, "closed")
 
-    async def _patiently(self, send: Callable[[Any, bool], Coroutine[Any, Any, list[Any]]], wait: float) -> list[Any]:
-        end = time.monotonic() + wait
+    async def _patiently(self, send: Callable[[Any, bool], Coroutine[Any, Any, list[Any]]]) -> list[Any]:
+        end = time.monotonic() + self._wait
         is_again = False
         while True:
             found = await self._attempt(send, end - time.monotonic(), is_again=is_again)

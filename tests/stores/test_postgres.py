@@ -282,6 +282,36 @@ def _soon(is_so: Any) -> None:
         time.sleep(0.01)
 
 
+def test_a_call_that_is_under_way_while_the_stores_are_closed_leaves_no_connection(world: World) -> None:
+    """The call is made to its end, and its connection is closed then."""
+    stores = world.stores(url=marked(world.place))
+    tokens = stores.tokens()
+    seen = world.run(tokens.save("me", TOKENS))
+    blocker = world.place.transaction()
+    blocker.execute(f"SELECT FROM {world.place.schema}.tokens FOR UPDATE")
+
+    def is_waiting() -> bool:
+        return world.place.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != []
+
+    def close() -> Any:
+        if not world.is_blocking:
+            return closing_later()
+        _soon(is_waiting)
+        stores.close()
+        return blocker.rollback()
+
+    async def closing_later() -> None:
+        while not is_waiting():  # noqa: ASYNC110 - the server knows
+            await asyncio.sleep(0.001)
+        await stores.close()
+        blocker.rollback()
+
+    generation, _ = world.at_once([lambda: tokens.save("me", NEWER, seen=seen), close])
+    blocker.close()
+    assert generation > seen
+    _soon(lambda: connections(world.place) == 0)
+
+
 def test_stores_in_a_with_statement_outlast_their_adapters(world: World) -> None:
     """Clients come and go, and the connections stay for the next one."""
     stores = world.stores()

@@ -192,7 +192,8 @@ class Server:
             await self._pool.drop()
             return failure_of(error, self._name, is_lost=True) if is_begun else lost(self._name)
         finally:
-            await self._pool.give_back(connection, is_fit=is_fit)
+            # A store that was closed meanwhile keeps no connection.
+            await self._pool.give_back(connection, is_fit=is_fit and not self._is_closed)
 
 
 def _unfit(version: int, is_read_only: bool, is_asynchronous: bool) -> str | None:

@@ -26,6 +26,7 @@ class Lossy:
         self._losing: set[int] = set()
         self._answers = 0
         self._before: Callable[[], object] = lambda: None
+        self._meanwhile: tuple[int, Callable[[], object]] = (-1, self._before)
         self.lost = 0
         """How many answers were lost."""
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -36,6 +37,10 @@ class Lossy:
         A statement has one answer, and a new connection two before its first statement.
         """
         self._answers, self._losing, self._before = 0, set(which), before
+
+    def meanwhile(self, which: int, act: Callable[[], object]) -> None:
+        """Do something before this answer, counted from now on, is passed on."""
+        self._answers, self._meanwhile = 0, (which, act)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -64,5 +69,8 @@ class Lossy:
                     before()
                     sink.shutdown(socket.SHUT_RDWR)
                     return
+                if is_answer and self._answers - 1 == self._meanwhile[0]:
+                    act, self._meanwhile = self._meanwhile[1], (-1, self._before)
+                    act()
                 sink.sendall(block)
             sink.shutdown(socket.SHUT_RDWR)

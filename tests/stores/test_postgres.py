@@ -21,13 +21,13 @@ from attrs import evolve
 from cryptography.fernet import Fernet
 
 from clips import CLIP
-from crash_report import shown
+from crash_report import Watch, shown
 from postgres_place import KEYS, Place, World
-from postgres_server import PASSWORD
+from postgres_server import PASSWORD, free_port
 from stored import NEWER, NOW, RECORD, TOKENS
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok
-from tiktok_adapters.stores.postgres import PostgresStores, sql
-from tiktok_adapters.stores.postgres.clock import EVERY, PostgresClock, Reading
+from tiktok_adapters.stores.postgres import PostgresStores, pools, sql
+from tiktok_adapters.stores.postgres.clock import EVERY, AsyncPostgresClock, PostgresClock, Reading
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import App, AsyncTikTok, TikTok
 from tiktok_core.domain.journal import Stage
@@ -249,15 +249,20 @@ def test_no_call_reads_records_that_it_does_not_return(place: Place, query: str)
 # --- Closing and sharing ---------------------------------------------------------------------------------------------
 
 
+def marked(place: Place) -> str:
+    """Return a URL whose connections can be told from others."""
+    return f"{place.server.url()}?application_name={place.schema}"
+
+
 def connections(place: Place) -> int:
-    """Return how many connections of ours the server has."""
-    ((count,),) = place.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tiktok-open'")
+    """Return how many of these connections the server has."""
+    ((count,),) = place.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", place.schema)
     return int(count)
 
 
 def test_the_last_adapter_closes_the_connections(world: World) -> None:
     """A client closes the adapters that it was given. When all are closed, no connection stays, and none is opened again."""
-    stores = world.stores()
+    stores = world.stores(url=marked(world.place))
     adapters = [stores.tokens(), stores.journal(), stores.pacer()]
     for adapter in adapters:
         world.run(adapters[0].accounts() if adapter is adapters[0] else adapter.close())
@@ -274,6 +279,36 @@ def _soon(is_so: Any) -> None:
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_call_that_is_under_way_while_the_stores_are_closed_leaves_no_connection(world: World) -> None:
+    """The call is made to its end, and its connection is closed then."""
+    stores = world.stores(url=marked(world.place))
+    tokens = stores.tokens()
+    seen = world.run(tokens.save("me", TOKENS))
+    blocker = world.place.transaction()
+    blocker.execute(f"SELECT FROM {world.place.schema}.tokens FOR UPDATE")
+
+    def is_waiting() -> bool:
+        return world.place.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != []
+
+    def close() -> Any:
+        if not world.is_blocking:
+            return closing_later()
+        _soon(is_waiting)
+        stores.close()
+        return blocker.rollback()
+
+    async def closing_later() -> None:
+        while not is_waiting():  # noqa: ASYNC110 - the server knows
+            await asyncio.sleep(0.001)
+        await stores.close()
+        blocker.rollback()
+
+    generation, _ = world.at_once([lambda: tokens.save("me", NEWER, seen=seen), close])
+    blocker.close()
+    assert generation > seen
+    _soon(lambda: connections(world.place) == 0)
 
 
 def test_stores_in_a_with_statement_outlast_their_adapters(world: World) -> None:
@@ -318,10 +353,23 @@ def test_a_second_event_loop_is_told(place: Place) -> None:
     asyncio.run(first())
 
 
+def test_another_process_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process with another id, every call is an error that says what to do. Closing does nothing there."""
+    stores = world.stores()
+    tokens = stores.tokens()
+    world.run(tokens.save("me", TOKENS))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        error = world.fails(lambda: tokens.load("me"))
+        world.run(stores.close())
+    assert (error.kind, "open it again in each" in str(error)) == ("closed", True)
+    assert world.run(tokens.load("me")) == TOKENS
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_is_told_and_leaves_the_connections_alone(place: Place) -> None:
     """The child's calls are errors, and after its end the parent goes on over the same connection."""
-    with place.stores() as stores:
+    with place.stores(url=marked(place)) as stores:
         tokens = stores.tokens()
         tokens.save("me", TOKENS)
         child = os.fork()
@@ -336,6 +384,51 @@ def test_a_forked_child_is_told_and_leaves_the_connections_alone(place: Place) -
         assert os.waitpid(child, 0)[1] == 0
         assert tokens.load("me") == TOKENS
         assert connections(place) == 1
+
+
+def test_a_cancelled_call_gives_its_connection_back(place: Place) -> None:
+    """The only connection is free for the next call, which finds nothing of the cancelled one."""
+
+    async def story() -> None:
+        async with place.stores_async(connections=1) as stores:
+            tokens = stores.tokens()
+            seen = await tokens.save("me", TOKENS)
+            blocker = place.transaction()
+            blocker.execute(f"SELECT FROM {place.schema}.tokens FOR UPDATE")
+            late = asyncio.create_task(tokens.save("me", NEWER, seen=seen))
+            waiting = asyncio.create_task(tokens.load("me"))
+            while place.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == []:  # noqa: ASYNC110 - the server knows
+                await asyncio.sleep(0.001)
+            late.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await late
+            assert await waiting == TOKENS
+            blocker.rollback()
+            blocker.close()
+            assert (await tokens.load("me")).generation == seen
+
+    asyncio.run(story())
+
+
+def test_no_local_variable_shows_what_is_stored(place: Place) -> None:
+    """While the stores work, none of their frames has a token, an upload URL, a key or the password of the URL."""
+    secret = ("act.canary", "rft.canary", "upload_token=canary", KEYS[0], PASSWORD)
+    with Watch() as watch:
+        for keys in ((), KEYS):
+            url = place.server.url(password=PASSWORD)
+            with place.stores(keys=keys, url=url, schema=f"{place.schema}_{len(keys)}") as stores:
+                tokens, journal = stores.tokens(), stores.journal()
+                seen = tokens.save("me", TOKENS)
+                tokens.save("me", TOKENS, seen=seen)
+                tokens.load("me")
+                journal.save(RECORD, fence=None)
+                journal.replace(evolve(RECORD, offset=1), seen=RECORD)
+                journal.records()
+                journal.load(NAME)
+    for keys in ((), KEYS):
+        place.execute(f"DROP SCHEMA {place.schema}_{len(keys)} CASCADE")
+    assert watch.frames
+    assert watch.leaks(secret) == []
 
 
 # --- Opening ---------------------------------------------------------------------------------------------------------
@@ -364,6 +457,47 @@ def test_what_cannot_be_used_is_refused_before_anything_is_connected(url: str, o
     assert shown(caught.value, [PASSWORD]) == []
 
 
+@pytest.mark.usefixtures("postgres_server")
+def test_without_psycopg_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stores can be imported without it."""
+    for missing, error, said in (
+        ("psycopg", ImportError, r"stores in PostgreSQL need psycopg and libpq: pip install 'tiktok-open\[postgres\]'"),
+        ("tiktok_adapters.stores.postgres.troubles", ModuleNotFoundError, "troubles"),
+    ):
+        with monkeypatch.context() as patch:
+            for name in ("pools", "schema", "server", "troubles"):
+                patch.delitem(sys.modules, f"tiktok_adapters.stores.postgres.{name}", raising=False)
+                patch.delattr(f"tiktok_adapters.stores.postgres.{name}", raising=False)
+            patch.setitem(sys.modules, missing, None)
+            with pytest.raises(error, match=said):
+                PostgresStores("postgresql://localhost/db")
+
+
+def test_an_old_connection_is_not_used_any_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A firewall may have forgotten a connection that nobody has used for minutes."""
+    monkeypatch.setattr(pools, "IDLE", 0.0)
+    tokens = world.stores(url=marked(world.place)).tokens()
+    used = set()
+    for _ in range(3):
+        world.run(tokens.accounts())
+        _soon(lambda: connections(world.place) == 1)
+        used |= set(
+            world.place.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", world.place.schema)
+        )
+    assert len(used) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(110021, "is PostgreSQL 11, and the store needs 12 or newer"), (120000, None)]
+)
+@pytest.mark.usefixtures("postgres_server")
+def test_an_old_server_is_refused(number: int, said: str | None) -> None:
+    """Version 12 is the oldest."""
+    from tiktok_adapters.stores.postgres.server import _unfit  # noqa: PLC0415 - it needs psycopg
+
+    assert said is _unfit(number, False, False) or said in str(_unfit(number, False, False))
+
+
 # --- Clock -----------------------------------------------------------------------------------------------------------
 
 
@@ -388,70 +522,56 @@ def _now(world: World, clock: Any) -> datetime:
     return found
 
 
-def test_a_clock_that_cannot_be_set_says_so_and_one_that_was_set_goes_on(place: Place) -> None:
-    """The first look fails without a server. A clock that was set once goes on without it, and is set again when it is back."""
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("server", ["is there", "comes back"])
+def test_a_clock_is_set_again_once_a_minute_and_goes_on_without_a_server(world: World, server: str) -> None:
+    """A look at the clock waits for nothing after the first one: it shows the time since the last reading."""
     steady = [0.0]
-    server = SimpleServer(place)
-    clock = PostgresClock(server.server, server.first, lambda: steady[0])
-    first = clock.now()
-    steady[0] += EVERY - 1
-    assert clock.now() == first + timedelta(seconds=EVERY - 1)
-    place.server.stop()
+    stores = world.stores(wait=0.1)
+    world.run(stores.tokens().accounts())
+    kind = PostgresClock if world.is_blocking else AsyncPostgresClock
+    clock = kind(stores._server, lambda: Reading(0.0, LONG_AGO, 0.0), lambda: steady[0])
+    assert _now(world, clock) == LONG_AGO
+    steady[0] = EVERY - 1
+    assert _now(world, clock) == LONG_AGO + timedelta(seconds=EVERY - 1)
+    if server == "comes back":
+        world.place.server.stop()
     try:
-        steady[0] += 2
-        assert clock.now() == first + timedelta(seconds=EVERY + 1)
-        _soon(lambda: not any(thread.name == "tiktok-clock" for thread in threading.enumerate()))
-        with pytest.raises(StoreError, match="cannot connect"):
-            place.stores().clock().now()
+        steady[0] = EVERY + 1
+        assert _now(world, clock) == LONG_AGO + timedelta(seconds=EVERY + 1)
+        _tick(world, lambda: _is_read(clock))
     finally:
-        place.server.start()
-    steady[0] += EVERY
-    assert clock.now() == first + timedelta(seconds=2 * EVERY + 1)
-    _soon(lambda: not any(thread.name == "tiktok-clock" for thread in threading.enumerate()))
-    # The steady clock has run far ahead of the server's, which is believed.
-    assert clock.now() < first + timedelta(seconds=60)
-    server.close()
+        if server == "comes back":
+            world.place.server.start()
+            assert _now(world, clock) == LONG_AGO + timedelta(seconds=EVERY + 1)
+            steady[0] = 2 * EVERY + 1
+            _now(world, clock)
+            _tick(world, lambda: _is_read(clock))
+    assert abs(_now(world, clock) - datetime.now(UTC)) < timedelta(seconds=20)
 
 
-class SimpleServer:
-    """What a clock needs of a place."""
-
-    def __init__(self, place: Place) -> None:
-        self._stores = place.stores(wait=0.1)
-        self.server = self._stores._server
-
-    def first(self) -> Reading:
-        """Return a reading at the moment 0 of the steady clock."""
-        found = PostgresClock(self.server, lambda: None).now  # type: ignore[arg-type,return-value]
-        del found
-        now = self._stores.clock().now()
-        return Reading(0.0, now, 0.0)
-
-    def close(self) -> None:
-        """Close the place."""
-        self._stores.close()
+def _is_read(clock: Any) -> bool:
+    task = getattr(clock, "_task", None)
+    return (
+        task.done() if task is not None else not any(thread.name == "tiktok-clock" for thread in threading.enumerate())
+    )
 
 
-def test_the_asynchronous_clock_is_set_again_in_the_background(place: Place) -> None:
-    """A look at the clock never waits after the first one. Outside of the loop it shows the time, too."""
+def test_a_clock_that_cannot_be_set_says_so(world: World) -> None:
+    """There is no time to show before the first reading."""
+    clock = world.stores(url=f"postgresql://owner@127.0.0.1:{free_port()}/postgres").clock()
+    with pytest.raises(StoreError, match="cannot connect"):
+        _now(world, clock)
 
-    async def look() -> None:
-        async with place.stores_async() as stores:
-            clock: Any = stores.clock()
-            first = clock.now()
-            clock._steady = lambda: clock._latest.at + EVERY + 1
-            assert clock.now() == first + (clock.now() - first)
-            task = clock._task
-            await task
-            assert clock._latest.time >= first
-            await clock.sleep(0)
-            outside.append(clock)
-            # A task for whoever looks at it outside of the loop cannot be made.
-            clock._due = 0.0
 
-    outside: list[Any] = []
-    asyncio.run(look())
-    assert outside[0].now().tzinfo is UTC
+def test_an_asynchronous_clock_can_be_looked_at_outside_of_its_loop(place: Place) -> None:
+    """It shows the time there, but is not set again."""
+    steady = [0.0]
+    clock = AsyncPostgresClock(place.stores_async()._server, lambda: Reading(0.0, LONG_AGO, 0.0), lambda: steady[0])
+    for steady[0] in (0.0, EVERY + 1, 2 * EVERY + 2):
+        assert clock.now() == LONG_AGO + timedelta(seconds=steady[0])
 
 
 # --- Upload slots ----------------------------------------------------------------------------------------------------
@@ -521,7 +641,7 @@ def test_a_slot_is_renewed_as_long_as_it_is_held(world: World) -> None:
     else:
         world.run(_leaving(slots))
     _tick(world, lambda: world.place.execute("SELECT 1 FROM {s}.slots") == [])
-    _tick(world, lambda: slots._renewer is None or not world.is_blocking)
+    _tick(world, lambda: slots._renewer is None or (not world.is_blocking and slots._renewer.done()))
 
 
 async def _leaving(slots: Any) -> None:

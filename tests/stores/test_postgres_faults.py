@@ -19,7 +19,7 @@ from attrs import evolve
 
 from crash_report import shown
 from lossy import Lossy
-from postgres_place import Place, World
+from postgres_place import KEYS, Place, World
 from postgres_server import PASSWORD, Server, free_port
 from stored import LATER, NEWER, NOW, RECORD, TOKENS
 from tiktok_adapters.stores.postgres import schema
@@ -132,6 +132,28 @@ def test_what_is_removed_while_an_answer_is_lost_has_its_trace(world: World, lin
     assert line.lost == 1
     assert world.run(journal.trace(NAME)).end is Stage.COMPLETE
     assert world.run(journal.load(NAME)) is None
+
+
+def test_a_record_that_is_saved_while_it_is_looked_at_is_looked_at_again(world: World, line: Lossy) -> None:
+    """`remove` removes what it has looked at, and `replace` replaces what it has compared, even if another process comes between."""
+    journal, other = world.stores(url=over(line)).journal(), world.place.stores().journal()
+    world.run(journal.save(ENDED, fence=None))
+    failed = evolve(ENDED, stage=Stage.FAILED)
+    line.meanwhile(0, lambda: other.save(failed, fence=None))
+    assert world.run(journal.remove(NAME)) is True
+    assert world.run(journal.trace(NAME)).end is Stage.FAILED
+    world.run(journal.save(ENDED, fence=None))
+    line.meanwhile(0, lambda: other.save(RECORD, fence=None))
+    assert world.run(journal.remove(NAME)) is False
+    assert world.run(journal.load(NAME)) == RECORD
+    sealed = world.stores(url=over(line), keys=KEYS).journal()
+    world.run(sealed.load(NAME))
+    line.meanwhile(0, lambda: other.save(ENDED, fence=None))
+    assert world.run(sealed.replace(failed, seen=RECORD)) is False
+    line.meanwhile(0, lambda: other.remove(NAME))
+    assert world.run(sealed.replace(failed, seen=ENDED)) is False
+    assert world.run(journal.load(NAME)) is None
+    other.close()
 
 
 def test_what_is_forgotten_while_answers_are_lost_is_forgotten_at_once(world: World, line: Lossy) -> None:

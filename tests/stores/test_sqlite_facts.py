@@ -134,7 +134,7 @@ def in_json(change: Callable[[dict[str, Any]], None], **options: Any) -> Callabl
         try:
             found = json.loads(document)
             change(found)
-        except (ValueError, TypeError, AttributeError):  # It was damaged before.
+        except (ValueError, TypeError, AttributeError, RecursionError):  # It was damaged before.
             return document
         return json.dumps(found, sort_keys=True, **options).encode("utf-8", "surrogatepass")
 
@@ -271,6 +271,11 @@ def test_what_only_a_look_at_every_document_finds(journal: SqliteJournal, *, end
 # --- By an index -----------------------------------------------------------------------------------------------------
 
 
+def plan_of(connection: sqlite3.Connection, statement: str) -> list[str]:
+    """Return how SQLite finds the rows of a statement; older releases of it put the word TABLE before a name."""
+    return [row[3].replace("TABLE ", "") for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+
 def test_no_call_reads_what_it_does_not_return(journal: SqliteJournal) -> None:
     """SQLite finds the rows of every statement by an index: none goes through the records, the facts, or the leases."""
     said: list[str] = []
@@ -297,7 +302,7 @@ def test_no_call_reads_what_it_does_not_return(journal: SqliteJournal) -> None:
     journal.release(RECORD.name, owner="a")
     connection.set_trace_callback(None)
     plans = {
-        statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        statement: plan_of(connection, statement)
         for statement in said
         if re.match(r"\s*(SELECT|INSERT|DELETE|UPDATE)", statement)
     }
@@ -313,7 +318,7 @@ def test_no_call_reads_what_it_does_not_return(journal: SqliteJournal) -> None:
     slow = {
         statement: plan
         for statement, plan in plans.items()
-        if any(re.match(r"SCAN (?!seen|CONSTANT)", line) or "TEMP B-TREE" in line for line in plan)
+        if any(re.match(r"SCAN (?!seen|.*CONSTANT)", line) or "TEMP B-TREE" in line for line in plan)
     }
     assert slow == {}
 
@@ -323,8 +328,7 @@ def test_a_migration_puts_no_document_aside(journal: SqliteJournal) -> None:
     connection = connection_of(journal)
     for name, function in sqlite_facts.FUNCTIONS.items():
         connection.create_function(name, 1, function)
-    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_facts.FILL}")]
-    assert plan == ["SCAN records"]
+    assert plan_of(connection, sqlite_facts.FILL) == ["SCAN records"]
 
 
 # --- Forgetting ------------------------------------------------------------------------------------------------------

@@ -97,8 +97,8 @@ FACTS: Final[Mapping[str, tuple[str, ...]]] = {
         "CREATE TABLE learned (app BLOB PRIMARY KEY, at INTEGER NOT NULL, chunk INTEGER NOT NULL) WITHOUT ROWID",
     ),
     # version: the document's; NULL where it may be unreadable. ended: whether it says that its post has ended; older releases
-    # are told otherwise of some, by the column of this name in `records`. due: when a worker is to come for it, or before. publish_id: as
-    # `post_text` writes it. chunk: the size that the post has taught.
+    # are told otherwise of some, by the column of this name in `records`. due: when a worker is to come for it, or a time
+    # before. publish_id: as `post_text` writes it. chunk: the size that the post has taught.
     "facts": (
         """
         CREATE TABLE facts (

@@ -5,6 +5,7 @@ system counts since it was started, so a jump of the machine's own clock changes
 """
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -24,12 +25,13 @@ __all__ = ["AsyncPostgresClock", "PostgresClock", "Reading", "read", "steady"]
 
 EVERY: Final = 60.0
 """Seconds after which the server is asked again."""
-_SOURCE: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def steady() -> float:
-    """Return seconds since some moment. Nobody sets this clock, and where the system can, it goes on while the machine sleeps."""
-    return time.monotonic() if _SOURCE is None else time.clock_gettime(_SOURCE)
+    """Return seconds since some moment. Nobody sets this clock, and on Linux it goes on while the machine sleeps."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 @frozen
@@ -99,8 +101,8 @@ class _Clock:
         with suppress(StoreError):
             self._latest = await read(self._server, self._steady)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        raise NotImplementedError
+    _begin: Callable[[Coroutine[Any, Any, None]], None]
+    """Does some work in the background."""
 
 
 class PostgresClock(_Clock):

@@ -91,7 +91,13 @@ class Server:
         async def send(connection: Any, is_again: bool) -> list[Any]:
             return await execute(connection, text, {**values, "again": is_again})
 
-        return await self._patiently(send, self._wait if is_patient else 0.0)
+        if is_patient:
+            return await self._patiently(send)
+        found = await self._attempt(send, self._wait, is_again=False)
+        if isinstance(found, Failure):
+            raise found.error
+        rows: list[Any] = found
+        return rows
 
     async def prepare(self) -> None:
         """Connect, and make or check the tables, unless that was done. A server that cannot be reached is not waited for.
@@ -145,8 +151,8 @@ class Server:
             reason = "another process or event loop opened it: open it again in each"
             raise self.error(reason, "closed")
 
-    async def _patiently(self, send: Callable[[Any, bool], Coroutine[Any, Any, list[Any]]], wait: float) -> list[Any]:
-        end = time.monotonic() + wait
+    async def _patiently(self, send: Callable[[Any, bool], Coroutine[Any, Any, list[Any]]]) -> list[Any]:
+        end = time.monotonic() + self._wait
         is_again = False
         while True:
             found = await self._attempt(send, end - time.monotonic(), is_again=is_again)
@@ -187,7 +193,8 @@ class Server:
             await self._pool.drop()
             return failure_of(error, self.name, is_lost=True) if is_begun else lost(self.name)
         finally:
-            await self._pool.give_back(connection, is_fit=is_fit)
+            # A store that was closed meanwhile keeps no connection.
+            await self._pool.give_back(connection, is_fit=is_fit and not self._is_closed)
 
 
 def _unfit(version: int, is_read_only: bool, is_asynchronous: bool) -> str | None:

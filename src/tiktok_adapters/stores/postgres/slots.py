@@ -125,7 +125,7 @@ class PostgresUploadSlots(_Slots):
         while True:
             time.sleep(self._every)
             with self._lock:
-                if not self._held:
+                if not self._held and not self._gone:
                     self._renewer = None
                     return
             drive(self._tend())
@@ -176,7 +176,7 @@ class AsyncPostgresUploadSlots(_Slots):
         task.add_done_callback(self._leaving.discard)
 
     async def _renew(self) -> None:
-        while self._held:
+        while self._held or self._gone:
             await asyncio.sleep(self._every)
             await self._tend()
 

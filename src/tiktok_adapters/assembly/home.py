@@ -17,6 +17,8 @@ from tiktok_core import App, StoreError
 from tiktok_core.ports import Journal, Pacer, TokenStore
 
 __all__ = [
+    "TOKENS",
+    "home_files",
     "home_journal",
     "home_pacer",
     "home_tokens",
@@ -25,6 +27,7 @@ __all__ = [
     "prepare",
     "tell_of_home",
     "token_file",
+    "wrapped",
 ]
 
 TOKENS: Final = {"sqlite": "tokens-{app}.db", "keyring": "keychain-{app}.db", "encrypted": "encrypted-{app}.db"}
@@ -74,20 +77,42 @@ def prepare(settings: Settings, app: App) -> None:
         home.chmod(0o700)
 
 
-def _open_tokens(settings: Settings, app: App) -> TokenStore:
-    from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+def home_files(home: Path, store: str) -> list[tuple[str, Path]]:
+    """Return the files in which a store keeps tokens in a home folder, each with the digest of its app."""
+    before, _, after = TOKENS[store].partition("{app}")
+    found = sorted(home.glob(f"{before}*{after}"))
+    return [(path.name.removeprefix(before).removesuffix(after), path) for path in found]
 
-    keys = settings.store_keys()
-    file = SqliteTokenStore(token_file(settings.home, app, settings.store))
+
+def wrapped(settings: Settings, app: str, file: TokenStore) -> TokenStore:
+    """Return the store that keeps an app's tokens by way of a file: the file itself, a keychain beside it, or what seals them.
+
+    Args:
+        settings: the settings, which choose the store.
+        app: the digest of the app's client key.
+        file: the file. Closing the store closes it.
+
+    Raises:
+        InvalidSettings: the store's package or its keys are missing, or a key cannot be used.
+    """
     if settings.store == "keyring":
         from tiktok_adapters.stores.keyring import KeyringTokenStore  # noqa: PLC0415
 
-        return KeyringTokenStore(SERVICE.format(app=app_digest(app.client_key)), file)
+        return KeyringTokenStore(SERVICE.format(app=app), file)
     if settings.store == "encrypted":
         from tiktok_adapters.stores.encrypted import EncryptedTokenStore  # noqa: PLC0415
 
-        return EncryptedTokenStore(file, keys)
+        return EncryptedTokenStore(file, settings.store_keys())
     return file
+
+
+def _open_tokens(settings: Settings, app: App) -> TokenStore:
+    from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
+
+    settings.store_keys()  # Before the file is made.
+    return wrapped(
+        settings, app_digest(app.client_key), SqliteTokenStore(token_file(settings.home, app, settings.store))
+    )
 
 
 def home_tokens(settings: Settings, app: App) -> TokensOnDemand:

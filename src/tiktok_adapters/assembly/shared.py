@@ -32,6 +32,10 @@ def check_url(url: Secret, keys: tuple[Secret, ...]) -> None:
     Raises:
         InvalidSettings: the URL is malformed or of another kind of store, or the store's package is missing.
     """
+    _opened("PostgresStores", url, keys)
+
+
+def _check_scheme(url: Secret) -> None:
     scheme = SCHEME.match(url.reveal())
     if scheme is not None and scheme[1].lower() not in SCHEMES:
         raise _problem(
@@ -41,7 +45,6 @@ def check_url(url: Secret, keys: tuple[Secret, ...]) -> None:
         raise _problem(f"is no URL of a PostgreSQL database: {WRITE}")
     if importlib.util.find_spec("psycopg") is None:
         raise _problem("needs psycopg: pip install 'tiktok-open[postgres]'")
-    _opened("PostgresStores", url, keys)
 
 
 def shared_stores(settings: "Settings") -> "PostgresStores":
@@ -79,6 +82,7 @@ def shared_ports(stores: Any, client_key: str, uploads: int) -> dict[str, Callab
 
 
 def _opened(kind: str, url: Secret, keys: tuple[Secret, ...]) -> Any:
+    _check_scheme(url)
     from tiktok_adapters.stores import postgres  # noqa: PLC0415 - few clients need it
 
     lack = ""

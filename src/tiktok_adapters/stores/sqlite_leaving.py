@@ -4,6 +4,7 @@ What belongs here: the files as a move sees them. It opens them also while they 
 mark is, and the assembly in which order the files are marked.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from tiktok_adapters.stores.sqlite_traces import known, readable
 from tiktok_core.domain.forgetting import Trace, name_digest, trace_of
 from tiktok_core.domain.journal import Record
 from tiktok_core.hidden import Hidden
-from tiktok_core.wire.records import load_trace
+from tiktok_core.wire.records import OtherVersion, load_trace
 
 __all__ = ["Holder", "KeptRecord", "LeavingJournal", "LeavingPacer", "LeavingTokens"]
 
@@ -69,6 +70,7 @@ class KeptRecord:
         document: the record as it lies there.
         record: the record; None if this release cannot read it.
         reason: why it cannot be read; empty if it can.
+        version: the version of a record that another release wrote; otherwise None.
     """
 
     name: bytes
@@ -77,6 +79,12 @@ class KeptRecord:
     document: Hidden[bytes]
     record: Record | None
     reason: str = ""
+    version: int | None = None
+
+    @property
+    def shown_name(self) -> str:
+        """The name as a text."""
+        return name_text(self.name)
 
 
 class _Leaving(SqliteFile):
@@ -84,20 +92,33 @@ class _Leaving(SqliteFile):
 
     _marked: tuple[str, ...] = ()
 
+    @property
+    def version(self) -> int:
+        """The version of its tables, whatever its mark is."""
+        with self._connected() as connection:
+            number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+            return number % BEING_MOVED
+
     def move(self) -> Move | None:
         """Return what the mark says; None if there is none."""
         with self._connected() as connection:
             return move_in(connection)
 
     def mark(self, move: Move, now: datetime) -> tuple[Holder, ...]:
-        """Mark the file, unless somebody holds a lease in it; return who does. A file with this mark is left as it is.
+        """Mark the file as being moved, unless somebody holds a lease in it; return who does. A file with this mark is left as it is.
 
-        Nobody takes a lease between the look and the mark, and nobody can afterwards.
+        Nobody takes a lease between the look and the mark, and nobody can afterwards. A file that is being moved is marked as moved
+        by a move that is done; one without a mark was not moved, and is left.
+
+        Raises:
+            StoreError: the file has the mark of another move.
         """
         with self._writing() as connection:
             found = move_in(connection)
-            if found == move or (found is not None and found.is_done):
+            if found == move or (found is not None and found.is_done) or (found is None and move.is_done):
                 return ()
+            if found is not None and found.id != move.id:
+                raise self._error(f"{found.sentence}; another process has begun with that just now", "moved")
             if not move.is_done and (held := self._held(connection, now)):
                 return held
             mark(connection, move, self._marked)
@@ -214,13 +235,14 @@ def _leaving(layout: Layout) -> Layout:
 
 
 def _kept(name: bytes, created: int, updated: int, document: Hidden[bytes]) -> KeptRecord:
-    reason = ""
-    record: Record | None = None
+    made = KeptRecord(name=name, created=created, updated=updated, document=document, record=None)
     try:
-        record = known(name, document)
+        return evolve(made, record=known(name, document))
+    except OtherVersion as error:
+        version = json.loads(document.reveal())["version"]
+        return evolve(made, reason=str(error), version=version if type(version) is int else None)
     except ValueError as error:
-        reason = str(error)
-    return KeptRecord(name=name, created=created, updated=updated, document=document, record=record, reason=reason)
+        return evolve(made, reason=str(error))
 
 
 def _trace(digest: bytes, document: Hidden[bytes]) -> Trace:

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from tiktok_core.errors import StoreTrouble
 
-__all__ = ["BEING_MOVED", "Move", "mark", "move_in", "move_of", "refusal", "unmark"]
+__all__ = ["BEING_MOVED", "MOVED", "Conflict", "Move", "mark", "move_in", "move_of", "refusal", "unmark"]
 
 BEING_MOVED: Final = 1_000
 """What is added to the version of a file while its home is being moved."""
@@ -45,6 +45,10 @@ class Move:
         if self.is_done:
             return f"its home was moved to {self.place}: set TIKTOK_STORE_URL to that database"
         return f"its home is being moved to {self.place}: 'tiktok store move' goes on with it, 'tiktok store move --cancel' takes it back"
+
+
+class Conflict(Exception):
+    """A home cannot arrive: the other store has something of it already. The argument is one clause."""
 
 
 def mark(connection: sqlite3.Connection, move: Move, tables: Iterable[str]) -> None:

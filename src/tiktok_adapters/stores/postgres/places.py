@@ -29,7 +29,8 @@ from tiktok_core.ports import (
 )
 
 if TYPE_CHECKING:
-    from tiktok_adapters.stores.postgres.looking import Facts
+    from tiktok_adapters.stores.postgres.arriving import Arrival
+    from tiktok_adapters.stores.postgres.looking import Facts, Reading
     from tiktok_adapters.stores.postgres.pools import Pool
     from tiktok_adapters.stores.postgres.server import Server
 
@@ -238,6 +239,22 @@ class PostgresStores(_Stores):
         from tiktok_adapters.stores.postgres.looking import look  # noqa: PLC0415
 
         return drive(look(self._server))
+
+    def read_all(self) -> "Reading":
+        """Read everything, and return what is there and what cannot be read: what 'tiktok store check' calls.
+
+        Raises:
+            StoreError: the database cannot be reached, or cannot be used.
+        """
+        from tiktok_adapters.stores.postgres.looking import read_all  # noqa: PLC0415
+
+        return drive(read_all(self._server, self._keys))
+
+    def arrival(self) -> "Arrival":
+        """Return the database's side of moves: what 'tiktok store move' calls."""
+        from tiktok_adapters.stores.postgres.arriving import Arrival  # noqa: PLC0415
+
+        return Arrival(self._server, self._keys)
 
     def close(self) -> None:
         """Close the connections, and with them every adapter; a second call does nothing."""

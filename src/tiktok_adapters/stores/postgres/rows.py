@@ -15,7 +15,7 @@ from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import Record, learned_chunk
 from tiktok_core.errors import StoreTrouble
 from tiktok_core.hidden import Hidden
-from tiktok_core.wire.records import OtherVersion, dump_record, load_record, record_version
+from tiktok_core.wire.records import OtherVersion, dump_record, load_record, load_trace, record_version
 
 __all__ = ["Row", "Rows", "Unread", "format_of", "trace_in"]
 
@@ -114,7 +114,7 @@ class Row:
 def trace_in(digest: str, lying: Hidden[bytes]) -> Trace:
     """Return the trace in a document, or what is known of one that cannot be read."""
     try:
-        return loadtrace_in(lying.reveal())
+        return load_trace(lying.reveal())
     except ValueError:
         # The trace proves that there was a post, though its details cannot be read.
         return Trace(digest=digest, end=None)

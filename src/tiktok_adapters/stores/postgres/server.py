@@ -8,7 +8,7 @@ and documents.
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
 
@@ -19,6 +19,8 @@ from tiktok_adapters.stores.postgres.troubles import READ_ONLY, Failure, failure
 from tiktok_core.errors import StoreError, StoreTrouble
 
 __all__ = ["Server", "Values"]
+
+T = TypeVar("T")
 
 Values: TypeAlias = Mapping[str, Any]
 """The values of a statement by name. A secret one is in its wrapper."""
@@ -98,6 +100,33 @@ class Server:
             raise found.error
         rows: list[Any] = found
         return rows
+
+    async def transaction(
+        self, work: Callable[[Callable[..., Coroutine[Any, Any, list[Any]]]], Coroutine[Any, Any, T]]
+    ) -> T:
+        """Do some work in one transaction, over one connection. What it raises undoes all of it.
+
+        If the connection breaks, it is not known whether the work was done: look.
+
+        Raises:
+            StoreError: the server cannot be reached or refuses, or the store is closed.
+        """
+        await self.prepare()
+
+        async def run(connection: Any, _is_again: bool) -> T:
+            async def execute(statement: str, **values: Any) -> list[Any]:
+                text = statement.replace("{s}", schemas.quoted(self.schema))
+                return await self._pool.execute(connection, text, values)
+
+            await execute(sql.BEGIN)
+            found = await work(execute)
+            await execute("COMMIT")
+            return found
+
+        done: T | Failure = await self._attempt(run, self._wait, is_again=False)
+        if isinstance(done, Failure):
+            raise done.error
+        return done
 
     async def prepare(self) -> None:
         """Connect, and make or check the tables, unless that was done. A server that cannot be reached is not waited for.

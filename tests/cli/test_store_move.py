@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 
 from postgres_place import Database
 from postgres_server import PASSWORD
-from tiktok_adapters import connect
 from tiktok_adapters.simulator import SimulatedTikTok
 
 
@@ -43,7 +41,12 @@ def test_a_home_moves(cli: Any, sim: SimulatedTikTok, signed_in: str, film: Path
     assert cli("worker", "--once", env=there).exit_code == 0
     assert sim.count("inbox_init") == 2
     assert signed_in in cli("accounts", env=there).stdout
-    for command in (["accounts"], ["post", "video", str(film), "--draft"], ["worker", "--once"], ["login", "--no-browser"]):
+    for command in (
+        ["accounts"],
+        ["post", "video", str(film), "--draft"],
+        ["worker", "--once"],
+        ["login", "--no-browser"],
+    ):
         refused = cli(*command)
         assert (refused.exit_code, "its home was moved to PostgreSQL 127.0.0.1" in refused.stderr) == (1, True)
     assert "was moved" in cli("store", "move", "--yes", env=there).stdout

@@ -162,7 +162,16 @@ def home_pacer(home: Path) -> PacerOnDemand:
 
 
 def tell_of_home(settings: Settings, app: App) -> None:
-    """Log a warning if accounts of this app are signed in in the home folder, while a database is to keep them."""
+    """Log a warning if accounts of this app are signed in in the home folder, while a database is to keep them.
+
+    Raises:
+        StoreError: the home folder is being moved.
+    """
+    from tiktok_adapters.stores.sqlite_moved import move_of  # noqa: PLC0415
+
+    move = move_of(journal_file(settings.home))
+    if move is not None and not move.is_done:
+        raise StoreError(f"Home folder {settings.home}", move.sentence, "moved")
     for kind in TOKENS:
         if _has_accounts(token_file(settings.home, app, kind)):
             said = "Accounts and posts of this app are in the home folder %s, too, and a key posts once in each: 'tiktok store move' moves them"

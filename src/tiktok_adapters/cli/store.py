@@ -106,8 +106,12 @@ def _saying_what_next(moving: HomeMove) -> Iterator[None]:
 
 
 def _agreed(found: Contents) -> bool:
-    if choices().json or sys.stdin is None or not sys.stdin.isatty():
+    if choices().json or not _is_terminal():
         raise click.UsageError("There is no terminal on which to ask: say --yes.")
     say(f"This moves {found.accounts} accounts and {found.posts} posts from {found.home} to {found.place}.")
     say("End the programs that use the home folder. There is no way back.")
     return click.confirm("Move them?", default=False, err=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()

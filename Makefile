@@ -132,7 +132,7 @@ $(VENV)/bench: benchmarks/requirements.txt $(VENV)/dev
 bench: $(VENV)/bench  ## measure; figures in the documents come from here
 	@$(BIN)/python benchmarks/run.py
 
-bench-old-home: setup  ## compare a home of 200,000 posts with an empty one (2 GiB of disk, ten minutes)
+bench-old-home: setup  ## compare a home of 200,000 posts with an empty one (needs 2 GiB of memory or disk; five minutes)
 	@$(BIN)/python benchmarks/old_home.py
 
 bench-shared-store: setup  ## measure the steps of a post whose journal lies in PostgreSQL (one minute)

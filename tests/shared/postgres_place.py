@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from postgres_server import Server
+from postgres_server import PASSWORD, Server
 from tiktok_adapters.stores.postgres import AsyncPostgresStores, PostgresStores
 from tiktok_core.errors import StoreError
 
-__all__ = ["KEYS", "Place", "World", "place", "world"]
+__all__ = ["KEYS", "Database", "Place", "World", "database", "place", "world"]
 
 KEYS = ["Zm9yIHRlc3RzIGFuZCBub3RoaW5nIGVsc2UgYXQgYWw="]
 
@@ -148,3 +148,37 @@ def world(request: pytest.FixtureRequest, place: Place) -> Iterator[World]:
         found = World(place, runner if request.param == "awaited" else None)
         yield found
         found.close()
+
+
+class Database:
+    """A database of its own, for programs that are given a URL and no schema."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.name = f"test_{secrets.token_hex(8)}"
+        self.url = server.url(self.name, password=PASSWORD)
+        self._do(f"CREATE DATABASE {self.name}")
+
+    def execute(self, statement: str, *values: Any) -> list[Any]:
+        """Do something past the stores. `{s}` in the statement is their schema."""
+        import psycopg  # noqa: PLC0415 - as above
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement.replace("{s}", "tiktok").encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        """Drop the database."""
+        self._do(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    def _do(self, statement: str) -> None:
+        with _connected(self.server) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def database(postgres_server: Server) -> Iterator[Database]:
+    """Give an empty database. Its URL has a password, which this server does not ask for."""
+    found = Database(postgres_server)
+    yield found
+    found.close()

@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "release": ("later", "Release a post that is held, or late."),
     "webhook": ("webhook", "Check a webhook's signature."),
     "doctor": ("doctor", "Find out why you cannot post."),
+    "store": ("store", "Look at a store, or move a home folder to a database."),
     "explain": ("plan", "Explain a refusal, and what to do about it."),
     "sandbox": ("sandbox", "Serve a simulated TikTok on this machine."),
     "demo": ("demo", "Try everything against a simulated TikTok."),

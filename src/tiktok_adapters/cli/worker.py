@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from tiktok_adapters.cli.common import client, common, say, settings
+from tiktok_adapters.cli.common import client, common, place, say, settings
 
 __all__ = ["worker"]
 
@@ -31,15 +31,15 @@ def worker(*, once: bool, jobs: int) -> None:
 
     Example: tiktok worker
     """
-    from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.engines.rounds import Rounds  # noqa: PLC0415
     from tiktok_adapters.engines.worker import Worker  # noqa: PLC0415
 
     found, stop = settings(), threading.Event()
     with client(found) as tiktok, _stopped_by_signals(stop):
+        tiktok.due_posts()  # A store that cannot be used ends the command. Later on a worker waits until it can be used again.
         if not once:
-            say(f"Going on with what is due in {found.home}; Ctrl-C ends it.")
-        Rounds(tiktok, Worker(tiktok, clock=SystemClock(), stop=stop.is_set), jobs=jobs).run(stop, once=once)
+            say(f"Going on with what is due in {place(found)}; Ctrl-C ends it.")
+        Rounds(tiktok, Worker(tiktok, clock=tiktok.clock, stop=stop.is_set), jobs=jobs).run(stop, once=once)
     if stop.is_set():
         say("Ended; what is not finished goes on with the next worker.")
 

@@ -19,7 +19,7 @@ from tiktok_core.lifting import drive, lift_clock, lift_tokens
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
 from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
-__all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
+__all__ = ["AsyncEncryptedTokenStore", "Box", "EncryptedTokenStore", "check_keys"]
 
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 0.05
@@ -48,7 +48,7 @@ class AsyncEncryptedTokenStore:
         self._inner = inner
         covered = tuple(map(Secret, keys))
         del keys  # A crash report shows local variables.
-        self._box = _Box(covered)
+        self._box = Box(covered)
 
     async def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
@@ -162,7 +162,7 @@ class EncryptedTokenStore(Mirror[AsyncEncryptedTokenStore]):
         raise TypeError("an encrypted store is not pickled: it holds keys")
 
 
-class _Box:
+class Box:
     """Seals tokens with the keys: the sealed document takes the place of the access token."""
 
     def __init__(self, keys: tuple[Secret, ...]) -> None:

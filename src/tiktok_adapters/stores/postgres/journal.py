@@ -9,42 +9,26 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from attrs import frozen
-
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.parts import BlockingPart, Leases, id_of
+from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread, format_of, trace_in
 from tiktok_adapters.stores.postgres.server import Server
-from tiktok_adapters.stores.sealing import MARK, NotOpened, Seal, Swapped
+from tiktok_adapters.stores.sealing import Seal
 from tiktok_adapters.stores.sqlite_file import microseconds, moment, name_bytes, name_text
 from tiktok_core.blocking import blocking
 from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, name_parts, trace_of
-from tiktok_core.domain.journal import Record, learned_chunk
-from tiktok_core.errors import LeaseLost, StoreError, StoreTrouble
+from tiktok_core.domain.journal import Record
+from tiktok_core.errors import LeaseLost, StoreError
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.records import (
     RECORD_VERSION,
-    OtherVersion,
     dump_record,
     dump_trace,
-    load_record,
-    load_trace,
-    record_version,
 )
 
 __all__ = ["AsyncPostgresJournal", "PostgresJournal"]
 
-DAMAGED: Final = "it is kept, and 'tiktok uploads --forget' with this key removes it"
-NEWER: Final = f"another release wrote it: upgrade to that one; {DAMAGED}"
 FIRST: Final = -(2**63)
-
-
-class _Unread(Exception):
-    """A record that cannot be read. `reason` is one clause."""
-
-    def __init__(self, reason: str, kind: StoreTrouble) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.kind = kind
 
 
 class AsyncPostgresJournal(Leases):
@@ -62,12 +46,13 @@ class AsyncPostgresJournal(Leases):
     def __init__(self, server: Server, seal: Seal | None) -> None:
         super().__init__(server, "record_leases")
         self._seal = seal
+        self._reader = Rows(seal)
         self._renewals: dict[str, asyncio.Future[None]] = {}
 
     async def load(self, name: str, /) -> Record | None:
         """Return the record, or None."""
         rows = await self._rows(sql.LOAD_RECORD, {"id": id_of(name)})
-        return self._told(_Row(*rows[0])) if rows else None
+        return self._told(Row(*rows[0])) if rows else None
 
     async def save(self, record: Record, /, *, fence: int | None) -> None:
         """Store the record under its name, durably and atomically, in place of any earlier one.
@@ -79,17 +64,17 @@ class AsyncPostgresJournal(Leases):
         Raises:
             LeaseLost: `fence` is not the number of this post's newest lease. Nothing was written.
         """
-        if not await self._rows(sql.SAVE_RECORD, self._values(record) | {"fence": fence}):
+        if not await self._rows(sql.SAVE_RECORD, self._reader.values(record) | {"fence": fence}):
             raise LeaseLost(record.key)
 
     async def replace(self, record: Record, /, *, seen: Record) -> bool:
         """Replace the record `seen` without checking leases. Return False, and write nothing, if another one is stored."""
-        values = self._values(record)
+        values = self._reader.values(record)
         if self._seal is None and await self._replaced(values, Hidden(dump_record(seen))):
             return True
         # Another release may have written the same record in other words, and a sealed one is never twice the same.
         while rows := await self._rows(sql.LOAD_RECORD, {"id": id_of(record.name)}):
-            row = _Row(*rows[0])
+            row = Row(*rows[0])
             if self._told(row) != seen:
                 return False
             if await self._replaced(values, row.document):
@@ -132,12 +117,12 @@ class AsyncPostgresJournal(Leases):
         They are those of other releases, those that no key opens, and those that were changed past the journal.
         """
         keys = [b"", *(self._seal.marks if self._seal is not None else ())]
-        readable = [_format(version, key) for version in range(1, RECORD_VERSION + 1) for key in keys]
+        readable = [format_of(version, key) for version in range(1, RECORD_VERSION + 1) for key in keys]
         rows = await self._rows(sql.UNREADABLE, _range(under) | {"readable": readable})
         return tuple(sorted(name_text(name.reveal()) for (name,) in rows))
 
     async def _listed(self, statement: str, under: str, values: dict[str, Any]) -> tuple[Record, ...]:
-        found = (self._readable(_Row(*row)) for row in await self._rows(statement, _range(under) | values))
+        found = (self._readable(Row(*row)) for row in await self._rows(statement, _range(under) | values))
         return tuple(record for record in found if record is not None)
 
     async def forget(self, now: datetime, /, *, keep: timedelta) -> None:
@@ -155,7 +140,7 @@ class AsyncPostgresJournal(Leases):
         while rows := await self._rows(sql.ENDED, values):
             # Leave a record that cannot be read: only who can read it knows the details for its trace.
             old = [
-                (row, record) for row in (_Row(*row[1:]) for row in rows) if (record := self._readable(row)) is not None
+                (row, record) for row in (Row(*row[1:]) for row in rows) if (record := self._readable(row)) is not None
             ]
             await self._removed([(row, trace_of(record)) for row, record in old])
             values |= {"updated": rows[-1][0], "after": id_of(name_text(rows[-1][1].reveal()))}
@@ -164,7 +149,7 @@ class AsyncPostgresJournal(Leases):
     async def remove(self, name: str, /) -> bool:
         """Remove this record, but keep its trace. A readable record that has not ended stays: return False."""
         while rows := await self._rows(sql.LOAD_RECORD, {"id": id_of(name)}):
-            row = _Row(*rows[0])
+            row = Row(*rows[0])
             record = self._readable(row)
             if record is not None and not record.is_ended:
                 return False
@@ -174,7 +159,7 @@ class AsyncPostgresJournal(Leases):
             # It was saved meanwhile: look at what is there now.
         return False
 
-    async def _removed(self, old: list[tuple["_Row", Trace]]) -> bool:
+    async def _removed(self, old: list[tuple[Row, Trace]]) -> bool:
         traces = [lasting(row.trace, trace) for row, trace in old]
         values = {
             "ids": [bytes.fromhex(trace.digest) for trace in traces],
@@ -186,7 +171,7 @@ class AsyncPostgresJournal(Leases):
     async def trace(self, name: str, /) -> Trace | None:
         """Return the trace of the removed record of this name, or None."""
         rows = await self._rows(sql.TRACE, {"id": id_of(name)})
-        return _trace(name_digest(name), rows[0][0]) if rows else None
+        return trace_in(name_digest(name), rows[0][0]) if rows else None
 
     async def try_lease(
         self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False
@@ -225,98 +210,20 @@ class AsyncPostgresJournal(Leases):
         if (task := self._renewals.get(name)) is not None:
             await asyncio.wait([task])
 
-    def _values(self, record: Record) -> dict[str, Any]:
-        document, key = Hidden(dump_record(record)), b""
-        if self._seal is not None:
-            document, key = Hidden(self._seal.sealed(record.name, document)), self._seal.marks[0]
-        return {
-            "id": id_of(record.name),
-            "name": name_bytes(record.name),
-            "created": microseconds(record.created_at),
-            "updated": microseconds(record.updated_at),
-            "ended": record.is_ended,
-            "due": record.due_at and microseconds(record.due_at),
-            "post": None if record.publish_id is None else id_of(record.publish_id),
-            "format": _format(record_version(record), key),
-            "digest": hashlib.sha256(document.reveal()).digest(),
-            "document": document,
-            "app": id_of(record.app),
-            "size": learned_chunk(record),
-        }
-
-    def _told(self, row: "_Row") -> Record:
-        trouble: _Unread
+    def _told(self, row: Row) -> Record:
+        trouble: Unread
         try:
-            return self._known(row)
-        except _Unread as error:
+            return self._reader.known(row)
+        except Unread as error:
             trouble = error
         _app, account, key = name_parts(row.name)
         raise self._error(f"post {key!r} of account {account!r}: {trouble.reason}", trouble.kind)
 
-    def _readable(self, row: "_Row") -> Record | None:
+    def _readable(self, row: Row) -> Record | None:
         try:
-            return self._known(row)
-        except _Unread:
+            return self._reader.known(row)
+        except Unread:
             return None
-
-    def _known(self, row: "_Row") -> Record:
-        """Return the record in a row.
-
-        Raises:
-            _Unread: it is damaged, another release wrote it, or no key opens it.
-        """
-        document = row.document
-        if document.reveal().startswith(MARK):
-            if self._seal is None:
-                raise _Unread(f"it is encrypted: give the key; {DAMAGED}", "key")
-            try:
-                document = self._seal.opened(row.name, document)
-            except NotOpened:
-                raise _Unread(f"no key decrypts it: give the key that encrypted it; {DAMAGED}", "key") from None
-            except Swapped:
-                raise _Unread(
-                    f"it belongs to another post: the stored records were swapped; {DAMAGED}", "damaged"
-                ) from None
-        try:
-            record = load_record(document)
-        except OtherVersion as error:
-            raise _Unread(f"{error}: {NEWER}", "version") from None
-        except ValueError as error:
-            raise _Unread(f"{error}: {DAMAGED}", "damaged") from None
-        if record.name != row.name:
-            raise _Unread(f"damaged record (it is under another post's name): {DAMAGED}", "damaged")
-        return record
-
-
-@frozen
-class _Row:
-    """What lies under a name: the record's document and its digest, and the document of the trace that lies beside it."""
-
-    lying: Hidden[bytes]
-    digest: Hidden[bytes]
-    document: Hidden[bytes]
-    left: Hidden[bytes] | None = None
-
-    @property
-    def name(self) -> str:
-        return name_text(self.lying.reveal())
-
-    @property
-    def trace(self) -> Trace | None:
-        return None if self.left is None else _trace(name_digest(self.name), self.left)
-
-
-def _trace(digest: str, lying: Hidden[bytes]) -> Trace:
-    try:
-        return load_trace(lying.reveal())
-    except ValueError:
-        # The trace proves that there was a post, though its details cannot be read.
-        return Trace(digest=digest, end=None)
-
-
-def _format(version: int, key: bytes) -> bytes:
-    """Return what it takes to read a record: its version, and the key that sealed it."""
-    return str(version).encode() + b" " * bool(key) + key
 
 
 def _range(under: str) -> dict[str, Any]:

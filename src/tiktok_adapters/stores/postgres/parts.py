@@ -63,9 +63,12 @@ class Leases(Part):
         super().__init__(server)
         self._table = table
 
+    def _id(self, name: str) -> bytes:
+        return id_of(name)
+
     async def _take(self, name: str, owner: str, now: datetime, until: datetime, *, by_force: bool) -> int | None:
         values = {
-            "id": id_of(name),
+            "id": self._id(name),
             "owner": name_bytes(owner),
             "seconds": (until - now).total_seconds(),
             "longest": LONGEST_LEASE.total_seconds(),
@@ -76,7 +79,7 @@ class Leases(Part):
 
     async def release(self, name: str, /, *, owner: str) -> None:
         """Release the lease, if `owner` holds it."""
-        values = {"id": id_of(name), "owner": name_bytes(owner)}
+        values = {"id": self._id(name), "owner": name_bytes(owner)}
         await self._rows(sql.RELEASE.replace("{leases}", self._table), values)
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
+from tiktok_adapters.stores.apps import app_digest
 from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore, EncryptedTokenStore
 from tiktok_adapters.stores.sealing import Seal
 from tiktok_core.domain.tokens import Secret
@@ -28,6 +29,8 @@ from tiktok_core.ports import (
 )
 
 if TYPE_CHECKING:
+    from tiktok_adapters.stores.postgres.arriving import Arrival
+    from tiktok_adapters.stores.postgres.looking import Facts, Reading
     from tiktok_adapters.stores.postgres.pools import Pool
     from tiktok_adapters.stores.postgres.server import Server
 
@@ -63,6 +66,11 @@ class _Stores:
 
     _is_blocking: bool
 
+    @property
+    def name(self) -> str:
+        """What errors call the database: its host and name, without user and password."""
+        return self._server.name
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._server!r})"
 
@@ -94,11 +102,16 @@ class AsyncPostgresStores(_Stores):
 
     _is_blocking = False
 
-    def tokens(self) -> AsyncTokenStore:
-        """Return a new token store."""
+    def tokens(self, client_key: str = "") -> AsyncTokenStore:
+        """Return a new token store.
+
+        Args:
+            client_key: the app whose tokens these are. Tokens of different apps are kept apart: an `open_id` is valid for one app
+                only. `connect` and the command line give it, so give it to share tokens with them.
+        """
         from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore  # noqa: PLC0415
 
-        plain = AsyncPostgresTokenStore(self._server)
+        plain = AsyncPostgresTokenStore(self._server, _app(client_key), is_sealed=bool(self._keys))
         return AsyncEncryptedTokenStore(plain, self._keys) if self._keys else plain
 
     def journal(self) -> AsyncJournal:
@@ -145,6 +158,16 @@ class AsyncPostgresStores(_Stores):
 
         return AsyncPostgresClock(self._server, first)
 
+    async def look(self) -> "Facts":
+        """Return what the database is: its server, the version of its tables, its time.
+
+        Raises:
+            StoreError: it cannot be reached, or cannot be used.
+        """
+        from tiktok_adapters.stores.postgres.looking import look  # noqa: PLC0415
+
+        return await look(self._server)
+
     async def close(self) -> None:
         """Close the connections, and with them every adapter; a second call does nothing."""
         await self._server.close()
@@ -177,11 +200,11 @@ class PostgresStores(_Stores):
 
     _is_blocking = True
 
-    def tokens(self) -> TokenStore:
-        """Return a new token store."""
+    def tokens(self, client_key: str = "") -> TokenStore:
+        """As `AsyncPostgresStores.tokens`."""
         from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore, PostgresTokenStore  # noqa: PLC0415
 
-        plain = PostgresTokenStore(AsyncPostgresTokenStore(self._server))
+        plain = PostgresTokenStore(AsyncPostgresTokenStore(self._server, _app(client_key), is_sealed=bool(self._keys)))
         return EncryptedTokenStore(plain, self._keys) if self._keys else plain
 
     def journal(self) -> Journal:
@@ -211,6 +234,28 @@ class PostgresStores(_Stores):
 
         return PostgresClock(self._server, lambda: drive(read(self._server)))
 
+    def look(self) -> "Facts":
+        """As `AsyncPostgresStores.look`."""
+        from tiktok_adapters.stores.postgres.looking import look  # noqa: PLC0415
+
+        return drive(look(self._server))
+
+    def read_all(self) -> "Reading":
+        """Read everything, and return what is there and what cannot be read: what 'tiktok store check' calls.
+
+        Raises:
+            StoreError: the database cannot be reached, or cannot be used.
+        """
+        from tiktok_adapters.stores.postgres.looking import read_all  # noqa: PLC0415
+
+        return drive(read_all(self._server, self._keys))
+
+    def arrival(self) -> "Arrival":
+        """Return the database's side of moves: what 'tiktok store move' calls."""
+        from tiktok_adapters.stores.postgres.arriving import Arrival  # noqa: PLC0415
+
+        return Arrival(self._server, self._keys)
+
     def close(self) -> None:
         """Close the connections, and with them every adapter; a second call does nothing."""
         drive(self._server.close())
@@ -224,6 +269,10 @@ class PostgresStores(_Stores):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _app(client_key: str) -> str:
+    return app_digest(client_key) if client_key else ""
 
 
 def _server(is_blocking: bool, url: Secret, schema: str, connections: int, wait: float) -> "Server":

@@ -69,8 +69,8 @@ def lock_of(schema: str, what: str) -> int:
     return int.from_bytes(hashlib.sha256(f"tiktok-open {what} {schema}".encode()).digest()[:8], signed=True)
 
 
-async def prepare(pool: Pool, connection: Any, schema: str, layout: Layout) -> None:
-    """Make the tables, or bring them to this release's version. Usually it looks and finds them.
+async def prepare(pool: Pool, connection: Any, schema: str, layout: Layout) -> bool:
+    """Make the tables, or bring them to this release's version. Usually it looks and finds them. Return whether it made them.
 
     Raises:
         Unfit: the tables are another program's, or a newer release's.
@@ -81,13 +81,13 @@ async def prepare(pool: Pool, connection: Any, schema: str, layout: Layout) -> N
         return await pool.execute(connection, statement.replace("{s}", quoted(schema)), values)
 
     names = OTHERS.findall(" ".join(layout.tables))
-    there = await execute(sql.IN_THE_WAY, schema=schema, names=names)
+    there, is_new = await execute(sql.IN_THE_WAY, schema=schema, names=names), False
     if not there or await _version(execute, there, schema, layout) != layout.version:
         await execute(sql.BEGIN)
         await execute(sql.LOCK, lock=lock_of(schema, "schema"))
         there = await execute(sql.IN_THE_WAY, schema=schema, names=names)
         version = await _version(execute, there, schema, layout) if there else None
-        if version is None:
+        if is_new := version is None:
             await _made(execute, schema)
             for statement in layout.tables:
                 await execute(statement)
@@ -98,6 +98,7 @@ async def prepare(pool: Pool, connection: Any, schema: str, layout: Layout) -> N
             version += 1
             await execute(sql.REMARK, version=version)
         await execute("COMMIT")
+    return is_new
 
 
 async def _made(execute: Any, schema: str) -> None:

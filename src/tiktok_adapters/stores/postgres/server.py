@@ -8,7 +8,7 @@ and documents.
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
 
@@ -19,6 +19,8 @@ from tiktok_adapters.stores.postgres.troubles import READ_ONLY, Failure, failure
 from tiktok_core.errors import StoreError, StoreTrouble
 
 __all__ = ["Server", "Values"]
+
+T = TypeVar("T")
 
 Values: TypeAlias = Mapping[str, Any]
 """The values of a statement by name. A secret one is in its wrapper."""
@@ -40,12 +42,13 @@ class Server:
 
     def __init__(self, pool: Pool, name: str, schema: str, wait: float) -> None:
         self._pool = pool
-        self._name = name
+        self.name = name
         self.schema = schema
         self._wait = wait
         self._preparing = pool.new_lock()
         self._before_closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._is_prepared = False
+        self.has_made_tables = False
         self._is_closed = False
         self._users = 0
 
@@ -98,6 +101,33 @@ class Server:
         rows: list[Any] = found
         return rows
 
+    async def transaction(
+        self, work: Callable[[Callable[..., Coroutine[Any, Any, list[Any]]]], Coroutine[Any, Any, T]]
+    ) -> T:
+        """Do some work in one transaction, over one connection. What it raises undoes all of it.
+
+        If the connection breaks, it is not known whether the work was done: look.
+
+        Raises:
+            StoreError: the server cannot be reached or refuses, or the store is closed.
+        """
+        await self.prepare()
+
+        async def run(connection: Any, _is_again: bool) -> T:
+            async def execute(statement: str, **values: Any) -> list[Any]:
+                text = statement.replace("{s}", schemas.quoted(self.schema))
+                return await self._pool.execute(connection, text, values)
+
+            await execute(sql.BEGIN)
+            found = await work(execute)
+            await execute("COMMIT")
+            return found
+
+        done: T | Failure = await self._attempt(run, self._wait, is_again=False)
+        if isinstance(done, Failure):
+            raise done.error
+        return done
+
     async def prepare(self) -> None:
         """Connect, and make or check the tables, unless that was done. A server that cannot be reached is not waited for.
 
@@ -111,13 +141,13 @@ class Server:
             if self._is_prepared:
                 return
 
-            async def look(connection: Any, _is_again: bool) -> None:
-                await schemas.prepare(self._pool, connection, self.schema, schemas.LAYOUT)
+            async def look(connection: Any, _is_again: bool) -> bool:
+                return await schemas.prepare(self._pool, connection, self.schema, schemas.LAYOUT)
 
             found = await self._attempt(look, self._wait, is_again=False)
             if isinstance(found, Failure):
                 raise found.error
-            self._is_prepared = True
+            self._is_prepared, self.has_made_tables = True, found
 
     async def close(self) -> None:
         """Close the connections; a second call does nothing."""
@@ -133,10 +163,10 @@ class Server:
 
     def error(self, reason: str, kind: StoreTrouble) -> StoreError:
         """Return an error of this store."""
-        return StoreError(self._name, reason, kind)
+        return StoreError(self.name, reason, kind)
 
     def __repr__(self) -> str:
-        return repr(self._name)
+        return repr(self.name)
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -173,7 +203,7 @@ class Server:
             reason = "each connection is in use: allow more of them, or fewer calls at once"
             return Failure(self.error(reason, "locked"))
         except psycopg.Error as error:
-            return not_connected(error, self._name)
+            return not_connected(error, self.name)
         is_begun, is_fit = False, not is_new
         try:
             if is_new:
@@ -187,10 +217,10 @@ class Server:
             return Failure(self.error(error.reason, error.kind))
         except psycopg.Error as error:
             if not connection.closed:
-                return failure_of(error, self._name, is_lost=False)
+                return failure_of(error, self.name, is_lost=False)
             # The server has probably ended all connections, so the next attempt makes a new one.
             await self._pool.drop()
-            return failure_of(error, self._name, is_lost=True) if is_begun else lost(self._name)
+            return failure_of(error, self.name, is_lost=True) if is_begun else lost(self.name)
         finally:
             # A store that was closed meanwhile keeps no connection.
             await self._pool.give_back(connection, is_fit=is_fit and not self._is_closed)

@@ -11,27 +11,40 @@ from typing import Final
 
 __all__ = [
     "ACCOUNTS",
+    "ADD_RECORDS",
+    "ADD_TRACES",
+    "ANNOUNCE",
     "APPLICATION",
     "BEGIN",
+    "BELIEVE",
+    "CANCEL_MOVE",
     "CHECK",
     "CLOCK",
     "DELETE_TOKENS",
     "DUE",
     "ENDED",
+    "END_MOVE",
+    "EVERY_ACCOUNT",
+    "FACTS",
     "FORGET_LEASES",
+    "FOUND_TRACES",
     "HAS_SCHEMA",
     "HEAD",
+    "HOLD_MOVE",
     "HOLD_SLOTS",
     "INSERT_TOKENS",
     "IN_THE_WAY",
+    "LEARN",
     "LEARNED",
     "LEAVE_SLOTS",
     "LOAD_RECORD",
     "LOAD_TOKENS",
     "LOCK",
     "MARK",
+    "MOVE_STATE",
     "OF_POST",
     "PACE",
+    "READ_BACK",
     "RECORDS",
     "RELEASE",
     "REMARK",
@@ -48,6 +61,7 @@ __all__ = [
     "UNFINISHED",
     "UNREADABLE",
     "VERSION",
+    "WALK",
 ]
 
 HEAD: Final = 512
@@ -63,7 +77,12 @@ TABLES: Final = (
     "CREATE TABLE {s}.meta (application text NOT NULL, version integer NOT NULL)",
     # It numbers leases and generations. A sequence never goes back, not even if what it numbered is undone or deleted.
     "CREATE SEQUENCE {s}.numbers",
-    "CREATE TABLE {s}.tokens (id bytea PRIMARY KEY, name bytea NOT NULL, generation bigint NOT NULL, document bytea NOT NULL)",
+    # `app` is the digest of a client key; empty where tokens are not kept apart.
+    """
+    CREATE TABLE {s}.tokens (
+        id bytea PRIMARY KEY, app text NOT NULL, name bytea NOT NULL, generation bigint NOT NULL, document bytea NOT NULL
+    )
+    """,
     "CREATE TABLE {s}.token_leases " + LEASES,
     # `due`, `post` (the digest of the publish id), `ended` and `format` (what it takes to read the document) repeat what the
     # document says, for the indexes. `digest` is that of the document.
@@ -86,6 +105,8 @@ TABLES: Final = (
     "CREATE TABLE {s}.traces (id bytea PRIMARY KEY, document bytea NOT NULL)",
     "CREATE TABLE {s}.seen (at bigint)",
     "INSERT INTO {s}.seen VALUES (NULL)",
+    # Homes that were moved here, or begun to be: 'begun', then 'done' or 'cancelled'.
+    "CREATE TABLE {s}.moves (id bytea PRIMARY KEY, state text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())",
     # The rest may be lost in a crash, so it is not logged: then no call waits for a disk.
     "CREATE UNLOGGED TABLE {s}.pace (id bytea PRIMARY KEY, calls timestamptz[] NOT NULL, pause float8 NOT NULL)",
     """
@@ -107,6 +128,7 @@ SELECT convert_to(c.relname::text, 'UTF8') FROM pg_class c JOIN pg_namespace n O
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(names)s) ORDER BY c.relname
 """
 VERSION: Final = "SELECT version FROM {s}.meta WHERE application = '" + APPLICATION + "'"
+FACTS: Final = "SELECT current_setting('server_version'), version FROM {s}.meta"
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 LOCK: Final = "SELECT pg_advisory_xact_lock(%(lock)s)"
 HAS_SCHEMA: Final = "SELECT 1 FROM pg_namespace WHERE nspname = %(schema)s"
@@ -148,8 +170,8 @@ SELECT generation FROM saved UNION ALL """
 INSERT_TOKENS: Final = (
     """
 WITH saved AS (
-    INSERT INTO {s}.tokens (id, name, generation, document)
-    VALUES (%(id)s, %(name)s, nextval('{s}.numbers'), %(document)s) ON CONFLICT DO NOTHING RETURNING generation
+    INSERT INTO {s}.tokens (id, app, name, generation, document)
+    VALUES (%(id)s, %(app)s, %(name)s, nextval('{s}.numbers'), %(document)s) ON CONFLICT DO NOTHING RETURNING generation
 )
 SELECT generation FROM saved UNION ALL """
     + OWN_TOKENS
@@ -157,7 +179,9 @@ SELECT generation FROM saved UNION ALL """
 DELETE_TOKENS: Final = """
 DELETE FROM {s}.tokens WHERE id = %(id)s AND (%(seen)s::numeric IS NULL OR generation = %(seen)s::numeric)
 """
-ACCOUNTS: Final = "SELECT name FROM {s}.tokens"
+ACCOUNTS: Final = "SELECT name FROM {s}.tokens WHERE app = %(app)s"
+
+EVERY_ACCOUNT: Final = "SELECT app, name FROM {s}.tokens ORDER BY app, name"
 
 # --- Records ---------------------------------------------------------------------------------------------------------
 
@@ -219,6 +243,7 @@ DUE: Final = (
 OF_POST: Final = (
     "SELECT name, digest, document FROM {s}.records WHERE post = %(post)s AND " + UNDER + "ORDER BY created, name"
 )
+WALK: Final = "SELECT id, name, digest, document FROM {s}.records WHERE id > %(after)s ORDER BY id LIMIT 500"
 LEARNED: Final = "SELECT size FROM {s}.learned WHERE app = %(app)s"
 # It goes from one format to the next by the index: there are few formats, and many records of each.
 UNREADABLE: Final = f"""
@@ -263,6 +288,36 @@ DELETE FROM {s}.record_leases held WHERE until < clock_timestamp() - interval '1
     AND NOT EXISTS (SELECT FROM {s}.records r WHERE r.id = held.id)
 """
 TRACE: Final = "SELECT document FROM {s}.traces WHERE id = %(id)s"
+
+# --- Homes that arrive -----------------------------------------------------------------------------------------------
+
+ANNOUNCE: Final = "INSERT INTO {s}.moves (id, state) VALUES (%(id)s, 'begun') ON CONFLICT DO NOTHING"
+MOVE_STATE: Final = "SELECT state FROM {s}.moves WHERE id = %(id)s"
+# It holds the row until the transaction ends, so that a move does not end and is taken back at once.
+HOLD_MOVE: Final = MOVE_STATE + " FOR UPDATE"
+CANCEL_MOVE: Final = "UPDATE {s}.moves SET state = 'cancelled' WHERE id = %(id)s AND state = 'begun'"
+END_MOVE: Final = "UPDATE {s}.moves SET state = 'done', at = clock_timestamp() WHERE id = %(id)s"
+# The documents are sent in the binary format, in which they may stay in their wrappers.
+ADD_RECORDS: Final = """
+INSERT INTO {s}.records (id, name, created, updated, ended, due, post, format, digest, document)
+SELECT * FROM unnest(
+    %(id)s::bytea[], %(name)s::bytea[], %(created)s::bigint[], %(updated)s::bigint[], %(ended)s::boolean[], %(due)s::bigint[],
+    %(post)s::bytea[], %(format)s::bytea[], %(digest)s::bytea[], %(document)b::bytea[]
+)
+ON CONFLICT DO NOTHING RETURNING id
+"""
+READ_BACK: Final = "SELECT name, digest, document FROM {s}.records WHERE id = ANY(%(ids)s)"
+FOUND_TRACES: Final = "SELECT id, document FROM {s}.traces WHERE id = ANY(%(ids)s)"
+ADD_TRACES: Final = """
+INSERT INTO {s}.traces (id, document) SELECT * FROM unnest(%(ids)s::bytea[], %(documents)s::bytea[])
+ON CONFLICT (id) DO UPDATE SET document = excluded.document
+"""
+LEARN: Final = """
+INSERT INTO {s}.learned AS known (app, updated, size) VALUES (%(app)s, %(updated)s, %(size)s)
+ON CONFLICT (app) DO UPDATE SET updated = excluded.updated, size = excluded.size
+WHERE (excluded.updated, excluded.size) > (known.updated, known.size)
+"""
+BELIEVE: Final = "UPDATE {s}.seen SET at = least(at, %(at)s)"
 
 # --- Pacer -----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import psycopg
 from attrs import frozen
 
 from tiktok_core.errors import StoreError, StoreTrouble
+from tiktok_core.hidden import Hidden
 
 __all__ = ["Failure", "failure_of", "lost", "not_connected"]
 
@@ -78,8 +79,11 @@ def lost(store: str) -> Failure:
 def not_connected(error: psycopg.Error, store: str) -> Failure:
     """Return what it means that no connection could be made."""
     # Who was asked for a password, and refused, gets no further by waiting. Who could not ask may.
-    ended = error.pgconn if isinstance(error, psycopg.OperationalError) else None
-    is_refused = ended is not None and (ended.used_password or ended.needs_password)
+    # Covered, because libpq's description of a connection that has failed shows the password.
+    ended = Hidden(error.pgconn if isinstance(error, psycopg.OperationalError) else None)
+    is_refused = bool(
+        getattr(ended.reveal(), "used_password", False) or getattr(ended.reveal(), "needs_password", False)
+    )
     kind: StoreTrouble = "failed" if is_refused else "locked"
     return Failure(StoreError(store, f"cannot connect: {_said(str(error))}", kind), may_pass=not is_refused)
 

@@ -8,18 +8,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NoReturn
 
-from attrs import evolve
-
-from tiktok_adapters.stores.sealing import MARK, NotOpened, Seal, Swapped, check_keys
+from tiktok_adapters.stores.sealed_tokens import Box
+from tiktok_adapters.stores.sealing import check_keys
 from tiktok_core.blocking import Mirror, blocking
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import StoreError, StoreTrouble
-from tiktok_core.hidden import Hidden
 from tiktok_core.lifting import drive, lift_clock, lift_tokens
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
-from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
 
-__all__ = ["AsyncEncryptedTokenStore", "Box", "EncryptedTokenStore", "check_keys"]
+__all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 0.05
@@ -160,52 +156,3 @@ class EncryptedTokenStore(Mirror[AsyncEncryptedTokenStore]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an encrypted store is not pickled: it holds keys")
-
-
-class Box:
-    """Seals tokens with the keys: the sealed document takes the place of the access token."""
-
-    def __init__(self, keys: tuple[Secret, ...]) -> None:
-        self._seal = Seal(keys)
-
-    def sealed(self, account: str, tokens: Tokens) -> Tokens:
-        """Return the sealed tokens, to store in place of the plain ones."""
-        sealed = Secret(self._seal.sealed(account, Hidden(dump_tokens(tokens))).decode())
-        return evolve(tokens, access_token=sealed, refresh_token=Secret(""))
-
-    def opened(self, account: str, kept: Tokens) -> Tokens:
-        """Return the plain tokens.
-
-        Raises:
-            StoreError: they are not encrypted, no key decrypts them, they are another account's, or they are damaged.
-        """
-        if not kept.access_token.reveal().startswith(MARK.decode()):
-            raise _error(
-                account, "they are not encrypted, or another release encrypted them: nothing was changed", "version"
-            )
-        try:
-            return evolve(load_tokens(self._seal.opened(account, _lying(kept))), generation=kept.generation)
-        except NotOpened:
-            raise _error(
-                account,
-                "no key decrypts them: give the key that encrypted them; nothing was overwritten",
-                "key",
-            ) from None
-        except Swapped:
-            reason = "they belong to another account: the stored tokens were swapped"
-            raise _error(account, reason, "damaged") from None
-        except ValueError as error:
-            raise _error(account, str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
-
-    def is_newest(self, kept: Tokens) -> bool:
-        """Return whether the first key encrypted these tokens."""
-        return self._seal.is_newest(_lying(kept))
-
-
-def _lying(kept: Tokens) -> Hidden[bytes]:
-    # A lone surrogate, which no sealed document has, becomes a question mark, which opens nothing.
-    return Hidden(kept.access_token.reveal().encode("ascii", "replace"))
-
-
-def _error(account: str, reason: str, kind: StoreTrouble) -> StoreError:
-    return StoreError(f"Encrypted tokens of {account!r}", reason, kind)

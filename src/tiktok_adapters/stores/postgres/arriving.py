@@ -10,12 +10,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 from attrs import evolve
 
-from tiktok_adapters.stores.encrypted import Box
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.parts import id_of
 from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread, format_of, trace_in
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.postgres.tokens import token_id
+from tiktok_adapters.stores.sealed_tokens import Box
 from tiktok_adapters.stores.sealing import Seal
 from tiktok_adapters.stores.sqlite_file import microseconds, name_bytes, name_text
 from tiktok_adapters.stores.sqlite_leaving import KeptRecord, LeavingJournal

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from attrs import frozen
 
-from tiktok_adapters.stores.encrypted import Box
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.clock import read
 from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore
+from tiktok_adapters.stores.sealed_tokens import Box
 from tiktok_adapters.stores.sealing import Seal
 from tiktok_adapters.stores.sqlite_file import name_text
 from tiktok_core.domain.forgetting import name_parts

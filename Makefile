@@ -13,7 +13,7 @@ QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLE
 EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-refresh prove-webhooks prove-engines prove-media mutants strangers docs consent-image page-images bench profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-media mutants strangers docs consent-image page-images bench bench-old-home bench-shared-store profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -96,6 +96,9 @@ prove-sockets: setup  ## 1,000 random schedules of broken connections over each 
 prove-kills: setup  ## kill, fill the disk and break it at every write and every word with TikTok (needs strace)
 	@KILLS=all $(BIN)/python -m pytest -q -s --timeout=7200 tests/proofs/test_kills.py
 
+prove-moves: setup  ## end a move of a home to a database at each of its steps (needs PostgreSQL)
+	@MOVES=all $(BIN)/python -m pytest -q $(PARALLEL) --timeout=7200 tests/proofs/test_moving.py
+
 prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks that renew one sign-in
 	@REFRESH_ROUNDS=100 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_refresh.py
 
@@ -134,6 +137,12 @@ $(VENV)/bench: benchmarks/requirements.txt $(VENV)/dev
 
 bench: $(VENV)/bench  ## measure; figures in the documents come from here
 	@$(BIN)/python benchmarks/run.py
+
+bench-old-home: setup  ## compare a home of 200,000 posts with an empty one (needs 2 GiB of memory or disk; five minutes)
+	@$(BIN)/python benchmarks/old_home.py
+
+bench-shared-store: setup  ## measure the steps of a post whose journal lies in PostgreSQL (one minute)
+	@$(BIN)/python benchmarks/shared_store.py
 
 profile: $(VENV)/bench  ## say where the time of uploads and calls goes
 	@$(BIN)/python benchmarks/profiles.py

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from tiktok_adapters.simulator.world import Chance
 from tiktok_core.domain import pkce
 
-pytest_plugins = ["quick"]
+pytest_plugins = ["quick", "postgres_server", "postgres_place", "pooler"]
 
 # A failing assert of a contract shows its values. Pytest sees to that by itself where this package is installed from a wheel, and
 # older ones not where it is editable, as here. Nothing may import a contract before.

@@ -536,7 +536,8 @@ class AsyncAccount:
     async def unreadable(self) -> tuple[Unreadable, ...]:
         """List this account's records that cannot be read, because they are damaged or another release wrote them.
 
-        Other posts work as usual. A call with the key of such a record raises its `StoreError`; `forget` removes it.
+        Other posts work as usual. A call with the key of such a record raises its `StoreError`; `forget` removes it. The list may
+        lack a post that had ended before its record was damaged.
 
         Raises:
             StoreError: the journal itself cannot be read.

@@ -275,11 +275,17 @@ class TikTok(Mirror[AsyncTikTok]):
                 account=account,
             )
         )
+        self._clock = clock
 
     @property
     def app(self) -> App:
         """The app that the client was given."""
         return self._face.app
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the client was given."""
+        return self._clock
 
     authorization = passing(AsyncTikTok.authorization)
     check_video = blocking(AsyncTikTok.check_video)

@@ -129,6 +129,11 @@ class AsyncTikTok:
         """The app that the client was given."""
         return self._context.app
 
+    @property
+    def clock(self) -> AsyncClock:
+        """The clock that the client was given."""
+        return self._context.clock
+
     def authorization(
         self,
         scopes: Iterable[str] | None = None,

@@ -64,7 +64,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "tiktok": "tiktok",
 }
 """Whose fault a refusal is by default, for each thing that it can be about."""
-StoreTrouble = Literal["locked", "full", "damaged", "version", "key", "foreign", "missing", "closed", "failed"]
+StoreTrouble = Literal["locked", "full", "damaged", "version", "key", "foreign", "missing", "closed", "moved", "failed"]
 
 
 @frozen
@@ -472,8 +472,8 @@ class StoreError(TikTokError):
         reason: one clause.
         kind: the cause, for programs. The store is `locked` (or busy) or `full`; the data in it is `damaged`, of another
             `version`, or encrypted with another `key`; the data is `foreign` (another owner's, or not a store at all);
-            something that the store needs is `missing`; the store is `closed`; or it `failed` in another way. Waiting can
-            help with the first two only. The store keeps data that it cannot read.
+            something that the store needs is `missing`; the store is `closed`; its content is or was `moved` to another store;
+            or it `failed` in another way. Waiting can help with the first two only. The store keeps data that it cannot read.
     """
 
     store: str

@@ -260,6 +260,9 @@ class Journal(Protocol):
         """Return the sorted names, beginning with `under`, of the records that cannot be read.
 
         A record is unreadable if it is damaged, or if another release wrote it. `load` of its name raises `StoreError`.
+
+        A journal need not read every document for this. Of a post that has ended, it may miss damage that leaves a JSON document
+        with the right version and name.
         """
         ...
 
@@ -320,7 +323,8 @@ class Pacer(Protocol):
     def pause(self, name: str, /, *, limit: int, now: datetime) -> float:
         """Return the seconds to wait before one more call, so that no minute has more than `limit` calls under this name.
 
-        If the result is 0, count the call as made at `now`. Ignore calls later than `now`: the clock went back.
+        If the result is 0, count the call as made at `now`. Ignore calls later than `now`: the clock went back. A pacer with a
+        clock of its own, such as a database's, takes its own time for `now`.
         """
         ...
 

@@ -23,6 +23,8 @@ from attrs import evolve
 from stored import LATER, NOW, RECORD
 from tiktok_adapters.stores.sqlite import SqliteJournal
 from tiktok_adapters.stores.sqlite_journal import JOURNAL
+from tiktok_adapters.stores.sqlite_leaving import LeavingJournal, LeavingTokens
+from tiktok_adapters.stores.sqlite_moved import Move
 from tiktok_adapters.testing.contracts.journal_model import forget_before
 from tiktok_core.domain.forgetting import Trace, trace_of
 from tiktok_core.domain.journal import Record, Stage
@@ -406,3 +408,39 @@ def test_a_first_opening_that_is_killed_changes_nothing(path: Path, older: Older
     with closing(SqliteJournal(path)) as journal:
         check(journal)
         assert len(journal.unfinished()) == going_on
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["being moved", "moved"])
+def test_a_home_that_is_moved_stops_the_older_release(
+    path: Path, source: Path, opened: OlderRelease, is_done: bool
+) -> None:
+    """Where it has the file open, its next lease or record fails with the sentence; it does not open the file, nor that of tokens."""
+    assert opened("journal.save(record, fence=None)") == "None"
+    move = Move(b"id", "PostgreSQL host/'db'")
+    tokens = path.with_name("tokens.db")
+    for file in (LeavingJournal(path), LeavingTokens(tokens)):
+        with closing(file):
+            assert file.mark(move, NOW) == ()
+            if is_done:
+                file.mark(evolve(move, is_done=True), NOW)
+    said = evolve(move, is_done=is_done).sentence
+    for call in (
+        "journal.save(evolve(record, key='new'), fence=None)",
+        "journal.try_lease(record.name, owner='one', now=now, until=now + timedelta(seconds=10))",
+        "journal.forget(now + timedelta(days=1000))",
+    ):
+        assert opened(call).startswith("StoreError Journal ")
+        assert said in opened(call)
+    assert opened("[one.key for one in journal.records()]") == "['key']"
+    for name, file_of, known in (("SqliteJournal", path, 1), ("SqliteTokenStore", tokens, 2)):
+        program = f"from tiktok_adapters.stores.sqlite import {name}; {name}({str(file_of)!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(source)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert f"it has version {2000 if is_done else 1000}"[:-1] in done.stderr
+        assert f"and this release reads version {known}" in done.stderr

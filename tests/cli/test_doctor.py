@@ -23,6 +23,7 @@ from tiktok_core.ports import Request, Response
 CHECKS = [
     "settings",
     "redirect URI",
+    "store",
     "proxy",
     "certificates",
     "TikTok's API",
@@ -393,7 +394,7 @@ def test_a_post_of_unknown_outcome_is_a_warning(cli: Any, sim: SimulatedTikTok) 
 def test_a_clock_that_is_wrong_is_told(behind: int, verdict: str) -> None:
     """The check compares with TikTok's Date header: one minute off is a warning, five minutes are trouble."""
     there = format_datetime(datetime.now(UTC) + timedelta(seconds=behind), usegmt=True)
-    finding = room._clock(Response(status=401, headers={"date": there}))
+    finding = room._clock(Response(status=401, headers={"date": there}), room.StoreClock())
     assert finding.verdict == verdict
     assert ("behind" if behind > 0 else "ahead of") in finding.message or behind == 0
 
@@ -401,7 +402,10 @@ def test_a_clock_that_is_wrong_is_told(behind: int, verdict: str) -> None:
 @pytest.mark.parametrize("date", ["", "yesterday", "\N{SNOWMAN}"])
 def test_a_date_that_cannot_be_read_is_no_trouble(date: str) -> None:
     """Without a readable Date the command says that it could not check the clock."""
-    assert room._clock(Response(status=401, headers={"date": date} if date else {})).verdict == "not looked at"
+    assert (
+        room._clock(Response(status=401, headers={"date": date} if date else {}), room.StoreClock()).verdict
+        == "not looked at"
+    )
 
 
 def test_nothing_is_left_behind_by_looking(cli: Any, environ: dict[str, str]) -> None:

@@ -13,7 +13,8 @@ import pytest
 from attrs import fields
 
 from clips import PHOTO
-from tiktok_adapters.cli.post import How, photo, video
+from tiktok_adapters.cli.how import How
+from tiktok_adapters.cli.post import photo, video
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_core import Account, PhotoPost, Publication, StillProcessing, VideoPost
 

@@ -63,7 +63,7 @@ def test_commands_of_neighbouring_seconds_get_the_same_key(
         seen.append(chosen(account, key, wish, again=again)[0])
         return chosen(account, key, wish, again=again)
 
-    monkeypatch.setattr("tiktok_adapters.cli.post.chosen_key", beside)
+    monkeypatch.setattr("tiktok_adapters.cli.how.chosen_key", beside)
     assert cli("post", "video", str(film), *SELF).exit_code == 0
     assert len(set(seen)) == 1
     assert seen[0].endswith("-1")

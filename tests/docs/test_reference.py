@@ -53,6 +53,7 @@ PUBLIC: Final = (
     "tiktok_adapters.stores.keyring",
     "tiktok_adapters.stores.memory",
     "tiktok_adapters.stores.on_demand",
+    "tiktok_adapters.stores.postgres",
     "tiktok_adapters.stores.sqlite",
     "tiktok_adapters.stores.sqlite_pacer",
     "tiktok_adapters.stores.threaded",

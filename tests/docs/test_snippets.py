@@ -70,8 +70,12 @@ def signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     [page for page in PAGES if SNIPPET.search(page.read_text())],
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
-def test_the_snippets_of_a_page_run_one_after_another(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The snippets of a page run one after another; an event loop runs a coroutine `main`."""
+def test_the_snippets_of_a_page_run_one_after_another(
+    page: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The snippets of a page run one after another; an event loop runs a coroutine `main`. A page may have a database."""
+    if "DATABASE_URL" in page.read_text():
+        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgres_server").url())
     # The page about contracts imports the reader's own adapter, so this provides one.
     yours = ModuleType("yours")
     yours.__dict__.update(YourTransport=Urllib3Transport, YourFake=FakeTransport)

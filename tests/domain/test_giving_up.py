@@ -14,6 +14,7 @@ from tiktok_core.domain.journal import UPLOAD_LIFE, Record, Stage, Wish
 from tiktok_core.domain.kept_refusal import given_up_at
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus
+from tiktok_core.domain.schedule import schedule
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.verdicts import is_status_of, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost
@@ -145,6 +146,8 @@ def test_what_may_be_begun_again_after_an_hour_is_stale(
     """Whatever may send an init, once the hour of its upload URL is over; never what only waits for TikTok or a person."""
     assert record(wish, stage, **changes).is_stale(NOW + UPLOAD_LIFE) is stale
     assert not record(wish, stage, **changes).is_stale(NOW + UPLOAD_LIFE - timedelta(seconds=1))
+    timed = record(wish, stage, **changes, schedule=schedule(NOW, None))
+    assert not timed.is_stale(NOW + UPLOAD_LIFE), "its own latest time says when it is too late"
 
 
 def test_a_draft_that_reaches_the_inbox_after_all_is_not_hidden() -> None:

@@ -1,14 +1,41 @@
-"""What the journal knows: keys that are derived from what is asked for."""
+"""What the journal knows: one post, the posts since a time, and keys that are derived from what is asked for."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from clips import CLIP
-from tiktok_core import InvalidPost, PublishFailed
+from clips import CLIP, PHOTO
+from tiktok_core import InvalidInput, InvalidPost, PublishFailed
 from tiktok_core.domain.derived_keys import is_of
 from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import record_name
+
+
+def test_one_post_is_found_by_its_key_or_its_publish_id(bench: Any) -> None:
+    """A key comes before a publish id of the same name. What the journal does not know is None."""
+    account = bench.signed_in()
+    done = bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="mine"))
+    record = bench.run(account.post("mine"))
+    assert (record.key, record.publish_id) == ("mine", done.publish_id)
+    assert bench.run(account.post(done.publish_id)) == record
+    assert bench.run(account.post("other")) is bench.run(account.post("")) is None
+    bench.run(account.post_photos([PHOTO], privacy_level="SELF_ONLY", key=done.publish_id))
+    assert bench.run(account.post(done.publish_id)).key == done.publish_id
+
+
+def test_the_posts_since_a_time_are_those_in_which_something_happened(bench: Any) -> None:
+    """The time is that of the last change, and has a time zone."""
+    account = bench.signed_in()
+    bench.run(account.post_video(CLIP, privacy_level="SELF_ONLY", key="first"))
+    (first,) = bench.run(account.posts())
+    bench.clock.advance(3_600)
+    bench.run(account.post_photos([PHOTO], privacy_level="SELF_ONLY", key="second"))
+    since = first.updated_at
+    assert [one.key for one in bench.run(account.posts(since=since))] == ["first", "second"]
+    assert [one.key for one in bench.run(account.posts(since=since + timedelta(microseconds=1)))] == ["second"]
+    with pytest.raises(InvalidInput, match="since: has no time zone"):
+        bench.run(account.posts(since=since.replace(tzinfo=None)))
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.stores.postgres import PostgresStores
 from tiktok_core import App, InvalidSettings
 app = App("k", "s", "http://127.0.0.1:*/callback/")
 for wish in (
@@ -63,6 +64,7 @@ for wish in (
     lambda: EncryptedTokenStore(MemoryTokenStore(), ["x"]),
     lambda: MediaInfoProbe().facts(BytesSource(b"x")),
     lambda: __import__("tiktok_adapters.otel"),
+    lambda: PostgresStores("postgresql://localhost/db"),
 ):
     try: wish()
     except (ImportError, InvalidSettings) as error: print(error)
@@ -75,6 +77,7 @@ SENTENCES = [
     "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'",
     "reading the properties of videos needs pymediainfo: pip install 'tiktok-open[media]'",
     "telemetry needs opentelemetry-api: pip install 'tiktok-open[otel]'",
+    "stores in PostgreSQL need psycopg and libpq: pip install 'tiktok-open[postgres]'",
 ]
 COMMAND = "import sys; from tiktok_adapters.cli import main; main(sys.argv[1:])"
 

@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 )
 
 from clips import PHOTOS, PULLED, film
+from postgres_place import Place
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches, parse_fault
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -57,9 +58,11 @@ from tiktok_core import (
 )
 from tiktok_core.errors import LeaseLost
 from tiktok_core.lifting import lift_tokens
-from tiktok_core.ports import Request, Response
+from tiktok_core.ports import Journal, Request, Response
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
+ON_SERVER = int(os.environ.get("SCHEDULES_ON_SERVER", "20"))
+"""Schedules over stores in PostgreSQL, whose every call goes through a socket."""
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")
 CHUNK = 5_242_880
 FILMS = [film(size) for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)]
@@ -93,7 +96,7 @@ faults = st.one_of(
     st.builds("status:{}={}".format, st.integers(1, 5), st.sampled_from(NETWORK + TOLD)),
     st.builds("token:{}={}".format, st.integers(1, 2), st.sampled_from(["unreachable", "status:503", "drop-before"])),
 )
-CALLS = st.sampled_from(["post", "post", "resume", "advance"])
+CALLS = st.sampled_from(["post", "post", "resume", "advance", "advance far"])
 switches = st.builds(
     Switches,
     mb=st.sampled_from(["strict", "decimal", "binary"]),
@@ -244,12 +247,16 @@ class _Ports:
         pass
 
 
+PASSED_ON = {name for name in vars(Journal) if not name.startswith("_")} - {"save", "release"}
+"""The methods of a journal that no process makes a turn of."""
+
+
 class _Journal:
     """The journal of a blocking process."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        for name in ("load", "replace", "records", "unreadable", "forget", "remove", "trace", "try_lease", "close"):
+        for name in PASSED_ON:
             setattr(self, name, getattr(process.journal, name))
 
     def save(self, record: Any, /, *, fence: int | None) -> None:
@@ -343,6 +350,8 @@ class _AsyncJournal:
         self.process = process
 
     def __getattr__(self, name: str) -> Any:
+        if name not in PASSED_ON:
+            raise AttributeError(name)
         kept = getattr(self.process.journal, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
@@ -353,6 +362,9 @@ class _AsyncJournal:
     async def save(self, record: Any, /, *, fence: int | None) -> None:
         await _Turn()
         self.process.journal.save(record, fence=fence)
+
+    def renew(self, name: str, /, **lease: Any) -> None:
+        self.process.journal.try_lease(name, **lease)
 
     async def release(self, name: str, /, *, owner: str) -> None:
         # A dead process gives nothing back.
@@ -380,9 +392,9 @@ class Schedules(RuleBasedStateMachine):
     def wished(self, wish: Any, draft: bool, switches: Switches, faults: list[str]) -> None:
         """Begin: a wish, a TikTok with one answer to each open question, an account, and two processes."""
         self.wish, self.draft = wish, draft
-        self.clock, self.entropy = ManualClock(), random.Random(0).randbytes
+        self.clock, self.stores = self.placed()
+        self.entropy = random.Random(0).randbytes
         self.sim = SimulatedTikTok(self.clock, switches, keep_bytes=False)
-        self.stores = MemoryTokenStore(), MemoryJournal()
         client = TikTok(
             APP,
             transport=FakeTransport(self.sim.handle),
@@ -397,6 +409,10 @@ class Schedules(RuleBasedStateMachine):
         self.processes = [self.born(), self.born()]
         self.doing: list[Any] = [None, None]
         self.was_seen = False
+
+    def placed(self) -> tuple[ManualClock, tuple[Any, Any]]:
+        """Return a clock, and the empty stores that go by it."""
+        return ManualClock(), (MemoryTokenStore(), MemoryJournal())
 
     def born(self) -> Any:
         """Return a new process."""
@@ -498,6 +514,8 @@ class Schedules(RuleBasedStateMachine):
             return account.resume("wish", film, on_progress=watch)
         if call == "advance":
             return account.advance("wish", film)
+        if call == "advance far":
+            return account.advance("wish", film, until_wait=5.0)
         if call == "abandon":
             return account.abandon("wish")
         if call.startswith("settle"):
@@ -804,3 +822,47 @@ def test_a_wish_is_at_most_one_post(world: type[Process]) -> None:
             print_blob=True,
         ),
     )
+
+
+class _ServersClock(ManualClock):
+    """A clock with which the server's time passes, too."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+
+    def advance(self, seconds: float, /) -> None:
+        super().advance(seconds)
+        self._place.pass_time(seconds)
+
+
+TABLES = "tokens token_leases records record_leases learned traces seen pace slots"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("machine", [Schedules, WrongClocks, GivenUp])
+@pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])
+def test_the_same_holds_over_postgresql(world: type[Process], machine: type[Schedules], place: Place) -> None:
+    """Two machines share the database, which goes by a clock of its own."""
+    with place.stores() as opened:
+        tokens, journal = opened.tokens(), opened.journal()
+        assert journal.records() == ()
+
+        class Machine(machine):  # type: ignore[valid-type,misc]
+            kind = world
+
+            def placed(self) -> tuple[ManualClock, tuple[Any, Any]]:
+                place.execute(", ".join(f"{{s}}.{table}" for table in TABLES.split()).join(("TRUNCATE ", "")))
+                place.execute("INSERT INTO {s}.seen VALUES (NULL)")
+                return _ServersClock(place), (tokens, journal)
+
+        run_state_machine_as_test(
+            Machine,
+            settings=settings(
+                max_examples=ON_SERVER,
+                stateful_step_count=20,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+            ),
+        )

@@ -22,7 +22,9 @@ import urllib3
 from clips import CLIP_BYTES, HEAD, film
 from signed_in import signed_in
 from tiktok_adapters import connect
+from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import SimulatedTikTok
+from tiktok_adapters.sources import FileSource
 from tiktok_adapters.stores.memory import MemoryTokenStore
 from tiktok_adapters.testing.fakes import Fake
 from tiktok_core import (
@@ -206,152 +208,127 @@ def test_a_video_is_posted_from_storage_and_gone_on_with_by_another_url(
 
 # --- Schedule -------------------------------------------------------------------------------------------------------------
 
-SCHEDULE: Final = recipe("schedule.md", "POSTS", "take_step")
-ENTER: Final = "INSERT INTO posts (open_id, file, title, privacy, due, again) VALUES (?, ?, ?, 'SELF_ONLY', ?, ?)"
+run_once: Final = recipe("schedule.md", "def run_once")["run_once"]
+MINUTE: Final = 60.0
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
-    """Return a database with the recipe's empty table, beside a clip."""
-    (tmp_path / "clip.mp4").write_bytes(CLIP_BYTES)
-    with closing(sqlite3.connect(tmp_path / "site.db")) as database, database:
-        database.execute(SCHEDULE["POSTS"])
-    return tmp_path / "site.db"
+def clip(tmp_path: Path) -> Path:
+    """Return the path of a clip."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(CLIP_BYTES)
+    return path
 
 
-def enter(table: Path, fake: Fake, due: datetime, title: str = "Hello") -> None:
+def enter(fake: Fake, clip: Path, **how: Any) -> None:
     """Enter a post of the fake's account."""
-    wish = (fake.account.open_id, str(table.with_name("clip.mp4")), title, due.isoformat(), due.isoformat())
-    with closing(sqlite3.connect(table)) as database, database:
-        database.execute(ENTER, wish)
+    fake.account.enter_video(clip, **{"privacy_level": "SELF_ONLY", "key": "post-1", "title": "Hello", **how})
 
 
-def states(table: Path) -> list[tuple[str, str]]:
-    """Return state and sentence of each row."""
-    with closing(sqlite3.connect(table)) as database:
-        return database.execute("SELECT state, said FROM posts ORDER BY id").fetchall()
-
-
-def work_until_nothing_is_left(table: Path, fake: Fake, rounds: int = 50) -> None:
-    """Run the worker by the fake's clock until no row waits."""
+def work(fake: Fake, *, rounds: int = 40, dies: bool = False) -> list[str]:
+    """Run the worker for so many minutes of the fake's clock; return what it says. A worker that dies forgets when to come again."""
+    said: list[str] = []
+    waits: dict[str, Any] = {}
     for _ in range(rounds):
-        fake.clock.advance(SCHEDULE["run_once"](fake.tiktok, table, fake.clock.now()))
-        if all(state in {"done", "person"} for state, _ in states(table)):
-            return
-    raise AssertionError(states(table))
+        waits = run_once(fake.tiktok, {} if dies else waits, fake.clock.now(), said.append)
+        fake.clock.advance(MINUTE)
+    return said
 
 
-def test_a_post_is_made_when_it_is_due_and_not_before(table: Path, tiktok_fake: Fake) -> None:
-    """The worker sleeps at most a minute, begins the post once it is due, and follows it to its end."""
-    due = tiktok_fake.clock.now() + timedelta(seconds=90)
-    enter(table, tiktok_fake, due)
-    pauses = [SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now())]
-    assert pauses == [60.0]
+def test_a_post_is_made_when_it_is_due_and_not_before(clip: Path, tiktok_fake: Fake) -> None:
+    """The worker begins the post once it is due, follows it to its end, and forgets it."""
+    now = tiktok_fake.clock.now()
+    enter(tiktok_fake, clip, not_before=now + timedelta(seconds=90))
+    for seconds in (0, 60, 29):
+        tiktok_fake.clock.advance(seconds)
+        assert run_once(tiktok_fake.tiktok, {}, tiktok_fake.clock.now()) == {}
     assert not tiktok_fake.simulator.posts
-    tiktok_fake.clock.advance(60)
-    assert SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now()) == 30.0
-    assert not tiktok_fake.simulator.posts
-    tiktok_fake.clock.advance(30)
-    work_until_nothing_is_left(table, tiktok_fake)
-    assert states(table) == [("done", "PUBLISH_COMPLETE")]
-    assert [post.title for post in tiktok_fake.simulator.posts] == ["Hello"]
+    tiktok_fake.clock.advance(1)
+    assert work(tiktok_fake) == []
+    assert not tiktok_fake.tiktok.unfinished()
+    assert [(post.title, post.status) for post in tiktok_fake.simulator.posts] == [("Hello", "PUBLISH_COMPLETE")]
 
 
 @pytest.mark.parametrize("fault", ["put=drop-after", "init=drop-after", "put=drop-before", "status=drop-after"])
-def test_a_worker_that_fails_or_dies_posts_once(table: Path, tiktok_fake: Fake, fault: str) -> None:
-    """Whatever answer is lost, and wherever the row stands after a crash, the key makes one post that is published."""
-    enter(table, tiktok_fake, tiktok_fake.clock.now())
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_worker_that_fails_or_dies_posts_once(fault: str, clip: Path, tiktok_fake: Fake, *, dies: bool) -> None:
+    """Whatever answer is lost, and whatever the worker has forgotten, one post is published."""
+    enter(tiktok_fake, clip)
     tiktok_fake.simulator.faults.add(fault)
-    SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now())
-    with closing(sqlite3.connect(table)) as database, database:
-        database.execute("UPDATE posts SET state = 'waiting', again = due")  # the process died before it wrote
-    work_until_nothing_is_left(table, tiktok_fake)
-    assert states(table) == [("done", "PUBLISH_COMPLETE")]
+    assert work(tiktok_fake, dies=dies) == []
     assert [post.status for post in tiktok_fake.simulator.posts].count("PUBLISH_COMPLETE") == 1
 
 
 @pytest.mark.parametrize(
-    ("error", "comes_again"),
+    ("error", "pause"),
     [
-        (LeaseLost("post-1"), True),
-        (StillProcessing("p", "PROCESSING_UPLOAD", 900.0), True),
-        (NotSent("POST x", "no network"), True),
-        (StoreError("journal", "it is locked", "locked"), True),
-        (StoreError("journal", "it is damaged", "damaged"), False),
-        (OutcomeUnknown("the init", datetime(2026, 11, 1, tzinfo=UTC), "no answer"), False),
-        (SignInRequired("me", "it signed out"), False),
-        (SourceChanged(None, "the file is gone"), False),
+        (LeaseLost("post-1"), 10),
+        (StillProcessing("p", "PROCESSING_UPLOAD", 900.0), 30),
+        (NotSent("POST x", "no network"), 30),
+        (StoreError("journal", "it is locked", "locked"), 30),
+        (StoreError("journal", "it is damaged", "damaged"), None),
+        (OutcomeUnknown("the init", datetime(2026, 11, 1, tzinfo=UTC), "no answer"), None),
+        (SignInRequired("me", "it signed out"), None),
+        (SourceChanged(None, "the file is gone"), None),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_error_comes_again_or_waits_for_a_person(error: TikTokError, *, comes_again: bool) -> None:
-    """What passes by itself leaves the row as it is, and comes again later; what does not is shown to a person."""
-    state, said, pause = SCHEDULE["after_an_error"]({"state": "posting"}, error)
-    assert (state, said, pause > 0) == ("posting" if comes_again else "person", str(error), comes_again)
+def test_an_error_comes_again_or_is_told_to_a_person(error: TikTokError, *, pause: float | None) -> None:
+    """What passes by itself comes again, later each time; what does not is told, and looked at in a quarter of an hour."""
+
+    def fails(_open_id: str) -> Any:
+        raise error
+
+    record, said, now = SimpleNamespace(name="a", key="post-1", account="me"), [], datetime(2026, 11, 1, tzinfo=UTC)
+    tiktok = SimpleNamespace(account=fails, due_posts=lambda: [record])
+    waits = run_once(tiktok, {}, now, said.append)
+    assert waits == {"a": (now + timedelta(seconds=pause or 900), 1)}
+    assert said == ([] if pause else [f"post-1 needs a person: {error}"])
+    assert run_once(tiktok, waits, now, said.append) == waits, "it is not its turn"
+    again, errors = run_once(tiktok, waits, now + timedelta(hours=1), said.append)["a"]
+    assert errors == 2
+    assert again >= waits["a"][0] + timedelta(hours=1)
 
 
-def test_a_worker_that_is_overtaken_writes_nothing(table: Path, tiktok_fake: Fake) -> None:
-    """A row that another worker has changed meanwhile stays as that one has left it."""
-    enter(table, tiktok_fake, tiktok_fake.clock.now())
-
-    def overtaken(_post: Any) -> str:
-        with closing(sqlite3.connect(table)) as database, database:
-            database.execute("UPDATE posts SET state = 'done', said = 'by another worker'")
-        raise LeaseLost("post-1")
-
-    slow = SimpleNamespace(account=overtaken)
-    SCHEDULE["run_once"](slow, table, tiktok_fake.clock.now())
-    assert states(table) == [("done", "by another worker")]
-
-
-@pytest.mark.full
-def test_workers_that_take_the_same_row_make_one_post(tmp_path: Path) -> None:
-    """Of four workers at once, the one that holds the lease acts, and none writes over what another one knows."""
-    sim = SimulatedTikTok()
-    sim.switches.processing_seconds = 0
-    with signed_in(sim, tmp_path / "home") as settings, connect(environ=settings) as tiktok:
-        table = tmp_path / "site.db"
-        (tmp_path / "clip.mp4").write_bytes(CLIP_BYTES)
-        now = datetime.now(UTC)
-        wish = (tiktok.account().open_id, str(tmp_path / "clip.mp4"), "Hello", now.isoformat(), now.isoformat())
-        with closing(sqlite3.connect(table)) as database, database:
-            database.execute(SCHEDULE["POSTS"])
-            database.execute(ENTER, wish)
-        for later in (0, 90, 180):
-            moments = [now + timedelta(seconds=later)] * 4
-            with ThreadPoolExecutor(4) as pool:
-                list(pool.map(lambda moment: SCHEDULE["run_once"](tiktok, table, moment), moments))
-        assert states(table) == [("done", "PUBLISH_COMPLETE")]
-        assert [post.status for post in sim.posts] == ["PUBLISH_COMPLETE"]
-
-
-def test_what_is_found_late_is_left_to_a_person(table: Path, tiktok_fake: Fake) -> None:
-    """A post that is found more than an hour late is not begun."""
-    enter(table, tiktok_fake, tiktok_fake.clock.now() - timedelta(hours=2))
-    work_until_nothing_is_left(table, tiktok_fake)
-    ((state, said),) = states(table)
-    assert state == "person"
+def test_what_is_found_late_is_left_to_a_person(clip: Path, tiktok_fake: Fake) -> None:
+    """It is told now and then, and posted once a person has released it."""
+    enter(tiktok_fake, clip, not_before=tiktok_fake.clock.now() + timedelta(minutes=1))
+    tiktok_fake.clock.advance(7_200)
+    said = work(tiktok_fake)
     assert not tiktok_fake.simulator.posts
-    assert "2:00:00 late" in said
+    assert 1 < len(said) < 5
+    assert "post-1 needs a person: " in said[0]
+    assert "a person has to release it" in said[0]
+    tiktok_fake.account.release("post-1")
+    assert work(tiktok_fake) == []
+    assert [post.status for post in tiktok_fake.simulator.posts] == ["PUBLISH_COMPLETE"]
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"),
-    [
-        ("init=code:spam_risk_too_many_posts", "waiting"),
-        ("init=code:spam_risk_user_banned_from_posting", "person"),
-        ("init=fail:frame_rate_check_failed", "person"),
-    ],
+    "fault", ["init=code:spam_risk_too_many_posts", "init=code:spam_risk_user_banned_from_posting"]
 )
-def test_a_refusal_is_tried_again_or_shown(table: Path, tiktok_fake: Fake, fault: str, expected: str) -> None:
-    """A quota comes again within the hour; a ban or a bad video is shown to a person."""
-    enter(table, tiktok_fake, tiktok_fake.clock.now())
+def test_a_refusal_is_told_once_and_ends_the_post(clip: Path, tiktok_fake: Fake, fault: str) -> None:
+    """TikTok posted nothing; to enter the post again is a person's wish."""
+    enter(tiktok_fake, clip)
     tiktok_fake.simulator.faults.add(fault)
-    for _ in range(20):
-        tiktok_fake.clock.advance(SCHEDULE["run_once"](tiktok_fake.tiktok, table, tiktok_fake.clock.now()))
-    ((state, said),) = states(table)
-    assert state == expected
+    (said,) = work(tiktok_fake)
     assert fault.rpartition(":")[2] in said
+    assert not tiktok_fake.tiktok.unfinished()
+
+
+@pytest.mark.full
+def test_workers_that_take_the_same_post_make_one(clip: Path, tmp_path: Path) -> None:
+    """Of four workers at once, the one that holds the lease acts."""
+    sim = SimulatedTikTok()
+    sim.switches.processing_seconds = 0
+    clock = ManualClock(datetime.now(UTC))
+    with signed_in(sim, tmp_path / "home") as settings, connect(environ=settings, clock=clock) as tiktok:
+        tiktok.account().enter_video(clip, privacy_level="SELF_ONLY", key="post-1")
+        for _ in range(3):
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda _: run_once(tiktok, {}, clock.now()), range(4)))
+        assert [post.status for post in sim.posts] == ["PUBLISH_COMPLETE"]
+        assert tiktok.due_posts() == ()
 
 
 # --- A web application -----------------------------------------------------------------------------------------------------
@@ -359,6 +336,12 @@ def test_a_refusal_is_tried_again_or_shown(table: Path, tiktok_fake: Fake, fault
 SITE: Final = recipe("web-application.md")
 TestTableTokenStore: Any = SITE["TestTableTokenStore"]
 PAGE: Final = "https://app.example.com"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Return the path of the site's database."""
+    return tmp_path / "site.db"
 
 
 @pytest.fixture
@@ -371,12 +354,13 @@ def site(table: Path, tiktok_fake: Fake) -> Any:
         tokens=SITE["TableTokenStore"](table),
         journal=tiktok_fake.journal,
         clock=tiktok_fake.clock,
+        open_source=FileSource,
     )
     with closing(sqlite3.connect(table)) as database, database:
         database.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, open_id TEXT)")
         database.execute("INSERT INTO users (id) VALUES (1)")
     made = SITE["make_site"](tiktok, table, "a secret of the site")
-    SITE["add_posts"](made, table)
+    SITE["add_posts"](made, tiktok, table)
     browser = made.test_client()
     with browser.session_transaction(base_url=PAGE) as session:
         session["user"] = 1
@@ -389,19 +373,19 @@ def open_ids(table: Path) -> list[tuple[str | None]]:
         return database.execute("SELECT open_id FROM users").fetchall()
 
 
-def test_a_user_connects_and_posts(site: Any, table: Path, tiktok_fake: Fake) -> None:
+def test_a_user_connects_and_posts(site: Any, table: Path, clip: Path, tiktok_fake: Fake) -> None:
     """The sign-in ends in the site's own tables, and the worker makes the post that the form has entered, once."""
     there = site.get("/tiktok/connect", base_url=PAGE)
     answer = tiktok_fake.simulator.authorize(there.headers["Location"])
     assert site.get(answer, base_url=PAGE).status_code == 302
     assert open_ids(table) == [(tiktok_fake.account.open_id,)]
     assert SITE["TableTokenStore"](table).accounts() == (tiktok_fake.account.open_id,)
-    form = {"file": str(table.with_name("clip.mp4")), "title": "From the site", "privacy": "SELF_ONLY"}
-    assert site.post("/posts", data=form, base_url=PAGE).status_code == 202
-    with closing(sqlite3.connect(table)) as database, database:
-        now = tiktok_fake.clock.now().isoformat()
-        database.execute("UPDATE posts SET due = ?, again = ?", (now, now))  # the fake has a clock of its own
-    work_until_nothing_is_left(table, tiktok_fake)
+    form = {"file": str(clip), "title": "From the site", "privacy": "SELF_ONLY", "key": "form-1"}
+    for _ in range(2):
+        assert site.post("/posts", data=form, base_url=PAGE).status_code == 202
+    wrong = site.post("/posts", data={**form, "title": "Another"}, base_url=PAGE)
+    assert (wrong.status_code, "stands for another post" in wrong.json["wrong"]) == (400, True)
+    assert work(tiktok_fake) == []
     assert [post.title for post in tiktok_fake.simulator.posts] == ["From the site"]
 
 

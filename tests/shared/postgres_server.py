@@ -40,10 +40,12 @@ SETTINGS = {
 
 
 def binary(name: str) -> str | None:
-    """Return the path of a program of PostgreSQL; None if it is not installed."""
+    """Return the path of a program of PostgreSQL; None if it is not installed. POSTGRES_BIN names the folder of another version."""
     # Debian keeps the server's programs of each version in a folder that is not on PATH.
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
-    return shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")]))
+    return shutil.which(
+        name, path=os.pathsep.join([os.environ.get("POSTGRES_BIN", ""), *map(str, folders), os.environ.get("PATH", "")])
+    )
 
 
 def free_port() -> int:

@@ -19,6 +19,8 @@ PROCESSES: Final = "starts processes, a second each; others of its file stay"
 LARGE: Final = "moves 100 MB and more; that a body is never in memory as a whole is in the contracts, too"
 DISK: Final = "runs a process on a disk of its own; others of its file stay"
 WAITS: Final = "waits three seconds; bound to one transport it stays"
+DATABASE: Final = "asks a database; a binding of the other world, or without a pooler, stays"
+RESTARTS: Final = "starts a database again; others of its file stay"
 EVERYWHERE: Final = "fails at every call in turn; what fails at every third call stays"
 FULL: Final[dict[str, str]] = {
     "tests/proofs/": PROOF,
@@ -57,6 +59,14 @@ FULL: Final[dict[str, str]] = {
     "contract_tests/test_transports.py::*OverTls::test_a_slow_line_": WAITS,
     "contract_tests/test_secret_service.py::TestSecretService::": "asks a daemon; a keychain in memory has the same contract",
     "contract_tests/test_secret_service.py::test_a_password_that_nobody_types_": "waits three seconds for a daemon",
+    "contract_tests/test_postgres.py::TestSealedTokens*::": DATABASE,
+    "contract_tests/test_postgres.py::TestTokensAsync::": DATABASE,
+    "contract_tests/test_postgres.py::TestJournal::": DATABASE,
+    "contract_tests/test_postgres.py::TestPacer::": DATABASE,
+    "contract_tests/test_postgres.py::TestSlots::": DATABASE,
+    "contract_tests/test_postgres.py::Test*BehindPooler*::": DATABASE,
+    "tests/stores/test_postgres_faults.py::test_no_call_fails_while_the_server_restarts": RESTARTS,
+    "tests/stores/test_postgres_faults.py::test_a_replica_is_refused": RESTARTS,
     "tests/flows/calls/test_surely.py::test_a_cancelled_call_keeps_nothing_locked[[]None-": EVERYWHERE,
 }
 """What only `make check` runs: a pattern for the start of a test's name, and the reason."""

@@ -270,6 +270,18 @@ def test_stores_of_the_wrong_world_are_refused() -> None:
         EncryptedTokenStore(ThreadedTokenStore(MemoryTokenStore()), [OLD])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [("cryptography", "pip install 'tiktok-open"), ("cryptography.fernet", "pip install"), ("base64", "base64")],
+)
+def test_only_a_missing_package_of_ours_is_named(monkeypatch: pytest.MonkeyPatch, missing: str, said: str) -> None:
+    """Without `cryptography` the error says what to install. An import that fails inside of it keeps its own words."""
+    monkeypatch.delitem(sys.modules, "cryptography.fernet")
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=said):
+        EncryptedTokenStore(MemoryTokenStore(), ["x"])
+
+
 def test_cryptography_is_brought_in_where_it_is_used() -> None:
     """Importing the store imports no library. Without `cryptography`, making a store says what to install."""
     script = (

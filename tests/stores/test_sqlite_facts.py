@@ -109,6 +109,7 @@ def records(draw: st.DrawFn) -> Record:
         schedule=begins and Schedule(not_before=begins, not_after=datetime.max.replace(tzinfo=UTC)),
         is_held=draw(st.booleans()),
         is_entered=draw(st.booleans()),
+        again_at=draw(st.none() | TIMES),
     )
 
 
@@ -133,7 +134,7 @@ def in_json(change: Callable[[dict[str, Any]], None], **options: Any) -> Callabl
         try:
             found = json.loads(document)
             change(found)
-        except (ValueError, TypeError, AttributeError):  # It was damaged before.
+        except (ValueError, TypeError, AttributeError, RecursionError):  # It was damaged before.
             return document
         return json.dumps(found, sort_keys=True, **options).encode("utf-8", "surrogatepass")
 
@@ -162,9 +163,10 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a zone": in_json(lambda found: found.get("schedule") and found["schedule"].update(not_before=BERLIN)),
     "no time": in_json(lambda found: found.get("schedule") and found["schedule"].update(not_before="soon")),
 }
+EARLIER: dict[str, Any] = {"schedule": None, "is_held": False, "is_entered": False, "again_at": None}
 STEPS = st.one_of(
     records().map(lambda record: ("save", record)),
-    records().map(lambda record: ("save by an older release", record)),
+    records().map(lambda record: ("save by an older release", evolve(record, **EARLIER))),
     st.sampled_from(("remove", "damaged name", "as text")).map(lambda word: (word, None)),
     st.sampled_from(sorted(DAMAGES)).map(lambda damage: ("damage", damage)),
 )
@@ -269,6 +271,11 @@ def test_what_only_a_look_at_every_document_finds(journal: SqliteJournal, *, end
 # --- By an index -----------------------------------------------------------------------------------------------------
 
 
+def plan_of(connection: sqlite3.Connection, statement: str) -> list[str]:
+    """Return how SQLite finds the rows of a statement; older releases of it put the word TABLE before a name."""
+    return [row[3].replace("TABLE ", "") for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+
 def test_no_call_reads_what_it_does_not_return(journal: SqliteJournal) -> None:
     """SQLite finds the rows of every statement by an index: none goes through the records, the facts, or the leases."""
     said: list[str] = []
@@ -295,7 +302,7 @@ def test_no_call_reads_what_it_does_not_return(journal: SqliteJournal) -> None:
     journal.release(RECORD.name, owner="a")
     connection.set_trace_callback(None)
     plans = {
-        statement: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        statement: plan_of(connection, statement)
         for statement in said
         if re.match(r"\s*(SELECT|INSERT|DELETE|UPDATE)", statement)
     }
@@ -311,7 +318,7 @@ def test_no_call_reads_what_it_does_not_return(journal: SqliteJournal) -> None:
     slow = {
         statement: plan
         for statement, plan in plans.items()
-        if any(re.match(r"SCAN (?!seen|CONSTANT)", line) or "TEMP B-TREE" in line for line in plan)
+        if any(re.match(r"SCAN (?!seen|.*CONSTANT)", line) or "TEMP B-TREE" in line for line in plan)
     }
     assert slow == {}
 
@@ -321,8 +328,7 @@ def test_a_migration_puts_no_document_aside(journal: SqliteJournal) -> None:
     connection = connection_of(journal)
     for name, function in sqlite_facts.FUNCTIONS.items():
         connection.create_function(name, 1, function)
-    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_facts.FILL}")]
-    assert plan == ["SCAN records"]
+    assert plan_of(connection, sqlite_facts.FILL) == ["SCAN records"]
 
 
 # --- Forgetting ------------------------------------------------------------------------------------------------------

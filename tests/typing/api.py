@@ -45,7 +45,7 @@ from tiktok_core import (
 from tiktok_core.events import Event
 from tiktok_core.lifting import lift_clock
 from tiktok_core.portability import DataArchive, DataCategory, DataRequest
-from tiktok_core.ports import Response
+from tiktok_core.ports import AsyncClock, Clock, Response
 
 
 def shown(progress: Progress) -> None:
@@ -64,6 +64,7 @@ def blocking_face() -> None:
     with connect(App("key", "secret", "http://127.0.0.1:*/callback/")) as tiktok:
         assert_type(tiktok, TikTok)
         assert_type(tiktok.app, App)
+        assert_type(tiktok.clock, Clock)
         authorization = tiktok.authorization(["video.publish"], redirect_uri="http://127.0.0.1:1/callback/")
         assert_type(authorization, Authorization)
         assert_type(tiktok.sign_in(authorization, "http://127.0.0.1:1/callback/?code=c"), Account)
@@ -135,6 +136,7 @@ async def asynchronous_face() -> None:
     async with connect_async() as tiktok:
         assert_type(tiktok, AsyncTikTok)
         assert_type(tiktok.app, App)
+        assert_type(tiktok.clock, AsyncClock)
         authorization = tiktok.authorization()
         assert_type(authorization, Authorization)
         assert_type(await tiktok.sign_in(authorization, "http://127.0.0.1:1/callback/?code=c"), AsyncAccount)

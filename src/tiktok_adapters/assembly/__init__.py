@@ -14,7 +14,7 @@ from tiktok_adapters.assembly.home import prepare, token_file
 from tiktok_adapters.assembly.loading import load_settings
 from tiktok_adapters.assembly.ports import AsyncPorts, Chosen, Ports, asynchronous_ports, blocking_ports
 from tiktok_adapters.assembly.settings import LOG_LEVELS, Settings
-from tiktok_core import App, AsyncTikTok, Endpoints, TikTok
+from tiktok_core import App, AsyncTikTok, Endpoints, InvalidSettings, Problem, Secret, TikTok
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 
@@ -41,6 +41,7 @@ def connect(
     patience: float = 900.0,
     uploads: int = 16,
     store: Literal["sqlite", "keyring", "encrypted"] | None = None,
+    store_url: str | Secret | None = None,
     **ports: Unpack[Ports],
 ) -> TikTok:
     """Return a blocking client with the usual adapters, such as urllib3, or with those you pass.
@@ -52,8 +53,10 @@ def connect(
         endpoints: the addresses of TikTok (default: from the settings).
         timeout: seconds for each single wait of a request, and for each read of a source.
         patience: seconds to follow a post before `StillProcessing` is raised.
-        uploads: how many uploads run at once in the usual `slots`; further ones wait before they begin, and accounts take turns.
-        store: where the usual `tokens` are kept (default: from the settings, otherwise `sqlite`).
+        uploads: how many uploads run at once in the usual `slots`; further ones wait before they begin, and accounts take turns. With
+            a database, on all machines together.
+        store: where the home folder keeps the usual `tokens` (default: from the settings, otherwise `sqlite`).
+        store_url: the database of the usual stores, clock and slots, in place of the home folder (default: from the settings).
         **ports: your own adapters, by the name of their port (`transport=`, `tokens=`, ...): see `Ports`. The client uses the
             usual adapter for every other port. If you pass `tokens`, the store in the settings needs no package and no key.
 
@@ -65,9 +68,9 @@ def connect(
         TypeError: a keyword names no port.
         ImportError: another package has taken the name urllib3 in this environment.
     """
-    around = Hidden(environ)
-    del environ  # A crash report would show it.
-    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, given=ports)
+    around, url = Hidden(environ), Secret(store_url or "")
+    del environ, store_url  # A crash report would show them.
+    chosen, where = _chosen(app, home, around, endpoints, (store, url), uploads=uploads, given=ports)
     return TikTok(
         chosen.app,
         endpoints=where,
@@ -88,6 +91,7 @@ def connect_async(
     patience: float = 900.0,
     uploads: int = 16,
     store: Literal["sqlite", "keyring", "encrypted"] | None = None,
+    store_url: str | Secret | None = None,
     **ports: Unpack[AsyncPorts],
 ) -> AsyncTikTok:
     """Return an asynchronous client over aiohttp, for use in `async with`. The arguments are those of `connect`.
@@ -99,9 +103,9 @@ def connect_async(
         TypeError: a keyword names no port.
         ImportError: aiohttp is not installed, and you passed no transport.
     """
-    around = Hidden(environ)
-    del environ  # A crash report would show it.
-    chosen, where = _chosen(app, home, around, endpoints, store, uploads=uploads, given=ports)
+    around, url = Hidden(environ), Secret(store_url or "")
+    del environ, store_url  # A crash report would show them.
+    chosen, where = _chosen(app, home, around, endpoints, (store, url), uploads=uploads, given=ports)
     return AsyncTikTok(
         chosen.app,
         endpoints=where,
@@ -117,14 +121,18 @@ def _chosen(
     home: str | HasPath | None,
     around: Hidden[Mapping[str, str] | None],
     endpoints: Endpoints | None,
-    store: str | None,
+    stores: tuple[str | None, Secret],
     *,
     uploads: int,
     given: Container[str],
 ) -> tuple[Chosen, Endpoints]:
-    options = {"home": None if home is None else os.fspath(home), "store": store}
+    store, url = stores
+    options = {"home": None if home is None else os.fspath(home), "store": store, "store_url": url}
     settings = load_settings(options, Hidden(os.environ) if around.reveal() is None else around)
-    if "tokens" in given:
+    if settings.store_url and store is not None and store != "encrypted":
+        message = f"{store!r} is a store of a home folder, and store_url names a database: leave one of them out"
+        raise InvalidSettings((Problem("store", message),))
+    if "tokens" in given and not settings.store_url:
         settings = evolve(
             settings, store="sqlite"
         )  # This store needs no package and no key, so the check finds none missing.

@@ -3,7 +3,6 @@
 What belongs here: the names and modes of files. The stores decide what their files contain and when to open them.
 """
 
-import hashlib
 import logging
 import os
 from contextlib import closing, suppress
@@ -11,11 +10,25 @@ from pathlib import Path
 from typing import Final
 
 from tiktok_adapters.assembly.settings import Settings
+from tiktok_adapters.assembly.shared import shared_stores
+from tiktok_adapters.stores.apps import app_digest
 from tiktok_adapters.stores.on_demand import JournalOnDemand, PacerOnDemand, TokensOnDemand
 from tiktok_core import App, StoreError
 from tiktok_core.ports import Journal, Pacer, TokenStore
 
-__all__ = ["home_journal", "home_pacer", "home_tokens", "journal_file", "pacer_file", "prepare", "token_file"]
+__all__ = [
+    "TOKENS",
+    "home_files",
+    "home_journal",
+    "home_pacer",
+    "home_tokens",
+    "journal_file",
+    "pacer_file",
+    "prepare",
+    "tell_of_home",
+    "token_file",
+    "wrapped",
+]
 
 TOKENS: Final = {"sqlite": "tokens-{app}.db", "keyring": "keychain-{app}.db", "encrypted": "encrypted-{app}.db"}
 """One file for each app: an `open_id` is valid for one app only, and no other app may get its tokens.
@@ -31,7 +44,7 @@ log: Final = logging.getLogger("tiktok_core")
 
 def token_file(home: Path, app: App, store: str = "sqlite") -> Path:
     """Return the file in which a store keeps the tokens of this app's accounts, or the accounts without their tokens."""
-    return home / TOKENS[store].format(app=_digest(app))
+    return home / TOKENS[store].format(app=app_digest(app.client_key))
 
 
 def journal_file(home: Path) -> Path:
@@ -45,41 +58,61 @@ def pacer_file(home: Path) -> Path:
 
 
 def prepare(settings: Settings, app: App) -> None:
-    """Make the home folder and its token store, so that their errors come before a person is asked to consent.
+    """Make or reach the store that keeps an app's tokens, so that its errors come before a person is asked to consent.
 
     Raises:
         StoreError: the store cannot keep tokens.
         InvalidSettings: the store's package or key is missing.
     """
-    with closing(_open_tokens(settings, app)) as store:
-        store.load("")  # No account has this name: the call only finds out whether a keychain is locked.
-        if settings.store == "encrypted":
+    opened = _open_tokens(settings, app) if not settings.store_url else shared_stores(settings).tokens(app.client_key)
+    with closing(opened) as store:
+        store.load(
+            ""
+        )  # No account has this name: the call only finds out whether a keychain is locked, or a server there.
+        if settings.store_keys():
             for account in store.accounts():
                 store.load(account)  # This finds out whether the key is wrong.
     home = settings.home
-    if hasattr(os, "geteuid") and home.stat().st_uid == os.geteuid():
+    if hasattr(os, "geteuid") and home.exists() and home.stat().st_uid == os.geteuid():
         home.chmod(0o700)
 
 
-def _digest(app: App) -> str:
-    # A client key may hold characters that a file name must not; its digest does not.
-    return hashlib.sha256(app.client_key.encode()).hexdigest()[:12]
+def home_files(home: Path, store: str) -> list[tuple[str, Path]]:
+    """Return the files in which a store keeps tokens in a home folder, each with the digest of its app."""
+    before, _, after = TOKENS[store].partition("{app}")
+    found = sorted(home.glob(f"{before}*{after}"))
+    return [(path.name.removeprefix(before).removesuffix(after), path) for path in found]
+
+
+def wrapped(settings: Settings, app: str, file: TokenStore) -> TokenStore:
+    """Return the store that keeps an app's tokens by way of a file: the file itself, a keychain beside it, or what seals them.
+
+    Args:
+        settings: the settings, which choose the store.
+        app: the digest of the app's client key.
+        file: the file. Closing the store closes it.
+
+    Raises:
+        InvalidSettings: the store's package or its keys are missing, or a key cannot be used.
+    """
+    if settings.store == "keyring":
+        from tiktok_adapters.stores.keyring import KeyringTokenStore  # noqa: PLC0415
+
+        return KeyringTokenStore(SERVICE.format(app=app), file)
+    if settings.store == "encrypted":
+        from tiktok_adapters.stores.encrypted import EncryptedTokenStore  # noqa: PLC0415
+
+        return EncryptedTokenStore(file, settings.store_keys())
+    return file
 
 
 def _open_tokens(settings: Settings, app: App) -> TokenStore:
     from tiktok_adapters.stores.sqlite import SqliteTokenStore  # noqa: PLC0415
 
-    keys = settings.store_keys()
-    file = SqliteTokenStore(token_file(settings.home, app, settings.store))
-    if settings.store == "keyring":
-        from tiktok_adapters.stores.keyring import KeyringTokenStore  # noqa: PLC0415
-
-        return KeyringTokenStore(SERVICE.format(app=_digest(app)), file)
-    if settings.store == "encrypted":
-        from tiktok_adapters.stores.encrypted import EncryptedTokenStore  # noqa: PLC0415
-
-        return EncryptedTokenStore(file, keys)
-    return file
+    settings.store_keys()  # Before the file is made.
+    return wrapped(
+        settings, app_digest(app.client_key), SqliteTokenStore(token_file(settings.home, app, settings.store))
+    )
 
 
 def home_tokens(settings: Settings, app: App) -> TokensOnDemand:
@@ -126,6 +159,24 @@ def home_pacer(home: Path) -> PacerOnDemand:
         return SqlitePacer(pacer_file(home))
 
     return PacerOnDemand(pacer_file(home), open_pacer)
+
+
+def tell_of_home(settings: Settings, app: App) -> None:
+    """Log a warning if accounts of this app are signed in in the home folder, while a database is to keep them.
+
+    Raises:
+        StoreError: the home folder is being moved.
+    """
+    from tiktok_adapters.stores.sqlite_moved import move_of  # noqa: PLC0415
+
+    move = move_of(journal_file(settings.home))
+    if move is not None and not move.is_done:
+        raise StoreError(f"Home folder {settings.home}", move.sentence, "moved")
+    for kind in TOKENS:
+        if _has_accounts(token_file(settings.home, app, kind)):
+            said = "Accounts and posts of this app are in the home folder %s, too, and a key posts once in each: 'tiktok store move' moves them"
+            log.warning(said, settings.home)
+            return
 
 
 def _has_accounts(file: Path) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["load_settings"]
 
 
 def load_settings(
-    options: Mapping[str, str | None], environ: Mapping[str, str] | Hidden[Mapping[str, str] | None]
+    options: Mapping[str, str | Secret | None], environ: Mapping[str, str] | Hidden[Mapping[str, str] | None]
 ) -> Settings:
     """Return the settings: an option overrides the environment, which overrides `config.toml` in the home folder.
 

@@ -9,8 +9,9 @@ from typing import Any, TypedDict
 
 from attrs import frozen
 
-from tiktok_adapters.assembly.home import home_journal, home_pacer, home_tokens
+from tiktok_adapters.assembly.home import home_journal, home_pacer, home_tokens, tell_of_home
 from tiktok_adapters.assembly.settings import Settings
+from tiktok_adapters.assembly.shared import SHARED_STORES, shared_ports, shared_stores, shared_stores_async
 from tiktok_core import App
 from tiktok_core.ports import (
     AsyncBackground,
@@ -50,11 +51,12 @@ class Ports(_BothWorlds, total=False):
 
     Attributes:
         transport: sends requests. Usual: urllib3, through the proxy and with the authorities that the settings name.
-        tokens: keeps tokens. Usual: the store that the settings name, in the home folder.
-        journal: keeps the record of each post. Usual: a file in the home folder.
-        clock: tells the time and waits. Usual: the machine's clock.
-        pacer: keeps to TikTok's quotas. Usual: one that all processes with the same home folder share.
-        slots: limits how many uploads run at once. Usual: the `uploads` argument, for this client.
+        tokens: keeps tokens. Usual: the store that the settings name, in the home folder or in a database.
+        journal: keeps the record of each post. Usual: a file in the home folder, or a database.
+        clock: tells the time and waits. Usual: the machine's clock, or that of a database.
+        pacer: keeps to TikTok's quotas. Usual: one that all processes with the same home folder or database share.
+        slots: limits how many uploads run at once. Usual: the `uploads` argument, for this client, or for all machines that share a
+            database.
         probe: reads videos that the library cannot read by itself. Usual: the extra `media`, if it is installed. False: no
             properties of a video are checked.
         protect: lets an interrupted renewal finish. Usual: it holds Ctrl-C back in the main thread.
@@ -78,7 +80,7 @@ class Ports(_BothWorlds, total=False):
 class AsyncPorts(_BothWorlds, total=False):
     """The ports that `connect_async` takes by name: the asynchronous form of each port in `Ports`.
 
-    The usual transport is aiohttp; the usual stores and the usual probe work in threads.
+    The usual transport is aiohttp; the usual stores of a home folder and the usual probe work in threads.
     """
 
     transport: AsyncTransport
@@ -132,7 +134,8 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
             "probe": _probe,
             "protect": MainThreadProtect,
             "background": ThreadBackground,
-        },
+        }
+        | _shared(chosen, given, shared_stores),
     )
 
 
@@ -163,8 +166,20 @@ def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, An
             "probe": _threaded_probe,
             "protect": AsyncioProtect,
             "background": AsyncioBackground,
-        },
+        }
+        | _shared(chosen, given, shared_stores_async),
     )
+
+
+def _shared(
+    chosen: Chosen, given: Mapping[str, Any], opened: Callable[[Settings], Any]
+) -> dict[str, Callable[[], Any]]:
+    """Return what makes the ports over the database that the settings name, if they name one and a store of it is needed."""
+    if not chosen.settings.store_url or not set(SHARED_STORES) - given.keys():
+        return {}
+    if "tokens" not in given:
+        tell_of_home(chosen.settings, chosen.app)
+    return shared_ports(opened(chosen.settings), chosen.app.client_key, chosen.uploads)
 
 
 def _filled(caller: str, given: Mapping[str, Any], usual: dict[str, Callable[[], Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from attrs import field, fields, frozen
 
 from tiktok_adapters.assembly.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, STORES, check_installed, store_keys
 from tiktok_adapters.assembly.network import Network, chosen_network
+from tiktok_adapters.assembly.shared import check_url
 from tiktok_core import (
     App,
     AppKind,
@@ -125,20 +126,29 @@ class Settings:
     store: str = field(
         default="sqlite",
         metadata=_row(
-            "TIKTOK_STORE", "where tokens are kept: `sqlite`, `keyring` or `encrypted`", read=_one_of(STORES)
+            "TIKTOK_STORE", "where a home folder keeps tokens: `sqlite`, `keyring` or `encrypted`", read=_one_of(STORES)
         ),
     )
     store_key: Secret = field(
         default=Secret(""),
         metadata=_row(
             KEY_VARIABLE,
-            "the keys of an encrypted store",
+            "the keys of an encrypted store; in a database they encrypt tokens and records",
             read=Secret,
             in_file=False,  # A key must not lie beside the tokens that it encrypts.
         ),
     )
     store_key_file: str = field(
         default="", metadata=_row(KEY_FILE_VARIABLE, "a file with the keys of an encrypted store")
+    )
+    store_url: Secret = field(
+        default=Secret(""),
+        metadata=_row(
+            "TIKTOK_STORE_URL",
+            "a database for tokens, journal, quotas and upload slots of many machines, `postgresql://user@host/database`; "
+            "the home folder unless set",
+            read=Secret,  # It may hold a password.
+        ),
     )
     kind: str | None = field(
         default=None,
@@ -226,7 +236,7 @@ class Settings:
         return self._made(lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
 
     def store_keys(self) -> tuple[Secret, ...]:
-        """Return the keys of an encrypted store, the newest first; none for another store.
+        """Return the keys of an encrypted store or of a database, the newest first; none for a store that is not encrypted.
 
         Raises:
             InvalidSettings: the store's package or its keys are missing, or a key cannot be used.
@@ -267,7 +277,9 @@ class Settings:
         options: dict[str, Any] = {"kind": chosen, "challenge": self.challenge, "verified_urls": verified}
         app = app or self._tried(problems, lambda: App(**whole, **options))
         endpoints = self._tried(problems, lambda: Endpoints(api_url=self.api_url, auth_url=self.auth_url))
-        self._tried(problems, self._store_keys)
+        keys = self._tried(problems, self._store_keys)
+        if self.store_url and keys is not None:
+            self._tried(problems, lambda: check_url(self.store_url, keys))
         if "network" not in without:
             self._tried(problems, self._network)
         if problems or app is None or endpoints is None:
@@ -275,8 +287,12 @@ class Settings:
         return app, endpoints
 
     def _store_keys(self) -> tuple[Secret, ...]:
-        check_installed(self.store)
-        return store_keys(self.store_key, self.store_key_file, self.home) if self.store == "encrypted" else ()
+        is_encrypted = self.store == "encrypted"
+        if self.store_url:
+            # A keychain keeps the tokens of a home folder. Keys encrypt what lies in a database.
+            is_encrypted = is_encrypted or bool(self.store_key or self.store_key_file)
+        check_installed("encrypted" if self.store_url and is_encrypted else "sqlite" if self.store_url else self.store)
+        return store_keys(self.store_key, self.store_key_file, self.home) if is_encrypted else ()
 
     def _network(self) -> Network:
         return chosen_network(self.proxy, self.ca_file, self.origins, self.shared)

@@ -3,13 +3,12 @@
 What belongs here: the commands for accounts that have signed in already.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 from attrs import asdict, evolve
 
-from tiktok_adapters.cli.common import client, common, say, settings, signed_in
+from tiktok_adapters.cli.common import client, common, now, say, settings, signed_in
 from tiktok_adapters.cli.output import account_document, error_document, report, show
 from tiktok_adapters.cli.spelling import Spelling
 from tiktok_core import Scope, TikTokError
@@ -26,13 +25,12 @@ def accounts() -> None:
     Example: tiktok accounts --json
     """
     with client(settings()) as tiktok:
-        known = tiktok.accounts()
-    now = datetime.now(UTC)
+        known, at = tiktok.accounts(), now()
     for tokens in known:
         if tokens.is_refused:
             say(f"TikTok no longer accepts the refresh token of {tokens.open_id}; sign in again: tiktok login")
-        elif tokens.needs_sign_in_soon(now):
-            end = f"{'ended' if tokens.is_dead(now) else 'ends'} on {tokens.refresh_expires_at:%Y-%m-%d}"
+        elif tokens.needs_sign_in_soon(at):
+            end = f"{'ended' if tokens.is_dead(at) else 'ends'} on {tokens.refresh_expires_at:%Y-%m-%d}"
             say(f"The sign-in of {tokens.open_id} {end}; sign in again: tiktok login")
     found = [account_document(tokens) for tokens in known]
     lines = [f"{one['open_id']}  until {one['refresh_expires_at']}  {one['scope']}" for one in found]

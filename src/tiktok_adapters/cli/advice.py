@@ -52,6 +52,7 @@ SETTINGS: Final[dict[str, Advice]] = {
     ),
     "store": ("Choose one of the stores, and install the packages it needs.", "TIKTOK_STORE, or config.toml"),
     "store_key": ("Give the key of the encrypted store.", "TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE"),
+    "store_url": ("Name a PostgreSQL database, or none to use the home folder.", "TIKTOK_STORE_URL, or config.toml"),
     "store_key_file": (
         "Name a file that holds the key and that only you can read.",
         "TIKTOK_STORE_KEY_FILE, or config.toml",
@@ -92,8 +93,17 @@ STORES: Final[dict[str, str]] = {
     "version": "Use the release that wrote it, or a newer one: pip install --upgrade tiktok-open",
     "key": "Set the key that encrypted the tokens: TIKTOK_STORE_KEY, or TIKTOK_STORE_KEY_FILE.",
     "foreign": "Make yourself the folder's owner, or choose another folder: --home, or TIKTOK_HOME.",
+    "moved": "Do what the sentence says.",
     "missing": "Install the package that the sentence names, or choose another store: TIKTOK_STORE.",
 }
+SERVERS: Final[dict[str, str]] = {
+    "locked": "Check that the server runs, and that this machine can reach it.",
+    "full": "Free space on the server's disk.",
+    "foreign": "Name another database or user, or change what the sentence names.",
+    "failed": "Correct what the sentence names.",
+    "missing": "Create the database, or name another one.",
+}
+"""What to do about a store in a database, where that differs from a file."""
 NETWORK: Final = (
     "Check that this machine can reach TikTok: the firewall, and what the lines 'proxy' and 'certificates' above name."
 )
@@ -109,6 +119,8 @@ def advice_on(error: TikTokError) -> Advice:
     match error:
         case SignInRequired():
             return f"Sign in: {LOGIN}", ""
+        case StoreError() if error.store.startswith("PostgreSQL") and error.kind in SERVERS:
+            return SERVERS[error.kind], "TIKTOK_STORE_URL, or config.toml"
         case StoreError():
             return STORES.get(error.kind, "Check the store that the sentence names."), error.store
         case InvalidSettings(problems):

@@ -14,10 +14,12 @@ import click
 from attrs import define
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from logging import LogRecord
 
     from tiktok_adapters.assembly import Settings
     from tiktok_core import Account, Record, TikTok
+    from tiktok_core.ports import Clock
 
 __all__ = [
     "BYTES",
@@ -32,6 +34,8 @@ __all__ = [
     "key_of",
     "known_post",
     "named_post",
+    "now",
+    "place",
     "printable",
     "recorded",
     "say",
@@ -41,6 +45,8 @@ __all__ = [
 ]
 
 LONG_WAIT = 5.0
+CLOCK = "tiktok_adapters.cli.clock"
+"""Where the context of a command keeps the clock of its client."""
 POSTING = ("video.publish", "video.upload")
 """The scopes of which one is enough to ask TikTok about a post."""
 OF_THE_RECORD = ("damaged", "version")
@@ -143,6 +149,22 @@ def say(sentence: str) -> None:
         click.echo(printable(sentence), err=True)
 
 
+def now() -> "datetime":
+    """Return the time by the clock of the client that the command has made; before that, by the machine's."""
+    from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
+
+    made = click.get_current_context(silent=True)
+    clock: Clock = made.find_root().meta.get(CLOCK, SystemClock()) if made else SystemClock()
+    return clock.now()
+
+
+def place(found: "Settings") -> str:
+    """Return where tokens and posts are kept, as a sentence names it: without user and password."""
+    from tiktok_adapters.assembly.shared import shared_stores  # noqa: PLC0415
+
+    return shared_stores(found).name if found.store_url else str(found.home)
+
+
 def printable(text: str) -> str:
     """Return the text with every unprintable character replaced, so that it cannot move a terminal's cursor."""
     return "".join(character if character.isprintable() else " " for character in text)
@@ -199,7 +221,9 @@ def client(found: "Settings", kind: str | None = None, *, probe: bool = True) ->
     from tiktok_adapters.assembly import connect  # noqa: PLC0415
 
     app, endpoints = found.checked(kind)
-    return connect(app, home=found.home, environ=os.environ, endpoints=endpoints, probe=probe)
+    tiktok = connect(app, home=found.home, environ=os.environ, endpoints=endpoints, probe=probe)
+    click.get_current_context().find_root().meta[CLOCK] = tiktok.clock
+    return tiktok
 
 
 @contextmanager
@@ -220,6 +244,7 @@ def signed_in(
     """
     with opened or client(found) as tiktok:
         account = account_of(tiktok, found.account)
+        tiktok.clock.now()  # A database's clock needs its first look before the client closes; sentences are made after that.
         needed, either = tuple(needs), tuple(any_of)
         _check_scopes(tiktok, account.open_id, needed, either)
         with _naming(needed or either[:1]):
@@ -290,7 +315,7 @@ def named_post(account: "Account", post: str) -> "tuple[str, Record | None]":
     if record.publish_id is None:
         said = f"{post!r} is {record.stage}, and TikTok has given it no publish id"
         if not record.is_given_up:
-            said = f"{said} yet: tiktok resume {post}"
+            said = f"{said} yet: tiktok {'release' if record.is_held else 'resume'} {post}"
         raise InvalidInput((Problem("key", said),))
     return record.publish_id, record
 

@@ -16,8 +16,9 @@ from attrs import asdict, define, field
 from tiktok_adapters.assembly import Settings
 from tiktok_adapters.assembly.ports import blocking_transport
 from tiktok_adapters.cli.advice import APP, AUDIT, PHONE, PRODUCTS, REDIRECTS, advice_on, advice_on_setting
-from tiktok_adapters.cli.common import account_of, client, common, settings
+from tiktok_adapters.cli.common import account_of, client, common, now, settings
 from tiktok_adapters.cli.findings import Finding
+from tiktok_adapters.cli.kept import StoreClock, where_kept
 from tiktok_adapters.cli.output import show, status_of
 from tiktok_adapters.cli.reach import certificates, proxy
 from tiktok_adapters.cli.spelling import OneOf
@@ -39,6 +40,7 @@ from tiktok_core import (
     TransportError,
 )
 from tiktok_core.domain.app import is_loopback
+from tiktok_core.domain.beginning import needs_release
 from tiktok_core.domain.pacing import DAILY_POSTS, DAY, PENDING_SHARES
 from tiktok_core.ports import Request, Response, Transport
 
@@ -111,10 +113,12 @@ class _Examination:
     _endpoints: Endpoints | None = None
     _granted: Tokens | None = None
     _creator: CreatorInfo | None = None
+    _clock: StoreClock = field(factory=StoreClock)
     _rest: list[str] = field(
         factory=lambda: [
             "settings",
             "redirect URI",
+            "store",
             "proxy",
             "certificates",
             "TikTok's API",
@@ -140,6 +144,8 @@ class _Examination:
         yield from self._settings()
         if self._found is None or self._app is None or self._endpoints is None:
             return
+        kept, self._clock = where_kept(self._found)
+        yield kept
         network = self._found.network()
         yield proxy(network, self._endpoints.api_url, _upload_url(self._endpoints))
         yield certificates(network)
@@ -187,7 +193,7 @@ class _Examination:
             yield _trouble("TikTok's API", error)
             return
         yield Finding(check="TikTok's API", verdict="fine", message=f"{host} answers")
-        yield _clock(answer)
+        yield _clock(answer, self._clock)
 
     # --- The account -------------------------------------------------------------------------------------------------
 
@@ -243,17 +249,17 @@ def _asked(transport: Transport, url: str) -> Response:
     return transport.send(Request(method="GET", url=url, timeout=WAIT, time_limit=WAIT))
 
 
-def _clock(answer: Response) -> Finding:
-    now = datetime.now(UTC)
+def _clock(answer: Response, clock: StoreClock) -> Finding:
     try:
         there = parsedate_to_datetime(answer.headers.get("date", ""))
     except ValueError:
         return Finding(check="clock", verdict="not looked at", message="TikTok's response has no readable Date header")
-    ahead = round((now - there.replace(tzinfo=there.tzinfo or UTC)).total_seconds())
-    said = f"this machine is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} TikTok"
+    at = datetime.now(UTC) + clock.ahead
+    ahead = round((at - there.replace(tzinfo=there.tzinfo or UTC)).total_seconds())
+    said = f"{clock.whose} is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} TikTok"
     if abs(ahead) < SKEW_TOLD:
         return Finding(check="clock", verdict="fine", message=said)
-    change = "Set this machine's clock: with a wrong one, tokens are renewed too early or too late, and webhooks are refused."
+    change = f"Set the clock of {clock.of}: with a wrong one, tokens are renewed too early or too late, and webhooks are refused."
     if abs(ahead) < SKEW_HARMFUL:
         return Finding(check="clock", verdict="warning", message=said, change=change)
     return Finding(check="clock", verdict="trouble", message=said, change=change, status=1)
@@ -279,7 +285,7 @@ def _sign_in(tokens: Tokens) -> Finding:
     if tokens.is_refused:
         said = f"{tokens.open_id} is signed in until {tokens.expires_at:%H:%M} UTC: TikTok no longer accepts its refresh token"
         return Finding(check="sign-in", verdict="warning", message=said, change="Sign in again: tiktok login")
-    if tokens.needs_sign_in_soon(datetime.now(UTC)):
+    if tokens.needs_sign_in_soon(now()):
         change = "Sign in again before then: tiktok login"
         return Finding(check="sign-in", verdict="warning", message=said, change=change)
     return Finding(check="sign-in", verdict="fine", message=said)
@@ -319,7 +325,7 @@ def _privacy(creator: CreatorInfo) -> Finding:
 
 
 def _posts(account: Account) -> Finding:
-    since = datetime.now(UTC) - DAY
+    since = now() - DAY
     try:
         of_a_day, unfinished, unreadable = account.posts(since=since), account.unfinished(), account.unreadable()
     except StoreError as error:
@@ -332,6 +338,8 @@ def _posts(account: Account) -> Finding:
         f"{direct} of about {DAILY_POSTS} posts, {drafts} of {PENDING_SHARES} drafts from here; "
         f"{len(unfinished)} unfinished"
     )
+    if waiting := sum(needs_release(record, now()) for record in unfinished):
+        said = f"{said}, of which {waiting} held or late, until 'tiktok release'"
     if unknown:
         change = "Look in the TikTok app whether they are there, then: tiktok resume --settle posted|not-posted KEY (tiktok uploads lists the keys)"
         said = f"{said}, of which {unknown} may or may not have been posted"

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from tiktok_adapters.cli.common import account_of, say
-from tiktok_adapters.cli.output import show
+from tiktok_adapters.cli.output import show, spelled_moment
 from tiktok_adapters.cli.plan import plan_document
+from tiktok_adapters.cli.times import spelled_time
 from tiktok_adapters.transports.common import wire_headers
-from tiktok_core import CreatorInfo, PhotoPost, Secret, SignInRequired, TransportError, Wish
+from tiktok_core import CreatorInfo, PhotoPost, Schedule, Secret, SignInRequired, TransportError, Wish
 from tiktok_core.ports import Request
 from tiktok_core.wire.envelope import USER_AGENT
 from tiktok_core.wire.publishing import (
@@ -36,7 +37,14 @@ PUBLISH_ID: Final = "{publish_id}"
 """Braces mark the values that only TikTok's answer to the init gives."""
 
 
-def show_dry_run(found: "Settings", tiktok: "TikTok", wish: Wish, check: Callable[[CreatorInfo], object]) -> None:
+def show_dry_run(
+    found: "Settings",
+    tiktok: "TikTok",
+    wish: Wish,
+    check: Callable[[CreatorInfo], object],
+    *,
+    at: Schedule | None = None,
+) -> None:
     """Show the requests of a post. If an account is signed in, check first what its creator may post.
 
     Args:
@@ -44,16 +52,32 @@ def show_dry_run(found: "Settings", tiktok: "TikTok", wish: Wish, check: Callabl
         tiktok: the client.
         wish: the post.
         check: raises if this creator may not post it.
+        at: when it may be begun; None for now.
     """
     if not wish.post.draft:
         _ask_the_creator(found, tiktok, check)
     requests = [_document(request) for request in _requests(found, wish)]
     plan = None if wish.plan is None else plan_document(wish.plan)
     show(
-        {"dry_run": True, "media_type": wish.media_type, "plan": plan, "requests": requests},
+        {
+            "dry_run": True,
+            "media_type": wish.media_type,
+            "plan": plan,
+            "not_before": None if at is None else spelled_moment(at.not_before),
+            "not_after": None if at is None else spelled_moment(at.not_after),
+            "zone": None if at is None else at.zone or None,
+            "requests": requests,
+        },
         *(line for request in requests for line in _lines(request)),
-        "A real post would send these requests; none of them was sent.",
+        f"A real post would send these requests{_when(at)}; none of them was sent.",
     )
+
+
+def _when(at: Schedule | None) -> str:
+    if at is None:
+        return ""
+    first, last = (spelled_time(moment, at.zone) for moment in (at.not_before, at.not_after))
+    return f" from {first} on, and begin by {last}"
 
 
 def _ask_the_creator(found: "Settings", tiktok: "TikTok", check: Callable[[CreatorInfo], object]) -> None:

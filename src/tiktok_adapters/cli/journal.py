@@ -21,18 +21,30 @@ from tiktok_adapters.cli.common import (
     common,
     key_of,
     known_post,
+    now,
     recorded,
     say,
     settings,
     signed_in,
 )
+from tiktok_adapters.cli.later import WORKER, begins_later, passed_over, say_the_wait, time_of, waits_for, when_document
 from tiktok_adapters.cli.output import DERIVED, UNEXPECTED, PostInterrupted, post_document, report, show, show_post
 from tiktok_adapters.cli.progress import display
 from tiktok_adapters.cli.spelling import OneOf
-from tiktok_core import Account, InvalidInput, PhotoPost, Record, Stage, StoreError, TikTokError, Unreadable
+from tiktok_core import (
+    Account,
+    InvalidInput,
+    PhotoPost,
+    Publication,
+    Record,
+    Stage,
+    StoreError,
+    TikTokError,
+    Unreadable,
+)
 from tiktok_core.errors import LeaseLost, Problem
 
-__all__ = ["abandon", "chosen_key", "left", "of_earlier", "resume", "telling_how_far", "uploads"]
+__all__ = ["abandon", "chosen_key", "left", "of_earlier", "resume", "resumed", "telling_how_far", "uploads"]
 
 NOT_ENDED: Final = 6
 """The exit status where a post is left unfinished until a person says more."""
@@ -119,13 +131,19 @@ def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> i
             return _several(account, every=every, until_final=not no_wait)
         with known_post(account, key):
             key = key_of(account, key)
-            if settle:
-                done = account.settle(key, posted=settle == "posted")
-            else:
-                with telling_how_far(account, key), display() as on_progress:
-                    done = account.resume(key, on_progress=on_progress, wait=not no_wait)
+            done = account.settle(key, posted=settle == "posted") if settle else resumed(account, key, wait=not no_wait)
     show_post(done)
     return None
+
+
+def resumed(account: Account, key: str, *, wait: bool) -> Publication:
+    """Continue a post, and show its progress; where its time is to come, say so and wait for it."""
+    with telling_how_far(account, key):
+        record = recorded(account, key)
+        if record is not None:
+            say_the_wait(record)
+        with display() as on_progress:
+            return account.resume(key, on_progress=on_progress, wait=wait)
 
 
 def _several(account: Account, *, every: bool, until_final: bool) -> int:
@@ -134,10 +152,10 @@ def _several(account: Account, *, every: bool, until_final: bool) -> int:
     for lost in (unreadable := account.unreadable()):
         worst = UNEXPECTED
         say(f"tiktok: {lost.reason}")
-    for record, is_chosen in _chosen(account.unfinished(), every=every):
+    for record, left_with in _chosen(account.unfinished(), every=every):
         done = record.shown
-        if not is_chosen:
-            worst = max(worst, NOT_ENDED if every else 0)
+        if left_with is not None:
+            worst = max(worst, left_with)
         else:
             try:
                 with telling_how_far(account, record.key), display() as on_progress:
@@ -146,7 +164,7 @@ def _several(account: Account, *, every: bool, until_final: bool) -> int:
                 worst = max(worst, report(error, as_json=False))
                 done = (recorded(account, record.key) or record).shown
         documents.append(post_document(done))
-        lines.append(f"{record.key}: {done.status}")
+        lines.append(f"{record.key}: {done.status if left_with is None else record.stage}")
     document = {"posts": documents, "unreadable": _unreadable_documents(unreadable)}
     show(
         document,
@@ -155,20 +173,28 @@ def _several(account: Account, *, every: bool, until_final: bool) -> int:
     return worst
 
 
-def _chosen(found: Sequence[Record], *, every: bool) -> list[tuple[Record, bool]]:
-    """Return each post with whether to continue it: after a question on a terminal, and by `--all` elsewhere.
+def _chosen(found: Sequence[Record], *, every: bool) -> list[tuple[Record, int | None]]:
+    """Return each post with None to continue it, or the exit status with which it is left as it is.
+
+    A person says so on a terminal, and `--all` elsewhere. Neither begins a post that is held, late, or before its time.
 
     Raises:
         UsageError: there is no terminal on which to ask, and `--all` was not given.
     """
-    asks, now = _is_terminal() and not choices().json, datetime.now(UTC)
+    asks, at = _is_terminal() and not choices().json, now()
     if found and not every and not asks:
         for record in found:
             say(_described(record))
         raise click.UsageError(f"Name the key of a post, or use --all to continue all {len(found)}.")
-    answers = []
+    answers: list[tuple[Record, int | None]] = []
     for record in found:
-        is_stale, is_chosen = record.is_stale(now), True
+        is_stale, is_chosen = record.is_stale(at), True
+        if passed_over(record, at):
+            say(f"{record.key} is left as it is: {waits_for(record, at)}.")
+            # A person held it, or gave it its time. That it is late is news.
+            is_expected = record.is_held or begins_later(record, at)
+            answers.append((record, 0 if is_expected else NOT_ENDED))
+            continue
         if asks and (is_stale or not every):
             say(_described(record))
             warning = "It is older than an hour and may start from the beginning. " if is_stale else ""
@@ -179,7 +205,7 @@ def _chosen(found: Sequence[Record], *, every: bool) -> list[tuple[Record, bool]
                 f"{record.key} is older than an hour and may start from the beginning, so it is left as it is: "
                 f"'tiktok resume {record.key}' continues it, 'tiktok abandon {record.key}' gives it up."
             )
-        answers.append((record, is_chosen))
+        answers.append((record, None if is_chosen else NOT_ENDED if every else 0))
     return answers
 
 
@@ -210,6 +236,9 @@ def left(record: Record) -> str:
     if record.is_processing:
         said = f"{said} TikTok goes on by itself."
     going_on = f"'tiktok resume {key}' {'continues' if begins else 'follows'} it"
+    if begins_later(record, now()):
+        said = f"Its key is {key}; it is planned for {time_of(record)}."
+        going_on = f"{WORKER} posts it then" if record.is_entered else f"'tiktok resume {key}' waits for it"
     if begins and not record.last_left and (record.is_planned or not record.wish.is_pulled):
         return f"{said} {going_on}, 'tiktok abandon {key}' gives it up."
     if record.is_processing and record.wish.is_pulled:
@@ -266,10 +295,10 @@ def _described(record: Record) -> str:
             else PurePath(wish.video).name
         )
     title = f' "{wish.post.title}"' if wish.post.title else ""
-    age, since = _age(datetime.now(UTC) - record.created_at), f"{record.created_at:%Y-%m-%d %H:%M} UTC"
-    return (
-        f"{record.key}: {record.stage}{_where(record)}; {media}{title}; account {record.account}; {age}, since {since}"
-    )
+    at = now()
+    age, since = _age(at - record.created_at), f"{record.created_at:%Y-%m-%d %H:%M} UTC"
+    waits = f"; {said}" if (said := waits_for(record, at)) else ""
+    return f"{record.key}: {record.stage}{_where(record)}; {media}{title}; account {record.account}; {age}, since {since}{waits}"
 
 
 def _age(age: timedelta) -> str:
@@ -289,6 +318,7 @@ def _upload_document(record: Record) -> dict[str, Any]:
         "photo_images": list(post.photo_images) if isinstance(post, PhotoPost) else [],
         "title": post.title,
         "created_at": f"{record.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        **when_document(record),
     }
 
 

@@ -29,6 +29,8 @@ OPTIONS: Final[dict[str, str]] = {
     "draft": "--draft",
     "chunk_size": "--chunk-size",
     "key": "KEY",
+    "not_before": "--at",
+    "not_after": "--not-after",
     "publish_id": "PUBLISH_ID",
     # --- an account ---
     "account": "--account",

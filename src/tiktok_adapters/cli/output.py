@@ -22,6 +22,7 @@ from tiktok_core import (
     Publication,
     PublishFailed,
     RateLimited,
+    ReleaseRequired,
     ScopeMissing,
     SignInFailed,
     SignInRequired,
@@ -48,6 +49,7 @@ __all__ = [
     "report",
     "show",
     "show_post",
+    "spelled_moment",
     "status_of",
     "tell",
 ]
@@ -179,7 +181,7 @@ def post_document(publication: Publication, earlier: datetime | None = None) -> 
         "fail_reason": publication.fail_reason,
         "post_ids": list(publication.post_ids),
         "uploaded_bytes": publication.uploaded_bytes,
-        "earlier_at": _moment(earlier) if earlier else None,
+        "earlier_at": spelled_moment(earlier) if earlier else None,
     }
 
 
@@ -199,12 +201,13 @@ def account_document(tokens: Tokens) -> dict[str, Any]:
     return {
         "open_id": tokens.open_id,
         "scope": ",".join(tokens.scope),
-        "expires_at": _moment(tokens.expires_at),
-        "refresh_expires_at": _moment(tokens.refresh_expires_at),
+        "expires_at": spelled_moment(tokens.expires_at),
+        "refresh_expires_at": spelled_moment(tokens.refresh_expires_at),
     }
 
 
-def _moment(moment: datetime) -> str:
+def spelled_moment(moment: datetime) -> str:
+    """Return a time as the documents spell it: in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -228,7 +231,7 @@ def error_document(error: BaseException) -> dict[str, Any]:
         "explanation": asdict(explanation) if explanation else None,
         "key": getattr(error, "key", None),
         "publish_id": getattr(error, "publish_id", None),
-        "earlier_at": _moment(at) if (at := getattr(error, "earlier_at", None)) else None,
+        "earlier_at": spelled_moment(at) if (at := getattr(error, "earlier_at", None)) else None,
     }
 
 
@@ -251,6 +254,10 @@ def _sentence(error: BaseException) -> str:
         return f"{said}{'' if said.endswith('?') else '.'}{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, ReleaseRequired) and error.key:
+        said = "; ".join(problem.message for problem in error.problems)
+        ways = f"'tiktok release {error.key}' releases it, 'tiktok abandon {error.key}' gives it up"
+        return f"{error.key} {said}. {ways}"
     if isinstance(error, InvalidInput):
         return _in_options(error)
     if isinstance(error, SignInRequired):

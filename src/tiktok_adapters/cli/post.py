@@ -3,22 +3,28 @@
 What belongs here: the options of a post, and the checks that need no sign-in.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial, wraps
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import click
-from attrs import evolve, fields_dict, frozen
+from attrs import fields_dict
 
-from tiktok_adapters.cli.common import BYTES, POSTING, client, common, known_post, named_post, say, settings, signed_in
-from tiktok_adapters.cli.dry_run import show_dry_run
-from tiktok_adapters.cli.journal import chosen_key, left, of_earlier, telling_how_far
+from tiktok_adapters.cli.common import (
+    BYTES,
+    POSTING,
+    client,
+    common,
+    known_post,
+    named_post,
+    say,
+    settings,
+    signed_in,
+)
+from tiktok_adapters.cli.how import MANNERS, Command, How, Option, carry_out, show_only
+from tiktok_adapters.cli.journal import left
 from tiktok_adapters.cli.output import show_post, status_of
-from tiktok_adapters.cli.progress import display
 from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
 from tiktok_core import (
-    InvalidInput,
     PhotoPost,
     PrivacyLevel,
     Publication,
@@ -34,36 +40,6 @@ __all__ = ["post", "status"]
 
 NOTHING_CAME: Final = 4
 """The exit status of a post of which nothing came."""
-Command: TypeAlias = Callable[..., None]
-Option: TypeAlias = Callable[[Command], Command]
-
-
-@frozen
-class How:
-    """The options that say how to post.
-
-    Attributes:
-        check_url: ask the URL's server before TikTok does.
-        key: the key of the post.
-        again: post even if you posted the same within the last hour.
-        no_wait: return once TikTok has the media.
-        dry_run: send nothing.
-    """
-
-    check_url: bool
-    key: str | None
-    again: bool
-    no_wait: bool
-    dry_run: bool
-
-    def check(self) -> None:
-        """Refuse options that contradict each other.
-
-        Raises:
-            UsageError: some do.
-        """
-        if self.again and self.key is not None:
-            raise click.UsageError("A --key makes one post, ever, and --again makes another one: use one of them.")
 
 
 def _option(*names: str, **more: Any) -> Option:
@@ -88,14 +64,6 @@ SETTINGS: Final = (
     _option("--draft", is_flag=True, help="Send it to the creator's inbox; the creator finishes it in the TikTok app."),
 )
 """The settings that videos and photos share."""
-MANNERS: Final = (
-    _option("--check-url", is_flag=True, help="First ask the URL's server whether TikTok can pull it."),
-    _option("--key", metavar="KEY", help="The post's key: one key never makes a second post."),
-    _option("--again", is_flag=True, help="Post even if you posted the same within the last hour."),
-    _option("--no-wait", is_flag=True, help="Return once TikTok has the media."),
-    _option("--dry-run", is_flag=True, help="Show the requests of the post, and send none of them."),
-)
-"""The fields of `How`."""
 
 
 def post_options(*own: Option) -> Option:
@@ -159,15 +127,12 @@ def video(
         if wish.post.draft:
             _tell_what_a_draft_drops("video", wishes)
         if how.dry_run:
-            show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
+            show_only(found, opened, wish, how, check)
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
-            named, earlier = chosen_key(account, how.key, (wish.fingerprint or video, wish.post), again=how.again)
-            with _as_typed(), of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
-                done = account.post_video(
-                    video, chunk_size=chunk_size, key=named, on_progress=on_progress, wait=not how.no_wait, **wishes
-                )
-    show_post(done, earlier)
+            enter = partial(account.enter_video, video, chunk_size=chunk_size, **wishes)
+            make = partial(account.post_video, video, chunk_size=chunk_size, **wishes)
+            carry_out(account, how, (wish.fingerprint or video, wish.post), enter, make)
 
 
 @post.command(short_help="Post photos that TikTok pulls.")
@@ -213,30 +178,12 @@ def photo(
         if wish.post.draft:
             _tell_what_a_draft_drops("photo", {**wishes, "no_music": no_music, "title": "", "photo_cover_index": 0})
         if how.dry_run:
-            show_dry_run(found, opened, wish, lambda creator: check(creator=creator))
+            show_only(found, opened, wish, how, check)
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
-            named, earlier = chosen_key(account, how.key, (wish.post,), again=how.again)
-            with _as_typed(), of_earlier(earlier), telling_how_far(account, named), display() as on_progress:
-                done = account.post_photos(
-                    photo_images,
-                    auto_add_music=not no_music,
-                    key=named,
-                    on_progress=on_progress,
-                    wait=not how.no_wait,
-                    **wishes,
-                )
-    show_post(done, earlier)
-
-
-@contextmanager
-def _as_typed() -> Iterator[None]:
-    """Name the key by the option that gives it; other commands take it as an argument."""
-    try:
-        yield
-    except InvalidInput as error:
-        error.problems = tuple(evolve(one, field="--key") if one.field == "key" else one for one in error.problems)
-        raise
+            enter = partial(account.enter_photos, photo_images, auto_add_music=not no_music, **wishes)
+            make = partial(account.post_photos, photo_images, auto_add_music=not no_music, **wishes)
+            carry_out(account, how, (wish.post,), enter, make)
 
 
 def _scopes(wish: Wish) -> tuple[Scope, ...]:

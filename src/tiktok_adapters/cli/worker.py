@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from tiktok_adapters.cli.common import client, common, say, settings
+from tiktok_adapters.cli.common import client, common, place, say, settings
 
 __all__ = ["worker"]
 
@@ -38,7 +38,6 @@ def worker(*, once: bool, jobs: int, name: str | None) -> None:
 
     Example: tiktok worker
     """
-    from tiktok_adapters.clocks import SystemClock  # noqa: PLC0415
     from tiktok_adapters.engines.rounds import Rounds  # noqa: PLC0415
     from tiktok_adapters.engines.sweeper import PROMPT  # noqa: PLC0415
     from tiktok_adapters.engines.worker import GRACE, Worker  # noqa: PLC0415
@@ -47,15 +46,16 @@ def worker(*, once: bool, jobs: int, name: str | None) -> None:
         raise click.UsageError("--once is for a worker without an engine: leave out --engine")
     found, stop = settings(), threading.Event()
     with client(found) as tiktok:
+        tiktok.due_posts()  # A store that cannot be used ends the command. Later on a worker waits until it can be used again.
         run = None
         if name:
             from tiktok_adapters.cli.engines import engine  # noqa: PLC0415
 
             run = engine(name, found)
-        going = Worker(tiktok, clock=SystemClock(), stop=stop.is_set, grace=PROMPT if run else GRACE)
+        going = Worker(tiktok, clock=tiktok.clock, stop=stop.is_set, grace=PROMPT if run else GRACE)
         with _stopped_by_signals(stop):
             if not once:
-                say(f"Going on with what is due in {found.home}; Ctrl-C ends it.")
+                say(f"Going on with what is due in {place(found)}; Ctrl-C ends it.")
             if run is not None:
                 run(going, stop, jobs)
             else:

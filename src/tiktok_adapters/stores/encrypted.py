@@ -1,53 +1,24 @@
 """Token store that encrypts tokens with Fernet keys (github.com/fernet/spec), and keeps them in another token store.
 
-What belongs here: encryption and the replacement of keys. The assembly finds the keys.
+What belongs here: what is encrypted, and the replacement of keys. `sealing` encrypts; the assembly finds the keys.
 """
 
-import base64
-import hashlib
-import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
-from attrs import evolve
-
+from tiktok_adapters.stores.sealed_tokens import Box
+from tiktok_adapters.stores.sealing import check_keys
 from tiktok_core.blocking import Mirror, blocking
 from tiktok_core.domain.tokens import Secret, Tokens
-from tiktok_core.errors import InvalidSettings, Problem, StoreError, StoreTrouble
-from tiktok_core.hidden import Hidden
 from tiktok_core.lifting import drive, lift_clock, lift_tokens
 from tiktok_core.ports import AsyncClock, AsyncTokenStore, Clock, TokenStore
-from tiktok_core.wire.records import OtherVersion, dump_tokens, load_tokens
-
-if TYPE_CHECKING:
-    from cryptography.fernet import Fernet, MultiFernet
 
 __all__ = ["AsyncEncryptedTokenStore", "EncryptedTokenStore", "check_keys"]
 
-MARK: Final = "fernet1:"
-"""The beginning of encrypted tokens. It names the format, and distinguishes them from plain tokens."""
-KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=")
-BASE64: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
-DIGEST: Final = hashlib.sha256().digest_size
 LEASE: Final = timedelta(seconds=10)
 LEASE_WAIT: Final = 0.05
-
-
-def check_keys(keys: Sequence[Secret]) -> None:
-    """Check the keys.
-
-    Raises:
-        InvalidSettings: there is no key, or one of them is malformed.
-    """
-    if not keys:
-        raise InvalidSettings((Problem("store_key", "is missing: an encrypted store needs a key"),))
-    for number, key in enumerate(keys, 1):
-        # Stricter than the library, which skips characters outside base64, and everything after the padding.
-        if not KEY.fullmatch(key.reveal()):
-            message = f"key {number} is malformed: a key is 32 random bytes in URL-safe base64, 44 characters"
-            raise InvalidSettings((Problem("store_key", message),))
 
 
 class AsyncEncryptedTokenStore:
@@ -73,7 +44,7 @@ class AsyncEncryptedTokenStore:
         self._inner = inner
         covered = tuple(map(Secret, keys))
         del keys  # A crash report shows local variables.
-        self._box = _Box(covered)
+        self._box = Box(covered)
 
     async def load(self, account: str, /) -> Tokens | None:
         """Return the account's tokens, or None."""
@@ -185,84 +156,3 @@ class EncryptedTokenStore(Mirror[AsyncEncryptedTokenStore]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an encrypted store is not pickled: it holds keys")
-
-
-class _Box:
-    """Encrypts and decrypts tokens with the keys."""
-
-    def __init__(self, keys: tuple[Secret, ...]) -> None:
-        try:
-            from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415 - only where it is used
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "cryptography":
-                raise
-            message = "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'"
-            raise ImportError(message, name="cryptography") from None
-        check_keys(keys)
-        fernets = [Fernet(key.reveal()) for key in keys]
-        self._newest, self._all, self._refused = fernets[0], MultiFernet(fernets), InvalidToken
-
-    def sealed(self, account: str, tokens: Tokens) -> Tokens:
-        """Return the encrypted tokens, to store in place of the plain ones."""
-        sealed = Secret(MARK + self._newest.encrypt(_digest(account) + dump_tokens(tokens)).decode())
-        return evolve(tokens, access_token=sealed, refresh_token=Secret(""))
-
-    def opened(self, account: str, kept: Tokens) -> Tokens:
-        """Return the decrypted tokens.
-
-        Raises:
-            StoreError: they are not encrypted, no key decrypts them, they are another account's, or they are damaged.
-        """
-        if not kept.access_token.reveal().startswith(MARK):
-            raise _error(
-                account, "they are not encrypted, or another release encrypted them: nothing was changed", "version"
-            )
-        try:
-            content = self._decrypted(kept, self._all)
-        except self._refused:
-            raise _error(
-                account,
-                "no key decrypts them: give the key that encrypted them; nothing was overwritten",
-                "key",
-            ) from None
-        if not content.reveal().startswith(_digest(account)):
-            raise _error(account, "they belong to another account: the stored tokens were swapped", "damaged")
-        try:
-            return evolve(load_tokens(Hidden(content.reveal()[DIGEST:])), generation=kept.generation)
-        except ValueError as error:
-            raise _error(account, str(error), "version" if isinstance(error, OtherVersion) else "damaged") from None
-
-    def is_newest(self, kept: Tokens) -> bool:
-        """Return whether the first key encrypted these tokens."""
-        try:
-            self._decrypted(kept, self._newest)
-        except self._refused:
-            return False
-        return True
-
-    def _decrypted(self, kept: Tokens, keys: "Fernet | MultiFernet") -> Hidden[bytes]:
-        if not _is_base64(kept.access_token.reveal().removeprefix(MARK)):
-            raise self._refused
-        return Hidden(keys.decrypt(kept.access_token.reveal().removeprefix(MARK)))
-
-
-def _is_base64(text: str) -> bool:
-    """Return whether the text is URL-safe base64 exactly as an encoder writes it.
-
-    A decoder also accepts missing padding, characters outside the alphabet and unused bits, and releases of Python differ
-    in this. Without this check, some changed texts would decrypt.
-    """
-    if not BASE64.fullmatch(text):
-        return False
-    try:
-        return base64.urlsafe_b64encode(base64.urlsafe_b64decode(text)).decode() == text
-    except ValueError:
-        return False
-
-
-def _digest(account: str) -> bytes:
-    return hashlib.sha256(account.encode("utf-8", "surrogatepass")).digest()
-
-
-def _error(account: str, reason: str, kind: StoreTrouble) -> StoreError:
-    return StoreError(f"Encrypted tokens of {account!r}", reason, kind)

@@ -14,10 +14,11 @@ from contextlib import closing
 from typing import Any, Final
 
 from tiktok_adapters.stores.sqlite_file import name_bytes
-from tiktok_core.domain.journal import ENDS, Stage
+from tiktok_core.domain.journal import ENDS
 
 __all__ = [
     "DUE",
+    "DUE_AT",
     "ENDED_BEFORE",
     "FACTS",
     "FUNCTIONS",
@@ -63,24 +64,11 @@ CASE WHEN json_type(document, '$.version') = 'integer'
 THEN json_extract(document, '$.version') END
 """
 ENDED: Final = "coalesce(json_extract(document, '$.stage') IN ({stages}), 0)".replace("{stages}", ENDED_STAGES)
-# SQLite's times go to the millisecond only, so the microseconds are taken from the text. A time that it cannot read counts as
-# due: then the document decides.
-BEGINS: Final = """
-coalesce(1000000 * strftime('%s', substr(json_extract(document, '$.schedule.not_before'), 1, 19)
-    || substr(json_extract(document, '$.schedule.not_before'),
-        CASE substr(json_extract(document, '$.schedule.not_before'), 20, 1) WHEN '.' THEN 27 ELSE 20 END))
-    + CASE substr(json_extract(document, '$.schedule.not_before'), 20, 1)
-        WHEN '.' THEN CAST(substr(json_extract(document, '$.schedule.not_before'), 21, 6) AS INTEGER) ELSE 0 END, {first})
-""".replace("{first}", str(FIRST))
-DUE_AT: Final = (
-    """
-CASE WHEN json_type(document, '$.entered') = 'true' AND json_type(document, '$.held') = 'false' AND NOT {ended}
-    AND NOT (json_extract(document, '$.stage') = '{unknown}' AND json_type(document, '$.publish_id') = 'null')
-THEN CASE json_type(document, '$.schedule') WHEN 'null' THEN {row}created ELSE {begins} END END
-""".replace("{unknown}", Stage.UNKNOWN.value)
-    .replace("{ended}", ENDED)
-    .replace("{begins}", BEGINS)
-)
+# Only this release and newer ones write records that a worker is to come for, so the rule is not told a second time here: this
+# is due at once until `DUE_AT` writes down what the record says.
+DUE_FIRST: Final = "CASE WHEN json_type(document, '$.entered') = 'true' AND NOT {ended} THEN {first} END".replace(
+    "{ended}", ENDED
+).replace("{first}", str(FIRST))
 # Two paths give the piece of JSON as it is written. One would give its text, which SQLite ends at a NUL.
 PUBLISH_ID: Final = """
 CASE json_type(document, '$.publish_id') WHEN 'text' THEN json_extract(document, '$.publish_id', '$[0]') END
@@ -92,7 +80,7 @@ CASE WHEN json_type(document, '$.plan') = 'array' AND json_type(document, '$.pla
 THEN json_extract(document, '$.plan[1]') END
 """
 READ: Final = (
-    f"{{row}}name, {ACCOUNT}, {{row}}created, {{row}}updated, {VERSION}, {ENDED}, {DUE_AT}, {PUBLISH_ID}, {CHUNK}"
+    f"{{row}}name, {ACCOUNT}, {{row}}created, {{row}}updated, {VERSION}, {ENDED}, {DUE_FIRST}, {PUBLISH_ID}, {CHUNK}"
 )
 NOTE: Final = (
     f"INSERT OR REPLACE INTO facts ({FIELDS}) SELECT {READ} FROM (SELECT {DOCUMENT})".replace("{row}", "NEW.")  # noqa: S608 - constants of this module
@@ -109,8 +97,8 @@ FACTS: Final[Mapping[str, tuple[str, ...]]] = {
         "CREATE TABLE learned (app BLOB PRIMARY KEY, at INTEGER NOT NULL, chunk INTEGER NOT NULL) WITHOUT ROWID",
     ),
     # version: the document's; NULL where it may be unreadable. ended: whether it says that its post has ended; older releases
-    # are told otherwise of some, by the column of this name in `records`. due: when a worker is to come for it. publish_id: as
-    # `post_text` writes it. chunk: the size that the post has taught.
+    # are told otherwise of some, by the column of this name in `records`. due: when a worker is to come for it, or a time
+    # before. publish_id: as `post_text` writes it. chunk: the size that the post has taught.
     "facts": (
         """
         CREATE TABLE facts (
@@ -178,6 +166,8 @@ OTHERS: Final = tuple(
     for condition in ("facts.version IS NULL", "facts.version < :oldest", "facts.version > :newest")
 )
 """The statements that find what may be unreadable, besides what has not ended."""
+DUE_AT: Final = "UPDATE facts SET due = :due WHERE name = :name"
+"""To run after a record is saved that was entered for a worker."""
 LEARNED: Final = "SELECT chunk FROM learned WHERE app = ?"
 ENDED_BEFORE: Final = """
 SELECT facts.updated, facts.created, facts.number, records.name, CAST(records.record AS BLOB)

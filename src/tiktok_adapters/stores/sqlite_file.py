@@ -21,6 +21,8 @@ from weakref import WeakSet
 from attrs import field, frozen
 
 from tiktok_adapters.stores.reserve import Reserve
+from tiktok_adapters.stores.sqlite_moved import refusal
+from tiktok_adapters.stores.sqlite_troubles import kind_of
 from tiktok_core.errors import StoreError, StoreTrouble
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
@@ -34,13 +36,6 @@ HAS_MODES: Final = hasattr(os, "geteuid")
 """Whether file modes grant rights. On Windows they do not, and every folder seems open to all."""
 NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 """SQLite's error codes when the disk, a quota or the table of open files is full."""
-KINDS: Final[dict[int, StoreTrouble]] = {
-    sqlite3.SQLITE_BUSY: "locked",
-    sqlite3.SQLITE_LOCKED: "locked",
-    sqlite3.SQLITE_FULL: "full",
-    sqlite3.SQLITE_CORRUPT: "damaged",
-    sqlite3.SQLITE_NOTADB: "damaged",
-}
 FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 ADVICE: Final = "restore it from a copy, or move it away to start with a new one"
 UNFINISHED: Final = ".new-"
@@ -197,7 +192,7 @@ class SqliteFile:
         try:
             yield
         except sqlite3.Error as error:
-            kind = KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "failed")
+            kind = kind_of(error)
             raise self._error(f"{error}: {ADVICE}" if kind == "damaged" else str(error), kind) from None
         except OSError as error:
             kind = "full" if error.errno in FULL else "failed"
@@ -281,8 +276,7 @@ class SqliteFile:
             if version == 0 or _pragma(connection, "application_id") != self._layout.application_id:
                 raise self._error(f"it is another kind of database: {ADVICE}", "foreign")
             if not self._layout.reads(version):
-                said = f"it has version {version}, but this release reads {self._layout.versions}"
-                raise self._error(said, "version")
+                raise self._error(*refusal(connection, version, self._layout.versions))
             # EXTRA also syncs the folder to the disk. Without that, a power cut may undo a commit.
             connection.execute(f"PRAGMA synchronous = {'EXTRA' if self._layout.is_durable else 'OFF'}")
             connection.execute("PRAGMA secure_delete = ON")

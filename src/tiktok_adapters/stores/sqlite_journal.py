@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tiktok_adapters.stores.sqlite_facts import (
     DUE,
+    DUE_AT,
     FACTS,
     FUNCTIONS,
     LEARNED,
@@ -234,3 +235,6 @@ def _store(connection: sqlite3.Connection, record: Record, values: Hidden[dict[s
         if version < ALONE:
             connection.execute(f"PRAGMA user_version = {ALONE}")
     connection.execute(SAVE_RECORD, values.reveal())
+    if record.is_entered:
+        due = None if record.due_at is None else microseconds(record.due_at)
+        connection.execute(DUE_AT, {"name": name_bytes(record.name), "due": due})

@@ -192,8 +192,11 @@ class Record:
     def is_stale(self, now: datetime) -> bool:
         """Whether continuing may send another init, more than an hour after the post was asked for or last begun.
 
-        After an hour its upload URL is dead, and the person may have other plans by now.
+        After an hour its upload URL is dead, and the person may have other plans by now. A post that has a time is begun by the
+        latest one that the person gave, however long ago that was.
         """
+        if self.schedule is not None:
+            return False
         if now - (self.init_at or self.created_at) < UPLOAD_LIFE:
             return False
         if self.wish.is_pulled:

@@ -8,18 +8,35 @@ a call goes through `run`, which awaits it if it is awaitable. See `contract_tes
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from datetime import timedelta
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 
-__all__ = ["Contract", "Run", "ended"]
+__all__ = ["Contract", "PassTime", "Run", "ended"]
 
+PassTime: TypeAlias = Callable[[float], None]
+"""Lets seconds pass for an adapter that has a clock of its own. A negative number sets that clock back."""
 Run: TypeAlias = Callable[[Any], Any]
 """Returns the result of a blocking or asynchronous call. It awaits an awaitable result."""
 
 
 class Contract:
-    """The base of all contracts: the fixture `run`."""
+    """The base of all contracts: the fixture `run`, and what a binding tells of an adapter with a clock of its own.
+
+    Attributes:
+        drift: how far the adapter's own clock may go on by itself during a test. Most adapters have none: each call gives the time.
+    """
+
+    drift: ClassVar[timedelta] = timedelta(0)
+
+    @pytest.fixture
+    def pass_time(self) -> PassTime:
+        """Return a function that lets time pass for the adapter. A store in a database moves the times that are stored there.
+
+        By default the function does nothing, because the adapter reads no clock.
+        """
+        return lambda _seconds: None
 
     @pytest.fixture
     def run(self) -> Iterator[Run]:

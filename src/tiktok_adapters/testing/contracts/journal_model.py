@@ -11,7 +11,7 @@ from attrs import define, evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tiktok_adapters.testing.contracts import Run
+from tiktok_adapters.testing.contracts import PassTime, Run
 from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.tokens import Secret
@@ -56,12 +56,23 @@ class JournalMachine(RuleBasedStateMachine):
     Args:
         journal: the journal, blocking or asynchronous.
         run: awaits the results of asynchronous calls.
+        pass_time: lets time pass for a journal that has a clock of its own.
+        unit: how long the shortest wait and the shortest lease last.
     """
 
-    def __init__(self, journal: Journal | AsyncJournal, run: Run) -> None:
+    def __init__(
+        self,
+        journal: Journal | AsyncJournal,
+        run: Run,
+        *,
+        pass_time: PassTime = lambda _seconds: None,
+        unit: timedelta = timedelta(seconds=1),
+    ) -> None:
         super().__init__()
         self.journal = journal
         self.run = run
+        self.pass_time = pass_time
+        self.unit = unit
         self.account = f"example {next(_examples)}"
         self.now = START
         self.records: dict[str, Record] = {}
@@ -75,15 +86,16 @@ class JournalMachine(RuleBasedStateMachine):
         """Start with a known latest time, because earlier examples may have shown any time to the journal."""
         self.run(self.journal.forget(LONG_AGO, keep=NO_TIME))
 
-    @rule(seconds=SECONDS)
-    def wait(self, seconds: int) -> None:
+    @rule(units=SECONDS)
+    def wait(self, units: int) -> None:
         """Let time pass."""
-        self.now += timedelta(seconds=seconds)
+        self.now += self.unit * units
+        self.pass_time((self.unit * units).total_seconds())
 
-    @rule(key=KEYS, owner=OWNERS, seconds=SECONDS)
-    def try_lease(self, key: str, owner: str, seconds: int) -> None:
+    @rule(key=KEYS, owner=OWNERS, units=SECONDS)
+    def try_lease(self, key: str, owner: str, units: int) -> None:
         """Try to take or renew a lease."""
-        until = self.now + timedelta(seconds=seconds)
+        until = self.now + self.unit * units
         got = self.run(self.journal.try_lease(self.named(key).name, owner=owner, now=self.now, until=until))
         held = self.leases.get(key)
         if held and held.owner == owner and (got == held.number or not held.may_be_forgotten):

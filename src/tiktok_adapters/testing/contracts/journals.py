@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 from attrs import evolve
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tiktok_adapters.testing.contracts import Contract, Run
+from tiktok_adapters.testing.contracts import Contract, PassTime, Run
 from tiktok_adapters.testing.contracts.journal_model import JournalMachine, forget_before
 from tiktok_adapters.testing.contracts.stores import AS_THE_MODEL, JUMPS, ODD_NAMES
 from tiktok_core.domain.chunks import ChunkPlan
@@ -31,6 +31,7 @@ from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import LeaseLost, StoreError
+from tiktok_core.lifting import lift_journal
 from tiktok_core.ports import LONGEST_LEASE, AsyncJournal, Journal, trace_of
 
 __all__ = ["AnyJournal", "DurableJournalContract", "JournalContract", "OpenJournal"]
@@ -79,7 +80,13 @@ NAME = RECORD.name
 
 
 class JournalContract(Contract):
-    """Bind it with the fixture `journal`: an empty journal. The contract closes it."""
+    """Bind it with the fixture `journal`: an empty journal. The contract closes it.
+
+    Attributes:
+        examples: how many sequences of calls the journal is compared with a model in. Fewer do for a journal that is far away.
+    """
+
+    examples: ClassVar[int] = 10
 
     @pytest.fixture
     def journal(self) -> AnyJournal:
@@ -261,11 +268,13 @@ class JournalContract(Contract):
         """The first owner gets the lease, even for a post without a record."""
         assert type(run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))) is int
 
-    def test_a_lease_is_not_taken_twice(self, kept: AnyJournal, run: Run) -> None:
+    def test_a_lease_is_not_taken_twice(self, kept: AnyJournal, run: Run, pass_time: PassTime) -> None:
         """Another owner does not get a lease before it has expired."""
         run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
-        assert run(kept.try_lease(NAME, owner="b", now=LATER - TICK, until=MUCH_LATER)) is None
+        just_before = LATER - max(TICK, self.drift)
+        pass_time((just_before - NOW).total_seconds())
+        assert run(kept.try_lease(NAME, owner="b", now=just_before, until=MUCH_LATER)) is None
 
     def test_a_lease_is_taken_by_force(self, kept: AnyJournal, run: Run) -> None:
         """With `by_force` another owner's lease is taken at once. The old owner's number writes nothing any more."""
@@ -278,29 +287,64 @@ class JournalContract(Contract):
         assert run(kept.try_lease(NAME, owner="b", now=NOW, until=LATER, by_force=True)) == second
         run(kept.save(RECORD, fence=second))
 
-    def test_a_lease_runs_out(self, kept: AnyJournal, run: Run) -> None:
+    def test_a_lease_runs_out(self, kept: AnyJournal, run: Run, pass_time: PassTime) -> None:
         """An expired lease is free, and its next owner gets a larger number."""
         first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        pass_time((LATER - NOW).total_seconds())
         assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > first
         assert run(kept.try_lease(NAME, owner="a", now=LATER, until=MUCH_LATER)) is None
 
     @pytest.mark.parametrize("back", JUMPS)
     def test_a_clock_that_goes_back_makes_nobody_wait_for_long(
-        self, kept: AnyJournal, run: Run, back: timedelta
+        self, kept: AnyJournal, run: Run, pass_time: PassTime, back: timedelta
     ) -> None:
         """A lease that ends later than any lease can is left from before the clock went back. It does not block a new owner."""
         first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         then = NOW - back
+        pass_time(-back.total_seconds())
         assert run(kept.try_lease(NAME, owner="b", now=then, until=then + LONGEST_LEASE)) > first
         assert run(kept.try_lease(NAME, owner="a", now=then, until=then + LONGEST_LEASE)) is None
 
-    def test_a_renewed_lease_keeps_its_number(self, kept: AnyJournal, run: Run) -> None:
+    def test_a_renewed_lease_keeps_its_number(self, kept: AnyJournal, run: Run, pass_time: PassTime) -> None:
         """Renewing changes only the end, even if the lease has expired and no other owner took it."""
+        a_moment = max(TICK, self.drift)
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
-        assert run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + TICK)) == number
+        assert run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + a_moment)) == number
+        pass_time((LATER - NOW).total_seconds())
         assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
-        assert run(kept.try_lease(NAME, owner="a", now=MUCH_LATER, until=MUCH_LATER + TICK)) == number
-        assert run(kept.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + TICK)) is None
+        pass_time((MUCH_LATER - LATER).total_seconds())
+        assert run(kept.try_lease(NAME, owner="a", now=MUCH_LATER, until=MUCH_LATER + a_moment)) == number
+        assert run(kept.try_lease(NAME, owner="b", now=MUCH_LATER, until=MUCH_LATER + a_moment)) is None
+
+    def test_plain_code_renews_a_lease_where_the_journal_lets_it(
+        self, kept: AnyJournal, run: Run, pass_time: PassTime
+    ) -> None:
+        """`renew` is optional (`RenewsLeases`). It begins the renewal; the calls that follow come after it."""
+        given: Any = kept
+        journal: Any = given if inspect.iscoroutinefunction(given.try_lease) else lift_journal(given)
+        if not hasattr(journal, "renew"):
+            return
+
+        async def renewed() -> int | None:
+            journal.renew(NAME, owner="a", now=NOW, until=MUCH_LATER)
+            number: int | None = await journal.try_lease(NAME, owner="b", now=NOW, until=LATER)
+            return number
+
+        first = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        assert run(renewed()) is None
+        pass_time((LATER - NOW).total_seconds())
+        assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
+        run(kept.save(RECORD, fence=first))
+
+        async def late() -> None:
+            journal.renew(NAME, owner="a", now=LATER, until=MUCH_LATER)
+            await journal.release(NAME, owner="a")
+
+        run(late())
+        assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > first
+        # Another owner has it by now.
+        run(late())
+        assert run(kept.try_lease(NAME, owner="c", now=LATER, until=MUCH_LATER)) is None
 
     def test_a_released_lease_is_free(self, kept: AnyJournal, run: Run) -> None:
         """A released lease is free at once, and its number is never reused."""
@@ -335,12 +379,26 @@ class JournalContract(Contract):
         calls = [lambda o=o: kept.try_lease(NAME, owner=str(o), now=NOW, until=LATER) for o in range(16)]
         assert sum(number is not None for number in _at_once(run, calls)) == 1
 
+    def test_the_last_of_many_at_once_has_the_largest_number(self, kept: AnyJournal, run: Run) -> None:
+        """Of many owners that take the lease by force at the same time, the last one has the largest number, and it alone saves."""
+        for _ in range(5):
+            calls = [
+                lambda o=o: kept.try_lease(NAME, owner=str(o), now=NOW, until=LATER, by_force=True) for o in range(16)
+            ]
+            numbers = sorted(_at_once(run, calls))
+            assert len(set(numbers)) == 16
+            for older in numbers[:-1]:
+                with pytest.raises(LeaseLost):
+                    run(kept.save(RECORD, fence=older))
+            run(kept.save(RECORD, fence=numbers[-1]))
+
     # --- Fences ------------------------------------------------------------------------------------------------------
 
-    def test_the_newest_lease_writes(self, kept: AnyJournal, run: Run) -> None:
+    def test_the_newest_lease_writes(self, kept: AnyJournal, run: Run, pass_time: PassTime) -> None:
         """The owner of the newest lease may save repeatedly, even after it expired, until another owner takes it."""
         number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         run(kept.save(RECORD, fence=number))
+        pass_time((MUCH_LATER - NOW).total_seconds())
         run(kept.try_lease(NAME, owner="a", now=MUCH_LATER, until=MUCH_LATER))
         moved = evolve(RECORD, offset=20_000_000)
         run(kept.save(moved, fence=number))
@@ -354,9 +412,10 @@ class JournalContract(Contract):
         assert run(kept.load(NAME)) == RECORD
 
     @pytest.mark.parametrize("ending", ["run out", "released", "released twice"])
-    def test_an_older_lease_writes_nothing(self, kept: AnyJournal, run: Run, ending: str) -> None:
+    def test_an_older_lease_writes_nothing(self, kept: AnyJournal, run: Run, pass_time: PassTime, ending: str) -> None:
         """A save under an older lease raises `LeaseLost` with the post's key, and the newer owner's record stays."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        pass_time((LATER - NOW).total_seconds())
         if ending != "run out":
             run(kept.release(NAME, owner="a"))
         new = run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER))
@@ -368,9 +427,12 @@ class JournalContract(Contract):
         assert caught.value.post == RECORD.key
         assert run(kept.load(NAME)) == RECORD
 
-    def test_an_overtaken_holder_writes_nothing_before_the_newer_one_does(self, kept: AnyJournal, run: Run) -> None:
+    def test_an_overtaken_holder_writes_nothing_before_the_newer_one_does(
+        self, kept: AnyJournal, run: Run, pass_time: PassTime
+    ) -> None:
         """As soon as a new lease is granted, a save under the older one is refused."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
+        pass_time((LATER - NOW).total_seconds())
         run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER))
         with pytest.raises(LeaseLost):
             run(kept.save(RECORD, fence=old))
@@ -455,10 +517,11 @@ class JournalContract(Contract):
         forget_before(kept, run, NOW)
         assert run(kept.records()) == (new,)
 
-    def test_forgetting_leaves_a_lease_that_is_alive(self, kept: AnyJournal, run: Run) -> None:
+    def test_forgetting_leaves_a_lease_that_is_alive(self, kept: AnyJournal, run: Run, pass_time: PassTime) -> None:
         """Forgetting removes no valid lease: its owner goes on under its number."""
-        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + TICK))
+        number = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER + max(TICK, self.drift)))
         run(kept.save(evolve(RECORD, stage=Stage.COMPLETE), fence=number))
+        pass_time((LATER - NOW).total_seconds())
         forget_before(kept, run, LATER)
         assert run(kept.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) is None
         run(kept.save(RECORD, fence=number))
@@ -535,14 +598,17 @@ class JournalContract(Contract):
 
     # --- All of it ---------------------------------------------------------------------------------------------------
 
-    def test_any_order_of_calls_does_what_the_model_does(self, kept: AnyJournal, run: Run) -> None:
+    def test_any_order_of_calls_does_what_the_model_does(self, kept: AnyJournal, run: Run, pass_time: PassTime) -> None:
         """With two owners, two posts and any order of calls, the journal behaves like a plain model."""
+        # Much longer than what a clock of the journal's own goes on by during an example.
+        unit = max(timedelta(seconds=1), self.drift * 10)
 
         class Machine(JournalMachine):
             def __init__(self) -> None:
-                super().__init__(kept, run)
+                super().__init__(kept, run, pass_time=pass_time, unit=unit)
 
-        run_state_machine_as_test(Machine, settings=settings(AS_THE_MODEL, max_examples=10, stateful_step_count=30))
+        wanted = settings(AS_THE_MODEL, max_examples=self.examples, stateful_step_count=30)
+        run_state_machine_as_test(Machine, settings=wanted)
 
     def test_it_does_not_show_what_is_in_it(self, kept: AnyJournal, run: Run) -> None:
         """A journal's repr does not show upload URLs, which are secrets."""
@@ -638,10 +704,13 @@ class DurableJournalContract(JournalContract):
         forget_before(kept, run, MUCH_LATER)
         assert run(other.records()) == ()
 
-    def test_another_one_respects_lease_and_fence(self, kept: AnyJournal, other: AnyJournal, run: Run) -> None:
+    def test_another_one_respects_lease_and_fence(
+        self, kept: AnyJournal, other: AnyJournal, run: Run, pass_time: PassTime
+    ) -> None:
         """All openers of the place respect a lease, and its loss."""
         old = run(kept.try_lease(NAME, owner="a", now=NOW, until=LATER))
         assert run(other.try_lease(NAME, owner="b", now=NOW, until=LATER)) is None
+        pass_time((LATER - NOW).total_seconds())
         assert run(other.try_lease(NAME, owner="b", now=LATER, until=MUCH_LATER)) > old
         with pytest.raises(LeaseLost):
             run(kept.save(RECORD, fence=old))

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import pytest
 
+from tiktok_adapters.testing.contracts.stores import ODD_NAMES
+
 __all__ = ["Crowd", "UploadSlotsContract"]
 
 
@@ -80,6 +82,19 @@ class UploadSlotsContract:
             order.append(name)
             crowd.finish(name)
         assert order == ["m0", "m1", "o0", "t0", "m2", "o1", "m3", "m4"]
+
+    @pytest.mark.parametrize("odd", ODD_NAMES, ids=range(len(ODD_NAMES)))
+    def test_any_text_names_an_account(self, gather: Callable[[int], Crowd], odd: str) -> None:
+        """The name of an account is an opaque key: accounts whose names are nearly the same take turns, too."""
+        crowd = gather(1)
+        for account, name in ((odd, "a0"), (odd, "a1"), (odd, "a2"), (f"{odd}.", "b0")):
+            crowd.start(account, name)
+        order = []
+        while crowd.inside:
+            (name,) = crowd.inside
+            order.append(name)
+            crowd.finish(name)
+        assert order == ["a0", "a1", "b0", "a2"]
 
     def test_who_goes_away_takes_no_slot(self, gather: Callable[[int], Crowd]) -> None:
         """A cancelled worker takes no slot, whether it is the first, the last or the only one of its account."""

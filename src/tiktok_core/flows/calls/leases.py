@@ -42,7 +42,8 @@ async def try_lease(context: Context, leases: _Leases[T_co], name: str, owner: s
 def renewal(context: Context, name: str, owner: str, lasting: timedelta) -> Callable[[timedelta], None] | None:
     """Return a function that renews a lease from plain code, for as long as given beyond `lasting`; None if the journal cannot.
 
-    It does so only once a third of the lease is over, because it is called at each block of a body.
+    It is called at each block of a body, and does nothing before a third of the lease is over; or a tenth, where the lease is to last
+    longer.
     """
     journal, renewed_at = context.journal, context.clock.now()
     if not isinstance(journal, RenewsLeases):
@@ -51,7 +52,7 @@ def renewal(context: Context, name: str, owner: str, lasting: timedelta) -> Call
     def renew(longer: timedelta) -> None:
         nonlocal renewed_at
         now = context.clock.now()
-        if longer or abs(now - renewed_at) >= lasting / 3:
+        if abs(now - renewed_at) >= lasting / (10 if longer else 3):
             renewed_at = now
             journal.renew(name, owner=owner, now=now, until=now + min(lasting + longer, LONGEST_LEASE))
 

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 
 from tiktok_core.domain.journal import Record, Stage
 from tiktok_core.domain.verdicts import after_end, while_unknown
+from tiktok_core.errors import TikTokError
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.posting.begin import begin, begin_again
 from tiktok_core.flows.posting.follow import poll
-from tiktok_core.flows.posting.turn import Progressed, held_elsewhere, take_turn
+from tiktok_core.flows.posting.turn import Progressed, Turn, held_elsewhere, take_turn
 from tiktok_core.flows.posting.upload import ask_about_lost_upload, upload
 from tiktok_core.flows.posting.video_file import VideoFile
 
@@ -39,6 +40,7 @@ async def advance(
         is_certain: whether the step before was ours and ended without a doubt.
 
     Raises:
+        Gone: the journal has no record of this post.
         LeaseLost: another owner has taken the post over.
         OutcomeUnknown: the post may exist or not; a person has to say.
         TikTokError: as the step ends.
@@ -46,6 +48,20 @@ async def advance(
     turn = await take_turn(context, record.name, owner)
     if turn is None:
         return await held_elsewhere(context, record)
+    try:
+        return await _taken(turn, open_video, on_sent, is_certain=is_certain)
+    except TikTokError as error:
+        error.name_post(turn.record.key, turn.record.publish_id)
+        raise
+
+
+async def _taken(
+    turn: Turn,
+    open_video: Callable[[Record], Awaitable[VideoFile]],
+    on_sent: Callable[[Record, int], None],
+    *,
+    is_certain: bool,
+) -> Progressed:
     match turn.record.stage:
         case Stage.PLANNED:
             return await begin(turn, open_video)

@@ -14,6 +14,7 @@ from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans
 from tiktok_core.domain.forgetting import Trace, is_free, trace_refusal
 from tiktok_core.domain.journal import KEEP, Record, Wish, record_name
 from tiktok_core.domain.pacing import DAY, quota_warning
+from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.schedule import Schedule, schedule_problems, shown
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError, refuse
@@ -22,7 +23,7 @@ from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE
 
-__all__ = ["Terms", "enter", "known", "no_post", "remembered", "usually_cut"]
+__all__ = ["Terms", "enter", "known", "no_post", "remembered", "unseen", "usually_cut"]
 
 LONGEST_KEY: Final = 200
 
@@ -175,6 +176,12 @@ async def known(context: Context, account: str, key: str) -> Record | Trace:
     if found is None:
         raise no_post(key)
     return found
+
+
+def unseen(context: Context, account: str, key: str) -> Record:
+    """Return a stand-in for the record of a key, of which nothing but its name counts: the first step reads the record itself."""
+    now, wish = context.clock.now(), Wish(post=VideoPost())
+    return Record(key=key, app=context.app.client_key, account=account, wish=wish, created_at=now, updated_at=now)
 
 
 def no_post(key: str) -> InvalidInput:

@@ -22,7 +22,7 @@ from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, Ti
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.posting.check import photo_wish, video_wish
-from tiktok_core.flows.posting.entry import Terms, enter, known, remembered
+from tiktok_core.flows.posting.entry import Terms, enter, known, remembered, unseen
 from tiktok_core.flows.posting.run import OnProgress, Run
 from tiktok_core.flows.posting.turn import Gone, judged
 from tiktok_core.flows.posting.video_file import VideoFile, open_video
@@ -187,7 +187,8 @@ async def advance(
 ) -> Step:
     """Take one step of a post of the journal, or several in a row, and say when to come again."""
     context = context.about(account=account, key=key)
-    found = await known(context, account, key)
+    # A single step reads the record under its lease. A stretch of steps may wait for an upload slot first.
+    found = unseen(context, account, key) if until_wait is None else await known(context, account, key)
     video_file = None if video is None else await open_video(context, video, None)
     while isinstance(found, Record):
         try:

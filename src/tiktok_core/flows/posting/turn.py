@@ -65,12 +65,19 @@ class Turn:
         record: the post, as it is stored.
         owner: who holds the lease.
         fence: the number of the lease; the journal refuses a record under an older number than the newest lease's.
+        taken_at: when the lease was taken or renewed (UTC).
     """
 
     context: Context
     record: Record
     owner: str
     fence: int
+    taken_at: datetime
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether most of the lease of this step is left."""
+        return abs(self.now - self.taken_at) < STEP_LEASE / 3
 
     @property
     def now(self) -> datetime:
@@ -151,6 +158,7 @@ async def take_turn(context: Context, name: str, owner: str, *, at_once: bool = 
     Raises:
         Gone: the journal has no record of this post.
     """
+    taken_at = context.clock.now()
     fence = await try_lease(context, context.journal, name, owner, STEP_LEASE)
     if fence is None and at_once:
         fence = await take_over(context, context.journal, name, owner, STEP_LEASE)
@@ -159,12 +167,18 @@ async def take_turn(context: Context, name: str, owner: str, *, at_once: bool = 
     record = await context.journal.load(name)
     if record is None:
         raise Gone("the journal has no such post")
-    return Turn(context.about(publish_id=record.publish_id), record, owner, fence)
+    return Turn(context.about(publish_id=record.publish_id), record, owner, fence, taken_at)
 
 
 async def held_elsewhere(context: Context, record: Record) -> Progressed:
-    """Return what to report while another owner goes on with the post: nothing was done here."""
-    current = await context.journal.load(record.name) or record
+    """Return what to report while another owner goes on with the post: nothing was done here.
+
+    Raises:
+        Gone: the journal has no record of this post.
+    """
+    current = await context.journal.load(record.name)
+    if current is None:
+        raise Gone("the journal has no such post")
     return Progressed(record=current, again_in=None if current.is_ended else HELD_PAUSE, is_ours=False)
 
 

@@ -92,7 +92,8 @@ async def upload(
     first, last = next_chunk(turn.record)
     video_file = await open_video(turn.record)
     length, renew = last - first + 1, turn.renewal()
-    if not await turn.lengthen(timedelta(seconds=0.0 if renew else length / SLOWEST)):
+    longer = timedelta(seconds=0.0 if renew else length / SLOWEST)
+    if not (renew and turn.is_fresh) and not await turn.lengthen(longer):
         return await turn.held_elsewhere()
 
     def left(sent: int) -> None:

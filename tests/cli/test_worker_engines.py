@@ -23,8 +23,11 @@ from clips import HEAD
 from engine_servers import Engine, engine, sql
 from postgres_server import postgres_server
 from tiktok_adapters import connect
+from tiktok_adapters.assembly import load_settings
+from tiktok_adapters.cli.engines import engine as chosen
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
+from tiktok_core import InvalidSettings
 
 __all__ = ["engine", "postgres_server", "rabbitmq_server", "redis_server"]
 
@@ -173,7 +176,7 @@ def refused(cli: Any, name: str, url: str) -> str:
         ("sqs://canary-of-a-url@host", "begins with 'sqs', but this engine needs "),
         ("canary-of-a-url", "begins with 'no scheme', but this engine needs "),
         ("amqp:///canary-of-a-url", "names no host: it should look like "),
-        ("postgresql:///canary-of-a-url", "names no host: it should look like "),
+        ("redis:///canary-of-a-url", "names no host: it should look like "),
         ("redis://host:canary-of-a-url", "is no URL: it should look like "),
     ],
 )
@@ -200,6 +203,13 @@ def test_a_server_that_does_not_answer_is_named(cli: Any, name: str, leads: str,
     said = refused(cli, name, leads)
     assert sentence in said
     assert said.endswith("(it comes from TIKTOK_ENGINE_URL)")
+
+
+def test_the_database_of_the_stores_has_the_calls_too() -> None:
+    """Procrastinate's worker looks for it there unless `engine_url` names another."""
+    env = {"TIKTOK_STORE_URL": "postgresql://me:canary-of-a-url@127.0.0.1:9/db"}
+    with pytest.raises(InvalidSettings, match=r"leads to no database at 127\.0\.0\.1:9"):
+        chosen("procrastinate", load_settings({}, {**env, "TIKTOK_HOME": "/nowhere"}))
 
 
 def test_a_wrong_password_is_one_sentence(cli: Any, engine: Engine, postgres_server: Any) -> None:

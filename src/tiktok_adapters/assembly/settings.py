@@ -206,8 +206,8 @@ class Settings:
         default=Secret(""),
         metadata=_row(
             "TIKTOK_ENGINE_URL",
-            "where the engine of `tiktok worker --engine` keeps its calls: `postgresql://...` for Procrastinate, `amqp://...` or "
-            "`redis://...` for Celery",
+            "where the engine of `tiktok worker --engine` keeps its calls: `postgresql://...` for Procrastinate "
+            "(the `store_url` unless set), `amqp://...` or `redis://...` for Celery",
             read=Secret,  # It may hold a password.
         ),
     )

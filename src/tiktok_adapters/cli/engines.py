@@ -75,27 +75,25 @@ def queue_of(client_key: str) -> str:
     return f"tiktok_open_{hashlib.sha256(client_key.encode()).hexdigest()[:12]}"
 
 
-def _url(found: "Settings", schemes: Collection[str], example: str) -> SplitResult:
+def _url(url: Secret, found: "Settings", schemes: Collection[str], example: str) -> SplitResult:
     """Return the parts of the URL. No message quotes it, for it may hold a password.
 
     Raises:
         InvalidSettings: it is missing, or no URL of the engine.
     """
-    if not found.engine_url:
+    if not url:
         raise _wrong(
             f"is missing: set TIKTOK_ENGINE_URL, or engine_url in {found.home / 'config.toml'}, such as {example}"
         )
     try:
-        parts = urlsplit(found.engine_url.reveal())
-        is_whole = parts.port != 0 and bool(parts.hostname)
+        parts = urlsplit(url.reveal())
+        _ = parts.port  # Only this looks at it.
     except ValueError:
         raise _wrong(f"is no URL: it should look like {example}") from None
     if parts.scheme not in schemes:
         raise _wrong(
             f"begins with {parts.scheme or 'no scheme'!r}, but this engine needs {' or '.join(schemes)}, as in {example}"
         )
-    if not is_whole:
-        raise _wrong(f"names no host: it should look like {example}")
     return parts
 
 
@@ -108,14 +106,16 @@ def _at(parts: SplitResult, port: int) -> str:
 
 
 def _procrastinate(found: "Settings") -> Run:
+    # The adapter says what to install.
+    from tiktok_adapters.engines.procrastinate import ProcrastinateEngine  # noqa: PLC0415, I001
+
     import procrastinate as package  # noqa: PLC0415
 
-    from tiktok_adapters.engines.procrastinate import ProcrastinateEngine  # noqa: PLC0415
-
-    parts = _url(found, POSTGRES, "postgresql://user@localhost/database")
-    url, queue = found.engine_url, queue_of(found.client_key)
+    # A database that has the stores can have the calls, too.
+    url, queue = found.engine_url or found.store_url, queue_of(found.client_key)
+    parts = _url(url, found, POSTGRES, "postgresql://user@localhost/database")
     del found
-    prepared(url, _at(parts, 5432))
+    prepared(url, _at(parts, 5432) if parts.hostname else "this machine's socket")
 
     def run(worker: "Worker", stop: threading.Event, jobs: int) -> None:
         options: dict[str, Any] = {
@@ -192,7 +192,9 @@ def _celery(found: "Settings") -> Run:
     import celery  # noqa: PLC0415
     from kombu.exceptions import KombuError  # noqa: PLC0415
 
-    parts = _url(found, BROKERS, "amqp://user@localhost or redis://localhost")
+    parts = _url(found.engine_url, found, BROKERS, "amqp://user@localhost or redis://localhost")
+    if not parts.hostname:
+        raise _wrong("names no host: it should look like amqp://user@localhost or redis://localhost")
     is_redis = parts.scheme.startswith("redis")
     if is_redis and importlib.util.find_spec("redis") is None:
         raise ImportError("Celery over Redis needs redis: pip install 'tiktok-open[celery]'", name="redis")

@@ -378,7 +378,7 @@ def test_a_move_that_was_taken_back_half_way_does_not_go_on(
 def test_another_process_that_moves_it_meanwhile_is_told(begun: Move, home: Path) -> None:
     """A mark of one move is not replaced by that of another one."""
     with closing(LeavingJournal(journal_file(home))) as journal:
-        with pytest.raises(StoreError, match="another process has begun with that just now"):
+        with pytest.raises(StoreError, match="another process has done that just now"):
             journal.mark(evolve(begun, id=b"another"), datetime.now(UTC))
         assert journal.move() == begun
 

@@ -199,13 +199,12 @@ class HomeMove:
             raise self._in_use(tuple(held))
 
     def _kept(self) -> dict[tuple[str, str], Tokens]:
-        found = {}
-        for app, (_file, store) in self._tokens.items():
-            for account in store.accounts():
-                tokens = store.load(account)
-                if tokens is not None:
-                    found[app, account] = tokens
-        return found
+        return {
+            (app, account): tokens
+            for app, (_file, store) in self._tokens.items()
+            for account in store.accounts()
+            if (tokens := store.load(account)) is not None
+        }
 
     def _mark(self, move: Move) -> None:
         held = self._journal.mark(move, self._clock.now())
@@ -238,9 +237,9 @@ class HomeMove:
         if self._arrival.cancel(move.id) == "done":
             raise self._error(f"another process has moved it to {move.place} meanwhile", "moved")
         for file in self._files():
-            file.unmark()
+            file.unmark(move)
         # Last: as long as any file is marked, the journal is.
-        self._journal.unmark()
+        self._journal.unmark(move)
 
     def _in_use(self, held: tuple[Holder, ...]) -> StoreError:
         said = list(dict.fromkeys(map(_told, held)))

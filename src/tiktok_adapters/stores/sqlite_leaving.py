@@ -115,19 +115,20 @@ class _Leaving(SqliteFile):
         """
         with self._writing() as connection:
             found = move_in(connection)
+            if found is not None and found.id != move.id:
+                raise self._error(f"{found.sentence}; another process has done that just now", "moved")
             if found == move or (found is not None and found.is_done) or (found is None and move.is_done):
                 return ()
-            if found is not None and found.id != move.id:
-                raise self._error(f"{found.sentence}; another process has begun with that just now", "moved")
             if not move.is_done and (held := self._held(connection, now)):
                 return held
             mark(connection, move, self._marked)
             return ()
 
-    def unmark(self) -> None:
-        """Take the mark away."""
+    def unmark(self, move: Move) -> None:
+        """Take the mark of a move away. That of another one, or of one that is done, stays."""
         with self._writing() as connection:
-            unmark(connection, self._marked)
+            if move_in(connection) == move:
+                unmark(connection, self._marked)
 
     def _held(self, connection: Any, now: datetime) -> tuple[Holder, ...]:  # noqa: ARG002 - those with leases look
         return ()

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from attrs import frozen
 
+from tiktok_adapters.stores.encrypted import AsyncEncryptedTokenStore
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.clock import read
 from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore
-from tiktok_adapters.stores.sealed_tokens import Box
 from tiktok_adapters.stores.sealing import Seal
 from tiktok_adapters.stores.sqlite_file import name_text
 from tiktok_core.domain.forgetting import name_parts
@@ -94,15 +94,13 @@ async def read_all(server: Server, keys: tuple[Secret, ...]) -> Reading:
     Raises:
         StoreError: the server cannot be reached, or its tables cannot be used.
     """
-    box, rows_of, lost = Box(keys) if keys else None, Rows(Seal(keys) if keys else None), list[Lost]()
+    rows_of, lost = Rows(Seal(keys) if keys else None), list[Lost]()
     accounts = [(app, name_text(name.reveal())) for app, name in await server.rows(sql.EVERY_ACCOUNT, {})]
     for app, account in accounts:
         # It is not closed: that would close the connections.
-        plain = AsyncPostgresTokenStore(server, app, is_sealed=box is not None)
+        plain = AsyncPostgresTokenStore(server, app, is_sealed=bool(keys))
         try:
-            found = await plain.load(account)
-            if box is not None and found is not None:
-                box.opened(account, found)
+            await (AsyncEncryptedTokenStore(plain, keys) if keys else plain).load(account)
         except StoreError as error:
             lost.append(Lost(f"account {account!r}", error.reason))
     posts, after = 0, b""

@@ -18,9 +18,9 @@ from tiktok_core import PhotoPost, VideoPost
 
 MEDIA = Path(__file__).parents[1] / "media"
 ROOTS = [Path(tiktok_core.__file__).parent, Path(tiktok_adapters.__file__).parent]
-NOT_TYPED = {"agreed_to", "is_disclosed", "is_photo", "since", "video_ids"}
-"""Fields of the export page and of calls that no command makes."""
-SETTINGS = {"redirect_uri", "store", "store_key", "verified_urls"}
+NOT_TYPED = {"agreed_to", "connections", "is_disclosed", "is_photo", "schema", "since", "video_ids"}
+"""Fields of the export page, of calls that no command makes, and of stores that a program opens by itself."""
+SETTINGS = {"redirect_uri", "store", "store_key", "store_url", "verified_urls"}
 """Settings; the message of each says where it was set."""
 
 

@@ -18,7 +18,9 @@ DOCS: Final = Path(__file__).parents[2] / "docs"
 WANTED: Final = {
     "schedule": "cookbook/schedule",
     "cron": "cookbook/schedule",
-    "celery": "cookbook/schedule",
+    "celery": "guides/engines",
+    "procrastinate": "guides/engines",
+    "rabbitmq": "guides/engines",
     "apscheduler": "cookbook/schedule",
     "s3": "cookbook/object-storage",
     "minio": "cookbook/object-storage",

@@ -64,6 +64,8 @@ for wish in (
     lambda: EncryptedTokenStore(MemoryTokenStore(), ["x"]),
     lambda: MediaInfoProbe().facts(BytesSource(b"x")),
     lambda: __import__("tiktok_adapters.otel"),
+    lambda: __import__("tiktok_adapters.engines.procrastinate"),
+    lambda: __import__("tiktok_adapters.engines.celery"),
     lambda: PostgresStores("postgresql://localhost/db"),
 ):
     try: wish()
@@ -77,6 +79,8 @@ SENTENCES = [
     "an encrypted store needs cryptography: pip install 'tiktok-open[encrypted]'",
     "reading the properties of videos needs pymediainfo: pip install 'tiktok-open[media]'",
     "telemetry needs opentelemetry-api: pip install 'tiktok-open[otel]'",
+    "the engine needs procrastinate: pip install 'tiktok-open[procrastinate]'",
+    "the engine needs celery: pip install 'tiktok-open[celery]'",
     "stores in PostgreSQL need psycopg and libpq: pip install 'tiktok-open[postgres]'",
 ]
 COMMAND = "import sys; from tiktok_adapters.cli import main; main(sys.argv[1:])"

@@ -202,6 +202,15 @@ class Settings:
             "a PEM file of the authorities to trust in place of the system's; `SSL_CERT_FILE` and `SSL_CERT_DIR` unless set",
         ),
     )
+    engine_url: Secret = field(
+        default=Secret(""),
+        metadata=_row(
+            "TIKTOK_ENGINE_URL",
+            "where the engine of `tiktok worker --engine` keeps its calls: `postgresql://...` for Procrastinate "
+            "(the `store_url` unless set), `amqp://...` or `redis://...` for Celery",
+            read=Secret,  # It may hold a password.
+        ),
+    )
     origins: Mapping[str, str] = field(factory=dict)
     shared: Hidden[Mapping[str, str]] = field(factory=lambda: Hidden[Mapping[str, str]]({}), repr=False)
 

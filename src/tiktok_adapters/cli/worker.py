@@ -15,6 +15,7 @@ from tiktok_adapters.cli.common import client, common, place, say, settings
 
 __all__ = ["worker"]
 
+ENGINES = ("procrastinate", "celery")
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -23,8 +24,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=4, metavar="N", help="How many posts to go on with at once (4)."
 )
+@click.option(
+    "--engine",
+    "name",
+    type=click.Choice(ENGINES),
+    help="Be called by an engine (TIKTOK_ENGINE_URL), instead of looking every few seconds.",
+)
 @common
-def worker(*, once: bool, jobs: int) -> None:
+def worker(*, once: bool, jobs: int, name: str | None) -> None:
     """Go on with the posts that were entered for workers (post ... --enter-only) and are due, of all accounts.
 
     Any number of workers may run. SIGTERM or Ctrl-C ends this one after the chunks that are under way; a second one ends it at once.
@@ -32,14 +39,27 @@ def worker(*, once: bool, jobs: int) -> None:
     Example: tiktok worker
     """
     from tiktok_adapters.engines.rounds import Rounds  # noqa: PLC0415
-    from tiktok_adapters.engines.worker import Worker  # noqa: PLC0415
+    from tiktok_adapters.engines.sweeper import PROMPT  # noqa: PLC0415
+    from tiktok_adapters.engines.worker import GRACE, Worker  # noqa: PLC0415
 
+    if once and name:
+        raise click.UsageError("--once is for a worker without an engine: leave out --engine")
     found, stop = settings(), threading.Event()
-    with client(found) as tiktok, _stopped_by_signals(stop):
+    with client(found) as tiktok:
         tiktok.due_posts()  # A store that cannot be used ends the command. Later on a worker waits until it can be used again.
-        if not once:
-            say(f"Going on with what is due in {place(found)}; Ctrl-C ends it.")
-        Rounds(tiktok, Worker(tiktok, clock=tiktok.clock, stop=stop.is_set), jobs=jobs).run(stop, once=once)
+        run = None
+        if name:
+            from tiktok_adapters.cli.engines import engine  # noqa: PLC0415
+
+            run = engine(name, found)
+        going = Worker(tiktok, clock=tiktok.clock, stop=stop.is_set, grace=PROMPT if run else GRACE)
+        with _stopped_by_signals(stop):
+            if not once:
+                say(f"Going on with what is due in {place(found)}; Ctrl-C ends it.")
+            if run is not None:
+                run(going, stop, jobs)
+            else:
+                Rounds(tiktok, going, jobs=jobs).run(stop, once=once)
     if stop.is_set():
         say("Ended; what is not finished goes on with the next worker.")
 

@@ -3,27 +3,31 @@
 What belongs here: the port `Alarm`, and all that the adapters of engines share. An engine knows no rule of a post: each call leads to
 a look at the journal, which says what is due.
 
-An engine may lose a call, make it twice, late or early. So each call carries the time that the journal had when it was made. A call
-whose time is not the journal's any more does nothing, because whoever changed that time has made another call. So one call at most
-goes on with a post, and the sweeper makes a new one where none came.
+An engine may lose a call, make it twice, late or early. So a call for a post that is not due does nothing: whoever made it due later
+has made another call. That one carries the time of which it is, and is made again if it comes too early. A post that is due is gone on
+with by the first call that comes, one at a time; each makes one other call at most, and the sweeper makes one where none came.
 """
 
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from tiktok_core import ReleaseRequired, SignInRequired, StoreError, TikTok, TikTokError, come_again
 from tiktok_core.domain.journal import Record
 from tiktok_core.ports import Clock
 
-__all__ = ["GRACE", "Alarm", "Worker"]
+__all__ = ["GRACE", "LONGEST", "Alarm", "Worker"]
 
 GRACE: Final = 10.0
 """Seconds by which a post may be overdue before the sweeper takes its call for lost."""
 UNTIL_WAIT: Final = 5.0
 """Seconds of waiting that are not worth another call: a worker sleeps through them."""
+LONGEST: Final = 300.0
+"""Seconds of one stretch. An engine may take a worker that is at one call for half an hour for dead."""
+MOST: Final = 100
+"""How many posts one sweep calls workers for. Where more are overdue, workers are short, and more calls would not help."""
 FOR_A_PERSON: Final = 300.0
 """Seconds before a worker looks again whether a person has done what the post needs, such as signing in."""
 
@@ -52,6 +56,7 @@ class Worker:
         clock: the clock of the client.
         stop: asked after each step; once it says True, the worker leaves the rest to others.
         until_wait: seconds; a stretch ends where the next step is further away.
+        longest: seconds after which a stretch ends between two steps, for another call to go on.
         grace: seconds by which a post may be overdue before `sweep` calls a worker for it.
     """
 
@@ -62,15 +67,21 @@ class Worker:
         clock: Clock,
         stop: Callable[[], bool] = lambda: False,
         until_wait: float = UNTIL_WAIT,
+        longest: float = LONGEST,
         grace: float = GRACE,
     ) -> None:
         self._tiktok = tiktok
         self._clock = clock
         self._stop = stop
         self._until_wait = until_wait
-        self._grace = grace
+        self._longest = timedelta(seconds=longest)
+        self._grace = timedelta(seconds=grace)
         self._lock = threading.Lock()
         self._failed: dict[str, int] = {}
+
+    def now(self) -> datetime:
+        """Return the time by which the worker goes (UTC)."""
+        return self._clock.now()
 
     def called(self, alarm: Alarm, account: str, key: str, at: datetime) -> None:
         """Do what an engine's call is for: go on with the post if it is due, and make the next call.
@@ -84,12 +95,13 @@ class Worker:
         Raises:
             StoreError: the journal cannot be read. The sweeper makes the call again.
         """
-        if self._clock.now() < at:
-            # Some engines wait for a few minutes at most, and others go by a clock of their own.
-            alarm.ring(account, key, at)
-            return
         record = self._found(account, key)
-        if record is None or record.due_at is None or record.due_at > at:
+        if record is None or record.due_at is None:
+            return
+        if record.due_at > self.now():
+            if record.due_at == at:
+                # Some engines wait for a few minutes at most, and others go by a clock of their own.
+                alarm.ring(account, key, at)
             return
         again = self.work(record)
         if again is not None:
@@ -102,9 +114,12 @@ class Worker:
             The time (UTC). None if the post has ended, waits for a person, or belongs to another worker now: then nobody needs to
             be called, unless the journal says so later.
         """
+        until = self.now() + self._longest
         try:
             account = self._tiktok.account(record.account)
-            step = account.advance(record.key, until_wait=self._until_wait, stop=self._stop)
+            step = account.advance(
+                record.key, until_wait=self._until_wait, stop=lambda: self._stop() or self.now() >= until
+            )
             self._succeeded(record)
             return self._due(record) if step.is_ours and step.again_in is not None else None
         except TikTokError as error:
@@ -120,10 +135,15 @@ class Worker:
             Exception: the engine takes no calls; as `Alarm.ring`.
         """
         called = 0
-        for record in self._tiktok.due_posts(within=-self._grace):
+        for record in self._tiktok.due_posts(within=-self._grace.total_seconds()):
+            if timedelta() <= self.now() - record.updated_at < self._grace:
+                # A worker has just stored something of it, so one is there.
+                continue
             if self._tiktok.postpone(record, 0.0) and (at := self._due(record)) is not None:
                 alarm.ring(record.account, record.key, at)
                 called += 1
+            if called >= MOST:
+                break
         return called
 
     def _after(self, record: Record, error: TikTokError) -> datetime | None:

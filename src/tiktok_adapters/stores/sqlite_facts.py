@@ -193,7 +193,7 @@ def is_account(under: str) -> bool:
 
 
 def post_text(publish_id: str) -> str:
-    """Return the text under which the file finds a publish id."""
+    """Return the text under which the file finds a publish id: in ASCII, as every release writes documents."""
     return json.dumps([publish_id, None], separators=(",", ":"))
 
 

@@ -229,7 +229,9 @@ def test_who_works_on_a_post_is_named(cli: Any, app: App, there: dict[str, str],
         said = cli("store", "move", "--yes", env=there)
         assert f"process {os.getpid()} renews the sign-in of {signed_in!r}" in said.stderr
         assert marks(home) == {0}
-        tokens.release(signed_in, owner="one")
+        # Its process has ended, so nobody goes on under it.
+        with closing(sqlite3.connect(token_file(home, app))) as connection, connection:
+            connection.execute("UPDATE leases SET started = started - 1, until = ?", (2**62,))
         assert cli("store", "move", "--yes", env=there).exit_code == 0
 
 
@@ -439,6 +441,12 @@ def test_a_home_is_read_as_a_whole(cli: Any, app: App, home: Path, film: Path) -
     assert ["post 'one' of account" in one["what"] for one in found["troubles"]] == [False, True]
     assert "damaged record" in found["troubles"][0]["reason"]
     assert "x post 'one'" in cli("store", "check").stdout
+    with closing(sqlite3.connect(journal_file(home))) as connection, connection:
+        row = [(f"app\nme\n{number:04}", 1, 2, 0, b"{}") for number in range(501)]
+        connection.executemany(
+            "INSERT INTO records (name, created, updated, ended, record) VALUES (?, ?, ?, ?, ?)", row
+        )
+    assert "of its 502 records can be read" in checked(cli)[1]["troubles"][-1]["reason"]
     journal_file(home).write_bytes(b"no database at all, but long enough for a header" * 20)
     status, found = checked(cli)
     assert (status, found["troubles"][-1]["what"]) == (1, "journal.db")

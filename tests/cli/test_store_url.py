@@ -15,13 +15,14 @@ from crash_report import Watch
 from postgres_place import Database
 from postgres_server import PASSWORD, free_port
 from tiktok_adapters import connect, connect_async
+from tiktok_adapters.assembly import load_settings, prepare
 from tiktok_adapters.cli.kept import offset
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import SimulatedTikTok
 from tiktok_adapters.simulator.faults import OPERATIONS
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.stores.postgres.clock import PostgresClock
-from tiktok_core import InvalidSettings, Secret
+from tiktok_core import InvalidSettings, Secret, StoreError
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -177,6 +178,25 @@ def test_ports_of_ones_own_come_first(environ: dict[str, str]) -> None:
         assert isinstance(tiktok.clock, SystemClock)
 
 
+def test_the_store_is_reached_before_a_person_consents(environ: dict[str, str], signed_in: str) -> None:
+    """Without a home folder, and with a look at what the key opens."""
+    assert signed_in
+    settings = load_settings({}, environ | {"TIKTOK_HOME": f"{environ['TIKTOK_HOME']}/none"})
+    prepare(settings, settings.app())
+    sealed = load_settings({}, environ | {"TIKTOK_STORE_KEY": KEY})
+    with pytest.raises(StoreError, match="not encrypted"):
+        prepare(sealed, sealed.app())
+
+
+def test_tokens_of_ones_own_beside_the_database(environ: dict[str, str], signed_in: str) -> None:
+    """The other stores come from the database."""
+    assert signed_in
+    with connect(environ=environ, tokens=MemoryTokenStore()) as tiktok:
+        assert tiktok.accounts() == ()
+        assert tiktok.unfinished() == ()
+        assert isinstance(tiktok.clock, PostgresClock)
+
+
 # --- What cannot be used ---------------------------------------------------------------------------------------------
 
 ELSEWHERE = f"postgresql://me:{PASSWORD}@127.0.0.1:1/db"
@@ -218,6 +238,15 @@ def test_a_package_that_is_missing_is_named(
         without.setitem(sys.modules, "psycopg", None)
         done = cli("accounts")
     assert (done.exit_code, "pip install 'tiktok-open[postgres]'" in done.stderr) == (2, True)
+    # A part of the package itself is nothing that anybody could install.
+    for missing, status in (("psycopg.adapt", 2), ("tiktok_adapters.stores.postgres.troubles", 1)):
+        with monkeypatch.context() as without:
+            for name in ("pools", "schema", "server", "troubles"):
+                without.delitem(sys.modules, f"tiktok_adapters.stores.postgres.{name}", raising=False)
+                without.delattr(f"tiktok_adapters.stores.postgres.{name}", raising=False)
+            without.setitem(sys.modules, missing, None)
+            done = cli("accounts")
+            assert (done.exit_code, "pip install 'tiktok-open[postgres]'" in done.stderr) == (status, status == 2)
     (tmp_path / "psycopg").mkdir()
     (tmp_path / "psycopg" / "__init__.py").write_text("raise ImportError('no pq wrapper available')")
     running = process("accounts", env={"PYTHONPATH": str(tmp_path)})

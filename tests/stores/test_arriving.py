@@ -180,6 +180,46 @@ def test_a_believed_time_that_is_damaged_is_none(home: Path, database: Database,
     assert database.execute("SELECT at FROM {s}.seen") == [(None,)]
 
 
+def test_taking_back_comes_too_late_for_a_move_that_ends_meanwhile(home: Path, database: Database) -> None:
+    """The database decides: what it has taken over is not taken back, and the home stays as it is marked."""
+    settings = load_settings({}, {"TIKTOK_HOME": str(home), "TIKTOK_STORE_URL": database.url})
+    with HomeMove(settings) as first, HomeMove(settings) as second:
+        received, state_of = first._received, second._state_of
+
+        def meanwhile(move: Any) -> str | None:
+            return received(move) if before() else None
+
+        def before() -> bool:
+            with pytest.raises(StoreError, match="another process has moved it to PostgreSQL") as caught:
+                second.cancel()
+            return caught.value.kind == "moved"
+
+        def look(move: Any) -> str:
+            found = state_of(move)
+            received(move)
+            return found
+
+        second._state_of = look  # type: ignore[method-assign]  # it ends after the look
+        first._received = meanwhile  # type: ignore[method-assign]
+        first.run()
+    assert len(database.execute("SELECT 1 FROM {s}.tokens")) == 3
+    with pytest.raises(StoreError, match="was moved to"):
+        SqliteJournal(journal_file(home))
+
+
+def test_a_mark_that_is_damaged_still_stops_everything(home: Path, move: Move) -> None:
+    """Nobody can tell which database has taken over, so the home is neither used nor moved anew."""
+    move()
+    with closing(sqlite3.connect(journal_file(home))) as connection, connection:
+        connection.execute("DROP TABLE moved")
+    with pytest.raises(StoreError, match="a database that its mark does not name any more"):
+        SqliteJournal(journal_file(home))
+    with closing(sqlite3.connect(journal_file(home))) as connection, connection:
+        connection.execute("PRAGMA user_version = 1001")
+    with pytest.raises(StoreError, match="knows nothing of it"):
+        move()
+
+
 def test_two_that_move_at_once_move_once(home: Path, database: Database) -> None:
     """Who comes second finds it done; who would take it back then is told that it is too late."""
     settings = load_settings({}, {"TIKTOK_HOME": str(home), "TIKTOK_STORE_URL": database.url})

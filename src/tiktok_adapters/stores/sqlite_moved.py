@@ -22,6 +22,8 @@ BEING_MOVED: Final = 1_000
 MOVED: Final = 2_000
 """What is added to it afterwards."""
 TABLE: Final = "CREATE TABLE moved (id BLOB NOT NULL, place TEXT NOT NULL)"
+UNKNOWN: Final = (b"", "a database that its mark does not name any more")
+"""What is known of a move whose mark is damaged."""
 WRITES: Final = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -89,10 +91,10 @@ def move_in(connection: sqlite3.Connection) -> Move | None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not BEING_MOVED < version < MOVED + BEING_MOVED:
         return None
+    found = UNKNOWN
     with suppress(sqlite3.Error):
-        row = connection.execute("SELECT CAST(id AS BLOB), CAST(place AS TEXT) FROM moved").fetchone()
-        return None if row is None else Move(row[0], row[1], version > MOVED)
-    return None
+        found = connection.execute("SELECT CAST(id AS BLOB), CAST(place AS TEXT) FROM moved").fetchone() or UNKNOWN
+    return Move(found[0], found[1], version > MOVED)
 
 
 def move_of(path: Path) -> Move | None:

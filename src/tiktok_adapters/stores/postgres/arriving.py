@@ -12,7 +12,7 @@ from attrs import evolve
 
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.parts import id_of
-from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread, format_of, trace_in
+from tiktok_adapters.stores.postgres.rows import Row, Rows, format_of, trace_in
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.postgres.tokens import token_id
 from tiktok_adapters.stores.sealed_tokens import Box
@@ -123,20 +123,15 @@ class Arrival:
                     f"the database has a post {key!r} of account {account!r}, too, and a key stands for one post: forget the one in the "
                     f"home folder, by 'tiktok uploads --forget {key}' without TIKTOK_STORE_URL"
                 )
-        rows = await execute(sql.READ_BACK, ids=[one["id"] for one in values])
-        if sum(self._is_there(portion, values, Row(*row)) for row in rows) != len(portion):
+        sent = {one.name: (one, row) for one, row in zip(portion, values, strict=True)}
+        rows = [Row(*row) for row in await execute(sql.READ_BACK, ids=[one["id"] for one in values])]
+        if sum(self._is_there(*sent[row.lying.reveal()], row) for row in rows) != len(portion):
             raise Conflict("a record could not be read back")
 
-    def _is_there(self, portion: tuple[KeptRecord, ...], values: list[dict[str, Any]], row: Row) -> bool:
-        index = next(number for number, one in enumerate(portion) if one.name == row.lying.reveal())
-        if row.document != values[index]["document"] or row.digest.reveal() != values[index]["digest"]:
+    def _is_there(self, one: KeptRecord, values: dict[str, Any], row: Row) -> bool:
+        if row.document != values["document"] or row.digest.reveal() != values["digest"]:
             return False
-        if portion[index].record is None:
-            return True
-        try:
-            return self._rows.known(row) == portion[index].record
-        except Unread:
-            return False
+        return one.record is None or self._rows.known(row) == one.record
 
     def _values(self, one: KeptRecord) -> dict[str, Any]:
         if one.record is not None:

@@ -97,7 +97,7 @@ prove-kills: setup  ## kill, fill the disk and break it at every write and every
 	@KILLS=all $(BIN)/python -m pytest -q -s --timeout=7200 tests/proofs/test_kills.py
 
 prove-moves: setup  ## end a move of a home to a database at each of its steps (needs PostgreSQL)
-	@MOVES=all $(BIN)/python -m pytest -q $(PARALLEL) --timeout=7200 tests/proofs/test_moving.py
+	@MOVES=all $(BIN)/python -m pytest -q -s --timeout=7200 tests/proofs/test_moving.py
 
 prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks that renew one sign-in
 	@REFRESH_ROUNDS=100 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_refresh.py

@@ -30,6 +30,7 @@ WANTED: Final = {
     "postgresql": "guides/postgres",
     "pgbouncer": "guides/postgres",
     "failover": "guides/postgres",
+    "tiktok_store_url": "guides/postgres",
     "import": "cookbook/import-tokens",
     "log_id": "cookbook/index",
     "install": "install",

@@ -161,7 +161,9 @@ def each_step(ground: Ground, what: str, prepare: Callable[[], Any]) -> Iterator
     status, steps = ground.do(what)
     assert status == 0
     assert steps > 20
-    for last in {*range(1, steps + 1, EVERY), steps}:
+    points = sorted({*range(1, steps + 1, EVERY), steps})
+    print(f"{what} over {ground.store}: {len(points)} of {steps} steps")
+    for last in points:
         prepare()
         assert ground.do(what, last)[0] == DIED
         yield last

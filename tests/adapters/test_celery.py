@@ -79,7 +79,7 @@ def test_a_post_that_was_entered_is_made_once_at_its_time(place: EnginePlace, br
     timed = place.entered("timed", not_before=datetime.now(UTC) + timedelta(seconds=1.5))
     engine.call(timed)
     with running(place, engine):
-        until(lambda: place.ended("now") and place.ended("timed"))
+        until(lambda: place.ended("now") and place.ended("timed"), why=place.account.posts)
     assert place.account.post("timed").init_at >= timed.due_at
     assert place.account.post("held").is_planned
     assert place.sim.count("inbox_init") == 2

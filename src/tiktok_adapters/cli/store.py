@@ -25,7 +25,10 @@ AFTERWARDS: Final = "Set TIKTOK_STORE_URL wherever these accounts are used. The 
 @click.group(cls=ForgivingGroup, short_help="Look at a store, or move a home folder to a database.")
 @common
 def store() -> None:
-    """Look at the store of tokens and posts, or move a home folder to a database."""
+    """Look at the store of tokens and posts, or move a home folder to a database.
+
+    Example: tiktok store check
+    """
 
 
 @store.command(short_help="Read everything, and name what cannot be read.")

@@ -22,10 +22,13 @@ __all__ = ["store"]
 AFTERWARDS: Final = "Set TIKTOK_STORE_URL wherever these accounts are used. The home folder stays, and no release uses its files any more"
 
 
-@click.group(cls=ForgivingGroup, short_help="Look at a store, or move it.")
+@click.group(cls=ForgivingGroup, short_help="Look at a store, or move a home folder to a database.")
 @common
 def store() -> None:
-    """Look at the store of tokens and posts, or move a home folder to a database."""
+    """Look at the store of tokens and posts, or move a home folder to a database.
+
+    Example: tiktok store check
+    """
 
 
 @store.command(short_help="Read everything, and name what cannot be read.")

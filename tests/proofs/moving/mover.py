@@ -54,8 +54,7 @@ def work(settings: dict[str, str], what: str, last: int, answer: int) -> int:
     try:
         with HomeMove(load_settings({}, settings)) as moving:
             getattr(moving, what)()
-    except StoreError as error:
-        print(error, file=sys.stderr)
+    except StoreError:
         status = REFUSED
     sys.setprofile(None)
     os.write(answer, str(steps.count).encode())

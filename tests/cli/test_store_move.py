@@ -200,7 +200,8 @@ def test_a_person_is_asked(cli: Any, there: dict[str, str], home: Path, monkeypa
     asked = cli("store", "move", env=there, typed="n\n")
     assert asked.exit_code == 0
     assert f"This moves 1 accounts and 0 posts from {home} to PostgreSQL 127.0.0.1:" in asked.stderr
-    assert asked.stdout == "Nothing was moved.\n"
+    # Some releases of click's test runner write what is typed there, too.
+    assert asked.stdout.endswith("Nothing was moved.\n")
     assert marks(home) == {0}
     assert "Moved 1 accounts" in cli("store", "move", env=there, typed="y\n").stdout
     assert cli("store", "move", "--yes", "--cancel", env=there).exit_code == 2

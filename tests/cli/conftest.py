@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import define
@@ -107,6 +108,14 @@ def signed_in(sim: SimulatedTikTok, environ: dict[str, str]) -> str:
     with connect(environ=environ) as client:
         authorization = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
         return client.sign_in(authorization, sim.authorize(authorization.url)).open_id
+
+
+@pytest.fixture
+def opened(environ: dict[str, str], signed_in: str) -> Iterator[Any]:
+    """A client of the home folder, with an account that is signed in."""
+    assert signed_in
+    with connect(environ=environ) as tiktok:
+        yield tiktok
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tiktok_adapters import connect
+from processes import seen
 from tiktok_adapters.clocks import SystemClock
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
 
@@ -19,26 +18,11 @@ CHUNK = 5_242_880
 
 
 @pytest.fixture
-def opened(environ: dict[str, str], signed_in: str) -> Iterator[Any]:
-    """A client of the home folder, with an account that is signed in."""
-    assert signed_in
-    with connect(environ=environ) as tiktok:
-        yield tiktok
-
-
-@pytest.fixture
 def long_film(film: Path) -> Path:
     """A video of 12 chunks."""
     with film.open("r+b") as file:
         file.truncate(12 * CHUNK)
     return film
-
-
-def seen(is_so: Callable[[], bool], running: "subprocess.Popen[str]") -> None:
-    """Wait until something is so, as long as the process runs."""
-    while not is_so():
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.02)
 
 
 def test_it_posts_what_is_due_and_nothing_else(cli: Any, sim: SimulatedTikTok, opened: Any, film: Path) -> None:

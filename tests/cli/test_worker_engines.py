@@ -7,8 +7,7 @@ import hashlib
 import secrets
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from broker_servers import BROKER_PASSWORD, rabbitmq_server, redis_server
 from clips import HEAD
 from engine_servers import Engine, engine, sql
 from postgres_server import postgres_server
-from tiktok_adapters import connect
+from processes import seen
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.cli.engines import engine as chosen
 from tiktok_adapters.clocks import SystemClock
@@ -33,22 +32,6 @@ __all__ = ["engine", "postgres_server", "rabbitmq_server", "redis_server"]
 
 Start = Callable[..., "subprocess.Popen[str]"]
 CHUNK = 5_242_880
-
-
-@pytest.fixture
-def opened(environ: dict[str, str], signed_in: str) -> Iterator[Any]:
-    """A client of the home folder, with an account that is signed in."""
-    assert signed_in
-    with connect(environ=environ) as tiktok:
-        yield tiktok
-
-
-def seen(is_so: Callable[[], bool], *running: "subprocess.Popen[str]") -> None:
-    """Wait until something is so, as long as the processes run."""
-    while not is_so():
-        for one in running:
-            assert one.poll() is None, one.communicate()
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from example_counts import at_most
 from stored import LATER, NOW, RECORD
 from tiktok_adapters.stores import sqlite_facts, sqlite_traces
 from tiktok_adapters.stores.sqlite import SqliteJournal
-from tiktok_adapters.stores.sqlite_file import microseconds, name_text
+from tiktok_adapters.stores.stored import microseconds, name_text
 from tiktok_adapters.testing.contracts.journal_model import forget_before
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.forgetting import trace_of

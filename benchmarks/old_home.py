@@ -29,7 +29,7 @@ from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, Creator, SimulatedTikTok, Switches
 from tiktok_adapters.stores.sqlite import SqliteJournal
 from tiktok_adapters.stores.sqlite_facts import FACTS
-from tiktok_adapters.stores.sqlite_file import microseconds
+from tiktok_adapters.stores.stored import microseconds
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import Account, App, Stage, TikTok, VideoPost
 from tiktok_core.domain.chunks import plan_chunks

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Final
 
-from tiktok_adapters.stores.sqlite_file import name_bytes
+from tiktok_adapters.stores.stored import name_bytes
 from tiktok_core.domain.journal import ENDS
 
 __all__ = [

@@ -13,7 +13,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 from weakref import WeakSet
@@ -28,9 +27,8 @@ from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
 from tiktok_core.wire.records import OtherVersion
 
-__all__ = ["Layout", "SqliteFile", "covered_rows", "microseconds", "moment", "name_bytes", "name_text", "names_lying"]
+__all__ = ["Layout", "SqliteFile", "covered_rows"]
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EVERYBODY_ELSE: Final = stat.S_IRWXG | stat.S_IRWXO
 HAS_MODES: Final = hasattr(os, "geteuid")
 """Whether file modes grant rights. On Windows they do not, and every folder seems open to all."""
@@ -307,39 +305,6 @@ class SqliteFile:
             for statement in self._layout.upgrades.get(version, ()):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {self._layout.version}")
-
-
-def name_bytes(name: str) -> bytes:
-    """Return the bytes that store a name. SQLite's text type would end at a NUL, and cannot hold a lone surrogate."""
-    return name.encode("utf-8", "surrogatepass")
-
-
-def name_text(lying: bytes) -> str:
-    """Return the name that the bytes store. In a damaged name, bytes that are not UTF-8 are escaped."""
-    try:
-        return lying.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return lying.decode("utf-8", "surrogateescape")
-
-
-def names_lying(name: str) -> tuple[bytes, ...]:
-    """Return the bytes that may store a name: as `name_bytes` writes it, and as damage that `name_text` has escaped."""
-    written = name_bytes(name)
-    try:
-        escaped = name.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return (written,)
-    return (written,) if escaped == written else (written, escaped)
-
-
-def microseconds(moment: datetime) -> int:
-    """Return the number that stores a moment: microseconds since 1970 (UTC)."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
-
-
-def moment(lying: int) -> datetime:
-    """Return the moment that a number of `microseconds` stores."""
-    return EPOCH + timedelta(microseconds=lying)
 
 
 def covered_rows(connection: sqlite3.Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:

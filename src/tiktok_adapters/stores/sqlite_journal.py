@@ -25,9 +25,19 @@ from tiktok_adapters.stores.sqlite_facts import (
     post_text,
     ranged,
 )
-from tiktok_adapters.stores.sqlite_file import Layout, covered_rows, microseconds, name_bytes, name_text, names_lying
+from tiktok_adapters.stores.sqlite_file import Layout, covered_rows
 from tiktok_adapters.stores.sqlite_leases import LEASES
-from tiktok_adapters.stores.sqlite_traces import LOAD_RECORD, TRACES, TracedFile, known, readable
+from tiktok_adapters.stores.sqlite_traces import LOAD_RECORD, TRACES, TracedFile
+from tiktok_adapters.stores.stored import (
+    DAMAGED,
+    NEWER,
+    known,
+    microseconds,
+    name_bytes,
+    name_text,
+    names_lying,
+    readable,
+)
 from tiktok_core.domain.forgetting import name_parts
 from tiktok_core.domain.journal import Record
 from tiktok_core.errors import LeaseLost, StoreError
@@ -56,8 +66,6 @@ JOURNAL: Final = Layout(
     additions={**TRACES, **FACTS},
     functions=FUNCTIONS,
 )
-DAMAGED: Final = "it is kept, and 'tiktok uploads --forget' with this key removes it"
-NEWER: Final = f"another release wrote it: upgrade to that one; {DAMAGED}"
 SAVE_RECORD: Final = """
 INSERT OR REPLACE INTO records (name, created, updated, ended, record)
 VALUES (:name, :created, :updated, :ended, :record)

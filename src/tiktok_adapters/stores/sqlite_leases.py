@@ -9,7 +9,8 @@ from typing import Any, Final
 from attrs import asdict
 
 from tiktok_adapters.stores.processes import Process, has_gone, this_process
-from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile, microseconds, name_bytes
+from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile
+from tiktok_adapters.stores.stored import microseconds, name_bytes
 from tiktok_core.ports import LONGEST_LEASE, HasPath
 
 __all__ = ["LEASES", "LeasedFile"]

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile, microseconds, moment, name_text
+from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile
 from tiktok_adapters.stores.sqlite_journal import JOURNAL, SqliteJournal
 from tiktok_adapters.stores.sqlite_leases import LeasedFile
 from tiktok_adapters.stores.sqlite_moved import BEING_MOVED, MOVED, Move, mark, move_in, unmark
 from tiktok_adapters.stores.sqlite_pacer import CALLS, SqlitePacer
 from tiktok_adapters.stores.sqlite_tokens import TOKENS, SqliteTokenStore
-from tiktok_adapters.stores.sqlite_traces import known, readable
+from tiktok_adapters.stores.stored import known, microseconds, moment, name_text, readable
 from tiktok_core.domain.forgetting import Trace, name_digest, trace_of
 from tiktok_core.domain.journal import Record
 from tiktok_core.hidden import Hidden

@@ -7,7 +7,8 @@ some calls, and nothing else happens.
 from datetime import datetime
 from typing import Final
 
-from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile, microseconds, moment, name_bytes
+from tiktok_adapters.stores.sqlite_file import Layout, SqliteFile
+from tiktok_adapters.stores.stored import microseconds, moment, name_bytes
 from tiktok_core.domain.pacing import MINUTE, pause_for
 from tiktok_core.ports import HasPath
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from attrs import evolve
 
-from tiktok_adapters.stores.sqlite_file import Layout, covered_rows, name_bytes, name_text, names_lying
+from tiktok_adapters.stores.sqlite_file import Layout, covered_rows
 from tiktok_adapters.stores.sqlite_leases import LEASES, LeasedFile
+from tiktok_adapters.stores.stored import name_bytes, name_text, names_lying
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tiktok_adapters.stores.sqlite_facts import ENDED_BEFORE
-from tiktok_adapters.stores.sqlite_file import covered_rows, microseconds, moment, name_bytes, name_text, names_lying
+from tiktok_adapters.stores.sqlite_file import covered_rows
 from tiktok_adapters.stores.sqlite_leases import LeasedFile
+from tiktok_adapters.stores.stored import microseconds, moment, name_bytes, name_text, names_lying, readable, trace_in
 from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, trace_of
-from tiktok_core.domain.journal import Record
 from tiktok_core.hidden import Hidden
-from tiktok_core.wire.records import dump_trace, load_record, load_trace
+from tiktok_core.wire.records import dump_trace
 
-__all__ = ["LOAD_RECORD", "TRACES", "TracedFile", "known", "readable"]
+__all__ = ["LOAD_RECORD", "TRACES", "TracedFile"]
 
 # Older releases do not know these tables, share the file, and remove records by a plain DELETE. So a trigger copies every
 # deleted record to `removed`, until `forget` makes a trace of it. Saves use INSERT OR REPLACE, which does not fire the trigger.
@@ -145,27 +145,6 @@ class TracedFile(LeasedFile):
             return covered_rows(connection, statement, values)
 
 
-def known(name: object, record: Hidden[bytes]) -> Record:
-    """Return the record that is stored under this name.
-
-    Raises:
-        ValueError: the record is damaged, or another release wrote it (`OtherVersion`). A record that holds another name
-            than the one it is stored under is damaged: a lookup by its own name would not find it.
-    """
-    found = load_record(record)
-    if name_bytes(found.name) != name:
-        raise ValueError("damaged record (it is under another post's name)")
-    return found
-
-
-def readable(name: object, record: Hidden[bytes]) -> Record | None:
-    """Return the record that is stored under this name; None if it cannot be read."""
-    try:
-        return known(name, record)
-    except ValueError:
-        return None
-
-
 def _seen(connection: sqlite3.Connection) -> datetime | None:
     row = connection.execute("SELECT max(CAST(at AS INTEGER)) FROM seen").fetchone()
     try:
@@ -176,13 +155,7 @@ def _seen(connection: sqlite3.Connection) -> datetime | None:
 
 def _trace(connection: sqlite3.Connection, name: str) -> Trace | None:
     row = connection.execute(LOAD_TRACE, (bytes.fromhex(name_digest(name)),)).fetchone()
-    if row is None:
-        return None
-    try:
-        return load_trace(row[0])
-    except ValueError:
-        # The trace proves that there was a post, though its details cannot be read.
-        return Trace(digest=name_digest(name), end=None)
+    return None if row is None else trace_in(name_digest(name), row[0])
 
 
 def _trace_of(name: str, record: Hidden[bytes]) -> Trace:

@@ -12,14 +12,14 @@ from attrs import evolve
 
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.parts import id_of
-from tiktok_adapters.stores.postgres.rows import Row, Rows, format_of, trace_in
+from tiktok_adapters.stores.postgres.rows import Row, Rows, format_of
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.postgres.tokens import token_id
 from tiktok_adapters.stores.sealed_tokens import Box
 from tiktok_adapters.stores.sealing import Seal
-from tiktok_adapters.stores.sqlite_file import microseconds, name_bytes, name_text
 from tiktok_adapters.stores.sqlite_leaving import KeptRecord, LeavingJournal
 from tiktok_adapters.stores.sqlite_moved import Conflict
+from tiktok_adapters.stores.stored import microseconds, name_bytes, name_text, trace_in
 from tiktok_core.domain.forgetting import Trace, lasting, name_parts
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.hidden import Hidden
@@ -158,5 +158,5 @@ class Arrival:
         ids = [bytes.fromhex(digest) for digest in found]
         for lying, document in await execute(sql.FOUND_TRACES, ids=ids):
             digest = lying.reveal().hex()
-            found[digest] = lasting(trace_in(digest, document), found[digest])
+            found[digest] = lasting(trace_in(digest, document.reveal()), found[digest])
         await execute(sql.ADD_TRACES, ids=ids, documents=[dump_trace(trace) for trace in found.values()])

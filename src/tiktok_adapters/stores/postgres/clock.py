@@ -17,7 +17,7 @@ from attrs import frozen
 
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.server import Server
-from tiktok_adapters.stores.sqlite_file import moment
+from tiktok_adapters.stores.stored import moment
 from tiktok_core.errors import StoreError
 from tiktok_core.lifting import drive
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.parts import BlockingPart, Leases, id_of
-from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread, format_of, trace_in
+from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread, format_of
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.sealing import Seal
-from tiktok_adapters.stores.sqlite_file import microseconds, moment, name_bytes, name_text
+from tiktok_adapters.stores.stored import microseconds, moment, name_bytes, name_text, trace_in
 from tiktok_core.blocking import blocking
 from tiktok_core.domain.forgetting import Trace, forgetting, lasting, name_digest, name_parts, trace_of
 from tiktok_core.domain.journal import Record
@@ -171,7 +171,7 @@ class AsyncPostgresJournal(Leases):
     async def trace(self, name: str, /) -> Trace | None:
         """Return the trace of the removed record of this name, or None."""
         rows = await self._rows(sql.TRACE, {"id": id_of(name)})
-        return trace_in(name_digest(name), rows[0][0]) if rows else None
+        return trace_in(name_digest(name), rows[0][0].reveal()) if rows else None
 
     async def try_lease(
         self, name: str, /, *, owner: str, now: datetime, until: datetime, by_force: bool = False

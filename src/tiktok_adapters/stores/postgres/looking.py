@@ -14,7 +14,7 @@ from tiktok_adapters.stores.postgres.rows import Row, Rows, Unread
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.postgres.tokens import AsyncPostgresTokenStore
 from tiktok_adapters.stores.sealing import Seal
-from tiktok_adapters.stores.sqlite_file import name_text
+from tiktok_adapters.stores.stored import name_text
 from tiktok_core.domain.forgetting import name_parts
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import StoreError

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.server import Server, Values
-from tiktok_adapters.stores.sqlite_file import name_bytes
+from tiktok_adapters.stores.stored import name_bytes
 from tiktok_core.blocking import Mirror
 from tiktok_core.domain.forgetting import name_digest
 from tiktok_core.errors import StoreError, StoreTrouble

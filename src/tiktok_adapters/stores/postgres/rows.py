@@ -4,23 +4,20 @@ What belongs here: values alone. `journal` sends them, and `arriving` those of a
 """
 
 import hashlib
-from typing import Any, Final
+from typing import Any
 
 from attrs import frozen
 
 from tiktok_adapters.stores.postgres.parts import id_of
 from tiktok_adapters.stores.sealing import MARK, NotOpened, Seal, Swapped
-from tiktok_adapters.stores.sqlite_file import microseconds, name_bytes, name_text
+from tiktok_adapters.stores.stored import DAMAGED, NEWER, known, microseconds, name_bytes, name_text, trace_in
 from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import Record, learned_chunk
 from tiktok_core.errors import StoreTrouble
 from tiktok_core.hidden import Hidden
-from tiktok_core.wire.records import OtherVersion, dump_record, load_record, load_trace, record_version
+from tiktok_core.wire.records import OtherVersion, dump_record, record_version
 
-__all__ = ["Row", "Rows", "Unread", "format_of", "trace_in"]
-
-DAMAGED: Final = "it is kept, and 'tiktok uploads --forget' with this key removes it"
-NEWER: Final = f"another release wrote it: upgrade to that one; {DAMAGED}"
+__all__ = ["Row", "Rows", "Unread", "format_of"]
 
 
 class Unread(Exception):
@@ -81,14 +78,11 @@ class Rows:
                     f"it belongs to another post: the stored records were swapped; {DAMAGED}", "damaged"
                 ) from None
         try:
-            record = load_record(document)
+            return known(name_bytes(row.name), document)
         except OtherVersion as error:
             raise Unread(f"{error}: {NEWER}", "version") from None
         except ValueError as error:
             raise Unread(f"{error}: {DAMAGED}", "damaged") from None
-        if record.name != row.name:
-            raise Unread(f"damaged record (it is under another post's name): {DAMAGED}", "damaged")
-        return record
 
 
 @frozen
@@ -108,16 +102,7 @@ class Row:
     @property
     def trace(self) -> Trace | None:
         """The trace beside the record; None if there is none."""
-        return None if self.left is None else trace_in(name_digest(self.name), self.left)
-
-
-def trace_in(digest: str, lying: Hidden[bytes]) -> Trace:
-    """Return the trace in a document, or what is known of one that cannot be read."""
-    try:
-        return load_trace(lying.reveal())
-    except ValueError:
-        # The trace proves that there was a post, though its details cannot be read.
-        return Trace(digest=digest, end=None)
+        return None if self.left is None else trace_in(name_digest(self.name), self.left.reveal())
 
 
 def format_of(version: int, key: bytes) -> bytes:

@@ -13,7 +13,7 @@ from tiktok_adapters.stores.postgres import sql
 from tiktok_adapters.stores.postgres.parts import BlockingPart, Leases, id_of
 from tiktok_adapters.stores.postgres.server import Server
 from tiktok_adapters.stores.sealing import MARK
-from tiktok_adapters.stores.sqlite_file import name_bytes, name_text
+from tiktok_adapters.stores.stored import name_bytes, name_text
 from tiktok_core.blocking import blocking
 from tiktok_core.domain.tokens import Tokens
 from tiktok_core.errors import StoreTrouble

@@ -19,8 +19,6 @@ __all__ = ["JOBS", "Rounds"]
 JOBS: Final = 4
 """How many posts a worker goes on with at once unless the program says otherwise."""
 EVERY: Final = 2.0
-ELSEWHERE: Final = 5.0
-"""Seconds before a post that another worker has is looked at again."""
 
 log: Final = logging.getLogger("tiktok_core")
 
@@ -106,7 +104,7 @@ class Rounds:
             self._busy.discard(record.account)
             if again is None:
                 # It has ended, waits for a person, or another worker has it. The journal tells only the first two.
-                self._elsewhere[record.name] = time.monotonic() + ELSEWHERE
+                self._elsewhere[record.name] = time.monotonic() + self._every
         self._woken.set()
 
     def _wait(self, stop: threading.Event) -> None:

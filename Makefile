@@ -88,7 +88,7 @@ sdist-check: setup  ## build the source distribution and the wheel, and run test
 	@$(BIN)/python .ci/sdist.py
 
 prove-schedules: setup  ## 10,000 random schedules of faults and crashes in each world
-	@SCHEDULES=10000 $(BIN)/python -m pytest -q $(PARALLEL) --timeout=7200 tests/proofs/test_schedules.py
+	@SCHEDULES=10000 SCHEDULES_ON_SERVER=200 $(BIN)/python -m pytest -q $(PARALLEL) --timeout=7200 tests/proofs/test_schedules.py
 
 prove-sockets: setup  ## 1,000 random schedules of broken connections over each transport
 	@SOCKET_SCHEDULES=1000 $(BIN)/python -m pytest -q --timeout=3600 tests/proofs/test_sockets.py
@@ -105,7 +105,7 @@ prove-refresh: setup  ## 100 rounds of 32 processes, 32 threads and 1,000 tasks 
 prove-webhooks: setup  ## a million changed webhooks, of which none may be believed
 	@WEBHOOKS=1000000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/proofs/test_webhooks.py
 
-prove-engines: setup  ## kill workers of each engine 40 times in the midst of a chunk (needs PostgreSQL, RabbitMQ, Redis)
+prove-engines: setup  ## kill workers on one and on many machines 40 times each in the midst of a chunk (needs PostgreSQL, RabbitMQ, Redis)
 	@ENGINE_KILLS=40 $(BIN)/python -m pytest -q -s --timeout=7200 tests/proofs/test_engines.py
 
 prove-media: setup  ## judge a corpus of generated media files (needs ffmpeg, GStreamer, mkvmerge, chromium)

@@ -92,6 +92,7 @@ class Cli:
     def __call__(self, *arguments: str, env: dict[str, str] | None = None, typed: str = "") -> Result:
         """Run a command; a person types this."""
         result = CliRunner().invoke(tiktok, list(arguments), input=typed, env={**self.environ, **(env or {})})
+        print(result.output, end="")  # pytest shows it where the test fails.
         assert "Traceback" not in self.hides(result.output)
         return result
 

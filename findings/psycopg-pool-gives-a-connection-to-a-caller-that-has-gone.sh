@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# What surprises: a pool of psycopg_pool that looks right loses connections for good, refuses callers that a healthy server would serve,
+# What surprises: psycopg_pool loses the connection that an interrupted thread waits for, refuses callers whom the server would serve,
 # and keeps a program from ending. psycopg_pool 3.3.3 with psycopg 3.3.9:
 #
-# - A thread that waits for a connection is interrupted by an exception that is no `Exception`: Ctrl-C, or the time limit of Dramatiq. It
-#   stays in the queue, and the next connection that comes back is given to it. Nobody has that connection and the pool counts it: a pool
-#   of one gives none any more. (A cancelled task of asyncio is taken out of the queue.)
+# - A thread that waits for a connection may be interrupted by an exception that is no `Exception`: Ctrl-C, or Dramatiq's time limit.
+#   Its place in the queue stays, and gets the next connection that comes back. Nobody has that connection, and the pool goes on to count
+#   it: a pool of one gives none any more. (A cancelled task of asyncio is taken out of the queue.)
 # - `check=ConnectionPool.check_connection` is the documented guard against connections that died. After each dead one the caller sleeps,
 #   twice as long as before. Eight of them, as a restart leaves them, outlast a timeout of 3 s (0 + 1 + 2 s) and one of 10 s
 #   (0 + 1 + 2 + 4 + 3 s), while the server would answer each new connection at once.
 # - A wrong port, or a wrong password, is a `PoolTimeout` at the end of the timeout, without a cause. The reason is only in the log.
-# - A task of an asynchronous pool that is connecting takes its cancellation for a failed attempt, and goes on. So `asyncio.run` does not
-#   return if the server has stopped to answer and nobody closes the pool: it waits for a task that waits for nothing.
+# - The task with which an asynchronous pool connects takes its cancellation for a failed attempt, and goes on. So if a server does not
+#   answer, and nobody closes the pool, `asyncio.run` does not return.
 #
 # The server is a stand-in that answers a start-up and an empty statement. This script fails as soon as one of these facts has changed.
 set -euo pipefail

@@ -446,6 +446,23 @@ def test_an_interrupted_call_that_waits_loses_no_connection(place: Place) -> Non
         assert tokens.load("me") == NEWER
 
 
+FORGETFUL = """
+import asyncio, sys
+from tiktok_adapters.stores.postgres import AsyncPostgresStores, PostgresStores
+stores = {"blocking": PostgresStores, "awaited": AsyncPostgresStores}[sys.argv[1]](sys.argv[2], schema=sys.argv[3])
+found = stores.tokens().accounts()
+print(found if isinstance(found, tuple) else asyncio.run(found))
+"""
+
+
+def test_a_program_that_closes_nothing_ends_and_says_nothing(world: World) -> None:
+    """No thread or task of the pool keeps it from ending."""
+    kind = "blocking" if world.is_blocking else "awaited"
+    command = [sys.executable, "-c", FORGETFUL, kind, world.place.server.url(), world.place.schema]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"()\n", b"")
+
+
 def test_no_local_variable_shows_what_is_stored(place: Place) -> None:
     """While the stores work, none of their frames has a token, an upload URL, a key or the password of the URL."""
     secret = ("act.canary", "rft.canary", "upload_token=canary", KEYS[0], PASSWORD)

@@ -4,6 +4,7 @@ What belongs here: encryption, indexes, closing, and the clock. `test_postgres_f
 """
 
 import asyncio
+import ctypes
 import json
 import os
 import pickle
@@ -408,6 +409,58 @@ def test_a_cancelled_call_gives_its_connection_back(place: Place) -> None:
             assert (await tokens.load("me")).generation == seen
 
     asyncio.run(story())
+
+
+class Gone(BaseException):
+    """What interrupts a thread: Ctrl-C, or the time limit of a task queue."""
+
+
+def test_an_interrupted_call_that_waits_loses_no_connection(place: Place) -> None:
+    """The only connection comes back while a thread waits for it that is interrupted. The next call gets it."""
+    with place.stores(connections=1) as stores:
+        tokens = stores.tokens()
+        seen = tokens.save("me", TOKENS)
+        blocker = place.transaction()
+        blocker.execute(f"SELECT FROM {place.schema}.tokens FOR UPDATE")
+        ended: list[str] = []
+
+        def wait() -> None:
+            try:
+                tokens.load("me")
+            except Gone:
+                ended.append("interrupted")
+
+        first = threading.Thread(target=tokens.save, args=("me", NEWER), kwargs={"seen": seen})
+        second = threading.Thread(target=wait)
+        first.start()
+        _soon(lambda: place.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != [])
+        second.start()
+        _soon(lambda: sys._current_frames()[second.ident].f_code.co_qualname == "Condition.wait")
+        # It is raised as soon as the thread runs Python again, which is when the connection comes back.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(second.ident), ctypes.py_object(Gone))
+        blocker.rollback()
+        blocker.close()
+        first.join()
+        second.join()
+        assert ended == ["interrupted"]
+        assert tokens.load("me") == NEWER
+
+
+FORGETFUL = """
+import asyncio, sys
+from tiktok_adapters.stores.postgres import AsyncPostgresStores, PostgresStores
+stores = {"blocking": PostgresStores, "awaited": AsyncPostgresStores}[sys.argv[1]](sys.argv[2], schema=sys.argv[3])
+found = stores.tokens().accounts()
+print(found if isinstance(found, tuple) else asyncio.run(found))
+"""
+
+
+def test_a_program_that_closes_nothing_ends_and_says_nothing(world: World) -> None:
+    """No thread or task of the pool keeps it from ending."""
+    kind = "blocking" if world.is_blocking else "awaited"
+    command = [sys.executable, "-c", FORGETFUL, kind, world.place.server.url(), world.place.schema]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"()\n", b"")
 
 
 def test_no_local_variable_shows_what_is_stored(place: Place) -> None:

@@ -840,6 +840,7 @@ TABLES = "tokens token_leases records record_leases learned traces seen pace slo
 
 
 @pytest.mark.full
+@pytest.mark.timeout(300 + 30 * ON_SERVER)
 @pytest.mark.parametrize("machine", [Schedules, WrongClocks, GivenUp])
 @pytest.mark.parametrize("world", [BlockingProcess, AsyncProcess], ids=["blocking", "asynchronous"])
 def test_the_same_holds_over_postgresql(world: type[Process], machine: type[Schedules], place: Place) -> None:

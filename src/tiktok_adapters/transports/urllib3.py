@@ -32,7 +32,7 @@ from tiktok_adapters.transports.common import (
     unforeseen,
     wire_headers,
 )
-from tiktok_adapters.transports.dialling import dial
+from tiktok_adapters.transports.dialling import Refuse, dial
 from tiktok_adapters.transports.heads import check_head
 from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.reading import AHEAD, LEAVE, Block, Reading
@@ -80,6 +80,8 @@ class Urllib3Transport:
             name hosts that are called without it.
         ca_file: PEM file of the authorities to trust in place of the system's.
         ssl_context: complete TLS settings in place of `ca_file`. They must check certificates and host names.
+        refuse: called with the host, the port and the address before a connection is made to it; it returns as a clause why none is
+            made, or an empty text. A proxy looks names up by itself, so nothing is asked about what goes through one.
 
     Raises:
         ValueError: the proxy is not an http URL, or the context does not check certificates and host names.
@@ -93,6 +95,7 @@ class Urllib3Transport:
         proxy: str | Proxy | None = None,
         ca_file: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        refuse: Refuse | None = None,
     ) -> None:
         _check_urllib3()
         hide_queries("urllib3.connection")
@@ -100,6 +103,7 @@ class Urllib3Transport:
         del proxy  # It may hold a password, which a crash report would show.
         self._proxy = Proxy.chosen(given)
         self._tls = chosen_context(ca_file, ssl_context)
+        self._refuse = refuse
         self._lock = threading.Lock()
         self._reading = Reading()
         self._idle: dict[Origin, list[HTTPConnection]] = {}
@@ -195,7 +199,8 @@ class Urllib3Transport:
         # urllib3 only uses the given socket. It must not connect by itself, because it would also reconnect.
         connection = (HTTPConnection if tls is None else HTTPSConnection)(host, port, blocksize=BLOCK)
         connection.auto_open = 0
-        connection.sock = cast(socket.socket, dial(request.name, host, port, waits, proxy=proxy, tls=tls))
+        sock = dial(request.name, host, port, waits, proxy=proxy, tls=tls, refuse=self._refuse)
+        connection.sock = cast(socket.socket, sock)
         return connection
 
     def _tls_context(self) -> ssl.SSLContext:

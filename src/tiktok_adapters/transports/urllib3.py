@@ -27,6 +27,7 @@ from tiktok_adapters.transports.common import (
     Target,
     body_blocks,
     hide_queries,
+    in_utf8,
     joined_headers,
     target_of,
     unforeseen,
@@ -80,8 +81,8 @@ class Urllib3Transport:
             name hosts that are called without it.
         ca_file: PEM file of the authorities to trust in place of the system's.
         ssl_context: complete TLS settings in place of `ca_file`. They must check certificates and host names.
-        refuse: called with the host, the port and the address before a connection is made to it; it returns as a clause why none is
-            made, or an empty text. A proxy looks names up by itself, so nothing is asked about what goes through one.
+        refuse: called with host, port and address before each direct connection; it returns as a clause why none is made to that
+            address, or an empty text. A proxy looks names up by itself.
 
     Raises:
         ValueError: the proxy is not an http URL, or the context does not check certificates and host names.
@@ -305,7 +306,7 @@ class _Exchange:
         names = {name.lower() for name in self._request.headers}
         # In one expression, so that no local variable holds a secret.
         return {
-            **_spelled(wire_headers(self._request)),
+            **in_utf8(wire_headers(self._request)),
             **({} if "user-agent" in names else {"User-Agent": SKIP_HEADER}),
             **({} if proxy is None else proxy.headers),
         }
@@ -392,13 +393,6 @@ def _read(response: HTTPResponse) -> bytes:
 
 def _socket(connection: HTTPConnection) -> PatientSocket:
     return cast(PatientSocket, connection.sock)
-
-
-def _spelled(headers: dict[str, str]) -> dict[str, str]:
-    # http.client encodes headers as Latin-1. This makes it send UTF-8, as the other libraries do.
-    if all(map(str.isascii, headers.values())):
-        return headers
-    return {name: value.encode().decode("latin-1") for name, value in headers.items()}
 
 
 def _text(value: str) -> str:

@@ -93,7 +93,8 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
     elif context.open_source is None:
         raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
     else:
-        source = await open_source(context, partial(context.open_source, media))
+        is_elsewhere = "://" in (media if isinstance(media, str) else media.__fspath__())
+        source = await open_source(context, partial(context.open_source, media), is_elsewhere=is_elsewhere)
     # A source that knows its path is found again by another process, which may work in another folder.
     named = source if isinstance(source, HasPath) else media
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None

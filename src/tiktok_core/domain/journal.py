@@ -116,6 +116,12 @@ class Wish:
         return None if self.video is None else f"{self.video}{SHOWN_QUERY if self._query_digest else ''}"
 
     @property
+    def has_secret(self) -> bool:
+        """Whether a URL has its query, which may be a signature."""
+        urls = self.post.photo_images if isinstance(self.post, PhotoPost) else ()
+        return self.query is not None or any(query_of(url) is not None for url in urls)
+
+    @property
     def without_queries(self) -> "Wish":
         """The same wish with digests in place of queries, which are secrets and of no use once the post has ended."""
         post = self.post.without_queries if isinstance(self.post, PhotoPost) else self.post

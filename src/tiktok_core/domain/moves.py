@@ -13,7 +13,7 @@ from typing import Concatenate, Final, ParamSpec
 from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.journal import END_OF, Record, Stage, next_chunk
+from tiktok_core.domain.journal import END_OF, Record, Stage, Wish, next_chunk
 from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal, given_up_at
 from tiktok_core.domain.publishing import Begun, Publication, PublishStatus
 
@@ -31,6 +31,7 @@ __all__ = [
     "moved",
     "not_begun",
     "not_left",
+    "opened",
     "reported",
     "restarted",
     "settled",
@@ -51,6 +52,7 @@ def _to(*stages: Stage) -> frozenset[Stage]:
 
 NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
     Stage.PLANNED: {
+        "opened": _to(Stage.PLANNED),
         "init_sent": _to(Stage.INIT_SENT),
         "ended": _to(Stage.ABANDONED),
         "given_up": _to(Stage.GIVEN_UP),
@@ -208,6 +210,12 @@ def to_be_uploaded(record: Record, now: datetime, why: Refusal) -> Record:
     planned = _planned_again(record, now)
     wish = evolve(record.wish, upload=True)
     return evolve(planned, inits=record.inits - 1, lost_inits=record.lost_inits - 1, wish=wish, refusal=why)
+
+
+@_ours
+def opened(record: Record, now: datetime, wish: Wish) -> Record:
+    """Return the record to store once the video that TikTok refused to pull was opened: it is held to what it was then."""
+    return evolve(record, updated_at=now, wish=wish, plan=wish.plan, refusal=None)
 
 
 # --- While bytes leave -----------------------------------------------------------------------------------------------

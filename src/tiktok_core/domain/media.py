@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.names import bare
@@ -30,6 +30,7 @@ __all__ = [
     "ownership_problems",
     "picture_kind",
     "property_problem",
+    "pull_problems",
     "source_url_problems",
     "url_problems",
 ]
@@ -78,6 +79,7 @@ FOREIGN: Final = (
 RIFF_KINDS: Final = {b"WEBP": "a WebP picture", b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}
 TAKEN: Final = "TikTok takes MP4, MOV and WebM videos"
 FORBIDDEN: Final = re.compile(r"[\x00-\x20\\\x7f\ud800-\udfff]")
+UPLOAD: Final = "with `upload=True` (--upload) the library opens the URL and sends its bytes"
 NO_FRAGMENT: Final = "the URL has a fragment (#...), which no client sends to a server"
 HOST_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 
@@ -279,6 +281,21 @@ def url_problems(field: str, url: str | Hidden[str]) -> Iterator[Problem]:
         yield Problem(field, "the URL must not contain a user name")
     if urldefrag(whole.reveal()).fragment:
         yield Problem(field, NO_FRAGMENT)
+
+
+def pull_problems(url: str | Hidden[str], chunk_size: int | None, *, upload: bool | None) -> Iterator[Problem]:
+    """Yield each reason for which TikTok cannot pull a video, with the way out where the library may upload it instead.
+
+    Args:
+        url: the URL.
+        chunk_size: the size of a chunk that the caller chose, which is for uploads.
+        upload: whether the caller wants an upload; None if that is left to the library.
+    """
+    can_be_opened = upload is None and not any(source_url_problems("video_url", url))
+    for problem in url_problems("video_url", url):
+        yield evolve(problem, message=f"{problem.message}; {UPLOAD}") if can_be_opened else problem
+    if chunk_size is not None:
+        yield Problem("chunk_size", f"is for uploads; TikTok pulls a URL by itself. {UPLOAD.capitalize()}")
 
 
 def ownership_problems(field: str, url: str | Hidden[str], properties: Iterable[str]) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from tiktok_core.domain.media import (
     media_problems,
     media_type,
     ownership_problems,
+    pull_problems,
     source_url_problems,
     url_problems,
 )
@@ -51,7 +52,6 @@ from tiktok_core.wire.pulled import Pulled, answer_problems, pull_request, read_
 
 __all__ = ["look_at_video", "photo_wish", "video_wish"]
 
-UPLOAD: Final = "`upload=True` (--upload) sends its bytes"
 NOT_READ: Final = Problem(
     "video", "its codec, rate, size and duration are not checked, because they cannot be read: TikTok may refuse it"
 )
@@ -74,11 +74,7 @@ async def video_wish(
     """
     problems = [*video_problems(post, _options(creator)), *_creator_problems(post, creator)]
     if isinstance(video, Secret) and not _is_to_be_opened(context, video, upload):
-        problems.extend(url_problems("video_url", video))
-        if chunk_size is not None:
-            problems.append(
-                Problem("chunk_size", f"is for what is uploaded; TikTok pulls a URL by itself, unless {UPLOAD}")
-            )
+        problems.extend(pull_problems(video, chunk_size, upload=upload))
         problems.extend(await _pull_problems(context, "video_url", video, _look_at_video_url if fetch else None))
         refuse(InvalidPost, problems)
         return Wish(post=post, video=video.reveal(), upload=upload), None
@@ -118,10 +114,7 @@ def _is_to_be_opened(context: Context, url: Secret, upload: bool | None) -> bool
     foreign = tuple(ownership_problems("video_url", url, context.app.verified_urls))
     if not foreign or context.open_source is None:
         return False
-    _tell(
-        context,
-        [Problem("video_url", f"{problem.message}; so its bytes are uploaded from here") for problem in foreign],
-    )
+    _tell(context, (evolve(one, message=f"{one.message}; so its bytes are uploaded from here") for one in foreign))
     return True
 
 

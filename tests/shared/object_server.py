@@ -17,7 +17,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from attrs import define, field, frozen
 
 VARIABLES = ("AWS_", "GOOGLE_", "AZURE_")
-SECRETS = ("AKIDEXAMPLE00000SECRET", "wJalrXUtnFEMI-secret-key", "c2VjcmV0LWtleS1vZi1henVyZQ==", "ya29.secret-token-of-google")
+SECRETS = (
+    "AKIDEXAMPLE00000SECRET",
+    "wJalrXUtnFEMI-secret-key",
+    "c2VjcmV0LWtleS1vZi1henVyZQ==",
+    "ya29.secret-token-of-google",
+)
 """What no message may show: the credentials of `environment`."""
 
 
@@ -183,7 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
         if versions is None:
             bucket = f"{key.partition('/')[0]}/"
             is_there = any(name.startswith(bucket) for name in self.server.objects)
-            return self._answer(404, {}, f"<Error><Code>{'NoSuchKey' if is_there else 'NoSuchBucket'}</Code></Error>".encode())
+            return self._answer(
+                404, {}, f"<Error><Code>{'NoSuchKey' if is_there else 'NoSuchBucket'}</Code></Error>".encode()
+            )
         wanted = (query.get("versionId") or query.get("generation") or query.get("versionid") or [""])[0]
         found = next((one for one in versions if one and one.version == wanted), None) if wanted else versions[-1]
         if found is None:

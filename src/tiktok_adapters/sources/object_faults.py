@@ -23,7 +23,9 @@ REGION: Final = re.compile(r"<Region>([a-z0-9-]{1,32})</Region>")
 HOST: Final = re.compile(r"Error performing (?:GET|HEAD) (https?://[\w.:\[\]-]{1,253})/")
 DETAILS: Final = "Debug source"
 """What follows in an error's text is the chain of its causes."""
-REFUSED_TUNNEL: Final = re.compile(r"ProxyAuthRequired|proxy authorization required|TunnelUnsuccessful|unsuccessful tunnel")
+REFUSED_TUNNEL: Final = re.compile(
+    r"ProxyAuthRequired|proxy authorization required|TunnelUnsuccessful|unsuccessful tunnel"
+)
 
 NOT_LOCATED: Final = "redirect without LOCATION"
 NO_CREDENTIALS: Final = re.compile(r"token request: |Error performing (?:PUT|POST) |http://169\.254\.")
@@ -41,7 +43,9 @@ BAD_CREDENTIALS: Final = frozenset(
     }
 )
 NO_BUCKET: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
-OTHER_REGION: Final = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
+OTHER_REGION: Final = frozenset(
+    {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
+)
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 LABELS: Final = {"s3": "S3", "gs": "Google Cloud Storage", "az": "Azure Blob Storage"}
@@ -87,16 +91,20 @@ def fault_of(error: Exception, name: ObjectName, *, proxy: str = "") -> Fault:
     at = f" at {host[1]}" if host else ""
     if NO_CREDENTIALS.search(text.partition(DETAILS)[0]):
         return Fault(f"no credentials for {label} could be found or renewed: {GIVEN_BY[name.scheme]}")
-    if NOT_LOCATED in text or word in OTHER_REGION:
+    if name.scheme == "s3" and (NOT_LOCATED in text or word in OTHER_REGION):
         return _other_region(name, REGION.search(text))
     if status == 407 or (not status and REFUSED_TUNNEL.search(text)):
-        return Fault(f"the proxy{proxy and f' {proxy}'} does not let requests to {label} through: check its user and password")
+        return Fault(
+            f"the proxy{proxy and f' {proxy}'} does not let requests to {label} through: check its user and password"
+        )
     if "InvalidCertificate" in text or "certificate" in text.partition(DETAILS)[0]:
         return Fault(f"the certificate of {label}{at} is not trusted: name the authority's file in TIKTOK_CA_FILE")
     if status:
         return _answered(status, word, name, at)
     if "non-partial response" in text:
-        return Fault(f"{label}{at} ignores ranges, so {name} cannot be read in parts: it does not speak the protocol of {label}")
+        return Fault(
+            f"{label}{at} ignores ranges, so {name} cannot be read in parts: it does not speak the protocol of {label}"
+        )
     if "ETag Header missing" in text:
         return Fault(f"{label}{at} gives no strong ETag for {name}, so a change could not be noticed")
     through = f" through the proxy {proxy}" if proxy else ""
@@ -131,13 +139,17 @@ def _answered(status: int, word: str, name: ObjectName, at: str) -> Fault:
     said = f"HTTP {status} {word}".rstrip()
     if word in NO_BUCKET:
         kind = "container" if name.scheme == "az" else "bucket"
-        return Fault(f"there is no {kind} {name.bucket}{at}: check the name, and the endpoint and account in the environment")
+        return Fault(
+            f"there is no {kind} {name.bucket}{at}: check the name, and the endpoint and account in the environment"
+        )
     if status in {404, 405, 410}:
         return Fault(f"there is no object {name}{at}")
     if word == "RequestTimeTooSkewed":
         return Fault(f"{label} refuses this machine's clock ({said}): set it right")
     if status == 401 or word in BAD_CREDENTIALS:
-        return Fault(f"{label}{at} does not accept the credentials ({said}): they are wrong or have expired; {GIVEN_BY[name.scheme]}")
+        return Fault(
+            f"{label}{at} does not accept the credentials ({said}): they are wrong or have expired; {GIVEN_BY[name.scheme]}"
+        )
     if status == 403:
         return Fault(f"the credentials may not read {name} ({said}): {RIGHTS[name.scheme]}")
     if status in TRANSIENT:

@@ -55,7 +55,9 @@ def parse_name(name: Hidden[str]) -> ObjectName:
     scheme = name.reveal().partition("://")[0].lower()
     example = f"{scheme}://{'container' if scheme == 'az' else 'bucket'}/key"
     if USER.match(name.reveal()):
-        raise _refusal(f"an object's name holds no user and no password: write {example}, and set them in the environment")
+        raise _refusal(
+            f"an object's name holds no user and no password: write {example}, and set them in the environment"
+        )
     found = VERSION.fullmatch(name.reveal()) if scheme == "s3" else None
     if "?" in name.reveal() and found is None:
         only = "the query of an s3:// name is ?versionId=..." if scheme == "s3" else f"a {scheme}:// name has no query"

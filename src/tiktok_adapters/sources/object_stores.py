@@ -179,7 +179,9 @@ def _profile() -> Any:
         if session.get_credentials() is not None:
             return Boto3CredentialProvider(session)
     except BotoCoreError as error:
-        raise _refusal(f"{named} cannot be used ({type(error).__name__}): see ~/.aws/config, or sign in again") from None
+        raise _refusal(
+            f"{named} cannot be used ({type(error).__name__}): see ~/.aws/config, or sign in again"
+        ) from None
     if chosen:
         raise _refusal(f"{named} has no credentials: see ~/.aws/credentials and ~/.aws/config")
     return None

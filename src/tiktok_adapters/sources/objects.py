@@ -69,9 +69,7 @@ class ObjectRemote:
         proxy: the URL of the proxy on the way, without a password; empty without one.
     """
 
-    def __init__(
-        self, store: "Store", name: ObjectName, etag: str, size: int, proxy: str
-    ) -> None:
+    def __init__(self, store: "Store", name: ObjectName, etag: str, size: int, proxy: str) -> None:
         self._store: Store | None = store
         self._name, self._proxy = name, proxy
         self._etag, self._size = etag, size
@@ -126,7 +124,7 @@ class ObjectRemote:
         RUNTIME.check()
         try:
             return ask(store)
-        except Exception as error:  # noqa: BLE001 - obstore's own, whose texts may quote a signature
+        except _errors() as error:  # Its text may quote a signature.
             sentence = None if is_replaced(error) else fault_of(error, self._name, proxy=self._proxy).sentence
         # Outside of the handler, so that the sentence does not refer to an error that quotes a signature.
         raise self._replaced() if sentence is None else SourceChanged(None, sentence)
@@ -188,9 +186,7 @@ RUNTIME: Final = _Runtime()
 def _opened(store: "Store", name: ObjectName, proxy: str) -> ObjectRemote:
     try:
         meta = RUNTIME.first(lambda: _head(store, name))
-    except Misused:
-        raise
-    except Exception as error:  # noqa: BLE001 - obstore's own, as in `_asked`
+    except _errors() as error:
         fault = fault_of(_with_body(error, store, name), name, proxy=proxy)
     else:
         etag = meta["e_tag"]
@@ -205,7 +201,7 @@ def _with_body(error: Exception, store: "Store", name: ObjectName) -> Exception:
     if is_answered(error):
         try:
             _ranged(store, name, (0, 1), None)
-        except Exception as other:  # noqa: BLE001 - as above
+        except _errors() as other:
             return other
     return error
 
@@ -213,8 +209,7 @@ def _with_body(error: Exception, store: "Store", name: ObjectName) -> Exception:
 def _head(store: "Store", name: ObjectName) -> "ObjectMeta":
     import obstore  # noqa: PLC0415 - an extra
 
-    options: GetOptions = {"head": True, "version": name.version}
-    return obstore.get(store, name.key, options=options).meta
+    return obstore.get(store, name.key, options=_options(name, {"head": True})).meta
 
 
 def _ranged(
@@ -223,6 +218,21 @@ def _ranged(
     import obstore  # noqa: PLC0415 - an extra
 
     # Not `get_range`, which knows neither If-Match nor versions.
-    options: GetOptions = {"range": span, "if_match": etag, "version": name.version}
-    result = obstore.get(store, name.key, options=options)
+    options: GetOptions = {"range": span}
+    if etag is not None:
+        options["if_match"] = etag
+    result = obstore.get(store, name.key, options=_options(name, options))
     return result.meta, result.range, bytes(result.bytes())
+
+
+def _options(name: ObjectName, options: "GetOptions") -> "GetOptions":
+    if name.version is not None:  # obstore takes no None, whatever its types say.
+        options["version"] = name.version
+    return options
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Return what obstore raises for a request that failed."""
+    from obstore.exceptions import BaseError  # noqa: PLC0415 - an extra
+
+    return BaseError, OSError, ValueError

@@ -141,6 +141,7 @@ class _Runtime:
 
     def __init__(self) -> None:
         self._pid: int | None = None
+        self.longest = LONGEST_START
 
     def check(self) -> None:
         """Refuse to ask in a forked child.
@@ -151,7 +152,7 @@ class _Runtime:
         if self._pid not in {None, os.getpid()}:
             raise Misused("the video", FORKED)
 
-    def first(self, ask: Callable[[], T], longest: float = LONGEST_START) -> T:
+    def first(self, ask: Callable[[], T]) -> T:
         """Return what the first request of this process brings, and each later one. The first may find that there are no threads.
 
         Raises:
@@ -171,7 +172,7 @@ class _Runtime:
 
         thread = threading.Thread(target=work, name="tiktok-objects", daemon=True)
         thread.start()
-        thread.join(longest)
+        thread.join(self.longest)
         if not ended and not failed:
             raise Misused("the video", FORKED)
         self._pid = os.getpid()

@@ -1,20 +1,22 @@
-"""`tiktok plan` and `tiktok explain`: answers that need neither an account nor settings.
+"""`tiktok plan` and `tiktok explain`: answers that need neither an account nor the settings of an app.
 
-What belongs here: commands that send no request.
+What belongs here: commands that send no request to TikTok.
 """
 
 import re
+from contextlib import closing
 from typing import Final
 
 import click
 from attrs import asdict
 
-from tiktok_adapters.cli.common import BYTES, common
+from tiktok_adapters.cli.common import BYTES, common, settings
 from tiktok_adapters.cli.output import show
 from tiktok_adapters.cli.spelling import near, spelled
 from tiktok_core import ChunkPlan, InvalidInput, Problem, plan_chunks
 from tiktok_core import explain as explanation_of
 from tiktok_core.domain.refusals import REFUSALS
+from tiktok_core.ports import Source
 
 __all__ = ["explain", "plan", "plan_document"]
 
@@ -84,9 +86,18 @@ def plan_document(found: ChunkPlan) -> dict[str, object]:
 def _size_of(video: str) -> int:
     if re.fullmatch(r"[0-9][0-9_,]*", video, re.ASCII):
         return BYTES.convert(video, None, None)
-    from tiktok_adapters.sources import open_source  # noqa: PLC0415
+    if "://" not in video:
+        from tiktok_adapters.sources import open_source  # noqa: PLC0415
 
-    source = open_source(video)
+        return _measured(open_source(video))
+    from tiktok_adapters.assembly.ports import source_opener  # noqa: PLC0415
+
+    # The settings have the proxy and the authorities; what an app needs may be missing.
+    with closing(source_opener(settings())) as opener:
+        return _measured(opener(video))
+
+
+def _measured(source: Source) -> int:
     try:
         return source.size
     finally:

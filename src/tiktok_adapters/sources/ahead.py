@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["RANGE", "ROOM", "Ahead", "Ranges"]
 
 RANGE: Final = 8 * 1024 * 1024
-"""Bytes of a range. The last one of an object is shorter."""
+"""Bytes of a range. The first one of an object is shorter, so that an index at the end of a video mostly lies in one range."""
 FLIGHTS: Final = 2
 """The most ranges of one source that are on their way while one is read."""
 MOST: Final = FLIGHTS + 2
@@ -197,6 +197,7 @@ class Ranges:
     def __init__(self, remote: "Remote", ahead: Ahead, head: bytes) -> None:
         self._remote, self._ahead, self._head = remote, ahead, head
         self._grain = ahead.grain
+        self._shift = -remote.size % ahead.grain
         self._size, self._known = remote.size, f"{remote.etag}-{remote.size}"
         self.parts: dict[int, _Range] = {}
         self._failed: set[int] = set()  # What could not be fetched ahead is not tried again before a reader needs it.
@@ -227,8 +228,9 @@ class Ranges:
             SourceChanged: what lies there is not what was opened, or cannot be read.
         """
         self._ahead.check()
-        number, skipped = divmod(start, self._grain)
-        stop = min(end, start - skipped + self._grain)
+        number = (start + self._shift) // self._grain
+        first, after = self._bounds(number)
+        stop = min(end, after)
         with self._ahead.changed:
             self._check_open()
             if start != self._position:
@@ -247,8 +249,8 @@ class Ranges:
             if is_run:
                 self._look_ahead(number)
             if part is not None:
-                found = self._awaited(part)[skipped : skipped + stop - start]
-                part.used, part.is_spent = self._ahead.time, is_run and skipped + len(found) == part.length
+                found = self._awaited(part)[start - first : stop - first]
+                part.used, part.is_spent = self._ahead.time, is_run and self._run <= first and stop == after
                 self._gave(stop, len(found))
                 return found
         found = memoryview(self._fetched(start, stop - start))
@@ -289,7 +291,7 @@ class Ranges:
         """Fetch a range, in a thread of its own."""
         data: bytes | None = None
         try:
-            data = self._fetched(number * self._grain, part.length)
+            data = self._fetched(self._bounds(number)[0], part.length)
         except BaseException as raised:  # noqa: BLE001 - whoever waits for the range gets it
             # Without what it refers to: the frames of the request hold what had come so far.
             part.error = SourceChanged(None, raised.reason) if isinstance(raised, SourceChanged) else _bare(raised)
@@ -300,6 +302,11 @@ class Ranges:
             part.data, part.used = data, self._ahead.time
             self._has_fetched = True
             self._ahead.ended(part)
+
+    def _bounds(self, number: int) -> tuple[int, int]:
+        """Return where a range begins, and where the next one does."""
+        after = (number + 1) * self._grain - self._shift
+        return max(0, after - self._grain), after
 
     def _fetched(self, start: int, length: int) -> bytes:
         data = self._remote.fetch(start, length)
@@ -336,7 +343,7 @@ class Ranges:
 
     def _look_ahead(self, number: int) -> None:
         """Begin to fetch the next ranges, as far as a source may that shares the room with others."""
-        window = range(number, min(number + FLIGHTS, (self._size - 1) // self._grain) + 1)
+        window = range(number, min(number + FLIGHTS, (self._size + self._shift) // self._grain - 1) + 1)
         for following in window[1:]:
             if following in self.parts or following in self._failed:
                 continue
@@ -365,7 +372,8 @@ class Ranges:
         return True
 
     def _begun(self, number: int) -> _Range | None:
-        length = min(self._grain, self._size - number * self._grain)
+        first, after = self._bounds(number)
+        length = after - first
         if not self._ahead.make_room(length):
             return None
         part = self._ahead.begin(self, number, length)

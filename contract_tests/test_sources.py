@@ -4,6 +4,7 @@ What belongs here: bindings only.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,12 +12,16 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from media_server import TRICKS, served
 from object_server import object_server
-from tiktok_adapters.sources import Ahead, BytesSource, open_source
+from tiktok_adapters.sources import Ahead, BytesSource, MediaHosts, SourceOpener, open_source
 from tiktok_adapters.sources.objects import open_object
 from tiktok_adapters.testing.contracts.sources import MakeSource, SourceContract
+from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.http import Source
+
+HERE = MediaHosts.parsed("127.0.0.1")
 
 
 class TestBytesSource(SourceContract):
@@ -93,3 +98,29 @@ class TestObjectSourceOfAnyStorage(SourceContract):
 
             yield make
             ahead.close()
+
+
+class TestUrl(SourceContract):
+    """A video on a web server that gives ranges."""
+
+    trick = "honest"
+
+    @pytest.fixture
+    def make_source(self) -> Iterator[MakeSource]:
+        """Yield the maker of sources under contract."""
+        opener = SourceOpener(lambda: Urllib3Transport(refuse=HERE.refusal), HERE)
+        with ExitStack() as servers:
+
+            def make(data: bytes) -> Source:
+                media = servers.enter_context(served(data))
+                media.trick = TRICKS[self.trick]
+                return opener(media.url)
+
+            yield make
+            opener.close()
+
+
+class TestUrlWithoutRanges(TestUrl):
+    """A video on a web server that gives none, so that it is copied."""
+
+    trick = "ignores ranges"

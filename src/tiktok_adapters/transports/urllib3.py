@@ -352,7 +352,7 @@ class _Exchange:
         """Turn foreign errors into ours. Drop their messages, which may quote the URL."""
         try:
             yield
-        except (GuestFailed, NotSent, SourceChanged):
+        except (GuestFailed, NotSent, Interrupted, SourceChanged):
             raise
         except Exception as foreign:  # noqa: BLE001 - the caller gets one of our errors for each foreign one
             name = self._request.name

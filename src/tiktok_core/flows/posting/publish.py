@@ -17,8 +17,8 @@ from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
-from tiktok_core.domain.verdicts import Verdict, finished, not_refused
 from tiktok_core.domain.tokens import Secret
+from tiktok_core.domain.verdicts import Verdict, finished, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context

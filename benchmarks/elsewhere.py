@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -24,6 +24,7 @@ from network import alone, congestion_control
 from ours import blocking
 
 from tiktok_adapters.clocks import ManualClock
+from tiktok_core.ports import Source
 
 LATENCY: Final = 0.020
 """Seconds of a round trip to the storage."""
@@ -31,10 +32,10 @@ DOWN: Final = 85e6
 """Bytes a second of one connection to the storage; S3's guide for performance says 85 to 90 MB/s."""
 UP: Final = 25e6
 """Bytes a second of the upload line."""
-SIZE: Final = int(os.environ.get("TRY_SIZE", 1 << 30))
+SIZE: Final = 1 << 30
 CHUNK: Final = 10_000_000
 AT_ONCE: Final = 16
-VARIANTS: Final = ("file", "s3", "boto3", "many")
+VARIANTS: Final = ("file", "s3", "boto3", "bare", "many")
 
 
 @contextmanager
@@ -51,8 +52,25 @@ def lines(path: Path) -> Iterator[tuple[str, str]]:
             running.stdin.close()
 
 
-def ours(url: str, small: str, names: list[str]) -> dict[str, float]:
-    """Post these names at once with our client, after a small one; return the cost."""
+class BareSource:
+    """The object as a source that boto3 reads, each block when it is asked for."""
+
+    name, size, fingerprint = "bare", SIZE, "the same"
+
+    def __init__(self, storage: str) -> None:
+        import boto3
+
+        self._client = boto3.client("s3", endpoint_url=storage, region_name="us-east-1")
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return these bytes."""
+        span = f"bytes={start}-{min(start + length, SIZE) - 1}"
+        body: bytes = self._client.get_object(Bucket="videos", Key="large.mp4", Range=span)["Body"].read()
+        return body
+
+
+def ours(url: str, small: str, names: Sequence[str | Source]) -> dict[str, float]:
+    """Post these at once with our client, after a small one; return the cost."""
     from tiktok_adapters.background import ThreadBackground
     from tiktok_adapters.sources import SourceOpener
     from tiktok_adapters.transports.urllib3 import Urllib3Transport
@@ -64,8 +82,8 @@ def ours(url: str, small: str, names: list[str]) -> dict[str, float]:
     ):
         account = tiktok.account()
 
-        def post(name: str) -> None:
-            account.post_video(name, privacy_level="SELF_ONLY", key=name)
+        def post(video: str | Source) -> None:
+            account.post_video(video, privacy_level="SELF_ONLY")
 
         with ThreadPoolExecutor(len(names)) as pool:
             post(small)
@@ -102,6 +120,7 @@ def work(variant: str, storage: str, url: str, path: str) -> dict[str, float]:
         "file": lambda: ours(url, small, [path]),
         "s3": lambda: ours(url, small, [f"{bucket}large.mp4"]),
         "boto3": lambda: theirs(url, storage),
+        "bare": lambda: ours(url, small, [BareSource(storage)]),
         "many": lambda: ours(url, small, [f"{bucket}{number}.mp4" for number in range(AT_ONCE)]),
     }
     return kinds[variant]()

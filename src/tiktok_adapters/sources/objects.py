@@ -3,6 +3,7 @@
 What belongs here: opening an object, and what is asked of a storage. Which bytes are fetched when is decided in `ahead`.
 """
 
+import mmap
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -100,7 +101,7 @@ class ObjectRemote:
         meta = self._asked(lambda store: _head(store, self._name))
         return meta["e_tag"] or "", meta["size"]
 
-    def fetch(self, start: int, length: int, /) -> bytearray:
+    def fetch(self, start: int, length: int, /) -> memoryview:
         """Return exactly these bytes, which lie inside of the size, and are one at least.
 
         Raises:
@@ -217,7 +218,7 @@ def _head(store: "Store", name: ObjectName) -> "ObjectMeta":
 
 def _ranged(
     store: "Store", name: ObjectName, span: tuple[int, int], etag: str | None
-) -> "tuple[ObjectMeta, tuple[int, int], bytearray]":
+) -> "tuple[ObjectMeta, tuple[int, int], memoryview]":
     import obstore  # noqa: PLC0415 - an extra
 
     # Not `get_range`, which knows neither If-Match nor versions.
@@ -225,14 +226,15 @@ def _ranged(
     if etag is not None:
         options["if_match"] = etag
     result = obstore.get(store, name.key, options=_options(name, options))
-    data, filled = bytearray(span[1] - span[0]), 0
+    # Memory of its own, which goes back to the system at once. Python's allocator would keep some for each thread that ever fetched.
+    data, filled = memoryview(mmap.mmap(-1, span[1] - span[0])), 0
     # Not `result.bytes()`, which needs the memory of the range three times.
     for block in result.stream(min_chunk_size=BLOCK):
         if filled + len(block) > len(data):
-            return result.meta, result.range, bytearray()  # More than was asked for is as wrong as less.
+            return result.meta, result.range, data[:0]  # More than was asked for is as wrong as less.
         data[filled : filled + len(block)] = memoryview(block)
         filled += len(block)
-    return result.meta, result.range, data[:filled] if filled < len(data) else data
+    return result.meta, result.range, data[:filled].toreadonly()
 
 
 def _options(name: ObjectName, options: "GetOptions") -> "GetOptions":

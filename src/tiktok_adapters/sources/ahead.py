@@ -63,7 +63,7 @@ class _Range:
     """
 
     length: int
-    data: bytes | None = None
+    data: bytes | memoryview | None = None
     error: BaseException | None = None
     used: int = 0
     is_spent: bool = False
@@ -289,7 +289,7 @@ class Ranges:
 
     def fetch(self, number: int, part: _Range) -> None:
         """Fetch a range, in a thread of its own."""
-        data: bytes | None = None
+        data: bytes | memoryview | None = None
         try:
             data = self._fetched(self._bounds(number)[0], part.length)
         except BaseException as raised:  # noqa: BLE001 - whoever waits for the range gets it
@@ -308,7 +308,7 @@ class Ranges:
         after = (number + 1) * self._grain - self._shift
         return max(0, after - self._grain), after
 
-    def _fetched(self, start: int, length: int) -> bytes:
+    def _fetched(self, start: int, length: int) -> bytes | memoryview:
         data = self._remote.fetch(start, length)
         if len(data) != length:
             raise SourceChanged(None, f"the storage sent {len(data):,} bytes of {length:,}")

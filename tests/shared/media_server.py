@@ -339,6 +339,16 @@ def served(data: bytes) -> Iterator[MediaServer]:
             found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "")
             media.answer(Asked(media, self, int(found[1]) if found else None, int(found[2]) if found else 2**60))
 
+        def do_PUT(self) -> None:
+            """Take whatever is sent, and answer with its digest."""
+            digest, left = hashlib.sha256(), int(self.headers["Content-Length"])
+            while left:
+                block = self.rfile.read(min(left, 2**16))
+                digest.update(block)
+                left -= len(block)
+            body = digest.hexdigest().encode()
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
         def log_message(self, *_: Any) -> None:
             """Write no log."""
 

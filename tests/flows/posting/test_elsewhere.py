@@ -267,7 +267,9 @@ def test_nothing_elsewhere_is_taken_for_what_tiktok_refused_to_pull(
     elsewhere.expired.add(SIGNED)
     with pytest.raises(SourceChanged, match="not the one that this post began with"):
         bench.run(account.resume(KEY, other))
-    assert bench.run(account.resume(KEY, FRESH)).status == "PUBLISH_COMPLETE"
+    done = bench.run(account.resume(KEY, FRESH))
+    assert done.status == "PUBLISH_COMPLETE"
+    assert bench.run(account.post_video(SIGNED, **POST)).publish_id == done.publish_id
 
 
 # --- Fresh URLs ------------------------------------------------------------------------------------------------------
@@ -288,7 +290,10 @@ def test_a_url_that_has_expired_says_to_go_on_with_a_fresh_one(bench: Any, accou
         bench.run(account.resume(KEY, elsewhere_too))
     assert bench.run(account.advance(KEY, FRESH)).again_in is not None
     assert record_of(bench).wish.name.reveal() == FRESH
-    assert bench.run(account.resume(KEY)).status == "PUBLISH_COMPLETE"
+    done = bench.run(account.resume(KEY))
+    assert done.status == "PUBLISH_COMPLETE"
+    # Whoever asked for the post knows the earlier URL only.
+    assert bench.run(account.post_video(SIGNED, **POST)).publish_id == done.publish_id
     assert len(bench.sim.posts) == 1
 
 

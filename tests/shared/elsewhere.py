@@ -56,12 +56,13 @@ class Opened(BytesSource):
     def __init__(self, elsewhere: Elsewhere, name: str, data: bytes) -> None:
         super().__init__(data)
         self._elsewhere, self._name, self._bytes = elsewhere, name, data
+        self._digest = hashlib.sha256(data).hexdigest()
 
     @property
     def fingerprint(self) -> str:
         """The digest and the size of what lies there."""
         self._check()
-        return f"{hashlib.sha256(self._bytes).hexdigest()}-{len(self._bytes)}"
+        return f"{self._digest}-{len(self._bytes)}"
 
     def read(self, start: int, length: int, /) -> bytes:
         """Return the bytes, while they lie there."""

@@ -100,7 +100,7 @@ def _size_elsewhere(url: str) -> int:
     from tiktok_adapters.assembly import connect  # noqa: PLC0415
     from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore  # noqa: PLC0415
 
-    app, home = App("plan", "", "https://localhost/"), settings().home
+    app, home = App("none", "none", "http://127.0.0.1:*/callback/"), settings().home
     with connect(
         app, home=home, environ=os.environ, probe=False, tokens=MemoryTokenStore(), journal=MemoryJournal()
     ) as tiktok:

@@ -16,8 +16,9 @@ from typing import Any, Final
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "shared")]
 
-from object_server import ObjectServer  # noqa: E402 - after the path
 from sinks import BUFFER, PlainLine, documents, serve  # noqa: E402 - as above
+
+from object_server import ObjectServer  # noqa: E402 - after the path
 
 BLOCK: Final = 1 << 16
 KERNEL: Final = 1 << 18

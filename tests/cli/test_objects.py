@@ -65,12 +65,12 @@ def refusal(sim: SimulatedTikTok, done: Any) -> str:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_program_posts_an_object(
-    sim: SimulatedTikTok, opened: Any, storage: ObjectServer, film: bytes, digest: str, scheme: str
+    sim: SimulatedTikTok, opened: Any, storage: ObjectServer, film: bytes, scheme: str
 ) -> None:
     """All bytes arrive, and each was fetched once. Beside the reads, the storage is asked twice."""
     done = opened.account().post_video(f"{scheme}://{KEY}", privacy_level="SELF_ONLY", chunk_size=CHUNK)
     assert done.status == "PUBLISH_COMPLETE"
-    assert [post.sha256 for post in sim.posts] == [digest]
+    assert [post.sha256 for post in sim.posts] == [hashlib.sha256(film).hexdigest()]
     spans = [one.headers["range"].removeprefix("bytes=").split("-") for one in storage.asked if one.method == "GET"]
     assert sum(int(last) + 1 - int(first) for first, last in spans) == len(film)
     assert [one.method for one in storage.asked if one.method != "GET"] == ["HEAD", "HEAD"]
@@ -94,11 +94,9 @@ def test_each_event_loop_posts_an_object(
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_command_line_posts_an_object(
-    cli: Any, sim: SimulatedTikTok, signed_in: str, storage: ObjectServer, digest: str, scheme: str
-) -> None:
+@pytest.mark.usefixtures("signed_in", "storage")
+def test_the_command_line_posts_an_object(cli: Any, sim: SimulatedTikTok, digest: str, scheme: str) -> None:
     """The same name again is the same post."""
-    assert signed_in
     done = cli("post", "video", f"{scheme}://{KEY}", "--privacy", "SELF_ONLY", "--json")
     assert (done.exit_code, json.loads(done.stdout)["status"]) == (0, "PUBLISH_COMPLETE"), done.output
     again = cli("post", "video", f"{scheme}://{KEY}", "--privacy", "SELF_ONLY", "--json")
@@ -117,18 +115,13 @@ def test_a_version_is_posted(
     assert [post.sha256 for post in sim.posts] == [digest]
 
 
+@pytest.mark.usefixtures("storage")
 def test_another_machine_posts_what_was_entered(
-    cli: Any,
-    sim: SimulatedTikTok,
-    environ: dict[str, str],
-    database: Database,
-    storage: ObjectServer,
-    digest: str,
-    tmp_path: Path,
+    cli: Any, sim: SimulatedTikTok, environ: dict[str, str], database: Database, digest: str
 ) -> None:
     """The record has the object's name, which a worker in another home opens."""
     shared = {"TIKTOK_STORE_URL": database.url}
-    other = shared | {"TIKTOK_HOME": str(tmp_path / "other")}
+    other = shared | {"TIKTOK_HOME": f"{environ['TIKTOK_HOME']}-of-another"}
     with connect(environ=environ | shared) as tiktok:
         authorization = tiktok.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
         tiktok.sign_in(authorization, sim.authorize(authorization.url))
@@ -188,31 +181,31 @@ def test_plans_and_checks_take_objects(
 
 
 @pytest.mark.parametrize(("size", "words"), [(0, "empty"), (5 * 10**9, "TikTok takes at most 4 GB")])
+@pytest.mark.usefixtures("signed_in")
 def test_a_size_that_tiktok_does_not_take_is_refused(
-    cli: Any, sim: SimulatedTikTok, signed_in: str, storage: ObjectServer, size: int, words: str
+    cli: Any, sim: SimulatedTikTok, storage: ObjectServer, size: int, words: str
 ) -> None:
     """It is known from the opening, and nothing is read."""
-    assert signed_in
     storage.put("bucket/other.mp4", b"", size=size)
     assert words in refusal(sim, cli("post", "video", "s3://bucket/other.mp4", "--draft", "--json"))
     assert {one.method for one in storage.asked} == {"HEAD"}
 
 
 @pytest.mark.parametrize(
-    ("name", "answer", "words"),
+    ("name", "words"),
     [
-        ("s3://bucket/none.mp4", None, "there is no object s3://bucket/none.mp4"),
-        ("gs://none/clip.mp4", None, "there is no bucket none"),
-        (S3, Answer(403, "AccessDenied"), "allow them s3:GetObject"),
-        ("s3://bucket/a//b.mp4", None, "a part that is empty"),
+        ("s3://bucket/none.mp4", "there is no object s3://bucket/none.mp4"),
+        ("gs://none/clip.mp4", "there is no bucket none"),
+        (S3, "allow them s3:GetObject"),
+        ("s3://bucket/a//b.mp4", "a part that is empty"),
     ],
 )
+@pytest.mark.usefixtures("signed_in")
 def test_what_cannot_be_read_is_refused(
-    cli: Any, sim: SimulatedTikTok, signed_in: str, storage: ObjectServer, name: str, answer: Answer | None, words: str
+    cli: Any, sim: SimulatedTikTok, storage: ObjectServer, name: str, words: str
 ) -> None:
     """With the sentence of the storage, exit status 2, and no secret."""
-    assert signed_in
-    storage.script = [answer] * 9 if answer else []
+    storage.script = [Answer(403, "AccessDenied")] * 9 if name == S3 else []
     assert words in refusal(sim, cli("post", "video", name, "--draft", "--json"))
 
 

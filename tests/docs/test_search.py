@@ -27,6 +27,8 @@ WANTED: Final = {
     "etag": "cookbook/object-storage",
     "presigned": "guides/elsewhere",
     "tiktok_media_hosts": "guides/elsewhere",
+    "obstore": "guides/elsewhere",
+    "aws_profile": "guides/elsewhere",
     "flask": "cookbook/web-application",
     "machines": "cookbook/many-machines",
     "postgresql": "guides/postgres",

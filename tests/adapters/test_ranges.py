@@ -29,9 +29,10 @@ from tiktok_adapters.sources.ranges import Web, _Line
 from tiktok_adapters.sources.spooled import Copy, SpooledSource
 from tiktok_adapters.testing.fakes import Fake
 from tiktok_adapters.transports.dialling import dial
+from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.sockets import Waits
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core import InvalidPost, Publication, SourceChanged
+from tiktok_core import InvalidPost, Publication, SourceChanged, TikTok
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import Source
 
@@ -350,7 +351,8 @@ def test_a_folder_that_takes_no_copy_is_told(
 def test_the_last_bytes_of_a_copy_may_not_fit() -> None:
     """What the system notices only at the end is told, too."""
     resource = pytest.importorskip("resource")
-    copy, usual = Copy(Hidden("https://media.example.com/clip.mp4")), resource.getrlimit(resource.RLIMIT_FSIZE)
+    copy = Copy(Hidden("https://media.example.com/clip.mp4"), lambda: None)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     copy.write(b"few bytes, which stay in memory until the end")
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, usual[1]))
     try:
@@ -368,6 +370,73 @@ def test_a_stream_that_never_ends_is_cut_at_the_limit(
     monkeypatch.setattr(spooled, "LARGEST_VIDEO", 1_000_000)
     media.trick = TRICKS["whole in chunks"]
     assert "is larger than 4 GB" in ended(tiktok_fake, opens(), media.url)
+
+
+def test_a_copy_that_breaks_off_is_made_anew(media: MediaServer, opens: Opens, tiktok_fake: Fake) -> None:
+    """No byte of the first try is left in it."""
+
+    def breaks_off_once(asked: Asked) -> None:
+        if media.tricked > 1:
+            asked.whole()
+            return
+        asked.whole(FILM[::-1][: len(FILM) // 2], content_length=str(len(FILM)))
+        asked.end()
+
+    media.trick = breaks_off_once
+    assert ended(tiktok_fake, opens(), media.url) == BYTES
+    assert len(media.seen) == 2
+
+
+# --- By its name -----------------------------------------------------------------------------------------------------
+
+
+class NotesWaits:
+    """A `Background` that makes calls at once, and notes how long each may take."""
+
+    def __init__(self) -> None:
+        self.within: list[float] = []
+
+    def __call__(self, work: Callable[[], Any], /, *, within: float, **_: Any) -> Any:
+        """Make the call."""
+        self.within.append(within)
+        return work()
+
+
+def test_a_post_goes_on_by_the_name_of_its_video(
+    media: MediaServer, opens: Opens, tiktok_fake: Fake, tmp_path: Path
+) -> None:
+    """The client opens the URL of the record again. That may take an hour, for it may be a copy; opening a file may not."""
+    background, stop = NotesWaits(), KeyboardInterrupt()
+    with TikTok(
+        tiktok_fake.tiktok.app,
+        transport=tiktok_fake.transport,
+        tokens=tiktok_fake.tokens,
+        journal=tiktok_fake.journal,
+        clock=tiktok_fake.clock,
+        background=background,
+        open_source=opens(),
+    ) as tiktok:
+        account = tiktok.account()
+
+        def interrupt(progress: Any) -> None:
+            if progress.sent_bytes > 6_000_000:
+                raise stop
+
+        source = opened_by(tiktok, media.url)
+        with pytest.raises(KeyboardInterrupt):
+            account.post_video(source, privacy_level="SELF_ONLY", key="k", chunk_size=6_000_000, on_progress=interrupt)
+        del source
+        assert 3600.0 not in background.within
+        done = account.resume("k")
+        assert 3600.0 in background.within
+        (tmp_path / "clip.mp4").write_bytes(FILM[:100])
+        background.within.clear()
+        account.post_video(str(tmp_path / "clip.mp4"), privacy_level="SELF_ONLY")
+        assert 3600.0 not in background.within
+        tiktok.close()
+        with pytest.raises(SourceChanged, match="the client is closed"):
+            opened_by(tiktok, media.url)
+    assert tiktok_fake.simulator.read_video(done.publish_id) == FILM
 
 
 # --- Where it may go -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ What belongs here: the copy, while it comes and once it is there. It has no name
 import errno
 import hashlib
 import tempfile
+from collections.abc import Callable
 from typing import IO, Final, NoReturn
 
 from tiktok_adapters.sources.files import OpenFile
@@ -24,10 +25,11 @@ class Copy:
 
     Args:
         name: the name by which any machine opens the video. Its query is a secret.
+        check: raises, before each block, if the copy is no longer wanted.
     """
 
-    def __init__(self, name: Hidden[str]) -> None:
-        self._name = name
+    def __init__(self, name: Hidden[str], check: Callable[[], None]) -> None:
+        self._name, self._check = name, check
         self._size = 0
         self._digest = hashlib.blake2b(digest_size=16)
         try:
@@ -41,6 +43,7 @@ class Copy:
         Raises:
             InvalidPost: they are too many, for TikTok or for the disk.
         """
+        self._check()
         self._size += len(block)
         if self._size > LARGEST_VIDEO:
             raise too_large(self._name)

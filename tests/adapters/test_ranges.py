@@ -489,6 +489,17 @@ def test_of_several_addresses_the_private_ones_are_left_out(monkeypatch: pytest.
         assert asked == ["10.0.0.1", "127.0.0.1"]
 
 
+def test_a_proxy_looks_names_up_by_itself() -> None:
+    """What goes through one is not judged by an address that the client cannot know."""
+
+    def refuse(*_: Any) -> str:
+        raise AssertionError("the client does not know where the proxy connects")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = Proxy.parsed(f"http://127.0.0.1:{server.getsockname()[1]}")
+        dial("GET https://x", "media.example.com", 80, Waits(5.0, None), proxy=proxy, refuse=refuse).close()
+
+
 @pytest.mark.parametrize(
     "address",
     [

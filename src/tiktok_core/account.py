@@ -28,7 +28,7 @@ from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.display import AsyncVideos
 from tiktok_core.flows.posting import follow, publish
 from tiktok_core.flows.posting.entry import Terms
-from tiktok_core.ports import Destination, HasPath, Source
+from tiktok_core.ports import Destination, Given, HasPath, Source
 
 __all__ = ["AsyncAccount"]
 
@@ -204,7 +204,7 @@ class AsyncAccount:
     @_with_settings_of(VideoPost)
     async def post_video(  # noqa: D417 - the class of a post describes its settings
         self,
-        video: str | HasPath | Source,
+        video: str | HasPath | Source | Given,
         *,
         title: str = "",
         privacy_level: str | None = None,
@@ -224,7 +224,10 @@ class AsyncAccount:
         """Post a video and follow it to its end.
 
         Args:
-            video: the path of a file, a source, or an https URL that TikTok pulls.
+            video: the path of a file, a source, or an https URL that TikTok pulls. Or, if the client's `open_source` takes them:
+                bytes, an open binary file, the upload object of a web framework, or an iterator of bytes. An open file is read
+                from its first byte, wherever its cursor stands, and a stream from where it stands. Neither is closed, and
+                nobody else may read them during the call.
             {settings}
             chunk_size: bytes of a chunk; the library chooses it unless given.
             key: your name for this post. A second call with the same key makes no second post and returns the first one. The
@@ -448,7 +451,7 @@ class AsyncAccount:
     async def resume(
         self,
         key: str,
-        video: str | HasPath | Source | None = None,
+        video: str | HasPath | Source | Given | None = None,
         *,
         on_progress: Callable[[Progress], None] | None = None,
         wait: bool = True,
@@ -460,7 +463,7 @@ class AsyncAccount:
 
         Args:
             key: the post's key.
-            video: the file again, if it was a source without a name or has moved.
+            video: the file again, or the same bytes, if it had no name or has moved.
             on_progress: called with the bytes sent so far, and with each status. An exception that it raises ends the call,
                 as for `post_video`.
             wait: follow the post to its end; otherwise return once TikTok has all the bytes, or has accepted the URL.
@@ -475,7 +478,7 @@ class AsyncAccount:
     async def advance(
         self,
         key: str,
-        video: str | HasPath | Source | None = None,
+        video: str | HasPath | Source | Given | None = None,
         *,
         until_wait: float | None = None,
         stop: Callable[[], bool] | None = None,
@@ -487,7 +490,7 @@ class AsyncAccount:
 
         Args:
             key: the post's key.
-            video: the file again, if it was a source without a name or has moved.
+            video: the file again, or the same bytes, if it had no name or has moved.
             until_wait: take steps until the next one is more than this many seconds away; one step unless given.
             stop: asked after each of these steps; the call returns once it says True.
 

@@ -32,6 +32,7 @@ from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import usually_cut
 from tiktok_core.flows.posting.follow import receive
 from tiktok_core.flows.posting.turn import postpone
+from tiktok_core.flows.posting.video_file import let_go, taken_in
 from tiktok_core.ports import (
     AsyncBackground,
     AsyncClock,
@@ -42,6 +43,7 @@ from tiktok_core.ports import (
     AsyncTokenStore,
     AsyncTransport,
     AsyncUploadSlots,
+    Given,
     HasPath,
     OpenDestination,
     Source,
@@ -65,7 +67,8 @@ class AsyncTikTok:
         probe: reads the videos that the library cannot read by itself. False: only first bytes and layout are checked.
         protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
         background: reads files outside of the event loop, and gives up on a disk that hangs; without it, they are read in it.
-        open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted.
+        open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted. One that has
+            `open_given` (`ports.OpensGiven`) opens bytes, open files and uploads, too.
         open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
         endpoints: TikTok's addresses; the real ones unless given.
         entropy: returns the requested number of unpredictable bytes.
@@ -269,7 +272,7 @@ class AsyncTikTok:
 
     async def check_video(
         self,
-        video: str | HasPath | Source,
+        video: str | HasPath | Source | Given,
         post: VideoPost,
         *,
         chunk_size: int | None = None,
@@ -282,7 +285,8 @@ class AsyncTikTok:
         knows that TikTok refused that one.
 
         Args:
-            video: the path of a file, a source, or an https URL that TikTok pulls.
+            video: the path of a file, a source, bytes, an open file or an upload (as for `post_video`), or an https URL that TikTok
+                pulls. Bytes that come once are gone then: give a source, or a file that can be read again, to post them later.
             post: the settings.
             chunk_size: bytes of a chunk; the library chooses it unless given.
             creator: the answer of `creator_info`; if given, the creator's options and longest duration are checked too.
@@ -295,14 +299,18 @@ class AsyncTikTok:
             InvalidPost: the post is wrong; the error lists every problem.
             SourceChanged: the file can no longer be read, or a read takes too long.
         """
-        wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)
+        taken = await taken_in(self._context, video, post)
+        try:
+            wish, _ = await video_wish(self._context, taken, post, chunk_size, creator=creator, fetch=fetch)
+        finally:
+            let_go(taken, video)
         return await usually_cut(self._context, wish)
 
     async def check_photos(
         self,
         post: PhotoPost,
         *,
-        files: Sequence[str | HasPath | Source] = (),
+        files: Sequence[str | HasPath | Source | Given] = (),
         creator: CreatorInfo | None = None,
         fetch: bool = False,
     ) -> Wish:
@@ -310,7 +318,7 @@ class AsyncTikTok:
 
         Args:
             post: the settings, with the URLs that TikTok pulls.
-            files: the same pictures as files or sources, in the same order; if given, the library checks them.
+            files: the same pictures as files, sources, bytes or open files, in the same order; if given, the library checks them.
             creator: the answer of `creator_info`; if given, the creator's options are checked too.
             fetch: fetch the beginning of each picture and check it; otherwise the library does not contact those servers.
 

@@ -5,25 +5,30 @@ What belongs here: how sources and destinations are called from a flow. What the
 Its tests: `tests/proofs/test_hanging.py`.
 """
 
+import inspect
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from tiktok_core.domain.chunks import LARGEST_VIDEO, size_problem
 from tiktok_core.domain.reading import LookEnded, Read
-from tiktok_core.errors import SourceChanged, StoreError
+from tiktok_core.errors import InvalidPost, SourceChanged, StoreError, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.ports import Destination, FillsBuffers, Source
+from tiktok_core.ports import Destination, FillsBuffers, HasPath, OpensGiven, Receives, Source
 from tiktok_core.wire.http import read_from
 
 __all__ = [
     "LONGEST_LOOK",
     "discard",
+    "is_given",
     "keep",
     "look",
     "look_or_doubt",
+    "not_taken",
     "open_destination",
     "open_source",
     "read_in_time",
+    "take_in",
 ]
 
 T = TypeVar("T")
@@ -40,6 +45,56 @@ async def open_source(context: Context, work: Callable[[], Source]) -> Source:
     """
     late = SourceChanged(None, _hung("the file", context.timeout))
     return await context.background(work, within=context.timeout, late=late, is_movable=True, is_needed=False)
+
+
+def is_given(media: object) -> bool:
+    """Whether it is neither a name nor a source: bytes, an open file, or a stranger."""
+    if isinstance(media, str):
+        return False
+    # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
+    if isinstance(media, bytes | bytearray | memoryview) or hasattr(media, "seek"):
+        return True
+    if not hasattr(media, "read") and isinstance(media, HasPath):
+        return False
+    return not all(_has(media, name) for name in ("size", "fingerprint", "read"))
+
+
+def _has(media: object, name: str) -> bool:
+    # Looked up first without calling it: a source's `size` may look at the file.
+    return inspect.getattr_static(media, name, None) is not None or hasattr(media, name)
+
+
+def not_taken(media: object) -> str:
+    """Return what is said of such a thing where nothing makes a source of it."""
+    if isinstance(media, bytes | bytearray | memoryview):
+        return "is bare bytes; give the name of a file, or tiktok_adapters.sources.BytesSource with its bytes"
+    if hasattr(media, "seek"):
+        return "is an open file; give its name, or tiktok_adapters.sources.BytesSource with its bytes"
+    return "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
+
+
+async def take_in(context: Context, opens: OpensGiven, given: object) -> Source | None:
+    """Make a source of what is neither a name nor a source; None if it is of no kind that is known.
+
+    Raises:
+        InvalidPost: it cannot be read, or is too large.
+        SourceChanged: a part of it did not come within the time-out, or it changed meanwhile.
+    """
+    late = SourceChanged(None, _hung("what was given as the file", context.timeout))
+    # Attributes of a stranger's object may do anything, so they are looked up where its bytes are read.
+    intake = await context.background(
+        lambda: opens.open_given(given), within=context.timeout, late=late, is_movable=False, is_needed=False
+    )
+    source = None
+    while intake is not None and source is None:
+        if isinstance(intake, Receives):
+            await intake.receive(context.timeout)
+        source = await context.background(
+            intake.take, within=context.timeout, late=late, is_movable=intake.is_movable, is_needed=False
+        )
+        if intake.size > LARGEST_VIDEO:
+            refuse(InvalidPost, size_problem(intake.size))
+    return source
 
 
 async def open_destination(context: Context, work: Callable[[], Destination]) -> Destination:

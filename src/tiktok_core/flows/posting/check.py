@@ -43,8 +43,8 @@ from tiktok_core.errors import InvalidPost, Misused, Problem, TransportError, re
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import LONGEST_LOOK, look_or_doubt, read_in_time
 from tiktok_core.flows.calls.exchange import exchange
-from tiktok_core.flows.posting.video_file import VideoFile, looked_into, open_media, open_video
-from tiktok_core.ports import HasPath, Source
+from tiktok_core.flows.posting.video_file import VideoFile, let_go, looked_into, open_media, open_video, taken_in
+from tiktok_core.ports import Given, HasPath, Source
 from tiktok_core.wire.pulled import Pulled, pull_request, read_pulled
 
 __all__ = ["photo_wish", "video_wish"]
@@ -101,7 +101,7 @@ async def photo_wish(
     context: Context,
     post: PhotoPost,
     *,
-    files: Sequence[str | HasPath | Source] = (),
+    files: Sequence[str | HasPath | Source | Given] = (),
     creator: CreatorInfo | None = None,
     fetch: bool = False,
 ) -> Wish:
@@ -133,12 +133,16 @@ async def _pull_problems(
     return await look(context, field, url)
 
 
-async def _file_problems(context: Context, field: str, file: str | HasPath | Source) -> Sequence[Problem]:
+async def _file_problems(context: Context, field: str, file: str | HasPath | Source | Given) -> Sequence[Problem]:
+    taken = None
     try:
-        source, name = await open_media(context, file)
+        taken = await taken_in(context, file)
+        source, name = await open_media(context, taken)
+        found = await _look_at_picture(context, field, source)
     except InvalidPost as error:
         return [Problem(field, problem.message) for problem in error.problems]
-    found = await _look_at_picture(context, field, source)
+    finally:
+        let_go(taken, file)
     return [Problem(field, f"{name}: {problem.message}" if name else problem.message) for problem in found]
 
 

@@ -21,12 +21,13 @@ from tiktok_core.domain.verdicts import Verdict, finished, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.disks import is_given
 from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import Terms, enter, known, remembered, unseen
 from tiktok_core.flows.posting.run import OnProgress, Run
 from tiktok_core.flows.posting.turn import Gone, judged
-from tiktok_core.flows.posting.video_file import VideoFile, open_video
-from tiktok_core.ports import HasPath, Source
+from tiktok_core.flows.posting.video_file import VideoFile, let_go, open_video, taken_in
+from tiktok_core.ports import Given, HasPath, Source
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
 __all__ = [
@@ -79,7 +80,7 @@ def _named(context: Context, account: str, key: str | None) -> tuple[str, Contex
 async def post_video(
     context: Context,
     account: str,
-    video: str | HasPath | Source,
+    video: str | HasPath | Source | Given,
     post: VideoPost,
     *,
     chunk_size: int | None,
@@ -89,14 +90,18 @@ async def post_video(
 ) -> Publication:
     """Post a video from a file, a source, or a URL that TikTok pulls."""
     key, context = _named(context, account, key)
-    wish, video_file = await _wished(
-        context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
-    )
-    found = await enter(context, account, wish, key)
-    # A file that was opened here is closed until its turn comes: many posts may wait, and each open file counts.
-    given = video_file if video_file is not None and video_file.source is video else None
-    del video_file
-    return await _to_its_end(context, found, key, given, on_progress, wait=wait, error=InvalidPost)
+    taken = await taken_in(context, video, post)
+    try:
+        wish, video_file = await _wished(
+            context, account, post, lambda creator: video_wish(context, taken, post, chunk_size, creator=creator)
+        )
+        found = await enter(context, account, wish, key)
+        # A file that was opened by its name is closed until its turn comes: many posts may wait, and each open file counts.
+        given = video_file if video_file is not None and video_file.source is taken else None
+        del video_file
+        return await _to_its_end(context, found, key, given, on_progress, wait=wait, error=InvalidPost)
+    finally:
+        let_go(taken, video)
 
 
 async def post_photos(
@@ -126,15 +131,21 @@ async def enter_video(
     key: str | None,
 ) -> Record:
     """Enter a video in the journal, and leave it to others to post it."""
+    if is_given(video):
+        raise _nameless()
     key, context = _named(context, account, key)
     wish, video_file = await _wished(
         context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
     )
     if video_file is not None and video_file.name is None:
-        raise InvalidPost(
-            (Problem("video", "is a source without a name, which nobody could open later; give the name of a file"),)
-        )
+        raise _nameless()
     return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
+
+
+def _nameless() -> InvalidPost:
+    return InvalidPost(
+        (Problem("video", "is a source without a name, which nobody could open later; give the name of a file"),)
+    )
 
 
 async def enter_photos(context: Context, account: str, post: PhotoPost, terms: Terms, *, key: str | None) -> Record:
@@ -164,7 +175,7 @@ async def resume(
     context: Context,
     account: str,
     key: str,
-    video: str | HasPath | Source | None,
+    video: str | HasPath | Source | Given | None,
     *,
     on_progress: OnProgress | None,
     wait: bool,
@@ -172,15 +183,19 @@ async def resume(
     """Go on with a post of the journal; return one that has ended as it ended."""
     context = context.about(account=account, key=key)
     found = await known(context, account, key)
-    video_file = None if video is None else await open_video(context, video, None)
-    return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
+    taken = None if video is None else await taken_in(context, video)
+    try:
+        video_file = None if taken is None else await open_video(context, taken, None)
+        return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
+    finally:
+        let_go(taken, video)
 
 
 async def advance(
     context: Context,
     account: str,
     key: str,
-    video: str | HasPath | Source | None,
+    video: str | HasPath | Source | Given | None,
     *,
     until_wait: float | None,
     stop: Callable[[], bool] | None,
@@ -189,12 +204,16 @@ async def advance(
     context = context.about(account=account, key=key)
     # A single step reads the record under its lease. A stretch of steps may wait for an upload slot first.
     found = unseen(context, account, key) if until_wait is None else await known(context, account, key)
-    video_file = None if video is None else await open_video(context, video, None)
-    while isinstance(found, Record):
-        try:
-            return await Run(context, found, video_file, None).advance(until_wait, stop)
-        except Gone:
-            found = await known(context, account, key)
+    taken = None if video is None else await taken_in(context, video)
+    try:
+        video_file = None if taken is None else await open_video(context, taken, None)
+        while isinstance(found, Record):
+            try:
+                return await Run(context, found, video_file, None).advance(until_wait, stop)
+            except Gone:
+                found = await known(context, account, key)
+    finally:
+        let_go(taken, video)
     return Step(publication=remembered(context, found, key, InvalidInput), again_in=None)
 
 

@@ -5,10 +5,9 @@ What belongs here: opening a file, and holding it to what it was when the post w
 Its tests: `tests/faults/test_files.py`, `tests/flows/posting/test_check.py`.
 """
 
-import inspect
 from datetime import timedelta
 from functools import partial
-from typing import Final, cast
+from typing import Final, Protocol, cast, runtime_checkable
 
 from attrs import define, evolve, frozen
 
@@ -16,14 +15,33 @@ from tiktok_core.domain.chunks import ChunkPlan, plan_chunks, size_problem
 from tiktok_core.domain.containers import film
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import HEAD_LENGTH, MediaType, VideoFacts, media_type
+from tiktok_core.domain.posts import VideoPost, video_problems
 from tiktok_core.domain.tracks import Film
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.disks import look, look_or_doubt, open_source, read_in_time
-from tiktok_core.ports import FillsBuffers, HasPath, Source
+from tiktok_core.flows.calls.disks import (
+    is_given,
+    look,
+    look_or_doubt,
+    not_taken,
+    open_source,
+    read_in_time,
+    take_in,
+)
+from tiktok_core.ports import FillsBuffers, Given, HasPath, OpensGiven, Source
 from tiktok_core.wire.http import read_from, read_from_into
 
-__all__ = ["VideoFile", "check_unchanged", "guarded", "looked_into", "open_media", "open_video", "reopened"]
+__all__ = [
+    "VideoFile",
+    "check_unchanged",
+    "guarded",
+    "let_go",
+    "looked_into",
+    "open_media",
+    "open_video",
+    "reopened",
+    "taken_in",
+]
 
 LOOK: Final = timedelta(seconds=2)
 """How long a look into a video may take. It then returns what it has found, for a post can be sent without it."""
@@ -79,16 +97,9 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
     """Open a file or take a source as it is, and return it with its name; None where it has none.
 
     Raises:
-        InvalidPost: it is neither the name of a file nor a source.
+        InvalidPost: there is no such file, or this client opens none.
     """
-    if isinstance(media, bytes | bytearray | memoryview) or hasattr(media, "seek"):
-        # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
-        what = "an open file; give its name" if hasattr(media, "seek") else "bare bytes; give the name of a file"
-        raise InvalidPost((Problem("video", f"is {what}, or tiktok_adapters.sources.BytesSource with its bytes"),))
     if not isinstance(media, str) and (hasattr(media, "read") or not isinstance(media, HasPath)):
-        if not all(_has(media, name) for name in ("size", "fingerprint", "read")):
-            said = "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
-            raise InvalidPost((Problem("video", said),))
         source = cast(Source, media)
     elif context.open_source is None:
         raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
@@ -99,9 +110,40 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
 
 
-def _has(media: object, name: str) -> bool:
-    # Looked up first without calling it: a source's `size` may look at the file.
-    return inspect.getattr_static(media, name, None) is not None or hasattr(media, name)
+async def taken_in(
+    context: Context, media: str | HasPath | Source | Given, post: VideoPost | None = None
+) -> str | HasPath | Source:
+    """Return a source of bytes, of an open file or of an upload, and anything else as it is. `let_go` has to follow.
+
+    Bytes that come once are kept by that source, so a call that looks at its file twice takes them in before.
+
+    Raises:
+        InvalidPost: it cannot be read, is too large, or is nothing that this client takes; and what is wrong with the post's settings.
+        SourceChanged: it does not answer within the time-out, or changed meanwhile.
+    """
+    try:
+        if not is_given(media):
+            return cast(str | HasPath | Source, media)
+        opens = context.open_source
+        source = await take_in(context, opens, media) if isinstance(opens, OpensGiven) else None
+        if source is None:
+            raise InvalidPost((Problem("video", not_taken(media)),))
+    except InvalidPost as error:
+        if post is not None:
+            error.problems = (*error.problems, *video_problems(post, ()))
+        raise
+    return source
+
+
+@runtime_checkable
+class _Closes(Protocol):
+    def close(self) -> None: ...
+
+
+def let_go(taken: object, media: object) -> None:
+    """Close the source that `taken_in` made: an error that holds it may live longer than the call. What was given stays open."""
+    if taken is not media and isinstance(taken, _Closes):
+        taken.close()
 
 
 def _looked_at(source: Source, name: str | None, chunk_size: int | None) -> VideoFile:

@@ -1,7 +1,6 @@
-"""Sources: they give the bytes of a video.
+"""The source over a file on the disk.
 
-What belongs here: the adapters of the `Source` port. They read files and bytes, and know no rule of TikTok's. The core
-decides which sizes are allowed.
+What belongs here: opening a file, and reading it at any offset.
 """
 
 import hashlib
@@ -14,9 +13,9 @@ from types import TracebackType
 from typing import Final, NoReturn, Self
 
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
-from tiktok_core.ports import HasPath, Source
+from tiktok_core.ports import HasPath
 
-__all__ = ["BytesSource", "FileSource", "open_source"]
+__all__ = ["FileSource"]
 
 SAMPLE: Final = 64 * 1024
 """Bytes of each of the three samples (head, middle, tail) that a fingerprint covers."""
@@ -31,15 +30,6 @@ REFUSED: Final = (
     (stat.S_ISCHR, "is a device"),
     (stat.S_ISBLK, "is a device"),
 )
-
-
-def open_source(path: str | HasPath, /) -> Source:
-    """Open a file as a source.
-
-    Raises:
-        InvalidPost: the file does not exist, cannot be read, or is not a regular file.
-    """
-    return FileSource(path)
 
 
 class FileSource:
@@ -171,42 +161,6 @@ class FileSource:
         with self._cursor:  # Windows has no pread. All threads share the file's cursor, so move it under a lock.
             os.lseek(self._fd, start, os.SEEK_SET)
             return os.read(self._fd, length)
-
-
-class BytesSource:
-    """Bytes in memory.
-
-    Args:
-        data: the bytes. Mutable data is copied.
-        name: a name for them.
-    """
-
-    def __init__(self, data: bytes | bytearray | memoryview, *, name: str = "video") -> None:
-        self._data = bytes(data)
-        self._name = name
-        self._fingerprint = f"{len(self._data)}-{hashlib.blake2b(self._data, digest_size=16).hexdigest()}"
-
-    @property
-    def name(self) -> str:
-        """The name of the bytes."""
-        return self._name
-
-    @property
-    def size(self) -> int:
-        """The number of bytes."""
-        return len(self._data)
-
-    @property
-    def fingerprint(self) -> str:
-        """A digest of all bytes. It never changes, because the bytes cannot change."""
-        return self._fingerprint
-
-    def read(self, start: int, length: int, /) -> bytes:
-        """Return the `length` bytes from `start`, or fewer at the end."""
-        return self._data[start : start + length]
-
-    def __repr__(self) -> str:
-        return f"BytesSource({self._name!r}, {self.size} bytes)"
 
 
 def _open(path: Path) -> int:

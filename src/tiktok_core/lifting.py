@@ -253,7 +253,9 @@ class _LiftedOpenSource:
     def open_given(self, given: object, /) -> Intake | None:
         intake = self._opens.open_given(given)
         if isinstance(intake, Receives):
-            said = "can only be awaited; post it with an asynchronous client (connect_async), or store it as a file first"
+            said = (
+                "can only be awaited; post it with an asynchronous client (connect_async), or store it as a file first"
+            )
             raise InvalidPost((Problem("video", said),))
         return intake
 

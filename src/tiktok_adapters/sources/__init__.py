@@ -4,17 +4,31 @@ What belongs here: the adapters of the `Source` port. They read files, bytes in 
 rule of TikTok's. The core decides which sizes are allowed. `remote` has what all objects that lie elsewhere share.
 """
 
+from typing import Final
+
 from tiktok_adapters.sources.bytes import BytesSource
 from tiktok_adapters.sources.files import FileSource
-from tiktok_core.ports import HasPath, Source
+from tiktok_adapters.sources.given import open_given
+from tiktok_core.ports import HasPath, Intake, Source
 
-__all__ = ["BytesSource", "FileSource", "open_source"]
+__all__ = ["BytesSource", "FileSource", "OpenSource", "open_given", "open_source"]
 
 
-def open_source(path: str | HasPath, /) -> Source:
-    """Open a file as a source.
+class OpenSource:
+    """Opens what a client posts as a source: a file by its path, and bytes, open files, uploads and streams as they are given."""
 
-    Raises:
-        InvalidPost: the file does not exist, cannot be read, or is not a regular file.
-    """
-    return FileSource(path)
+    def __call__(self, path: str | HasPath, /) -> Source:
+        """Open a file by its path.
+
+        Raises:
+            InvalidPost: the file does not exist, cannot be read, or is not a regular file.
+        """
+        return FileSource(path)
+
+    def open_given(self, given: object, /) -> Intake | None:
+        """See `OpensGiven`."""
+        return open_given(given)
+
+
+open_source: Final = OpenSource()
+"""The usual `open_source` of a client."""

@@ -70,7 +70,9 @@ def not_taken(media: object) -> str:
         return "is bare bytes; give the name of a file, or tiktok_adapters.sources.BytesSource with its bytes"
     if hasattr(media, "seek"):
         return "is an open file; give its name, or tiktok_adapters.sources.BytesSource with its bytes"
-    return "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
+    return (
+        "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
+    )
 
 
 async def take_in(context: Context, opens: OpensGiven, given: object) -> Source | None:
@@ -86,14 +88,17 @@ async def take_in(context: Context, opens: OpensGiven, given: object) -> Source 
         lambda: opens.open_given(given), within=context.timeout, late=late, is_movable=False, is_needed=False
     )
     source = None
-    while intake is not None and source is None:
-        if isinstance(intake, Receives):
-            await intake.receive(context.timeout)
-        source = await context.background(
-            intake.take, within=context.timeout, late=late, is_movable=intake.is_movable, is_needed=False
-        )
-        if intake.size > LARGEST_VIDEO:
-            refuse(InvalidPost, size_problem(intake.size))
+    try:
+        while intake is not None and source is None:
+            if isinstance(intake, Receives):
+                await intake.receive(context.timeout)
+            source = await context.background(
+                intake.take, within=context.timeout, late=late, is_movable=intake.is_movable, is_needed=False
+            )
+            if intake.size > LARGEST_VIDEO:
+                refuse(InvalidPost, size_problem(intake.size))
+    finally:
+        del intake  # An error holds this frame, and the intake may hold an open file.
     return source
 
 

@@ -262,7 +262,8 @@ class _LiftedOpenSource:
 
 def lift_open_source(port: Callable[[str | HasPath], Source]) -> Callable[[str | HasPath], Source]:
     """Return an `open_source` that refuses what only an event loop can read; one that opens names alone is returned as it is."""
-    return _LiftedOpenSource(port, port) if isinstance(port, OpensGiven) else port
+    opens: object = port
+    return _LiftedOpenSource(port, opens) if isinstance(opens, OpensGiven) else port
 
 
 def lift_transport(port: Transport) -> _LiftedTransport:

@@ -10,7 +10,7 @@ transport; for a store the conversion of tokens (`dump_tokens`, `load_tokens`), 
 Longer than 400 lines because both families of ports stand on one page, each beside its twin.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -44,10 +44,11 @@ __all__ = [
     "BLOCK",
     "LONGEST_LEASE",
     "MAX_RESPONSE",
+    "ArrivingBlocks",
+    "ArrivingFile",
     "AsyncBackground",
     "AsyncClock",
     "AsyncJournal",
-    "AsyncOpenFile",
     "AsyncPacer",
     "AsyncProbe",
     "AsyncProtect",
@@ -124,7 +125,7 @@ class OpenFile(Protocol):
         ...
 
 
-class AsyncOpenFile(Protocol):
+class ArrivingFile(Protocol):
     """The same, awaited, such as the body of a request in aiohttp."""
 
     async def read(self, size: int, /) -> bytes:
@@ -158,6 +159,14 @@ class ReadsChunks(Protocol):
         ...
 
 
+class ArrivingBlocks(Protocol):
+    """An asynchronous iterator of bytes, such as the body of a request in Starlette and FastAPI."""
+
+    def __anext__(self) -> Awaitable[bytes]:
+        """Return the next bytes."""
+        ...
+
+
 Given: TypeAlias = (
     bytes
     | bytearray
@@ -166,9 +175,9 @@ Given: TypeAlias = (
     | HasFile
     | HasStream
     | Iterator[bytes]
-    | AsyncOpenFile
+    | ArrivingFile
     | ReadsChunks
-    | AsyncIterator[bytes]
+    | ArrivingBlocks
 )
 """What holds the bytes of a video, and is neither a name nor a source. Only an asynchronous client takes the last three."""
 

@@ -124,7 +124,7 @@ async def taken_in(
     try:
         if not is_given(media):
             return cast(str | HasPath | Source, media)
-        opens = context.open_source
+        opens: object = context.open_source
         source = await take_in(context, opens, media) if isinstance(opens, OpensGiven) else None
         if source is None:
             raise InvalidPost((Problem("video", not_taken(media)),))

@@ -97,12 +97,11 @@ def _requests(found: "Settings", wish: Wish) -> Iterator[Request]:
         yield photo_init_request(endpoints, HIDDEN, wish.post)
     else:
         yield video_init_request(endpoints, HIDDEN, wish.post, wish.plan or wish.video or "")
-    if wish.plan is not None and wish.video is not None and wish.media_type is not None:
-        from tiktok_adapters.sources import FileSource  # noqa: PLC0415 - a pull needs no file
+    if wish.plan is not None and wish.media_type is not None:
+        from tiktok_adapters.sources import BytesSource  # noqa: PLC0415 - a pull needs no file
 
-        with FileSource(wish.video) as source:
-            for chunk in wish.plan.ranges():
-                yield chunk_request(UPLOAD_URL, source, chunk, wish.media_type)
+        for chunk in wish.plan.ranges():
+            yield chunk_request(UPLOAD_URL, BytesSource(b""), chunk, wish.media_type)  # Its bytes are not shown.
     yield status_request(endpoints, HIDDEN, PUBLISH_ID)
 
 

@@ -34,6 +34,7 @@ from tiktok_adapters.cli.spelling import OneOf
 from tiktok_core import (
     Account,
     InvalidInput,
+    InvalidPost,
     PhotoPost,
     Publication,
     Record,
@@ -142,8 +143,20 @@ def resumed(account: Account, key: str, *, wait: bool) -> Publication:
         record = recorded(account, key)
         if record is not None:
             say_the_wait(record)
-        with display() as on_progress:
+        with display() as on_progress, _telling_what_to_give(record):
             return account.resume(key, on_progress=on_progress, wait=wait)
+
+
+@contextmanager
+def _telling_what_to_give(record: Record | None) -> Iterator[None]:
+    """Say how a post goes on whose video came on standard input."""
+    try:
+        yield
+    except InvalidPost as error:
+        if record is None or not is_nameless(record) or not record.is_before_handover:
+            raise
+        said = "came on standard input: run 'tiktok post video -' again with the same input and the same options"
+        raise InvalidPost((Problem("video", said),)) from error
 
 
 def _several(account: Account, *, every: bool, until_final: bool) -> int:
@@ -158,7 +171,7 @@ def _several(account: Account, *, every: bool, until_final: bool) -> int:
             worst = max(worst, left_with)
         else:
             try:
-                with telling_how_far(account, record.key), display() as on_progress:
+                with telling_how_far(account, record.key), display() as on_progress, _telling_what_to_give(record):
                     done = account.resume(record.key, on_progress=on_progress, wait=until_final)
             except TikTokError as error:
                 worst = max(worst, report(error, as_json=False))
@@ -236,6 +249,8 @@ def left(record: Record) -> str:
     if record.is_processing:
         said = f"{said} TikTok goes on by itself."
     going_on = f"'tiktok resume {key}' {'continues' if begins else 'follows'} it"
+    if begins and is_nameless(record):
+        going_on = "The same command with the same input continues it"
     if begins_later(record, now()):
         said = f"Its key is {key}; it is planned for {time_of(record)}."
         going_on = f"{WORKER} posts it then" if record.is_entered else f"'tiktok resume {key}' waits for it"
@@ -244,6 +259,11 @@ def left(record: Record) -> str:
     if record.is_processing and record.wish.is_pulled:
         return f"{said} {going_on}, 'tiktok cancel {key}' may still stop it."
     return f"{said} {going_on}."
+
+
+def is_nameless(record: Record) -> bool:
+    """Whether the video of a post has no name by which it could be opened again: it came on standard input."""
+    return record.wish.plan is not None and record.wish.video is None
 
 
 def _unreadable_documents(found: Iterable[Unreadable]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from attrs import asdict
 from tiktok_adapters.cli.common import BYTES, common
 from tiktok_adapters.cli.output import show
 from tiktok_adapters.cli.spelling import near, spelled
+from tiktok_adapters.cli.standard_input import media_of
 from tiktok_core import ChunkPlan, InvalidInput, Problem, plan_chunks
 from tiktok_core import explain as explanation_of
 from tiktok_core.domain.refusals import REFUSALS
@@ -20,11 +21,11 @@ __all__ = ["explain", "plan", "plan_document"]
 
 
 @click.command(short_help="Show how a video is cut into chunks.")
-@click.argument("video", metavar="FILE|BYTES")
+@click.argument("video", metavar="FILE|BYTES|-")
 @click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk (default: the library chooses).")
 @common
 def plan(video: str, chunk_size: int | None) -> None:
-    """Show how a video is cut into chunks, from its file or from its size.
+    """Show how a video is cut into chunks, from its file, from its size, or with - from what comes on standard input.
 
     Example: tiktok plan 70_000_000
     """
@@ -84,7 +85,10 @@ def plan_document(found: ChunkPlan) -> dict[str, object]:
 def _size_of(video: str) -> int:
     if re.fullmatch(r"[0-9][0-9_,]*", video, re.ASCII):
         return BYTES.convert(video, None, None)
+    media = media_of(video)
+    if not isinstance(media, str):
+        return media.size
     from tiktok_adapters.sources import FileSource  # noqa: PLC0415
 
-    with FileSource(video) as source:
+    with FileSource(media) as source:
         return source.size

@@ -61,7 +61,8 @@ class Ports(_BothWorlds, total=False):
             properties of a video are checked.
         protect: lets an interrupted renewal finish. Usual: it holds Ctrl-C back in the main thread.
         background: reads files, and abandons a read from a disk that hangs. Usual: threads.
-        open_source: opens a named file for `post_video`. Usual: a file on the disk.
+        open_source: opens a named file for `post_video`. Usual: a file on the disk, and bytes, open files and uploads: one of yours
+            gets these only if it has `open_given`.
         open_destination: opens the named file for `download_data`. Usual: a file on the disk.
         entropy: returns the requested number of unpredictable bytes. Usual: the operating system's.
     """

@@ -185,14 +185,38 @@ def test_what_has_no_name_cannot_be_left_to_a_worker(bench: Any, given: Any) -> 
     assert bench.sim.posts == ()
 
 
+SENTENCES = {
+    "bytes": "is bare bytes; give the name of a file, or tiktok_adapters.sources.BytesSource with its bytes",
+    "BytesIO": "is an open file; give its name, or tiktok_adapters.sources.BytesSource with its bytes",
+    "iterator": "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes",
+}
+
+
 @pytest.mark.parametrize("kind", GIVEN)
 @pytest.mark.parametrize("opens", [FileSource, None, lambda name: BytesSource(name.encode())])
 def test_an_open_source_that_knows_names_alone_gets_names_alone(bench: Any, kind: str, opens: Any) -> None:
-    """An embedder's own never sees what it was not made for: the client refuses it with one sentence."""
+    """An embedder's own never sees what it was not made for: the client refuses it with one sentence, and sends nothing."""
     face = context(bench)
     face._context = evolve(face._context, open_source=opens)
-    with pytest.raises(InvalidPost, match=r"tiktok_adapters.sources.BytesSource with (its|the) bytes"):
-        bench.run(bench.signed_in().post_video(GIVEN[kind](CLIP_BYTES), **SELF_ONLY))
+    account, sentence = bench.signed_in(), SENTENCES.get(kind, SENTENCES["bytes"])
+    with pytest.raises(InvalidPost, match=f"^video: {sentence}$"):
+        bench.run(account.post_video(GIVEN[kind](CLIP_BYTES), draft=True))
+    with pytest.raises(InvalidPost, match=rf"^files\[0\]: {sentence}$"):
+        bench.run(
+            bench.tiktok.check_photos(PhotoPost(photo_images=PHOTOS, draft=True), files=[GIVEN[kind](CLIP_BYTES)])
+        )
+    assert bench.sim.posts == ()
+
+
+@pytest.mark.parametrize("media", [object(), None, ["clip.mp4"], 7])
+def test_what_is_of_no_known_kind_is_told_what_is(bench: Any, media: Any) -> None:
+    """One sentence, and nothing is sent."""
+    account = bench.signed_in()
+    with pytest.raises(InvalidPost, match=f"^video: {SENTENCES['iterator']}$"):
+        bench.run(account.post_video(media, draft=True))
+    with pytest.raises(InvalidPost, match=r"^files\[0\]: is neither the name of a file nor a source"):
+        bench.run(bench.tiktok.check_photos(PhotoPost(photo_images=PHOTOS, draft=True), files=[media]))
+    assert bench.sim.posts == ()
 
 
 async def _arriving() -> AsyncIterator[bytes]:

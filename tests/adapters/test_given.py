@@ -150,11 +150,11 @@ def test_a_packed_file_is_unpacked_once(tmp_path: Path) -> None:
 
 
 def test_two_posts_of_one_file_do_not_disturb_one_another() -> None:
-    """Sources over the same open file share its lock, because it has one cursor."""
+    """Sources over the same open file share the lock of its cursor."""
     file = io.BytesIO(DATA)
     first, second, other = taken(file), taken(file), taken(io.BytesIO(DATA))
-    assert first._lock is second._lock
-    assert first._lock is not other._lock
+    assert first._cursor is second._cursor
+    assert first._cursor is not other._cursor
 
 
 def test_what_decrypts_a_file_is_read_by_itself() -> None:
@@ -511,6 +511,7 @@ class Silent(Reset):
     ("make", "error", "words"),
     [
         (lambda: _awaited([CLIP_BYTES, ConnectionResetError("gone")]), ConnectionResetError, "gone"),
+        (lambda: _awaited([ConnectionResetError("at once")]), ConnectionResetError, "at once"),
         (lambda: _awaited([CLIP_BYTES, "text"]), InvalidPost, "open as text"),
         (Reset, InvalidPost, r"cannot be read \(ConnectionResetError: gone\)"),
         (Silent, SourceChanged, "no bytes of the file came within 0.01 s"),

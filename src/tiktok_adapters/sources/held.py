@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from tiktok_adapters.sources.descriptors import Descriptor, sampled, why
@@ -21,7 +22,7 @@ def refusal(said: str) -> InvalidPost:
     return InvalidPost((Problem("video", said),))
 
 
-class _Settled:
+class _Settled(ABC):
     """A source of which all bytes were read once: its fingerprint is their digest, however they were given.
 
     Each look costs samples only, so it finds a change as a look at a file does.
@@ -56,9 +57,9 @@ class _Settled:
             raise SourceChanged(None, "the file changed while it was looked at; post it once it is complete")
         self._whole = f"{self._size}-{digest}"
 
+    @abstractmethod
     def _state(self) -> str:
         """Return a text that changes if the bytes may have changed."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._size} bytes)"
@@ -90,7 +91,7 @@ class CursorSource(_Settled):
 
     def __init__(self, held: Any) -> None:
         self._held = held
-        self._lock = _lock_of(held)
+        self._cursor = _cursor_of(held)
         self._size = self._end()
         self._seen = self._state()
 
@@ -100,14 +101,14 @@ class CursorSource(_Settled):
         Raises:
             SourceChanged: the file is closed or can no longer be read.
         """
-        with self._lock:
+        with self._cursor.lock:
             return self._moved(start, os.SEEK_SET, length)[0]
 
     def close(self) -> None:
         """Do nothing: the file is its holder's."""
 
     def _end(self) -> int:
-        with self._lock:
+        with self._cursor.lock:
             return self._moved(0, os.SEEK_END, 0)[1]
 
     def _state(self) -> str:
@@ -124,8 +125,6 @@ class CursorSource(_Settled):
                 return self._filled(length), there
             finally:
                 self._held.seek(before)
-        except SourceChanged:
-            raise
         except Exception as error:
             raise SourceChanged(None, f"the file can no longer be read ({type(error).__name__}: {error})") from error
 
@@ -178,12 +177,19 @@ def _no_room(error: OSError) -> InvalidPost:
     )
 
 
-_LOCKS: Final[weakref.WeakValueDictionary[int, Any]] = weakref.WeakValueDictionary()
-_LOCKS_LOCK: Final = threading.Lock()
+class _Cursor:
+    """The one cursor of an open file: who moves it holds the lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
 
 
-def _lock_of(held: object) -> Any:
-    """Return the lock of an open file: several posts may read the same one, and it has one cursor."""
-    # By its id, because an open file need not be hashable. The sources that share a lock keep the file, and so its id.
-    with _LOCKS_LOCK:
-        return _LOCKS.setdefault(id(held), threading.Lock())
+_CURSORS: Final[weakref.WeakValueDictionary[int, _Cursor]] = weakref.WeakValueDictionary()
+_CURSORS_LOCK: Final = threading.Lock()
+
+
+def _cursor_of(held: object) -> _Cursor:
+    """Return the cursor of an open file, which several posts may read at once."""
+    # By its id, because an open file need not be hashable. The sources that share a cursor keep the file, and so its id.
+    with _CURSORS_LOCK:
+        return _CURSORS.setdefault(id(held), _Cursor())

@@ -67,8 +67,9 @@ class AsyncTikTok:
         probe: reads the videos that the library cannot read by itself. False: only first bytes and layout are checked.
         protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
         background: reads files outside of the event loop, and gives up on a disk that hangs; without it, they are read in it.
-        open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted. One that has
-            `open_given` (`ports.OpensGiven`) opens bytes, open files and uploads, too.
+        open_source: opens a file by its name for `post_video`; without it, only sources and URLs can be posted. If it has
+            `open_given` (`ports.OpensGiven`), it opens bytes, open files and uploads, too; if it has a method `close`, the client
+            calls it at its end.
         open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
         endpoints: TikTok's addresses; the real ones unless given.
         entropy: returns the requested number of unpredictable bytes.
@@ -436,7 +437,7 @@ class AsyncTikTok:
         return await sign_in.all_tokens(self._context)
 
     async def close(self) -> None:
-        """Wait for the protected work, then close the transport, the token store, the journal and the pacer.
+        """Wait for the protected work, then close the transport, the token store, the journal, the pacer and `open_source`.
 
         If another task or thread is renewing tokens, this waits for TikTok's answer and saves the tokens first.
 

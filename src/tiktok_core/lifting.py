@@ -18,6 +18,7 @@ from tiktok_core.errors import InvalidPost, Problem, StoreError
 from tiktok_core.ports import (
     Background,
     Clock,
+    Closes,
     HasPath,
     Intake,
     Journal,
@@ -258,6 +259,10 @@ class _LiftedOpenSource:
             )
             raise InvalidPost((Problem("video", said),))
         return intake
+
+    def close(self) -> None:
+        if isinstance(self._opens, Closes):
+            self._opens.close()
 
 
 def lift_open_source(port: Callable[[str | HasPath], Source]) -> Callable[[str | HasPath], Source]:

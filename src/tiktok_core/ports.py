@@ -58,6 +58,7 @@ __all__ = [
     "Background",
     "Body",
     "Clock",
+    "Closes",
     "Destination",
     "FileSlice",
     "FillsBuffers",
@@ -71,12 +72,12 @@ __all__ = [
     "Intake",
     "Journal",
     "OpenDestination",
-    "OpenFile",
     "OpensGiven",
     "OtherVersion",
     "Pacer",
     "Probe",
     "Protect",
+    "Readable",
     "ReadsChunks",
     "Receives",
     "RenewsLeases",
@@ -117,7 +118,15 @@ class HasPath(Protocol):
         ...
 
 
-class OpenFile(Protocol):
+@runtime_checkable
+class Closes(Protocol):
+    """An optional method of `open_source`: what it holds for the sources that it has opened ends with the client."""
+
+    def close(self) -> None:
+        """Close what was opened; a second call does nothing. The client calls it on any thread."""
+
+
+class Readable(Protocol):
     """A file that is open for reading bytes, such as `open(path, "rb")` returns, or a stream that is read like one."""
 
     def read(self, size: int, /) -> bytes | None:
@@ -171,7 +180,7 @@ Given: TypeAlias = (
     bytes
     | bytearray
     | memoryview
-    | OpenFile
+    | Readable
     | HasFile
     | HasStream
     | Iterator[bytes]

@@ -1,18 +1,26 @@
 """The source over a file on the disk.
 
-What belongs here: opening a file by its path, and noticing that another one is there.
+What belongs here: opening a file, and reading it at any offset.
 """
 
+import hashlib
 import os
 import stat
+import threading
+import weakref
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, NoReturn, Self
 
-from tiktok_adapters.sources.descriptors import Descriptor, sampled, why
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
 from tiktok_core.ports import HasPath
 
-__all__ = ["FileSource"]
+__all__ = ["FileSource", "OpenFile", "sampled", "why"]
+
+SAMPLE: Final = 64 * 1024
+"""Bytes of each of the three samples (head, middle, tail) that a fingerprint covers."""
 
 # Without O_NONBLOCK, opening a FIFO without a writer would wait for ever. O_BINARY matters on Windows only.
 FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -26,7 +34,107 @@ REFUSED: Final = (
 )
 
 
-class FileSource(Descriptor):
+def sampled(read: Callable[[int, int], bytes], size: int) -> str:
+    """Return a digest of three samples of so many bytes: their head, their middle and their tail."""
+    digest = hashlib.blake2b(digest_size=16)
+    for start in (0, max(0, size // 2 - SAMPLE // 2), max(0, size - SAMPLE)):
+        digest.update(read(start, SAMPLE))
+    return digest.hexdigest()
+
+
+def why(error: OSError) -> str:
+    """Return the system's own words for what went wrong."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+class OpenFile:
+    """A file that is open. Each read names its position, so threads may share it.
+
+    Args:
+        fd: the file's descriptor.
+        close: closes it.
+    """
+
+    def __init__(self, fd: int, close: Callable[[], object]) -> None:
+        self._fd = fd
+        # Garbage collection closes the file without a warning: a script that posts one file need not close it.
+        self._finalizer = weakref.finalize(self, close)
+        self._cursor = threading.Lock()
+
+    def read(self, start: int, length: int, /) -> bytes:
+        """Return the `length` bytes from `start`, or fewer at the end of the file.
+
+        Raises:
+            SourceChanged: the file is closed or can no longer be read.
+        """
+        self._check_open()
+        try:
+            block = self._read_at(start, length)
+            if len(block) == length or not block:
+                return block
+            return self._rest(block, start, length)
+        except OSError as error:
+            raise SourceChanged(None, f"the file can no longer be read ({why(error)})") from None
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        """Fill the buffer with the bytes from `start`, and return how many. They are fewer only at the end of the file.
+
+        Raises:
+            SourceChanged: the file is closed or can no longer be read.
+        """
+        if not hasattr(os, "preadv"):
+            block = self.read(start, len(buffer))
+            buffer[: len(block)] = block
+            return len(block)
+        self._check_open()
+        filled = 0
+        try:
+            # A network file system may return fewer bytes than asked for, even before the end.
+            while filled < len(buffer) and (got := os.preadv(self._fd, [buffer[filled:]], start + filled)):
+                filled += got
+        except OSError as error:
+            raise SourceChanged(None, f"the file can no longer be read ({why(error)})") from None
+        return filled
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an open file is not pickled: open it again by its path")
+
+    def _check_open(self) -> None:
+        if not self._finalizer.alive:
+            # By now the closed descriptor's number may belong to another file.
+            raise SourceChanged(None, "the file was closed")
+
+    def _rest(self, block: bytes, start: int, length: int) -> bytes:
+        # A network file system may return fewer bytes than asked for, even before the end.
+        blocks = [block]
+        got = len(block)
+        while got < length and (block := self._read_at(start + got, length - got)):
+            blocks.append(block)
+            got += len(block)
+        return b"".join(blocks)
+
+    def _read_at(self, start: int, length: int) -> bytes:
+        if hasattr(os, "pread"):
+            block: bytes = os.pread(self._fd, length, start)
+            return block
+        with self._cursor:  # Windows has no pread. All threads share the file's cursor, so move it under a lock.
+            os.lseek(self._fd, start, os.SEEK_SET)
+            return os.read(self._fd, length)
+
+
+class FileSource(OpenFile):
     """A regular file, kept open. Each read names its position, so threads may share the source.
 
     Args:
@@ -40,7 +148,8 @@ class FileSource(Descriptor):
         if not os.fspath(path):
             raise InvalidPost((Problem("video", "the file's name is empty"),))
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
-        super().__init__(_open(self._path))
+        fd = _open(self._path)
+        super().__init__(fd, partial(os.close, fd))
         try:
             self._size = _regular(self._path, os.fstat(self._fd)).st_size
         except InvalidPost:

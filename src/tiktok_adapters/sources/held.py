@@ -9,9 +9,10 @@ import tempfile
 import threading
 import weakref
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, Final
 
-from tiktok_adapters.sources.descriptors import Descriptor, sampled, why
+from tiktok_adapters.sources.files import OpenFile, sampled, why
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
 
 __all__ = ["Copy", "CursorSource", "HeldFile", "refusal"]
@@ -65,14 +66,15 @@ class _Settled(ABC):
         return f"{type(self).__name__}({self._size} bytes)"
 
 
-class HeldFile(_Settled, Descriptor):
+class HeldFile(_Settled, OpenFile):
     """A regular file that somebody else has open, read at any offset by a descriptor of our own, which moves no cursor.
 
     Its holder may close it, and may remove its name: our descriptor stays.
     """
 
     def __init__(self, fd: int) -> None:
-        super().__init__(os.dup(fd))
+        own = os.dup(fd)
+        super().__init__(own, partial(os.close, own))
         self._size = os.fstat(self._fd).st_size
         self._seen = self._state()
 
@@ -139,16 +141,16 @@ class CursorSource(_Settled):
         return b"".join(blocks)
 
 
-class Copy(_Settled, Descriptor):
+class Copy(_Settled, OpenFile):
     """A copy of bytes that come once, in a file without a name. The system removes it when it is closed, however that comes about."""
 
     def __init__(self) -> None:
         try:
             # Nobody else may read it, and nothing is left of it even if this process is killed.
-            with tempfile.TemporaryFile(buffering=0) as file:
-                super().__init__(os.dup(file.fileno()))
+            file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it outlives this call
         except OSError as error:
             raise _no_room(error) from None
+        super().__init__(file.fileno(), file.close)
 
     def write(self, block: bytes) -> None:
         """Add bytes to the end.

@@ -1,14 +1,13 @@
 """Objects that lie elsewhere: what each kind of storage has to offer, and the source over it.
 
-What belongs here: the protocol `Remote`, and reading it with the bound that all sources of a client share.
+What belongs here: the protocol `Remote`, and the source over one. Which ranges are fetched and kept is decided in `ahead`.
 """
 
-import threading
 import weakref
 from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
-from tiktok_core.errors import SourceChanged
+from tiktok_adapters.sources.ahead import Ahead, Ranges
 from tiktok_core.wire.http import redacted
 
 __all__ = ["Ahead", "Remote", "RemoteSource"]
@@ -59,46 +58,24 @@ class Remote(Protocol):
         ...
 
 
-class Ahead:
-    """What all sources of a client share. Closing it closes them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sources: weakref.WeakSet[RemoteSource] = weakref.WeakSet()
-        self._closed = False
-
-    def add(self, source: "RemoteSource") -> None:
-        """Close this source with the client.
-
-        Raises:
-            SourceChanged: the client is closed.
-        """
-        with self._lock:
-            if self._closed:
-                raise SourceChanged(None, "the client is closed")
-            self._sources.add(source)
-
-    def close(self) -> None:
-        """Close all sources. A second call does nothing."""
-        with self._lock:
-            self._closed = True
-            sources = list(self._sources)
-        for source in sources:
-            source.close()
-
-
 class RemoteSource:
-    """A `Source` over an object that lies elsewhere. Threads may share it.
+    """A `Source` over an object that lies elsewhere, which reads ahead. Threads may share it.
 
     Args:
         remote: the object. The source closes it.
         ahead: what it shares with the other sources of the client.
+        head: the first bytes of the object, if its opening brought them.
+
+    Raises:
+        SourceChanged: the client is closed.
     """
 
-    def __init__(self, remote: Remote, ahead: Ahead) -> None:
+    def __init__(self, remote: Remote, ahead: Ahead, *, head: bytes = b"") -> None:
         self._remote = remote
-        self._finalizer = weakref.finalize(self, remote.close)
-        ahead.add(self)
+        self._ahead = ahead
+        self._ranges = Ranges(remote, ahead, head)
+        # Garbage collection closes the source, as it closes a file: who posts one film need not close it.
+        self._finalizer = weakref.finalize(self, self._ranges.close)
 
     @property
     def name(self) -> str:
@@ -112,14 +89,12 @@ class RemoteSource:
 
     @property
     def fingerprint(self) -> str:
-        """The ETag and the size of what lies there now.
+        """The ETag and the size. They are asked for again when the last byte was given; until then each read would fail.
 
         Raises:
             SourceChanged: nothing lies there any more, or it cannot be asked.
         """
-        self._check_open()
-        etag, size = self._remote.look()
-        return f"{etag}-{size}"
+        return self._ranges.fingerprint()
 
     def read(self, start: int, length: int, /) -> bytes:
         """Return the `length` bytes from `start`, or fewer at the end.
@@ -127,13 +102,39 @@ class RemoteSource:
         Raises:
             SourceChanged: what lies there is not what was opened, or cannot be read.
         """
-        self._check_open()
-        length = min(length, self.size - start)
-        return self._remote.fetch(start, length) if length > 0 else b""
+        end = min(start + length, self.size)
+        if start >= end:
+            return b""
+        block = self._ranges.block(start, end)
+        if len(block) == end - start:
+            return bytes(block)
+        found = bytearray(end - start)
+        self._fill(start, memoryview(found), block)
+        return bytes(found)
+
+    def read_into(self, start: int, buffer: memoryview, /) -> int:
+        """Fill the buffer with the bytes from `start`, and return how many. They are fewer only at the end of the object.
+
+        Raises:
+            SourceChanged: what lies there is not what was opened, or cannot be read.
+        """
+        length = max(0, min(len(buffer), self.size - start))
+        self._fill(start, buffer[:length], b"")
+        return length
+
+    def _fill(self, start: int, buffer: memoryview, block: bytes | memoryview) -> None:
+        filled = 0
+        while filled < len(buffer):
+            block = block or self._ranges.block(start + filled, start + len(buffer))
+            buffer[filled : filled + len(block)] = block
+            filled += len(block)
+            block = b""
 
     def close(self) -> None:
-        """Close the object; a second call does nothing."""
+        """Close the object, and end what is on its way; a second call does nothing."""
         self._finalizer()
+        with self._ahead.changed:
+            self._ahead.changed.notify_all()
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +153,3 @@ class RemoteSource:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an open object is not pickled: open it again by its name")
-
-    def _check_open(self) -> None:
-        if not self._finalizer.alive:
-            raise SourceChanged(None, "the source was closed")

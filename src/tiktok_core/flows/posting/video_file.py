@@ -7,7 +7,7 @@ Its tests: `tests/faults/test_files.py`, `tests/flows/posting/test_check.py`.
 
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol, cast, runtime_checkable
+from typing import Final, cast
 
 from attrs import define, evolve, frozen
 
@@ -28,7 +28,7 @@ from tiktok_core.flows.calls.disks import (
     read_in_time,
     take_in,
 )
-from tiktok_core.ports import FillsBuffers, Given, HasPath, OpensGiven, Source
+from tiktok_core.ports import Closes, FillsBuffers, Given, HasPath, OpensGiven, Source
 from tiktok_core.wire.http import read_from, read_from_into
 
 __all__ = [
@@ -104,7 +104,8 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
     elif context.open_source is None:
         raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
     else:
-        source = await open_source(context, partial(context.open_source, media))
+        is_elsewhere = "://" in (media if isinstance(media, str) else media.__fspath__())
+        source = await open_source(context, partial(context.open_source, media), is_elsewhere=is_elsewhere)
     # A source that knows its path is found again by another process, which may work in another folder.
     named = source if isinstance(source, HasPath) else media
     return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
@@ -135,14 +136,9 @@ async def taken_in(
     return source
 
 
-@runtime_checkable
-class _Closes(Protocol):
-    def close(self) -> None: ...
-
-
 def let_go(taken: object, media: object) -> None:
     """Close the source that `taken_in` made: an error that holds it may live longer than the call. What was given stays open."""
-    if taken is not media and isinstance(taken, _Closes):
+    if taken is not media and isinstance(taken, Closes):
         taken.close()
 
 

@@ -124,6 +124,17 @@ def django(kind: str) -> Give:
     return give
 
 
+def django_field(data: bytes, folder: Path) -> Any:
+    """Give the file of a field of a model of Django's."""
+    django("memory")(data, folder)  # It skips the test without Django, and sets that up.
+    from django.core.files.storage import FileSystemStorage  # noqa: PLC0415
+    from django.db.models import FileField  # noqa: PLC0415
+    from django.db.models.fields.files import FieldFile  # noqa: PLC0415
+
+    (folder / "clip.mp4").write_bytes(data)
+    return FieldFile(None, FileField(storage=FileSystemStorage(location=folder)), "clip.mp4")
+
+
 def aiohttp(data: bytes, folder: Path) -> Any:
     """Give a field of a form of aiohttp's."""
     from aiohttp import web  # noqa: PLC0415
@@ -156,6 +167,7 @@ GIVEN: dict[str, Give] = {
     "fastapi-on-disk": starlette(1),
     "django-in-memory": django("memory"),
     "django-on-disk": django("disk"),
+    "django-field": django_field,
     "aiohttp": aiohttp,
 }
 

@@ -238,7 +238,11 @@ class OpensGiven(Protocol):
     """
 
     def open_given(self, given: object, /) -> Intake | None:
-        """Return the intake of what was given; None if it is of no known kind. This reads nothing yet."""
+        """Return the intake of what was given; None if it is of no known kind. This reads nothing yet.
+
+        Raises:
+            InvalidPost: an upload has no file.
+        """
         ...
 
 

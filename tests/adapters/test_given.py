@@ -298,6 +298,19 @@ def test_what_gives_no_bytes_is_refused_with_one_sentence(make: Callable[[], Any
     getattr(given, "close", lambda: None)()
 
 
+def test_an_upload_without_a_file_is_refused() -> None:
+    """A framework's own error becomes one sentence."""
+
+    class NoFile:
+        @property
+        def file(self) -> Any:
+            raise ValueError("The 'film' attribute has no file associated with it.")
+
+        seek = property(lambda self: self.file.seek)
+
+    assert refused(NoFile()) == "cannot be read (ValueError: The 'film' attribute has no file associated with it.)"
+
+
 def test_a_pipe_without_bytes_that_does_not_wait_is_refused() -> None:
     """It would look like the end of the video."""
     end, other = os.pipe()

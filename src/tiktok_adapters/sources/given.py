@@ -36,10 +36,17 @@ REWINDING: Final = frozenset(
 
 
 def open_given(given: object, /) -> Intake | None:
-    """Return the intake of bytes, of an open file, of an upload, or of a stream; None for anything else. It reads nothing yet."""
+    """Return the intake of bytes, of an open file, of an upload, or of a stream; None for anything else. It reads nothing yet.
+
+    Raises:
+        InvalidPost: an upload has no file.
+    """
     if isinstance(given, bytes | bytearray | memoryview):
         return _Bytes(given)
-    held: Any = _held(given)
+    try:
+        held: Any = _held(given)
+    except Exception as error:
+        raise _unreadable(error) from error
     for name in ("read_chunk", "read"):
         if iscoroutinefunction(read := getattr(held, name, None)):
             return _Awaited(lambda: _read_on(read))

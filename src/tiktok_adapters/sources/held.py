@@ -45,7 +45,7 @@ class _Settled(ABC):
         Raises:
             SourceChanged: they can no longer be read.
         """
-        state = self._state()
+        _, state = self._look()
         return self._whole if state == self._seen else state
 
     def settle(self, digest: str) -> None:
@@ -54,13 +54,13 @@ class _Settled(ABC):
         Raises:
             SourceChanged: they changed meanwhile.
         """
-        if self._state() != self._seen:
+        if self._look() != (self._size, self._seen):
             raise SourceChanged(None, "the file changed while it was looked at; post it once it is complete")
         self._whole = f"{self._size}-{digest}"
 
     @abstractmethod
-    def _state(self) -> str:
-        """Return a text that changes if the bytes may have changed."""
+    def _look(self) -> tuple[int, str]:
+        """Return the size now, and a text that changes if the bytes may have changed."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._size} bytes)"
@@ -75,13 +75,12 @@ class HeldFile(_Settled, OpenFile):
     def __init__(self, fd: int) -> None:
         own = os.dup(fd)
         super().__init__(own, partial(os.close, own))
-        self._size = os.fstat(self._fd).st_size
-        self._seen = self._state()
+        self._size, self._seen = self._look()
 
-    def _state(self) -> str:
+    def _look(self) -> tuple[int, str]:
         self._check_open()
         now = os.fstat(self._fd)
-        return f"{now.st_size}-{now.st_mtime_ns}-{sampled(self.read, now.st_size)}"
+        return now.st_size, f"{now.st_size}-{now.st_mtime_ns}-{sampled(self.read, now.st_size)}"
 
 
 class CursorSource(_Settled):
@@ -94,8 +93,7 @@ class CursorSource(_Settled):
     def __init__(self, held: Any) -> None:
         self._held = held
         self._cursor = _cursor_of(held)
-        self._size = self._end()
-        self._seen = self._state()
+        self._size, self._seen = self._look()
 
     def read(self, start: int, length: int, /) -> bytes:
         """Return the `length` bytes from `start`, or fewer at the end of the file.
@@ -109,13 +107,10 @@ class CursorSource(_Settled):
     def close(self) -> None:
         """Do nothing: the file is its holder's."""
 
-    def _end(self) -> int:
+    def _look(self) -> tuple[int, str]:
         with self._cursor.lock:
-            return self._moved(0, os.SEEK_END, 0)[1]
-
-    def _state(self) -> str:
-        size = self._end()
-        return f"{size}-{sampled(self.read, size)}"
+            _, size = self._moved(0, os.SEEK_END, 0)
+        return size, f"{size}-{sampled(self.read, size)}"
 
     def _moved(self, offset: int, whence: int, length: int) -> tuple[bytes, int]:
         """Return what is read there, and where that is; the cursor is put back."""
@@ -167,9 +162,9 @@ class Copy(_Settled, OpenFile):
         except OSError as error:
             raise _no_room(error) from None
 
-    def _state(self) -> str:
+    def _look(self) -> tuple[int, str]:
         self._check_open()
-        return ""  # Nobody else can change it.
+        return self._size, ""  # Nobody else can change it.
 
 
 def _no_room(error: OSError) -> InvalidPost:

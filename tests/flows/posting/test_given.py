@@ -118,6 +118,20 @@ def test_a_stream_is_taken_in_once_though_the_post_is_looked_at_twice(bench: Any
     assert {problem.field for problem in caught.value.problems} == {"privacy_level"}
 
 
+def test_an_upload_without_a_file_is_told(bench: Any) -> None:
+    """Neither its `seek` nor its `read` is asked for on the way to the sentence."""
+
+    class NoFile:
+        @property
+        def file(self) -> Any:
+            raise ValueError("no file is associated with it")
+
+        read = seek = property(lambda self: self.file.seek)
+
+    with pytest.raises(InvalidPost, match=r"^video: cannot be read \(ValueError: no file is associated with it\)$"):
+        bench.run(bench.tiktok.check_video(NoFile(), VideoPost(draft=True)))
+
+
 def test_all_problems_are_told_at_once(bench: Any) -> None:
     """What cannot be read does not hide what is wrong with the settings."""
     account = bench.signed_in()

@@ -70,15 +70,15 @@ def is_given(media: object) -> bool:
     if isinstance(media, str):
         return False
     # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
-    if isinstance(media, bytes | bytearray | memoryview) or hasattr(media, "seek"):
+    if isinstance(media, bytes | bytearray | memoryview) or _has(media, "seek"):
         return True
-    if not hasattr(media, "read") and isinstance(media, HasPath):
+    if not _has(media, "read") and isinstance(media, HasPath):
         return False
     return not all(_has(media, name) for name in ("size", "fingerprint", "read"))
 
 
 def _has(media: object, name: str) -> bool:
-    # Looked up first without calling it: a source's `size` may look at the file.
+    # Looked up first without calling it: a source's `size` may look at the file, and an upload's `seek` may open it.
     return inspect.getattr_static(media, name, None) is not None or hasattr(media, name)
 
 
@@ -86,7 +86,7 @@ def not_taken(media: object) -> str:
     """Return what is said of such a thing where nothing makes a source of it."""
     if isinstance(media, bytes | bytearray | memoryview):
         return "is bare bytes; give the name of a file, or tiktok_adapters.sources.BytesSource with its bytes"
-    if hasattr(media, "seek"):
+    if _has(media, "seek"):
         return "is an open file; give its name, or tiktok_adapters.sources.BytesSource with its bytes"
     return (
         "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"

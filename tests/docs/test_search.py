@@ -25,6 +25,8 @@ WANTED: Final = {
     "s3": "cookbook/object-storage",
     "minio": "cookbook/object-storage",
     "etag": "cookbook/object-storage",
+    "presigned": "guides/elsewhere",
+    "tiktok_media_hosts": "guides/elsewhere",
     "flask": "cookbook/web-application",
     "fastapi": "cookbook/uploads",
     "django": "cookbook/uploads",

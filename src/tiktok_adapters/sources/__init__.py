@@ -15,7 +15,7 @@ from tiktok_adapters.sources.bytes import BytesSource
 from tiktok_adapters.sources.files import FileSource
 from tiktok_adapters.sources.given import open_given
 from tiktok_adapters.sources.hosts import MediaHosts
-from tiktok_adapters.sources.ranges import Web, open_url
+from tiktok_adapters.sources.ranges import Patience, Web, open_url
 from tiktok_adapters.sources.remote import RemoteSource
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
 from tiktok_core.hidden import Hidden
@@ -28,6 +28,7 @@ __all__ = [
     "FileOpener",
     "FileSource",
     "MediaHosts",
+    "Patience",
     "RemoteSource",
     "SourceOpener",
     "open_given",
@@ -67,11 +68,19 @@ class SourceOpener(FileOpener):
         make_transport: makes the blocking transport for media, when the first URL is opened. It has to ask `hosts.refusal` about each
             address before it connects: `Urllib3Transport(refuse=hosts.refusal)`.
         hosts: the hosts from which media are read although they are private.
+        patience: how long to wait for a server of media.
     """
 
-    def __init__(self, make_transport: Callable[[], Transport], hosts: MediaHosts | None = None) -> None:
+    def __init__(
+        self,
+        make_transport: Callable[[], Transport],
+        hosts: MediaHosts | None = None,
+        *,
+        patience: Patience | None = None,
+    ) -> None:
         self._make_transport = make_transport
         self._hosts = hosts or MediaHosts()
+        self._patience = patience or Patience()
         self._lock = threading.Lock()
         self._ahead = Ahead()
         self._web: Web | None = None
@@ -105,5 +114,5 @@ class SourceOpener(FileOpener):
             if self._closed:
                 raise SourceChanged(None, "the client is closed")
             if self._web is None:
-                self._web = Web(self._make_transport(), self._hosts)
+                self._web = Web(self._make_transport(), self._hosts, self._patience)
             return self._web

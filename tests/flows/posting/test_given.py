@@ -16,9 +16,10 @@ import pytest
 from attrs import define, evolve
 
 from clips import CLIP, CLIP_BYTES, PHOTOS, film
-from tiktok_adapters.sources import BytesSource, FileSource
+from tiktok_adapters.sources import BytesSource, FileSource, open_given
 from tiktok_core import InvalidPost, PhotoPost, SourceChanged, Stage, VideoPost
 from tiktok_core.domain.chunks import LARGEST_VIDEO
+from tiktok_core.lifting import lift_open_source
 from tiktok_core.ports import Source
 
 SELF_ONLY: dict[str, Any] = {"privacy_level": "SELF_ONLY"}
@@ -274,3 +275,27 @@ def test_nothing_of_ours_stays_open(bench: Any, clip: Path, kind: str, end: str)
         assert (kept is None) == (end == "posted")
         assert len(list(Path("/proc/self/fd").iterdir())) == before
         assert not file.closed
+
+
+def test_a_lifted_opener_is_closed_with_its_client() -> None:
+    """The blocking client puts a face before an opener; names and the end of the client pass through."""
+    closed: list[str] = []
+
+    class Opener:
+        def __call__(self, name: Any) -> Source:
+            return BytesSource(name.encode())
+
+        def open_given(self, given: object) -> Any:
+            return open_given(given)
+
+    class Closing(Opener):
+        def close(self) -> None:
+            closed.append("closed")
+
+    lifted: Any = lift_open_source(Closing())
+    assert lifted("a name").read(0, 9) == b"a name"
+    lifted.close()
+    assert closed == ["closed"]
+    plain: Any = lift_open_source(Opener())
+    plain.close()
+    assert lift_open_source(FileSource) is FileSource

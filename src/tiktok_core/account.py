@@ -29,7 +29,7 @@ from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.display import AsyncVideos
 from tiktok_core.flows.posting import follow, publish
 from tiktok_core.flows.posting.entry import Terms
-from tiktok_core.ports import Destination, HasPath, Source
+from tiktok_core.ports import Destination, HasPath, Media
 
 __all__ = ["AsyncAccount"]
 
@@ -205,7 +205,7 @@ class AsyncAccount:
     @_with_settings_of(VideoPost)
     async def post_video(  # noqa: D417 - the class of a post describes its settings
         self,
-        video: str | HasPath | Source,
+        video: Media,
         *,
         title: str = "",
         privacy_level: str | None = None,
@@ -227,7 +227,9 @@ class AsyncAccount:
 
         Args:
             video: the path of a file, a source, or the URL of what lies elsewhere. The query of a URL is a secret: no message, log or
-                record that has ended shows it.
+                record that has ended shows it. Or, if the client's `open_source` takes them: bytes, an open binary file, the upload
+                object of a web framework, or an iterator of bytes. An open file is read from its first byte, wherever its cursor
+                stands, and a stream from where it stands. Neither is closed, and nobody else may read them during the call.
             {settings}
             chunk_size: bytes of a chunk; the library chooses it unless given.
             upload: whether the library sends what lies at a URL, opened by `open_source`, instead of letting TikTok pull it. Unless
@@ -464,7 +466,7 @@ class AsyncAccount:
     async def resume(
         self,
         key: str,
-        video: str | HasPath | Source | None = None,
+        video: Media | None = None,
         *,
         on_progress: Callable[[Progress], None] | None = None,
         wait: bool = True,
@@ -476,8 +478,8 @@ class AsyncAccount:
 
         Args:
             key: the post's key.
-            video: the file again, if it was a source without a name or has moved; or a fresh URL of the same bytes, if the former one
-                has expired. Of what TikTok pulls it is not needed.
+            video: the file again, or the same bytes, if it had no name or has moved; or a fresh URL of the same bytes, if the former
+                one has expired. Of what TikTok pulls it is not needed.
             on_progress: called with the bytes sent so far, and with each status. An exception that it raises ends the call,
                 as for `post_video`.
             wait: follow the post to its end; otherwise return once TikTok has all the bytes, or has accepted the URL.
@@ -494,7 +496,7 @@ class AsyncAccount:
     async def advance(
         self,
         key: str,
-        video: str | HasPath | Source | None = None,
+        video: Media | None = None,
         *,
         until_wait: float | None = None,
         stop: Callable[[], bool] | None = None,
@@ -506,7 +508,7 @@ class AsyncAccount:
 
         Args:
             key: the post's key.
-            video: the file again, or a fresh URL, as for `resume`.
+            video: the file again, the same bytes, or a fresh URL, as for `resume`.
             until_wait: take steps until the next one is more than this many seconds away; one step unless given.
             stop: asked after each of these steps; the call returns once it says True.
 

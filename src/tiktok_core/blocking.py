@@ -20,6 +20,7 @@ from tiktok_core.lifting import (
     lift_background,
     lift_clock,
     lift_journal,
+    lift_open_source,
     lift_pacer,
     lift_probe,
     lift_protect,
@@ -215,8 +216,9 @@ class TikTok(Mirror[AsyncTikTok]):
             layout of a video are checked before it is posted.
         protect: finishes a renewal that is interrupted half-way; without it, such a renewal can lose the sign-in.
         background: reads files, and gives up on a disk that hangs; without it, such a disk blocks the call for ever.
-        open_source: opens a file by its path, or what lies at a URL, for `post_video`; without it, only sources can be uploaded. If
-            it has a method `close`, the client calls it at its end.
+        open_source: opens a file by its path, or what lies at a URL, for `post_video`; without it, only sources can be uploaded. If it
+            has `open_given` (`ports.OpensGiven`), it opens bytes, open files and uploads, too; if it has a method `close`, the
+            client calls it at its end.
         open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
         endpoints: TikTok's addresses; the real ones unless given.
         entropy: returns the requested number of unpredictable bytes.
@@ -265,7 +267,7 @@ class TikTok(Mirror[AsyncTikTok]):
                 probe=lift_probe(probe) if probe else None if probe is None else False,
                 protect=None if protect is None else lift_protect(protect),
                 background=None if background is None else lift_background(background),
-                open_source=open_source,
+                open_source=None if open_source is None else lift_open_source(open_source),
                 open_destination=open_destination,
                 endpoints=endpoints,
                 entropy=entropy,

@@ -26,6 +26,7 @@ from tiktok_core.domain.tokens import ClientToken, Secret, Tokens
 from tiktok_core.errors import SignInRequired
 from tiktok_core.flows import posts, qr, sign_in
 from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.disks import taken_in
 from tiktok_core.flows.calls.pace import OwnPacer
 from tiktok_core.flows.calls.plain_ports import AtOnce, Unprotected
 from tiktok_core.flows.calls.renew import close
@@ -44,6 +45,7 @@ from tiktok_core.ports import (
     AsyncTransport,
     AsyncUploadSlots,
     HasPath,
+    Media,
     OpenDestination,
     Source,
 )
@@ -66,8 +68,9 @@ class AsyncTikTok:
         probe: reads the videos that the library cannot read by itself. False: only first bytes and layout are checked.
         protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
         background: reads files outside of the event loop, and gives up on a disk that hangs; without it, they are read in it.
-        open_source: opens a file by its path, or what lies at a URL, for `post_video`; without it, only sources can be uploaded. If
-            it has a method `close`, the client calls it at its end.
+        open_source: opens a file by its path, or what lies at a URL, for `post_video`; without it, only sources can be uploaded. If it
+            has `open_given` (`ports.OpensGiven`), it opens bytes, open files and uploads, too; if it has a method `close`, the
+            client calls it at its end.
         open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
         endpoints: TikTok's addresses; the real ones unless given.
         entropy: returns the requested number of unpredictable bytes.
@@ -271,7 +274,7 @@ class AsyncTikTok:
 
     async def check_video(
         self,
-        video: str | HasPath | Source,
+        video: Media,
         post: VideoPost,
         *,
         chunk_size: int | None = None,
@@ -285,7 +288,8 @@ class AsyncTikTok:
         knows that TikTok refused that one.
 
         Args:
-            video: the path of a file, a source, or the URL of what lies elsewhere.
+            video: the path of a file, a source, bytes, an open file or an upload (as for `post_video`), or the URL of what lies
+                elsewhere. Bytes that come once are gone then: give a source, or a file that can be read again, to post them later.
             post: the settings.
             chunk_size: bytes of a chunk; the library chooses it unless given.
             upload: whether the library sends what lies at a URL, as for `post_video`. If so, the URL is opened and looked into.
@@ -301,14 +305,17 @@ class AsyncTikTok:
         """
         media = covered(video)
         del video  # A crash report would show the query of a URL.
-        wish, _ = await video_wish(self._context, media, post, chunk_size, creator=creator, fetch=fetch, upload=upload)
+        async with taken_in(self._context, media, post) as taken:
+            wish, _ = await video_wish(
+                self._context, taken, post, chunk_size, creator=creator, fetch=fetch, upload=upload
+            )
         return await usually_cut(self._context, wish)
 
     async def check_photos(
         self,
         post: PhotoPost,
         *,
-        files: Sequence[str | HasPath | Source] = (),
+        files: Sequence[Media] = (),
         creator: CreatorInfo | None = None,
         fetch: bool = False,
     ) -> Wish:
@@ -316,14 +323,16 @@ class AsyncTikTok:
 
         Args:
             post: the settings, with the URLs that TikTok pulls.
-            files: the same pictures as files or sources, in the same order; if given, the library checks them.
+            files: the same pictures as files, sources, bytes or open files, in the same order; if given, the library checks them.
             creator: the answer of `creator_info`; if given, the creator's options are checked too.
             fetch: fetch the beginning of each picture and check it; otherwise the library does not contact those servers.
 
         Raises:
             InvalidPost: the post is wrong; the error lists every problem, each with its picture (`photo_images[3]`, or `files[3]`).
         """
-        return await photo_wish(self._context, post, files=files, creator=creator, fetch=fetch)
+        media = tuple(map(covered, files))
+        del files  # A crash report would show the query of a URL.
+        return await photo_wish(self._context, post, files=media, creator=creator, fetch=fetch)
 
     def verify_webhook(
         self, body: bytes, signature: str | None, *, received_at: datetime | None = None, tolerance: float = TOLERANCE

@@ -14,14 +14,19 @@ from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts
 from tiktok_core.domain.tokens import Tokens
-from tiktok_core.errors import StoreError
+from tiktok_core.errors import InvalidPost, Problem, StoreError
 from tiktok_core.ports import (
     Background,
     Clock,
+    Closes,
+    HasPath,
+    Intake,
     Journal,
+    OpensGiven,
     Pacer,
     Probe,
     Protect,
+    Receives,
     Request,
     Response,
     Source,
@@ -35,6 +40,7 @@ __all__ = [
     "lift_background",
     "lift_clock",
     "lift_journal",
+    "lift_open_source",
     "lift_pacer",
     "lift_probe",
     "lift_protect",
@@ -233,6 +239,39 @@ class _LiftedProtect:
 
     async def close(self) -> None:
         self._port.close()
+
+
+class _LiftedOpenSource:
+    """Opens what a blocking client can read: an intake that waits for an event loop is refused."""
+
+    def __init__(self, port: Callable[[str | HasPath], Source], opens: OpensGiven) -> None:
+        self._port = port
+        self._opens = opens
+
+    def __call__(self, name: str | HasPath, /) -> Source:
+        try:
+            return self._port(name)
+        finally:
+            del name  # A crash report would show the query of a URL.
+
+    def open_given(self, given: object, /) -> Intake | None:
+        intake = self._opens.open_given(given)
+        if isinstance(intake, Receives):
+            said = (
+                "can only be awaited; post it with an asynchronous client (connect_async), or store it as a file first"
+            )
+            raise InvalidPost((Problem("video", said),))
+        return intake
+
+    def close(self) -> None:
+        if isinstance(self._opens, Closes):
+            self._opens.close()
+
+
+def lift_open_source(port: Callable[[str | HasPath], Source]) -> Callable[[str | HasPath], Source]:
+    """Return an `open_source` that refuses what only an event loop can read; one that opens names alone is returned as it is."""
+    opens: object = port
+    return _LiftedOpenSource(port, opens) if isinstance(opens, OpensGiven) else port
 
 
 def lift_transport(port: Transport) -> _LiftedTransport:

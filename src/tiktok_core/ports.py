@@ -10,9 +10,9 @@ transport; for a store the conversion of tokens (`dump_tokens`, `load_tokens`), 
 Longer than 400 lines because both families of ports stand on one page, each beside its twin.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from tiktok_core.domain.forgetting import Forgetting, Trace, forgetting, lasting, name_digest, name_parts, trace_of
 from tiktok_core.domain.journal import Record, learned_chunk
@@ -44,6 +44,8 @@ __all__ = [
     "BLOCK",
     "LONGEST_LEASE",
     "MAX_RESPONSE",
+    "ArrivingBlocks",
+    "ArrivingFile",
     "AsyncBackground",
     "AsyncClock",
     "AsyncJournal",
@@ -61,15 +63,24 @@ __all__ = [
     "FileSlice",
     "FillsBuffers",
     "Forgetting",
+    "Given",
     "GuestFailed",
     "Guests",
+    "HasFile",
     "HasPath",
+    "HasStream",
+    "Intake",
     "Journal",
+    "Media",
     "OpenDestination",
+    "OpensGiven",
     "OtherVersion",
     "Pacer",
     "Probe",
     "Protect",
+    "Readable",
+    "ReadsChunks",
+    "Receives",
     "RenewsLeases",
     "Request",
     "Response",
@@ -114,6 +125,128 @@ class Closes(Protocol):
 
     def close(self) -> None:
         """Close what was opened; a second call does nothing. The client calls it on any thread."""
+
+
+class Readable(Protocol):
+    """A file that is open for reading bytes, such as `open(path, "rb")` returns, or a stream that is read like one."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return at most `size` of the next bytes; none at the end."""
+        ...
+
+
+class ArrivingFile(Protocol):
+    """The same, awaited, such as the body of a request in aiohttp."""
+
+    async def read(self, size: int, /) -> bytes:
+        """Return at most `size` of the next bytes; none at the end."""
+        ...
+
+
+class HasFile(Protocol):
+    """An upload that holds its open file: Starlette's and FastAPI's `UploadFile`, Django's `UploadedFile`, aiohttp's `FileField`."""
+
+    @property
+    def file(self) -> Any:
+        """The open file."""
+        ...
+
+
+class HasStream(Protocol):
+    """An upload that calls its open file a stream: Werkzeug's and Flask's `FileStorage`."""
+
+    @property
+    def stream(self) -> Any:
+        """The open file."""
+        ...
+
+
+class ReadsChunks(Protocol):
+    """A part of a form while it arrives: aiohttp's `BodyPartReader`."""
+
+    async def read_chunk(self, size: int, /) -> bytes:
+        """Return at most `size` of the next bytes; none at the end."""
+        ...
+
+
+class ArrivingBlocks(Protocol):
+    """An asynchronous iterator of bytes, such as the body of a request in Starlette and FastAPI."""
+
+    def __anext__(self) -> Awaitable[bytes]:
+        """Return the next bytes."""
+        ...
+
+
+Given: TypeAlias = (
+    bytes
+    | bytearray
+    | memoryview
+    | Readable
+    | HasFile
+    | HasStream
+    | Iterator[bytes]
+    | ArrivingFile
+    | ReadsChunks
+    | ArrivingBlocks
+)
+"""What holds the bytes of a video, and is neither a name nor a source. Only an asynchronous client takes the last three."""
+
+Media: TypeAlias = str | HasPath | Source | Given
+"""What a caller gives as a video or a picture: the path of a file, the name of what lies elsewhere, a source, or what holds the bytes."""
+
+
+class Intake(Protocol):
+    """Makes a source of what was given, part by part, so that no part takes longer than a read may take."""
+
+    @property
+    def size(self) -> int:
+        """The number of bytes that are known so far; never more than there are. The client refuses what is too large at once."""
+        ...
+
+    @property
+    def is_movable(self) -> bool:
+        """Whether `take` may run on another thread than the caller's. An asynchronous client always calls it on another one."""
+        ...
+
+    def take(self) -> Source | None:
+        """Take the next part, at most a few MiB, and return the source once it has all of them.
+
+        A source that has `close` is closed when the call that opened it ends. It never closes what was given.
+
+        Raises:
+            InvalidPost: what was given cannot be read, or its bytes cannot be kept.
+            SourceChanged: it changed meanwhile.
+        """
+        ...
+
+
+@runtime_checkable
+class Receives(Protocol):
+    """An optional method of an intake of bytes that an event loop brings. An asynchronous client awaits it before each `take`."""
+
+    async def receive(self, within: float, /) -> None:
+        """Wait at most `within` seconds for the next bytes.
+
+        Raises:
+            InvalidPost: what was given cannot be read.
+            SourceChanged: no bytes came in time.
+        """
+        ...
+
+
+@runtime_checkable
+class OpensGiven(Protocol):
+    """An optional method of `open_source`: to open what is neither a name nor a source, such as bytes or an open file.
+
+    Without it, the client refuses such things.
+    """
+
+    def open_given(self, given: object, /) -> Intake | None:
+        """Return the intake of what was given; None if it is of no known kind. This reads nothing yet.
+
+        Raises:
+            InvalidPost: an upload has no file.
+        """
         ...
 
 

@@ -1,12 +1,19 @@
 """How the public surface reads to a type checker; both strict checkers go over this file, and nothing runs it."""
 
+import io
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import assert_type
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, assert_type
+
+from aiohttp import BodyPartReader, StreamReader
+from aiohttp.web import FileField
 
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.clocks import ManualClock
-from tiktok_adapters.stores.memory import MemoryTokenStore
+from tiktok_adapters.sources import FileSource
+from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
 from tiktok_core import (
     Account,
@@ -45,7 +52,7 @@ from tiktok_core import (
 from tiktok_core.events import Event
 from tiktok_core.lifting import lift_clock
 from tiktok_core.portability import DataArchive, DataCategory, DataRequest
-from tiktok_core.ports import AsyncClock, Clock, Response
+from tiktok_core.ports import AsyncClock, Clock, HasPath, Response, Source
 
 
 def shown(progress: Progress) -> None:
@@ -233,6 +240,36 @@ def failures(account: Account) -> None:
         assert_type(error.publish_id, str | None)
 
 
+def given(account: Account, file: BinaryIO, spooled: SpooledTemporaryFile[bytes], field: FileField) -> None:
+    """Give what is neither a name nor a source."""
+    account.post_video(b"bytes", draft=True)
+    account.post_video(io.BytesIO(b"bytes"), draft=True)
+    account.post_video(file, draft=True)
+    account.post_video(spooled, draft=True)
+    account.post_video(field, draft=True)
+    account.post_video(iter([b"bytes"]), draft=True)
+    account.resume("key", file)
+    account.advance("key", file)
+
+
+async def arriving(account: AsyncAccount, part: BodyPartReader, body: StreamReader, rest: AsyncIterator[bytes]) -> None:
+    """Give what an event loop brings."""
+    await account.post_video(part, draft=True)
+    await account.post_video(body, draft=True)
+    await account.post_video(rest, draft=True)
+
+
+def opened(app: App, transport: FakeTransport, tokens: MemoryTokenStore, clock: Clock) -> TikTok:
+    """Make a client whose `open_source` is a plain function of the embedder's own."""
+
+    def open_source(name: str | HasPath) -> Source:
+        return FileSource(name)
+
+    return TikTok(
+        app, transport=transport, tokens=tokens, journal=MemoryJournal(), clock=clock, open_source=open_source
+    )
+
+
 def misuse(account: Account) -> None:
     """Each line is a mistake that a checker has to find; an unused ignore fails the check."""
     account.post_video()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -240,3 +277,6 @@ def misuse(account: Account) -> None:
     account.post_video("clip.mp4", title=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ExportForm(CreatorInfo()).choose(allow_comments=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     account.post_video("clip.mp4", "Hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    account.post_video(42)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    account.post_video(io.StringIO("text"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    account.enter_video(b"bytes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -71,7 +71,9 @@ class Ports(_BothWorlds, total=False):
         protect: lets an interrupted renewal finish. Usual: it holds Ctrl-C back in the main thread.
         background: reads files, and abandons a read from a disk that hangs. Usual: threads.
         open_source: opens a named video for `post_video`. Usual: a file on the disk, what lies at an https URL, read through a
-            transport of its own, or an object in S3, Google Cloud Storage or Azure, with the extra `objects`. If it has a method `close`, the client calls it at its end.
+            transport of its own, or an object in S3, Google Cloud Storage or Azure, with the extra `objects`; and bytes, open files
+            and uploads, which one of yours gets only if it has `open_given`. If it has a method `close`, the client calls it at its
+            end.
         open_destination: opens the named file for `download_data`. Usual: a file on the disk.
         entropy: returns the requested number of unpredictable bytes. Usual: the operating system's.
     """

@@ -29,9 +29,11 @@ from tiktok_adapters.cli.later import WORKER, begins_later, passed_over, say_the
 from tiktok_adapters.cli.output import DERIVED, UNEXPECTED, PostInterrupted, post_document, report, show, show_post
 from tiktok_adapters.cli.progress import display
 from tiktok_adapters.cli.spelling import OneOf
+from tiktok_adapters.cli.standard_input import media_of
 from tiktok_core import (
     Account,
     InvalidInput,
+    InvalidPost,
     PhotoPost,
     Publication,
     Record,
@@ -107,7 +109,7 @@ def abandon(key: str) -> None:
 
 @click.command(short_help="Continue unfinished posts.")
 @click.argument("key", metavar="[KEY]", required=False)
-@click.argument("video", metavar="[FILE|URL]", required=False)
+@click.argument("video", metavar="[FILE|URL|-]", required=False)
 @click.option("--all", "every", is_flag=True, help="Continue every unfinished post.")
 @click.option(
     "--settle", type=OneOf(["posted", "not-posted"]), help="Say whether the post is on TikTok, after you looked."
@@ -117,7 +119,8 @@ def abandon(key: str) -> None:
 def resume(key: str | None, video: str | None, every: bool, settle: str | None, no_wait: bool) -> int | None:
     """Continue one post, or with --all every unfinished one. It never posts twice.
 
-    FILE or URL is where the same bytes lie now: a file that was moved, or a fresh URL in place of one that has expired.
+    FILE or URL is where the same bytes lie now: a file that was moved, or a fresh URL in place of one that has expired. With - they come
+    on standard input.
 
     Without KEY and --all, it lists what is unfinished and, on a terminal, asks about each post. A post that would start again after
     more than an hour is continued only if you name its key, or say yes on a terminal.
@@ -125,7 +128,7 @@ def resume(key: str | None, video: str | None, every: bool, settle: str | None, 
     Example: tiktok resume --settle not-posted KEY
     """
     if settle and video is not None:
-        raise click.UsageError("--settle is for what a person has seen, and takes no FILE or URL.")
+        raise click.UsageError("--settle is for what a person has seen, and takes no FILE, URL or -.")
     if settle and key is None:
         raise click.UsageError("--settle needs the key of the post; 'tiktok uploads' lists them.")
     if key and every:
@@ -149,8 +152,20 @@ def resumed(account: Account, key: str, video: str | None = None, *, wait: bool)
         record = recorded(account, key)
         if record is not None:
             say_the_wait(record)
-        with display() as on_progress:
-            return account.resume(key, video, on_progress=on_progress, wait=wait)
+        with display() as on_progress, _telling_what_to_give(record if video is None else None):
+            return account.resume(key, None if video is None else media_of(video), on_progress=on_progress, wait=wait)
+
+
+@contextmanager
+def _telling_what_to_give(record: Record | None) -> Iterator[None]:
+    """Say how a post goes on whose video came on standard input."""
+    try:
+        yield
+    except InvalidPost as error:
+        if record is None or not is_nameless(record) or not record.is_before_handover:
+            raise
+        said = "came on standard input: run 'tiktok post video -' again with the same input and the same options"
+        raise InvalidPost((Problem("video", said),)) from error
 
 
 def _several(account: Account, *, every: bool, until_final: bool) -> int:
@@ -165,7 +180,7 @@ def _several(account: Account, *, every: bool, until_final: bool) -> int:
             worst = max(worst, left_with)
         else:
             try:
-                with telling_how_far(account, record.key), display() as on_progress:
+                with telling_how_far(account, record.key), display() as on_progress, _telling_what_to_give(record):
                     done = account.resume(record.key, on_progress=on_progress, wait=until_final)
             except TikTokError as error:
                 worst = max(worst, report(error, as_json=False))
@@ -243,6 +258,8 @@ def left(record: Record) -> str:
     if record.is_processing:
         said = f"{said} TikTok goes on by itself."
     going_on = f"'tiktok resume {key}' {'continues' if begins else 'follows'} it"
+    if begins and is_nameless(record):
+        going_on = "The same command with the same input continues it"
     if begins_later(record, now()):
         said = f"Its key is {key}; it is planned for {time_of(record)}."
         going_on = f"{WORKER} posts it then" if record.is_entered else f"'tiktok resume {key}' waits for it"
@@ -251,6 +268,11 @@ def left(record: Record) -> str:
     if record.is_processing and record.wish.is_pulled:
         return f"{said} {going_on}, 'tiktok cancel {key}' may still stop it."
     return f"{said} {going_on}."
+
+
+def is_nameless(record: Record) -> bool:
+    """Whether the video of a post has no name by which it could be opened again: it came on standard input."""
+    return record.wish.plan is not None and record.wish.video is None
 
 
 def _unreadable_documents(found: Iterable[Unreadable]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from attrs import asdict
 from tiktok_adapters.cli.common import BYTES, common, settings
 from tiktok_adapters.cli.output import show
 from tiktok_adapters.cli.spelling import near, spelled
+from tiktok_adapters.cli.standard_input import media_of
 from tiktok_core import App, ChunkPlan, InvalidInput, Problem, VideoPost, plan_chunks
 from tiktok_core import explain as explanation_of
 from tiktok_core.domain.names import is_url
@@ -21,11 +22,11 @@ __all__ = ["explain", "plan", "plan_document"]
 
 
 @click.command(short_help="Show how a video is cut into chunks.")
-@click.argument("video", metavar="FILE|URL|BYTES")
+@click.argument("video", metavar="FILE|URL|BYTES|-")
 @click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk (default: the library chooses).")
 @common
 def plan(video: str, chunk_size: int | None) -> None:
-    """Show how a video is cut into chunks, from its file, from what lies at a URL, or from its size.
+    """Show how a video is cut into chunks: a file, what lies at a URL, so many bytes, or with - what comes on standard input.
 
     Example: tiktok plan 70_000_000
     """
@@ -87,9 +88,12 @@ def _size_of(video: str) -> int:
         return BYTES.convert(video, None, None)
     if is_url(video):
         return _size_elsewhere(video)
+    media = media_of(video)
+    if not isinstance(media, str):
+        return media.size
     from tiktok_adapters.sources import FileSource  # noqa: PLC0415
 
-    with FileSource(video) as source:
+    with FileSource(media) as source:
         return source.size
 
 

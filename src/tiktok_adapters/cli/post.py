@@ -24,6 +24,7 @@ from tiktok_adapters.cli.how import MANNERS, Command, How, Option, carry_out, sh
 from tiktok_adapters.cli.journal import left
 from tiktok_adapters.cli.output import show_post, status_of
 from tiktok_adapters.cli.spelling import ForgivingGroup, Spelling
+from tiktok_adapters.cli.standard_input import STANDARD_INPUT, media_of
 from tiktok_core import (
     PhotoPost,
     PrivacyLevel,
@@ -93,7 +94,7 @@ def post() -> None:
 
 
 @post.command(short_help="Post a video: a file, or what lies at a URL.")
-@click.argument("video", metavar="FILE|URL")
+@click.argument("video", metavar="FILE|URL|-")
 @post_options(
     _option("--disable-duet", is_flag=True, help="Allow no duets."),
     _option("--disable-stitch", is_flag=True, help="Allow no stitches."),
@@ -121,14 +122,19 @@ def video(
     how: How,
     **wishes: Any,
 ) -> None:
-    """Post a video: a file, or what lies at a URL: TikTok pulls from https, or the bytes are sent from here.
+    """Post a video: a file, what lies at a URL, or with - what comes on standard input.
+
+    TikTok pulls from https, or the bytes are sent from here.
 
     Example: tiktok post video clip.mp4 --title "Hello #world" --privacy SELF_ONLY
     """
     how.check()
+    if video == STANDARD_INPUT and (how.not_before is not None or how.is_for_workers):
+        raise click.UsageError("A post for later needs the name of a file: nobody can read standard input again then.")
     found = settings()
     with client(found, probe=not no_probe) as opened:
-        check = partial(opened.check_video, video, VideoPost(**wishes), chunk_size=chunk_size, upload=upload)
+        media = media_of(video)
+        check = partial(opened.check_video, media, VideoPost(**wishes), chunk_size=chunk_size, upload=upload)
         wish = check(fetch=how.check_url)
         if wish.post.draft:
             _tell_what_a_draft_drops("video", wishes)
@@ -137,7 +143,7 @@ def video(
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
             enter = partial(account.enter_video, video, chunk_size=chunk_size, upload=upload, **wishes)
-            make = partial(account.post_video, video, chunk_size=chunk_size, upload=upload, **wishes)
+            make = partial(account.post_video, media, chunk_size=chunk_size, upload=upload, **wishes)
             carry_out(account, how, wish, enter, make)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tiktok_adapters.sources.ahead import Ahead
 from tiktok_adapters.sources.bytes import BytesSource
 from tiktok_adapters.sources.files import FileSource
+from tiktok_adapters.sources.given import open_given
 from tiktok_adapters.sources.hosts import MediaHosts
 from tiktok_adapters.sources.object_names import OBJECT
 from tiktok_adapters.sources.objects import open_object
@@ -20,36 +21,51 @@ from tiktok_adapters.sources.ranges import Patience, Web, open_url
 from tiktok_adapters.sources.remote import RemoteSource
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
 from tiktok_core.hidden import Hidden
-from tiktok_core.ports import HasPath, Source, Transport
+from tiktok_core.ports import HasPath, Intake, Source, Transport
 from tiktok_core.wire.http import redacted
 
 __all__ = [
     "Ahead",
     "BytesSource",
+    "FileOpener",
     "FileSource",
     "MediaHosts",
     "Patience",
     "RemoteSource",
     "SourceOpener",
+    "open_given",
     "open_source",
 ]
 
 URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
 
-def open_source(name: str | HasPath, /) -> Source:
-    """Open a file as a source. `SourceOpener` also opens what lies elsewhere.
+class FileOpener:
+    """Opens files by their paths, and bytes, open files, uploads and streams as they are given."""
 
-    Raises:
-        InvalidPost: the file does not exist, cannot be read, or is not a regular file; or the name is a URL.
-    """
-    if URL.match(os.fspath(name)) or OBJECT.match(os.fspath(name)):
-        said = f"{redacted(os.fspath(name))} is a URL, and this client opens files only: give it SourceOpener as open_source"
-        raise InvalidPost((Problem("video", said),))
-    return FileSource(name)
+    def __call__(self, name: str | HasPath, /) -> Source:
+        """Open a file as a source. `SourceOpener` also opens what lies elsewhere.
+
+        Raises:
+            InvalidPost: the file does not exist, cannot be read, or is not a regular file; or the name is a URL.
+        """
+        path = Hidden(os.fspath(name))
+        del name  # A crash report would show the query of a URL.
+        if URL.match(path.reveal()) or OBJECT.match(path.reveal()):
+            said = f"{redacted(path.reveal())} is a URL, and this client opens files only: give it SourceOpener as open_source"
+            raise InvalidPost((Problem("video", said),))
+        return FileSource(path.reveal())
+
+    def open_given(self, given: object, /) -> Intake | None:
+        """See `OpensGiven`."""
+        return open_given(given)
 
 
-class SourceOpener:
+open_source: Final = FileOpener()
+"""An `open_source` for clients that need no more than files, and what is given."""
+
+
+class SourceOpener(FileOpener):
     """Opens paths, and names that any machine opens, as sources. Threads may share it. Close it with the client.
 
     Such names are `https://...`, `s3://bucket/key`, `gs://bucket/key` and `az://container/key`.
@@ -90,11 +106,11 @@ class SourceOpener:
             InvalidSettings: the proxy or a file of authorities cannot be used.
         """
         url = Hidden(os.fspath(name))
-        del name  # A crash report would show it.
+        del name  # As above.
         if OBJECT.match(url.reveal()):
             return open_object(url, self._ahead, self._object_options())
         if not URL.match(url.reveal()):
-            return open_source(url.reveal())
+            return super().__call__(url.reveal())
         return open_url(url, self._through(), self._ahead)
 
     def close(self) -> None:

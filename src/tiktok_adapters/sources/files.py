@@ -17,7 +17,7 @@ from typing import Final, NoReturn, Self
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
 from tiktok_core.ports import HasPath
 
-__all__ = ["FileSource", "OpenFile"]
+__all__ = ["FileSource", "OpenFile", "sampled", "why"]
 
 SAMPLE: Final = 64 * 1024
 """Bytes of each of the three samples (head, middle, tail) that a fingerprint covers."""
@@ -32,6 +32,19 @@ REFUSED: Final = (
     (stat.S_ISCHR, "is a device"),
     (stat.S_ISBLK, "is a device"),
 )
+
+
+def sampled(read: Callable[[int, int], bytes], size: int) -> str:
+    """Return a digest of three samples of so many bytes: their head, their middle and their tail."""
+    digest = hashlib.blake2b(digest_size=16)
+    for start in (0, max(0, size // 2 - SAMPLE // 2), max(0, size - SAMPLE)):
+        digest.update(read(start, SAMPLE))
+    return digest.hexdigest()
+
+
+def why(error: OSError) -> str:
+    """Return the system's own words for what went wrong."""
+    return (error.strerror or type(error).__name__).lower()
 
 
 class OpenFile:
@@ -61,7 +74,7 @@ class OpenFile:
                 return block
             return self._rest(block, start, length)
         except OSError as error:
-            raise SourceChanged(None, f"the file can no longer be read ({_why(error)})") from None
+            raise SourceChanged(None, f"the file can no longer be read ({why(error)})") from None
 
     def read_into(self, start: int, buffer: memoryview, /) -> int:
         """Fill the buffer with the bytes from `start`, and return how many. They are fewer only at the end of the file.
@@ -80,7 +93,7 @@ class OpenFile:
             while filled < len(buffer) and (got := os.preadv(self._fd, [buffer[filled:]], start + filled)):
                 filled += got
         except OSError as error:
-            raise SourceChanged(None, f"the file can no longer be read ({_why(error)})") from None
+            raise SourceChanged(None, f"the file can no longer be read ({why(error)})") from None
         return filled
 
     def close(self) -> None:
@@ -164,11 +177,8 @@ class FileSource(OpenFile):
             # Look at the path, not at the open file: if a rename replaced the file, the open one would seem unchanged.
             now = self._path.stat()
         except OSError as error:
-            raise SourceChanged(None, f"the file is gone or out of reach ({_why(error)})") from None
-        digest = hashlib.blake2b(digest_size=16)
-        for start in (0, max(0, now.st_size // 2 - SAMPLE // 2), max(0, now.st_size - SAMPLE)):
-            digest.update(self.read(start, SAMPLE))
-        return f"{now.st_dev}-{now.st_ino}-{now.st_size}-{now.st_mtime_ns}-{digest.hexdigest()}"
+            raise SourceChanged(None, f"the file is gone or out of reach ({why(error)})") from None
+        return f"{now.st_dev}-{now.st_ino}-{now.st_size}-{now.st_mtime_ns}-{sampled(self.read, now.st_size)}"
 
     def __fspath__(self) -> str:
         """Return the absolute path, by which another process can open the file."""
@@ -184,7 +194,7 @@ def _open(path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         raise _refusal(f"there is no file at {path}") from None
     except OSError as error:
-        raise _refusal(f"{path} cannot be opened ({_why(error)})") from None
+        raise _refusal(f"{path} cannot be opened ({why(error)})") from None
     except ValueError:
         raise _refusal("the path holds a NUL character") from None
 
@@ -198,7 +208,3 @@ def _regular(path: Path, status: os.stat_result) -> os.stat_result:
 
 def _refusal(message: str) -> InvalidPost:
     return InvalidPost((Problem("video", message),))
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()

@@ -3,7 +3,6 @@
 The client asks for a URL only where the caller wants that.
 """
 
-import io
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve
 
-from clips import CLIP, CLIP_BYTES
+from clips import CLIP
 from tiktok_adapters.probes import MediaInfoProbe, ThreadedProbe
 from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.transports.fake import ConnectionDropped, FakeTransport
@@ -661,38 +660,6 @@ def test_a_look_ends_in_time_on_a_slow_disk(bench: Any) -> None:
     bench.run(bench.tiktok.check_video(source, VideoPost(draft=True)))
     assert 10 < source.reads < 60
     assert (bench.clock.now() - before).total_seconds() < 3
-
-
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
-def test_bytes_and_open_files_are_told_what_takes_them(bench: Any, kind: Any) -> None:
-    """The sentence names the class that makes a source of them; nothing is sent."""
-    account, media = bench.signed_in(), kind(CLIP_BYTES)
-    with pytest.raises(
-        InvalidPost, match=r"video: is (bare bytes|an open file); give .* tiktok_adapters.sources.BytesSource"
-    ):
-        bench.run(account.post_video(media, draft=True))
-    with pytest.raises(InvalidPost, match=r"BytesSource"):
-        bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[media]))
-    assert bench.sim.posts == ()
-
-
-class Part:
-    """An upload of a web framework, as it comes from the network: it can only be read on."""
-
-    def read(self, _length: int = -1) -> bytes:
-        """Read on."""
-        return b""
-
-
-@pytest.mark.parametrize("media", [Part(), object(), None, ["clip.mp4"], iter([CLIP_BYTES])])
-def test_what_is_neither_a_name_nor_a_source_is_told_what_takes_it(bench: Any, media: Any) -> None:
-    """Parts of a form, lists, generators: one sentence, and nothing is sent."""
-    account = bench.signed_in()
-    with pytest.raises(InvalidPost, match=r"video: is neither the name of a file nor a source; .*BytesSource"):
-        bench.run(account.post_video(media, draft=True))
-    with pytest.raises(InvalidPost, match=r"files\[0\]: is neither the name of a file nor a source"):
-        bench.run(bench.tiktok.check_photos(photos("1.jpg"), files=[media]))
-    assert bench.sim.posts == ()
 
 
 @pytest.mark.parametrize("is_delegating", [False, True])

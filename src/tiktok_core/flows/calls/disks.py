@@ -5,29 +5,40 @@ What belongs here: how sources and destinations are called from a flow. What the
 Its tests: `tests/proofs/test_hanging.py`.
 """
 
-from collections.abc import Callable
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar, cast
 
+from tiktok_core.domain.chunks import LARGEST_VIDEO, size_problem
+from tiktok_core.domain.posts import VideoPost, video_problems
 from tiktok_core.domain.reading import LookEnded, Read
-from tiktok_core.errors import SourceChanged, StoreError
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import InvalidPost, Problem, SourceChanged, StoreError, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.ports import Closes, Destination, FillsBuffers, Source
+from tiktok_core.ports import Closes, Destination, FillsBuffers, HasPath, Media, OpensGiven, Receives, Source
 from tiktok_core.wire.http import read_from
 
 __all__ = [
     "LONGEST_LOOK",
+    "Openable",
     "close_opener",
     "discard",
+    "is_given",
     "keep",
     "look",
     "look_or_doubt",
     "open_destination",
     "open_source",
     "read_in_time",
+    "taken_in",
 ]
 
 T = TypeVar("T")
+
+Openable: TypeAlias = str | HasPath | Source | Secret
+"""What a flow opens: a file's name, a source, or the name of what lies elsewhere, as a secret."""
 
 LONGEST_COPY: Final = timedelta(hours=1)
 """The time in which a video that lies elsewhere is copied, where it cannot be read in parts."""
@@ -58,6 +69,91 @@ async def close_opener(context: Context) -> None:
         late = SourceChanged(None, _hung("what opens sources", LONGEST_LOOK.total_seconds()))
         # It may wait for a moment until nothing is on its way, which must not hold up an event loop.
         await context.background(opener.close, within=LONGEST_LOOK.total_seconds(), late=late, is_movable=True)
+
+
+@asynccontextmanager
+async def taken_in(context: Context, media: Media | Secret, post: VideoPost | None = None) -> AsyncIterator[Openable]:
+    """Yield a source of bytes, of an open file or of an upload, and close it at the end; yield anything else as it is.
+
+    That source keeps bytes that come once, so a call that looks at its file twice has them twice. It is closed here, because an error
+    that holds it may live longer than the call. What was given stays open.
+
+    Raises:
+        InvalidPost: it cannot be read, is too large, or is nothing that this client takes; and what is wrong with the post's settings.
+        SourceChanged: it does not answer within the time-out, or changed meanwhile.
+    """
+    if not is_given(media):
+        yield cast(Openable, media)
+        return
+    opens: object = context.open_source
+    try:
+        source = await _source_of(context, opens, media) if isinstance(opens, OpensGiven) else None
+        if source is None:
+            raise InvalidPost((Problem("video", _not_taken(media)),))
+    except InvalidPost as error:
+        if post is not None:
+            error.problems = (*error.problems, *video_problems(post, ()))
+        raise
+    try:
+        yield source
+    finally:
+        if isinstance(source, Closes):
+            source.close()
+
+
+def is_given(media: object) -> bool:
+    """Whether it is neither a name nor a source: bytes, an open file, or a stranger."""
+    if isinstance(media, str | Secret):
+        return False
+    # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
+    if isinstance(media, bytes | bytearray | memoryview) or _has(media, "seek"):
+        return True
+    if not _has(media, "read") and isinstance(media, HasPath):
+        return False
+    return not all(_has(media, name) for name in ("size", "fingerprint", "read"))
+
+
+def _has(media: object, name: str) -> bool:
+    # Looked up first without calling it: a source's `size` may look at the file, and an upload's `seek` may open it.
+    return inspect.getattr_static(media, name, None) is not None or hasattr(media, name)
+
+
+def _not_taken(media: object) -> str:
+    """Return what is said of such a thing where nothing makes a source of it."""
+    if isinstance(media, bytes | bytearray | memoryview):
+        return "is bare bytes; give the name of a file, or tiktok_adapters.sources.BytesSource with its bytes"
+    if _has(media, "seek"):
+        return "is an open file; give its name, or tiktok_adapters.sources.BytesSource with its bytes"
+    return (
+        "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
+    )
+
+
+async def _source_of(context: Context, opens: OpensGiven, given: object) -> Source | None:
+    """Make a source of what is neither a name nor a source; None if it is of no kind that is known.
+
+    Raises:
+        InvalidPost: it cannot be read, or is too large.
+        SourceChanged: a part of it did not come within the time-out, or it changed meanwhile.
+    """
+    late = SourceChanged(None, _hung("what was given as the file", context.timeout))
+    # Attributes of a stranger's object may do anything, so they are looked up where its bytes are read.
+    intake = await context.background(
+        lambda: opens.open_given(given), within=context.timeout, late=late, is_movable=False, is_needed=False
+    )
+    source = None
+    try:
+        while intake is not None and source is None:
+            if isinstance(intake, Receives):
+                await intake.receive(context.timeout)
+            source = await context.background(
+                intake.take, within=context.timeout, late=late, is_movable=intake.is_movable, is_needed=False
+            )
+            if intake.size > LARGEST_VIDEO:
+                refuse(InvalidPost, size_problem(intake.size))
+    finally:
+        del intake  # An error holds this frame, and the intake may hold an open file.
+    return source
 
 
 async def open_destination(context: Context, work: Callable[[], Destination]) -> Destination:

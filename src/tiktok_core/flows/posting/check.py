@@ -44,10 +44,10 @@ from tiktok_core.domain.retry import Operation
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidPost, Misused, Problem, TransportError, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.disks import LONGEST_LOOK, look_or_doubt, read_in_time
+from tiktok_core.flows.calls.disks import LONGEST_LOOK, Openable, look_or_doubt, read_in_time, taken_in
 from tiktok_core.flows.calls.exchange import exchange
-from tiktok_core.flows.posting.video_file import Media, VideoFile, looked_into, open_media, open_video, planned
-from tiktok_core.ports import HasPath, Source
+from tiktok_core.flows.posting.video_file import VideoFile, looked_into, open_media, open_video, planned
+from tiktok_core.ports import Media, Source
 from tiktok_core.wire.pulled import Pulled, answer_problems, pull_request, read_pulled
 
 __all__ = ["look_at_video", "photo_wish", "video_wish"]
@@ -59,7 +59,7 @@ NOT_READ: Final = Problem(
 
 async def video_wish(
     context: Context,
-    video: Media,
+    video: Openable,
     post: VideoPost,
     chunk_size: int | None,
     *,
@@ -88,7 +88,7 @@ async def video_wish(
 
 async def _with_file(
     context: Context,
-    video: Media,
+    video: Openable,
     post: VideoPost,
     chunk_size: int | None,
     *,
@@ -122,7 +122,7 @@ async def photo_wish(
     context: Context,
     post: PhotoPost,
     *,
-    files: Sequence[str | HasPath | Source] = (),
+    files: Sequence[Media | Secret] = (),
     creator: CreatorInfo | None = None,
     fetch: bool = False,
 ) -> Wish:
@@ -157,12 +157,13 @@ async def _pull_problems(
     return await look(context, field, url)
 
 
-async def _file_problems(context: Context, field: str, file: str | HasPath | Source) -> Sequence[Problem]:
+async def _file_problems(context: Context, field: str, file: Media | Secret) -> Sequence[Problem]:
     try:
-        source, name = await open_media(context, file)
+        async with taken_in(context, file) as taken:
+            source, name = await open_media(context, taken)
+            found = await _look_at_picture(context, field, source)
     except InvalidPost as error:
         return [Problem(field, problem.message) for problem in error.problems]
-    found = await _look_at_picture(context, field, source)
     return [Problem(field, f"{shown(name)}: {problem.message}" if name else problem.message) for problem in found]
 
 

@@ -5,9 +5,10 @@ A post is a loop over `advance`; so is going on with one after a crash, in anoth
 What belongs here: what a client's method does with a post, from its first line to its last. The parts are in the other modules.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from attrs import evolve
 
@@ -22,11 +23,13 @@ from tiktok_core.domain.verdicts import Verdict, finished, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.disks import Openable, is_given, taken_in
 from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import Terms, enter, known, remembered, unseen
 from tiktok_core.flows.posting.run import OnProgress, Run
 from tiktok_core.flows.posting.turn import Gone, judged
-from tiktok_core.flows.posting.video_file import Media, VideoFile, open_video
+from tiktok_core.flows.posting.video_file import VideoFile, open_video
+from tiktok_core.ports import Media
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
 __all__ = [
@@ -40,6 +43,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+NAMELESS: Final = Problem("video", "is a source without a name, which nobody could open later; give the name of a file")
 
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:
@@ -71,7 +75,7 @@ async def _wished(
 
 
 async def _wished_video(
-    context: Context, account: str, video: Media, post: VideoPost, *, chunk_size: int | None, upload: bool | None
+    context: Context, account: str, video: Openable, post: VideoPost, *, chunk_size: int | None, upload: bool | None
 ) -> tuple[Wish, VideoFile | None]:
     return await _wished(
         context,
@@ -90,7 +94,7 @@ def _named(context: Context, account: str, key: str | None) -> tuple[str, Contex
 async def post_video(
     context: Context,
     account: str,
-    video: Media,
+    video: Media | Secret,
     post: VideoPost,
     *,
     chunk_size: int | None,
@@ -101,14 +105,14 @@ async def post_video(
 ) -> Publication:
     """Post a video from a file, a source, or a URL that TikTok pulls or the library opens."""
     key, context = _named(context, account, key)
-    wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
-    found = await enter(context, account, wish, key)
-    # A file that was opened here is closed until its turn comes: many posts may wait, and each open file counts. What lies elsewhere
-    # is asked for once: its memory is bounded, and what was fetched for the look is sent.
-    is_kept = video_file is not None and (video_file.source is video or isinstance(video, Secret))
-    given = video_file if is_kept else None
-    del video_file
-    return await _to_its_end(context, found, key, given, on_progress, wait=wait, error=InvalidPost)
+    async with taken_in(context, video, post) as taken:
+        wish, video_file = await _wished_video(context, account, taken, post, chunk_size=chunk_size, upload=upload)
+        found = await enter(context, account, wish, key)
+        # A file that was opened by its name is closed until its turn comes: many posts may wait. What lies elsewhere stays open.
+        is_kept = video_file is not None and (video_file.source is taken or isinstance(taken, Secret))
+        given = video_file if is_kept else None
+        del video_file
+        return await _to_its_end(context, found, key, given, on_progress, wait=wait, error=InvalidPost)
 
 
 async def post_photos(
@@ -130,7 +134,7 @@ async def post_photos(
 async def enter_video(
     context: Context,
     account: str,
-    video: Media,
+    video: Openable,
     post: VideoPost,
     terms: Terms,
     *,
@@ -139,12 +143,12 @@ async def enter_video(
     key: str | None,
 ) -> Record:
     """Enter a video in the journal, and leave it to others to post it."""
+    if is_given(video):
+        raise InvalidPost((NAMELESS,))
     key, context = _named(context, account, key)
     wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
     if video_file is not None and video_file.name is None:
-        raise InvalidPost(
-            (Problem("video", "is a source without a name, which nobody could open later; give the name of a file"),)
-        )
+        raise InvalidPost((NAMELESS,))
     return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
 
 
@@ -175,7 +179,7 @@ async def resume(
     context: Context,
     account: str,
     key: str,
-    video: Media | None,
+    video: Media | Secret | None,
     *,
     on_progress: OnProgress | None,
     wait: bool,
@@ -183,15 +187,15 @@ async def resume(
     """Go on with a post of the journal; return one that has ended as it ended."""
     context = context.about(account=account, key=key)
     found = await known(context, account, key)
-    video_file = await _given(context, found, video)
-    return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
+    async with _opened(context, found, video) as video_file:
+        return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
 
 
 async def advance(
     context: Context,
     account: str,
     key: str,
-    video: Media | None,
+    video: Media | Secret | None,
     *,
     until_wait: float | None,
     stop: Callable[[], bool] | None,
@@ -200,20 +204,27 @@ async def advance(
     context = context.about(account=account, key=key)
     # A single step reads the record under its lease. A stretch of steps may wait for an upload slot first.
     found = unseen(context, account, key) if until_wait is None else await known(context, account, key)
-    video_file = await _given(context, found, video)
-    while isinstance(found, Record):
-        try:
-            return await Run(context, found, video_file, None).advance(until_wait, stop)
-        except Gone:
-            found = await known(context, account, key)
+    async with _opened(context, found, video) as video_file:
+        while isinstance(found, Record):
+            try:
+                return await Run(context, found, video_file, None).advance(until_wait, stop)
+            except Gone:
+                found = await known(context, account, key)
     return Step(publication=remembered(context, found, key, InvalidInput), again_in=None)
 
 
-async def _given(context: Context, found: Record | Trace, video: Media | None) -> VideoFile | None:
-    """Return the video that a caller gives to go on with, opened; None if it gives none, or if TikTok pulls it."""
+@asynccontextmanager
+async def _opened(
+    context: Context, found: Record | Trace, video: Media | Secret | None
+) -> AsyncIterator[VideoFile | None]:
+    """Yield the video that a caller gives to go on with, opened; None if it gives none, or if TikTok pulls it."""
     # A single step has not seen the record yet, and of the stand-in nothing counts.
     is_pulled = isinstance(found, Record) and found.wish.video is not None and found.wish.is_pulled
-    return None if video is None or is_pulled else await open_video(context, video, None)
+    if video is None or is_pulled:
+        yield None
+        return
+    async with taken_in(context, video) as taken:
+        yield await open_video(context, taken, None)
 
 
 async def _to_its_end(

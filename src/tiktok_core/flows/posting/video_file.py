@@ -5,11 +5,10 @@ What belongs here: opening a file, and holding it to what it was when the post w
 Its tests: `tests/faults/test_files.py`, `tests/flows/posting/test_check.py`.
 """
 
-import inspect
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
 from attrs import define, evolve, frozen
 
@@ -23,12 +22,11 @@ from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.tracks import Film
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.disks import look, look_or_doubt, open_source, read_in_time
+from tiktok_core.flows.calls.disks import Openable, look, look_or_doubt, open_source, read_in_time
 from tiktok_core.ports import FillsBuffers, HasPath, Source
 from tiktok_core.wire.http import read_from, read_from_into
 
 __all__ = [
-    "Media",
     "VideoFile",
     "check_unchanged",
     "guarded",
@@ -38,9 +36,6 @@ __all__ = [
     "planned",
     "reopened",
 ]
-
-Media: TypeAlias = str | HasPath | Source | Secret
-"""What a caller gives: a file's name, a source, or the name of what lies elsewhere, as a secret."""
 
 LOOK: Final = timedelta(seconds=2)
 """How long a look into a video may take. It then returns what it has found, for a post can be sent without it."""
@@ -65,7 +60,7 @@ class VideoFile:
     plan: ChunkPlan
 
 
-async def open_video(context: Context, video: Media, chunk_size: int | None) -> VideoFile:
+async def open_video(context: Context, video: Openable, chunk_size: int | None) -> VideoFile:
     """Look at a file: its size, its first bytes, how it will be cut.
 
     Raises:
@@ -97,22 +92,15 @@ async def reopened(context: Context, record: Record) -> VideoFile:
         raise of_post(error, record) from error
 
 
-async def open_media(context: Context, media: Media) -> tuple[Source, Secret | None]:
+async def open_media(context: Context, media: Openable) -> tuple[Source, Secret | None]:
     """Open a file or take a source as it is, and return it with its name; None where it has none.
 
     Raises:
-        InvalidPost: it is neither the name of a file nor a source.
+        InvalidPost: there is no such file, or this client opens none.
     """
-    if isinstance(media, bytes | bytearray | memoryview) or hasattr(media, "seek"):
-        # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
-        what = "an open file; give its name" if hasattr(media, "seek") else "bare bytes; give the name of a file"
-        raise InvalidPost((Problem("video", f"is {what}, or tiktok_adapters.sources.BytesSource with its bytes"),))
     if isinstance(media, Secret):
         return await open_source(context, _opening(context, media), is_elsewhere=True), media
     if not isinstance(media, str) and (hasattr(media, "read") or not isinstance(media, HasPath)):
-        if not all(_has(media, name) for name in ("size", "fingerprint", "read")):
-            said = "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
-            raise InvalidPost((Problem("video", said),))
         source = cast(Source, media)
     else:
         source = await open_source(context, _opening(context, media))
@@ -129,11 +117,6 @@ def _opening(context: Context, name: str | HasPath | Secret) -> Callable[[], Sou
         what = f"{shown(name)} is a URL" if isinstance(name, Secret) else "is a file's name"
         raise InvalidPost((Problem("video", f"{what}, and this client was given no open_source"),))
     return lambda: opener(name.reveal() if isinstance(name, Secret) else name)
-
-
-def _has(media: object, name: str) -> bool:
-    # Looked up first without calling it: a source's `size` may look at the file.
-    return inspect.getattr_static(media, name, None) is not None or hasattr(media, name)
 
 
 def _looked_at(source: Source, name: Secret | None, chunk_size: int | None) -> VideoFile:

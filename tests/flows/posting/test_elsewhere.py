@@ -1,16 +1,17 @@
 """Videos at URLs whose bytes the library sends: when it does, what the journal says of it, and that it is one post.
 
 What belongs here: the ways from a pull to an upload, fresh URLs, and repeated wishes. That queries are shown nowhere is in
-`tests/core/test_locals.py` and `test_queries.py`.
+`tests/core/test_locals.py` and `tests/cli/test_elsewhere.py`.
 """
 
+import json
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from clips import CLIP_BYTES, PULLED
-from elsewhere import ELSEWHERE, FRESH, SIGNED, Elsewhere, opening
+from elsewhere import ELSEWHERE, FRESH, SIGNATURE, SIGNED, Elsewhere, opening
 from tiktok_adapters.simulator import parse_fault
 from tiktok_core import (
     InvalidPost,
@@ -23,6 +24,7 @@ from tiktok_core import (
     VideoPost,
 )
 from tiktok_core.ports import Request, Response
+from tiktok_core.wire.records import dump_record
 
 KEY = "wish"
 POST = {"privacy_level": "SELF_ONLY", "key": KEY}
@@ -175,6 +177,29 @@ def test_a_refusal_with_a_post_that_may_exist_uploads_nothing(bench: Any, accoun
     with pytest.raises(PostingRefused):
         bench.run(account.resume(KEY))
     assert elsewhere.opened == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (403, {"error": {"code": "url_ownership_unverified", "message": SIGNED, "log_id": "1"}}, PostingRefused),
+        (200, {"error": {"code": "ok", "message": SIGNED}, "data": {"publish_id": f"{SIGNED} "}}, OutcomeUnknown),
+    ],
+)
+@pytest.mark.parametrize("kind", ["video", "photos"])
+def test_what_tiktok_quotes_of_a_url_is_kept_nowhere(
+    bench: Any, account: Any, status: int, body: dict[str, Any], error: type[TikTokError], kind: str
+) -> None:
+    """Neither the error nor the refusal in the journal has the query that TikTok's message repeats."""
+    bench.handle = lambda request: (
+        Response(status, {}, json.dumps(body).encode()) if request.url.endswith("/init/") else bench.sim.handle(request)
+    )
+    post = account.post_photos if kind == "photos" else account.post_video
+    with pytest.raises(error) as caught:
+        bench.run(post([SIGNED], **POST) if kind == "photos" else post(SIGNED, upload=False, **POST))
+    assert SIGNATURE not in f"{caught.value} {caught.value.__cause__} {record_of(bench)!r}"
+    assert record_of(bench).is_ended == (status == 403)
+    assert (SIGNATURE.encode() in dump_record(record_of(bench))) == (status != 403)
 
 
 # --- Crashes, and what cannot be opened ------------------------------------------------------------------------------

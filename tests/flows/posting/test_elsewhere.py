@@ -188,7 +188,7 @@ def test_a_refusal_with_a_post_that_may_exist_uploads_nothing(bench: Any, accoun
 )
 @pytest.mark.parametrize("kind", ["video", "photos"])
 def test_what_tiktok_quotes_of_a_url_is_kept_nowhere(
-    bench: Any, account: Any, status: int, body: dict[str, Any], error: type[TikTokError], kind: str
+    *, bench: Any, account: Any, status: int, body: dict[str, Any], error: type[TikTokError], kind: str
 ) -> None:
     """Neither the error nor the refusal in the journal has the query that TikTok's message repeats."""
     bench.handle = lambda request: (

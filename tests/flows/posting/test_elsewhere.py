@@ -5,6 +5,7 @@ What belongs here: the ways from a pull to an upload, fresh URLs, and repeated w
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -390,6 +391,42 @@ def test_an_upload_is_not_gone_on_with_where_none_may_be(bench: Any, account: An
         bench.run(account.post_video(SIGNED, upload=False, **POST))
     done = bench.run(account.post_video(SIGNED, **POST))
     assert bench.run(account.post_video(SIGNED, upload=False, **POST)).publish_id == done.publish_id
+
+
+def test_a_pull_that_was_not_asked_for_becomes_the_upload_that_is_wanted(bench: Any, account: Any) -> None:
+    """Before its first init a later call may want its bytes sent; from then on the post goes on as it began."""
+    opening(bench.tiktok, Elsewhere({PULLED: CLIP_BYTES}))
+    account = bench.signed_in()
+    bench.run(account.enter_video(PULLED, **POST))
+    sent = inits(bench)
+    record = bench.run(account.enter_video(PULLED, upload=True, **POST))
+    assert (record.is_entered, record.wish.is_pulled, record.plan.video_size) == (True, False, len(CLIP_BYTES))
+    assert bench.run(account.resume(KEY)).status == "PUBLISH_COMPLETE"
+    bench.run(account.post_video(PULLED, privacy_level="SELF_ONLY", key="pulled", wait=False))
+    bench.run(account.post_video(PULLED, upload=True, privacy_level="SELF_ONLY", key="pulled"))
+    assert sent == ["upload", "pull"]
+
+
+def test_a_process_that_works_on_a_pull_goes_on_as_it_was_wished(bench: Any, account: Any) -> None:
+    """Its lease keeps another call from changing the post under its hands."""
+    opening(bench.tiktok, Elsewhere({PULLED: CLIP_BYTES}))
+    account = bench.signed_in()
+    record = bench.run(account.enter_video(PULLED, **POST))
+    now = bench.clock.now()
+    assert bench.journal.try_lease(record.name, owner="another", now=now, until=now + timedelta(seconds=10)) is not None
+    assert bench.run(account.enter_video(PULLED, upload=True, **POST)).wish.is_pulled
+
+
+def test_a_client_that_opens_nothing_leaves_an_upload_to_others(bench: Any, account: Any, elsewhere: Elsewhere) -> None:
+    """It does not end a post that another process can go on with."""
+    elsewhere.troubles.append(SourceChanged(None, "it cannot be read now"))
+    with pytest.raises(SourceChanged):
+        bench.run(account.post_video(SIGNED, **POST))
+    opening(bench.tiktok, None)
+    with pytest.raises(SourceChanged, match="this client was given no open_source"):
+        bench.run(bench.signed_in().resume(KEY))
+    opening(bench.tiktok, elsewhere)
+    assert bench.run(bench.signed_in().resume(KEY)).status == "PUBLISH_COMPLETE"
 
 
 # --- What is refused before anything is sent -------------------------------------------------------------------------

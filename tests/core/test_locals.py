@@ -43,7 +43,7 @@ from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse
 from tiktok_adapters.simulator import App as PortalApp
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
-from tiktok_adapters.sources import BytesSource
+from tiktok_adapters.sources import BytesSource, MediaHosts, SourceOpener, open_source
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -57,8 +57,10 @@ from tiktok_core import (
     AsyncTikTok,
     Endpoints,
     Interrupted,
+    InvalidPost,
     InvalidSettings,
     NotSent,
+    PhotoPost,
     SourceChanged,
     StoreError,
     TikTok,
@@ -237,7 +239,7 @@ def opened_anywhere(_name: object) -> BytesSource:
     return CLIP
 
 
-def bench_of(world: str, trip: Trip, sim: SimulatedTikTok, folder: Path) -> Bench:
+def bench_of(world: str, trip: Trip, sim: SimulatedTikTok, folder: Path, opener: Any = opened_anywhere) -> Bench:
     """Return a client of that TikTok, over files, as most programs have them."""
     clock, app = ManualClock(datetime.now(UTC)), App(DEFAULT_CLIENT_KEY, SECRET, "http://127.0.0.1:*/callback/")
     store, journal = SqliteTokenStore(folder / "tokens"), SqliteJournal(folder / "journal")
@@ -247,7 +249,7 @@ def bench_of(world: str, trip: Trip, sim: SimulatedTikTok, folder: Path) -> Benc
         "journal": Port(journal, "journal", trip),
         "clock": Port(clock, "clock", trip),
     }
-    common: dict[str, Any] = {"open_destination": open_destination, "retries": 1, "open_source": opened_anywhere}
+    common: dict[str, Any] = {"open_destination": open_destination, "retries": 1, "open_source": opener}
     if world == "blocking":
         return Bench(world, sim, TikTok(app, **common, **ports), trip, clock, store, journal=journal)
     lifts = {"transport": lift_transport, "tokens": lift_tokens, "journal": lift_journal, "clock": lift_clock}
@@ -660,6 +662,26 @@ def test_no_local_variable_holds_a_secret_at_any_call_of_the_older_surface(tmp_p
                     act()
                 assert not shown(caught.value, known | secrets_of(sim))
         assert not watch.leaks(known | secrets_of(sim))
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("opener", ["files", "anywhere"])
+def test_an_opener_that_refuses_a_url_shows_none_of_its_query(world: str, opener: str, tmp_path: Path) -> None:
+    """Neither what opens it nor what stands between it and the client: files only, or a host that is not public."""
+    hosts = MediaHosts()
+    opens = open_source if opener == "files" else SourceOpener(lambda: Urllib3Transport(refuse=hosts.refusal), hosts)
+    url = f"https://127.0.0.1/clip.mp4?sig={SIGNATURE}"
+    with (
+        closing(fresh()) as sim,
+        closing(bench_of(world, Trip("none", "RuntimeError", 0), sim, tmp_path, opens)) as bench,
+    ):
+        for work in (
+            lambda: bench.tiktok.check_video(url, VideoPost(draft=True), upload=True),
+            lambda: bench.tiktok.check_photos(PhotoPost(photo_images=(PULLED,)), files=[url]),
+        ):
+            with pytest.raises(InvalidPost) as caught:
+                asyncio.run(bench.run(work()))
+            assert not shown(caught.value, {SIGNATURE})
 
 
 # --- One by one ------------------------------------------------------------------------------------------------------

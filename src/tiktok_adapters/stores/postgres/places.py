@@ -127,7 +127,7 @@ class AsyncPostgresStores(_Stores):
         return AsyncPostgresPacer(self._server)
 
     def slots(self, limit: int, *, pause: float = 1.0, clock: AsyncClock | None = None) -> AsyncUploadSlots:
-        """Return new upload slots. A slot is free again within 30 s after its process was killed.
+        """Return new upload slots. A slot is free again within 10 s after its process was killed.
 
         Args:
             limit: how many uploads may run at once, on all machines together. Each machine gives the same number.

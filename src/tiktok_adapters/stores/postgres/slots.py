@@ -22,8 +22,8 @@ from tiktok_core.lifting import drive
 
 __all__ = ["LASTS", "AsyncPostgresUploadSlots", "PostgresUploadSlots"]
 
-LASTS: Final = 30.0
-"""Seconds after which the slot of a process is free again that was killed."""
+LASTS: Final = 10.0
+"""Seconds after which the slot of a process is free again that was killed: as long as the lease of its post lasts."""
 RENEWALS: Final = 3
 """How many times a slot is renewed before it would end."""
 Sleep = Callable[[float], Coroutine[Any, Any, None]]

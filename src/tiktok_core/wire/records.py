@@ -5,9 +5,7 @@ Every store can keep these bytes unchanged. The store has to protect them.
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from types import UnionType
-from typing import Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar
 
 from attrs import asdict, evolve, fields
 
@@ -22,6 +20,7 @@ from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.hidden import Hidden
+from tiktok_core.wire.stored import built, count_in, dump_time, fits, text_in, time_in, time_or_none, value_in
 
 __all__ = [
     "LATER_VERSION",
@@ -130,14 +129,14 @@ def dump_record(record: Record) -> bytes:
             "updated_at": record.updated_at.isoformat(),
             "inits": record.inits,
             "lost_inits": record.lost_inits,
-            "init_at": _dump_time(record.init_at),
+            "init_at": dump_time(record.init_at),
             "publish_id": record.publish_id,
             "others": list(record.others),
             "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
             "plan": _dump_plan(record.plan),
             "offset": record.offset,
             "last_left": record.last_left,
-            "handed_at": _dump_time(record.handed_at),
+            "handed_at": dump_time(record.handed_at),
             "last": asdict(record.last) if record.last else None,
             "refusal": asdict(record.refusal) if record.refusal else None,
             **(_dump_later_fields(record) if record_version(record) >= LATER_VERSION else {}),
@@ -229,14 +228,14 @@ def _damaged(error: Exception) -> ValueError:
 
 def _tokens(document: dict[str, Any]) -> Tokens:
     return Tokens(
-        open_id=_text(document, "open_id"),
-        access_token=_value(document, "access_token", Secret),
-        refresh_token=_value(document, "refresh_token", Secret),
-        scope=tuple(_value(document, "scope", tuple[str, ...])),
-        issued_at=_time(document, "issued_at"),
-        expires_at=_time(document, "expires_at"),
-        refresh_expires_at=_time(document, "refresh_expires_at"),
-        is_refused="refused" in document and _value(document, "refused", bool),
+        open_id=text_in(document, "open_id"),
+        access_token=value_in(document, "access_token", Secret),
+        refresh_token=value_in(document, "refresh_token", Secret),
+        scope=tuple(value_in(document, "scope", tuple[str, ...])),
+        issued_at=time_in(document, "issued_at"),
+        expires_at=time_in(document, "expires_at"),
+        refresh_expires_at=time_in(document, "refresh_expires_at"),
+        is_refused="refused" in document and value_in(document, "refused", bool),
     )
 
 
@@ -277,9 +276,9 @@ def _url_record(document: dict[str, Any]) -> Record:
         raise ValueError("a spelling of an earlier version")
     wish = evolve(
         record.wish,
-        query=_value(document["wish"], "query", Secret | None),
-        query_digest=_text(document["wish"], "query_digest"),
-        upload=_value(document["wish"], "upload", bool | None),
+        query=value_in(document["wish"], "query", Secret | None),
+        query_digest=text_in(document["wish"], "query_digest"),
+        upload=value_in(document["wish"], "upload", bool | None),
     )
     if not _is_about_urls(wish):
         raise ValueError("fields of an earlier version")
@@ -294,9 +293,9 @@ def _with_later_fields(document: dict[str, Any], record: Record) -> Record:
     return evolve(
         record,
         schedule=_schedule(document["schedule"]),
-        is_held=_value(document, "held", bool),
-        is_entered=_value(document, "entered", bool),
-        again_at=_time_or_none(document, "again_at"),
+        is_held=value_in(document, "held", bool),
+        is_entered=value_in(document, "entered", bool),
+        again_at=time_or_none(document, "again_at"),
     )
 
 
@@ -304,25 +303,25 @@ def _record(document: dict[str, Any]) -> Record:
     if document.keys() & LATER_FIELDS or document["wish"].keys() & URL_FIELDS:
         raise ValueError("a field of a later version")
     record = Record(
-        key=_text(document, "key"),
-        app=_text(document, "app"),
-        account=_text(document, "account"),
+        key=text_in(document, "key"),
+        app=text_in(document, "app"),
+        account=text_in(document, "account"),
         wish=_wish(document["wish"]),
         stage=Stage(document["stage"]),
-        created_at=_time(document, "created_at"),
-        updated_at=_time(document, "updated_at"),
-        inits=_count(document, "inits"),
-        lost_inits=_count(document, "lost_inits"),
-        init_at=_time_or_none(document, "init_at"),
-        publish_id=_value(document, "publish_id", str | None),
-        others=tuple(_value(document, "others", tuple[str, ...])),
-        upload_url=_value(document, "upload_url", Secret | None),
+        created_at=time_in(document, "created_at"),
+        updated_at=time_in(document, "updated_at"),
+        inits=count_in(document, "inits"),
+        lost_inits=count_in(document, "lost_inits"),
+        init_at=time_or_none(document, "init_at"),
+        publish_id=value_in(document, "publish_id", str | None),
+        others=tuple(value_in(document, "others", tuple[str, ...])),
+        upload_url=value_in(document, "upload_url", Secret | None),
         plan=_plan(document["plan"]),
-        offset=_count(document, "offset"),
-        last_left=_value(document, "last_left", bool),
-        handed_at=_time_or_none(document, "handed_at"),
-        last=None if document["last"] is None else _built(Publication, document["last"]),
-        refusal=None if document["refusal"] is None else _built(Refusal, document["refusal"]),
+        offset=count_in(document, "offset"),
+        last_left=value_in(document, "last_left", bool),
+        handed_at=time_or_none(document, "handed_at"),
+        last=None if document["last"] is None else built(Publication, document["last"]),
+        refusal=None if document["refusal"] is None else built(Refusal, document["refusal"]),
     )
     # Earlier releases kept the queries of posts that have ended.
     return evolve(record, wish=record.wish.without_queries) if record.is_ended else record
@@ -335,7 +334,7 @@ def _dump_later_fields(record: Record) -> dict[str, Any]:
         and {"not_before": at.not_before.isoformat(), "not_after": at.not_after.isoformat(), "zone": at.zone},
         "held": record.is_held,
         "entered": record.is_entered,
-        "again_at": _dump_time(record.again_at),
+        "again_at": dump_time(record.again_at),
     }
 
 
@@ -343,39 +342,32 @@ def _schedule(document: dict[str, Any] | None) -> Schedule | None:
     if document is None:
         return None
     return Schedule(
-        not_before=_time(document, "not_before"),
-        not_after=_time(document, "not_after"),
-        zone=_text(document, "zone"),
+        not_before=time_in(document, "not_before"),
+        not_after=time_in(document, "not_after"),
+        zone=text_in(document, "zone"),
     )
 
 
 def _trace(document: dict[str, Any]) -> Trace:
     end = document["end"]
     return Trace(
-        digest=_text(document, "digest"),
+        digest=text_in(document, "digest"),
         end=None if end is None else Stage(end),
-        publish_id=_value(document, "publish_id", str | None),
-        fail_reason=_text(document, "fail_reason"),
+        publish_id=value_in(document, "publish_id", str | None),
+        fail_reason=text_in(document, "fail_reason"),
     )
 
 
 def _wish(document: dict[str, Any]) -> Wish:
-    media_type, video = document["media_type"], _value(document, "video", Secret | None)
+    media_type, video = document["media_type"], value_in(document, "video", Secret | None)
     return Wish(
-        post=_built({"photo": PhotoPost, "video": VideoPost}[document["kind"]], document["post"]),
+        post=built({"photo": PhotoPost, "video": VideoPost}[document["kind"]], document["post"]),
         video=None if video is None else video.reveal(),
-        fingerprint=_text(document, "fingerprint"),
+        fingerprint=text_in(document, "fingerprint"),
         media_type=None if media_type is None else MediaType(media_type),
         plan=_plan(document["plan"]),
-        is_cut_chosen=_value(document, "is_cut_chosen", bool),
+        is_cut_chosen=value_in(document, "is_cut_chosen", bool),
     )
-
-
-def _count(document: dict[str, Any], name: str) -> int:
-    number: int = _value(document, name, int)
-    if number < 0:
-        raise ValueError(name)
-    return number
 
 
 def _dump_plan(plan: ChunkPlan | None) -> list[int] | None:
@@ -385,49 +377,6 @@ def _dump_plan(plan: ChunkPlan | None) -> list[int] | None:
 def _plan(numbers: list[int] | None) -> ChunkPlan | None:
     if numbers is None:
         return None
-    if not _fits(numbers, tuple[int, ...]) or min(numbers) < 1:
+    if not fits(numbers, tuple[int, ...]) or min(numbers) < 1:
         raise ValueError("plan")
     return ChunkPlan(*numbers)
-
-
-def _dump_time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _time_or_none(document: dict[str, Any], name: str) -> datetime | None:
-    return None if document[name] is None else _time(document, name)
-
-
-def _built(kind: Any, document: dict[str, Any]) -> Any:
-    """Return a flat attrs value. A missing field counts as damage, because its default may mean another post."""
-    values = {attribute.name: _value(document, attribute.name, attribute.type) for attribute in fields(kind)}
-    if values.keys() != document.keys():
-        raise ValueError("unknown field")
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
-
-
-def _value(document: dict[str, Any], name: str, kind: Any) -> Any:
-    if not _fits(document[name], kind):
-        raise TypeError(name)
-    return document[name]
-
-
-def _fits(value: object, kind: Any) -> bool:
-    """Whether a JSON value has exactly this type: a bool is not an int. JSON holds a tuple as a list."""
-    if isinstance(kind, UnionType):
-        return any(_fits(value, one) for one in get_args(kind))
-    if get_origin(kind) is tuple:
-        return isinstance(value, list) and all(_fits(one, get_args(kind)[0]) for one in value)
-    return type(value) is kind
-
-
-def _text(document: dict[str, Any], name: str) -> str:
-    text: str = _value(document, name, str)
-    return text
-
-
-def _time(document: dict[str, Any], name: str) -> datetime:
-    value = datetime.fromisoformat(_text(document, name))
-    if value.tzinfo is None:
-        raise TypeError(name)
-    return value.astimezone(UTC)

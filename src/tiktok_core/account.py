@@ -363,10 +363,9 @@ class AsyncAccount:
         """Enter a video in the journal without posting it: workers post it, or `resume` and `advance` with its key.
 
         Args:
-            video: the path of a file, or the URL of what lies elsewhere. A worker opens the same path.
+            video: the path of a file, or the URL of what lies elsewhere. A worker opens the same path or URL.
             {settings}
-            chunk_size: bytes of a chunk; the library chooses it unless given.
-            upload: whether the library sends what lies at a URL, as for `post_video`. A worker opens the same URL.
+            chunk_size, upload: as for `post_video`.
             key: your name for this post, as for `post_video`. For a key that was entered before, nothing changes.
             not_before: the earliest time to begin it, with a time zone, at most 90 days ahead; at once unless given.
             not_after: the latest time to begin it; one hour after `not_before` unless given. Then a person has to release it.

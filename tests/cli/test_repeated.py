@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tiktok_adapters.cli import journal as room
+from tiktok_adapters.cli import keys
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
 
 SELF = ("--privacy", "SELF_ONLY")
@@ -56,12 +56,12 @@ def test_commands_of_neighbouring_seconds_get_the_same_key(
 ) -> None:
     """Two commands that begin before either has entered its post count the same records; no second stands in the key."""
     seen = []
-    chosen = room.chosen_key
+    chosen = keys.chosen_key
 
-    def beside(account: Any, key: Any, wish: Any, *, again: bool) -> Any:
-        seen.append(chosen(account, key, wish, again=again)[0])
-        seen.append(chosen(account, key, wish, again=again)[0])
-        return chosen(account, key, wish, again=again)
+    def beside(account: Any, key: Any, wish: Any, **how: Any) -> Any:
+        seen.append(chosen(account, key, wish, **how)[0])
+        seen.append(chosen(account, key, wish, **how)[0])
+        return chosen(account, key, wish, **how)
 
     monkeypatch.setattr("tiktok_adapters.cli.how.chosen_key", beside)
     assert cli("post", "video", str(film), *SELF).exit_code == 0

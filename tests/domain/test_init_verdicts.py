@@ -16,6 +16,7 @@ from tiktok_core.domain.init_verdicts import (
     after_creator_check,
     after_init_error,
     after_lost_answer,
+    after_no_upload,
     after_refused_init,
     after_unanswered_init,
     after_unsent_init,
@@ -100,6 +101,38 @@ def test_an_init_of_a_misused_client_ends_the_call(wish: Wish) -> None:
     verdict = after_init_error(sent(wish), LATER, MISUSED)
     assert (verdict.record.stage, verdict.record.inits, verdict.record.lost_inits) == (Stage.PLANNED, 0, 0)
     assert (verdict.again_in, verdict.trouble, verdict.error) == (None, None, MISUSED)
+
+
+UNVERIFIED: Final = PostingRefused("url_ownership_unverified", "Not verified.", "log", 403, None)
+
+
+def test_a_pull_that_the_app_may_not_make_becomes_an_upload() -> None:
+    """The record says so first, and no init counts. Where nothing can be opened, or no upload is wanted, the refusal is the end."""
+    verdict = after_init_error(sent(PULL), LATER, UNVERIFIED, can_upload=True)
+    assert (verdict.again_in, verdict.error, verdict.record.inits) == (0.0, None, 0)
+    assert (verdict.record.stage, verdict.record.wish.is_unopened) == (Stage.PLANNED, True)
+    for record, can_upload in (
+        (sent(PULL), False),
+        (sent(evolve(PULL, upload=False)), True),
+        (sent(PHOTOS), True),
+        (sent(FILE), True),
+        (sent(PULL, others=("p",)), True),
+        (sent(PULL, publish_id="p"), True),
+    ):
+        verdict = after_init_error(record, LATER, UNVERIFIED, can_upload=can_upload)
+        assert (verdict.record.stage, verdict.error) == (Stage.ABANDONED, UNVERIFIED)
+
+
+def test_what_cannot_be_uploaded_either_is_refused_as_tiktok_did() -> None:
+    """With both reasons in one sentence; where TikTok's was lost from the record, with ours."""
+    refused = after_init_error(sent(PULL), LATER, UNVERIFIED, can_upload=True).record
+    gone = InvalidPost((Problem("video", "nothing lies there"),))
+    verdict = after_no_upload(refused, LATER, gone)
+    assert isinstance(verdict.error, PostingRefused)
+    assert verdict.error.message == "Not verified; it cannot be uploaded instead, because nothing lies there"
+    assert verdict.record.stage is Stage.ABANDONED
+    damaged = after_no_upload(evolve(refused, refusal=None), LATER, gone)
+    assert str(damaged.error) == str(gone)
 
 
 @pytest.mark.parametrize("wish", PULLED)

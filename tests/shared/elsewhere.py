@@ -1,6 +1,7 @@
 """Videos that lie elsewhere: an opener of URLs for clients, and what lies under them, for tests to change."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, evolve, field
@@ -77,7 +78,7 @@ class Opened(BytesSource):
             raise SourceChanged(None, f"{bare} was replaced while it was read")
 
 
-def opening(tiktok: Any, elsewhere: Elsewhere | None, **app: Any) -> Any:
+def opening(tiktok: Any, elsewhere: "Callable[[Any], Source] | None", **app: Any) -> Any:
     """Let a client, of either world, open URLs through `elsewhere`, for an app with these settings; and return the client."""
     face = getattr(tiktok, "_face", tiktok)
     face._context = evolve(face._context, open_source=elsewhere, app=evolve(face._context.app, **app))

@@ -341,6 +341,9 @@ def test_only_a_post_that_was_given_up_has_the_newest_version() -> None:
     for stage in Stage:
         document = json.loads(dump_record(evolve(WHOLE, stage=stage)))
         assert document["version"] == (3 if stage is Stage.GIVEN_UP else 2)
+        for changes in ({}, {"is_held": True}):
+            changed = evolve(WHOLE, stage=stage, **changes)
+            assert load_record(dump_record(changed)) == changed
         for version in (1, 2, 3):
             if version != document["version"]:
                 _refused(json.dumps({**document, "version": version}).encode())

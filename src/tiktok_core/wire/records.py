@@ -5,7 +5,6 @@ Every store can keep these bytes unchanged. The store has to protect them.
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from attrs import asdict, evolve, fields
@@ -21,7 +20,7 @@ from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.hidden import Hidden
-from tiktok_core.wire.stored_values import built, count_of, fits, text_of, time_of, time_or_none, value_of
+from tiktok_core.wire.stored import built, count_in, dump_time, fits, text_in, time_in, time_or_none, value_in
 
 __all__ = [
     "LATER_VERSION",
@@ -130,14 +129,14 @@ def dump_record(record: Record) -> bytes:
             "updated_at": record.updated_at.isoformat(),
             "inits": record.inits,
             "lost_inits": record.lost_inits,
-            "init_at": _dump_time(record.init_at),
+            "init_at": dump_time(record.init_at),
             "publish_id": record.publish_id,
             "others": list(record.others),
             "upload_url": None if record.upload_url is None else record.upload_url.reveal(),
             "plan": _dump_plan(record.plan),
             "offset": record.offset,
             "last_left": record.last_left,
-            "handed_at": _dump_time(record.handed_at),
+            "handed_at": dump_time(record.handed_at),
             "last": asdict(record.last) if record.last else None,
             "refusal": asdict(record.refusal) if record.refusal else None,
             **(_dump_later_fields(record) if record_version(record) >= LATER_VERSION else {}),
@@ -229,14 +228,14 @@ def _damaged(error: Exception) -> ValueError:
 
 def _tokens(document: dict[str, Any]) -> Tokens:
     return Tokens(
-        open_id=text_of(document, "open_id"),
-        access_token=value_of(document, "access_token", Secret),
-        refresh_token=value_of(document, "refresh_token", Secret),
-        scope=tuple(value_of(document, "scope", tuple[str, ...])),
-        issued_at=time_of(document, "issued_at"),
-        expires_at=time_of(document, "expires_at"),
-        refresh_expires_at=time_of(document, "refresh_expires_at"),
-        is_refused="refused" in document and value_of(document, "refused", bool),
+        open_id=text_in(document, "open_id"),
+        access_token=value_in(document, "access_token", Secret),
+        refresh_token=value_in(document, "refresh_token", Secret),
+        scope=tuple(value_in(document, "scope", tuple[str, ...])),
+        issued_at=time_in(document, "issued_at"),
+        expires_at=time_in(document, "expires_at"),
+        refresh_expires_at=time_in(document, "refresh_expires_at"),
+        is_refused="refused" in document and value_in(document, "refused", bool),
     )
 
 
@@ -277,9 +276,9 @@ def _url_record(document: dict[str, Any]) -> Record:
         raise ValueError("a spelling of an earlier version")
     wish = evolve(
         record.wish,
-        query=value_of(document["wish"], "query", Secret | None),
-        query_digest=text_of(document["wish"], "query_digest"),
-        upload=value_of(document["wish"], "upload", bool | None),
+        query=value_in(document["wish"], "query", Secret | None),
+        query_digest=text_in(document["wish"], "query_digest"),
+        upload=value_in(document["wish"], "upload", bool | None),
     )
     if not _is_about_urls(wish):
         raise ValueError("fields of an earlier version")
@@ -294,8 +293,8 @@ def _with_later_fields(document: dict[str, Any], record: Record) -> Record:
     return evolve(
         record,
         schedule=_schedule(document["schedule"]),
-        is_held=value_of(document, "held", bool),
-        is_entered=value_of(document, "entered", bool),
+        is_held=value_in(document, "held", bool),
+        is_entered=value_in(document, "entered", bool),
         again_at=time_or_none(document, "again_at"),
     )
 
@@ -304,22 +303,22 @@ def _record(document: dict[str, Any]) -> Record:
     if document.keys() & LATER_FIELDS or document["wish"].keys() & URL_FIELDS:
         raise ValueError("a field of a later version")
     record = Record(
-        key=text_of(document, "key"),
-        app=text_of(document, "app"),
-        account=text_of(document, "account"),
+        key=text_in(document, "key"),
+        app=text_in(document, "app"),
+        account=text_in(document, "account"),
         wish=_wish(document["wish"]),
         stage=Stage(document["stage"]),
-        created_at=time_of(document, "created_at"),
-        updated_at=time_of(document, "updated_at"),
-        inits=count_of(document, "inits"),
-        lost_inits=count_of(document, "lost_inits"),
+        created_at=time_in(document, "created_at"),
+        updated_at=time_in(document, "updated_at"),
+        inits=count_in(document, "inits"),
+        lost_inits=count_in(document, "lost_inits"),
         init_at=time_or_none(document, "init_at"),
-        publish_id=value_of(document, "publish_id", str | None),
-        others=tuple(value_of(document, "others", tuple[str, ...])),
-        upload_url=value_of(document, "upload_url", Secret | None),
+        publish_id=value_in(document, "publish_id", str | None),
+        others=tuple(value_in(document, "others", tuple[str, ...])),
+        upload_url=value_in(document, "upload_url", Secret | None),
         plan=_plan(document["plan"]),
-        offset=count_of(document, "offset"),
-        last_left=value_of(document, "last_left", bool),
+        offset=count_in(document, "offset"),
+        last_left=value_in(document, "last_left", bool),
         handed_at=time_or_none(document, "handed_at"),
         last=None if document["last"] is None else built(Publication, document["last"]),
         refusal=None if document["refusal"] is None else built(Refusal, document["refusal"]),
@@ -335,7 +334,7 @@ def _dump_later_fields(record: Record) -> dict[str, Any]:
         and {"not_before": at.not_before.isoformat(), "not_after": at.not_after.isoformat(), "zone": at.zone},
         "held": record.is_held,
         "entered": record.is_entered,
-        "again_at": _dump_time(record.again_at),
+        "again_at": dump_time(record.again_at),
     }
 
 
@@ -343,31 +342,31 @@ def _schedule(document: dict[str, Any] | None) -> Schedule | None:
     if document is None:
         return None
     return Schedule(
-        not_before=time_of(document, "not_before"),
-        not_after=time_of(document, "not_after"),
-        zone=text_of(document, "zone"),
+        not_before=time_in(document, "not_before"),
+        not_after=time_in(document, "not_after"),
+        zone=text_in(document, "zone"),
     )
 
 
 def _trace(document: dict[str, Any]) -> Trace:
     end = document["end"]
     return Trace(
-        digest=text_of(document, "digest"),
+        digest=text_in(document, "digest"),
         end=None if end is None else Stage(end),
-        publish_id=value_of(document, "publish_id", str | None),
-        fail_reason=text_of(document, "fail_reason"),
+        publish_id=value_in(document, "publish_id", str | None),
+        fail_reason=text_in(document, "fail_reason"),
     )
 
 
 def _wish(document: dict[str, Any]) -> Wish:
-    media_type, video = document["media_type"], value_of(document, "video", Secret | None)
+    media_type, video = document["media_type"], value_in(document, "video", Secret | None)
     return Wish(
         post=built({"photo": PhotoPost, "video": VideoPost}[document["kind"]], document["post"]),
         video=None if video is None else video.reveal(),
-        fingerprint=text_of(document, "fingerprint"),
+        fingerprint=text_in(document, "fingerprint"),
         media_type=None if media_type is None else MediaType(media_type),
         plan=_plan(document["plan"]),
-        is_cut_chosen=value_of(document, "is_cut_chosen", bool),
+        is_cut_chosen=value_in(document, "is_cut_chosen", bool),
     )
 
 
@@ -381,7 +380,3 @@ def _plan(numbers: list[int] | None) -> ChunkPlan | None:
     if not fits(numbers, tuple[int, ...]) or min(numbers) < 1:
         raise ValueError("plan")
     return ChunkPlan(*numbers)
-
-
-def _dump_time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -282,6 +282,25 @@ def test_a_server_that_does_not_answer_leaves_the_upload_to_the_next_call(
     assert sent == ["upload"]
 
 
+def test_a_lease_that_is_lost_while_a_url_is_opened_changes_nothing(
+    bench: Any, account: Any, elsewhere: Elsewhere
+) -> None:
+    """What was found there is not stored. Once the other owner is gone, the URL is opened again."""
+
+    def slow(name: Any) -> Any:
+        if not elsewhere.opened:
+            now = bench.clock.now()
+            until = now + timedelta(seconds=10)
+            bench.journal.try_lease(record_of(bench).name, owner="another", now=now, until=until, by_force=True)
+        return elsewhere(name)
+
+    opening(bench.tiktok, slow)
+    account = bench.signed_in()
+    assert bench.run(account.post_video(SIGNED, **POST)).status == "PUBLISH_COMPLETE"
+    assert len(elsewhere.opened) > 1
+    assert len(bench.sim.posts) == 1
+
+
 def test_nothing_elsewhere_is_taken_for_what_tiktok_refused_to_pull(
     bench: Any, account: Any, elsewhere: Elsewhere
 ) -> None:

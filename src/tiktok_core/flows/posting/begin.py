@@ -11,6 +11,7 @@ Its tests: `tests/faults/test_answers.py`, `tests/flows/posting/test_turn.py`, `
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
+from typing import cast
 
 from attrs import evolve
 
@@ -107,13 +108,11 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
 async def _plan(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]) -> Progressed:
     """Open the video that TikTok refused to pull, and store how it is to be uploaded. The next step sends an init for it."""
     context, record = turn.context, turn.record
-    if not await turn.lengthen(timedelta(seconds=context.timeout)):
-        return await turn.held_elsewhere()
+    await turn.lengthen(timedelta(seconds=context.timeout))
     video_file = await open_video(record)
     if not is_its_url(record, video_file.name):
         raise another_file(record)
-    if isinstance(record.wish.post, VideoPost):
-        refuse(InvalidPost, await look_at_video(context, video_file.source, record.wish.post))
+    refuse(InvalidPost, await look_at_video(context, video_file.source, cast(VideoPost, record.wish.post)))
     wish = await usually_cut(context, planned(record.wish, video_file))
     if not await turn.lengthen(timedelta(0)):
         return await turn.held_elsewhere()

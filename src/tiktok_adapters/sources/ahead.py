@@ -212,9 +212,8 @@ class Ranges:
         self.is_closed = False
         self.used = 0
         self._run = self._position = 0  # Where the present reader began, and where it will go on.
-        self._ends = self._looked = (
-            0  # How often the last byte was given, and up to which of these times it was asked about.
-        )
+        # How often the last byte was given, and up to which of these times a look, or a fetch, has answered for it.
+        self._ends = self._looked = 0
         self._has_given, self._has_fetched, self._is_first = False, False, True
         self._ended_from = 0
         with ahead.changed:

@@ -394,6 +394,7 @@ def test_a_forked_child_is_told(ahead: Ahead) -> None:
         try:
             source.read(0, 10)
         except SourceChanged as error:
+            source.close()
             ahead.close()
             os._exit(0 if "belongs to another process" in str(error) else 1)
         os._exit(2)

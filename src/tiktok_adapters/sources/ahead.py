@@ -114,6 +114,15 @@ class Ahead:
             while self._flights and time.monotonic() < end:
                 self.wait()
 
+    def close_source(self, close: Callable[[], object]) -> None:
+        """Close one source, and wake who waits for it."""
+        if os.getpid() != self._pid:
+            close()
+            return
+        with self.changed:
+            close()
+            self.changed.notify_all()
+
     # --- For the ranges of a source; all under the lock --------------------------------------------------------------
 
     def check(self) -> None:
@@ -203,10 +212,8 @@ class Ranges:
         self.is_closed = False
         self.used = 0
         self._run = self._position = 0  # Where the present reader began, and where it will go on.
-        self._ends, self._looked = (
-            0,
-            0,
-        )  # How often the last byte was given, and how often of these a look has answered for it.
+        # How often the last byte was given, and up to which of these times a look, or a fetch, has answered for it.
+        self._ends = self._looked = 0
         self._has_given, self._has_fetched, self._is_first = False, False, True
         self._ended_from = 0
         with ahead.changed:
@@ -241,10 +248,8 @@ class Ranges:
                 return found
             part = self.parts.get(number) or self._asked(number, is_run=is_run)
             if part is not None:
-                part.used, part.is_spent = (
-                    self._ahead.time,
-                    False,
-                )  # So that it does not give way to what is fetched ahead.
+                # So that it does not give way to what is fetched ahead.
+                part.used, part.is_spent = self._ahead.time, False
             if is_run:
                 self._look_ahead(number)
             if part is not None:

@@ -132,9 +132,7 @@ class RemoteSource:
 
     def close(self) -> None:
         """Close the object, and end what is on its way; a second call does nothing."""
-        with self._ahead.changed:
-            self._finalizer()
-            self._ahead.changed.notify_all()
+        self._ahead.close_source(self._finalizer)
 
     def __enter__(self) -> Self:
         return self

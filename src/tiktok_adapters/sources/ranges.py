@@ -97,11 +97,11 @@ def open_url(url: Hidden[str], web: Web, ahead: Ahead) -> Source:
     line = _Line(url, web)
     whole = _Whole(line)
     try:
-        answer = line.ask({"Range": f"bytes=0-{HEAD - 1}"}, whole.sink)
+        answer = line.ask({"Range": f"bytes=0-{HEAD - 1}"}, whole.sink, within=web.patience.longest)
         if (opened := _by_ranges(line, answer, ahead)) is not None:
             return opened
         if answer.status in (206, 416):  # It gives ranges, but not so that they could be trusted.
-            answer = line.ask({}, whole.sink)
+            answer = line.ask({}, whole.sink, within=web.patience.longest)
         if (copy := whole.copy) is not None and answer.status == 200:
             whole.copy = None
             return copy.source()
@@ -204,8 +204,19 @@ class _Line:
         self._is_closed = False
         self._ended: SimpleQueue[None] = SimpleQueue()
 
-    def ask(self, headers: Mapping[str, str], sink: Callable[[Response], Sink | None]) -> Response:
+    def ask(
+        self,
+        headers: Mapping[str, str],
+        sink: Callable[[Response], Sink | None],
+        *,
+        within: float | None = None,
+    ) -> Response:
         """Return the server's answer, whatever it is, if it is no trouble that passes.
+
+        Args:
+            headers: the request's own.
+            sink: takes the body.
+            within: seconds for one try; those for a range unless given.
 
         Raises:
             InvalidPost: the host leads to an address from which no media are read.
@@ -217,7 +228,7 @@ class _Line:
             url=self.url,
             headers={"Accept": "*/*", **headers},
             timeout=patience.timeout,
-            time_limit=patience.limit if "Range" in headers else patience.longest,
+            time_limit=within or patience.limit,
             sink=sink,
         )
         trouble = ""

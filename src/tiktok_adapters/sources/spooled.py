@@ -33,7 +33,7 @@ class Copy:
         self._size = 0
         self._digest = hashlib.blake2b(digest_size=16)
         try:
-            self._file: IO[bytes] = tempfile.TemporaryFile(prefix="tiktok-")  # noqa: SIM115 - it outlives this call
+            self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it outlives this call
         except OSError as error:
             self._fail(error)
 
@@ -49,20 +49,14 @@ class Copy:
             raise too_large(self._name)
         self._digest.update(block)
         try:
-            self._file.write(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             self._fail(error)
 
     def source(self) -> "SpooledSource":
-        """Return the source of the complete copy.
-
-        Raises:
-            InvalidPost: the last bytes do not fit on the disk.
-        """
-        try:
-            self._file.flush()
-        except OSError as error:
-            self._fail(error)
+        """Return the source of the complete copy, which owns it from now on."""
         return SpooledSource(self._file, self._size, self._digest.hexdigest(), self._name)
 
     def close(self) -> None:

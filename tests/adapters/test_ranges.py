@@ -30,6 +30,7 @@ from tiktok_adapters.sources.ranges import Web, _Line
 from tiktok_adapters.sources.spooled import SpooledSource
 from tiktok_adapters.testing.fakes import Fake
 from tiktok_adapters.transports.dialling import dial
+from tiktok_adapters.transports.proxies import Proxy
 from tiktok_adapters.transports.sockets import Waits
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core import InvalidPost, Publication, SourceChanged, TikTok

@@ -54,7 +54,10 @@ POSTS = {
     "branded, private photos": (["photo", PHOTO, *SELF, "--brand-content"], "cannot be set to private"),
     "negative cover": (["video", "FILM", *SELF, "--cover-ms", "-1"], "--cover-ms: must be a time in ms"),
     "chunk size too small": (["video", "FILM", *SELF, "--chunk-size", "1_000"], "--chunk-size: "),
-    "chunk size of a URL": (["video", "https://media.example.com/1.mp4", *SELF, "--chunk-size", "9"], "is for files"),
+    "chunk size of a URL": (
+        ["video", "https://media.example.com/1.mp4", *SELF, "--chunk-size", "9"],
+        "With `upload=True`",
+    ),
     "photo title": (["photo", PHOTO, *SELF, "--title", "x" * (PHOTO_TITLE + 1)], f"{PHOTO_TITLE + 1} UTF-16 units"),
     "cover out of range": (["photo", PHOTO, *SELF, "--cover-index", "1"], "--cover-index: counts from 0"),
     "no photo": (["photo", *SELF], "1 to 35 photos, not 0"),

@@ -77,8 +77,7 @@ class Urllib3Transport:
     It keeps no cookies, follows no redirects, sends no request twice, and reads no environment variables.
 
     Args:
-        proxy: URL of an HTTP proxy, `http://user:password@host:port`. User and password are optional. A `Proxy` can also
-            name hosts that are called without it.
+        proxy: URL of an HTTP proxy, `http://user:password@host:port`; or a `Proxy`, which can name hosts that are called without it.
         ca_file: PEM file of the authorities to trust in place of the system's.
         ssl_context: complete TLS settings in place of `ca_file`. They must check certificates and host names.
         refuse: called with host, port and address before each direct connection; returns why none is made, or an empty text.

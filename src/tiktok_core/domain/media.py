@@ -296,7 +296,7 @@ def pull_problems(url: str | Hidden[str], chunk_size: int | None, *, upload: boo
     for problem in url_problems("video_url", url):
         yield evolve(problem, message=f"{problem.message}; {UPLOAD}") if can_be_opened else problem
     if chunk_size is not None:
-        yield Problem("chunk_size", f"is for uploads; TikTok pulls a URL by itself. {UPLOAD.capitalize()}")
+        yield Problem("chunk_size", f"is for uploads; TikTok pulls a URL by itself. {UPLOAD[0].upper()}{UPLOAD[1:]}")
 
 
 def ownership_problems(field: str, url: str | Hidden[str], properties: Iterable[str]) -> Iterator[Problem]:

@@ -11,17 +11,19 @@ from typing import Final
 from attrs import evolve, frozen
 
 from tiktok_core.domain.chunks import DOUBTFUL_VIDEO, fallback_plans
+from tiktok_core.domain.elsewhere import as_wished
 from tiktok_core.domain.forgetting import Trace, is_free, trace_refusal
 from tiktok_core.domain.journal import KEEP, Record, Wish, record_name
 from tiktok_core.domain.pacing import DAY, quota_warning
 from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.schedule import Schedule, schedule_problems, shown
+from tiktok_core.domain.verdicts import Verdict
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError, refuse
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
-from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE
+from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE, judged
 
 __all__ = ["Terms", "enter", "known", "no_post", "remembered", "unseen", "usually_cut"]
 
@@ -91,9 +93,19 @@ async def enter(context: Context, account: str, wish: Wish, key: str, terms: Ter
             is_entered=terms.is_entered,
         )
         found = await _entered(context, fresh)
-    if isinstance(found, Record):
-        refuse(InvalidPost, _other_than(found, wish, terms))
-    return found
+    if isinstance(found, Trace):
+        return found
+    refuse(InvalidPost, _other_than(found, wish, terms))
+    return await _as_wished(context, found, wish)
+
+
+async def _as_wished(context: Context, found: Record, wish: Wish) -> Record:
+    if as_wished(found, wish) == found:
+        return found
+    try:
+        return await judged(context, found, lambda one, _now: Verdict(record=as_wished(one, wish)), at_once=False)
+    except LeaseLost:
+        return found  # Its owner goes on with it, as it was wished first.
 
 
 def _other_than(found: Record, wish: Wish, terms: Terms) -> tuple[Problem, ...]:

@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 from attrs import evolve
 
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.elsewhere import as_wished
 from tiktok_core.domain.forgetting import Trace, trace_refusal
 from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.pacing import Quota
@@ -108,7 +107,7 @@ async def post_video(
     key, context = _named(context, account, key)
     async with taken_in(context, video, post) as taken:
         wish, video_file = await _wished_video(context, account, taken, post, chunk_size=chunk_size, upload=upload)
-        found = await _as_wished(context, await enter(context, account, wish, key), wish)
+        found = await enter(context, account, wish, key)
         # A file that was opened by its name is closed until its turn comes: many posts may wait. What lies elsewhere stays open.
         is_kept = video_file is not None and (video_file.source is taken or isinstance(taken, Secret))
         given = video_file if is_kept else None
@@ -150,8 +149,7 @@ async def enter_video(
     wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
     if video_file is not None and video_file.name is None:
         raise InvalidPost((NAMELESS,))
-    found = await _as_wished(context, await enter(context, account, wish, key, terms), wish)
-    return await _entered(context, found, key, terms)
+    return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
 
 
 async def enter_photos(context: Context, account: str, post: PhotoPost, terms: Terms, *, key: str | None) -> Record:
@@ -159,15 +157,6 @@ async def enter_photos(context: Context, account: str, post: PhotoPost, terms: T
     key, context = _named(context, account, key)
     wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
     return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
-
-
-async def _as_wished(context: Context, found: Record | Trace, wish: Wish) -> Record | Trace:
-    if isinstance(found, Trace) or as_wished(found, wish) == found:
-        return found
-    try:
-        return await judged(context, found, lambda one, _now: Verdict(record=as_wished(one, wish)), at_once=False)
-    except LeaseLost:
-        return found  # Its owner goes on with it, as it was wished first.
 
 
 async def _entered(context: Context, found: Record | Trace, key: str, terms: Terms) -> Record:

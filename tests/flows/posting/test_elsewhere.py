@@ -301,6 +301,24 @@ def test_a_lease_that_is_lost_while_a_url_is_opened_changes_nothing(
     assert len(bench.sim.posts) == 1
 
 
+def test_nobody_takes_a_post_over_while_its_video_is_copied(bench: Any, account: Any, elsewhere: Elsewhere) -> None:
+    """A copy may take longer than a step. Another worker would begin one of its own meanwhile, and none would ever be sent."""
+    record = bench.run(account.enter_video(SIGNED, upload=True, **POST))
+    taken: list[int | None] = []
+
+    def slow(name: Any) -> Any:
+        bench.clock.advance(1500)
+        now = bench.clock.now()
+        until = now + timedelta(seconds=10)
+        taken.append(bench.journal.try_lease(record.name, owner="another", now=now, until=until))
+        return elsewhere(name)
+
+    opening(bench.tiktok, slow)
+    account = bench.signed_in()
+    assert bench.run(account.resume(KEY)).status == "PUBLISH_COMPLETE"
+    assert taken == [None]
+
+
 def test_nothing_elsewhere_is_taken_for_what_tiktok_refused_to_pull(
     bench: Any, account: Any, elsewhere: Elsewhere
 ) -> None:

@@ -108,7 +108,6 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
 async def _plan(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]) -> Progressed:
     """Open the video that TikTok refused to pull, and store how it is to be uploaded. The next step sends an init for it."""
     context, record = turn.context, turn.record
-    await turn.lengthen(timedelta(seconds=context.timeout))
     video_file = await open_video(record)
     if not is_its_url(record, video_file.name):
         raise another_file(record)

@@ -223,7 +223,7 @@ class Run:
     # --- The file, and what the caller hears -------------------------------------------------------------------------
 
     async def _open_video(self, record: Record) -> VideoFile:
-        self._opened = self.video_file or self._opened or await reopened(self.context, record)
+        self._opened = self.video_file or self._opened or await reopened(self.context, record, self._owner)
         return self._opened
 
     def _tell_sent(self, record: Record, sent: int) -> None:

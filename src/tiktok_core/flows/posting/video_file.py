@@ -17,13 +17,15 @@ from tiktok_core.domain.containers import film
 from tiktok_core.domain.elsewhere import another_file, of_post
 from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.media import HEAD_LENGTH, MediaType, VideoFacts, media_type
-from tiktok_core.domain.names import bare, query_of, shown
+from tiktok_core.domain.names import bare, is_never_pulled, is_url, query_of, shown
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.tracks import Film
-from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
+from tiktok_core.errors import InvalidPost, LeaseLost, Problem, SourceChanged, refuse
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import Openable, look, look_or_doubt, open_source, read_in_time
-from tiktok_core.ports import FillsBuffers, HasPath, Source
+from tiktok_core.flows.calls.leases import try_lease
+from tiktok_core.flows.posting.turn import STEP_LEASE
+from tiktok_core.ports import LONGEST_LEASE, FillsBuffers, HasPath, Source
 from tiktok_core.wire.http import read_from, read_from_into
 
 __all__ = [
@@ -71,16 +73,23 @@ async def open_video(context: Context, video: Openable, chunk_size: int | None) 
     return await look(context, source, partial(_looked_at, source, name, chunk_size))
 
 
-async def reopened(context: Context, record: Record) -> VideoFile:
-    """Open the file of a record by the name that the record has.
+async def reopened(context: Context, record: Record, owner: str) -> VideoFile:
+    """Open the file of a record by the name that the record has, under its owner's lease.
 
     Raises:
+        LeaseLost: another owner has taken the post over.
         InvalidPost: the record has no name, because the file was a source without one; or it has never been opened, and is no video
             that can be uploaded.
         SourceChanged: there is no such file any more.
     """
     if record.wish.name is None:
         raise InvalidPost((Problem("video", "was a source without a name; give it again to go on"),))
+    # What lies at an https URL is copied first where its server gives no ranges, and that may take longer than a lease lasts. Another
+    # worker that took the post over meanwhile would begin a copy of its own, and so would the next one.
+    may_be_copied = is_url(record.wish.name) and not is_never_pulled(record.wish.name)
+    lease = partial(try_lease, context, context.journal, record.name, owner)
+    if may_be_copied and await lease(LONGEST_LEASE) is None:
+        raise LeaseLost(record.key)
     try:
         return await open_video(context, record.wish.name, None)
     except InvalidPost as error:
@@ -90,6 +99,9 @@ async def reopened(context: Context, record: Record) -> VideoFile:
         raise of_post(SourceChanged(None, str(error)), record) from error
     except SourceChanged as error:
         raise of_post(error, record) from error
+    finally:
+        if may_be_copied:
+            await lease(STEP_LEASE)
 
 
 async def open_media(context: Context, media: Openable) -> tuple[Source, Secret | None]:

@@ -111,7 +111,8 @@ async def open_media(context: Context, media: Openable) -> tuple[Source, Secret 
         InvalidPost: there is no such file, or this client opens none.
     """
     if isinstance(media, Secret):
-        return await open_source(context, _opening(context, media), is_elsewhere=True), media
+        # The name of a record is a secret, too, and may be a path.
+        return await open_source(context, _opening(context, media), is_elsewhere=is_url(media)), media
     if not isinstance(media, str) and (hasattr(media, "read") or not isinstance(media, HasPath)):
         source = cast(Source, media)
     else:
@@ -126,7 +127,7 @@ async def open_media(context: Context, media: Openable) -> tuple[Source, Secret 
 def _opening(context: Context, name: str | HasPath | Secret) -> Callable[[], Source]:
     opener = context.open_source
     if opener is None:
-        what = f"{shown(name)} is a URL" if isinstance(name, Secret) else "is a file's name"
+        what = f"{shown(name)} is a URL" if isinstance(name, Secret) and is_url(name) else "is a file's name"
         raise InvalidPost((Problem("video", f"{what}, and this client was given no open_source"),))
     return lambda: opener(name.reveal() if isinstance(name, Secret) else name)
 

@@ -1,0 +1,128 @@
+"""What came of it: each post, judged by what the simulated TikTok has, by what went over the road, and by the journal.
+
+What belongs here: counting, and the table.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import sha256
+from statistics import median
+
+from attrs import frozen
+
+from fleet import Fleet
+from plan import NEVER, Wish
+from tiktok_adapters import connect
+from tiktok_core import SourceChanged, TikTok, TikTokError
+from traffic import ASKED, INIT, RENEWED, Event, events
+from trouble import Trouble
+
+
+@frozen
+class Row:
+    """A row of the table.
+
+    Attributes:
+        what: what was counted.
+        found: how much of it.
+        expected: how much of it there has to be; None where any number is right.
+    """
+
+    what: str
+    found: str | int
+    expected: str | int | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it is not as it has to be."""
+        return self.expected not in {None, self.found}
+
+
+def judged(fleet: Fleet, trouble: Trouble) -> list[Row]:
+    """Return the table, once the fleet has ended."""
+    seen = events(fleet.road, fleet.wishes)
+    posts = [post for post in fleet.sim.posts if post.sha256]
+    films, sizes = Counter(post.sha256 for post in posts), Counter(post.size for post in posts)
+    begun = {one.key: one.trip.began for one in reversed(seen) if one.kind == INIT}
+    wanted = [wish for wish in fleet.wishes if wish.is_wanted]
+    kept = [wish for wish in fleet.wishes if wish.released == NEVER]
+    spoilt = [wish for wish in fleet.wishes if wish.trouble]
+    early = [wish for wish in fleet.wishes if begun.get(wish.key, NEVER) < wish.earliest]
+    times = sorted(_until_survivor(trouble, seen))
+    with connect(environ=fleet.environ) as tiktok:
+        unfinished = {record.key for record in tiktok.unfinished()}
+        reasons = [_reason(tiktok, fleet, wish) for wish in spoilt]
+        signed_in = sum(_is_signed_in(tiktok, account) for account in fleet.accounts)
+    return [
+        Row("keys that are to have a post", len(wanted)),
+        Row(
+            "of these, have exactly one, with the bytes of their film (SHA-256)",
+            _equal(wanted, films, sizes),
+            len(wanted),
+        ),
+        Row("have two or more", sum(sizes[wish.size] > 1 for wish in fleet.wishes), 0),
+        Row("have none", sum(not sizes[wish.size] for wish in wanted), 0),
+        Row("have not ended in the journal", sum(wish.key in unfinished for wish in wanted), 0),
+        Row("were begun before their time, or before they were released", len(early), 0),
+        Row("held keys that nobody released", len(kept)),
+        Row("of these, were begun", sum(wish.key in begun for wish in kept), 0),
+        *(
+            Row(f"posts of a film that was {wish.trouble} ({reason})", sizes[wish.size], 0)
+            for wish, reason in zip(spoilt, reasons, strict=True)
+        ),
+        Row("of these, refused as changed", sum(bool(reason) for reason in reasons), len(spoilt)),
+        Row("inits, of which some were begun again after a death", sum(one.kind == INIT for one in seen)),
+        Row("workers that were killed in the midst of a chunk", len(trouble.deaths), trouble.kills),
+        Row("posts that they were sending", sum(len(death.keys) for death in trouble.deaths)),
+        Row("of these, a survivor went on with", len(times), sum(len(death.keys) for death in trouble.deaths)),
+        Row("after: median, 95th percentile, longest", " ".join(f"{one:.1f} s" for one in _three(times))),
+        Row("crashes of PostgreSQL", len(trouble.crashes), int(trouble.crash)),
+        Row("requests to the object store that were answered 503", fleet.film_road.refused),
+        Row("renewals of sign-ins", sum(one.kind == RENEWED and b'"refresh_token"' in one.trip.answer for one in seen)),
+        Row("sign-ins that were lost", len(fleet.accounts) - signed_in, 0),
+    ]
+
+
+def shown(rows: list[Row]) -> str:
+    """Return the table as Markdown."""
+    lines = [
+        f"| {row.what} | {row.found}{f' (wrong: {row.expected} expected)' if row.is_wrong else ''} |" for row in rows
+    ]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _equal(wanted: list[Wish], films: Counter[str], sizes: Counter[int]) -> int:
+    return sum(sizes[wish.size] == films[sha256(wish.film()).hexdigest()] == 1 for wish in wanted)
+
+
+def _until_survivor(trouble: Trouble, seen: list[Event]) -> Iterator[float]:
+    """Yield for each interrupted post the seconds until another machine asked TikTok about it."""
+    for death in trouble.deaths:
+        for key in death.keys:
+            others = (one for one in seen if one.key == key and one.kind == ASKED and one.who != death.machine.name)
+            yield from [one.trip.began - death.at for one in others if one.trip.began > death.at][:1]
+
+
+def _three(times: list[float]) -> tuple[float, float, float]:
+    if not times:
+        return 0.0, 0.0, 0.0
+    return median(times), times[max(0, -(-len(times) * 95 // 100) - 1)], times[-1]
+
+
+def _reason(tiktok: TikTok, fleet: Fleet, wish: Wish) -> str:
+    """Return why there is no post of a film that was overwritten: what a further step says."""
+    try:
+        tiktok.account(fleet.accounts[wish.account]).advance(wish.key)
+    except SourceChanged as error:
+        return error.reason
+    except TikTokError:
+        return ""
+    return ""
+
+
+def _is_signed_in(tiktok: TikTok, account: str) -> bool:
+    try:
+        tiktok.account(account).user_info()
+    except TikTokError:
+        return False
+    return True

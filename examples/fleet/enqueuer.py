@@ -22,7 +22,7 @@ def main(posts: int, start: float, accounts: list[str]) -> None:
                 privacy_level=None if wish.is_draft else "SELF_ONLY",
                 key=wish.key,
                 chunk_size=CHUNK if wish.size > 2 * CHUNK else None,
-                not_before=datetime.fromtimestamp(wish.due, UTC) if wish.due > start else None,
+                not_before=datetime.fromtimestamp(wish.due, UTC) if wish.due else None,
                 held=wish.released is not None,
             )
             if wish.trouble == BEFORE:

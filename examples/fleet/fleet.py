@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from machine import Machine, namespace, wrong_clock
-from plan import wishes
+from plan import accounts_of, wishes
 from road import Road
 from services import ObjectStore, Postgres, free_port
 from tiktok_adapters import connect
@@ -42,7 +42,7 @@ class Fleet:
         self.postgres, self.store = Postgres(scratch / "postgres"), ObjectStore(scratch)
         ending.callback(self.postgres.stop)
         ending.callback(self.store.close)
-        creators = [Creator(username=f"maker-{number}") for number in range(-(-posts // 10))]
+        creators = [Creator(username=f"maker-{number}") for number in range(accounts_of(posts))]
         behaviour = Switches(processing_seconds=0.5, access_seconds=LIFE)
         self.sim = SimulatedTikTok(switches=behaviour, apps=[App(audited=True)], creators=creators, keep_bytes=False)
         ending.callback(self.sim.close)
@@ -58,7 +58,8 @@ class Fleet:
                 begun = tiktok.authorization()
                 tiktok.sign_in(begun, self.sim.authorize(begun.url, account=creator.username))
         ending.callback(self.close)
-        self.start = time.time() + 2.0
+        # By then all posts are entered: a time that is over is refused.
+        self.began, self.start = time.time(), time.time() + 3 + posts / 10
         self.wishes = wishes(posts, self.start)
         self.accounts = [creator.open_id for creator in creators]
         entering = (sys.executable, str(HERE / "enqueuer.py"), str(posts), str(self.start), ",".join(self.accounts))

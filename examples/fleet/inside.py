@@ -64,7 +64,8 @@ async def main(ports: dict[str, str], command: list[str]) -> int:
 
 def end_with_parent() -> None:
     """Wait for the end of standard input, and kill this process and the command."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1 << 10):
+        pass
     os.killpg(0, signal.SIGKILL)
 
 

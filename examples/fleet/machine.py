@@ -40,7 +40,7 @@ def wrong_clock() -> Mapping[str, str] | None:
         "LD_PRELOAD": str(library),
         "FAKETIME": f"+{AHEAD}s",
         "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_DONT_RESET": "1",
+        "PYTHONPATH": str(Path(__file__).with_name("ahead")),
     }
 
 

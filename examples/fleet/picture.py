@@ -63,7 +63,7 @@ class Picture:
             yield (COLOURS[slots[one.who]], width), f"M{first:.1f} {y:.1f}H{end:.1f}"
 
     def _x(self, at: float) -> float:
-        share = (max(at, self._fleet.start) - self._fleet.start) / (self._last - self._fleet.start)
+        share = (max(at, self._fleet.began) - self._fleet.began) / (self._last - self._fleet.began)
         return LEFT + min(share, 1.0) * (RIGHT - LEFT)
 
     def _line(self, at: float, colour: str, text: str, dashes: str = "none") -> None:
@@ -75,8 +75,8 @@ class Picture:
     def _words(self) -> None:
         for wish in {wish.account: wish for wish in reversed(self._wishes)}.values():
             self._drawing.append(drawsvg.Text(f"account {wish.account + 1}", 9, 4, self._rows[wish.key] + 8, fill=DUE))
-        for second in range(0, int(self._last - self._fleet.start) + 1, 10):
-            x = self._x(self._fleet.start + second)
+        for second in range(0, int(self._last - self._fleet.began) + 1, 10):
+            x = self._x(self._fleet.began + second)
             self._drawing.append(drawsvg.Text(f"{second} s", 9, x, self._bottom + 18, text_anchor="middle"))
         words = {f"worker {slot + 1}": COLOURS[slot] for slot in range(WORKERS)} | {"due": DUE, "waits": WAITS}
         for at, (word, colour) in enumerate(words.items()):

@@ -5,6 +5,7 @@ What belongs here: the wishes and their films. Each process makes the same ones 
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
@@ -27,7 +28,7 @@ class Wish:
         account: counts from 0.
         size: bytes of the film.
         is_draft: whether it goes to the inbox.
-        due: the time (seconds since 1970) before which it is not begun.
+        due: the time (seconds since 1970) before which it is not begun; 0 for any time.
         released: the time at which a person releases it; None for a post that is not held.
         trouble: what becomes of its film; empty for nothing.
     """
@@ -60,30 +61,35 @@ class Wish:
         return HEAD + hashlib.shake_128(f"{self.key} {take}".encode()).digest(self.size - len(HEAD))
 
 
+def accounts_of(posts: int) -> int:
+    """Return for how many accounts so many posts are: ten each, or fewer."""
+    return max(4, -(-posts // 10))
+
+
 def wishes(posts: int, start: float) -> list[Wish]:
     """Return the posts: of every account two drafts in five, a third of several chunks, half of them later, one in ten held."""
-    chance, accounts, late = Random(posts), -(-posts // 10), 3.0 + posts / 5
+    chance, accounts, late = Random(posts), accounts_of(posts), 5.0 + posts / 5
     found = []
     for number in range(posts):
         chunks = chance.choice((2, 2, 3)) if number % 3 == 0 else 0
         size = chunks * CHUNK + 200_000 + 1_000 * number + chance.randrange(1_000)
-        due = start + (chance.uniform(2, late) if number % 2 else 0.0)
+        due = start + chance.uniform(0, late) if number % 2 else 0.0
         held = number % 10 == 7
-        released = None if not held else NEVER if number % 30 == 7 else start + chance.uniform(3, late)
+        released = None if not held else NEVER if number % 30 == 7 else start + chance.uniform(0, late)
         draft = number // accounts % 5 in {1, 3}
         found.append(Wish(number, number % accounts, size, draft, due, released))
     for number, trouble in ((2, ONCE_BEGUN), (5, BEFORE)):
-        due = start + late if trouble == BEFORE else start
+        due = start + late if trouble == BEFORE else 0.0
         size = 6 * CHUNK + number if trouble == ONCE_BEGUN else found[number].size
         found[number] = Wish(number, found[number].account, size, is_draft=False, due=due, trouble=trouble)
     return found
 
 
-def stored(film: bytes, name: str) -> str:
+def stored(film: bytes, name: str, environ: Mapping[str, str] = os.environ) -> str:
     """Put a film where every machine can open it, and return the name by which they do."""
-    endpoint = os.environ.get("FLEET_STORAGE")
+    endpoint = environ.get("FLEET_STORAGE")
     if endpoint is None:
-        path = Path(os.environ["FLEET_FILMS"], name)
+        path = Path(environ["FLEET_FILMS"], name)
         path.write_bytes(film)
         return str(path)
     answer = urllib3.request("PUT", f"{endpoint}/{BUCKET}/{name}", body=film)

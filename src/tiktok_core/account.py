@@ -16,6 +16,7 @@ from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.display import FoundPost, UserInfo, Video, VideoPage
 from tiktok_core.domain.forgetting import Unreadable
 from tiktok_core.domain.journal import Record
+from tiktok_core.domain.names import covered
 from tiktok_core.domain.portability import DataArchive, DataFormat, DataRequest
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Progress, Publication, Step
@@ -217,6 +218,7 @@ class AsyncAccount:
         is_aigc: bool = False,
         draft: bool = False,
         chunk_size: int | None = None,
+        upload: bool | None = None,
         key: str | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         wait: bool = True,
@@ -224,9 +226,14 @@ class AsyncAccount:
         """Post a video and follow it to its end.
 
         Args:
-            video: the path of a file, a source, or an https URL that TikTok pulls.
+            video: the path of a file, a source, or the URL of what lies elsewhere. The query of a URL is a secret: no message, log or
+                record that has ended shows it.
             {settings}
             chunk_size: bytes of a chunk; the library chooses it unless given.
+            upload: whether the library sends what lies at a URL, opened by `open_source`, instead of letting TikTok pull it. Unless
+                given, TikTok pulls an https URL. The library uploads it only if it is under none of the app's `verified_urls`, where
+                these are listed, or if TikTok refuses it as `url_ownership_unverified`. Names with `s3://`, `gs://` and
+                `az://` are always opened. With False, nothing is uploaded.
             key: your name for this post. A second call with the same key makes no second post and returns the first one. The
                 library compares the two requests, but not once the post ended 90 days ago: from then on the journal
                 keeps only the outcome and the publish id. A random key unless given. The result and every error carry it.
@@ -249,6 +256,8 @@ class AsyncAccount:
             TransportError, UploadError, UnexpectedResponse: TikTok did not answer, refused bytes, or gave an answer that
                 cannot be understood. `resume` with the error's key continues, and never makes a second post.
         """
+        media = covered(video)
+        del video  # A crash report would show the query of a URL.
         post = VideoPost(
             title=title,
             privacy_level=privacy_level,
@@ -264,9 +273,10 @@ class AsyncAccount:
         return await publish.post_video(
             self._context,
             self._open_id,
-            video,
+            media,
             post,
             chunk_size=chunk_size,
+            upload=upload,
             key=key,
             on_progress=on_progress,
             wait=wait,
@@ -320,6 +330,7 @@ class AsyncAccount:
             is_aigc=is_aigc,
             draft=draft,
         )
+        del photo_images  # A crash report would show the queries of their URLs.
         return await publish.post_photos(
             self._context, self._open_id, post, key=key, on_progress=on_progress, wait=wait
         )
@@ -340,6 +351,7 @@ class AsyncAccount:
         is_aigc: bool = False,
         draft: bool = False,
         chunk_size: int | None = None,
+        upload: bool | None = None,
         key: str | None = None,
         not_before: datetime | None = None,
         not_after: datetime | None = None,
@@ -349,9 +361,10 @@ class AsyncAccount:
         """Enter a video in the journal without posting it: workers post it, or `resume` and `advance` with its key.
 
         Args:
-            video: the path of a file, or an https URL that TikTok pulls. A worker opens the same path.
+            video: the path of a file, or the URL of what lies elsewhere. A worker opens the same path.
             {settings}
             chunk_size: bytes of a chunk; the library chooses it unless given.
+            upload: whether the library sends what lies at a URL, as for `post_video`. A worker opens the same URL.
             key: your name for this post, as for `post_video`. For a key that was entered before, nothing changes.
             not_before: the earliest time to begin it, with a time zone, at most 90 days ahead; at once unless given.
             not_after: the latest time to begin it; one hour after `not_before` unless given. Then a person has to release it.
@@ -367,6 +380,8 @@ class AsyncAccount:
             SignInRequired: the account is not signed in.
             StoreError: the journal cannot be written.
         """
+        media = covered(video)
+        del video  # A crash report would show the query of a URL.
         post = VideoPost(
             title=title,
             privacy_level=privacy_level,
@@ -381,7 +396,7 @@ class AsyncAccount:
         )
         terms = Terms(schedule=schedule(not_before, not_after), is_held=held, is_entered=for_workers)
         return await publish.enter_video(
-            self._context, self._open_id, video, post, terms, chunk_size=chunk_size, key=key
+            self._context, self._open_id, media, post, terms, chunk_size=chunk_size, upload=upload, key=key
         )
 
     @_with_settings_of(PhotoPost)
@@ -430,6 +445,7 @@ class AsyncAccount:
             is_aigc=is_aigc,
             draft=draft,
         )
+        del photo_images  # As for `post_photos`.
         terms = Terms(schedule=schedule(not_before, not_after), is_held=held, is_entered=for_workers)
         return await publish.enter_photos(self._context, self._open_id, post, terms, key=key)
 
@@ -460,7 +476,8 @@ class AsyncAccount:
 
         Args:
             key: the post's key.
-            video: the file again, if it was a source without a name or has moved.
+            video: the file again, if it was a source without a name or has moved; or a fresh URL of the same bytes, if the former one
+                has expired. Of what TikTok pulls it is not needed.
             on_progress: called with the bytes sent so far, and with each status. An exception that it raises ends the call,
                 as for `post_video`.
             wait: follow the post to its end; otherwise return once TikTok has all the bytes, or has accepted the URL.
@@ -470,7 +487,9 @@ class AsyncAccount:
             OutcomeUnknown: TikTok may or may not have posted it; see `settle`.
             TikTokError: as for `post_video`.
         """
-        return await publish.resume(self._context, self._open_id, key, video, on_progress=on_progress, wait=wait)
+        media = covered(video)
+        del video  # A crash report would show the query of a URL.
+        return await publish.resume(self._context, self._open_id, key, media, on_progress=on_progress, wait=wait)
 
     async def advance(
         self,
@@ -487,7 +506,7 @@ class AsyncAccount:
 
         Args:
             key: the post's key.
-            video: the file again, if it was a source without a name or has moved.
+            video: the file again, or a fresh URL, as for `resume`.
             until_wait: take steps until the next one is more than this many seconds away; one step unless given.
             stop: asked after each of these steps; the call returns once it says True.
 
@@ -496,7 +515,9 @@ class AsyncAccount:
             ReleaseRequired: the post is held, or was not begun in time: a person has to `release` it.
             TikTokError: a step failed; the journal holds what the library knew by then. `come_again` says when to call again.
         """
-        return await publish.advance(self._context, self._open_id, key, video, until_wait=until_wait, stop=stop)
+        media = covered(video)
+        del video  # A crash report would show the query of a URL.
+        return await publish.advance(self._context, self._open_id, key, media, until_wait=until_wait, stop=stop)
 
     async def post(self, name: str) -> Record | None:
         """Return one post of this account in the journal; None if the journal has none of this name.

@@ -215,7 +215,8 @@ class TikTok(Mirror[AsyncTikTok]):
             layout of a video are checked before it is posted.
         protect: finishes a renewal that is interrupted half-way; without it, such a renewal can lose the sign-in.
         background: reads files, and gives up on a disk that hangs; without it, such a disk blocks the call for ever.
-        open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted.
+        open_source: opens a file by its path, or what lies at a URL, for `post_video`; without it, only sources can be uploaded. If
+            it has a method `close`, the client calls it at its end.
         open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
         endpoints: TikTok's addresses; the real ones unless given.
         entropy: returns the requested number of unpredictable bytes.

@@ -15,6 +15,7 @@ from tiktok_core.domain.app import App, Endpoints
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.events import AuthorizationRemoved, Event, PostEvent
 from tiktok_core.domain.journal import Record, Wish
+from tiktok_core.domain.names import covered
 from tiktok_core.domain.pkce import ChallengeEncoding
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication
@@ -65,7 +66,8 @@ class AsyncTikTok:
         probe: reads the videos that the library cannot read by itself. False: only first bytes and layout are checked.
         protect: finishes a renewal that is cancelled half-way; without it, such a renewal can lose the sign-in.
         background: reads files outside of the event loop, and gives up on a disk that hangs; without it, they are read in it.
-        open_source: opens a file by its path for `post_video`; without it, only sources and URLs can be posted.
+        open_source: opens a file by its path, or what lies at a URL, for `post_video`; without it, only sources can be uploaded. If
+            it has a method `close`, the client calls it at its end.
         open_destination: opens a path for `download_data`; without it, `download_data` takes only destinations.
         endpoints: TikTok's addresses; the real ones unless given.
         entropy: returns the requested number of unpredictable bytes.
@@ -273,6 +275,7 @@ class AsyncTikTok:
         post: VideoPost,
         *,
         chunk_size: int | None = None,
+        upload: bool | None = None,
         creator: CreatorInfo | None = None,
         fetch: bool = False,
     ) -> Wish:
@@ -282,20 +285,23 @@ class AsyncTikTok:
         knows that TikTok refused that one.
 
         Args:
-            video: the path of a file, a source, or an https URL that TikTok pulls.
+            video: the path of a file, a source, or the URL of what lies elsewhere.
             post: the settings.
             chunk_size: bytes of a chunk; the library chooses it unless given.
+            upload: whether the library sends what lies at a URL, as for `post_video`. If so, the URL is opened and looked into.
             creator: the answer of `creator_info`; if given, the creator's options and longest duration are checked too.
-            fetch: fetch the first bytes of a video that is a URL; otherwise the library does not contact that server.
+            fetch: fetch the first bytes of a video that TikTok pulls; otherwise the library does not contact that server.
 
         Returns:
-            The post as it would be made, with the chunk plan of a file.
+            The post as it would be made, with the chunk plan of what is uploaded.
 
         Raises:
             InvalidPost: the post is wrong; the error lists every problem.
             SourceChanged: the file can no longer be read, or a read takes too long.
         """
-        wish, _ = await video_wish(self._context, video, post, chunk_size, creator=creator, fetch=fetch)
+        media = covered(video)
+        del video  # A crash report would show the query of a URL.
+        wish, _ = await video_wish(self._context, media, post, chunk_size, creator=creator, fetch=fetch, upload=upload)
         return await usually_cut(self._context, wish)
 
     async def check_photos(
@@ -428,7 +434,7 @@ class AsyncTikTok:
         return await sign_in.all_tokens(self._context)
 
     async def close(self) -> None:
-        """Wait for the protected work, then close the transport, the token store, the journal and the pacer.
+        """Wait for the protected work, then close the transport, the token store, the journal, the pacer and `open_source`.
 
         If another task or thread is renewing tokens, this waits for TikTok's answer and saves the tokens first.
 

@@ -56,6 +56,7 @@ __all__ = [
     "Background",
     "Body",
     "Clock",
+    "Closes",
     "Destination",
     "FileSlice",
     "FillsBuffers",
@@ -104,6 +105,15 @@ class HasPath(Protocol):
 
     def __fspath__(self) -> str:
         """Return the path."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """An optional method of `open_source`: what it holds for the sources that it has opened ends with the client."""
+
+    def close(self) -> None:
+        """Close what was opened; a second call does nothing. The client calls it on any thread."""
         ...
 
 

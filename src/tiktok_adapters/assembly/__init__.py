@@ -60,7 +60,8 @@ def connect(
         **ports: your own adapters, by the name of their port (`transport=`, `tokens=`, ...): see `Ports`. The client uses the
             usual adapter for every other port. If you pass `tokens`, the store in the settings needs no package and no key.
 
-    Closing the client, or leaving its `with` block, closes its transport, tokens, journal and pacer, including those you passed.
+    Closing the client, or leaving its `with` block, closes its transport, tokens, journal, pacer and `open_source`, including
+    those you passed.
     It first waits for a renewal that another thread has begun. If this call raises, it has closed nothing.
 
     Raises:

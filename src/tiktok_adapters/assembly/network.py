@@ -7,6 +7,7 @@ come first.
 import os
 import stat
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
@@ -57,6 +58,30 @@ class Network:
             InvalidSettings: a file of authorities cannot be read.
         """
         return {"proxy": self.proxy, "ssl_context": self._context()}
+
+    def object_options(self) -> Hidden[Mapping[str, Any]]:
+        """Return the proxy and the authorities for object storage, as obstore's `ClientConfig` names them.
+
+        obstore reads `HTTPS_PROXY` and `SSL_CERT_FILE` of the process by itself, and trusts the given authorities beside the system's.
+
+        Raises:
+            InvalidSettings: a file of authorities cannot be read.
+        """
+        options: Hidden[dict[str, Any]] = Hidden({})
+        if self.proxy is not None and "*" not in self.proxy.exceptions:
+            options.reveal()["proxy_url"] = self.proxy.whole_url.reveal()
+            options.reveal()["proxy_excludes"] = ",".join(self.proxy.exceptions)
+        path = self.ca_file or self.certificates.get("SSL_CERT_FILE", "")
+        if path and path != os.environ.get("SSL_CERT_FILE"):
+            try:
+                options.reveal()["root_certificate"] = Path(path).read_bytes()
+            except OSError as error:
+                name, why = (
+                    "ca_file" if self.ca_file else "SSL_CERT_FILE",
+                    (error.strerror or type(error).__name__).lower(),
+                )
+                raise InvalidSettings((Problem(name, f"{path} cannot be read: {why}"),)) from None
+        return options
 
     def _context(self) -> "ssl.SSLContext | None":
         if not self.ca_file and all(os.environ.get(name) == value for name, value in self.certificates.items()):

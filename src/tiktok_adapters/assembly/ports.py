@@ -12,6 +12,7 @@ from attrs import frozen
 from tiktok_adapters.assembly.home import home_journal, home_pacer, home_tokens, tell_of_home
 from tiktok_adapters.assembly.settings import Settings
 from tiktok_adapters.assembly.shared import SHARED_STORES, shared_ports, shared_stores, shared_stores_async
+from tiktok_adapters.sources import MediaHosts, SourceOpener
 from tiktok_core import App
 from tiktok_core.ports import (
     AsyncBackground,
@@ -37,7 +38,15 @@ from tiktok_core.ports import (
     UploadSlots,
 )
 
-__all__ = ["AsyncPorts", "Chosen", "Ports", "asynchronous_ports", "blocking_ports", "blocking_transport"]
+__all__ = [
+    "AsyncPorts",
+    "Chosen",
+    "Ports",
+    "asynchronous_ports",
+    "blocking_ports",
+    "blocking_transport",
+    "source_opener",
+]
 
 
 class _BothWorlds(TypedDict, total=False):
@@ -61,7 +70,8 @@ class Ports(_BothWorlds, total=False):
             properties of a video are checked.
         protect: lets an interrupted renewal finish. Usual: it holds Ctrl-C back in the main thread.
         background: reads files, and abandons a read from a disk that hangs. Usual: threads.
-        open_source: opens a named file for `post_video`. Usual: a file on the disk.
+        open_source: opens a named video for `post_video`. Usual: a file on the disk, what lies at an https URL, read through a
+            transport of its own, or an object in S3, Google Cloud Storage or Azure, with the extra `objects`. If it has a method `close`, the client calls it at its end.
         open_destination: opens the named file for `download_data`. Usual: a file on the disk.
         entropy: returns the requested number of unpredictable bytes. Usual: the operating system's.
     """
@@ -123,6 +133,7 @@ def blocking_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, Any]:
 
     return _filled(
         "connect",
+        chosen,
         given,
         {
             "transport": lambda: blocking_transport(chosen.settings),
@@ -155,6 +166,7 @@ def asynchronous_ports(chosen: Chosen, given: Mapping[str, Any]) -> dict[str, An
 
     return _filled(
         "connect_async",
+        chosen,
         given,
         {
             "transport": lambda: _aiohttp(chosen.settings),
@@ -182,11 +194,12 @@ def _shared(
     return shared_ports(opened(chosen.settings), chosen.app.client_key, chosen.uploads)
 
 
-def _filled(caller: str, given: Mapping[str, Any], usual: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+def _filled(
+    caller: str, chosen: Chosen, given: Mapping[str, Any], usual: dict[str, Callable[[], Any]]
+) -> dict[str, Any]:
     from tiktok_adapters.destinations import open_destination  # noqa: PLC0415
-    from tiktok_adapters.sources import open_source  # noqa: PLC0415
 
-    usual |= {"open_source": lambda: open_source, "open_destination": lambda: open_destination}
+    usual |= {"open_source": lambda: source_opener(chosen.settings), "open_destination": lambda: open_destination}
     if unknown := given.keys() - usual.keys() - {"entropy"}:
         raise TypeError(f"{caller}() got an unexpected keyword argument {min(unknown)!r}")
     # Only `probe` may be a boolean: True for the usual probe, False for no look at a video's properties.
@@ -204,6 +217,18 @@ def blocking_transport(settings: Settings) -> Transport:
     from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415
 
     return Urllib3Transport(**settings.network().options())
+
+
+def source_opener(settings: Settings) -> SourceOpener:
+    """Return the usual opener of sources for both worlds: the core reads sources in threads, so its transport may block."""
+    hosts = MediaHosts.parsed(settings.media_hosts)
+
+    def media_transport() -> Transport:
+        from tiktok_adapters.transports.urllib3 import Urllib3Transport  # noqa: PLC0415
+
+        return Urllib3Transport(**settings.network().options(), refuse=hosts.refusal)
+
+    return SourceOpener(media_transport, hosts, lambda: settings.network().object_options())
 
 
 def _aiohttp(settings: Settings) -> Any:

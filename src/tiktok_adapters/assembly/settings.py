@@ -12,6 +12,7 @@ from attrs import field, fields, frozen
 from tiktok_adapters.assembly.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, STORES, check_installed, store_keys
 from tiktok_adapters.assembly.network import Network, chosen_network
 from tiktok_adapters.assembly.shared import check_url
+from tiktok_adapters.sources.hosts import MediaHosts
 from tiktok_core import (
     App,
     AppKind,
@@ -69,6 +70,11 @@ def _one_of(words: Iterable[str], meant: Callable[[str], str] = str) -> Callable
         return meant(word)
 
     return read
+
+
+def _hosts(words: str) -> str:
+    MediaHosts.parsed(words)
+    return words
 
 
 @frozen(kw_only=True)
@@ -172,6 +178,15 @@ class Settings:
         metadata=_row(
             "TIKTOK_VERIFIED_URLS",
             "the portal's verified URL properties, separated by commas; if set, the client refuses other URLs",
+        ),
+    )
+    media_hosts: str = field(
+        default="",
+        metadata=_row(
+            "TIKTOK_MEDIA_HOSTS",
+            "hosts, separated by commas, from which videos are read although they lie in a private network; a host of this machine "
+            "may then use plain http",
+            read=_hosts,
         ),
     )
     api_url: str = field(

@@ -42,6 +42,7 @@ SETTINGS: Final[dict[str, Advice]] = {
     "redirect_uri": ("Register a redirect URI of this kind, and set exactly the same one here.", REDIRECTS),
     "kind": ("Name the Login Kit platform under which the redirect URI is registered.", REDIRECTS),
     "verified_urls": ("List the domains and prefixes that you verified for the app.", PROPERTIES),
+    "media_hosts": ("List host names, each with or without a port.", "TIKTOK_MEDIA_HOSTS, or config.toml"),
     "api_url": (
         "Leave it out to reach TikTok itself; any other address must be https.",
         "TIKTOK_API_URL, or config.toml",

@@ -20,7 +20,7 @@ from tiktok_adapters.cli.common import account_of, client, common, now, settings
 from tiktok_adapters.cli.findings import Finding
 from tiktok_adapters.cli.kept import StoreClock, where_kept
 from tiktok_adapters.cli.output import show, status_of
-from tiktok_adapters.cli.reach import certificates, proxy
+from tiktok_adapters.cli.reach import certificates, media, proxy
 from tiktok_adapters.cli.spelling import OneOf
 from tiktok_core import (
     Account,
@@ -149,6 +149,8 @@ class _Examination:
         network = self._found.network()
         yield proxy(network, self._endpoints.api_url, _upload_url(self._endpoints))
         yield certificates(network)
+        if self._found.media_hosts:
+            yield media(self._found.media_hosts)
         transport = blocking_transport(self._found)
         try:
             yield from self._api(transport, self._endpoints)

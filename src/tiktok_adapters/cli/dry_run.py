@@ -5,9 +5,9 @@ What belongs here: printing the requests without secrets. The same functions bui
 
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from tiktok_adapters.cli.common import account_of, say
 from tiktok_adapters.cli.output import show, spelled_moment
@@ -15,7 +15,8 @@ from tiktok_adapters.cli.plan import plan_document
 from tiktok_adapters.cli.times import spelled_time
 from tiktok_adapters.transports.common import wire_headers
 from tiktok_core import CreatorInfo, PhotoPost, Schedule, Secret, SignInRequired, TransportError, Wish
-from tiktok_core.ports import Request
+from tiktok_core.domain.names import shown
+from tiktok_core.ports import Request, Source
 from tiktok_core.wire.envelope import USER_AGENT
 from tiktok_core.wire.publishing import (
     chunk_request,
@@ -89,20 +90,28 @@ def _ask_the_creator(found: "Settings", tiktok: "TikTok", check: Callable[[Creat
         check(creator)
 
 
+@frozen
+class _Sized:
+    """Stands for a source of so many bytes, of which none is read."""
+
+    size: int
+
+
 def _requests(found: "Settings", wish: Wish) -> Iterator[Request]:
     endpoints = found.endpoints()
     if not wish.post.draft:
         yield creator_info_request(endpoints, HIDDEN)
     if isinstance(wish.post, PhotoPost):
-        yield photo_init_request(endpoints, HIDDEN, wish.post)
+        # The query of a URL may be a signature.
+        images = tuple(map(shown, wish.post.photo_images))
+        yield photo_init_request(endpoints, HIDDEN, evolve(wish.post, photo_images=images))
     else:
-        yield video_init_request(endpoints, HIDDEN, wish.post, wish.plan or wish.video or "")
-    if wish.plan is not None and wish.video is not None and wish.media_type is not None:
-        from tiktok_adapters.sources import FileSource  # noqa: PLC0415 - a pull needs no file
-
-        with FileSource(wish.video) as source:
-            for chunk in wish.plan.ranges():
-                yield chunk_request(UPLOAD_URL, source, chunk, wish.media_type)
+        yield video_init_request(endpoints, HIDDEN, wish.post, wish.plan or Secret(wish.shown or ""))
+    if wish.plan is not None and wish.media_type is not None:
+        # Of the source nothing but its size is shown.
+        source = cast(Source, _Sized(wish.plan.video_size))
+        for chunk in wish.plan.ranges():
+            yield chunk_request(UPLOAD_URL, source, chunk, wish.media_type)
     yield status_request(endpoints, HIDDEN, PUBLISH_ID)
 
 

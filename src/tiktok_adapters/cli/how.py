@@ -5,15 +5,16 @@ What belongs here: the options that each `tiktok post` has for this, and what fo
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 from attrs import evolve, frozen
 
 from tiktok_adapters.cli.common import now
 from tiktok_adapters.cli.dry_run import show_dry_run
-from tiktok_adapters.cli.journal import chosen_key, of_earlier, resumed, telling_how_far
+from tiktok_adapters.cli.journal import of_earlier, resumed, telling_how_far
+from tiktok_adapters.cli.keys import chosen_key
 from tiktok_adapters.cli.later import latest, posted_before, show_entered
 from tiktok_adapters.cli.output import show_post
 from tiktok_adapters.cli.progress import display
@@ -115,7 +116,7 @@ MANNERS: Final = (
 def carry_out(
     account: Account,
     how: How,
-    wish: tuple[Any, ...],
+    wish: Wish,
     enter: Callable[..., Record],
     make: Callable[..., Publication],
 ) -> None:
@@ -140,11 +141,11 @@ def carry_out(
     show_post(done, earlier)
 
 
-def _key(account: Account, how: How, wish: tuple[Any, ...]) -> tuple[str, datetime | None]:
+def _key(account: Account, how: How, wish: Wish) -> tuple[str, datetime | None]:
     """Return the key to post under, and when an earlier command asked for its post; its time belongs to what is asked for."""
+    named, earlier = chosen_key(account, how.key, wish, again=how.again, at=how.not_before)
     if how.not_before is None:
-        return chosen_key(account, how.key, wish, again=how.again)
-    named, earlier = chosen_key(account, how.key, (*wish, how.not_before.astimezone(UTC).isoformat()), again=how.again)
+        return named, earlier
     if how.key is None and not how.again and earlier is None and how.not_before < now():
         # Nothing new can be asked for at a time that is over.
         return posted_before(account, named) or (named, earlier)

@@ -1,10 +1,8 @@
-"""`uploads`, `resume`, `abandon`: list, continue and give up unfinished posts; and choose the key of a post.
+"""`uploads`, `resume`, `abandon`: list, continue and give up unfinished posts.
 
 What belongs here: how the command line uses the journal. The journal's rules are in the core.
 """
 
-import hashlib
-import secrets
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -42,9 +40,10 @@ from tiktok_core import (
     TikTokError,
     Unreadable,
 )
+from tiktok_core.domain.names import is_url, shown
 from tiktok_core.errors import LeaseLost, Problem
 
-__all__ = ["abandon", "chosen_key", "left", "of_earlier", "resume", "resumed", "telling_how_far", "uploads"]
+__all__ = ["abandon", "left", "of_earlier", "resume", "resumed", "telling_how_far", "uploads"]
 
 NOT_ENDED: Final = 6
 """The exit status where a post is left unfinished until a person says more."""
@@ -108,20 +107,25 @@ def abandon(key: str) -> None:
 
 @click.command(short_help="Continue unfinished posts.")
 @click.argument("key", metavar="[KEY]", required=False)
+@click.argument("video", metavar="[FILE|URL]", required=False)
 @click.option("--all", "every", is_flag=True, help="Continue every unfinished post.")
 @click.option(
     "--settle", type=OneOf(["posted", "not-posted"]), help="Say whether the post is on TikTok, after you looked."
 )
 @click.option("--no-wait", is_flag=True, help="Return once TikTok has the media.")
 @common
-def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> int | None:
+def resume(key: str | None, video: str | None, every: bool, settle: str | None, no_wait: bool) -> int | None:
     """Continue one post, or with --all every unfinished one. It never posts twice.
+
+    FILE or URL is where the same bytes lie now: a file that was moved, or a fresh URL in place of one that has expired.
 
     Without KEY and --all, it lists what is unfinished and, on a terminal, asks about each post. A post that would start again after
     more than an hour is continued only if you name its key, or say yes on a terminal.
 
     Example: tiktok resume --settle not-posted KEY
     """
+    if settle and video is not None:
+        raise click.UsageError("--settle is for what a person has seen, and takes no FILE or URL.")
     if settle and key is None:
         raise click.UsageError("--settle needs the key of the post; 'tiktok uploads' lists them.")
     if key and every:
@@ -131,19 +135,22 @@ def resume(key: str | None, every: bool, settle: str | None, no_wait: bool) -> i
             return _several(account, every=every, until_final=not no_wait)
         with known_post(account, key):
             key = key_of(account, key)
-            done = account.settle(key, posted=settle == "posted") if settle else resumed(account, key, wait=not no_wait)
+            if settle:
+                done = account.settle(key, posted=settle == "posted")
+            else:
+                done = resumed(account, key, video, wait=not no_wait)
     show_post(done)
     return None
 
 
-def resumed(account: Account, key: str, *, wait: bool) -> Publication:
+def resumed(account: Account, key: str, video: str | None = None, *, wait: bool) -> Publication:
     """Continue a post, and show its progress; where its time is to come, say so and wait for it."""
     with telling_how_far(account, key):
         record = recorded(account, key)
         if record is not None:
             say_the_wait(record)
         with display() as on_progress:
-            return account.resume(key, on_progress=on_progress, wait=wait)
+            return account.resume(key, video, on_progress=on_progress, wait=wait)
 
 
 def _several(account: Account, *, every: bool, until_final: bool) -> int:
@@ -250,27 +257,6 @@ def _unreadable_documents(found: Iterable[Unreadable]) -> list[dict[str, Any]]:
     return [{"key": one.key, "open_id": one.account, "code": one.kind, "message": one.reason} for one in found]
 
 
-def chosen_key(account: Account, key: str | None, wish: tuple[Any, ...], *, again: bool) -> tuple[str, datetime | None]:
-    """Return the key to post under: the given one, a derived one, or a random one if `again` asks for a separate post.
-
-    With it comes the time at which an earlier command asked for the post of this key; None if this command makes it. A derived key
-    is the same while the earlier post goes on and for 60 minutes after it has ended well, so that a command that a person repeats
-    because it seemed to hang, or that a script repeats, makes no second post.
-    """
-    if key is None and again:
-        return secrets.token_hex(12), None
-    digest = hashlib.sha256(repr((account.open_id, *wish)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    named = key if key is not None else account.derived_key(f"{DERIVED}{digest}")
-    record = recorded(account, named)
-    if record is None or record.key != named or record.stage is Stage.ABANDONED:
-        return named, None
-    if key is None:
-        at = f"{record.created_at:%Y-%m-%d %H:%M} UTC"
-        how = "this is how it ended" if record.is_ended else "continuing it"
-        say(f"You asked for the same post before, at {at}: {how}, post {named}; use --again to make another one.")
-    return named, record.created_at
-
-
 @contextmanager
 def of_earlier(at: datetime | None) -> Iterator[None]:
     """Mark an error of the block as an answer about the post of an earlier command, which began at that time."""
@@ -289,9 +275,9 @@ def _described(record: Record) -> str:
     else:
         media = (
             "a video without a name"
-            if wish.video is None
-            else wish.video
-            if wish.is_pulled
+            if wish.video is None or wish.shown is None
+            else wish.shown
+            if is_url(wish.video)
             else PurePath(wish.video).name
         )
     title = f' "{wish.post.title}"' if wish.post.title else ""
@@ -314,8 +300,8 @@ def _upload_document(record: Record) -> dict[str, Any]:
         **post_document(record.shown),
         "stage": record.stage,
         "open_id": record.account,
-        "video": record.wish.video,
-        "photo_images": list(post.photo_images) if isinstance(post, PhotoPost) else [],
+        "video": record.wish.shown,
+        "photo_images": list(map(shown, post.photo_images)) if isinstance(post, PhotoPost) else [],
         "title": post.title,
         "created_at": f"{record.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         **when_document(record),

@@ -28,6 +28,7 @@ OPTIONS: Final[dict[str, str]] = {
     "is_aigc": "--aigc",
     "draft": "--draft",
     "chunk_size": "--chunk-size",
+    "upload": "--upload",
     "key": "KEY",
     "not_before": "--at",
     "not_after": "--not-after",

@@ -20,11 +20,11 @@ __all__ = ["explain", "plan", "plan_document"]
 
 
 @click.command(short_help="Show how a video is cut into chunks.")
-@click.argument("video", metavar="FILE|BYTES")
+@click.argument("video", metavar="FILE|URL|BYTES")
 @click.option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk (default: the library chooses).")
 @common
 def plan(video: str, chunk_size: int | None) -> None:
-    """Show how a video is cut into chunks, from its file or from its size.
+    """Show how a video is cut into chunks, from its file, from what lies at a URL, or from its size.
 
     Example: tiktok plan 70_000_000
     """
@@ -84,7 +84,11 @@ def plan_document(found: ChunkPlan) -> dict[str, object]:
 def _size_of(video: str) -> int:
     if re.fullmatch(r"[0-9][0-9_,]*", video, re.ASCII):
         return BYTES.convert(video, None, None)
-    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
+    from tiktok_adapters.sources import open_source  # noqa: PLC0415
 
-    with FileSource(video) as source:
+    source = open_source(video)
+    try:
         return source.size
+    finally:
+        # A source may have nothing to close.
+        getattr(source, "close", lambda: None)()

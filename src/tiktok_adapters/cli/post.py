@@ -92,7 +92,7 @@ def post() -> None:
     """
 
 
-@post.command(short_help="Post a video: a file, or a URL that TikTok pulls.")
+@post.command(short_help="Post a video: a file, or what lies at a URL.")
 @click.argument("video", metavar="FILE|URL")
 @post_options(
     _option("--disable-duet", is_flag=True, help="Allow no duets."),
@@ -105,24 +105,30 @@ def post() -> None:
         help="The time of the frame to show as the cover, in ms.",
     ),
     _option("--chunk-size", type=BYTES, metavar="BYTES", help="Bytes of a chunk (default: the library chooses)."),
+    _option(
+        "--upload/--no-upload",
+        default=None,
+        help="Send the bytes at the URL, or never do (default: only if TikTok may not pull it).",
+    ),
     _option("--no-probe", is_flag=True, help="Do not check codec, frame rate, size and duration."),
 )
 def video(
     *,
     video: str,
     chunk_size: int | None,
+    upload: bool | None,
     no_probe: bool,
     how: How,
     **wishes: Any,
 ) -> None:
-    """Post a video: a file, or an https URL that TikTok pulls.
+    """Post a video: a file, or what lies at a URL: TikTok pulls from https, or the bytes are sent from here.
 
     Example: tiktok post video clip.mp4 --title "Hello #world" --privacy SELF_ONLY
     """
     how.check()
     found = settings()
     with client(found, probe=not no_probe) as opened:
-        check = partial(opened.check_video, video, VideoPost(**wishes), chunk_size=chunk_size)
+        check = partial(opened.check_video, video, VideoPost(**wishes), chunk_size=chunk_size, upload=upload)
         wish = check(fetch=how.check_url)
         if wish.post.draft:
             _tell_what_a_draft_drops("video", wishes)
@@ -130,9 +136,9 @@ def video(
             show_only(found, opened, wish, how, check)
             return
         with signed_in(found, opened, needs=_scopes(wish)) as account:
-            enter = partial(account.enter_video, video, chunk_size=chunk_size, **wishes)
-            make = partial(account.post_video, video, chunk_size=chunk_size, **wishes)
-            carry_out(account, how, (wish.fingerprint or video, wish.post), enter, make)
+            enter = partial(account.enter_video, video, chunk_size=chunk_size, upload=upload, **wishes)
+            make = partial(account.post_video, video, chunk_size=chunk_size, upload=upload, **wishes)
+            carry_out(account, how, wish, enter, make)
 
 
 @post.command(short_help="Post photos that TikTok pulls.")
@@ -183,7 +189,7 @@ def photo(
         with signed_in(found, opened, needs=_scopes(wish)) as account:
             enter = partial(account.enter_photos, photo_images, auto_add_music=not no_music, **wishes)
             make = partial(account.post_photos, photo_images, auto_add_music=not no_music, **wishes)
-            carry_out(account, how, (wish.post,), enter, make)
+            carry_out(account, how, wish, enter, make)
 
 
 def _scopes(wish: Wish) -> tuple[Scope, ...]:

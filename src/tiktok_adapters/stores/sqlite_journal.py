@@ -43,7 +43,14 @@ from tiktok_core.domain.journal import Record
 from tiktok_core.errors import LeaseLost, StoreError
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath
-from tiktok_core.wire.records import RECORD_VERSION, USUAL_VERSION, OtherVersion, dump_record, record_version
+from tiktok_core.wire.records import (
+    LATER_VERSION,
+    RECORD_VERSION,
+    USUAL_VERSION,
+    OtherVersion,
+    dump_record,
+    record_version,
+)
 
 __all__ = ["SqliteJournal"]
 
@@ -77,8 +84,8 @@ class SqliteJournal(TracedFile):
     """Records and leases in one file of mode 0600. Threads and processes may share it. A forked child must open its own.
 
     On Linux a lease ends as soon as the process that took it has ended. On other systems, and between machines that share
-    the file, it ends only when it expires. The file holds an upload URL until its record is saved without it, and the URL
-    is overwritten then.
+    the file, it ends only when it expires. The file holds an upload URL, and the query of a URL, until its record is saved
+    without it, and it is overwritten then.
 
     Every method may raise `StoreError`, for example when another process locks the file for longer than `busy_wait`.
     Once the journal is closed, every method but `close` raises it. The journal never writes to a damaged file or to a
@@ -205,7 +212,7 @@ class SqliteJournal(TracedFile):
 
     def _values(self, record: Record) -> Hidden[dict[str, Any]]:
         document = Hidden(dump_record(record))
-        if record.upload_url is not None:
+        if record.upload_url is not None or record.wish.has_secret:
             document = Hidden(self._wipeable(document.reveal()))
         return Hidden(
             {
@@ -237,7 +244,7 @@ def _of_versions(statement: str, under: str) -> tuple[str, dict[str, Any]]:
 
 
 def _store(connection: sqlite3.Connection, record: Record, values: Hidden[dict[str, Any]]) -> None:
-    if record_version(record) == RECORD_VERSION:
+    if record_version(record) >= LATER_VERSION:
         # In the same transaction: no older release ever sees the one without the other. A newer one may have raised it further.
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version < ALONE:

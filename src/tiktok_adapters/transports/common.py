@@ -22,6 +22,7 @@ __all__ = [
     "Target",
     "body_blocks",
     "hide_queries",
+    "in_utf8",
     "joined_headers",
     "ready",
     "target_of",
@@ -138,6 +139,13 @@ def body_blocks(request: Request) -> Iterator[bytes | memoryview]:
 def unforeseen(error: Exception) -> str:
     """Return the reason for an unexpected error. It does not quote the error's message, which may hold a secret."""
     return f"the HTTP library failed with {type(error).__name__}"
+
+
+def in_utf8(headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers so that http.client, which encodes them as Latin-1, sends UTF-8, as the other libraries do."""
+    if all(map(str.isascii, headers.values())):
+        return headers
+    return {name: value.encode().decode("latin-1") for name, value in headers.items()}
 
 
 def joined_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

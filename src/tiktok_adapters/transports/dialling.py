@@ -7,7 +7,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from http.client import HTTPException, RemoteDisconnected, parse_headers
@@ -19,10 +19,11 @@ from tiktok_adapters.transports.sockets import PatientSocket, TlsSocket, Waits
 from tiktok_adapters.transports.tls import tls_fault
 from tiktok_core.errors import NotSent
 
-__all__ = ["dial"]
+__all__ = ["Refuse", "dial"]
 
 Address: TypeAlias = tuple[Any, ...]
 Reasons: TypeAlias = tuple[tuple[type[Exception], str], ...]
+Refuse: TypeAlias = Callable[[str, int, str], str]
 
 LONGEST_LINE: Final = 65536
 
@@ -54,7 +55,14 @@ TUNNELLING: Final[Reasons] = (
 
 
 def dial(
-    name: str, host: str, port: int, waits: Waits, *, proxy: Proxy | None = None, tls: ssl.SSLContext | None = None
+    name: str,
+    host: str,
+    port: int,
+    waits: Waits,
+    *,
+    proxy: Proxy | None = None,
+    tls: ssl.SSLContext | None = None,
+    refuse: Refuse | None = None,
 ) -> PatientSocket:
     """Return a connected socket.
 
@@ -65,12 +73,14 @@ def dial(
         waits: how long each step may take.
         proxy: the proxy to use. With TLS the connection is a tunnel through it. Without TLS it ends at the proxy.
         tls: the TLS settings. None makes a plain connection.
+        refuse: called with the host, the port and each address found for it; it returns as a clause why no connection is made to that
+            address, or an empty text. A proxy looks the name up by itself, so nothing is asked then.
 
     Raises:
         NotSent: the connection could not be made.
     """
     if proxy is None:
-        return _started(name, host, port, waits, tls=tls)
+        return _started(name, host, port, waits, tls=tls, refuse=refuse)
     try:
         return _started(name, host, port, waits, proxy=proxy, tls=tls)
     except NotSent as error:
@@ -78,10 +88,17 @@ def dial(
 
 
 def _started(
-    name: str, host: str, port: int, waits: Waits, *, proxy: Proxy | None = None, tls: ssl.SSLContext | None
+    name: str,
+    host: str,
+    port: int,
+    waits: Waits,
+    *,
+    proxy: Proxy | None = None,
+    tls: ssl.SSLContext | None,
+    refuse: Refuse | None = None,
 ) -> PatientSocket:
     if proxy is None:
-        inner = _dialled(name, host, port, waits, (LOOKING_UP, CONNECTING))
+        inner = _dialled(name, host, port, waits, (LOOKING_UP, CONNECTING), refuse=refuse)
     else:
         inner = _dialled(name, proxy.host, proxy.port, waits, (LOOKING_UP_PROXY, TO_PROXY))
     try:
@@ -99,10 +116,18 @@ def _started(
         raise
 
 
-def _dialled(name: str, host: str, port: int, waits: Waits, reasons: tuple[Reasons, Reasons]) -> socket.socket:
+def _dialled(
+    name: str, host: str, port: int, waits: Waits, reasons: tuple[Reasons, Reasons], *, refuse: Refuse | None = None
+) -> socket.socket:
     unknown, out_of_reach = reasons
     with _reported(name, unknown):
         addresses = _addresses(host, port, waits.next())
+    if refuse is not None:
+        # Here, and not before the request: a name that is looked up a second time may lead elsewhere.
+        answers = [(address, refuse(host, port, str(address[4][0]))) for address in addresses]
+        addresses = [address for address, why in answers if not why]
+        if not addresses:
+            raise NotSent(name, answers[0][1])
     with _reported(name, out_of_reach):
         for family, kind, protocol, _, address in addresses[:-1]:
             try:

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from attrs import field, frozen
 
@@ -57,6 +57,17 @@ class Proxy:
         """The proxy's URL, without user and password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def whole_url(self) -> Hidden[str]:
+        """The proxy's URL with user and password, for a client that is given nothing else."""
+        basic = Hidden(self.headers.get("Proxy-Authorization", "").removeprefix("Basic "))
+        if not basic:
+            return Hidden(self.url)
+        # A user name holds no colon, so the first one ends it.
+        user = Hidden(base64.b64decode(basic.reveal()).partition(b":"))
+        told = Hidden(f"{quote(user.reveal()[0], safe='')}:{quote(user.reveal()[2], safe='')}@")
+        return Hidden(self.url.replace("://", f"://{told.reveal()}", 1))
 
     @classmethod
     def chosen(cls, given: "Hidden[str | Proxy | None]") -> "Proxy | None":

@@ -2,7 +2,8 @@
 
 What belongs here: one plain function for each thing that can be heard, and what only they need: the ladder of chunk sizes, and
 how many inits are enough. Of a file TikTok publishes nothing without bytes, so a lost answer costs an init. A pull or photos
-are published by the init alone, so after a lost answer the outcome is unknown, and a person has to look.
+are published by the init alone, so after a lost answer the outcome is unknown, and a person has to look. A pull becomes an
+upload after one answer alone: that the app may not pull from this URL, which proves that this init began nothing.
 
 Two functions are about a lost answer. The step that sent the init calls `after_lost_answer`. `after_unanswered_init` is for the
 next step, in the same run or after a crash, which finds an init with no stored answer; it returns None where that step may send
@@ -12,10 +13,13 @@ another init.
 from datetime import datetime
 from typing import Final
 
+from attrs import evolve
+
 from tiktok_core.domain.chunks import ChunkPlan, fallback_plans
 from tiktok_core.domain.journal import Record
-from tiktok_core.domain.kept_refusal import refusal_of
-from tiktok_core.domain.moves import begun, ended, not_begun, unknown
+from tiktok_core.domain.kept_refusal import refusal_of, refused_again
+from tiktok_core.domain.moves import begun, ended, not_begun, to_be_uploaded, unknown
+from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.publishing import Begun
 from tiktok_core.domain.verdicts import SAYS_NOTHING, TROUBLE_PAUSE, Verdict, after_handover, outcome_unknown
 from tiktok_core.errors import (
@@ -26,6 +30,7 @@ from tiktok_core.errors import (
     InvalidPost,
     Misused,
     NotSent,
+    PostingRefused,
     RateLimited,
     ServerError,
     TikTokError,
@@ -41,6 +46,7 @@ __all__ = [
     "after_creator_check",
     "after_init_error",
     "after_lost_answer",
+    "after_no_upload",
     "after_refused_init",
     "after_unanswered_init",
     "after_unsent_init",
@@ -51,6 +57,8 @@ MOST_INITS: Final = 3
 shares. The next call that asks for the same post starts to count again."""
 MOST_LOST_INITS: Final = 2
 """How many inits in a row may stay without an answer. After that many, the library sends no other one."""
+UNVERIFIED: Final = "url_ownership_unverified"
+"""TikTok's word for a URL that is under none of the app's verified properties."""
 PLAN_REFUSED: Final = ("chunk size is invalid", "chunk count is invalid")
 NOT_ABOUT_THE_POST: Final = (*SAYS_NOTHING, AccessTokenInvalid)
 """Refusals that say nothing about the post: it stays as it was planned."""
@@ -83,13 +91,22 @@ def after_begun_init(record: Record, now: datetime, answer: Begun) -> Verdict:
     return after_handover(begun(record, now, answer))
 
 
-def after_init_error(record: Record, now: datetime, error: TikTokError) -> Verdict:
-    """Return the verdict on an init that ended with one of `INIT_ERRORS`."""
+def after_init_error(record: Record, now: datetime, error: TikTokError, *, can_upload: bool = False) -> Verdict:
+    """Return the verdict on an init that ended with one of `INIT_ERRORS`.
+
+    Args:
+        record: the post, as it was stored before the init left.
+        now: the time.
+        error: how the init ended.
+        can_upload: whether this client can open a URL, so that what TikTok may not pull can be uploaded.
+    """
     if isinstance(error, Misused):
         return Verdict(record=not_begun(record, now), error=error)
     if isinstance(error, (NotSent, RateLimited)):
         return after_unsent_init(record, now, error)
     if isinstance(error, ApiError) and not isinstance(error, ServerError):
+        if can_upload and _is_to_be_uploaded(record, error):
+            return Verdict(record=to_be_uploaded(record, now, refusal_of(error)), again_in=0.0)
         return after_refused_init(record, now, error)
     return after_lost_answer(record, now, error)
 
@@ -121,6 +138,25 @@ def after_refused_init(record: Record, now: datetime, error: ApiError) -> Verdic
     if isinstance(error, NOT_ABOUT_THE_POST):
         return Verdict(record=not_begun(record, now), error=error)
     return Verdict(record=ended(record, now, refusal_of(error)), error=error)
+
+
+def after_no_upload(record: Record, now: datetime, error: InvalidPost) -> Verdict:
+    """Return the verdict on a video that TikTok refused to pull, and that cannot be uploaded either: TikTok's refusal stands."""
+    why = refusal_of(error)
+    if record.refusal is not None:
+        said = "; ".join(problem.message for problem in error.problems)
+        reason = f"{record.refusal.reason.rstrip('. ') or 'TikTok may not pull from this URL'}; it cannot be uploaded instead, because {said}"
+        why = evolve(record.refusal, reason=reason)
+    return Verdict(record=ended(record, now, why), error=refused_again(why, None))
+
+
+def _is_to_be_uploaded(record: Record, error: ApiError) -> bool:
+    """Whether a refusal says that the app may not pull from this URL, and the wish lets the library upload what lies there."""
+    wish = record.wish
+    is_pulled_video = isinstance(wish.post, VideoPost) and wish.is_pulled and wish.video is not None
+    may_exist = record.publish_id is not None or bool(record.others)
+    is_definite = isinstance(error, PostingRefused) and (error.code, error.status) == (UNVERIFIED, 403)
+    return is_pulled_video and wish.upload is None and is_definite and not may_exist
 
 
 def _had_enough(record: Record) -> bool:

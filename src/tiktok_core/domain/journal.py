@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 from tiktok_core.domain.chunks import ChunkPlan
 from tiktok_core.domain.kept_refusal import Refusal
 from tiktok_core.domain.media import MediaType
+from tiktok_core.domain.names import SHOWN_QUERY, bare, is_url, name_digest, query_of
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import NOT_POSTED, Publication, PublishStatus
 from tiktok_core.domain.schedule import Schedule
@@ -65,30 +66,88 @@ class Wish:
 
     Attributes:
         post: the settings.
-        video: the file's absolute name or the URL; None for photos and for sources without a name.
-        fingerprint: what the file was; empty for what TikTok pulls.
-        media_type: what the file is; None for what TikTok pulls.
-        plan: how the file is to be cut; None for what TikTok pulls.
+        video: the file's absolute name, or the URL without its query; None for photos and for sources without a name.
+        query: the query of the URL, which may be a signature; None where it has none, and once the post has ended.
+        query_digest: what the URL is recognised by once its query is gone; empty before, and where it had none.
+        upload: whether the library sends what lies at the URL. None: only if TikTok refuses to pull it, and then it becomes True;
+            and for what is no URL.
+        fingerprint: what the file was; empty for what TikTok pulls, and until what lies at a URL is opened.
+        media_type: what the file is; None where there is no fingerprint.
+        plan: how the file is to be cut; None where there is no fingerprint.
         is_cut_chosen: whether a person chose the chunk size, so that no other is tried.
     """
 
     post: VideoPost | PhotoPost
     video: str | None = None
+    query: Secret | None = field(default=None, repr=False)
+    query_digest: str = ""
+    upload: bool | None = None
     fingerprint: str = ""
     media_type: MediaType | None = None
     plan: ChunkPlan | None = None
     is_cut_chosen: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        # Whoever gives a whole URL, such as a record of an earlier release: nobody is to find its query in `video`.
+        if self.video is not None and (query := query_of(self.video)) is not None:
+            object.__setattr__(self, "query", query)
+            object.__setattr__(self, "video", bare(self.video))
+
     @property
     def is_pulled(self) -> bool:
         """Whether TikTok fetches the media, so that the init alone publishes."""
-        return self.plan is None
+        return self.plan is None and not self.upload
+
+    @property
+    def is_unopened(self) -> bool:
+        """Whether TikTok has refused to pull the video, and it is to be opened and uploaded."""
+        return self.plan is None and self.upload is True
+
+    @property
+    def name(self) -> Secret | None:
+        """The name by which the video is opened or pulled, whole; None where it has none."""
+        if self.video is None or self.query is None:
+            return None if self.video is None else Secret(self.video)
+        return Secret(f"{self.video}?{self.query.reveal()}")
+
+    @property
+    def shown(self) -> str | None:
+        """The name as people may see it, without the query of a URL; None where it has none."""
+        return None if self.video is None else f"{self.video}{SHOWN_QUERY if self._query_digest else ''}"
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether a URL has its query, which may be a signature."""
+        urls = self.post.photo_images if isinstance(self.post, PhotoPost) else ()
+        return self.query is not None or any(query_of(url) is not None for url in urls)
+
+    @property
+    def without_queries(self) -> "Wish":
+        """The same wish with digests in place of queries, which are secrets and of no use once the post has ended."""
+        post = self.post.without_queries if isinstance(self.post, PhotoPost) else self.post
+        return evolve(self, post=post, query=None, query_digest=self._query_digest)
+
+    @property
+    def _query_digest(self) -> str:
+        if self.query is None or (name := self.name) is None:
+            return self.query_digest
+        return name_digest(name)
 
     def is_same(self, other: "Wish") -> bool:
-        """Whether both ask for the same post: the same media with the same settings, however it is cut or called."""
-        if self.is_pulled != other.is_pulled or self.post != other.post:
+        """Whether both ask for the same post: the same media with the same settings, however it is cut, called or sent.
+
+        What was opened twice is the same if its bytes are. Where TikTok pulls one of them, it is the same under the same URL: a
+        pull may have become an upload since.
+        """
+        one, another = self.without_queries, other.without_queries
+        if one.post != another.post:
             return False
-        return self.video == other.video if self.is_pulled else self.fingerprint == other.fingerprint
+        if one.fingerprint and another.fingerprint:
+            return one.fingerprint == another.fingerprint
+        is_named_alike = (one.video, one.query_digest) == (another.video, another.query_digest)
+        if one.fingerprint or another.fingerprint:
+            return is_named_alike and one.video is not None and is_url(one.video)
+        return is_named_alike
 
 
 @frozen(kw_only=True)

@@ -10,24 +10,28 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.names import bare
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidPost, Problem
+from tiktok_core.hidden import Hidden
 
 __all__ = [
     "HEAD_LENGTH",
     "MediaType",
     "VideoFacts",
-    "is_url",
     "media_doubts",
     "media_problems",
     "media_type",
     "ownership_problems",
     "picture_kind",
     "property_problem",
+    "pull_problems",
+    "source_url_problems",
     "url_problems",
 ]
 
@@ -74,6 +78,9 @@ FOREIGN: Final = (
 )
 RIFF_KINDS: Final = {b"WEBP": "a WebP picture", b"AVI ": "an AVI video", b"WAVE": "a WAV sound"}
 TAKEN: Final = "TikTok takes MP4, MOV and WebM videos"
+FORBIDDEN: Final = re.compile(r"[\x00-\x20\\\x7f\ud800-\udfff]")
+UPLOAD: Final = "with `upload=True` (--upload) the library opens the URL and sends its bytes"
+NO_FRAGMENT: Final = "the URL has a fragment (#...), which no client sends to a server"
 HOST_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 
 
@@ -237,18 +244,27 @@ def _rate(rate: float) -> Iterator[Problem]:
         yield _video(f"the frame rate is {rate:.4g} a second; TikTok takes {FRAME_RATES[0]} to {FRAME_RATES[1]}")
 
 
-def is_url(text: str) -> bool:
-    """Whether `text` is a URL rather than the path of a file."""
-    return re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE) is not None
+def source_url_problems(field: str, url: str | Hidden[str]) -> Iterator[Problem]:
+    """Yield each reason in the spelling of a URL that keeps the library from opening it, whoever opens it then."""
+    whole = Secret(url)
+    del url  # A crash report would show its query.
+    if FORBIDDEN.search(whole.reveal()):
+        yield Problem(field, "the URL contains a blank, a backslash, a control character or half of a surrogate pair")
+    elif "@" in bare(whole).partition("://")[2].partition("/")[0]:
+        yield Problem(field, "the URL must not contain a user name")
+    elif whole.reveal()[:8].lower() == "https://" and "#" in whole.reveal():
+        yield Problem(field, NO_FRAGMENT)
 
 
-def url_problems(field: str, url: str) -> Iterator[Problem]:
+def url_problems(field: str, url: str | Hidden[str]) -> Iterator[Problem]:
     """Yield each reason in the URL's spelling that keeps TikTok from pulling it: TikTok wants https, a domain and no user."""
-    if any(character <= " " or character in "\\\x7f" or "\ud800" <= character <= "\udfff" for character in url):
+    whole = Secret(url)
+    del url  # A crash report would show its query.
+    if FORBIDDEN.search(whole.reveal()):
         yield Problem(field, "the URL contains a blank, a backslash, a control character or half of a surrogate pair")
         return
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(bare(whole))
         host, _port = _host(parts), parts.port
     except ValueError:
         yield Problem(field, "is not a URL")
@@ -263,14 +279,30 @@ def url_problems(field: str, url: str) -> Iterator[Problem]:
         yield Problem(field, f"{host!r} is not a public domain name")
     if "@" in parts.netloc:
         yield Problem(field, "the URL must not contain a user name")
-    if parts.fragment:
-        yield Problem(field, "the URL has a fragment (#...), which no client sends to a server")
+    if urldefrag(whole.reveal()).fragment:
+        yield Problem(field, NO_FRAGMENT)
 
 
-def ownership_problems(field: str, url: str, properties: Iterable[str]) -> Iterator[Problem]:
+def pull_problems(url: str | Hidden[str], chunk_size: int | None, *, upload: bool | None) -> Iterator[Problem]:
+    """Yield each reason for which TikTok cannot pull a video, with the way out where the library may upload it instead.
+
+    Args:
+        url: the URL.
+        chunk_size: the size of a chunk that the caller chose, which is for uploads.
+        upload: whether the caller wants an upload; None if that is left to the library.
+    """
+    can_be_opened = upload is None and not any(source_url_problems("video_url", url))
+    for problem in url_problems("video_url", url):
+        yield evolve(problem, message=f"{problem.message}; {UPLOAD}") if can_be_opened else problem
+    if chunk_size is not None:
+        yield Problem("chunk_size", f"is for uploads; TikTok pulls a URL by itself. {UPLOAD.capitalize()}")
+
+
+def ownership_problems(field: str, url: str | Hidden[str], properties: Iterable[str]) -> Iterator[Problem]:
     """Yield a problem if the app lists verified URL properties and none of them covers the URL."""
-    listed = tuple(properties)
-    if listed and not any(url_problems(field, url)) and not any(_covers(one, url) for one in listed):
+    whole, listed = Secret(url), tuple(properties)
+    del url  # A crash report would show its query.
+    if listed and not any(url_problems(field, whole)) and not any(_covers(one, bare(whole)) for one in listed):
         yield Problem(field, f"the URL lies under none of the app's verified URL properties: {', '.join(listed)}")
 
 

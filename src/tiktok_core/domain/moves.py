@@ -13,7 +13,7 @@ from typing import Concatenate, Final, ParamSpec
 from attrs import evolve
 
 from tiktok_core.domain.chunks import ChunkPlan
-from tiktok_core.domain.journal import END_OF, Record, Stage, next_chunk
+from tiktok_core.domain.journal import END_OF, Record, Stage, Wish, next_chunk
 from tiktok_core.domain.kept_refusal import SAID_BY_A_PERSON, Refusal, given_up_at
 from tiktok_core.domain.publishing import Begun, Publication, PublishStatus
 
@@ -31,9 +31,11 @@ __all__ = [
     "moved",
     "not_begun",
     "not_left",
+    "opened",
     "reported",
     "restarted",
     "settled",
+    "to_be_uploaded",
     "unknown",
 ]
 
@@ -50,6 +52,7 @@ def _to(*stages: Stage) -> frozenset[Stage]:
 
 NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
     Stage.PLANNED: {
+        "opened": _to(Stage.PLANNED),
         "init_sent": _to(Stage.INIT_SENT),
         "ended": _to(Stage.ABANDONED),
         "given_up": _to(Stage.GIVEN_UP),
@@ -60,6 +63,7 @@ NEXT: Final[Mapping[Stage, Mapping[str, frozenset[Stage]]]] = {
         "init_sent": _to(Stage.INIT_SENT),
         "begun": _to(Stage.UPLOADING, Stage.PROCESSING),
         "not_begun": _to(Stage.PLANNED),
+        "to_be_uploaded": _to(Stage.PLANNED),
         "unknown": _to(Stage.UNKNOWN),
         "ended": _to(Stage.ABANDONED),
         "given_up": _to(Stage.GIVEN_UP),
@@ -192,6 +196,28 @@ def not_begun(record: Record, now: datetime, plan: ChunkPlan | None = None) -> R
     return evolve(planned, inits=record.inits - 1, lost_inits=record.lost_inits - 1, plan=plan or record.plan)
 
 
+@_ours
+def to_be_uploaded(record: Record, now: datetime, why: Refusal) -> Record:
+    """Return the record after TikTok refused to pull: nothing was begun, and from now on this is an upload.
+
+    It is stored before the URL is opened, so that no later step, in any process, asks TikTok to pull again.
+
+    Args:
+        record: the post, as it was stored before the init left.
+        now: the time.
+        why: TikTok's refusal, which is what the caller hears if the URL cannot be opened either.
+    """
+    planned = _planned_again(record, now)
+    wish = evolve(record.wish, upload=True)
+    return evolve(planned, inits=record.inits - 1, lost_inits=record.lost_inits - 1, wish=wish, refusal=why)
+
+
+@_ours
+def opened(record: Record, now: datetime, wish: Wish) -> Record:
+    """Return the record to store once the video that TikTok refused to pull was opened: it is held to what it was then."""
+    return evolve(record, updated_at=now, wish=wish, plan=wish.plan, refusal=None)
+
+
 # --- While bytes leave -----------------------------------------------------------------------------------------------
 
 
@@ -257,7 +283,7 @@ def ended(record: Record, now: datetime, why: Refusal) -> Record:
 @_ours
 def given_up(record: Record, now: datetime) -> Record:
     """Return the record of a post that a person gave up before it could be published: its key never begins it again."""
-    return evolve(record, stage=Stage.GIVEN_UP, updated_at=now, upload_url=None, refusal=given_up_at(now))
+    return _secretless(evolve(record, stage=Stage.GIVEN_UP, updated_at=now, refusal=given_up_at(now)))
 
 
 @_ours
@@ -270,7 +296,11 @@ def settled(record: Record, now: datetime, *, posted: bool) -> Record:
 
 
 def _abandoned(record: Record, now: datetime, why: Refusal) -> Record:
-    return evolve(record, stage=Stage.ABANDONED, updated_at=now, upload_url=None, refusal=why)
+    return _secretless(evolve(record, stage=Stage.ABANDONED, updated_at=now, refusal=why))
+
+
+def _secretless(record: Record) -> Record:
+    return evolve(record, upload_url=None, wish=record.wish.without_queries)
 
 
 # --- What TikTok said ------------------------------------------------------------------------------------------------
@@ -286,10 +316,8 @@ def reported(record: Record, now: datetime, publication: Publication) -> Record:
     if end is None or (end is Stage.FAILED and record.is_given_up):
         end = record.stage
     is_known = record.is_ended and end is record.stage
-    upload_url = None if end in REPORTED_ENDS else record.upload_url
-    return evolve(
-        record, stage=end, updated_at=record.updated_at if is_known else now, last=publication, upload_url=upload_url
-    )
+    heard = evolve(record, stage=end, updated_at=record.updated_at if is_known else now, last=publication)
+    return _secretless(heard) if end in REPORTED_ENDS else heard
 
 
 def joined(stored: Record, late: Record) -> Record:
@@ -299,7 +327,9 @@ def joined(stored: Record, late: Record) -> Record:
         stored: the record as it is now.
         late: the record as the answer would have made it.
     """
-    is_its_own = stored.publish_id is None and (stored.inits, stored.init_at) == (late.inits, late.init_at)
+    is_of_its_init = (stored.inits, stored.init_at) == (late.inits, late.init_at)
+    # What was pulled and is an upload by now has sent another init since.
+    is_its_own = stored.publish_id is None and is_of_its_init and stored.wish.is_pulled == late.wish.is_pulled
     if is_its_own and stored.stage in (Stage.INIT_SENT, Stage.UNKNOWN, Stage.ABANDONED):
         return late
     if is_its_own:

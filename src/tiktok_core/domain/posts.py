@@ -7,10 +7,11 @@ Sources: developers.tiktok.com/doc/content-posting-api-reference-direct-post, -u
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from tiktok_core.domain.creator import CreatorInfo, PrivacyLevel
 from tiktok_core.domain.media import url_problems
+from tiktok_core.domain.names import digested, is_digested, shown
 from tiktok_core.domain.text import text_problems
 from tiktok_core.errors import Problem
 
@@ -65,6 +66,10 @@ class VideoPost:
     draft: bool = False
 
 
+def _shown_urls(urls: Iterable[str]) -> str:
+    return repr(tuple(map(shown, urls)))
+
+
 @frozen(kw_only=True)
 class PhotoPost:
     """The settings of a photo post.
@@ -83,7 +88,7 @@ class PhotoPost:
         draft: send the post to the creator's inbox, to be finished in the app.
     """
 
-    photo_images: tuple[str, ...]
+    photo_images: tuple[str, ...] = field(repr=_shown_urls)
     photo_cover_index: int = 0
     title: str = ""
     description: str = ""
@@ -94,6 +99,16 @@ class PhotoPost:
     brand_organic_toggle: bool = False
     is_aigc: bool = False
     draft: bool = False
+
+    @property
+    def without_queries(self) -> "PhotoPost":
+        """The same post with a digest in place of the query of each URL, for which a query is a secret."""
+        return evolve(self, photo_images=tuple(map(digested, self.photo_images)))
+
+    @property
+    def is_without_queries(self) -> bool:
+        """Whether the query of a URL was taken away."""
+        return any(map(is_digested, self.photo_images))
 
 
 for _kind in (VideoPost, PhotoPost):
@@ -133,8 +148,8 @@ def photo_problems(post: PhotoPost, options: Iterable[str] = ()) -> Iterator[Pro
             "photo_cover_index",
             f"counts from 0: with {count} photos it must be at most {count - 1}, not {post.photo_cover_index}",
         )
-    for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
-        yield from url_problems(photo_field(index), url)
+    for index in range(min(count, MOST_PHOTOS)):
+        yield from url_problems(photo_field(index), post.photo_images[index])
 
 
 def photo_field(index: int) -> str:

@@ -100,7 +100,8 @@ REFUSALS: Final[dict[str, Explanation]] = {
     "url_ownership_unverified": Explanation(
         "app",
         "TikTok pulls only from domains or URL prefixes that the app has verified.",
-        advice=f"Verify the domain or prefix under URL properties in {PORTAL}, or upload the file instead.",
+        advice=f"Verify the domain or prefix under URL properties in {PORTAL}. Or upload the file: of a video, "
+        "`upload=True` (--upload) sends the bytes that lie at its URL.",
     ),
     "reached_active_user_cap": Explanation(
         "quota",

@@ -65,11 +65,13 @@ def read_creator_info(request: Request, response: Response) -> CreatorInfo:
     return structured(CreatorInfo, request, response, open_envelope(request, response))
 
 
-def video_init_request(endpoints: Endpoints, access_token: Secret, post: VideoPost, source: ChunkPlan | str) -> Request:
+def video_init_request(
+    endpoints: Endpoints, access_token: Secret, post: VideoPost, source: ChunkPlan | Secret
+) -> Request:
     """Return the request that begins a video post, from a file (by its chunk plan) or from a URL that TikTok pulls."""
     document: dict[str, Any] = {} if post.draft else {"post_info": _video_info(post)}
-    if isinstance(source, str):
-        document["source_info"] = {"source": "PULL_FROM_URL", "video_url": source}
+    if isinstance(source, Secret):
+        document["source_info"] = {"source": "PULL_FROM_URL", "video_url": source.reveal()}
     else:
         document["source_info"] = {"source": "FILE_UPLOAD", **asdict(source)}
     return api_request(endpoints, "POST", INBOX_VIDEO if post.draft else DIRECT_VIDEO, access_token, document)

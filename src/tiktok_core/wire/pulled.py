@@ -4,14 +4,17 @@ Source: RFC 9110, sections 14 (ranges) and 15 (statuses). The request carries no
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
 
 from tiktok_core.domain.media import HEAD_LENGTH
+from tiktok_core.domain.tokens import Secret
+from tiktok_core.errors import Problem
 from tiktok_core.wire.http import Request, Response
 
-__all__ = ["Pulled", "pull_request", "read_pulled"]
+__all__ = ["Pulled", "answer_problems", "pull_request", "read_pulled"]
 
 PICTURE_HEAD: Final = 256 * 1024
 """The bytes within which a picture states its width and height, after the data that a camera writes before them."""
@@ -42,6 +45,11 @@ class Pulled:
         return self.status in (200, 206)
 
     @property
+    def is_file(self) -> bool:
+        """Whether the server gave a file or a part of one."""
+        return self.is_given and not self.is_text
+
+    @property
     def is_text(self) -> bool:
         """Whether the server says that it gives a page, or another text for browsers and programs, instead of a file."""
         return TEXT.fullmatch(self.media_type) is not None
@@ -51,14 +59,14 @@ class Pulled:
         return self.head[start : start + length]
 
 
-def pull_request(url: str, *, is_picture: bool) -> Request:
+def pull_request(url: Secret, *, is_picture: bool) -> Request:
     """Return the request for the first bytes of a file."""
     last = (PICTURE_HEAD if is_picture else HEAD_LENGTH) - 1
     return Request(method="GET", url=url, headers={"Accept": "*/*", "Range": f"bytes=0-{last}"})
 
 
 def read_pulled(_request: Request, response: Response) -> Pulled:
-    """Return the answer of the media server. This does not judge whether TikTok can use the file."""
+    """Return the answer of the media server. `answer_problems` judges it."""
     partial = WHOLE_SIZE.fullmatch(response.headers.get("content-range", "").strip())
     length = response.headers.get("content-length", "").strip()
     size: int | None = None
@@ -73,3 +81,21 @@ def read_pulled(_request: Request, response: Response) -> Pulled:
         head=response.body if is_given else b"",
         media_type=re.split("[;,]", response.headers.get("content-type", ""), maxsplit=1)[0].strip().lower(),
     )
+
+
+def answer_problems(field: str, pulled: Pulled) -> Iterator[Problem]:
+    """Yield why TikTok could not pull from a server that answers so, whatever it gives; the first alone where it gives no file."""
+    if 300 <= pulled.status < 400:
+        yield Problem(field, f"sends elsewhere (HTTP {pulled.status}), and TikTok follows no redirect")
+        return
+    if not pulled.is_given:
+        yield Problem(field, f"its server answers HTTP {pulled.status}")
+        return
+    if pulled.is_text:
+        what = "a page" if "html" in pulled.media_type else "a text"
+        yield Problem(field, f"its server gives {what} ({pulled.media_type}), not a file")
+        return
+    if pulled.status == 200:
+        yield Problem(field, "its server gives no part of a file by itself (Range), which a long pull may need")
+    if pulled.size is None:
+        yield Problem(field, "its server does not say how long the file is")

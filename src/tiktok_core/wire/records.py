@@ -24,6 +24,7 @@ from tiktok_core.domain.tokens import Secret, Tokens
 from tiktok_core.hidden import Hidden
 
 __all__ = [
+    "LATER_VERSION",
     "RECORD_VERSION",
     "USUAL_VERSION",
     "OtherVersion",
@@ -40,7 +41,10 @@ T = TypeVar("T")
 
 VERSION: Final = 1
 """The version of tokens."""
-RECORD_VERSION: Final = 4
+RECORD_VERSION: Final = 5
+"""The version of a record of a URL that has, or had, a query, or that the library is to upload, or never may: releases that would
+pull from a URL without its query, or pull once more what is an upload, stop there."""
+LATER_VERSION: Final = 4
 """The version of a record with `LATER_FIELDS`: releases that would begin its post early, or unasked, stop there."""
 GIVEN_UP_VERSION: Final = 3
 """The version of the record of a post that was given up: releases that would misread it stop there, and begin nothing."""
@@ -51,8 +55,11 @@ TRACE_VERSION: Final = 1
 SINCE_FIRST: Final[dict[str, Any]] = {"last_left": False, "lost_inits": 0, "others": [], "refusal": None}
 """The fields that version 1 of a record does not have, with their values."""
 LATER_FIELDS: Final = frozenset({"schedule", "held", "entered", "again_at"})
-"""The fields that only `RECORD_VERSION` has: when a post may be begun, and by whom."""
-SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "upload_url"})
+"""The fields that versions before `LATER_VERSION` do not have: when a post may be begun, and by whom."""
+URL_FIELDS: Final = frozenset({"query", "query_digest", "upload"})
+"""The fields of a wish that only `RECORD_VERSION` has."""
+SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "upload_url", "video", "query"})
+"""The fields that may hold a secret. Releases before `RECORD_VERSION` wrote a URL's query into `video`."""
 DAMAGE: Final = (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
@@ -92,8 +99,8 @@ def load_tokens(record: bytes | Hidden[bytes]) -> Tokens:
 
 
 def dump_record(record: Record) -> bytes:
-    """Return a record of the journal as UTF-8 JSON. The result is a secret while it has an upload URL."""
-    # In one expression, so that no variable holds the upload URL.
+    """Return a record of the journal as UTF-8 JSON. The result is a secret while it has an upload URL, or the query of a URL."""
+    # In one expression, so that no variable holds a secret.
     return json.dumps(
         {
             "version": record_version(record),
@@ -108,6 +115,15 @@ def dump_record(record: Record) -> bytes:
                 "media_type": record.wish.media_type,
                 "plan": _dump_plan(record.wish.plan),
                 "is_cut_chosen": record.wish.is_cut_chosen,
+                **(
+                    {
+                        "query": None if record.wish.query is None else record.wish.query.reveal(),
+                        "query_digest": record.wish.query_digest,
+                        "upload": record.wish.upload,
+                    }
+                    if record_version(record) == RECORD_VERSION
+                    else {}
+                ),
             },
             "stage": record.stage,
             "created_at": record.created_at.isoformat(),
@@ -124,7 +140,7 @@ def dump_record(record: Record) -> bytes:
             "handed_at": _dump_time(record.handed_at),
             "last": asdict(record.last) if record.last else None,
             "refusal": asdict(record.refusal) if record.refusal else None,
-            **(_dump_later_fields(record) if record_version(record) == RECORD_VERSION else {}),
+            **(_dump_later_fields(record) if record_version(record) >= LATER_VERSION else {}),
         },
         sort_keys=True,
     ).encode()
@@ -132,9 +148,20 @@ def dump_record(record: Record) -> bytes:
 
 def record_version(record: Record) -> int:
     """Return the version of the document that `dump_record` writes: the oldest that says all that the record says."""
-    if record.schedule is not None or record.is_held or record.is_entered:
+    if _is_about_urls(record.wish):
         return RECORD_VERSION
+    if _is_later(record):
+        return LATER_VERSION
     return GIVEN_UP_VERSION if record.is_given_up else USUAL_VERSION
+
+
+def _is_about_urls(wish: Wish) -> bool:
+    has_query = wish.query is not None or wish.query_digest != "" or wish.upload is not None
+    return has_query or (isinstance(wish.post, PhotoPost) and wish.post.is_without_queries)
+
+
+def _is_later(record: Record) -> bool:
+    return record.schedule is not None or record.is_held or record.is_entered
 
 
 def load_record(record: bytes | Hidden[bytes]) -> Record:
@@ -151,7 +178,8 @@ def load_record(record: bytes | Hidden[bytes]) -> Record:
             1: _first_record,
             USUAL_VERSION: _usual_record,
             GIVEN_UP_VERSION: _given_up_record,
-            RECORD_VERSION: _later_record,
+            LATER_VERSION: _later_record,
+            RECORD_VERSION: _url_record,
         },
     )
 
@@ -236,22 +264,46 @@ def _given_up_record(document: dict[str, Any]) -> Record:
 
 
 def _later_record(document: dict[str, Any]) -> Record:
-    record = evolve(
-        _record({name: value for name, value in document.items() if name not in LATER_FIELDS}),
+    record = _with_later_fields(document, _record(_without_later_fields(document)))
+    if not _is_later(record):
+        raise ValueError("fields of an earlier version")
+    return record
+
+
+def _url_record(document: dict[str, Any]) -> Record:
+    plain = {**document, "wish": {name: value for name, value in document["wish"].items() if name not in URL_FIELDS}}
+    record = _with_later_fields(document, _record(_without_later_fields(plain)))
+    if record.wish.query is not None:
+        raise ValueError("a spelling of an earlier version")
+    wish = evolve(
+        record.wish,
+        query=_value(document["wish"], "query", Secret | None),
+        query_digest=_text(document["wish"], "query_digest"),
+        upload=_value(document["wish"], "upload", bool | None),
+    )
+    if not _is_about_urls(wish):
+        raise ValueError("fields of an earlier version")
+    return evolve(record, wish=wish)
+
+
+def _without_later_fields(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in LATER_FIELDS}
+
+
+def _with_later_fields(document: dict[str, Any], record: Record) -> Record:
+    return evolve(
+        record,
         schedule=_schedule(document["schedule"]),
         is_held=_value(document, "held", bool),
         is_entered=_value(document, "entered", bool),
         again_at=_time_or_none(document, "again_at"),
     )
-    if record_version(record) != RECORD_VERSION:
-        raise ValueError("fields of an earlier version")
-    return record
 
 
 def _record(document: dict[str, Any]) -> Record:
-    if document.keys() & LATER_FIELDS:
+    if document.keys() & LATER_FIELDS or document["wish"].keys() & URL_FIELDS:
         raise ValueError("a field of a later version")
-    return Record(
+    record = Record(
         key=_text(document, "key"),
         app=_text(document, "app"),
         account=_text(document, "account"),
@@ -272,6 +324,8 @@ def _record(document: dict[str, Any]) -> Record:
         last=None if document["last"] is None else _built(Publication, document["last"]),
         refusal=None if document["refusal"] is None else _built(Refusal, document["refusal"]),
     )
+    # Earlier releases kept the queries of posts that have ended.
+    return evolve(record, wish=record.wish.without_queries) if record.is_ended else record
 
 
 def _dump_later_fields(record: Record) -> dict[str, Any]:
@@ -306,10 +360,10 @@ def _trace(document: dict[str, Any]) -> Trace:
 
 
 def _wish(document: dict[str, Any]) -> Wish:
-    media_type = document["media_type"]
+    media_type, video = document["media_type"], _value(document, "video", Secret | None)
     return Wish(
         post=_built({"photo": PhotoPost, "video": VideoPost}[document["kind"]], document["post"]),
-        video=_value(document, "video", str | None),
+        video=None if video is None else video.reveal(),
         fingerprint=_text(document, "fingerprint"),
         media_type=None if media_type is None else MediaType(media_type),
         plan=_plan(document["plan"]),

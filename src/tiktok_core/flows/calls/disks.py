@@ -12,11 +12,12 @@ from typing import Final, TypeVar
 from tiktok_core.domain.reading import LookEnded, Read
 from tiktok_core.errors import SourceChanged, StoreError
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.ports import Destination, FillsBuffers, Source
+from tiktok_core.ports import Closes, Destination, FillsBuffers, Source
 from tiktok_core.wire.http import read_from
 
 __all__ = [
     "LONGEST_LOOK",
+    "close_opener",
     "discard",
     "keep",
     "look",
@@ -28,18 +29,35 @@ __all__ = [
 
 T = TypeVar("T")
 
+LONGEST_COPY: Final = timedelta(hours=1)
+"""The time in which a video that lies elsewhere is copied, where it cannot be read in parts."""
 LONGEST_LOOK: Final = timedelta(seconds=10)
 """The time for a look that is a courtesy: a post is sent without it."""
 
 
-async def open_source(context: Context, work: Callable[[], Source]) -> Source:
+async def open_source(context: Context, work: Callable[[], Source], *, is_elsewhere: bool = False) -> Source:
     """Open a source by its name.
+
+    Args:
+        context: what the flow works with.
+        work: opens it.
+        is_elsewhere: whether it may have to be copied here first. What copies it ends by itself where no bytes come.
 
     Raises:
         SourceChanged: that has not ended within the time-out.
     """
-    late = SourceChanged(None, _hung("the file", context.timeout))
-    return await context.background(work, within=context.timeout, late=late, is_movable=True, is_needed=False)
+    within = LONGEST_COPY.total_seconds() if is_elsewhere else context.timeout
+    late = SourceChanged(None, _hung("the file", within))
+    return await context.background(work, within=within, late=late, is_movable=True, is_needed=False)
+
+
+async def close_opener(context: Context) -> None:
+    """Close what opens sources, if it holds connections or memory of its own."""
+    opener = context.open_source
+    if isinstance(opener, Closes):
+        late = SourceChanged(None, _hung("what opens sources", LONGEST_LOOK.total_seconds()))
+        # It may wait for a moment until nothing is on its way, which must not hold up an event loop.
+        await context.background(opener.close, within=LONGEST_LOOK.total_seconds(), late=late, is_movable=True)
 
 
 async def open_destination(context: Context, work: Callable[[], Destination]) -> Destination:

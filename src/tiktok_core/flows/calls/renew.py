@@ -18,6 +18,7 @@ from tiktok_core.domain.retry import Operation, RetryLimits
 from tiktok_core.domain.tokens import Tokens, Unsaved, is_newer, renewed
 from tiktok_core.errors import GrantRejected, Misused, SignInRequired, StoreError
 from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.disks import close_opener
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.leases import released_after, try_lease
@@ -148,6 +149,7 @@ async def close(context: Context) -> None:
     """
     async with AsyncExitStack() as closing:
         # An exit stack runs its callbacks in reverse order.
+        closing.push_async_callback(close_opener, context)
         for port in (context.pacer, context.journal, context.tokens, context.transport):
             closing.push_async_callback(port.close)
         closing.push_async_callback(_save_what_is_held, context)

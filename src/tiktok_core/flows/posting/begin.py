@@ -16,31 +16,36 @@ from attrs import evolve
 
 from tiktok_core.domain.beginning import not_yet
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.elsewhere import another_file, is_its_url
 from tiktok_core.domain.init_verdicts import (
     INIT_ERRORS,
     after_begun_init,
     after_creator_check,
     after_init_error,
+    after_no_upload,
     after_unanswered_init,
 )
 from tiktok_core.domain.journal import Record
 from tiktok_core.domain.media import VideoFacts, media_problems
-from tiktok_core.domain.moves import init_sent, joined, not_begun
+from tiktok_core.domain.moves import init_sent, joined, not_begun, opened
+from tiktok_core.domain.names import without
 from tiktok_core.domain.pacing import Quota
-from tiktok_core.domain.posts import PhotoPost, creator_problems
+from tiktok_core.domain.posts import PhotoPost, VideoPost, creator_problems
 from tiktok_core.domain.publishing import Begun
 from tiktok_core.domain.retry import Operation, RetryLimits
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.verdicts import Verdict
-from tiktok_core.errors import AccessTokenInvalid, ApiError, InvalidPost, LeaseLost, refuse
+from tiktok_core.errors import AccessTokenInvalid, ApiError, InvalidPost, LeaseLost, TikTokError, refuse
 from tiktok_core.flows.calls.access import authorized, pause_for_quota, usable_tokens
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import look
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.renew import refreshed
+from tiktok_core.flows.posting.check import look_at_video
+from tiktok_core.flows.posting.entry import usually_cut
 from tiktok_core.flows.posting.turn import Progressed, Turn
-from tiktok_core.flows.posting.video_file import VideoFile, check_unchanged, looked_into
+from tiktok_core.flows.posting.video_file import VideoFile, check_unchanged, looked_into, planned
 from tiktok_core.wire.http import Request
 from tiktok_core.wire.publishing import (
     creator_info_request,
@@ -72,6 +77,11 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
         return await turn.settle(waits)
     if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
         return await turn.settle(Verdict(record=record, again_in=pause))
+    if record.wish.is_unopened:
+        try:
+            return await _plan(turn, open_video)
+        except InvalidPost as error:
+            return await turn.settle(after_no_upload(record, turn.now, error))
     post = record.wish.post
     facts = VideoFacts() if record.wish.is_pulled else await _looked_at(context, record, await open_video(record))
     try:
@@ -94,6 +104,22 @@ async def _looked_at(context: Context, record: Record, video_file: VideoFile) ->
     """
     await look(context, video_file.source, partial(check_unchanged, video_file, record), record.publish_id)
     return VideoFacts() if record.wish.post.draft else (await looked_into(context, video_file.source)).facts
+
+
+async def _plan(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]) -> Progressed:
+    """Open the video that TikTok refused to pull, and store how it is to be uploaded. The next step sends an init for it."""
+    context, record = turn.context, turn.record
+    if not await turn.lengthen(timedelta(seconds=context.timeout)):
+        return await turn.held_elsewhere()
+    video_file = await open_video(record)
+    if not is_its_url(record, video_file.name):
+        raise another_file(record)
+    if isinstance(record.wish.post, VideoPost):
+        refuse(InvalidPost, await look_at_video(context, video_file.source, record.wish.post))
+    wish = await usually_cut(context, planned(record.wish, video_file))
+    if not await turn.lengthen(timedelta(0)):
+        return await turn.held_elsewhere()
+    return await turn.settle(Verdict(record=opened(record, turn.now, wish), again_in=0.0))
 
 
 async def begin_again(turn: Turn) -> Progressed:
@@ -156,8 +182,20 @@ async def _sent(turn: Turn, token: Secret, dispatch: Dispatch) -> Progressed:
     try:
         answer = await exchange(once, request, read, operation, account=account, quota=Quota.INIT, dispatch=dispatch)
     except INIT_ERRORS as error:
-        return await turn.settle(after_init_error(record, turn.now, error))
+        told, can_upload = _without_query(error, record), context.open_source is not None
+        progressed = await turn.settle(after_init_error(record, turn.now, told, can_upload=can_upload))
+        if progressed.record.wish.is_unopened:
+            said = "TikTok may not pull %s, because it is under none of the app's verified URL properties: its bytes are uploaded from here"
+            context.log.warning(said, record.wish.shown, log_id=getattr(error, "log_id", ""))
+        return progressed
     return await _answered(turn, answer)
+
+
+def _without_query(error: TikTokError, record: Record) -> TikTokError:
+    """Return the error without the query of the URL, in case TikTok's message quotes it."""
+    if isinstance(error, ApiError):
+        error.message = without(error.message, record.wish.query)
+    return error
 
 
 async def _answered(turn: Turn, answer: Begun) -> Progressed:
@@ -186,5 +224,5 @@ def _request(context: Context, record: Record, token: Secret) -> Request:
     if isinstance(post, PhotoPost):
         request = photo_init_request(context.endpoints, token, post)
     else:
-        request = video_init_request(context.endpoints, token, post, record.plan or record.wish.video or "")
+        request = video_init_request(context.endpoints, token, post, record.plan or record.wish.name or Secret(""))
     return evolve(request, fresh_connection=True, time_limit=context.retry_limits.deadline)

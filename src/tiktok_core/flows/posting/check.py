@@ -15,13 +15,15 @@ from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.journal import Wish
 from tiktok_core.domain.media import (
     HEAD_LENGTH,
-    is_url,
     media_doubts,
     media_problems,
     media_type,
     ownership_problems,
+    pull_problems,
+    source_url_problems,
     url_problems,
 )
+from tiktok_core.domain.names import bare, is_never_pulled, shown
 from tiktok_core.domain.pictures import (
     PictureFacts,
     picture_doubts,
@@ -39,15 +41,16 @@ from tiktok_core.domain.posts import (
     video_problems,
 )
 from tiktok_core.domain.retry import Operation
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidPost, Misused, Problem, TransportError, refuse
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import LONGEST_LOOK, look_or_doubt, read_in_time
 from tiktok_core.flows.calls.exchange import exchange
-from tiktok_core.flows.posting.video_file import VideoFile, looked_into, open_media, open_video
+from tiktok_core.flows.posting.video_file import Media, VideoFile, looked_into, open_media, open_video, planned
 from tiktok_core.ports import HasPath, Source
-from tiktok_core.wire.pulled import Pulled, pull_request, read_pulled
+from tiktok_core.wire.pulled import Pulled, answer_problems, pull_request, read_pulled
 
-__all__ = ["photo_wish", "video_wish"]
+__all__ = ["look_at_video", "photo_wish", "video_wish"]
 
 NOT_READ: Final = Problem(
     "video", "its codec, rate, size and duration are not checked, because they cannot be read: TikTok may refuse it"
@@ -56,45 +59,63 @@ NOT_READ: Final = Problem(
 
 async def video_wish(
     context: Context,
-    video: str | HasPath | Source,
+    video: Media,
     post: VideoPost,
     chunk_size: int | None,
     *,
     creator: CreatorInfo | None = None,
     fetch: bool = False,
+    upload: bool | None = None,
 ) -> tuple[Wish, VideoFile | None]:
-    """Return what is asked for, with its file if it is one, after all checks that need no answer of TikTok.
+    """Return what is asked for, with its file if bytes of it are to be sent, after all checks that need no answer of TikTok.
 
     Raises:
         InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
     """
-    url = video if isinstance(video, str) and is_url(video) else None
     problems = [*video_problems(post, _options(creator)), *_creator_problems(post, creator)]
-    video_file = None
-    if url is None:
-        try:
-            video_file = await open_video(context, video, chunk_size)
-        except InvalidPost as error:
-            problems = [*error.problems, *problems]
-        else:
-            problems.extend(await _look_at_video(context, video_file.source, post, creator))
-    else:
-        problems.extend(url_problems("video_url", url))
-        if chunk_size is not None:
-            problems.append(Problem("chunk_size", "is for files; TikTok pulls a URL by itself"))
-        problems.extend(await _pull_problems(context, "video_url", url, _look_at_video_url if fetch else None))
-    refuse(InvalidPost, problems)
-    if video_file is None:
-        return Wish(post=post, video=url), None
-    wish = Wish(
-        post=post,
-        video=video_file.name,
-        fingerprint=video_file.fingerprint,
-        media_type=video_file.media_type,
-        plan=video_file.plan,
-        is_cut_chosen=chunk_size is not None,
-    )
-    return wish, video_file
+    if isinstance(video, Secret) and not _is_to_be_opened(context, video, upload):
+        problems.extend(pull_problems(video, chunk_size, upload=upload))
+        problems.extend(await _pull_problems(context, "video_url", video, _look_at_video_url if fetch else None))
+        refuse(InvalidPost, problems)
+        return Wish(post=post, video=video.reveal(), upload=upload), None
+    if upload is False:
+        problems.append(Problem("upload", "can be False for a URL only: a file is uploaded in any case"))
+    if isinstance(video, Secret):
+        problems.extend(source_url_problems("video_url", video))
+        refuse(InvalidPost, problems)
+    return await _with_file(context, video, post, chunk_size, creator=creator, problems=problems)
+
+
+async def _with_file(
+    context: Context,
+    video: Media,
+    post: VideoPost,
+    chunk_size: int | None,
+    *,
+    creator: CreatorInfo | None,
+    problems: Iterable[Problem],
+) -> tuple[Wish, VideoFile]:
+    try:
+        video_file = await open_video(context, video, chunk_size)
+    except InvalidPost as error:
+        raise InvalidPost((*error.problems, *problems)) from error.__cause__
+    refuse(InvalidPost, (*problems, *await look_at_video(context, video_file.source, post, creator)))
+    # A caller's own source has another name than a URL, or none, and is uploaded in any case.
+    wish = Wish(post=post, upload=True if isinstance(video, Secret) else None, is_cut_chosen=chunk_size is not None)
+    return planned(wish, video_file), video_file
+
+
+def _is_to_be_opened(context: Context, url: Secret, upload: bool | None) -> bool:
+    """Whether the library sends what lies at a URL from the beginning, because TikTok would not or is not to pull it."""
+    if upload is not None:
+        return upload
+    if is_never_pulled(url):
+        return True
+    foreign = tuple(ownership_problems("video_url", url, context.app.verified_urls))
+    if not foreign or context.open_source is None:
+        return False
+    _tell(context, (evolve(one, message=f"{one.message}; so its bytes are uploaded from here") for one in foreign))
+    return True
 
 
 async def photo_wish(
@@ -111,10 +132,10 @@ async def photo_wish(
         InvalidPost: every problem at once.
     """
     problems = [*photo_problems(post, _options(creator)), *_creator_problems(post, creator)]
-    for index, url in enumerate(post.photo_images[:MOST_PHOTOS]):
+    for index, url in enumerate(map(Secret, post.photo_images[:MOST_PHOTOS])):
         problems.extend(await _pull_problems(context, photo_field(index), url, _look_at_picture_url if fetch else None))
         if not fetch:
-            _tell(context, picture_url_doubts(photo_field(index), url))
+            _tell(context, picture_url_doubts(photo_field(index), bare(url)))
     if files and len(files) != len(post.photo_images):
         said = f"are {len(files)} for {len(post.photo_images)} photos: give one for each, in their order"
         problems.append(Problem("files", said))
@@ -125,7 +146,10 @@ async def photo_wish(
 
 
 async def _pull_problems(
-    context: Context, field: str, url: str, look: Callable[[Context, str, str], Awaitable[Sequence[Problem]]] | None
+    context: Context,
+    field: str,
+    url: Secret,
+    look: Callable[[Context, str, Secret], Awaitable[Sequence[Problem]]] | None,
 ) -> Sequence[Problem]:
     foreign = tuple(ownership_problems(field, url, context.app.verified_urls))
     if foreign or look is None or any(url_problems(field, url)):
@@ -139,7 +163,7 @@ async def _file_problems(context: Context, field: str, file: str | HasPath | Sou
     except InvalidPost as error:
         return [Problem(field, problem.message) for problem in error.problems]
     found = await _look_at_picture(context, field, source)
-    return [Problem(field, f"{name}: {problem.message}" if name else problem.message) for problem in found]
+    return [Problem(field, f"{shown(name)}: {problem.message}" if name else problem.message) for problem in found]
 
 
 def _options(creator: CreatorInfo | None) -> Sequence[str]:
@@ -151,7 +175,7 @@ def _creator_problems(post: VideoPost | PhotoPost, creator: CreatorInfo | None) 
         yield from creator_problems(post, creator)
 
 
-async def _look_at_video(
+async def look_at_video(
     context: Context, source: Source, post: VideoPost, creator: CreatorInfo | None = None
 ) -> Sequence[Problem]:
     """Return why TikTok would refuse a video, and log why it may."""
@@ -174,7 +198,7 @@ async def _look_at_picture(context: Context, field: str, source: Source) -> Sequ
     return () if facts is None else _judged(context, field, facts)
 
 
-async def _look_at_video_url(context: Context, field: str, url: str) -> Sequence[Problem]:
+async def _look_at_video_url(context: Context, field: str, url: Secret) -> Sequence[Problem]:
     """Ask a media server for the beginning of a video, and return why TikTok could not pull it."""
     pulled, problems = await _pulled(context, field, url, is_picture=False)
     if pulled is None:
@@ -190,7 +214,7 @@ async def _look_at_video_url(context: Context, field: str, url: str) -> Sequence
     return (*problems, *(Problem(field, problem.message) for problem in found))
 
 
-async def _look_at_picture_url(context: Context, field: str, url: str) -> Sequence[Problem]:
+async def _look_at_picture_url(context: Context, field: str, url: Secret) -> Sequence[Problem]:
     """Ask a media server for the beginning of a picture, and return why TikTok could not pull it or would refuse it."""
     pulled, problems = await _pulled(context, field, url, is_picture=True)
     if pulled is None:
@@ -204,30 +228,15 @@ def _judged(context: Context, field: str, facts: PictureFacts) -> Sequence[Probl
 
 
 async def _pulled(
-    context: Context, field: str, url: str, *, is_picture: bool
+    context: Context, field: str, url: Secret, *, is_picture: bool
 ) -> tuple[Pulled | None, Sequence[Problem]]:
-    request = pull_request(url, is_picture=is_picture)
     try:
-        pulled = await exchange(context, request, read_pulled, Operation.READ)
+        pulled = await exchange(context, pull_request(url, is_picture=is_picture), read_pulled, Operation.READ)
     except Misused:
         raise
     except TransportError as error:
         return None, (Problem(field, f"cannot be fetched from here: {error}"),)
-    if 300 <= pulled.status < 400:
-        return None, (Problem(field, f"sends elsewhere (HTTP {pulled.status}), and TikTok follows no redirect"),)
-    if not pulled.is_given:
-        return None, (Problem(field, f"its server answers HTTP {pulled.status}"),)
-    if pulled.is_text:
-        what = "a page" if "html" in pulled.media_type else "a text"
-        return None, (Problem(field, f"its server gives {what} ({pulled.media_type}), not a file"),)
-    problems = []
-    if pulled.status == 200:
-        problems.append(
-            Problem(field, "its server gives no part of a file by itself (Range), which a long pull may need")
-        )
-    if pulled.size is None:
-        problems.append(Problem(field, "its server does not say how long the file is"))
-    return pulled, problems
+    return pulled if pulled.is_file else None, tuple(answer_problems(field, pulled))
 
 
 def _tell(context: Context, doubts: Iterable[Problem]) -> None:

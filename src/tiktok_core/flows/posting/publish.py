@@ -13,7 +13,7 @@ from attrs import evolve
 
 from tiktok_core.domain.creator import CreatorInfo
 from tiktok_core.domain.forgetting import Trace, trace_refusal
-from tiktok_core.domain.journal import Record
+from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
@@ -25,8 +25,7 @@ from tiktok_core.flows.posting.check import photo_wish, video_wish
 from tiktok_core.flows.posting.entry import Terms, enter, known, remembered, unseen
 from tiktok_core.flows.posting.run import OnProgress, Run
 from tiktok_core.flows.posting.turn import Gone, judged
-from tiktok_core.flows.posting.video_file import VideoFile, open_video
-from tiktok_core.ports import HasPath, Source
+from tiktok_core.flows.posting.video_file import Media, VideoFile, open_video
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
 
 __all__ = [
@@ -70,6 +69,17 @@ async def _wished(
     return await make(creator)
 
 
+async def _wished_video(
+    context: Context, account: str, video: Media, post: VideoPost, *, chunk_size: int | None, upload: bool | None
+) -> tuple[Wish, VideoFile | None]:
+    return await _wished(
+        context,
+        account,
+        post,
+        lambda creator: video_wish(context, video, post, chunk_size, creator=creator, upload=upload),
+    )
+
+
 def _named(context: Context, account: str, key: str | None) -> tuple[str, Context]:
     """Return the key of a new post, a random one unless given, and a context whose log has it from the first line on."""
     key = context.entropy(12).hex() if key is None else key
@@ -79,19 +89,18 @@ def _named(context: Context, account: str, key: str | None) -> tuple[str, Contex
 async def post_video(
     context: Context,
     account: str,
-    video: str | HasPath | Source,
+    video: Media,
     post: VideoPost,
     *,
     chunk_size: int | None,
+    upload: bool | None,
     key: str | None,
     on_progress: OnProgress | None,
     wait: bool,
 ) -> Publication:
-    """Post a video from a file, a source, or a URL that TikTok pulls."""
+    """Post a video from a file, a source, or a URL that TikTok pulls or the library opens."""
     key, context = _named(context, account, key)
-    wish, video_file = await _wished(
-        context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
-    )
+    wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
     found = await enter(context, account, wish, key)
     # A file that was opened here is closed until its turn comes: many posts may wait, and each open file counts.
     given = video_file if video_file is not None and video_file.source is video else None
@@ -118,18 +127,17 @@ async def post_photos(
 async def enter_video(
     context: Context,
     account: str,
-    video: str | HasPath,
+    video: Media,
     post: VideoPost,
     terms: Terms,
     *,
     chunk_size: int | None,
+    upload: bool | None,
     key: str | None,
 ) -> Record:
     """Enter a video in the journal, and leave it to others to post it."""
     key, context = _named(context, account, key)
-    wish, video_file = await _wished(
-        context, account, post, lambda creator: video_wish(context, video, post, chunk_size, creator=creator)
-    )
+    wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
     if video_file is not None and video_file.name is None:
         raise InvalidPost(
             (Problem("video", "is a source without a name, which nobody could open later; give the name of a file"),)
@@ -164,7 +172,7 @@ async def resume(
     context: Context,
     account: str,
     key: str,
-    video: str | HasPath | Source | None,
+    video: Media | None,
     *,
     on_progress: OnProgress | None,
     wait: bool,
@@ -172,7 +180,7 @@ async def resume(
     """Go on with a post of the journal; return one that has ended as it ended."""
     context = context.about(account=account, key=key)
     found = await known(context, account, key)
-    video_file = None if video is None else await open_video(context, video, None)
+    video_file = await _given(context, found, video)
     return await _to_its_end(context, found, key, video_file, on_progress, wait=wait, error=InvalidInput)
 
 
@@ -180,7 +188,7 @@ async def advance(
     context: Context,
     account: str,
     key: str,
-    video: str | HasPath | Source | None,
+    video: Media | None,
     *,
     until_wait: float | None,
     stop: Callable[[], bool] | None,
@@ -189,13 +197,20 @@ async def advance(
     context = context.about(account=account, key=key)
     # A single step reads the record under its lease. A stretch of steps may wait for an upload slot first.
     found = unseen(context, account, key) if until_wait is None else await known(context, account, key)
-    video_file = None if video is None else await open_video(context, video, None)
+    video_file = await _given(context, found, video)
     while isinstance(found, Record):
         try:
             return await Run(context, found, video_file, None).advance(until_wait, stop)
         except Gone:
             found = await known(context, account, key)
     return Step(publication=remembered(context, found, key, InvalidInput), again_in=None)
+
+
+async def _given(context: Context, found: Record | Trace, video: Media | None) -> VideoFile | None:
+    """Return the video that a caller gives to go on with, opened; None if it gives none, or if TikTok pulls it."""
+    # A single step has not seen the record yet, and of the stand-in nothing counts.
+    is_pulled = isinstance(found, Record) and found.wish.video is not None and found.wish.is_pulled
+    return None if video is None or is_pulled else await open_video(context, video, None)
 
 
 async def _to_its_end(

@@ -12,6 +12,7 @@ from typing import Final
 from attrs import evolve
 
 from tiktok_core.domain.chunk_answers import Doubt, Outcome, chunk_outcome
+from tiktok_core.domain.elsewhere import of_post, renamed
 from tiktok_core.domain.journal import Record, next_chunk, upload_left
 from tiktok_core.domain.moves import leaving, moved
 from tiktok_core.domain.publishing import Publication
@@ -95,6 +96,7 @@ async def upload(
     longer = timedelta(seconds=0.0 if renew else length / SLOWEST)
     if not (renew and turn.is_fresh) and not await turn.lengthen(longer):
         return await turn.held_elsewhere()
+    await turn.save(renamed(turn.record, video_file.name, video_file.fingerprint))
 
     def left(sent: int) -> None:
         if renew is not None:
@@ -190,7 +192,7 @@ async def _sent(
             context, request, read_chunk_answer, Operation.CHUNK, account=record.account, dispatch=dispatch
         )
     except SourceChanged as error:
-        raise evolve(error, publish_id=record.publish_id) from None
+        raise of_post(error, record) from None
     except Misused:
         raise  # No doubt, and no later step can send more.
     except (Interrupted, NotSent) as error:

@@ -6,16 +6,20 @@ Its tests: `tests/faults/test_files.py`, `tests/flows/posting/test_check.py`.
 """
 
 import inspect
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from attrs import define, evolve, frozen
 
 from tiktok_core.domain.chunks import ChunkPlan, plan_chunks, size_problem
 from tiktok_core.domain.containers import film
-from tiktok_core.domain.journal import Record
+from tiktok_core.domain.elsewhere import another_file, of_post
+from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.media import HEAD_LENGTH, MediaType, VideoFacts, media_type
+from tiktok_core.domain.names import shown
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.tracks import Film
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
 from tiktok_core.flows.calls.context import Context
@@ -23,7 +27,20 @@ from tiktok_core.flows.calls.disks import look, look_or_doubt, open_source, read
 from tiktok_core.ports import FillsBuffers, HasPath, Source
 from tiktok_core.wire.http import read_from, read_from_into
 
-__all__ = ["VideoFile", "check_unchanged", "guarded", "looked_into", "open_media", "open_video", "reopened"]
+__all__ = [
+    "Media",
+    "VideoFile",
+    "check_unchanged",
+    "guarded",
+    "looked_into",
+    "open_media",
+    "open_video",
+    "planned",
+    "reopened",
+]
+
+Media: TypeAlias = str | HasPath | Source | Secret
+"""What a caller gives: a file's name, a source, or the name of what lies elsewhere, as a secret."""
 
 LOOK: Final = timedelta(seconds=2)
 """How long a look into a video may take. It then returns what it has found, for a post can be sent without it."""
@@ -35,20 +52,20 @@ class VideoFile:
 
     Attributes:
         source: its bytes.
-        name: what it is called; None for a source without a name.
+        name: what it is called, whole; None for a source without a name.
         fingerprint: what the source was when it was looked at.
         media_type: what it is.
         plan: how it is cut.
     """
 
     source: Source
-    name: str | None
+    name: Secret | None
     fingerprint: str
     media_type: MediaType
     plan: ChunkPlan
 
 
-async def open_video(context: Context, video: str | HasPath | Source, chunk_size: int | None) -> VideoFile:
+async def open_video(context: Context, video: Media, chunk_size: int | None) -> VideoFile:
     """Look at a file: its size, its first bytes, how it will be cut.
 
     Raises:
@@ -63,19 +80,24 @@ async def reopened(context: Context, record: Record) -> VideoFile:
     """Open the file of a record by the name that the record has.
 
     Raises:
-        InvalidPost: the record has no name, because the file was a source without one.
+        InvalidPost: the record has no name, because the file was a source without one; or it has never been opened, and is no video
+            that can be uploaded.
         SourceChanged: there is no such file any more.
     """
-    if record.wish.video is None:
+    if record.wish.name is None:
         raise InvalidPost((Problem("video", "was a source without a name; give it again to go on"),))
     try:
-        return await open_video(context, record.wish.video, None)
+        return await open_video(context, record.wish.name, None)
     except InvalidPost as error:
+        if record.wish.is_unopened:
+            raise
         # There was a file, so that there is none now is a change, and no mistake in what the caller asked for.
-        raise SourceChanged(record.publish_id, str(error)) from error
+        raise of_post(SourceChanged(None, str(error)), record) from error
+    except SourceChanged as error:
+        raise of_post(error, record) from error
 
 
-async def open_media(context: Context, media: str | HasPath | Source) -> tuple[Source, str | None]:
+async def open_media(context: Context, media: Media) -> tuple[Source, Secret | None]:
     """Open a file or take a source as it is, and return it with its name; None where it has none.
 
     Raises:
@@ -85,18 +107,28 @@ async def open_media(context: Context, media: str | HasPath | Source) -> tuple[S
         # A source has no cursor, so that a retry cannot disturb a reader. Bytes and open files are no sources by themselves.
         what = "an open file; give its name" if hasattr(media, "seek") else "bare bytes; give the name of a file"
         raise InvalidPost((Problem("video", f"is {what}, or tiktok_adapters.sources.BytesSource with its bytes"),))
+    if isinstance(media, Secret):
+        return await open_source(context, _opening(context, media), is_elsewhere=True), media
     if not isinstance(media, str) and (hasattr(media, "read") or not isinstance(media, HasPath)):
         if not all(_has(media, name) for name in ("size", "fingerprint", "read")):
             said = "is neither the name of a file nor a source; give a name, or tiktok_adapters.sources.BytesSource with the bytes"
             raise InvalidPost((Problem("video", said),))
         source = cast(Source, media)
-    elif context.open_source is None:
-        raise InvalidPost((Problem("video", "is a file's name, and this client was given no open_source"),))
     else:
-        source = await open_source(context, partial(context.open_source, media))
+        source = await open_source(context, _opening(context, media))
     # A source that knows its path is found again by another process, which may work in another folder.
     named = source if isinstance(source, HasPath) else media
-    return source, named if isinstance(named, str) else named.__fspath__() if isinstance(named, HasPath) else None
+    if isinstance(named, str):
+        return source, Secret(named)
+    return source, Secret(named.__fspath__()) if isinstance(named, HasPath) else None
+
+
+def _opening(context: Context, name: str | HasPath | Secret) -> Callable[[], Source]:
+    opener = context.open_source
+    if opener is None:
+        what = f"{shown(name)} is a URL" if isinstance(name, Secret) else "is a file's name"
+        raise InvalidPost((Problem("video", f"{what}, and this client was given no open_source"),))
+    return lambda: opener(name.reveal() if isinstance(name, Secret) else name)
 
 
 def _has(media: object, name: str) -> bool:
@@ -104,7 +136,7 @@ def _has(media: object, name: str) -> bool:
     return inspect.getattr_static(media, name, None) is not None or hasattr(media, name)
 
 
-def _looked_at(source: Source, name: str | None, chunk_size: int | None) -> VideoFile:
+def _looked_at(source: Source, name: Secret | None, chunk_size: int | None) -> VideoFile:
     refuse(InvalidPost, size_problem(source.size))
     return VideoFile(
         source=source,
@@ -112,6 +144,17 @@ def _looked_at(source: Source, name: str | None, chunk_size: int | None) -> Vide
         fingerprint=source.fingerprint,
         media_type=media_type(read_from(source, 0, min(source.size, HEAD_LENGTH))),
         plan=plan_chunks(source.size, chunk_size),
+    )
+
+
+def planned(wish: Wish, video_file: VideoFile) -> Wish:
+    """Return a wish with what was found in its file."""
+    return evolve(
+        wish,
+        video=None if video_file.name is None else video_file.name.reveal(),
+        fingerprint=video_file.fingerprint,
+        media_type=video_file.media_type,
+        plan=video_file.plan,
     )
 
 
@@ -141,11 +184,9 @@ def check_unchanged(video_file: VideoFile, record: Record) -> None:
     try:
         unchanged = video_file.source.fingerprint == record.wish.fingerprint
     except SourceChanged as error:
-        raise evolve(error, publish_id=record.publish_id) from None
+        raise of_post(error, record) from None
     if not unchanged:
-        raise SourceChanged(
-            record.publish_id, "the file is not the one that this post began with; post it under another key"
-        )
+        raise another_file(record)
 
 
 @define

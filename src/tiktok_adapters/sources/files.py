@@ -1,7 +1,6 @@
-"""Sources: they give the bytes of a video.
+"""The source over a file on the disk.
 
-What belongs here: the adapters of the `Source` port. They read files and bytes, and know no rule of TikTok's. The core
-decides which sizes are allowed.
+What belongs here: opening a file, and reading it at any offset.
 """
 
 import hashlib
@@ -9,14 +8,16 @@ import os
 import stat
 import threading
 import weakref
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
-from tiktok_core.ports import HasPath, Source
+from tiktok_core.ports import HasPath
 
-__all__ = ["BytesSource", "FileSource", "open_source"]
+__all__ = ["FileSource", "OpenFile"]
 
 SAMPLE: Final = 64 * 1024
 """Bytes of each of the three samples (head, middle, tail) that a fingerprint covers."""
@@ -33,65 +34,19 @@ REFUSED: Final = (
 )
 
 
-def open_source(path: str | HasPath, /) -> Source:
-    """Open a file as a source.
-
-    Raises:
-        InvalidPost: the file does not exist, cannot be read, or is not a regular file.
-    """
-    return FileSource(path)
-
-
-class FileSource:
-    """A regular file, kept open. Each read names its position, so threads may share the source.
+class OpenFile:
+    """A file that is open. Each read names its position, so threads may share it.
 
     Args:
-        path: the file, or a symbolic link to it. A relative path is resolved at once.
-
-    Raises:
-        InvalidPost: the file does not exist, cannot be read, or is not a regular file.
+        fd: the file's descriptor.
+        close: closes it.
     """
 
-    def __init__(self, path: str | HasPath) -> None:
-        if not os.fspath(path):
-            raise InvalidPost((Problem("video", "the file's name is empty"),))
-        self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
-        self._fd = _open(self._path)
+    def __init__(self, fd: int, close: Callable[[], object]) -> None:
+        self._fd = fd
         # Garbage collection closes the file without a warning: a script that posts one file need not close it.
-        self._finalizer = weakref.finalize(self, os.close, self._fd)
+        self._finalizer = weakref.finalize(self, close)
         self._cursor = threading.Lock()
-        try:
-            self._size = _regular(self._path, os.fstat(self._fd)).st_size
-        except InvalidPost:
-            self.close()
-            raise
-
-    @property
-    def name(self) -> str:
-        """The file's name without its folder."""
-        return self._path.name
-
-    @property
-    def size(self) -> int:
-        """The file's size in bytes when it was opened."""
-        return self._size
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity, size and time of the file that is at the path now, and a digest of samples of the open file.
-
-        Raises:
-            SourceChanged: no file is at the path any more, or the file can no longer be read.
-        """
-        try:
-            # Look at the path, not at the open file: if a rename replaced the file, the open one would seem unchanged.
-            now = self._path.stat()
-        except OSError as error:
-            raise SourceChanged(None, f"the file is gone or out of reach ({_why(error)})") from None
-        digest = hashlib.blake2b(digest_size=16)
-        for start in (0, max(0, now.st_size // 2 - SAMPLE // 2), max(0, now.st_size - SAMPLE)):
-            digest.update(self.read(start, SAMPLE))
-        return f"{now.st_dev}-{now.st_ino}-{now.st_size}-{now.st_mtime_ns}-{digest.hexdigest()}"
 
     def read(self, start: int, length: int, /) -> bytes:
         """Return the `length` bytes from `start`, or fewer at the end of the file.
@@ -140,13 +95,6 @@ class FileSource:
     ) -> None:
         self.close()
 
-    def __fspath__(self) -> str:
-        """Return the absolute path, by which another process can open the file."""
-        return str(self._path)
-
-    def __repr__(self) -> str:
-        return f"FileSource({str(self._path)!r})"
-
     def __reduce__(self) -> NoReturn:
         raise TypeError("an open file is not pickled: open it again by its path")
 
@@ -173,40 +121,61 @@ class FileSource:
             return os.read(self._fd, length)
 
 
-class BytesSource:
-    """Bytes in memory.
+class FileSource(OpenFile):
+    """A regular file, kept open. Each read names its position, so threads may share the source.
 
     Args:
-        data: the bytes. Mutable data is copied.
-        name: a name for them.
+        path: the file, or a symbolic link to it. A relative path is resolved at once.
+
+    Raises:
+        InvalidPost: the file does not exist, cannot be read, or is not a regular file.
     """
 
-    def __init__(self, data: bytes | bytearray | memoryview, *, name: str = "video") -> None:
-        self._data = bytes(data)
-        self._name = name
-        self._fingerprint = f"{len(self._data)}-{hashlib.blake2b(self._data, digest_size=16).hexdigest()}"
+    def __init__(self, path: str | HasPath) -> None:
+        if not os.fspath(path):
+            raise InvalidPost((Problem("video", "the file's name is empty"),))
+        self._path = Path(os.path.abspath(path))  # noqa: PTH100 - `Path.absolute` keeps "..", which may move later
+        fd = _open(self._path)
+        super().__init__(fd, partial(os.close, fd))
+        try:
+            self._size = _regular(self._path, os.fstat(self._fd)).st_size
+        except InvalidPost:
+            self.close()
+            raise
 
     @property
     def name(self) -> str:
-        """The name of the bytes."""
-        return self._name
+        """The file's name without its folder."""
+        return self._path.name
 
     @property
     def size(self) -> int:
-        """The number of bytes."""
-        return len(self._data)
+        """The file's size in bytes when it was opened."""
+        return self._size
 
     @property
     def fingerprint(self) -> str:
-        """A digest of all bytes. It never changes, because the bytes cannot change."""
-        return self._fingerprint
+        """Identity, size and time of the file that is at the path now, and a digest of samples of the open file.
 
-    def read(self, start: int, length: int, /) -> bytes:
-        """Return the `length` bytes from `start`, or fewer at the end."""
-        return self._data[start : start + length]
+        Raises:
+            SourceChanged: no file is at the path any more, or the file can no longer be read.
+        """
+        try:
+            # Look at the path, not at the open file: if a rename replaced the file, the open one would seem unchanged.
+            now = self._path.stat()
+        except OSError as error:
+            raise SourceChanged(None, f"the file is gone or out of reach ({_why(error)})") from None
+        digest = hashlib.blake2b(digest_size=16)
+        for start in (0, max(0, now.st_size // 2 - SAMPLE // 2), max(0, now.st_size - SAMPLE)):
+            digest.update(self.read(start, SAMPLE))
+        return f"{now.st_dev}-{now.st_ino}-{now.st_size}-{now.st_mtime_ns}-{digest.hexdigest()}"
+
+    def __fspath__(self) -> str:
+        """Return the absolute path, by which another process can open the file."""
+        return str(self._path)
 
     def __repr__(self) -> str:
-        return f"BytesSource({self._name!r}, {self.size} bytes)"
+        return f"FileSource({str(self._path)!r})"
 
 
 def _open(path: Path) -> int:

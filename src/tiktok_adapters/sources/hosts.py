@@ -1,0 +1,102 @@
+"""From which hosts media are read: those of the internet, and those that a setting allows.
+
+What belongs here: the rule alone. A transport asks it about the address to which it is about to connect, because a name that was looked
+up a second time could lead elsewhere.
+"""
+
+import ipaddress
+import re
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from tiktok_core.domain.app import is_loopback
+
+__all__ = ["MediaHosts"]
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+ENTRY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@?#*]+)(?::(\d{1,5}))?")
+INNER: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
+"""Networks whose addresses lead to the IPv4 address in their last four bytes."""
+LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+SHARED: Final = ipaddress.IPv4Network("100.64.0.0/10")
+ALLOW: Final = "allow the host in media_hosts (TIKTOK_MEDIA_HOSTS) if its media are yours"
+
+
+@frozen
+class MediaHosts:
+    """The hosts that may lie in a private network.
+
+    Attributes:
+        allowed: each with its port; None for all ports.
+    """
+
+    allowed: frozenset[tuple[str, int | None]] = field(default=frozenset())
+
+    @classmethod
+    def parsed(cls, words: str) -> "MediaHosts":
+        """Return the hosts that a setting lists, separated by commas, each with or without a port.
+
+        Raises:
+            ValueError: a word is no host.
+        """
+        found = set[tuple[str, int | None]]()
+        for word in words.replace(",", " ").split():
+            parts = ENTRY.fullmatch(word)
+            if parts is None or (parts[2] and not 0 < int(parts[2]) < 65_536):
+                raise ValueError(f"{word!r} is no host: write media.example.com or 10.0.0.5:8443, without https://")
+            found.add((_plain(parts[1]), int(parts[2]) if parts[2] else None))
+        return cls(frozenset(found))
+
+    def allows(self, host: str, port: int) -> bool:
+        """Return whether the setting names this host."""
+        return not self.allowed.isdisjoint({(_plain(host), None), (_plain(host), port)})
+
+    def problem(self, url: str) -> str:
+        """Return as a clause why nothing is read from a URL, or an empty text. A name may still lead to a private address."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            host, port = "", 0
+        if not host or parts.scheme not in ("https", "http"):
+            return "is no complete https URL"
+        if parts.username is not None:
+            return "carries a user name: media are read without one"
+        if parts.scheme == "http" and not (is_loopback(url) and self.allows(host, port)):
+            return "must begin with https://; plain http is for hosts of this machine that media_hosts allows"
+        address = "127.0.0.1" if _plain(host) == "localhost" or _plain(host).endswith(".localhost") else host
+        try:
+            ipaddress.ip_address(_plain(address))
+        except ValueError:
+            return ""
+        return self.refusal(host, port, address)
+
+    def refusal(self, host: str, port: int, address: str) -> str:
+        """Return as a clause why no connection to this address is made, or an empty text."""
+        if self.allows(host, port) or _is_public(ipaddress.ip_address(_plain(address))):
+            return ""
+        return f"leads to a private address, one that the internet does not have: {ALLOW}"
+
+
+def _plain(host: str) -> str:
+    return host.lower().strip("[]").rstrip(".").partition("%")[0]
+
+
+def _is_public(address: Address) -> bool:
+    """Return whether the whole internet knows this address, and one machine has it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if inner is None and any(address in network for network in INNER):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_public(inner)
+        if address in LOCAL or address.is_site_local:
+            return False
+    elif address in SHARED:
+        return False
+    return address.is_global and not (
+        address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
+    )

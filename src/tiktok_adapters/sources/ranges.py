@@ -1,0 +1,363 @@
+"""Videos behind https URLs: read by ranges, or copied once where the server gives none.
+
+What belongs here: what is asked of a web server, and which of its answers are believed. The transport is given, so this module opens no
+connection, and knows neither proxies nor certificates.
+
+Sources: RFC 9110 sections 8.8.3 (ETag), 13.1.1 (If-Match), 14 (ranges) and 15 (statuses).
+"""
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Final, TypeVar
+
+from attrs import define, field, frozen
+
+from tiktok_adapters.sources.ahead import Ahead
+from tiktok_adapters.sources.hosts import ALLOW, MediaHosts
+from tiktok_adapters.sources.remote import RemoteSource
+from tiktok_adapters.sources.spooled import Copy, too_large
+from tiktok_core.domain.chunks import LARGEST_VIDEO
+from tiktok_core.errors import InvalidPost, Misused, Problem, SourceChanged, TransportError
+from tiktok_core.hidden import Hidden
+from tiktok_core.ports import Request, Response, Sink, Source, Transport
+from tiktok_core.wire.http import redacted
+
+__all__ = ["Patience", "RangedRemote", "Web", "open_url"]
+
+T = TypeVar("T", bound=Sink)
+
+HEAD: Final = 64 * 1024
+"""Bytes that the opening asks for: it has to ask for some, and these are the first that a look into a video reads."""
+CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
+NO_BYTES: Final = re.compile(r"bytes \*/0", re.ASCII)
+STRONG: Final = re.compile(r'"[^"]*"')
+LENGTH: Final = re.compile(r"\d{1,15}", re.ASCII)
+TEXT: Final = re.compile(r"text/(html|xml|json)|application/([\w.-]{1,60}\+)?(xml|json)", re.ASCII)
+TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses after which the same request may be answered."""
+REFUSED: Final = {
+    401: "the server refuses it (HTTP 401): its signature has expired, or is for another method than GET",
+    403: "the server refuses it (HTTP 403): its signature has expired, or is for another method than GET",
+    404: "the server has nothing there (HTTP 404)",
+    410: "the server has nothing there any more (HTTP 410)",
+}
+
+
+@frozen(kw_only=True)
+class Patience:
+    """How long to wait for a server. Together, the tries of a read end before the client gives the source up.
+
+    Attributes:
+        timeout: seconds for each single wait.
+        limit: seconds for one range.
+        longest: seconds for one whole copy.
+        pauses: seconds before each further try of a request that changed nothing.
+    """
+
+    timeout: float = 8.0
+    limit: float = 120.0
+    longest: float = 3600.0
+    pauses: tuple[float, ...] = (0.1, 0.5)
+
+
+@define
+class Web:
+    """What all videos of a client are read through.
+
+    Attributes:
+        transport: sends the requests. It refuses by itself to connect to addresses that `hosts` does not allow.
+        hosts: from which hosts media are read.
+        patience: how long to wait for a server.
+        is_closed: whether the client is closed: nothing that runs goes on.
+    """
+
+    transport: Transport
+    hosts: MediaHosts = field(factory=MediaHosts)
+    patience: Patience = field(factory=Patience)
+    is_closed: bool = False
+
+    def close(self) -> None:
+        """End what runs with the next bytes that come, and close the transport."""
+        self.is_closed = True
+        self.transport.close()
+
+
+def open_url(url: Hidden[str], web: Web, ahead: Ahead) -> Source:
+    """Open a video behind an https URL.
+
+    Raises:
+        InvalidPost: the URL cannot be read, or a page lies there; or the video has to be copied, and is too large, or the disk full.
+        SourceChanged: the server does not answer now.
+    """
+    if problem := web.hosts.problem(url.reveal()):
+        raise _refusal(url, problem)
+    line = _Line(url, web)
+    whole = _Whole(url, line)
+    try:
+        answer = line.ask({"Range": f"bytes=0-{HEAD - 1}"}, whole.sink)
+        if (opened := _by_ranges(line, answer, ahead)) is not None:
+            return opened
+        if answer.status in (206, 416):  # It gives ranges, but not so that they could be trusted.
+            answer = line.ask({}, whole.sink)
+        if (copy := whole.copy) is not None and answer.status == 200:
+            whole.copy = None
+            return copy.source()
+        raise _refusal(url, _unusable(answer) or f"the server answered with HTTP {answer.status}")
+    finally:
+        if whole.copy is not None:
+            whole.copy.close()
+
+
+def _by_ranges(line: "_Line", answer: Response, ahead: Ahead) -> RemoteSource | None:
+    """Return the source that reads by ranges, or None if the server does not give them reliably."""
+    etag = answer.headers.get("etag", "")
+    if answer.status == 416 and NO_BYTES.fullmatch(answer.headers.get("content-range", "").strip()):
+        return RemoteSource(RangedRemote(line, etag, 0), ahead)
+    if answer.status != 206 or not STRONG.fullmatch(etag):
+        return None
+    span = _span(answer)
+    if span is None or span[:2] != (0, min(HEAD, span[2]) - 1) or len(answer.body) != span[1] + 1 or _unusable(answer):
+        return None
+    if span[2] > LARGEST_VIDEO:
+        raise too_large(line.url)
+    return RemoteSource(RangedRemote(line, etag, span[2]), ahead, head=answer.body)
+
+
+class RangedRemote:
+    """A `Remote` behind a URL whose server gives ranges and a strong ETag. Threads may share it.
+
+    Args:
+        line: asks the server.
+        etag: the ETag of the opening.
+        size: the bytes of the object.
+    """
+
+    def __init__(self, line: "_Line", etag: str, size: int) -> None:
+        self._line = line
+        self.etag = etag
+        self.size = size
+
+    @property
+    def name(self) -> str:
+        """The URL, whose query is a secret."""
+        return self._line.url.reveal()
+
+    def look(self) -> tuple[str, int]:
+        """Return the ETag and the size of what lies there now. It asks for one byte, because a presigned URL is for GET alone.
+
+        Raises:
+            SourceChanged: nothing lies there any more, or the server does not answer as before.
+        """
+        answer = self._line.ask({"Range": "bytes=0-0"}, lambda _head: None)
+        span = _span(answer)
+        if answer.status == 206 and span is not None and span[:2] == (0, 0):
+            return answer.headers.get("etag", ""), span[2]
+        if answer.status == 416 and NO_BYTES.fullmatch(answer.headers.get("content-range", "").strip()):
+            return answer.headers.get("etag", ""), 0
+        raise self._changed(answer)
+
+    def fetch(self, start: int, length: int, /) -> bytes:
+        """Return exactly these bytes of what was opened.
+
+        Raises:
+            SourceChanged: what lies there is not what was opened, or the server does not answer with this range.
+        """
+        wanted = (start, start + length - 1, self.size)
+
+        def is_it(head: Response) -> bool:
+            is_same = head.headers.get("etag", "") == self.etag
+            return head.status == 206 and is_same and _span(head) == wanted and not _unusable(head)
+
+        block = _Block(self._line, length)
+        headers = {"Range": f"bytes={start}-{wanted[1]}", "If-Match": self.etag}
+        answer = self._line.ask(headers, lambda head: block.afresh() if is_it(head) else None)
+        if not is_it(answer):
+            raise self._changed(answer)
+        return block.taken()
+
+    def close(self) -> None:
+        """End what still runs, with the next bytes that come."""
+        self._line.close()
+
+    def _changed(self, answer: Response) -> SourceChanged:
+        where = redacted(self._line.url)
+        etag = answer.headers.get("etag", "")
+        if answer.status in (412, 416) or (answer.status in (200, 206) and etag and etag != self.etag):
+            return SourceChanged(None, f"{where} was replaced while it was read")
+        if answer.status in REFUSED:
+            return SourceChanged(None, f"{where} can no longer be read: {REFUSED[answer.status]}")
+        if answer.status in (200, 206):
+            why = _unusable(answer) or "the answer is not the range that was asked for"
+            return SourceChanged(None, f"{where} can no longer be read by ranges: {why} (HTTP {answer.status})")
+        return SourceChanged(None, f"{where} can no longer be read: {_of_status(answer)}")
+
+
+class _Line:
+    """Asks the server of one URL, and again after trouble that passes. A read changes nothing, so it may be repeated."""
+
+    def __init__(self, url: Hidden[str], web: Web) -> None:
+        self.url = url
+        self._web = web
+        self._is_closed = False
+        self._ended: SimpleQueue[None] = SimpleQueue()
+
+    def ask(self, headers: Mapping[str, str], sink: Callable[[Response], Sink | None]) -> Response:
+        """Return the server's answer, whatever it is, if it is no trouble that passes.
+
+        Raises:
+            InvalidPost: the host leads to an address from which no media are read.
+            SourceChanged: there is no answer, after some tries; or the source was closed.
+        """
+        patience = self._web.patience
+        request = Request(
+            method="GET",
+            url=self.url,
+            headers={"Accept": "*/*", **headers},
+            timeout=patience.timeout,
+            time_limit=patience.limit if "Range" in headers else patience.longest,
+            sink=sink,
+        )
+        trouble = ""
+        for pause in (0.0, *patience.pauses):
+            self._pause(pause)
+            try:
+                answer = self._web.transport.send(request)
+            except Misused as error:
+                raise SourceChanged(None, f"{redacted(self.url)} cannot be read: {error.reason}") from None
+            except TransportError as error:
+                if error.reason.endswith(ALLOW):
+                    raise _refusal(self.url, error.reason) from None
+                trouble = error.reason
+            else:
+                if answer.status not in TRANSIENT:
+                    return answer
+                trouble = f"the server answers with HTTP {answer.status}"
+        raise SourceChanged(None, f"{redacted(self.url)} cannot be read now: {trouble}")
+
+    def close(self) -> None:
+        """Ask no more, and end what runs with the next bytes that come. The garbage collector may call it: it takes no lock."""
+        self._is_closed = True
+        self._ended.put(None)
+
+    def check_open(self) -> None:
+        """Raise `SourceChanged` if the source or the client was closed."""
+        if self._is_closed or self._web.is_closed:
+            raise SourceChanged(None, "the source was closed")
+
+    def _pause(self, seconds: float) -> None:
+        self.check_open()
+        if seconds:
+            with suppress(Empty):
+                self._ended.get(timeout=seconds)
+                self._ended.put(None)  # For the other requests of this line.
+            self.check_open()
+
+
+class _Block:
+    """Takes the bytes of one range."""
+
+    def __init__(self, line: _Line, length: int) -> None:
+        self._line = line
+        self._length = length
+        self._body = io.BytesIO()
+
+    def afresh(self) -> "_Block":
+        """Forget what an earlier try has brought."""
+        self._body = io.BytesIO()
+        return self
+
+    def write(self, block: bytes, /) -> None:
+        """Take the next bytes.
+
+        Raises:
+            SourceChanged: they are too many, or the source was closed.
+        """
+        self._line.check_open()
+        if self._body.tell() + len(block) > self._length:
+            raise self._wrong("more")
+        self._body.write(block)
+
+    def taken(self) -> bytes:
+        """Return the bytes, which are complete.
+
+        Raises:
+            SourceChanged: they are too few.
+        """
+        if self._body.tell() < self._length:
+            raise self._wrong("fewer")
+        return self._body.getvalue()
+
+    def _wrong(self, how: str) -> SourceChanged:
+        said = f"its server sends {how} bytes than the {self._length:,} of the range"
+        return SourceChanged(None, f"{redacted(self._line.url)} can no longer be read by ranges: {said}")
+
+
+class _Whole:
+    """Takes a whole video into a temporary copy.
+
+    Attributes:
+        copy: what the latest answer brought; None where that was no video.
+    """
+
+    def __init__(self, url: Hidden[str], line: _Line) -> None:
+        self._url, self._line = url, line
+        self.copy: Copy | None = None
+
+    def sink(self, head: Response) -> "_Whole | None":
+        """Return what takes the body, if it is a whole video of a known length."""
+        if self.copy is not None:
+            self.copy.close()
+            self.copy = None
+        if head.status != 200 or _unusable(head):
+            return None
+        if _length(head) > LARGEST_VIDEO:
+            raise too_large(self._url)
+        self.copy = Copy(self._url)
+        return self
+
+    def write(self, block: bytes, /) -> None:
+        """Take the next bytes."""
+        self._line.check_open()
+        if self.copy is not None:
+            self.copy.write(block)
+
+
+def _span(answer: Response) -> tuple[int, int, int] | None:
+    """Return the first and the last byte of the range that an answer has, and the size of the whole."""
+    found = CONTENT_RANGE.fullmatch(answer.headers.get("content-range", "").strip())
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def _length(answer: Response) -> int:
+    length = answer.headers.get("content-length", "").strip()
+    return int(length) if LENGTH.fullmatch(length) else -1
+
+
+def _unusable(answer: Response) -> str:
+    """Return as a clause why the body of this answer is no video, or an empty text."""
+    if answer.status not in (200, 206):
+        return _of_status(answer)
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if TEXT.fullmatch(kind):
+        return f"a page or another text lies there ({kind}), and no video"
+    coding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        return f"the server compresses it ({coding[:20]}), although it was asked not to"
+    if answer.status == 200 and _length(answer) < 0 and "transfer-encoding" not in answer.headers:
+        return "the server does not say how long it is, so a copy that is cut off would look whole"
+    return ""
+
+
+def _of_status(answer: Response) -> str:
+    if answer.status in REFUSED:
+        return REFUSED[answer.status]
+    if 300 <= answer.status < 400:
+        return f"the server redirects (HTTP {answer.status}), which is not followed: give the URL to which it leads"
+    return f"the server answers with HTTP {answer.status}"
+
+
+def _refusal(url: Hidden[str], why: str) -> InvalidPost:
+    return InvalidPost((Problem("video", f"{redacted(url)} cannot be read: {why}"),))

@@ -6,25 +6,36 @@ What belongs here: what a program of yours would do. It is a process of its own,
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 
-from plan import BEFORE, CHUNK, NEVER, stored, wishes
+from plan import BEFORE, CHUNK, NEVER, Wish, stored, wishes
 from tiktok_adapters import connect
+from tiktok_core import InvalidPost, TikTok
+
+
+def enter(tiktok: TikTok, account: str, wish: Wish, name: str) -> None:
+    """Enter a post. A time that is over by now is refused, and means now."""
+    entered = partial(
+        tiktok.account(account).enter_video,
+        name,
+        draft=wish.is_draft,
+        privacy_level=None if wish.is_draft else "SELF_ONLY",
+        key=wish.key,
+        chunk_size=CHUNK if wish.size > 2 * CHUNK else None,
+        held=wish.released is not None,
+    )
+    try:
+        entered(not_before=datetime.fromtimestamp(wish.due, UTC) if wish.due else None)
+    except InvalidPost:
+        entered()
 
 
 def main(posts: int, start: float, accounts: list[str]) -> None:
-    """Enter all posts, those first that are due first; then release what a person has looked at, each at its time."""
-    wanted = sorted(wishes(posts, start), key=lambda wish: wish.due)
+    """Enter all posts, those first that are due later; then release what a person has looked at, each at its time."""
+    wanted = sorted(wishes(posts, start), key=lambda wish: (not wish.due, wish.number))
     with connect() as tiktok:
         for wish in wanted:
-            tiktok.account(accounts[wish.account]).enter_video(
-                stored(wish.film(), wish.key),
-                draft=wish.is_draft,
-                privacy_level=None if wish.is_draft else "SELF_ONLY",
-                key=wish.key,
-                chunk_size=CHUNK if wish.size > 2 * CHUNK else None,
-                not_before=datetime.fromtimestamp(wish.due, UTC) if wish.due else None,
-                held=wish.released is not None,
-            )
+            enter(tiktok, accounts[wish.account], wish, stored(wish.film(), wish.key))
             if wish.trouble == BEFORE:
                 stored(wish.film(take=2), wish.key)
         print(f"{len(wanted)} posts are entered", flush=True)

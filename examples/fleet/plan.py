@@ -4,13 +4,11 @@ What belongs here: the wishes and their films. Each process makes the same ones 
 """
 
 import hashlib
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from random import Random
 
-import urllib3
+import obstore
 from attrs import frozen
+from obstore.store import S3Store
 
 HEAD = b"\0\0\0\x18ftypisom"
 CHUNK = 5_242_880
@@ -85,14 +83,7 @@ def wishes(posts: int, start: float) -> list[Wish]:
     return found
 
 
-def stored(film: bytes, name: str, environ: Mapping[str, str] = os.environ) -> str:
+def stored(film: bytes, name: str) -> str:
     """Put a film where every machine can open it, and return the name by which they do."""
-    endpoint = environ.get("FLEET_STORAGE")
-    if endpoint is None:
-        path = Path(environ["FLEET_FILMS"], name)
-        path.write_bytes(film)
-        return str(path)
-    answer = urllib3.request("PUT", f"{endpoint}/{BUCKET}/{name}", body=film)
-    if answer.status != 200:
-        raise SystemExit(f"the object store did not take {name}: HTTP {answer.status}")
+    obstore.put(S3Store(BUCKET), name, film, use_multipart=False)
     return f"s3://{BUCKET}/{name}"

@@ -18,7 +18,7 @@ from attrs import define, field
 from services import free_port
 
 PIECE = 1 << 16
-KEPT = {"content-length", "transfer-encoding", "connection", "content-encoding"}
+HOP_BY_HOP = {"transfer-encoding", "connection", "keep-alive"}
 
 
 @define(eq=False)
@@ -115,7 +115,7 @@ class Road:
                 whole = await answer.read()
                 trip.answer = whole if len(whole) < PIECE else b""
                 await asyncio.sleep(len(whole) / self.rate)
-                headers = {name: one for name, one in answer.headers.items() if name.lower() not in KEPT}
+                headers = {name: one for name, one in answer.headers.items() if name.lower() not in HOP_BY_HOP}
                 return web.Response(status=answer.status, headers=headers, body=whole)
         except (TimeoutError, OSError, ClientError):
             return web.Response(status=502)  # Either side has gone.

@@ -80,6 +80,8 @@ def watched(fleet: Fleet, trouble: Trouble) -> None:
     with connect(environ=fleet.environ) as tiktok:
         while time.time() < end:
             trouble.look()
+            if fleet.enqueuer.process.poll():
+                sys.exit(f"fleet: the enqueuer has failed: {fleet.enqueuer.log}")
             if time.time() > asked + 1 and fleet.enqueuer.process.poll() is not None:
                 asked, left = time.time(), {record.key for record in tiktok.unfinished()} & wanted
                 if not left and time.time() > max(wish.due for wish in fleet.wishes) + 5:

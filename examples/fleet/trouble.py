@@ -58,7 +58,7 @@ class Trouble:
             return
         seen = events(road, self._fleet.wishes)
         if self.overwritten is None and any(one.kind == SENT and one.key == self._spoilt.key for one in seen):
-            stored(self._spoilt.film(take=2), self._spoilt.key, self._fleet.environ)
+            stored(self._spoilt.film(take=2), self._spoilt.key)
             self.overwritten = time.time()
         if self.crash and not self.crashes and _begun(seen) > len(self._fleet.wishes) // 3:
             self.crashes.append(time.time())

@@ -5,6 +5,7 @@ What belongs here: what a program of yours would do. It is a process of its own,
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,11 +14,11 @@ from tiktok_adapters import connect
 from tiktok_core import InvalidPost, TikTok
 
 
-def enter(tiktok: TikTok, account: str, wish: Wish, name: str) -> None:
-    """Enter a post. A time that is over by now is refused, and means now."""
+def enter(tiktok: TikTok, account: str, wish: Wish) -> None:
+    """Put a film into the store, and enter its post. A time that is over by now is refused, and means now."""
     entered = partial(
         tiktok.account(account).enter_video,
-        name,
+        stored(wish.film(), wish.key),
         draft=wish.is_draft,
         privacy_level=None if wish.is_draft else "SELF_ONLY",
         key=wish.key,
@@ -28,16 +29,15 @@ def enter(tiktok: TikTok, account: str, wish: Wish, name: str) -> None:
         entered(not_before=datetime.fromtimestamp(wish.due, UTC) if wish.due else None)
     except InvalidPost:
         entered()
+    if wish.trouble == BEFORE:
+        stored(wish.film(take=2), wish.key)
 
 
 def main(posts: int, start: float, accounts: list[str]) -> None:
-    """Enter all posts, those first that are due later; then release what a person has looked at, each at its time."""
-    wanted = sorted(wishes(posts, start), key=lambda wish: (not wish.due, wish.number))
-    with connect() as tiktok:
-        for wish in wanted:
-            enter(tiktok, accounts[wish.account], wish, stored(wish.film(), wish.key))
-            if wish.trouble == BEFORE:
-                stored(wish.film(take=2), wish.key)
+    """Enter all posts, a few at a time; then release what a person has looked at, each at its time."""
+    wanted = wishes(posts, start)
+    with connect() as tiktok, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda wish: enter(tiktok, accounts[wish.account], wish), wanted))
         print(f"{len(wanted)} posts are entered", flush=True)
         held = [wish for wish in wanted if wish.released not in {None, NEVER}]
         for wish in sorted(held, key=lambda wish: wish.released or 0.0):

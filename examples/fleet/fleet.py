@@ -22,10 +22,12 @@ HERE = Path(__file__).parent
 WORKER = (str(Path(sys.executable).with_name("tiktok")), "worker")
 RATE = 12e6
 """Bytes a second on a road, for a chunk to take half a second."""
+DELAY = 0.2
+"""Seconds for which a request to the object store waits at most; half of it on average."""
 REFUSED = 0.02
 """How many of the requests to the object store are answered 503."""
-LIFE = 330
-"""Seconds of an access token: it is renewed five minutes before its end, and once a minute at most."""
+LIFE = 70
+"""Seconds of an access token, for each account to renew it once a minute."""
 
 
 class Fleet:
@@ -48,7 +50,8 @@ class Fleet:
         self.sim = SimulatedTikTok(switches=behaviour, apps=[App(audited=True)], creators=creators, keep_bytes=False)
         ending.callback(self.sim.close)
         sandbox = ending.enter_context(SandboxServer(self.sim).run_in_thread())
-        self.road, self.film_road = Road(sandbox.url, rate=RATE), Road(self.store.url, rate=3 * RATE, refusal=REFUSED)
+        self.road = Road(sandbox.url, rate=RATE)
+        self.film_road = Road(self.store.url, rate=5 * RATE, delay=DELAY, refusal=REFUSED)
         for road in (self.road, self.film_road):
             ending.callback(road.close)
             road.open("", road.port)
@@ -62,7 +65,7 @@ class Fleet:
                 tiktok.sign_in(begun, self.sim.authorize(begun.url, account=creator.username))
         ending.callback(self.close)
         # By then most posts are entered.
-        self.began, self.start = time.time(), time.time() + 3 + posts / 10
+        self.began, self.start = time.time(), time.time() + 3 + posts / 6
         self.wishes = wishes(posts, self.start)
         self.accounts = [creator.open_id for creator in creators]
         entering = (sys.executable, str(HERE / "enqueuer.py"), str(posts), str(self.start), ",".join(self.accounts))

@@ -3,8 +3,8 @@
 What belongs here: counting, and the table.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterator
 from hashlib import sha256
 from statistics import median
 
@@ -14,7 +14,7 @@ from fleet import Fleet
 from plan import NEVER, Wish
 from tiktok_adapters import connect
 from tiktok_core import SourceChanged, TikTok, TikTokError
-from traffic import ASKED, INIT, RENEWED, Event, events
+from traffic import INIT, RENEWED, events
 from trouble import Trouble
 
 
@@ -38,6 +38,13 @@ class Row:
         return self.expected not in {None, self.found}
 
 
+def entered(fleet: Fleet) -> dict[str, float]:
+    """Return when each post was entered, in seconds since 1970, as the journal knows it."""
+    with connect(environ=fleet.environ) as tiktok:
+        records = [record for account in fleet.accounts for record in tiktok.account(account).posts()]
+    return {record.key: record.created_at.timestamp() for record in records}
+
+
 def judged(fleet: Fleet, trouble: Trouble) -> list[Row]:
     """Return the table, once the fleet has ended."""
     seen = events(fleet.road, fleet.wishes)
@@ -48,7 +55,7 @@ def judged(fleet: Fleet, trouble: Trouble) -> list[Row]:
     kept = [wish for wish in fleet.wishes if wish.released == NEVER]
     spoilt = [wish for wish in fleet.wishes if wish.trouble]
     early = [wish for wish in fleet.wishes if begun.get(wish.key, NEVER) < wish.earliest]
-    times = sorted(_until_survivor(trouble, seen))
+    times = sorted(trouble.survivors(seen))
     with connect(environ=fleet.environ) as tiktok:
         unfinished = {record.key for record in tiktok.unfinished()}
         reasons = [_reason(tiktok, fleet, wish) for wish in spoilt]
@@ -73,8 +80,8 @@ def judged(fleet: Fleet, trouble: Trouble) -> list[Row]:
         Row("of these, refused as changed", sum(bool(reason) for reason in reasons), len(spoilt)),
         Row("inits, of which some were begun again after a death", sum(one.kind == INIT for one in seen)),
         Row("workers that were killed in the midst of a chunk", len(trouble.deaths), trouble.kills),
-        Row("posts that they were sending", sum(len(death.keys) for death in trouble.deaths)),
-        Row("of these, a survivor went on with", len(times), sum(len(death.keys) for death in trouble.deaths)),
+        Row("posts that they were sending", trouble.interrupted),
+        Row("of these, a survivor went on with", len(times), trouble.interrupted),
         Row("after: median, 95th percentile, longest", " ".join(f"{one:.1f} s" for one in _three(times))),
         Row("crashes of PostgreSQL", len(trouble.crashes), int(trouble.crash)),
         Row("requests to the object store that were answered 503", fleet.film_road.refused),
@@ -95,14 +102,6 @@ def _equal(wanted: list[Wish], films: Counter[str], sizes: Counter[int]) -> int:
     return sum(sizes[wish.size] == films[sha256(wish.film()).hexdigest()] == 1 for wish in wanted)
 
 
-def _until_survivor(trouble: Trouble, seen: list[Event]) -> Iterator[float]:
-    """Yield for each interrupted post the seconds until another machine asked TikTok about it."""
-    for death in trouble.deaths:
-        for key in death.keys:
-            others = (one for one in seen if one.key == key and one.kind == ASKED and one.who != death.machine.name)
-            yield from [one.trip.began - death.at for one in others if one.trip.began > death.at][:1]
-
-
 def _three(times: list[float]) -> tuple[float, float, float]:
     if not times:
         return 0.0, 0.0, 0.0
@@ -111,12 +110,16 @@ def _three(times: list[float]) -> tuple[float, float, float]:
 
 def _reason(tiktok: TikTok, fleet: Fleet, wish: Wish) -> str:
     """Return why there is no post of a film that was overwritten: what a further step says."""
-    try:
-        tiktok.account(fleet.accounts[wish.account]).advance(wish.key)
-    except SourceChanged as error:
-        return error.reason
-    except TikTokError:
-        return ""
+    for _ in range(15):
+        try:
+            step = tiktok.account(fleet.accounts[wish.account]).advance(wish.key)
+        except SourceChanged as error:
+            return error.reason
+        except TikTokError:
+            return ""
+        if step.is_ours:
+            return ""
+        time.sleep(1)  # A worker is at it, or has just died.
     return ""
 
 

@@ -32,7 +32,7 @@ def namespace() -> tuple[str, ...] | None:
 @cache
 def wrong_clock() -> Mapping[str, str] | None:
     """Return the variables that set a program's clock ahead; None if libfaketime is not installed."""
-    library = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+    library = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
     if library is None:
         return None
     # What the machine counts since it was started stays right, as on a machine whose clock is wrong.
@@ -40,6 +40,7 @@ def wrong_clock() -> Mapping[str, str] | None:
         "LD_PRELOAD": str(library),
         "FAKETIME": f"+{AHEAD}s",
         "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         "PYTHONPATH": str(Path(__file__).with_name("ahead")),
     }
 

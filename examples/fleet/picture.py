@@ -10,6 +10,7 @@ from pathlib import Path
 import drawsvg
 
 from fleet import WORKERS, Fleet
+from judge import entered
 from traffic import INIT, SENT, events
 from trouble import Trouble
 
@@ -23,7 +24,7 @@ class Picture:
     """The picture of a fleet that has ended."""
 
     def __init__(self, fleet: Fleet, trouble: Trouble) -> None:
-        self._fleet, self._trouble = fleet, trouble
+        self._fleet, self._trouble, self._entered = fleet, trouble, entered(fleet)
         self._seen = [one for one in events(fleet.road, fleet.wishes) if one.key]
         self._wishes = sorted(fleet.wishes, key=lambda wish: (wish.account, wish.earliest, wish.number))
         self._rows = {wish.key: TOP + at * ROW for at, wish in enumerate(self._wishes)}
@@ -47,10 +48,11 @@ class Picture:
         self._drawing.save_svg(str(file))
 
     def _waits(self) -> Iterator[tuple[tuple[str, float], str]]:
-        """Yield how long each post waits: from its time to its first init, or for ever."""
+        """Yield how long each post waits: from its time, or when it was entered, to its first init, or for ever."""
         begun = {one.key: one.trip.began for one in reversed(self._seen) if one.kind == INIT}
         for wish in self._wishes:
-            y, first = self._rows[wish.key], self._x(min(wish.earliest, self._last))
+            due = max(wish.earliest, self._entered[wish.key])
+            y, first = self._rows[wish.key], self._x(min(due, self._last))
             yield (WAITS, 0.6), f"M{first:.1f} {y:.1f}H{self._x(begun.get(wish.key, self._last)):.1f}"
             yield (DUE, ROW * 0.9), f"M{first:.1f} {y:.1f}h.8"
 

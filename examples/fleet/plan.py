@@ -65,17 +65,17 @@ def accounts_of(posts: int) -> int:
 
 
 def wishes(posts: int, start: float) -> list[Wish]:
-    """Return the posts: of every account two drafts in five, a third of several chunks, half of them later, one in ten held."""
+    """Return the posts: of every account two drafts in five, a quarter of several chunks, half of them later, one in ten held."""
     chance, accounts, late = Random(posts), accounts_of(posts), 5.0 + posts / 5
     found = []
     for number in range(posts):
-        chunks = chance.choice((2, 2, 3)) if number % 3 == 0 else 0
+        account, nth = number % accounts, number // accounts
+        chunks = chance.choice((2, 2, 3)) if (account + nth) % 4 == 0 else 0
         size = chunks * CHUNK + 200_000 + 1_000 * number + chance.randrange(1_000)
-        due = start + chance.uniform(0, late) if number % 2 else 0.0
+        due = start + chance.uniform(0, late) if (account + nth) % 2 else 0.0
         held = number % 10 == 7
         released = None if not held else NEVER if number % 30 == 7 else start + chance.uniform(0, late)
-        draft = number // accounts % 5 in {1, 3}
-        found.append(Wish(number, number % accounts, size, draft, due, released))
+        found.append(Wish(number, account, size, is_draft=nth % 5 in {1, 3}, due=due, released=released))
     for number, trouble in ((2, ONCE_BEGUN), (5, BEFORE)):
         due = start + late if trouble == BEFORE else 0.0
         size = 6 * CHUNK + number if trouble == ONCE_BEGUN else found[number].size

@@ -55,11 +55,12 @@ class Road:
     Args:
         target: the scheme, host and port of the service.
         rate: bytes a second of each request and of each answer.
+        delay: seconds for which a request waits at most.
         refusal: how likely it is that a request is answered 503 by the road.
     """
 
-    def __init__(self, target: str, *, rate: float, refusal: float = 0.0) -> None:
-        self.target, self.rate, self.refusal = target, rate, refusal
+    def __init__(self, target: str, *, rate: float, delay: float = 0.0, refusal: float = 0.0) -> None:
+        self.target, self.rate, self.delay, self.refusal = target, rate, delay, refusal
         self.port, self.trips = free_port(), list[Trip]()
         self.refused = 0
         self._chance = Random(1)
@@ -107,6 +108,7 @@ class Road:
         small = (request.content_length or 0) < PIECE
         trip.body = await request.read() if small else b""
         self.trips.append(trip)
+        await asyncio.sleep(self._chance.uniform(0, self.delay))
         try:
             body = (trip.body or None) if small else self._slowly(trip, request)
             async with self._session.request(

@@ -18,6 +18,7 @@ from judge import judged, shown
 from machine import AHEAD, namespace, wrong_clock
 from services import missing
 from tiktok_adapters import connect
+from traffic import events
 from trouble import Trouble
 
 LONGEST = 600.0
@@ -77,6 +78,7 @@ def surroundings() -> list[str]:
 def watched(fleet: Fleet, trouble: Trouble) -> None:
     """Let things go wrong until all has ended that has to."""
     wanted, end, asked = {wish.key for wish in fleet.wishes if wish.is_wanted}, time.time() + LONGEST, 0.0
+    latest = max(wish.due for wish in fleet.wishes)
     with connect(environ=fleet.environ) as tiktok:
         while time.time() < end:
             trouble.look()
@@ -84,7 +86,8 @@ def watched(fleet: Fleet, trouble: Trouble) -> None:
                 sys.exit(f"fleet: the enqueuer has failed: {fleet.enqueuer.log}")
             if time.time() > asked + 1 and fleet.enqueuer.process.poll() is not None:
                 asked, left = time.time(), {record.key for record in tiktok.unfinished()} & wanted
-                if not left and time.time() > max(wish.due for wish in fleet.wishes) + 5:
+                followed = len(trouble.survivors(events(fleet.road, fleet.wishes)))
+                if not left and followed == trouble.interrupted and time.time() > latest + 5:
                     return
             time.sleep(0.02)
 

@@ -12,10 +12,10 @@ from attrs import frozen
 from fleet import Fleet
 from machine import Machine
 from plan import ONCE_BEGUN, stored
-from traffic import INIT, RENEWED, SENT, Event, events
+from traffic import ASKED, INIT, RENEWED, SENT, Event, events
 
 PAUSE = 3.0
-"""Seconds between two deaths."""
+"""Seconds between two deaths, at least."""
 
 
 @frozen
@@ -64,8 +64,27 @@ class Trouble:
             self.crashes.append(time.time())
             self._fleet.postgres.stop(signal.SIGQUIT)
             self._fleet.postgres.start()
-        elif len(self.deaths) < self.kills and time.time() > self._next:
+        elif len(self.deaths) < self.kills and time.time() > self._next and _begun(seen) >= self._due:
             self._kill(seen)
+
+    @property
+    def interrupted(self) -> int:
+        """How many posts were interrupted by a death."""
+        return sum(len(death.keys) for death in self.deaths)
+
+    def survivors(self, seen: list[Event]) -> list[float]:
+        """Return for each interrupted post the seconds until another machine asked TikTok about it, if one has."""
+        found = []
+        for death in self.deaths:
+            for key in death.keys:
+                others = (one for one in seen if one.key == key and one.kind == ASKED and one.who != death.machine.name)
+                found += [one.trip.began - death.at for one in others if one.trip.began > death.at][:1]
+        return found
+
+    @property
+    def _due(self) -> float:
+        """How many posts are to have been begun at the next death: deaths are spread over the whole run."""
+        return len(self._fleet.wishes) * (len(self.deaths) + 1) / (self.kills + 2)
 
     def _kill(self, seen: list[Event]) -> None:
         """Kill a worker that is sending a chunk, when a part of it is through that differs each time."""

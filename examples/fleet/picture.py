@@ -14,7 +14,7 @@ from judge import entered
 from traffic import INIT, SENT, events
 from trouble import Trouble
 
-WIDTH, LEFT, RIGHT, TOP, ROW, FOOT = 1000, 80, 990, 40, 2.4, 50
+WIDTH, LEFT, RIGHT, TOP, ROW, FOOT = 1000, 80, 950, 60, 2.4, 50
 COLOURS = ("#1b6ca8", "#d1495b", "#3a7d44", "#8a5a9e")
 """One for each place of a worker; who takes it after a death has the same one."""
 WAITS, DUE = "#999", "#222"
@@ -43,7 +43,7 @@ class Picture:
         for death in self._trouble.deaths:
             self._line(death.at, COLOURS[death.machine.slot], "kill -9", dashes="3 3")
         for at in self._trouble.crashes:
-            self._line(at, "black", "PostgreSQL")
+            self._line(at, "black", "PostgreSQL crashes")
         self._words()
         self._drawing.save_svg(str(file))
 

@@ -69,10 +69,11 @@ def wishes(posts: int, start: float) -> list[Wish]:
     chance, accounts, late = Random(posts), accounts_of(posts), 5.0 + posts / 5
     found = []
     for number in range(posts):
-        account, nth = number % accounts, number // accounts
-        chunks = chance.choice((2, 2, 3)) if (account + nth) % 4 == 0 else 0
+        nth = number // accounts
+        account = (number + nth) % accounts
+        chunks = chance.choice((2, 2, 3)) if number // 2 % 4 == 0 else 0
         size = chunks * CHUNK + 200_000 + 1_000 * number + chance.randrange(1_000)
-        due = start + chance.uniform(0, late) if (account + nth) % 2 else 0.0
+        due = start + chance.uniform(0, late) if number % 2 else 0.0
         held = number % 10 == 7
         released = None if not held else NEVER if number % 30 == 7 else start + chance.uniform(0, late)
         found.append(Wish(number, account, size, is_draft=nth % 5 in {1, 3}, due=due, released=released))

@@ -59,30 +59,26 @@ def judged(fleet: Fleet, trouble: Trouble) -> list[Row]:
     with connect(environ=fleet.environ) as tiktok:
         unfinished = {record.key for record in tiktok.unfinished()}
         reasons = [_reason(tiktok, fleet, wish) for wish in spoilt]
+        for wish, reason in zip(spoilt, reasons, strict=True):
+            print(f"{wish.key} ({wish.trouble}): {reason or 'no reason'}")
         signed_in = sum(_is_signed_in(tiktok, account) for account in fleet.accounts)
     return [
         Row("keys that are to have a post", len(wanted)),
-        Row(
-            "of these, have exactly one, with the bytes of their film (SHA-256)",
-            _equal(wanted, films, sizes),
-            len(wanted),
-        ),
-        Row("have two or more", sum(sizes[wish.size] > 1 for wish in fleet.wishes), 0),
-        Row("have none", sum(not sizes[wish.size] for wish in wanted), 0),
-        Row("have not ended in the journal", sum(wish.key in unfinished for wish in wanted), 0),
-        Row("were begun before their time, or before they were released", len(early), 0),
-        Row("held keys that nobody released", len(kept)),
-        Row("of these, were begun", sum(wish.key in begun for wish in kept), 0),
-        *(
-            Row(f"posts of a film that was {wish.trouble} ({reason})", sizes[wish.size], 0)
-            for wish, reason in zip(spoilt, reasons, strict=True)
-        ),
+        Row("keys with exactly one, of the bytes of their film (SHA-256)", _equal(wanted, films, sizes), len(wanted)),
+        Row("keys with two or more", sum(sizes[wish.size] > 1 for wish in fleet.wishes), 0),
+        Row("keys with none", sum(not sizes[wish.size] for wish in wanted), 0),
+        Row("posts that have not ended in the journal", sum(wish.key in unfinished for wish in wanted), 0),
+        Row("posts that were begun before their time, or before their release", len(early), 0),
+        Row("held posts that nobody released", len(kept)),
+        Row("of these, begun", sum(wish.key in begun for wish in kept), 0),
+        Row("films that were overwritten, under way or before", len(spoilt)),
+        Row("of these, posted", sum(bool(sizes[wish.size]) for wish in spoilt), 0),
         Row("of these, refused as changed", sum(bool(reason) for reason in reasons), len(spoilt)),
-        Row("inits, of which some were begun again after a death", sum(one.kind == INIT for one in seen)),
+        Row("inits that TikTok got", sum(one.kind == INIT for one in seen)),
         Row("workers that were killed in the midst of a chunk", len(trouble.deaths), trouble.kills),
         Row("posts that they were sending", trouble.interrupted),
         Row("of these, a survivor went on with", len(times), trouble.interrupted),
-        Row("after: median, 95th percentile, longest", " ".join(f"{one:.1f} s" for one in _three(times))),
+        Row("seconds until then: median, 95th percentile, longest", ", ".join(f"{one:.1f}" for one in _three(times))),
         Row("crashes of PostgreSQL", len(trouble.crashes), int(trouble.crash)),
         Row("requests to the object store that were answered 503", fleet.film_road.refused),
         Row("renewals of sign-ins", sum(one.kind == RENEWED and b'"refresh_token"' in one.trip.answer for one in seen)),
@@ -95,7 +91,7 @@ def shown(rows: list[Row]) -> str:
     lines = [
         f"| {row.what} | {row.found}{f' (wrong: {row.expected} expected)' if row.is_wrong else ''} |" for row in rows
     ]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    return "\n".join(["| what was counted | |", "|---|---|", *lines])
 
 
 def _equal(wanted: list[Wish], films: Counter[str], sizes: Counter[int]) -> int:

@@ -35,7 +35,7 @@ def test_twenty_posts_come_through_a_death(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), (done.stdout, logs)
     table = dict(re.findall(r"^\| (.+?) \| (.*?) \|$", (tmp_path / "fleet" / "table.md").read_text(), re.MULTILINE))
     assert table["keys that are to have a post"] == "17"
-    assert table["of these, have exactly one, with the bytes of their film (SHA-256)"] == "17"
+    assert table["keys with exactly one, of the bytes of their film (SHA-256)"] == "17"
     assert table["workers that were killed in the midst of a chunk"] == "1"
 
 

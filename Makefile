@@ -13,7 +13,7 @@ QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLE
 EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-media fleet mutants strangers docs consent-image page-images bench bench-old-home bench-shared-store profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-ahead prove-media fleet mutants strangers docs consent-image page-images bench bench-old-home bench-shared-store bench-elsewhere profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -108,6 +108,9 @@ prove-webhooks: setup  ## a million changed webhooks, of which none may be belie
 prove-engines: setup  ## kill workers of each engine 40 times in the midst of a chunk (needs PostgreSQL, RabbitMQ, Redis)
 	@ENGINE_KILLS=40 $(BIN)/python -m pytest -q -s --timeout=7200 tests/proofs/test_engines.py
 
+prove-ahead: setup  ## 100,000 random schedules of reading ahead from where media lie
+	@AHEAD_SCHEDULES=100000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/proofs/test_ahead.py
+
 prove-media: setup  ## judge a corpus of generated media files (needs ffmpeg, GStreamer, mkvmerge, chromium)
 	@CORPUS=all CORPUS_FOLDER=$${CORPUS_FOLDER:-.media} $(BIN)/python -m pytest -q -s --timeout=7200 tests/media/test_corpus.py
 
@@ -150,6 +153,9 @@ bench-old-home: setup  ## compare a home of 200,000 posts with an empty one (nee
 
 bench-shared-store: setup  ## measure the steps of a post whose journal lies in PostgreSQL (one minute)
 	@$(BIN)/python benchmarks/shared_store.py
+
+bench-elsewhere: setup  ## measure posts from object storage behind a slow line (ten minutes)
+	@$(BIN)/python benchmarks/elsewhere.py
 
 profile: $(VENV)/bench  ## say where the time of uploads and calls goes
 	@$(BIN)/python benchmarks/profiles.py

@@ -27,11 +27,11 @@ from tiktok_adapters.stores.sqlite_leaving import LeavingJournal, LeavingTokens
 from tiktok_adapters.stores.sqlite_moved import Move
 from tiktok_adapters.testing.contracts.journal_model import forget_before
 from tiktok_core.domain.forgetting import Trace, trace_of
-from tiktok_core.domain.journal import Record, Stage
+from tiktok_core.domain.journal import Record, Stage, Wish
 from tiktok_core.domain.moves import given_up
 from tiktok_core.domain.schedule import Schedule
 from tiktok_core.errors import LeaseLost, StoreError
-from tiktok_core.wire.records import dump_record
+from tiktok_core.wire.records import dump_record, record_version
 
 BEFORE_TRACES = "3ef930f"
 OPEN = """
@@ -65,6 +65,14 @@ WAITING = evolve(
     upload_url=None,
     is_entered=True,
     schedule=Schedule(not_before=LATER, not_after=LATER + timedelta(hours=1), zone="Europe/Berlin"),
+)
+SIGNED = evolve(
+    RECORD,
+    key="signed",
+    stage=Stage.PLANNED,
+    upload_url=None,
+    plan=None,
+    wish=Wish(post=RECORD.wish.post, video="https://media.example.com/clip.mp4?sig=canary"),
 )
 OlderRelease = Callable[[str], str]
 
@@ -263,8 +271,11 @@ def test_what_an_older_process_writes_meanwhile_is_found(path: Path, opened: Old
         evolve(WAITING, schedule=None, is_held=True, is_entered=False),
         evolve(WAITING, stage=Stage.COMPLETE),
         given_up(evolve(WAITING, schedule=None), NOW),
+        SIGNED,
+        evolve(SIGNED, wish=evolve(SIGNED.wish, query=None, upload=True)),
+        evolve(SIGNED, wish=SIGNED.wish.without_queries, stage=Stage.COMPLETE, publish_id="p-1"),
     ],
-    ids=["at a time", "held", "ended", "given up"],
+    ids=["at a time", "held", "ended", "given up", "query", "upload of a URL", "ended pull"],
 )
 def test_an_older_process_that_has_the_file_open_leaves_what_it_would_misread(
     path: Path, opened: OlderRelease, record: Record
@@ -279,15 +290,16 @@ def test_an_older_process_that_has_the_file_open_leaves_what_it_would_misread(
         ):
             said = opened(call)
             assert said.startswith("StoreError"), said
-            assert "record of version 4, this release reads version 2" in said
+            assert f"record of version {record_version(record)}, this release reads version 2" in said
         assert opened("journal.save(evolve(record, key='mine'), fence=None)") == "None"
         assert opened("journal.forget(now + timedelta(days=400))") == "None"
         assert journal.records() == (record,)
         assert journal.load(record.name) == record
 
 
+@pytest.mark.parametrize("record", [WAITING, SIGNED], ids=["at a time", "query"])
 def test_an_older_release_that_comes_later_stops_with_its_sentence(
-    path: Path, source: Path, older: OlderRelease
+    path: Path, source: Path, older: OlderRelease, record: Record
 ) -> None:
     """From the first such record on it opens the file no more, and changes nothing. Given-up posts alone do not stop it."""
     older("journal.save(record, fence=None)")
@@ -295,13 +307,13 @@ def test_an_older_release_that_comes_later_stops_with_its_sentence(
         planned = evolve(WAITING, key="given up", schedule=None, is_entered=False)
         journal.save(given_up(planned, NOW), fence=None)
         older("assert journal.load(record.name) == record")
-        journal.save(WAITING, fence=None)
+        journal.save(record, fence=None)
     before = path.read_bytes()
     with pytest.raises(AssertionError, match="it has version 2, and this release reads version 1"):
         older("raise SystemExit('it went on')")
     assert path.read_bytes() == before
     with closing(SqliteJournal(path)) as journal:
-        assert journal.load(WAITING.name) == WAITING
+        assert journal.load(record.name) == record
 
 
 def test_the_file_is_closed_to_older_releases_only_with_the_record(path: Path) -> None:

@@ -30,8 +30,8 @@ CHECKLISTS: Final = {
 CODECS: Final = {
     "Tokens": ([records.VERSION], [records.VERSION]),
     "Record": (
-        [1, records.USUAL_VERSION, records.GIVEN_UP_VERSION, records.RECORD_VERSION],
-        [records.USUAL_VERSION, records.GIVEN_UP_VERSION, records.RECORD_VERSION],
+        [1, records.USUAL_VERSION, records.GIVEN_UP_VERSION, records.LATER_VERSION, records.RECORD_VERSION],
+        [records.USUAL_VERSION, records.GIVEN_UP_VERSION, records.LATER_VERSION, records.RECORD_VERSION],
     ),
     "Trace": ([records.TRACE_VERSION], [records.TRACE_VERSION]),
 }

@@ -14,7 +14,6 @@ from tiktok_core.domain.media import (
     HEAD_LENGTH,
     MediaType,
     VideoFacts,
-    is_url,
     media_doubts,
     media_problems,
     media_type,
@@ -23,6 +22,7 @@ from tiktok_core.domain.media import (
     property_problem,
     url_problems,
 )
+from tiktok_core.domain.names import is_url
 from tiktok_core.errors import InvalidPost, InvalidSettings
 
 MP4 = b"\0\0\0\x18ftypisom\0\0\2\0isomiso2"

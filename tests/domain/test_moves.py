@@ -34,13 +34,17 @@ from tiktok_core.domain.moves import (
     moved,
     not_begun,
     not_left,
+    opened,
     reported,
     restarted,
     settled,
+    to_be_uploaded,
     unknown,
 )
+from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import NOT_POSTED, Begun, Publication, PublishStatus
 from tiktok_core.domain.tokens import Secret
+from tiktok_core.wire.records import dump_record, load_record
 from wishes import FILE, LATER, NOW, PHOTOS, PLAN, PULL, record, uploading
 
 
@@ -81,6 +85,68 @@ def test_a_pull_is_handed_over_by_its_init() -> None:
     pulled = begun(init_sent(record(PULL), NOW, None), LATER, Begun(publish_id="p"))
     assert (pulled.stage, pulled.handed_at) == (Stage.PROCESSING, LATER)
     assert (pulled.shown.status, pulled.shown.uploaded_bytes) == ("PROCESSING_DOWNLOAD", None)
+
+
+def test_what_tiktok_refused_to_pull_is_an_upload_from_then_on() -> None:
+    """The refused init began nothing and does not count. Once opened, the record is that of a file, without the refusal."""
+    why = Refusal(kind="PostingRefused", what="url_ownership_unverified", status=403)
+    refused = to_be_uploaded(init_sent(record(PULL), NOW, None), LATER, why)
+    assert (refused.stage, refused.inits, refused.lost_inits, refused.refusal) == (Stage.PLANNED, 0, 0, why)
+    assert (refused.wish.is_pulled, refused.wish.is_unopened, refused.wish.video) == (False, True, PULL.video)
+    wish = evolve(refused.wish, fingerprint="f", media_type=FILE.media_type, plan=PLAN)
+    ready = opened(refused, LATER, wish)
+    assert (ready.stage, ready.plan, ready.refusal, ready.wish.is_unopened) == (Stage.PLANNED, PLAN, None, False)
+    named = begun(init_sent(ready, LATER, PLAN), LATER, Begun(publish_id="p", upload_url=Secret("https://u")))
+    assert named.stage is Stage.UPLOADING
+
+
+def test_a_late_answer_to_a_pull_never_becomes_that_of_an_upload() -> None:
+    """Even if both inits left at the same time: TikTok is publishing what it pulls, and that is another post."""
+    sent = init_sent(record(PULL), NOW, None)
+    late = begun(sent, LATER, Begun(publish_id="late"))
+    upload = init_sent(opened(to_be_uploaded(sent, NOW, WHY), NOW, evolve(FILE, upload=True)), NOW, PLAN)
+    assert (upload.inits, upload.init_at) == (late.inits, late.init_at)
+    kept = joined(upload, late)
+    assert (kept.stage, kept.publish_id, kept.others) == (Stage.INIT_SENT, None, ("late",))
+
+
+@pytest.mark.parametrize("end", ["given_up", "ended", "settled", "COMPLETE", "IN_INBOX", "FAILED"])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(post=VideoPost(), video="https://media.example.com/a.mp4?sig=canary"),
+        Wish(
+            post=PhotoPost(
+                photo_images=("https://media.example.com/1.jpg?sig=canary", "https://media.example.com/2.jpg")
+            )
+        ),
+    ],
+    ids=["video", "photos"],
+)
+def test_no_end_keeps_the_query_of_a_url(wish: Wish, end: str) -> None:
+    """The record of what has ended is that of the same wish, and of no other one, without any query."""
+    sent = init_sent(record(wish), NOW, None)
+    words = {Stage.COMPLETE: "PUBLISH_COMPLETE", Stage.IN_INBOX: "SEND_TO_USER_INBOX", Stage.FAILED: "FAILED"}
+    after = {
+        "given_up": lambda: given_up(sent, LATER),
+        "ended": lambda: ended(sent, LATER, WHY),
+        "settled": lambda: settled(unknown(sent, LATER), LATER, posted=True),
+        **{
+            str(stage.name): lambda word=word: reported(
+                begun(sent, LATER, Begun(publish_id="p")), LATER, Publication(publish_id="p", status=word)
+            )
+            for stage, word in words.items()
+        },
+    }[end]()
+    assert after.is_ended
+    assert "canary" not in f"{dump_record(after)!r} {after!r}"
+    assert not after.wish.has_secret
+    assert after.wish.without_queries == after.wish
+    assert sent.wish.has_secret
+    assert after.wish.is_same(wish)
+    assert load_record(dump_record(after)) == after
+    other = load_record(dump_record(sent).replace(b"canary", b"another")).wish
+    assert not after.wish.is_same(other)
 
 
 def test_a_begun_init_forgets_the_one_before() -> None:
@@ -177,6 +243,8 @@ OURS: Final[dict[str, Callable[[st.DrawFn, Record], Record]]] = {
     "init_sent": lambda draw, record: init_sent(record, LATER, draw(st.sampled_from([PLAN, OTHER, None]))),
     "begun": lambda _, record: begun(record, LATER, Begun(publish_id="new", upload_url=Secret("https://new"))),
     "not_begun": lambda draw, record: not_begun(record, LATER, draw(st.sampled_from([OTHER, None]))),
+    "to_be_uploaded": lambda _, record: to_be_uploaded(record, LATER, WHY),
+    "opened": lambda _, record: opened(record, LATER, FILE),
     "leaving": lambda _, record: leaving(record, LATER),
     "not_left": lambda _, record: not_left(record, record),
     "moved": lambda draw, record: moved(record, LATER, draw(st.integers(0, 70_000_001))),

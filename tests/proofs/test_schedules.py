@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 )
 
 from clips import PHOTOS, PULLED, film
+from elsewhere import ELSEWHERE, FRESH, SIGNED, Elsewhere
 from postgres_place import Place
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, SimulatedTikTok, Switches, parse_fault
@@ -47,6 +48,7 @@ from tiktok_core import (
     Record,
     SignInFailed,
     SignInRequired,
+    SourceChanged,
     Stage,
     StillProcessing,
     TikTok,
@@ -67,7 +69,10 @@ APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/ca
 CHUNK = 5_242_880
 FILMS = [film(size) for size in (1, 1_000, CHUNK * 2, CHUNK * 2 + 77)]
 DIGESTS = [hashlib.sha256(film.read(0, film.size)).hexdigest() for film in FILMS]
-WISHES = [*range(len(FILMS)), "pull", "photos"]
+WISHES = [*range(len(FILMS)), "pull", "photos", "elsewhere"]
+"""A file; what TikTok pulls, photos or a video; and a video from whose URL it may not pull, so that it becomes an upload."""
+LYING = film(1_001)
+"""What lies at the URLs."""
 DOCUMENTED = (
     ApiError,
     LeaseLost,
@@ -80,11 +85,15 @@ DOCUMENTED = (
     UnexpectedResponse,
     UploadError,
 )
+LYING_DIGEST = hashlib.sha256(LYING.read(0, LYING.size)).hexdigest()
 LONGEST = 3_000.0
 """Seconds that one call may wait in all."""
 NETWORK = ["unreachable", "drop-before", "drop-after", "truncate", "status:500", "status:503", "slow:45"]
 TOLD = ["code:internal_error", "code:rate_limit_exceeded", "code:access_token_invalid"]
-REFUSED = ["code:spam_risk", "code:scope_not_authorized", "code:something_new", "foreign-upload-host"]
+REFUSED = [
+    *("code:spam_risk", "code:scope_not_authorized", "code:something_new", "foreign-upload-host"),
+    *("code:url_ownership_unverified", "code:url_ownership_unverified@400"),
+]
 BYTES = ["drop-at:0", "drop-at:1", "drop-at:500", "drop-at:2600000", "drop-at:5242879", "expire", "status:408"]
 LIVES = ["fail:internal", "backwards", "never-ends", "word:NEW"]
 
@@ -96,7 +105,7 @@ faults = st.one_of(
     st.builds("status:{}={}".format, st.integers(1, 5), st.sampled_from(NETWORK + TOLD)),
     st.builds("token:{}={}".format, st.integers(1, 2), st.sampled_from(["unreachable", "status:503", "drop-before"])),
 )
-CALLS = st.sampled_from(["post", "post", "resume", "advance", "advance far"])
+CALLS = st.sampled_from(["post", "post", "post as upload", "resume", "advance", "advance far"])
 switches = st.builds(
     Switches,
     mb=st.sampled_from(["strict", "decimal", "binary"]),
@@ -116,6 +125,11 @@ switches = st.builds(
 )
 
 
+def is_upload(post: Any) -> bool:
+    """Return whether a post of TikTok's is published by its bytes, and not by its init."""
+    return "file" in post.publish_id.partition("~")[0]
+
+
 # --- Processes -------------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +144,9 @@ class Process:
     turn. Either way only the process whose turn it is runs.
     """
 
-    def __init__(self, sim: SimulatedTikTok, clock: ManualClock, stores: tuple[Any, Any], entropy: Any) -> None:
+    def __init__(
+        self, sim: SimulatedTikTok, clock: ManualClock, stores: tuple[Any, Any], entropy: Any, elsewhere: Elsewhere
+    ) -> None:
         self.dead = self.busy = False
         self.end: Any = None
         self.wakes_at: datetime | None = None
@@ -139,6 +155,7 @@ class Process:
         self.wire = FakeTransport(sim.handle, wait=clock.advance)
         self.tokens, self.journal = stores
         self.entropy = entropy
+        self.elsewhere = elsewhere
 
     def now(self) -> datetime:
         """Return the time of its clock, which may be wrong."""
@@ -181,7 +198,13 @@ class BlockingProcess(Process):
         self.mine, self.others = threading.Semaphore(0), threading.Semaphore(0)
         kept = _Ports(self)
         self.tiktok = TikTok(
-            APP, transport=kept, tokens=self.tokens, journal=kept.journal, clock=kept, entropy=self.entropy
+            APP,
+            transport=kept,
+            tokens=self.tokens,
+            journal=kept.journal,
+            clock=kept,
+            entropy=self.entropy,
+            open_source=self.elsewhere,
         )
 
     def turn(self) -> None:
@@ -289,6 +312,7 @@ class AsyncProcess(Process):
             journal=kept.journal,
             clock=kept,
             entropy=self.entropy,
+            open_source=self.elsewhere,
         )
         self.call: Any = None
 
@@ -395,6 +419,7 @@ class Schedules(RuleBasedStateMachine):
         self.clock, self.stores = self.placed()
         self.entropy = random.Random(0).randbytes
         self.sim = SimulatedTikTok(self.clock, switches, keep_bytes=False)
+        self.elsewhere = Elsewhere(dict.fromkeys((ELSEWHERE, PULLED), LYING.read(0, LYING.size)))
         client = TikTok(
             APP,
             transport=FakeTransport(self.sim.handle),
@@ -416,7 +441,7 @@ class Schedules(RuleBasedStateMachine):
 
     def born(self) -> Any:
         """Return a new process."""
-        return self.kind(self.sim, self.clock, self.stores, self.entropy)
+        return self.kind(self.sim, self.clock, self.stores, self.entropy, self.elsewhere)
 
     # What happens.
 
@@ -424,6 +449,16 @@ class Schedules(RuleBasedStateMachine):
     def goes_wrong(self, fault: str) -> None:
         """Let one of the next requests go wrong."""
         self.sim.faults.add(parse_fault(fault))
+
+    @rule(what=st.sampled_from(["unreachable", "expired", "fresh"]))
+    def changes_elsewhere(self, what: str) -> None:
+        """Let what lies at a URL be out of reach for once, or the URL expire, or live again."""
+        if what == "unreachable":
+            self.elsewhere.troubles.append(SourceChanged(None, "it cannot be read now"))
+        elif what == "expired":
+            self.elsewhere.expired.add(SIGNED)
+        else:
+            self.elsewhere.expired.clear()
 
     @rule()
     def changes_the_account(self) -> None:
@@ -474,8 +509,9 @@ class Schedules(RuleBasedStateMachine):
             return
         assert len(self.live) <= 1, "two posts for one key"
         for post in self.live:
-            if isinstance(self.wish, int):
-                assert post.sha256 == DIGESTS[self.wish], "other bytes than the file's"
+            if is_upload(post):
+                wished = DIGESTS[self.wish] if isinstance(self.wish, int) else LYING_DIGEST
+                assert post.sha256 == wished, "other bytes than the file's"
 
     @invariant()
     def no_offset_is_without_proof(self) -> None:
@@ -485,7 +521,7 @@ class Schedules(RuleBasedStateMachine):
         last offset. The client then takes the border, and the next refusal takes it back.
         """
         for record in self.stores[1].records() if hasattr(self, "sim") else ():
-            if record.publish_id and isinstance(self.wish, int) and record.stage in (Stage.UPLOADING, Stage.PROCESSING):
+            if record.publish_id and record.wish.plan and record.stage in (Stage.UPLOADING, Stage.PROCESSING):
                 at_border = record.plan is not None and record.offset % record.plan.chunk_size == 0
                 held = self.sim.post(record.publish_id).bytes_received
                 assert record.offset <= held + at_border, "bytes that TikTok does not have"
@@ -493,9 +529,10 @@ class Schedules(RuleBasedStateMachine):
     @property
     def live(self) -> list[Any]:
         """The posts that TikTok has published, or will publish."""
-        is_file = isinstance(self.wish, int)
         return [
-            one for one in self.sim.posts if one.status != "FAILED" and (not is_file or one.bytes_received == one.size)
+            one
+            for one in self.sim.posts
+            if one.status != "FAILED" and (not is_upload(one) or one.bytes_received == one.size)
         ]
 
     # How a process makes a call, and how the call ends.
@@ -510,12 +547,13 @@ class Schedules(RuleBasedStateMachine):
         """Make a call."""
         film = FILMS[self.wish] if isinstance(self.wish, int) else None
         watch = lambda told: progress.append(told.sent_bytes)  # noqa: E731 - a callback
+        fresh = FRESH if self.wish == "elsewhere" else film
         if call == "resume":
-            return account.resume("wish", film, on_progress=watch)
+            return account.resume("wish", fresh, on_progress=watch)
         if call == "advance":
             return account.advance("wish", film)
         if call == "advance far":
-            return account.advance("wish", film, until_wait=5.0)
+            return account.advance("wish", fresh, until_wait=5.0)
         if call == "abandon":
             return account.abandon("wish")
         if call.startswith("settle"):
@@ -526,7 +564,9 @@ class Schedules(RuleBasedStateMachine):
         if self.wish == "photos":
             return account.post_photos(PHOTOS, **wish)
         size = CHUNK if film is not None and film.size > CHUNK else None
-        return account.post_video(film or PULLED, chunk_size=size, **wish)
+        if call == "post as upload" and film is None:
+            wish["upload"] = True
+        return account.post_video(film or (SIGNED if self.wish == "elsewhere" else PULLED), chunk_size=size, **wish)
 
     def turns(self, which: int) -> None:
         """Run for one turn, and check the end of the call if it ended."""
@@ -535,6 +575,7 @@ class Schedules(RuleBasedStateMachine):
         if process.busy:
             return
         call, progress = self.doing[which]
+        call = call.removesuffix(" as upload")
         assert progress == sorted(progress)
         assert all(number <= FILMS[self.wish].size for number in progress if isinstance(self.wish, int))
         self.check(call, process.end)
@@ -556,11 +597,13 @@ class Schedules(RuleBasedStateMachine):
             raise end
         if isinstance(end, InvalidInput) and not isinstance(end, DOCUMENTED):
             # There is nothing to resume or to settle.
-            assert call != "post" or "settled as not posted" in str(end), end
+            cannot_be_opened = "HTTP 403" in str(end) and self.wish == "elsewhere"
+            assert call != "post" or cannot_be_opened or "settled as not posted" in str(end), end
             assert not self.live or record is None or record.stage is not Stage.ABANDONED
         elif isinstance(end, TikTokError):
             assert isinstance(end, DOCUMENTED), f"an end without a word for it: {end!r}"
-            assert end.key == "wish" or call.startswith(("settle", "abandon"))
+            is_before_the_post = isinstance(end, SourceChanged) and end.key is None
+            assert end.key == "wish" or is_before_the_post or call.startswith(("settle", "abandon"))
             if isinstance(end, PublishFailed):
                 # A fault may let its status go back for a moment, to any word. What counts is that TikTok did not publish it.
                 assert self.sim.post(end.publish_id).status not in {"PUBLISH_COMPLETE", "SEND_TO_USER_INBOX"}
@@ -591,7 +634,7 @@ class Schedules(RuleBasedStateMachine):
 
     def all_is_well(self) -> None:
         """Let no fault happen any more, and let a process continue: there is one post, or an error says why there is none."""
-        self.sim.faults.clear()
+        self.nothing_goes_wrong()
         self.sim.creator.private = True
         self.is_killed(0)
         while self.processes[1].busy:
@@ -617,6 +660,12 @@ class Schedules(RuleBasedStateMachine):
             assert record.stage in (Stage.COMPLETE, Stage.IN_INBOX)
         if record.publish_id and self.live:
             assert record.publish_id == self.live[0].publish_id, "the journal follows another post"
+
+    def nothing_goes_wrong(self) -> None:
+        """Let no fault happen any more, and what lies elsewhere be opened."""
+        self.sim.faults.clear()
+        self.elsewhere.troubles.clear()
+        self.elsewhere.expired.clear()
 
     def drafts_are_taken_again(self) -> None:
         """Let the day pass after which TikTok counts this creator's drafts anew: each lost init of a draft counts as one."""
@@ -647,7 +696,7 @@ class WrongClocks(Schedules):
 
     def all_is_well(self) -> None:
         """Set the clocks right and let no fault happen any more. Asked again, the key returns the one post that exists."""
-        self.sim.faults.clear()
+        self.nothing_goes_wrong()
         self.sim.creator.private = True
         self.is_killed(0)
         self.processes[1].off = timedelta(0)
@@ -717,7 +766,8 @@ class GivenUp(Schedules):
             assert record.upload_url is None
             assert not self.live, "given up, and published"
             # The answer to one init may have been under way; a pull's would have published it.
-            assert len(self.sim.posts) <= self.posts_by_then + isinstance(self.wish, int), "given up, and begun again"
+            may_begin = record.wish.plan is not None
+            assert len(self.sim.posts) <= self.posts_by_then + may_begin, "given up, and begun again"
 
     def check(self, call: str, end: Any) -> None:
         """Hold what is promised of every end; and that what may have been published is not given up."""
@@ -740,7 +790,7 @@ class GivenUp(Schedules):
 
     def all_is_well(self) -> None:
         """Let nothing go wrong any more: each call says that the post was given up, however late it is."""
-        self.sim.faults.clear()
+        self.nothing_goes_wrong()
         self.sim.creator.private = True
         self.is_killed(0)
         while self.processes[1].busy:

@@ -6,20 +6,18 @@ What belongs here: what a recipe promises beyond "its snippets run", which `test
 import importlib.util
 import re
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
-import urllib3
 
-from clips import CLIP_BYTES, HEAD, film
+from clips import CLIP_BYTES, film
+from media_server import MediaServer, served
 from signed_in import signed_in
 from tiktok_adapters import connect
 from tiktok_adapters.clocks import ManualClock
@@ -29,7 +27,6 @@ from tiktok_adapters.stores.memory import MemoryTokenStore
 from tiktok_adapters.testing.fakes import Fake
 from tiktok_core import (
     App,
-    InvalidPost,
     NotSent,
     OutcomeUnknown,
     SignInRequired,
@@ -60,133 +57,29 @@ def recipe(page: str, *wanted: str) -> dict[str, Any]:
 # --- Object storage -------------------------------------------------------------------------------------------------------
 
 STORAGE: Final = recipe("object-storage.md")
-TestRangedSource: Any = STORAGE["TestRangedSource"]
-
-
-class Trickster(STORAGE["Storage"]):  # type: ignore[misc]
-    """The page's storage, which can misbehave: it answers by `trick`, which may be changed."""
-
-    trick: Callable[[Any], bool] = staticmethod(lambda _handler: False)
-    objects: dict[str, bytes] = {}  # noqa: RUF012 - as in the page, all handlers share it
-    seen: list[dict[str, str]] = []  # noqa: RUF012
-
-    def do_GET(self) -> None:  # noqa: N802 - the name is the standard library's
-        """Play the trick, or answer as the page does."""
-        self.seen.append(dict(self.headers))
-        if not type(self).trick(self):
-            super().do_GET()
+MIB: Final = 1024**2
 
 
 @pytest.fixture
-def storage() -> Iterator[str]:
-    """Serve objects on loopback; yield the address of a clip whose query is a secret."""
-    Trickster.trick = staticmethod(lambda _handler: False)
-    Trickster.seen.clear()
-    Trickster.objects["/clip.mp4"] = CLIP_BYTES
-    with ThreadingHTTPServer(("127.0.0.1", 0), Trickster) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/clip.mp4?X-Signature={SECRET}"
-        server.shutdown()
-        thread.join()
+def storage() -> Iterator[MediaServer]:
+    """Serve a film of three chunks on loopback, at a URL whose query is a secret."""
+    video = film(25_000_000)
+    with served(video.read(0, video.size)) as storage:
+        yield storage
 
 
 @pytest.fixture
-def source(storage: str) -> Iterator[Callable[..., Any]]:
-    """Yield a function that opens the clip, or another address, as the recipe does."""
-    with urllib3.PoolManager() as pool:
-        yield lambda url=storage: STORAGE["RangedSource"](url, pool)
-
-
-def is_secret_safe(error: BaseException) -> bool:
-    """Whether neither the error nor what it came from shows the query of the URL."""
-    return SECRET not in f"{error!r} {error}" and error.__cause__ is None
-
-
-def whole(handler: Any) -> bool:
-    """Answer with the whole object, as a server does that knows no ranges."""
-    handler.answer(200, {"ETag": '"x"'}, CLIP_BYTES)
-    return True
-
-
-def weak(handler: Any) -> bool:
-    """Answer a range, with a weak ETag."""
-    handler.answer(206, {"ETag": 'W/"x"', "Content-Range": f"bytes 0-0/{len(CLIP_BYTES)}"}, CLIP_BYTES[:1])
-    return True
-
-
-def gone(handler: Any) -> bool:
-    """Answer that there is no such object."""
-    handler.answer(404)
-    return True
-
-
-def moved(handler: Any) -> bool:
-    """Send the reader elsewhere."""
-    handler.answer(307, {"Location": "/elsewhere.mp4"})
-    return True
-
-
-def broken(handler: Any) -> bool:
-    """Close the connection without an answer."""
-    handler.close_connection = True
-    return True
-
-
-@pytest.mark.parametrize("trick", [whole, weak, gone, moved, broken])
-def test_a_storage_that_cannot_serve_is_refused_at_the_opening(source: Callable[[], Any], trick: Any) -> None:
-    """No ranges, a weak ETag, no object, a redirect or no answer: nothing is posted, and no message shows the signature."""
-    Trickster.trick = staticmethod(trick)
-    with pytest.raises(InvalidPost) as caught:
-        source()
-    assert is_secret_safe(caught.value)
-
-
-@pytest.mark.parametrize("trick", [whole, gone, moved, broken])
-def test_a_storage_that_no_longer_serves_is_a_change(source: Callable[[], Any], trick: Any) -> None:
-    """Once the source is open, the same troubles are `SourceChanged`, for a read and for the fingerprint."""
-    opened = source()
-    Trickster.trick = staticmethod(trick)
-    for look in (lambda: opened.read(0, 10), lambda: opened.fingerprint):
-        with pytest.raises(SourceChanged) as caught:
-            look()
-        assert is_secret_safe(caught.value)
-    assert SECRET not in repr(opened)
-
-
-def test_an_object_that_was_replaced_gives_no_byte(source: Callable[[], Any]) -> None:
-    """Every read names the object of the opening, so bytes of two objects are never mixed; the fingerprint differs."""
-    opened = source()
-    before = opened.fingerprint
-    Trickster.objects["/clip.mp4"] = HEAD + b"\1" * 1_000
-    with pytest.raises(SourceChanged, match="replaced"):
-        opened.read(0, 10)
-    assert opened.fingerprint != before
-
-
-def test_a_connection_that_breaks_is_tried_again(source: Callable[[], Any]) -> None:
-    """One broken connection costs another request, and nothing else."""
-    opened, breaks = source(), iter([True])
-    Trickster.trick = staticmethod(lambda handler: next(breaks, False) and broken(handler))
-    assert opened.read(0, 10) == CLIP_BYTES[:10]
-    assert len(Trickster.seen) == 3  # the opening, the break, the answer
-
-
-def test_few_requests_serve_many_reads(source: Callable[[], Any]) -> None:
-    """Reads in one part of the object cost one request, which asks for no compression."""
-    opened = source()
-    assert b"".join(opened.read(start, 7) for start in range(0, opened.size, 7)) == CLIP_BYTES
-    assert len(Trickster.seen) == 2
-    assert {headers["Accept-Encoding"] for headers in Trickster.seen} == {"identity"}
+def opener() -> Iterator[Any]:
+    """Give the recipe's opener, which may read from this machine."""
+    with closing(STORAGE["make_opener"](private="127.0.0.1")) as opener:
+        yield opener
 
 
 @pytest.mark.full
 def test_a_video_is_posted_from_storage_and_gone_on_with_by_another_url(
-    source: Callable[..., Any], storage: str, tiktok_fake: Fake
+    storage: MediaServer, opener: Any, tiktok_fake: Fake
 ) -> None:
     """An interrupted upload goes on with a source of a newly signed URL, and TikTok gets each byte once."""
-    video = film(25_000_000)
-    Trickster.objects["/clip.mp4"] = video.read(0, video.size)
     stop = KeyboardInterrupt()
 
     def interrupt(progress: Any) -> None:
@@ -195,15 +88,27 @@ def test_a_video_is_posted_from_storage_and_gone_on_with_by_another_url(
 
     with pytest.raises(KeyboardInterrupt):
         tiktok_fake.account.post_video(
-            source(), privacy_level="SELF_ONLY", key="k", chunk_size=10_000_000, on_progress=interrupt
+            opener(storage.url), privacy_level="SELF_ONLY", key="k", chunk_size=10_000_000, on_progress=interrupt
         )
     assert tiktok_fake.account.posts()[0].stage is Stage.UPLOADING
-    with urllib3.PoolManager() as pool:
-        resumed = STORAGE["resume_from_storage"](tiktok_fake.account, storage + "&X-Date=later", pool, "k")
-        again = STORAGE["post_from_storage"](tiktok_fake.account, storage, pool, "another")
-    assert tiktok_fake.simulator.read_video(resumed.publish_id) == video.read(0, video.size)
+    resumed = STORAGE["resume_from_storage"](tiktok_fake.account, storage.url + "&X-Date=later", opener, "k")
+    again = STORAGE["post_from_storage"](tiktok_fake.account, storage.url, opener, "another")
+    assert tiktok_fake.simulator.read_video(resumed.publish_id) == storage.data
     assert [post.status for post in tiktok_fake.simulator.posts] == ["PUBLISH_COMPLETE"] * 2
     assert again.publish_id != resumed.publish_id
+
+
+def test_what_the_page_says_of_each_request(storage: MediaServer, opener: Any) -> None:
+    """Each read names the ETag of the opening, and asks for 8 MiB at most, uncompressed."""
+    source = opener(storage.url)
+    assert b"".join(source.read(start, MIB) for start in range(0, source.size, MIB)) == storage.data
+    opening, *reads = storage.seen
+    assert "If-Match" not in opening
+    spans = [tuple(map(int, headers["Range"].removeprefix("bytes=").split("-"))) for headers in reads]
+    assert sum(last - first + 1 for first, last in spans) == source.size
+    assert max(last - first + 1 for first, last in spans) == 8 * MIB
+    assert {headers["If-Match"] for headers in reads} == {storage.etag}
+    assert {headers["Accept-Encoding"] for headers in storage.seen} == {"identity"}
 
 
 # --- Schedule -------------------------------------------------------------------------------------------------------------

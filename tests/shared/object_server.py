@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             return scripted(self)
         return self._lying(key, query)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the name that `BaseHTTPRequestHandler` calls
 
     def _lying(self, key: str, query: dict[str, list[str]]) -> None:
         versions = self.server.objects.get(key)

@@ -16,6 +16,7 @@ from tiktok_core.domain.kept_refusal import KINDS, Refusal
 from tiktok_core.domain.media import MediaType
 from tiktok_core.domain.posts import PhotoPost, VideoPost
 from tiktok_core.domain.publishing import Publication, PublishStatus
+from tiktok_core.domain.schedule import Schedule
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.wire.records import dump_record, load_record
 
@@ -109,7 +110,9 @@ posts = st.one_of(
 wishes = st.builds(
     Wish,
     post=posts,
-    video=st.none() | texts,
+    video=st.none() | texts | texts.map("https://h.example.com/?{}".format),
+    query_digest=st.sampled_from(["", "0" * 64]),
+    upload=st.none() | st.booleans(),
     fingerprint=texts,
     media_type=st.none() | st.sampled_from(MediaType),
     plan=st.none() | plans,
@@ -137,6 +140,7 @@ refusals = st.lists(st.tuples(texts, texts), max_size=2).flatmap(
         messages=st.just(tuple(message for _, message in problems)),
     )
 )
+schedules = st.builds(Schedule, not_before=moments, not_after=moments, zone=texts)
 records = st.builds(
     Record,
     key=texts,
@@ -158,7 +162,10 @@ records = st.builds(
     handed_at=st.none() | moments,
     last=st.none() | publications,
     refusal=st.none() | refusals,
-)
+    schedule=st.none() | schedules,
+    is_held=st.booleans(),
+    is_entered=st.booleans(),
+).map(lambda record: evolve(record, wish=record.wish.without_queries) if record.is_ended else record)
 leaves: st.SearchStrategy[object] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.just("canary"), st.just(["canary"]), st.just({})
 )
@@ -305,11 +312,11 @@ def test_photos_that_are_no_texts_are_refused() -> None:
     _refused(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("version", [0, 5, "canary", None, True, 1.0])
+@pytest.mark.parametrize("version", [0, 6, "canary", None, True, 1.0])
 def test_another_version_says_which(version: object) -> None:
     """A record of another release raises another error than damage does."""
     document = json.loads(dump_record(WHOLE)) | {"version": version}
-    with pytest.raises(ValueError, match=r"version (0|5|unknown), this release reads version 4") as caught:
+    with pytest.raises(ValueError, match=r"version (0|6|unknown), this release reads version 5") as caught:
         load_record(json.dumps(document).encode())
     assert "canary" not in str(caught.value)
 
@@ -337,6 +344,62 @@ def test_only_a_post_that_was_given_up_has_the_newest_version() -> None:
         for version in (1, 2, 3):
             if version != document["version"]:
                 _refused(json.dumps({**document, "version": version}).encode())
+
+
+URL = "https://media.example.com/canary.mp4"
+SIGNED = evolve(WHOLE, wish=Wish(post=WHOLE.wish.post, video=f"{URL}?sig=canary"), plan=None, upload_url=None)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        SIGNED.wish,
+        evolve(WHOLE.wish, video=URL, upload=True),
+        evolve(SIGNED.wish, query=None, upload=False),
+        SIGNED.wish.without_queries,
+        Wish(post=PhotoPost(photo_images=(f"{URL}?sig=canary",))).without_queries,
+    ],
+    ids=["query", "upload", "no upload", "digest", "photos"],
+)
+def test_what_an_older_release_would_misread_of_a_url_has_the_newest_version(wish: Wish) -> None:
+    """It would pull without the query, or pull once more what is an upload. No version is read as another one."""
+    document = json.loads(dump_record(evolve(SIGNED, wish=wish)))
+    assert document["version"] == 5
+    assert load_record(json.dumps(document).encode()).wish == wish
+    for version in (1, 2, 3, 4):
+        _refused(json.dumps({**document, "version": version}).encode())
+    _refused(json.dumps({**json.loads(dump_record(WHOLE)), "version": 5}).encode())
+    plain = {"query": None, "query_digest": "", "upload": None}
+    same = json.loads(dump_record(evolve(WHOLE, is_held=True)))
+    _refused(json.dumps({**same, "version": 5, "wish": {**same["wish"], **plain}}).encode())
+
+
+@pytest.mark.parametrize("field", ["video", "query", "query_digest", "upload"])
+@pytest.mark.parametrize("value", [3, "https://media.example.com/?canary", ["canary"]])
+def test_a_wrong_value_about_a_url_is_refused_or_meant(field: str, value: object) -> None:
+    """No damage becomes another URL without a word, and a query stands in one place only."""
+    document = json.loads(dump_record(SIGNED))
+    document["wish"][field] = value
+    data = json.dumps(document, sort_keys=True).encode()
+    record = _loaded(data)
+    if record is None:
+        _refused(data)
+    else:
+        assert dump_record(record) == data
+        assert field in {"query", "query_digest"}
+
+
+@pytest.mark.parametrize("version", [2, 4])
+def test_a_query_in_the_record_of_an_older_release_is_taken_out_of_the_name(version: int) -> None:
+    """The URL is the same, and its query is a secret. Of what has ended it is gone."""
+    stored = SIGNED if version == 2 else evolve(SIGNED, is_held=True)
+    bare = evolve(stored, wish=evolve(stored.wish, query=None))
+    old = json.loads(dump_record(bare))
+    old["wish"]["video"] = f"{URL}?sig=canary"
+    assert old["version"] == version
+    assert load_record(json.dumps(old).encode()) == stored
+    ended = load_record(json.dumps({**old, "stage": "complete"}).encode())
+    assert ended.wish == SIGNED.wish.without_queries
 
 
 @pytest.mark.parametrize("name", sorted(json.loads(dump_record(WHOLE)).keys() - json.loads(FIRST).keys()))

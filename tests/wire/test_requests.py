@@ -131,7 +131,7 @@ def test_a_pulled_video_names_its_url_only() -> None:
     """A pull declares no size, and leaves absent settings out instead of sending null."""
     url = "https://media.example.com/videos/user/clip.mp4"
     post = VideoPost(privacy_level="SELF_ONLY", brand_organic_toggle=True, is_aigc=True, disable_comment=True)
-    found = document(video_init_request(TIKTOK, TOKEN, post, url))
+    found = document(video_init_request(TIKTOK, TOKEN, post, Secret(url)))
     assert found == {
         "post_info": {
             "privacy_level": "SELF_ONLY",

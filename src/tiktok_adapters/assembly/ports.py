@@ -228,7 +228,7 @@ def source_opener(settings: Settings) -> SourceOpener:
 
         return Urllib3Transport(**settings.network().options(), refuse=hosts.refusal)
 
-    return SourceOpener(media_transport, hosts, lambda: settings.network().object_options())
+    return SourceOpener(media_transport, hosts, object_options=lambda: settings.network().object_options())
 
 
 def _aiohttp(settings: Settings) -> Any:

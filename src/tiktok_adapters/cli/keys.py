@@ -83,6 +83,7 @@ def _of_the_same_url(account: Account, wish: Wish, at: datetime | None) -> str |
         one
         for one in recent.values()
         if one.key.startswith(DERIVED)
+        and one.wish.video == wish.video
         and (None if one.schedule is None else one.schedule.not_before) == at
         and one.wish.is_same(wish)
         and is_meant(one, now())

@@ -1,6 +1,6 @@
-"""`tiktok plan` and `tiktok explain`: answers that need neither an account nor settings.
+"""`tiktok plan` and `tiktok explain`: answers that need neither an account nor an app.
 
-What belongs here: commands that send no request.
+What belongs here: commands that send TikTok no request.
 """
 
 import re
@@ -9,11 +9,12 @@ from typing import Final
 import click
 from attrs import asdict
 
-from tiktok_adapters.cli.common import BYTES, common
+from tiktok_adapters.cli.common import BYTES, common, settings
 from tiktok_adapters.cli.output import show
 from tiktok_adapters.cli.spelling import near, spelled
-from tiktok_core import ChunkPlan, InvalidInput, Problem, plan_chunks
+from tiktok_core import App, ChunkPlan, InvalidInput, Problem, VideoPost, plan_chunks
 from tiktok_core import explain as explanation_of
+from tiktok_core.domain.names import is_url
 from tiktok_core.domain.refusals import REFUSALS
 
 __all__ = ["explain", "plan", "plan_document"]
@@ -84,11 +85,24 @@ def plan_document(found: ChunkPlan) -> dict[str, object]:
 def _size_of(video: str) -> int:
     if re.fullmatch(r"[0-9][0-9_,]*", video, re.ASCII):
         return BYTES.convert(video, None, None)
-    from tiktok_adapters.sources import open_source  # noqa: PLC0415
+    if is_url(video):
+        return _size_elsewhere(video)
+    from tiktok_adapters.sources import FileSource  # noqa: PLC0415
 
-    source = open_source(video)
-    try:
+    with FileSource(video) as source:
         return source.size
-    finally:
-        # A source may have nothing to close.
-        getattr(source, "close", lambda: None)()
+
+
+def _size_elsewhere(url: str) -> int:
+    """Return the size of what lies at a URL, as a client opens it. No app is needed for that, so any will do."""
+    import os  # noqa: PLC0415 - for a URL only
+
+    from tiktok_adapters.assembly import connect  # noqa: PLC0415
+    from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore  # noqa: PLC0415
+
+    app, home = App("none", "none", "http://127.0.0.1:*/callback/"), settings().home
+    with connect(
+        app, home=home, environ=os.environ, probe=False, tokens=MemoryTokenStore(), journal=MemoryJournal()
+    ) as tiktok:
+        found = tiktok.check_video(url, VideoPost(draft=True), upload=True).plan
+    return found.video_size if found is not None else 0

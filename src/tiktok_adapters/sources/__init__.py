@@ -16,14 +16,23 @@ from tiktok_adapters.sources.files import FileSource
 from tiktok_adapters.sources.hosts import MediaHosts
 from tiktok_adapters.sources.object_names import OBJECT
 from tiktok_adapters.sources.objects import open_object
-from tiktok_adapters.sources.ranges import Web, open_url
+from tiktok_adapters.sources.ranges import Patience, Web, open_url
 from tiktok_adapters.sources.remote import RemoteSource
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged
 from tiktok_core.hidden import Hidden
 from tiktok_core.ports import HasPath, Source, Transport
 from tiktok_core.wire.http import redacted
 
-__all__ = ["Ahead", "BytesSource", "FileSource", "MediaHosts", "RemoteSource", "SourceOpener", "open_source"]
+__all__ = [
+    "Ahead",
+    "BytesSource",
+    "FileSource",
+    "MediaHosts",
+    "Patience",
+    "RemoteSource",
+    "SourceOpener",
+    "open_source",
+]
 
 URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
@@ -51,17 +60,21 @@ class SourceOpener:
         hosts: the hosts from which media are read although they are private.
         object_options: returns the proxy and the authorities for object storage, as obstore's `ClientConfig` names them; those of the
             environment unless given.
+        patience: how long to wait for a server of media.
     """
 
     def __init__(
         self,
         make_transport: Callable[[], Transport],
         hosts: MediaHosts | None = None,
+        *,
         object_options: Callable[[], Hidden[Mapping[str, Any]]] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._make_transport = make_transport
         self._object_options = object_options or (lambda: Hidden[Mapping[str, Any]]({}))
         self._hosts = hosts or MediaHosts()
+        self._patience = patience or Patience()
         self._lock = threading.Lock()
         self._ahead = Ahead()
         self._web: Web | None = None
@@ -98,5 +111,5 @@ class SourceOpener:
             if self._closed:
                 raise SourceChanged(None, "the client is closed")
             if self._web is None:
-                self._web = Web(self._make_transport(), self._hosts)
+                self._web = Web(self._make_transport(), self._hosts, self._patience)
             return self._web

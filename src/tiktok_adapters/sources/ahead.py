@@ -9,6 +9,7 @@ for room: where there is none, a reader fetches what it asked for, and no more.
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 from attrs import define
 
 from tiktok_core.errors import SourceChanged
-from tiktok_core.wire.http import BLOCK
 
 if TYPE_CHECKING:
     from tiktok_adapters.sources.remote import Remote
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["RANGE", "ROOM", "Ahead", "Ranges"]
 
 RANGE: Final = 8 * 1024 * 1024
-"""Bytes of a range. The last one of an object is shorter."""
+"""Bytes of a range. The first one of an object is shorter, so that an index at the end of a video mostly lies in one range."""
 FLIGHTS: Final = 2
 """The most ranges of one source that are on their way while one is read."""
 MOST: Final = FLIGHTS + 2
 """The most ranges of one source in memory: the one that is read, those ahead, and the tail, which looks into videos visit first."""
 ROOM: Final = 10
 """Ranges in memory, of all sources of a client together."""
-RUN: Final = BLOCK
-"""Bytes read one after the other that make a reader a sender, for which the next ranges are fetched."""
-LEFT: Final = 32 * RANGE
-"""A range that nobody touched while so many bytes were read gives way to others: its post may wait for hours."""
+RUN: Final = 8
+"""An eighth of a range, a mebibyte, that is read in one go makes a reader a sender, for which the next ranges are fetched."""
+LEFT: Final = 32
+"""A range that nobody touched while bytes of so many ranges were read gives way to others: its post may wait for hours."""
 LOOK: Final = 0.5
 """Seconds after which a wait checks for signals."""
 LEAVE: Final = 1.0
@@ -63,7 +63,7 @@ class _Range:
     """
 
     length: int
-    data: bytes | None = None
+    data: bytes | memoryview | None = None
     error: BaseException | None = None
     used: int = 0
     is_spent: bool = False
@@ -74,6 +74,7 @@ class Ahead:
 
     Args:
         room: ranges in memory, of all sources together.
+        grain: bytes of a range.
         start: does a job in another thread. It raises `RuntimeError` if there can be no more threads.
         wait: waits, under the lock, until the condition may have changed.
     """
@@ -82,10 +83,13 @@ class Ahead:
         self,
         *,
         room: int = ROOM,
+        grain: int = RANGE,
         start: Callable[[Callable[[], None]], None] = _started,
         wait: Callable[[threading.Condition], None] = _waited,
     ) -> None:
-        self._room = room * RANGE
+        self.grain = grain
+        self._room = room * grain
+        self._left = LEFT * grain
         self._start, self._wait = start, wait
         self._pid = os.getpid()
         self._flights: set[_Range] = set()
@@ -105,9 +109,11 @@ class Ahead:
             sources, self._sources = self._sources, set()
         for source in sources:
             source.close()
+        end = time.monotonic() + LEAVE
         with self.changed:
             self.changed.notify_all()
-            self.changed.wait_for(lambda: not self._flights, LEAVE)
+            while self._flights and time.monotonic() < end:
+                self.wait()
 
     # --- For the ranges of a source; all under the lock --------------------------------------------------------------
 
@@ -132,8 +138,8 @@ class Ahead:
 
     def share(self) -> int:
         """Return how many ranges each source may have that is being read."""
-        active = sum(not source.is_closed and self.time - source.used <= LEFT for source in self._sources)
-        return max(1, self._room // RANGE // max(1, active))
+        active = sum(not source.is_closed and self.time - source.used <= self._left for source in self._sources)
+        return max(1, self._room // self.grain // max(1, active))
 
     def make_room(self, length: int) -> bool:
         """Return whether there is room for so many bytes, once ranges are dropped that nobody waits for."""
@@ -147,7 +153,7 @@ class Ahead:
         for part in sorted(held, key=lambda part: (not part.is_spent, part.used)):
             if used + length <= self._room:
                 break
-            if not part.is_spent and self.time - part.used <= LEFT:
+            if not part.is_spent and self.time - part.used <= self._left:
                 return False
             source, number = held[part]
             source.parts.pop(number, None)
@@ -190,8 +196,11 @@ class Ranges:
 
     def __init__(self, remote: "Remote", ahead: Ahead, head: bytes) -> None:
         self._remote, self._ahead, self._head = remote, ahead, head
+        self._grain = ahead.grain
+        self._shift = -remote.size % ahead.grain
         self._size, self._known = remote.size, f"{remote.etag}-{remote.size}"
         self.parts: dict[int, _Range] = {}
+        self._failed: set[int] = set()  # What could not be fetched ahead is not tried again before a reader needs it.
         self.is_closed = False
         self.used = 0
         self._run = self._position = 0  # Where the present reader began, and where it will go on.
@@ -219,24 +228,29 @@ class Ranges:
             SourceChanged: what lies there is not what was opened, or cannot be read.
         """
         self._ahead.check()
-        number = start // RANGE
-        stop = min(end, (number + 1) * RANGE)
+        number = (start + self._shift) // self._grain
+        first, after = self._bounds(number)
+        stop = min(end, after)
         with self._ahead.changed:
             self._check_open()
             if start != self._position:
                 self._run = start
-            is_run = end - self._run >= RUN
+            is_run = end - self._run >= self._grain // RUN
             if start < len(self._head):
                 found = memoryview(self._head)[start:end]
                 self._gave(start + len(found), len(found))
                 return found
             part = self.parts.get(number) or self._asked(number, is_run=is_run)
+            if part is not None:
+                part.used, part.is_spent = (
+                    self._ahead.time,
+                    False,
+                )  # So that it does not give way to what is fetched ahead.
             if is_run:
                 self._look_ahead(number)
             if part is not None:
-                found = self._awaited(part)[start - number * RANGE : stop - number * RANGE]
-                part.used = self._ahead.time
-                part.is_spent = is_run and stop - number * RANGE == part.length
+                found = self._awaited(part)[start - first : stop - first]
+                part.used, part.is_spent = self._ahead.time, is_run and self._run <= first and stop == after
                 self._gave(stop, len(found))
                 return found
         found = memoryview(self._fetched(start, stop - start))
@@ -275,21 +289,26 @@ class Ranges:
 
     def fetch(self, number: int, part: _Range) -> None:
         """Fetch a range, in a thread of its own."""
-        data: bytes | None = None
+        data: bytes | memoryview | None = None
         try:
-            data = self._fetched(number * RANGE, part.length)
+            data = self._fetched(self._bounds(number)[0], part.length)
         except BaseException as raised:  # noqa: BLE001 - whoever waits for the range gets it
             # Without what it refers to: the frames of the request hold what had come so far.
             part.error = SourceChanged(None, raised.reason) if isinstance(raised, SourceChanged) else _bare(raised)
         with self._ahead.changed:
             if part.error is not None and self.parts.get(number) is part:
-                del self.parts[number]  # The next one who asks for it tries again.
-            if not self.is_closed:
-                part.data, part.used = data, self._ahead.time
+                del self.parts[number]
+                self._failed.add(number)
+            part.data, part.used = data, self._ahead.time
             self._has_fetched = True
             self._ahead.ended(part)
 
-    def _fetched(self, start: int, length: int) -> bytes:
+    def _bounds(self, number: int) -> tuple[int, int]:
+        """Return where a range begins, and where the next one does."""
+        after = (number + 1) * self._grain - self._shift
+        return max(0, after - self._grain), after
+
+    def _fetched(self, start: int, length: int) -> bytes | memoryview:
         data = self._remote.fetch(start, length)
         if len(data) != length:
             raise SourceChanged(None, f"the storage sent {len(data):,} bytes of {length:,}")
@@ -324,9 +343,9 @@ class Ranges:
 
     def _look_ahead(self, number: int) -> None:
         """Begin to fetch the next ranges, as far as a source may that shares the room with others."""
-        window = range(number, min(number + FLIGHTS, (self._size - 1) // RANGE) + 1)
+        window = range(number, min(number + FLIGHTS, (self._size + self._shift) // self._grain - 1) + 1)
         for following in window[1:]:
-            if following in self.parts:
+            if following in self.parts or following in self._failed:
                 continue
             is_enough = sum(part.data is None for part in self.parts.values()) >= FLIGHTS
             if is_enough or sum(other in self.parts for other in window) >= self._ahead.share():
@@ -353,12 +372,14 @@ class Ranges:
         return True
 
     def _begun(self, number: int) -> _Range | None:
-        length = min(RANGE, self._size - number * RANGE)
+        first, after = self._bounds(number)
+        length = after - first
         if not self._ahead.make_room(length):
             return None
         part = self._ahead.begin(self, number, length)
         if part is not None:
             self.parts[number] = part
+            self._failed.discard(number)
         return part
 
 

@@ -128,6 +128,8 @@ def setup_fault(error: Exception, scheme: str) -> Fault:
     text, label = str(error), LABELS[scheme]
     if "Account must be specified" in text:
         return Fault("the storage account of az:// names is not known: set AZURE_STORAGE_ACCOUNT_NAME")
+    if "Missing AccessKeyId" in text or "Missing SecretAccessKey" in text:
+        return Fault("AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is missing: set both")
     if "service account file" in text or "credentials file" in text:
         return Fault("the file that GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT names cannot be read")
     prefix = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}[scheme]

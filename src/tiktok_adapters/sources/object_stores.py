@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["HERE", "Limits", "make_store"]
 
 NEEDS_OBSTORE: Final = "{}:// names are opened by obstore, which is not installed: pip install 'tiktok-open[objects]'"
+BOTO3: Final = "boto3"
 NEEDS_BOTO3: Final = "an AWS profile is read by boto3, which is not installed: pip install 'tiktok-open[aws]'"
 ENDPOINTS: Final = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
@@ -106,7 +107,9 @@ def make_store(
         "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
     }
     make: Any = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}[name.scheme]
-    more = {"credential_provider": _profile()} if name.scheme == "s3" else {}
+    more: dict[str, Any] = {"credential_provider": _profile()} if name.scheme == "s3" else {}
+    if name.scheme == "az" and (account := os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")):
+        more["account_name"] = account  # The store's `repr` aborts if only the environment has it.
     try:
         return make(name.bucket, client_options=options.reveal(), retry_config=retries, **more), _shown_proxy(options)
     except Exception as error:  # noqa: BLE001 - obstore's own, whose texts may quote a setting
@@ -126,10 +129,14 @@ def _way(scheme: str) -> dict[str, Any]:
             break
     else:
         return {}
-    parts = Hidden(urlsplit(endpoint))
+    covered = Hidden(endpoint)
     del endpoint  # A URL may hold a password.
-    is_plain = parts.reveal().scheme.lower() == "http"
-    if _is_here(parts.reveal().hostname or ""):
+    try:
+        scheme_of, host = urlsplit(covered.reveal()).scheme.lower(), urlsplit(covered.reveal()).hostname or ""
+    except ValueError:
+        raise _refusal(f"{variable} is no URL: write it as in https://storage.example.com") from None
+    is_plain = scheme_of == "http"
+    if _is_here(host):
         return {"allow_http": is_plain, **NO_PROXY_HERE}
     if is_plain and os.environ.get(PLAIN[scheme], "").lower() not in YES:
         said = f"{variable} is plain http, which anybody on the way can read and change: use https, or set {PLAIN[scheme]}=true"
@@ -165,7 +172,7 @@ def _profile() -> Any:
     secrets = _file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
     if not chosen and not secrets and not _file("AWS_CONFIG_FILE", "~/.aws/config"):
         return None
-    if find_spec("boto3") is None:
+    if find_spec(BOTO3) is None:
         if chosen or secrets:
             raise _refusal(NEEDS_BOTO3)
         return None  # A file with a region and the like: the machine may have a role.

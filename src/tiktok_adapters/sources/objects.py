@@ -3,6 +3,7 @@
 What belongs here: opening an object, and what is asked of a storage. Which bytes are fetched when is decided in `ahead`.
 """
 
+import mmap
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ __all__ = ["OBJECT", "Limits", "ObjectRemote", "open_object"]
 
 T = TypeVar("T")
 
+BLOCK: Final = 1 << 18
+"""Bytes that are taken from obstore at once."""
 FORKED: Final = (
     "object storage was used before this process was forked, and obstore's threads do not live on in a child: "
     "open the first object after the fork, or start processes by 'spawn' or 'forkserver'"
@@ -98,7 +101,7 @@ class ObjectRemote:
         meta = self._asked(lambda store: _head(store, self._name))
         return meta["e_tag"] or "", meta["size"]
 
-    def fetch(self, start: int, length: int, /) -> bytes:
+    def fetch(self, start: int, length: int, /) -> memoryview:
         """Return exactly these bytes, which lie inside of the size, and are one at least.
 
         Raises:
@@ -141,6 +144,7 @@ class _Runtime:
 
     def __init__(self) -> None:
         self._pid: int | None = None
+        self.longest = LONGEST_START
 
     def check(self) -> None:
         """Refuse to ask in a forked child.
@@ -151,7 +155,7 @@ class _Runtime:
         if self._pid not in {None, os.getpid()}:
             raise Misused("the video", FORKED)
 
-    def first(self, ask: Callable[[], T], longest: float = LONGEST_START) -> T:
+    def first(self, ask: Callable[[], T]) -> T:
         """Return what the first request of this process brings, and each later one. The first may find that there are no threads.
 
         Raises:
@@ -171,7 +175,7 @@ class _Runtime:
 
         thread = threading.Thread(target=work, name="tiktok-objects", daemon=True)
         thread.start()
-        thread.join(longest)
+        thread.join(self.longest)
         if not ended and not failed:
             raise Misused("the video", FORKED)
         self._pid = os.getpid()
@@ -214,7 +218,7 @@ def _head(store: "Store", name: ObjectName) -> "ObjectMeta":
 
 def _ranged(
     store: "Store", name: ObjectName, span: tuple[int, int], etag: str | None
-) -> "tuple[ObjectMeta, tuple[int, int], bytes]":
+) -> "tuple[ObjectMeta, tuple[int, int], memoryview]":
     import obstore  # noqa: PLC0415 - an extra
 
     # Not `get_range`, which knows neither If-Match nor versions.
@@ -222,7 +226,15 @@ def _ranged(
     if etag is not None:
         options["if_match"] = etag
     result = obstore.get(store, name.key, options=_options(name, options))
-    return result.meta, result.range, bytes(result.bytes())
+    # Memory of its own, which goes back to the system at once. Python's allocator would keep some for each thread that ever fetched.
+    data, filled = memoryview(mmap.mmap(-1, span[1] - span[0])), 0
+    # Not `result.bytes()`, which needs the memory of the range three times.
+    for block in result.stream(min_chunk_size=BLOCK):
+        if filled + len(block) > len(data):
+            return result.meta, result.range, data[:0]  # More than was asked for is as wrong as less.
+        data[filled : filled + len(block)] = memoryview(block)
+        filled += len(block)
+    return result.meta, result.range, data[:filled].toreadonly()
 
 
 def _options(name: ObjectName, options: "GetOptions") -> "GetOptions":

@@ -45,7 +45,7 @@ class Remote(Protocol):
         """
         ...
 
-    def fetch(self, start: int, length: int, /) -> bytes:
+    def fetch(self, start: int, length: int, /) -> bytes | memoryview:
         """Return exactly these bytes, which lie inside of the size, and are one at least.
 
         Raises:

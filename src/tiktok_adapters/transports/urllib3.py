@@ -81,8 +81,7 @@ class Urllib3Transport:
             name hosts that are called without it.
         ca_file: PEM file of the authorities to trust in place of the system's.
         ssl_context: complete TLS settings in place of `ca_file`. They must check certificates and host names.
-        refuse: called with host, port and address before each direct connection; it returns as a clause why none is made to that
-            address, or an empty text. A proxy looks names up by itself.
+        refuse: called with host, port and address before each direct connection; returns why none is made, or an empty text.
 
     Raises:
         ValueError: the proxy is not an http URL, or the context does not check certificates and host names.
@@ -352,7 +351,7 @@ class _Exchange:
         """Turn foreign errors into ours. Drop their messages, which may quote the URL."""
         try:
             yield
-        except (GuestFailed, NotSent, SourceChanged):
+        except (GuestFailed, NotSent, Interrupted, SourceChanged):
             raise
         except Exception as foreign:  # noqa: BLE001 - the caller gets one of our errors for each foreign one
             name = self._request.name

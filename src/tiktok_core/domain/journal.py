@@ -68,7 +68,8 @@ class Wish:
         post: the settings.
         video: the file's absolute name, or the URL without its query; None for photos and for sources without a name.
         query: the query of the URL, which may be a signature; None where it has none, and once the post has ended.
-        query_digest: what the URL is recognised by once its query is gone; empty before, and where it had none.
+        query_digest: what the URL that was wished is recognised by, once its query is gone or another URL has taken its place; empty
+            before.
         upload: whether the library sends what lies at the URL. None: only if TikTok refuses to pull it, and then it becomes True;
             and for what is no URL.
         fingerprint: what the file was; empty for what TikTok pulls, and until what lies at a URL is opened.
@@ -113,7 +114,11 @@ class Wish:
     @property
     def shown(self) -> str | None:
         """The name as people may see it, without the query of a URL; None where it has none."""
-        return None if self.video is None else f"{self.video}{SHOWN_QUERY if self._query_digest else ''}"
+        return (
+            None
+            if self.video is None
+            else f"{self.video}{SHOWN_QUERY if self.query is not None or self.query_digest else ''}"
+        )
 
     @property
     def has_secret(self) -> bool:
@@ -125,13 +130,15 @@ class Wish:
     def without_queries(self) -> "Wish":
         """The same wish with digests in place of queries, which are secrets and of no use once the post has ended."""
         post = self.post.without_queries if isinstance(self.post, PhotoPost) else self.post
-        return evolve(self, post=post, query=None, query_digest=self._query_digest)
+        digest = self.query_digest if self.query is None else self.identity or ""
+        return evolve(self, post=post, query=None, query_digest=digest)
 
     @property
-    def _query_digest(self) -> str:
-        if self.query is None or (name := self.name) is None:
-            return self.query_digest
-        return name_digest(name)
+    def identity(self) -> str | None:
+        """What tells the video's URL from others, also once its query is gone; of a file its name, and None without one."""
+        if self.video is None or not is_url(self.video) or (name := self.name) is None:
+            return self.video
+        return self.query_digest or name_digest(name)
 
     def is_same(self, other: "Wish") -> bool:
         """Whether both ask for the same post: the same media with the same settings, however it is cut, called or sent.
@@ -139,15 +146,12 @@ class Wish:
         What was opened twice is the same if its bytes are. Where TikTok pulls one of them, it is the same under the same URL: a
         pull may have become an upload since.
         """
-        one, another = self.without_queries, other.without_queries
-        if one.post != another.post:
+        if self.without_queries.post != other.without_queries.post:
             return False
-        if one.fingerprint and another.fingerprint:
-            return one.fingerprint == another.fingerprint
-        is_named_alike = (one.video, one.query_digest) == (another.video, another.query_digest)
-        if one.fingerprint or another.fingerprint:
-            return is_named_alike and one.video is not None and is_url(one.video)
-        return is_named_alike
+        if self.fingerprint and other.fingerprint:
+            return self.fingerprint == other.fingerprint
+        is_opened, is_elsewhere = self.fingerprint or other.fingerprint, self.video is not None and is_url(self.video)
+        return self.identity == other.identity and (is_elsewhere or not is_opened)
 
 
 @frozen(kw_only=True)

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 from attrs import evolve, frozen
 
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.names import bare
+from tiktok_core.domain.names import bare, is_never_pulled
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import InvalidPost, Problem
 from tiktok_core.hidden import Hidden
@@ -248,7 +248,8 @@ def source_url_problems(field: str, url: str | Hidden[str]) -> Iterator[Problem]
     """Yield each reason in the spelling of a URL that keeps the library from opening it, whoever opens it then."""
     whole = Secret(url)
     del url  # A crash report would show its query.
-    if FORBIDDEN.search(whole.reveal()):
+    # The key of an object may hold a blank. What opens it says what else it may not hold.
+    if FORBIDDEN.search(whole.reveal()) and not is_never_pulled(whole):
         yield Problem(field, "the URL contains a blank, a backslash, a control character or half of a surrogate pair")
     elif "@" in bare(whole).partition("://")[2].partition("/")[0]:
         yield Problem(field, "the URL must not contain a user name")

@@ -100,6 +100,12 @@ def _other_than(found: Record, wish: Wish, terms: Terms) -> tuple[Problem, ...]:
     """Return why a record does not stand for what is wished under its key."""
     if not found.wish.is_same(wish):
         return (Problem("key", f"{found.key!r} stands for another post; take another key for this one"),)
+    if wish.upload is False and found.wish.upload and found.is_before_handover:
+        return (
+            Problem(
+                "upload", f"cannot be False: the post of {found.key!r} is an upload by now; give it up, or let it go on"
+            ),
+        )
     at, wished = found.schedule, terms.schedule
     if wished is None and not found.is_planned:
         return ()  # It is under way or has ended: its time says nothing any more.

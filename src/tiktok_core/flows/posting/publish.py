@@ -17,6 +17,7 @@ from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
+from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.verdicts import Verdict, finished, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
 from tiktok_core.flows.calls.access import authorized
@@ -102,8 +103,10 @@ async def post_video(
     key, context = _named(context, account, key)
     wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
     found = await enter(context, account, wish, key)
-    # A file that was opened here is closed until its turn comes: many posts may wait, and each open file counts.
-    given = video_file if video_file is not None and video_file.source is video else None
+    # A file that was opened here is closed until its turn comes: many posts may wait, and each open file counts. What lies elsewhere
+    # is asked for once: its memory is bounded, and what was fetched for the look is sent.
+    is_kept = video_file is not None and (video_file.source is video or isinstance(video, Secret))
+    given = video_file if is_kept else None
     del video_file
     return await _to_its_end(context, found, key, given, on_progress, wait=wait, error=InvalidPost)
 

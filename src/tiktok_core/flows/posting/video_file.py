@@ -18,7 +18,7 @@ from tiktok_core.domain.containers import film
 from tiktok_core.domain.elsewhere import another_file, of_post
 from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.media import HEAD_LENGTH, MediaType, VideoFacts, media_type
-from tiktok_core.domain.names import shown
+from tiktok_core.domain.names import bare, query_of, shown
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.tracks import Film
 from tiktok_core.errors import InvalidPost, Problem, SourceChanged, refuse
@@ -148,10 +148,13 @@ def _looked_at(source: Source, name: Secret | None, chunk_size: int | None) -> V
 
 
 def planned(wish: Wish, video_file: VideoFile) -> Wish:
-    """Return a wish with what was found in its file."""
+    """Return a wish with what was found in its file, and the name under which it was opened."""
+    name = video_file.name
     return evolve(
         wish,
-        video=None if video_file.name is None else video_file.name.reveal(),
+        video=None if name is None else bare(name),
+        query=None if name is None else query_of(name),
+        query_digest=wish.query_digest if name is None or wish.name in {None, name} else wish.identity or "",
         fingerprint=video_file.fingerprint,
         media_type=video_file.media_type,
         plan=video_file.plan,

@@ -118,7 +118,7 @@ $(VENV)/fleet: examples/fleet/requirements.txt $(VENV)/dev
 	@$(PIP) install --no-deps --require-hashes -r examples/fleet/requirements.txt
 	@touch $@
 
-fleet: $(VENV)/fleet  ## run 300 posts on four workers while everything fails, and draw what happened (needs PostgreSQL; five minutes)
+fleet: $(VENV)/fleet  ## run 300 posts on four workers while everything fails, and draw what happened (needs PostgreSQL; three minutes)
 	@$(BIN)/python examples/fleet/run.py
 
 $(VENV)/mutants: mutants/requirements.txt $(VENV)/dev

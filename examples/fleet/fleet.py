@@ -65,7 +65,7 @@ class Fleet:
                 tiktok.sign_in(begun, self.sim.authorize(begun.url, account=creator.username))
         ending.callback(self.close)
         # By then most posts are entered.
-        self.began, self.start = time.time(), time.time() + 3 + posts / 6
+        self.began, self.start = time.time(), time.time() + 2 + posts / 6
         self.wishes = wishes(posts, self.start)
         self.accounts = [creator.open_id for creator in creators]
         entering = (sys.executable, str(HERE / "enqueuer.py"), str(posts), str(self.start), ",".join(self.accounts))

@@ -66,7 +66,7 @@ def accounts_of(posts: int) -> int:
 
 def wishes(posts: int, start: float) -> list[Wish]:
     """Return the posts: of every account two drafts in five, a quarter of several chunks, half of them later, one in ten held."""
-    chance, accounts, late = Random(posts), accounts_of(posts), 5.0 + posts / 5
+    chance, accounts, late = Random(posts), accounts_of(posts), 2.0 + posts / 5
     found = []
     for number in range(posts):
         nth = number // accounts

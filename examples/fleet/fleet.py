@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from machine import Machine, namespace, wrong_clock
-from plan import accounts_of, wishes
+from plan import NEVER, accounts_of, wishes
 from road import Road
 from services import ObjectStore, Postgres, free_port
 from tiktok_adapters import connect
@@ -41,7 +41,7 @@ class Fleet:
     """
 
     def __init__(self, posts: int, folder: Path, scratch: Path, ending: ExitStack) -> None:
-        self.folder, self.scratch, self.workers = folder, scratch, list[Machine]()
+        self.folder, self.scratch, self.workers, self.restarts = folder, scratch, list[Machine](), 0
         self.postgres, self.store = Postgres(scratch / "postgres"), ObjectStore(scratch)
         ending.callback(self.postgres.stop)
         ending.callback(self.store.close)
@@ -77,6 +77,14 @@ class Fleet:
         """Start one more worker, on a machine that nobody has seen yet. In the second slot the clock is wrong."""
         clock = (wrong_clock() or {}) if slot == 1 else {}
         self.workers.append(self.machine(f"worker-{len(self.workers) + 1}", WORKER, slot, clock))
+
+    def supervise(self) -> None:
+        """Replace each worker that has ended by itself, as systemd would: one does that finds no database at its start."""
+        for worker in [
+            worker for worker in self.workers if worker.ended == NEVER and worker.process.poll() is not None
+        ]:
+            worker.ended, self.restarts = time.time(), self.restarts + 1
+            self.start_worker(worker.slot)
 
     def machine(
         self, name: str, command: tuple[str, ...], slot: int = 0, more: dict[str, str] | None = None

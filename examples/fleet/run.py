@@ -50,6 +50,7 @@ def main() -> None:
         watched(fleet, trouble)
         rows = judged(fleet, trouble)
         (folder / "table.md").write_text(f"{shown(rows)}\n")
+        (folder / "deaths").write_text("".join(trouble.told(events(fleet.road, fleet.wishes))))
         print(shown(rows))
         if find_spec("drawsvg"):
             from picture import Picture  # noqa: PLC0415 - it may be missing
@@ -82,6 +83,7 @@ def watched(fleet: Fleet, trouble: Trouble) -> None:
     with connect(environ=fleet.environ) as tiktok:
         while time.time() < end:
             trouble.look()
+            fleet.supervise()
             if fleet.enqueuer.process.poll():
                 sys.exit(f"fleet: the enqueuer has failed: {fleet.enqueuer.log}")
             if time.time() > asked + 1 and fleet.enqueuer.process.poll() is not None:

@@ -74,12 +74,16 @@ class Trouble:
 
     def survivors(self, seen: list[Event]) -> list[float]:
         """Return for each interrupted post the seconds until another machine asked TikTok about it, if one has."""
-        found = []
-        for death in self.deaths:
-            for key in death.keys:
-                others = (one for one in seen if one.key == key and one.kind == ASKED and one.who != death.machine.name)
-                found += [one.trip.began - death.at for one in others if one.trip.began > death.at][:1]
-        return found
+        return [after for death in self.deaths for key in death.keys for after in _after(death, key, seen)]
+
+    def told(self, seen: list[Event]) -> list[str]:
+        """Return a line for each interrupted post."""
+        return [
+            f"{death.at - self._fleet.began:.1f} s: {death.machine.name} died within a chunk of {key}; a survivor went on after"
+            f" {', '.join(f'{after:.1f} s' for after in _after(death, key, seen))}\n"
+            for death in self.deaths
+            for key in death.keys
+        ]
 
     @property
     def _due(self) -> float:
@@ -98,6 +102,12 @@ class Trouble:
                 self._fleet.start_worker(worker.slot)
                 self._share, self._next = self._chance.uniform(0.1, 0.9), time.time() + PAUSE
                 return
+
+
+def _after(death: Death, key: str, seen: list[Event]) -> list[float]:
+    """Return the seconds until another machine asked TikTok about a post; nothing if none has."""
+    asked = [one for one in seen if one.key == key and one.kind == ASKED and one.who != death.machine.name]
+    return [one.trip.began - death.at for one in asked if one.trip.began > death.at][:1]
 
 
 def _begun(seen: list[Event]) -> int:

@@ -10,9 +10,9 @@ from pathlib import Path
 import drawsvg
 
 from fleet import WORKERS, Fleet
-from judge import entered
 from traffic import INIT, SENT, events
 from trouble import Trouble
+from verdict import entered
 
 WIDTH, LEFT, RIGHT, TOP, ROW, FOOT = 1000, 80, 950, 60, 2.4, 50
 COLOURS = ("#1b6ca8", "#d1495b", "#3a7d44", "#8a5a9e")

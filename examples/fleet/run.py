@@ -14,12 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fleet import Fleet
-from judge import judged, shown
 from machine import AHEAD, namespace, wrong_clock
 from services import missing
 from tiktok_adapters import connect
 from traffic import events
 from trouble import Trouble
+from verdict import judged, shown
 
 LONGEST = 600.0
 """Seconds after which a run is given up."""

@@ -79,7 +79,7 @@ def judged(fleet: Fleet, trouble: Trouble) -> list[Row]:
         Row("posts that they were sending", trouble.interrupted),
         Row("of these, a survivor went on with", len(times), trouble.interrupted),
         Row("seconds until then: median, 95th percentile, longest", ", ".join(f"{one:.1f}" for one in _three(times))),
-        Row("workers that ended because they found no database at their start, and were started again", fleet.restarts),
+        Row("workers that ended by themselves, and were replaced", fleet.restarts),
         Row("crashes of PostgreSQL", len(trouble.crashes), int(trouble.crash)),
         Row("requests to the object store that were answered 503", fleet.film_road.refused),
         Row("renewals of sign-ins", sum(one.kind == RENEWED and b'"refresh_token"' in one.trip.answer for one in seen)),

@@ -150,6 +150,7 @@ def main(rounds: int) -> None:
     )
     print(f"the rate over that of the same bytes from a local file: {over('s3', 'file')}")
     print(f"the rate over that of boto3 and requests, chunk by chunk: {over('s3', 'boto3')}")
+    print(f"the rate over that of a source that reads each block with boto3: {over('s3', 'bare')}")
     print(
         f"memory above idle: one post {memory('s3')}, {AT_ONCE} at once {memory('many')}, a local file {memory('file')}"
     )

@@ -361,6 +361,8 @@ class TikTok:
                 disable_stitch=disable_stitch and not is_draft,
                 video_cover_timestamp_ms=None if is_draft else video_cover_timestamp_ms,
                 draft=is_draft,
+                # Whoever names the source means it.
+                upload=False if source == "PULL_FROM_URL" else None,
                 wait=False,
             )
         begun = self._heard.latest(f"/v2/post/publish/{'inbox/' if is_draft else ''}video/init/")

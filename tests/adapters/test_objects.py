@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,8 @@ from object_server import SECRETS, Answer, ObjectServer, drop, hang, object_serv
 from tiktok_adapters.sources import Ahead, RemoteSource, open_source
 from tiktok_adapters.sources.object_names import parse_name
 from tiktok_adapters.sources.object_stores import BOTO3
-from tiktok_adapters.sources.objects import Limits, ObjectRemote, open_object
-from tiktok_core.errors import InvalidPost, SourceChanged, TikTokError
+from tiktok_adapters.sources.objects import RUNTIME, Limits, ObjectRemote, _Runtime, open_object
+from tiktok_core.errors import InvalidPost, Misused, SourceChanged, TikTokError
 from tiktok_core.hidden import Hidden
 
 SCHEMES = ("s3", "gs", "az")
@@ -322,6 +323,23 @@ def test_a_storage_that_cannot_be_trusted_is_refused(
         assert words in refused(lambda: opened(f"{scheme}://bucket/clip.mp4", ahead))
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("length", "given"), [(10, "10-18"), (5, "0-4"), (20, "0-19"), (20, "0-9"), (5, "0-9")])
+def test_another_range_than_was_asked_for_is_refused(
+    server: ObjectServer, ahead: Ahead, scheme: str, length: int, given: str
+) -> None:
+    """Other bytes, fewer, or more of them: whatever the storage says of what it sends."""
+    etag = server.put("bucket/clip.mp4", DATA).etag
+    found = remote(f"{scheme}://bucket/clip.mp4", ahead)
+    headers = {
+        "ETag": etag,
+        "Last-Modified": "Mon, 30 Nov 2026 12:00:00 GMT",
+        "Content-Range": f"bytes {given}/{len(DATA)}",
+    }
+    server.script = [Answer(206, "", headers, "x" * length)] * 9
+    refused(lambda: found.fetch(0, 10), SourceChanged)
+
+
 def test_one_trouble_is_tried_again(server: ObjectServer, ahead: Ahead) -> None:
     """A connection that breaks, or a 503, is no reason to leave a post."""
     server.put("bucket/clip.mp4", DATA)
@@ -442,6 +460,25 @@ def test_a_profile_of_aws_is_used(
     assert "pip install 'tiktok-open[aws]'" in refused(lambda: opened("s3://bucket/k", ahead))
 
 
+@pytest.mark.parametrize("has_boto3", [True, False])
+def test_a_file_of_aws_without_keys_leaves_the_role_of_the_machine(
+    server: ObjectServer, ahead: Ahead, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_boto3: bool
+) -> None:
+    """Such as one that has only a region: nobody has chosen a profile."""
+    (tmp_path / "config").write_text("[default]\nregion = sa-east-1\n")
+    for name, value in {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_METADATA_ENDPOINT": f"{server.url}/machine",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    if not has_boto3:
+        monkeypatch.setitem(sys.modules, BOTO3, None)
+    assert "no credentials for S3 could be found" in refused(lambda: opened("s3://bucket/k", ahead, QUICK))
+
+
 def test_a_public_bucket_needs_no_credentials(
     server: ObjectServer, ahead: Ahead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -473,6 +510,29 @@ def test_an_endpoint_on_this_machine_needs_no_proxy(
 
 
 # --- Forks -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_request_of_a_process_ends_in_any_case() -> None:
+    """Its answer and its error are the caller's. If neither comes, obstore has no threads, and the caller is told."""
+    assert _Runtime().first(lambda: 5) == 5
+    failing, stuck = _Runtime(), _Runtime()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            failing.first(lambda: 1 // 0)
+    stuck.longest, over = 0.05, threading.Event()
+    with pytest.raises(Misused, match="before this process was forked"):
+        stuck.first(over.wait)
+    over.set()
+
+
+def test_a_request_after_a_fork_is_refused(server: ObjectServer, ahead: Ahead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an opened object as of a new one: this process is not the one that has used obstore."""
+    server.put("bucket/clip.mp4", DATA)
+    found = remote("s3://bucket/clip.mp4", ahead)
+    monkeypatch.setattr(RUNTIME, "_pid", os.getppid())
+    for call in (lambda: found.fetch(0, 1), found.look, lambda: opened("s3://bucket/clip.mp4", ahead)):
+        assert "open the first object after the fork" in refused(call, Misused)
+
 
 FORKS = """
     import os, sys, threading

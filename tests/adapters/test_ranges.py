@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,14 @@ from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import SimulatedTikTok, Switches
 from tiktok_adapters.sources import MediaHosts, Patience, SourceOpener, open_source, spooled
 from tiktok_adapters.sources.ranges import Web, _Line
-from tiktok_adapters.sources.spooled import Copy, SpooledSource
+from tiktok_adapters.sources.spooled import SpooledSource
 from tiktok_adapters.testing.fakes import Fake
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.sockets import Waits
 from tiktok_adapters.transports.urllib3 import Urllib3Transport
-from tiktok_core import InvalidPost, Publication, SourceChanged
+from tiktok_core import InvalidPost, Publication, SourceChanged, TikTok
 from tiktok_core.hidden import Hidden
-from tiktok_core.ports import Source
+from tiktok_core.ports import Request, Response, Source
 
 FILM = HEAD + b"".join(number.to_bytes(4, "big") * 1024 for number in range(17 * 256))
 """17 MiB in which no two blocks are alike: a short range, and two whole ones."""
@@ -347,18 +348,21 @@ def test_a_folder_that_takes_no_copy_is_told(
     assert re.search(r"gone cannot take it: no such file or directory", ended(tiktok_fake, opens(), media.url))
 
 
-def test_the_last_bytes_of_a_copy_may_not_fit() -> None:
-    """What the system notices only at the end is told, too."""
-    resource = pytest.importorskip("resource")
-    copy, usual = Copy(Hidden("https://media.example.com/clip.mp4")), resource.getrlimit(resource.RLIMIT_FSIZE)
-    copy.write(b"few bytes, which stay in memory until the end")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, usual[1]))
-    try:
-        with pytest.raises(InvalidPost, match="its disk is full"):
-            copy.source()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    copy.close()
+def test_a_copy_may_take_longer_than_a_range(media: MediaServer) -> None:
+    """The opening may become a copy of 4 GiB, and gets the time for that; a range gets its own, shorter one."""
+
+    class Noting(Urllib3Transport):
+        limits: dict[str, float | None] = {}  # noqa: RUF012 - of one test
+
+        def send(self, request: Request, /) -> Response:
+            self.limits[request.headers["Range"]] = request.time_limit
+            return super().send(request)
+
+    with closing(SourceOpener(Noting, HERE)) as opener:
+        source = opener(media.url)
+        source.read(len(FILM) - 5, 5)
+    opening, *fetched = Noting.limits.values()
+    assert (opening, fetched) == (Patience().longest, [Patience().limit])
 
 
 def test_a_stream_that_never_ends_is_cut_at_the_limit(
@@ -368,6 +372,73 @@ def test_a_stream_that_never_ends_is_cut_at_the_limit(
     monkeypatch.setattr(spooled, "LARGEST_VIDEO", 1_000_000)
     media.trick = TRICKS["whole in chunks"]
     assert "is larger than 4 GB" in ended(tiktok_fake, opens(), media.url)
+
+
+def test_a_copy_that_breaks_off_is_made_anew(media: MediaServer, opens: Opens, tiktok_fake: Fake) -> None:
+    """No byte of the first try is left in it."""
+
+    def breaks_off_once(asked: Asked) -> None:
+        if media.tricked > 1:
+            asked.whole()
+            return
+        asked.whole(FILM[::-1][: len(FILM) // 2], content_length=str(len(FILM)))
+        asked.end()
+
+    media.trick = breaks_off_once
+    assert ended(tiktok_fake, opens(), media.url) == BYTES
+    assert len(media.seen) == 2
+
+
+# --- By its name -----------------------------------------------------------------------------------------------------
+
+
+class NotesWaits:
+    """A `Background` that makes calls at once, and notes how long each may take."""
+
+    def __init__(self) -> None:
+        self.within: list[float] = []
+
+    def __call__(self, work: Callable[[], Any], /, *, within: float, **_: Any) -> Any:
+        """Make the call."""
+        self.within.append(within)
+        return work()
+
+
+def test_a_post_goes_on_by_the_name_of_its_video(
+    media: MediaServer, opens: Opens, tiktok_fake: Fake, tmp_path: Path
+) -> None:
+    """The client opens the URL of the record again. That may take an hour, for it may be a copy; opening a file may not."""
+    background, stop = NotesWaits(), KeyboardInterrupt()
+    with TikTok(
+        tiktok_fake.tiktok.app,
+        transport=tiktok_fake.transport,
+        tokens=tiktok_fake.tokens,
+        journal=tiktok_fake.journal,
+        clock=tiktok_fake.clock,
+        background=background,
+        open_source=opens(),
+    ) as tiktok:
+        account = tiktok.account()
+
+        def interrupt(progress: Any) -> None:
+            if progress.sent_bytes > 6_000_000:
+                raise stop
+
+        source = opened_by(tiktok, media.url)
+        with pytest.raises(KeyboardInterrupt):
+            account.post_video(source, privacy_level="SELF_ONLY", key="k", chunk_size=6_000_000, on_progress=interrupt)
+        del source
+        assert 3600.0 not in background.within
+        done = account.resume("k")
+        assert 3600.0 in background.within
+        (tmp_path / "clip.mp4").write_bytes(FILM[:100])
+        background.within.clear()
+        account.post_video(str(tmp_path / "clip.mp4"), privacy_level="SELF_ONLY")
+        assert 3600.0 not in background.within
+        tiktok.close()
+        with pytest.raises(SourceChanged, match="the client is closed"):
+            opened_by(tiktok, media.url)
+    assert tiktok_fake.simulator.read_video(done.publish_id) == FILM
 
 
 # --- Where it may go -------------------------------------------------------------------------------------------------
@@ -418,6 +489,17 @@ def test_of_several_addresses_the_private_ones_are_left_out(monkeypatch: pytest.
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         dial("GET https://x", "both.example.com", here[1], Waits(5.0, None), refuse=refuse).close()
         assert asked == ["10.0.0.1", "127.0.0.1"]
+
+
+def test_a_proxy_looks_names_up_by_itself() -> None:
+    """What goes through one is not judged by an address that the client cannot know."""
+
+    def refuse(*_: Any) -> str:
+        raise AssertionError("the client does not know where the proxy connects")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = Proxy.parsed(f"http://127.0.0.1:{server.getsockname()[1]}")
+        dial("GET https://x", "media.example.com", 80, Waits(5.0, None), proxy=proxy, refuse=refuse).close()
 
 
 @pytest.mark.parametrize(

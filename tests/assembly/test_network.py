@@ -335,3 +335,38 @@ def test_without_an_argument_the_variables_of_the_process_count(around: Company,
     assert (done.returncode, len(done.stdout.split())) == (0, 2), done.stderr
     assert around.hosts == {f"{API}:443"}
     assert len(around.proxy.heads) == 2
+
+
+# --- Object storage --------------------------------------------------------------------------------------------------
+
+
+def options_of(**environ: str) -> dict[str, Any]:
+    """Return the options for object storage under these variables."""
+    found = load_settings({}, environ).network().object_options()
+    assert PASSWORD not in repr(found)
+    return dict(found.reveal())
+
+
+def test_object_storage_gets_the_proxy_and_the_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In obstore's words. What obstore finds in the process by itself is not given."""
+    ca_file = tmp_path / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(ca_file)
+    home = str(tmp_path / "home")
+    assert options_of(TIKTOK_HOME=home) == {}
+    proxied = options_of(
+        TIKTOK_HOME=home, TIKTOK_PROXY=f"me:{PASSWORD}@proxy.example.com:3128", NO_PROXY="minio.internal"
+    )
+    assert proxied == {
+        "proxy_url": f"http://me:{PASSWORD}@proxy.example.com:3128",
+        "proxy_excludes": "localhost,127.0.0.0/8,::1,minio.internal",
+    }
+    assert options_of(TIKTOK_HOME=home, HTTPS_PROXY="http://127.0.0.1:9", NO_PROXY="*") == {}
+    for name in ("TIKTOK_CA_FILE", "SSL_CERT_FILE"):
+        assert options_of(TIKTOK_HOME=home, **{name: str(ca_file)}) == {"root_certificate": ca_file.read_bytes()}
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    assert options_of(TIKTOK_HOME=home, SSL_CERT_FILE=str(ca_file)) == {}
+    network = load_settings({}, {"TIKTOK_HOME": home, "TIKTOK_CA_FILE": str(ca_file)}).network()
+    monkeypatch.delenv("SSL_CERT_FILE")
+    ca_file.unlink()
+    with pytest.raises(InvalidSettings, match="cannot be read: no such file or directory"):
+        network.object_options()

@@ -71,6 +71,20 @@ def test_people_get_lines(cli: Any) -> None:
     assert "+ creator: maker_one may post now; videos up to 300 s" in done.stdout
 
 
+@pytest.mark.usefixtures("signed_in")
+def test_the_private_hosts_of_media_are_shown(cli: Any, environ: dict[str, str]) -> None:
+    """Where the setting allows some, a finding lists them; a word that names no host is sent to its place."""
+    done = cli("doctor", env=environ | {"TIKTOK_MEDIA_HOSTS": "minio.local:9000,10.0.0.5"})
+    assert (
+        "+ media hosts: videos are read from minio.local:9000, 10.0.0.5 also where that is a private address"
+        in done.stdout
+    )
+    wrong = cli("doctor", env=environ | {"TIKTOK_MEDIA_HOSTS": "https://minio.local"})
+    assert wrong.exit_code == 2
+    assert "'https://minio.local' is no host: write media.example.com or 10.0.0.5:8443" in wrong.stdout
+    assert "TIKTOK_MEDIA_HOSTS" in wrong.stdout
+
+
 def test_missing_settings_are_named_with_their_place_in_the_portal(cli: Any) -> None:
     """The command names all wrong settings at once, and checks nothing else."""
     status, found = examined(cli, env={"TIKTOK_CLIENT_KEY": "", "TIKTOK_CLIENT_SECRET": ""})

@@ -27,8 +27,9 @@ import pytest
 from attrs import define, evolve, field
 from click.testing import CliRunner
 
-from clips import CLIP, CLIP_BYTES
+from clips import CLIP, CLIP_BYTES, PULLED
 from crash_report import Watch, shown
+from elsewhere import SIGNATURE, SIGNED
 from stored import MemoryKeychain
 from tiktok_adapters.assembly import load_settings
 from tiktok_adapters.cli.app import tiktok as program
@@ -42,6 +43,7 @@ from tiktok_adapters.simulator import DEFAULT_CLIENT_KEY, SimulatedTikTok, parse
 from tiktok_adapters.simulator import App as PortalApp
 from tiktok_adapters.simulator.quotas import Quotas
 from tiktok_adapters.simulator.server import SandboxServer
+from tiktok_adapters.sources import BytesSource
 from tiktok_adapters.stores.encrypted import EncryptedTokenStore
 from tiktok_adapters.stores.keyring import KeyringTokenStore
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
@@ -60,6 +62,7 @@ from tiktok_core import (
     SourceChanged,
     StoreError,
     TikTok,
+    VideoPost,
 )
 from tiktok_core.events import WebhookRejected, verify_webhook
 from tiktok_core.lifting import lift_clock, lift_journal, lift_tokens, lift_transport
@@ -208,7 +211,14 @@ class Bench:
 def secrets_of(sim: SimulatedTikTok, *begun: tuple[Any, str]) -> set[str]:
     """Return every secret that a TikTok has issued, and those of these sign-ins."""
     uploads = [task.upload for task in sim.world.tasks.values() if task.upload is not None]
-    found = {SECRET, *SPOILT, *sim.world.tokens, *sim.world.codes, *(upload.upload_token for upload in uploads)}
+    found = {
+        SECRET,
+        SIGNATURE,
+        *SPOILT,
+        *sim.world.tokens,
+        *sim.world.codes,
+        *(upload.upload_token for upload in uploads),
+    }
     for authorization, callback in begun:
         found |= {authorization.state.reveal(), authorization.code_verifier.reveal(), urlsplit(callback).query}
     return found
@@ -222,6 +232,11 @@ def fresh() -> SimulatedTikTok:
     return sim
 
 
+def opened_anywhere(_name: object) -> BytesSource:
+    """Open whatever lies at a URL, and keep nothing of its name."""
+    return CLIP
+
+
 def bench_of(world: str, trip: Trip, sim: SimulatedTikTok, folder: Path) -> Bench:
     """Return a client of that TikTok, over files, as most programs have them."""
     clock, app = ManualClock(datetime.now(UTC)), App(DEFAULT_CLIENT_KEY, SECRET, "http://127.0.0.1:*/callback/")
@@ -232,7 +247,7 @@ def bench_of(world: str, trip: Trip, sim: SimulatedTikTok, folder: Path) -> Benc
         "journal": Port(journal, "journal", trip),
         "clock": Port(clock, "clock", trip),
     }
-    common: dict[str, Any] = {"open_destination": open_destination, "retries": 1}
+    common: dict[str, Any] = {"open_destination": open_destination, "retries": 1, "open_source": opened_anywhere}
     if world == "blocking":
         return Bench(world, sim, TikTok(app, **common, **ports), trip, clock, store, journal=journal)
     lifts = {"transport": lift_transport, "tokens": lift_tokens, "journal": lift_journal, "clock": lift_clock}
@@ -267,6 +282,19 @@ async def _post(bench: Bench, account: Any, _folder: Path) -> None:
     await bench.run(account.post_video(film, privacy_level="SELF_ONLY", on_progress=on_progress))
 
 
+async def _post_elsewhere(bench: Bench, account: Any, _folder: Path) -> None:
+    await bench.run(account.post_video(SIGNED, privacy_level="SELF_ONLY"))
+
+
+async def _post_pulled(bench: Bench, account: Any, _folder: Path) -> None:
+    await bench.run(account.post_video(f"{PULLED}?{SIGNATURE}", privacy_level="SELF_ONLY", upload=False))
+
+
+async def _check_pulled(bench: Bench, _account: Any, _folder: Path) -> None:
+    post = VideoPost(privacy_level="SELF_ONLY")
+    await bench.run(bench.tiktok.check_video(f"{PULLED}?{SIGNATURE}", post, fetch=True))
+
+
 async def _download(bench: Bench, account: Any, folder: Path) -> None:
     request_id = await bench.run(account.request_data(["profile"]))
     bench.sim.clock.advance(3600)
@@ -278,6 +306,9 @@ CALLS: dict[str, Callable[[Bench, Any, Path], Any]] = {
     "sign_in_with_code": _sign_in_with_code,
     "qr_code": _qr_code,
     "post_video": _post,
+    "post_elsewhere": _post_elsewhere,
+    "post_pulled": _post_pulled,
+    "check_pulled": _check_pulled,
     "download_data": _download,
     "refresh": lambda bench, account, _: bench.run(account.refresh()),
     "revoke": lambda bench, account, _: bench.run(account.revoke()),
@@ -288,8 +319,9 @@ CALLS: dict[str, Callable[[Bench, Any, Path], Any]] = {
 USED: dict[str, tuple[str, ...]] = {
     "source": ("post_video",),
     "callback": ("post_video",),
-    "journal": ("post_video",),
-    "tokens": tuple(call for call in CALLS if call != "client_token"),
+    "journal": ("post_video", "post_elsewhere", "post_pulled"),
+    "tokens": tuple(call for call in CALLS if call not in {"client_token", "check_pulled"}),
+    "clock": tuple(call for call in CALLS if call != "check_pulled"),
 }
 COMMON = ("RuntimeError", "garbage")
 """What the quick run lets happen: each call meets each port's failure, and an answer that nobody can read."""

@@ -399,6 +399,8 @@ class _AsyncJournal:
 # --- Schedules -------------------------------------------------------------------------------------------------------
 
 ENDS: Counter[str] = Counter()
+UPLOADED: Counter[str] = Counter()
+"""How often what TikTok refused to pull has become a post by its bytes."""
 GIVEN: Counter[str] = Counter()
 """How often a post was given up, was not, and how often a later call said so."""
 TURNS = 4_000
@@ -660,6 +662,7 @@ class Schedules(RuleBasedStateMachine):
             assert record.stage in (Stage.COMPLETE, Stage.IN_INBOX)
         if record.publish_id and self.live:
             assert record.publish_id == self.live[0].publish_id, "the journal follows another post"
+            UPLOADED[str(self.wish)] += record.wish.upload is True
 
     def nothing_goes_wrong(self) -> None:
         """Let no fault happen any more, and what lies elsewhere be opened."""
@@ -862,6 +865,7 @@ def test_a_wish_is_at_most_one_post(world: type[Process]) -> None:
     class Machine(Schedules):
         kind = world
 
+    UPLOADED.clear()
     run_state_machine_as_test(
         Machine,
         settings=settings(
@@ -872,6 +876,7 @@ def test_a_wish_is_at_most_one_post(world: type[Process]) -> None:
             print_blob=True,
         ),
     )
+    assert UPLOADED["elsewhere"], "no pull has become an upload"
 
 
 class _ServersClock(ManualClock):

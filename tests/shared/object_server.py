@@ -51,7 +51,7 @@ class Answer:
         status: its status.
         code: the error's code in its body; empty for none.
         headers: more headers.
-        more: more of the body.
+        more: more of the body, or all of it where there is no code.
     """
 
     status: int
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         server.asked.append(Asked(self.command, key, query, {k.lower(): v for k, v in self.headers.items()}))
         scripted = server.script.pop(0) if server.script else None
         if isinstance(scripted, Answer):
-            body = f"<Error><Code>{scripted.code}</Code>{scripted.more}</Error>" if scripted.code else ""
+            body = f"<Error><Code>{scripted.code}</Code>{scripted.more}</Error>" if scripted.code else scripted.more
             return self._answer(scripted.status, scripted.headers, body.encode())
         if scripted is not None:
             return scripted(self)

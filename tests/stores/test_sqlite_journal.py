@@ -18,8 +18,9 @@ from tiktok_adapters.stores.sqlite import SqliteJournal, SqliteTokenStore
 from tiktok_adapters.testing.contracts.journal_model import forget_before
 from tiktok_core.domain.forgetting import Trace, name_digest
 from tiktok_core.domain.journal import Record, Stage, Wish
-from tiktok_core.domain.moves import given_up
-from tiktok_core.domain.posts import VideoPost
+from tiktok_core.domain.moves import given_up, reported
+from tiktok_core.domain.posts import PhotoPost, VideoPost
+from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import StoreError
 
@@ -67,6 +68,29 @@ def test_an_upload_url_is_overwritten_when_it_is_over(path: Path, end: Record) -
         journal.save(end, fence=None)
         assert b"canary" not in path.read_bytes()
         assert journal.load(NAME) == end
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(post=VideoPost(), video="https://media.example.com/clip.mp4?sig=canary"),
+        Wish(post=PhotoPost(photo_images=("https://media.example.com/1.jpg?sig=canary",))),
+    ],
+    ids=["video", "photos"],
+)
+def test_the_query_of_a_url_is_overwritten_when_the_post_has_ended(path: Path, wish: Wish) -> None:
+    """It may be a signature. Nothing of it is left in the file, and the URL is recognised all the same."""
+    going_on = evolve(RECORD, wish=wish, plan=None, upload_url=None, publish_id="p", stage=Stage.PROCESSING)
+    with closing(SqliteJournal(path)) as journal:
+        journal.save(going_on, fence=None)
+        assert b"sig=canary" in path.read_bytes()
+        ended = reported(going_on, LATER, Publication(publish_id="p", status="PUBLISH_COMPLETE"))
+        journal.save(ended, fence=None)
+        assert b"sig=canary" not in path.read_bytes()
+        loaded = journal.load(NAME)
+        assert loaded == ended
+        assert loaded is not None
+        assert loaded.wish.is_same(wish)
 
 
 def test_a_forgotten_record_is_overwritten(path: Path) -> None:

@@ -331,6 +331,15 @@ def test_a_proxy_in_the_environment_that_cannot_be_used_is_named(value: str) -> 
     assert PASSWORD not in str(caught.value)
 
 
+@pytest.mark.parametrize("user", ["", "me:canary-4711@", "m%40e:p%3Aw%2F%25%20@", "me:@", "m%C3%BC:%FF@"])
+@pytest.mark.parametrize("host", ["proxy.example.com:3128", "[2001:db8::1]:80"])
+def test_a_client_of_another_library_gets_the_whole_url(user: str, host: str) -> None:
+    """With user and password, percent-encoded where they have to be, and hidden from a repr."""
+    proxy = Proxy.parsed(f"http://{user}{host}")
+    assert Proxy.parsed(proxy.whole_url) == proxy
+    assert PASSWORD not in repr(proxy.whole_url)
+
+
 def test_a_proxy_may_be_an_ipv6_address() -> None:
     """The brackets of an IPv6 address belong to the URL, and not to the address."""
     proxy = Proxy.parsed("http://[::1]:3128")

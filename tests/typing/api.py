@@ -96,6 +96,7 @@ def blocking_face() -> None:
         )
         assert_type(done, Publication)
         assert_type(tiktok.check_video("clip.mp4", VideoPost(title="Hello"), creator=account.creator_info()), Wish)
+        assert_type(account.post_video("https://media.example.com/1.mp4", draft=True, upload=True), Publication)
         assert_type(tiktok.check_photos(PhotoPost(photo_images=()), files=[Path("1.jpg")], fetch=True), Wish)
         assert_type(account.post_photos(["https://media.example.com/1.jpg"], draft=True), Publication)
         assert_type(account.request_data([DataCategory.PROFILE, "activity"], data_format="text"), int)

@@ -177,7 +177,7 @@ class Settings:
         default="",
         metadata=_row(
             "TIKTOK_VERIFIED_URLS",
-            "the portal's verified URL properties, separated by commas; if set, the client refuses other URLs",
+            "the portal's verified URL properties, separated by commas; if set, a video at another URL is uploaded, and photos are refused",
         ),
     )
     media_hosts: str = field(

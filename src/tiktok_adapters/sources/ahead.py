@@ -104,13 +104,12 @@ class Ahead:
         """Close all sources, and wait for a moment until nothing is on its way. A second call does nothing."""
         if os.getpid() != self._pid:
             return  # The lock may belong to a thread that does not exist in a forked child.
-        with self.changed:
-            self._closed = True
-            sources, self._sources = self._sources, set()
-        for source in sources:
-            source.close()
         end = time.monotonic() + LEAVE
         with self.changed:
+            self._closed = True
+            for source in self._sources:
+                source.close()
+            self._sources = set()
             self.changed.notify_all()
             while self._flights and time.monotonic() < end:
                 self.wait()
@@ -215,7 +214,7 @@ class Ranges:
             self.used = ahead.time
 
     def close(self) -> None:
-        """Drop all ranges, and end what is on its way. It takes no lock; a second call does nothing."""
+        """Drop all ranges, and end what is on its way. It takes no lock: whoever still reads calls it under that of `Ahead`."""
         self.is_closed = True
         self.parts = {}
         self._head = b""
@@ -290,16 +289,17 @@ class Ranges:
     def fetch(self, number: int, part: _Range) -> None:
         """Fetch a range, in a thread of its own."""
         data: bytes | memoryview | None = None
+        error: BaseException | None = None
         try:
             data = self._fetched(self._bounds(number)[0], part.length)
         except BaseException as raised:  # noqa: BLE001 - whoever waits for the range gets it
             # Without what it refers to: the frames of the request hold what had come so far.
-            part.error = SourceChanged(None, raised.reason) if isinstance(raised, SourceChanged) else _bare(raised)
+            error = SourceChanged(None, raised.reason) if isinstance(raised, SourceChanged) else _bare(raised)
         with self._ahead.changed:
-            if part.error is not None and self.parts.get(number) is part:
+            if error is not None and self.parts.get(number) is part:
                 del self.parts[number]
                 self._failed.add(number)
-            part.data, part.used = data, self._ahead.time
+            part.data, part.error, part.used = data, error, self._ahead.time
             self._has_fetched = True
             self._ahead.ended(part)
 

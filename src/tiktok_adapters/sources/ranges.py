@@ -95,13 +95,13 @@ def open_url(url: Hidden[str], web: Web, ahead: Ahead) -> Source:
     if problem := web.hosts.problem(url.reveal()):
         raise _refusal(url, problem)
     line = _Line(url, web)
-    whole = _Whole(url, line)
+    whole = _Whole(line)
     try:
-        answer = line.ask({"Range": f"bytes=0-{HEAD - 1}"}, whole.sink)
+        answer = line.ask({"Range": f"bytes=0-{HEAD - 1}"}, whole.sink, within=web.patience.longest)
         if (opened := _by_ranges(line, answer, ahead)) is not None:
             return opened
         if answer.status in (206, 416):  # It gives ranges, but not so that they could be trusted.
-            answer = line.ask({}, whole.sink)
+            answer = line.ask({}, whole.sink, within=web.patience.longest)
         if (copy := whole.copy) is not None and answer.status == 200:
             whole.copy = None
             return copy.source()
@@ -204,8 +204,19 @@ class _Line:
         self._is_closed = False
         self._ended: SimpleQueue[None] = SimpleQueue()
 
-    def ask(self, headers: Mapping[str, str], sink: Callable[[Response], Sink | None]) -> Response:
+    def ask(
+        self,
+        headers: Mapping[str, str],
+        sink: Callable[[Response], Sink | None],
+        *,
+        within: float | None = None,
+    ) -> Response:
         """Return the server's answer, whatever it is, if it is no trouble that passes.
+
+        Args:
+            headers: the request's own.
+            sink: takes the body.
+            within: seconds for one try; those for a range unless given.
 
         Raises:
             InvalidPost: the host leads to an address from which no media are read.
@@ -217,7 +228,7 @@ class _Line:
             url=self.url,
             headers={"Accept": "*/*", **headers},
             timeout=patience.timeout,
-            time_limit=patience.limit if "Range" in headers else patience.longest,
+            time_limit=within or patience.limit,
             sink=sink,
         )
         trouble = ""
@@ -307,27 +318,21 @@ class _Whole:
         copy: what the latest answer brought; None where that was no video.
     """
 
-    def __init__(self, url: Hidden[str], line: _Line) -> None:
-        self._url, self._line = url, line
+    def __init__(self, line: _Line) -> None:
+        self._line = line
         self.copy: Copy | None = None
 
-    def sink(self, head: Response) -> "_Whole | None":
-        """Return what takes the body, if it is a whole video of a known length."""
-        if self.copy is not None:
+    def sink(self, head: Response) -> Copy | None:
+        """Return what takes the body, if it is a whole video whose end can be seen."""
+        if self.copy is not None:  # An earlier try broke off.
             self.copy.close()
             self.copy = None
         if head.status != 200 or _unusable(head):
             return None
         if _length(head) > LARGEST_VIDEO:
-            raise too_large(self._url)
-        self.copy = Copy(self._url)
-        return self
-
-    def write(self, block: bytes, /) -> None:
-        """Take the next bytes."""
-        self._line.check_open()
-        if self.copy is not None:
-            self.copy.write(block)
+            raise too_large(self._line.url)
+        self.copy = Copy(self._line.url, self._line.check_open)
+        return self.copy
 
 
 def _span(answer: Response) -> tuple[int, int, int] | None:

@@ -132,8 +132,8 @@ class RemoteSource:
 
     def close(self) -> None:
         """Close the object, and end what is on its way; a second call does nothing."""
-        self._finalizer()
         with self._ahead.changed:
+            self._finalizer()
             self._ahead.changed.notify_all()
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ What belongs here: the copy, while it comes and once it is there. It has no name
 import errno
 import hashlib
 import tempfile
+from collections.abc import Callable
 from typing import IO, Final, NoReturn
 
 from tiktok_adapters.sources.files import OpenFile
@@ -24,14 +25,15 @@ class Copy:
 
     Args:
         name: the name by which any machine opens the video. Its query is a secret.
+        check: raises, before each block, if the copy is no longer wanted.
     """
 
-    def __init__(self, name: Hidden[str]) -> None:
-        self._name = name
+    def __init__(self, name: Hidden[str], check: Callable[[], None]) -> None:
+        self._name, self._check = name, check
         self._size = 0
         self._digest = hashlib.blake2b(digest_size=16)
         try:
-            self._file: IO[bytes] = tempfile.TemporaryFile(prefix="tiktok-")  # noqa: SIM115 - it outlives this call
+            self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it outlives this call
         except OSError as error:
             self._fail(error)
 
@@ -41,25 +43,20 @@ class Copy:
         Raises:
             InvalidPost: they are too many, for TikTok or for the disk.
         """
+        self._check()
         self._size += len(block)
         if self._size > LARGEST_VIDEO:
             raise too_large(self._name)
         self._digest.update(block)
         try:
-            self._file.write(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             self._fail(error)
 
     def source(self) -> "SpooledSource":
-        """Return the source of the complete copy.
-
-        Raises:
-            InvalidPost: the last bytes do not fit on the disk.
-        """
-        try:
-            self._file.flush()
-        except OSError as error:
-            self._fail(error)
+        """Return the source of the complete copy, which owns it from now on."""
         return SpooledSource(self._file, self._size, self._digest.hexdigest(), self._name)
 
     def close(self) -> None:

@@ -212,7 +212,7 @@ class SqliteJournal(TracedFile):
 
     def _values(self, record: Record) -> Hidden[dict[str, Any]]:
         document = Hidden(dump_record(record))
-        if record.upload_url is not None or record.wish.has_secret:
+        if record.upload_url is not None or record.wish.secrets:
             document = Hidden(self._wipeable(document.reveal()))
         return Hidden(
             {

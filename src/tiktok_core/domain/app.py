@@ -106,8 +106,8 @@ class App:
         redirect_uri: the redirect URI, exactly as registered; for a desktop app the port may be the wildcard `*`.
         kind: the platform of Login Kit; unless given, desktop for a loopback redirect URI, and web for any other.
         verified_urls: the verified "URL properties" in the portal, domains (`example.com`) and prefixes
-            (`https://media.example.com/p/`). TikTok pulls from no other place. If any are given, the library refuses a URL
-            outside them before it sends the post.
+            (`https://media.example.com/p/`). TikTok pulls from no other place. If any are given, the library refuses a photo's
+            URL outside them before it sends the post, and uploads a video from there.
         challenge: the encoding of the PKCE challenge, for all sign-ins of this app; chosen by `kind` unless given.
 
     Raises:

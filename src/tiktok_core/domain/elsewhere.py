@@ -8,17 +8,25 @@ from typing import Final
 
 from attrs import evolve
 
-from tiktok_core.domain.journal import Record
+from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.names import bare, query_of
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.errors import SourceChanged
 
-__all__ = ["another_file", "is_its_url", "of_post", "renamed"]
+__all__ = ["another_file", "as_wished", "is_its_url", "of_post", "renamed"]
 
 ANOTHER: Final = "the file is not the one that this post began with; post it under another key"
 FRESH: Final = (
     "if its URL has expired, go on with a fresh one: 'tiktok resume {} URL', or `resume` with this key and the URL"
 )
+
+
+def as_wished(record: Record, wish: Wish) -> Record:
+    """Return the record of a pull that no init has asked for yet, as the upload that a later call with its key wants."""
+    may_exist = record.publish_id is not None or bool(record.others)
+    if not (wish.upload and wish.plan and record.is_planned and record.wish.is_pulled) or may_exist:
+        return record
+    return evolve(record, wish=wish, plan=wish.plan)
 
 
 def another_file(record: Record) -> SourceChanged:

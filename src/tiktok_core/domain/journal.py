@@ -121,10 +121,10 @@ class Wish:
         )
 
     @property
-    def has_secret(self) -> bool:
-        """Whether a URL has its query, which may be a signature."""
+    def secrets(self) -> tuple[Secret, ...]:
+        """The queries of all URLs, each of which may be a signature."""
         urls = self.post.photo_images if isinstance(self.post, PhotoPost) else ()
-        return self.query is not None or any(query_of(url) is not None for url in urls)
+        return tuple(query for query in (self.query, *map(query_of, urls)) if query is not None)
 
     @property
     def without_queries(self) -> "Wish":

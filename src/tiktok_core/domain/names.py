@@ -5,6 +5,7 @@ What belongs here: how such a name is kept, shown and compared. Whether TikTok c
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from tiktok_core.domain.tokens import Secret
@@ -87,6 +88,8 @@ def is_digested(url: str) -> bool:
     return DIGEST.fullmatch(url.partition("#")[2]) is not None
 
 
-def without(text: str, secret: Secret | None) -> str:
-    """Return a text of somebody else, such as TikTok's message, without a query that it may quote."""
-    return text if secret is None or not secret else text.replace(secret.reveal(), "...")
+def without(text: str, secrets: Iterable[Secret]) -> str:
+    """Return a text of somebody else, such as TikTok's message, without the queries that it may quote."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret.reveal(), "...")
+    return text

@@ -1,16 +1,18 @@
 """Videos at URLs whose bytes the library sends: when it does, what the journal says of it, and that it is one post.
 
 What belongs here: the ways from a pull to an upload, fresh URLs, and repeated wishes. That queries are shown nowhere is in
-`tests/core/test_locals.py` and `test_queries.py`.
+`tests/core/test_locals.py` and `tests/cli/test_elsewhere.py`.
 """
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from clips import CLIP_BYTES, PULLED
-from elsewhere import ELSEWHERE, FRESH, SIGNED, Elsewhere, opening
+from elsewhere import ELSEWHERE, FRESH, SIGNATURE, SIGNED, Elsewhere, opening
 from tiktok_adapters.simulator import parse_fault
 from tiktok_core import (
     InvalidPost,
@@ -23,6 +25,7 @@ from tiktok_core import (
     VideoPost,
 )
 from tiktok_core.ports import Request, Response
+from tiktok_core.wire.records import dump_record
 
 KEY = "wish"
 POST = {"privacy_level": "SELF_ONLY", "key": KEY}
@@ -175,6 +178,29 @@ def test_a_refusal_with_a_post_that_may_exist_uploads_nothing(bench: Any, accoun
     with pytest.raises(PostingRefused):
         bench.run(account.resume(KEY))
     assert elsewhere.opened == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (403, {"error": {"code": "url_ownership_unverified", "message": SIGNED, "log_id": "1"}}, PostingRefused),
+        (200, {"error": {"code": "ok", "message": SIGNED}, "data": {"publish_id": f"{SIGNED} "}}, OutcomeUnknown),
+    ],
+)
+@pytest.mark.parametrize("kind", ["video", "photos"])
+def test_what_tiktok_quotes_of_a_url_is_kept_nowhere(
+    *, bench: Any, account: Any, status: int, body: dict[str, Any], error: type[TikTokError], kind: str
+) -> None:
+    """Neither the error nor the refusal in the journal has the query that TikTok's message repeats."""
+    bench.handle = lambda request: (
+        Response(status, {}, json.dumps(body).encode()) if request.url.endswith("/init/") else bench.sim.handle(request)
+    )
+    post = account.post_photos if kind == "photos" else account.post_video
+    with pytest.raises(error) as caught:
+        bench.run(post([SIGNED], **POST) if kind == "photos" else post(SIGNED, upload=False, **POST))
+    assert SIGNATURE not in f"{caught.value} {caught.value.__cause__} {record_of(bench)!r}"
+    assert record_of(bench).is_ended == (status == 403)
+    assert (SIGNATURE.encode() in dump_record(record_of(bench))) == (status != 403)
 
 
 # --- Crashes, and what cannot be opened ------------------------------------------------------------------------------
@@ -365,6 +391,42 @@ def test_an_upload_is_not_gone_on_with_where_none_may_be(bench: Any, account: An
         bench.run(account.post_video(SIGNED, upload=False, **POST))
     done = bench.run(account.post_video(SIGNED, **POST))
     assert bench.run(account.post_video(SIGNED, upload=False, **POST)).publish_id == done.publish_id
+
+
+def test_a_pull_that_was_not_asked_for_becomes_the_upload_that_is_wanted(bench: Any, account: Any) -> None:
+    """Before its first init a later call may want its bytes sent; from then on the post goes on as it began."""
+    opening(bench.tiktok, Elsewhere({PULLED: CLIP_BYTES}))
+    account = bench.signed_in()
+    bench.run(account.enter_video(PULLED, **POST))
+    sent = inits(bench)
+    record = bench.run(account.enter_video(PULLED, upload=True, **POST))
+    assert (record.is_entered, record.wish.is_pulled, record.plan.video_size) == (True, False, len(CLIP_BYTES))
+    assert bench.run(account.resume(KEY)).status == "PUBLISH_COMPLETE"
+    bench.run(account.post_video(PULLED, privacy_level="SELF_ONLY", key="pulled", wait=False))
+    bench.run(account.post_video(PULLED, upload=True, privacy_level="SELF_ONLY", key="pulled"))
+    assert sent == ["upload", "pull"]
+
+
+def test_a_process_that_works_on_a_pull_goes_on_as_it_was_wished(bench: Any, account: Any) -> None:
+    """Its lease keeps another call from changing the post under its hands."""
+    opening(bench.tiktok, Elsewhere({PULLED: CLIP_BYTES}))
+    account = bench.signed_in()
+    record = bench.run(account.enter_video(PULLED, **POST))
+    now = bench.clock.now()
+    assert bench.journal.try_lease(record.name, owner="another", now=now, until=now + timedelta(seconds=10)) is not None
+    assert bench.run(account.enter_video(PULLED, upload=True, **POST)).wish.is_pulled
+
+
+def test_a_client_that_opens_nothing_leaves_an_upload_to_others(bench: Any, account: Any, elsewhere: Elsewhere) -> None:
+    """It does not end a post that another process can go on with."""
+    elsewhere.troubles.append(SourceChanged(None, "it cannot be read now"))
+    with pytest.raises(SourceChanged):
+        bench.run(account.post_video(SIGNED, **POST))
+    opening(bench.tiktok, None)
+    with pytest.raises(SourceChanged, match="this client was given no open_source"):
+        bench.run(bench.signed_in().resume(KEY))
+    opening(bench.tiktok, elsewhere)
+    assert bench.run(bench.signed_in().resume(KEY)).status == "PUBLISH_COMPLETE"
 
 
 # --- What is refused before anything is sent -------------------------------------------------------------------------

@@ -35,7 +35,15 @@ from tiktok_core.domain.publishing import Begun
 from tiktok_core.domain.retry import Operation, RetryLimits
 from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.verdicts import Verdict
-from tiktok_core.errors import AccessTokenInvalid, ApiError, InvalidPost, LeaseLost, TikTokError, refuse
+from tiktok_core.errors import (
+    AccessTokenInvalid,
+    ApiError,
+    InvalidPost,
+    LeaseLost,
+    TikTokError,
+    UnexpectedResponse,
+    refuse,
+)
 from tiktok_core.flows.calls.access import authorized, pause_for_quota, usable_tokens
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import look
@@ -192,9 +200,11 @@ async def _sent(turn: Turn, token: Secret, dispatch: Dispatch) -> Progressed:
 
 
 def _without_query(error: TikTokError, record: Record) -> TikTokError:
-    """Return the error without the query of the URL, in case TikTok's message quotes it."""
+    """Return the error without the queries of URLs, which TikTok's answer may quote."""
     if isinstance(error, ApiError):
-        error.message = without(error.message, record.wish.query)
+        error.message = without(error.message, record.wish.secrets)
+    elif isinstance(error, UnexpectedResponse):
+        error.reason = without(error.reason, record.wish.secrets)
     return error
 
 

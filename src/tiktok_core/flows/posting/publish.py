@@ -12,6 +12,7 @@ from typing import TypeVar
 from attrs import evolve
 
 from tiktok_core.domain.creator import CreatorInfo
+from tiktok_core.domain.elsewhere import as_wished
 from tiktok_core.domain.forgetting import Trace, trace_refusal
 from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.pacing import Quota
@@ -102,7 +103,7 @@ async def post_video(
     """Post a video from a file, a source, or a URL that TikTok pulls or the library opens."""
     key, context = _named(context, account, key)
     wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
-    found = await enter(context, account, wish, key)
+    found = await _as_wished(context, await enter(context, account, wish, key), wish)
     # A file that was opened here is closed until its turn comes: many posts may wait, and each open file counts. What lies elsewhere
     # is asked for once: its memory is bounded, and what was fetched for the look is sent.
     is_kept = video_file is not None and (video_file.source is video or isinstance(video, Secret))
@@ -145,7 +146,8 @@ async def enter_video(
         raise InvalidPost(
             (Problem("video", "is a source without a name, which nobody could open later; give the name of a file"),)
         )
-    return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
+    found = await _as_wished(context, await enter(context, account, wish, key, terms), wish)
+    return await _entered(context, found, key, terms)
 
 
 async def enter_photos(context: Context, account: str, post: PhotoPost, terms: Terms, *, key: str | None) -> Record:
@@ -153,6 +155,15 @@ async def enter_photos(context: Context, account: str, post: PhotoPost, terms: T
     key, context = _named(context, account, key)
     wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
     return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
+
+
+async def _as_wished(context: Context, found: Record | Trace, wish: Wish) -> Record | Trace:
+    if isinstance(found, Trace) or as_wished(found, wish) == found:
+        return found
+    try:
+        return await judged(context, found, lambda one, _now: Verdict(record=as_wished(one, wish)), at_once=False)
+    except LeaseLost:
+        return found  # Its owner goes on with it, as it was wished first.
 
 
 async def _entered(context: Context, found: Record | Trace, key: str, terms: Terms) -> Record:

@@ -89,7 +89,7 @@ async def reopened(context: Context, record: Record) -> VideoFile:
     try:
         return await open_video(context, record.wish.name, None)
     except InvalidPost as error:
-        if record.wish.is_unopened:
+        if record.wish.is_unopened and context.open_source is not None:
             raise
         # There was a file, so that there is none now is a change, and no mistake in what the caller asked for.
         raise of_post(SourceChanged(None, str(error)), record) from error

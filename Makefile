@@ -13,7 +13,7 @@ QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLE
 EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-ahead prove-media mutants strangers docs consent-image page-images bench bench-old-home bench-shared-store bench-elsewhere profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-ahead prove-media fleet mutants strangers docs consent-image page-images bench bench-old-home bench-shared-store bench-elsewhere profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -113,6 +113,13 @@ prove-ahead: setup  ## 100,000 random schedules of reading ahead from where medi
 
 prove-media: setup  ## judge a corpus of generated media files (needs ffmpeg, GStreamer, mkvmerge, chromium)
 	@CORPUS=all CORPUS_FOLDER=$${CORPUS_FOLDER:-.media} $(BIN)/python -m pytest -q -s --timeout=7200 tests/media/test_corpus.py
+
+$(VENV)/fleet: examples/fleet/requirements.txt $(VENV)/dev
+	@$(PIP) install --no-deps --require-hashes -r examples/fleet/requirements.txt
+	@touch $@
+
+fleet: $(VENV)/fleet  ## run 300 posts on four workers while everything fails, and draw what happened (needs PostgreSQL; three minutes)
+	@$(BIN)/python examples/fleet/run.py
 
 $(VENV)/mutants: mutants/requirements.txt $(VENV)/dev
 	@$(PIP) install --no-deps --require-hashes -r mutants/requirements.txt

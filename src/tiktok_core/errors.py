@@ -370,7 +370,7 @@ class UploadExpired(UploadError):
 
 
 class SourceChanged(UploadError):
-    """The file changed after the upload began, or can no longer be read. The library sent nothing more of it."""
+    """The file changed since the post was asked for, or can no longer be read. The library sent nothing more of it."""
 
 
 @define(eq=False, slots=False, repr=False)

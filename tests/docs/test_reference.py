@@ -22,7 +22,7 @@ REFERENCE_PAGES: Final = sorted(REFERENCE.rglob("*.md"))
 OTHER_PAGES: Final = [
     *(page for page in (ROOT / "docs").rglob("*.md") if page not in REFERENCE_PAGES and "_build" not in page.parts),
     ROOT / "README.md",
-    *(ROOT / "examples").glob("*.py"),
+    *(ROOT / "examples").rglob("*.py"),
 ]
 DIRECTIVE: Final = re.compile(r"^\.\. auto(\w+):: (\S+)((?:\n   :.*)*)", re.MULTILINE)
 IMPORTED: Final = re.compile(r"^\s*from (tiktok_\S+) import (\([^)]*\)|.*)$", re.MULTILINE)

@@ -23,7 +23,9 @@ from tiktok_adapters.transports.urllib3 import Urllib3Transport
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    page for folder in (".", "contract_tests", "docs", "docs/*", "examples") for page in ROOT.glob(f"{folder}/*.md")
+    page
+    for folder in (".", "contract_tests", "docs", "docs/*", "examples", "examples/*")
+    for page in ROOT.glob(f"{folder}/*.md")
 )
 SNIPPET = re.compile(r"^(?:<!-- (\w+) -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A comment before a snippet names the package that it needs; the package may be missing."""

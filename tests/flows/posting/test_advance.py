@@ -320,6 +320,23 @@ def test_a_changed_file_is_not_gone_on_with(bench: Any, tmp_path: Any) -> None:
         bench.run(account.resume("mine"))
 
 
+@pytest.mark.parametrize("draft", [True, False])
+def test_a_file_that_changed_before_its_post_is_begun_begins_none(bench: Any, tmp_path: Any, draft: bool) -> None:
+    """TikTok is asked for no post that could never get its bytes: a draft like that would wait in the inbox for an hour."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(DATA)
+    account = bench.signed_in()
+    level = None if draft else "SELF_ONLY"
+    bench.run(account.enter_video(path, draft=draft, privacy_level=level, key="mine"))
+    path.write_bytes(HEAD + DATA[: len(HEAD) - 1 : -1])
+    with pytest.raises(SourceChanged):
+        bench.run(account.advance("mine", until_wait=5.0))
+    path.unlink()
+    with pytest.raises(SourceChanged):
+        bench.run(account.advance("mine", until_wait=5.0))
+    assert bench.sim.posts == ()
+
+
 def test_a_source_without_a_name_is_given_again(bench: Any) -> None:
     """Bytes in memory end with their process. The caller has to give them again, and they have to be the same."""
     account = bench.signed_in()

@@ -47,13 +47,14 @@ from tiktok_core.errors import (
 )
 from tiktok_core.flows.calls.access import authorized, pause_for_quota, usable_tokens
 from tiktok_core.flows.calls.context import Context
+from tiktok_core.flows.calls.disks import look
 from tiktok_core.flows.calls.dispatch import Dispatch
 from tiktok_core.flows.calls.exchange import exchange
 from tiktok_core.flows.calls.renew import refreshed
 from tiktok_core.flows.posting.check import look_at_video
 from tiktok_core.flows.posting.entry import usually_cut
 from tiktok_core.flows.posting.turn import Progressed, Turn
-from tiktok_core.flows.posting.video_file import VideoFile, looked_into, planned
+from tiktok_core.flows.posting.video_file import VideoFile, check_unchanged, looked_into, planned
 from tiktok_core.wire.http import Request
 from tiktok_core.wire.publishing import (
     creator_info_request,
@@ -71,11 +72,11 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
 
     Args:
         turn: our right to take this step.
-        open_video: gives the file of the record; asked only before a direct post, whose creator has limits of their own.
+        open_video: gives the file of the record.
 
     Raises:
         ReleaseRequired: it is held, or late; a person has to release it.
-        SourceChanged: the file is out of reach; the post waits for it.
+        SourceChanged: the file is out of reach, or is no longer the one that was planned; the post waits for it.
         InvalidPost, PostingRefused, ScopeMissing, ApiError: it may not be posted; nothing was.
         OutcomeUnknown: it may have been posted.
         TikTokError: the creator could not be asked, or the tokens are of no use; it can be tried again.
@@ -91,8 +92,7 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
         except InvalidPost as error:
             return await turn.settle(after_no_upload(record, turn.now, error))
     post = record.wish.post
-    looks = not post.draft and not record.wish.is_pulled
-    facts = (await looked_into(context, (await open_video(record)).source)).facts if looks else VideoFacts()
+    facts = VideoFacts() if record.wish.is_pulled else await _looked_at(context, record, await open_video(record))
     try:
         if not post.draft:
             ask = partial(creator_info_request, context.endpoints)
@@ -103,6 +103,16 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
     except (ApiError, InvalidPost) as error:
         return await turn.settle(after_creator_check(record, turn.now, error))
     return await _init(turn)
+
+
+async def _looked_at(context: Context, record: Record, video_file: VideoFile) -> VideoFacts:
+    """Return what the file says about itself; nothing for a draft, whose creator's limits do not count yet.
+
+    Raises:
+        SourceChanged: it is not the file that was planned: an init for it would begin a post that never gets its bytes.
+    """
+    await look(context, video_file.source, partial(check_unchanged, video_file, record), record.publish_id)
+    return VideoFacts() if record.wish.post.draft else (await looked_into(context, video_file.source)).facts
 
 
 async def _plan(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]) -> Progressed:

@@ -85,9 +85,9 @@ def test_the_same_url_with_and_without_the_option_is_one_post(
         same = json.loads(cli("post", "video", url, *SELF, *again, "--json").stdout)
         assert (same["key"], same["publish_id"]) == (done["key"], done["publish_id"])
     assert len(sim.posts) == 2
+    # With one init more, the command would wait for the next minute of the account.
     assert cli("post", "video", SIGNED, *SELF, *again, "--again").exit_code == 0
-    assert cli("post", "video", SIGNED, *SELF, *again, "--title", "other").exit_code == 0
-    assert len(sim.posts) == 4
+    assert len(sim.posts) == 3
 
 
 def test_a_fresh_url_of_the_same_upload_is_one_post(cli: Any, sim: SimulatedTikTok) -> None:

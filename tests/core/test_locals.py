@@ -230,7 +230,7 @@ def fresh() -> SimulatedTikTok:
     """Return a TikTok that knows the canary."""
     sim = SimulatedTikTok(ManualClock(datetime.now(UTC)), seed=None, apps=[PortalApp(client_secret=SECRET)])
     sim.app.scopes = (*sim.app.scopes, DATA)
-    sim.switches.processing_seconds = 0
+    sim.switches.processing_seconds = sim.switches.download_seconds = 0
     return sim
 
 

@@ -107,16 +107,17 @@ def _three(times: list[float]) -> tuple[float, float, float]:
 
 def _reason(tiktok: TikTok, fleet: Fleet, wish: Wish) -> str:
     """Return why there is no post of a film that was overwritten: what a further step says."""
-    for _ in range(15):
+    for _ in range(20):
         try:
             step = tiktok.account(fleet.accounts[wish.account]).advance(wish.key)
         except SourceChanged as error:
             return error.reason
         except TikTokError:
             return ""
-        if step.is_ours:
+        if step.again_in is None:
             return ""
-        time.sleep(1)  # A worker is at it, or has just died.
+        # A worker is at it, or has just died; or its account has had all inits of this minute.
+        time.sleep(min(step.again_in, 5.0))
     return ""
 
 

@@ -3,7 +3,7 @@
 The storage lies behind a line with latency, and TikTok behind a slow one: `lines.py` is both. Each variant is a process of its own, and they
 take turns. It prints one table.
 
-    .venv/bin/python benchmarks/elsewhere.py [ROUNDS]
+    .venv/bin/python benchmarks/elsewhere.py [ROUNDS [MB/s OF A CONNECTION TO THE STORAGE]]
 """
 
 import json
@@ -39,9 +39,9 @@ VARIANTS: Final = ("file", "s3", "boto3", "bare", "many")
 
 
 @contextmanager
-def lines(path: Path) -> Iterator[tuple[str, str]]:
+def lines(path: Path, down: float) -> Iterator[tuple[str, str]]:
     """Start both lines, and end them after the block; yield the addresses of the storage and of TikTok."""
-    command = [sys.executable, str(HERE / "lines.py"), str(path), str(LATENCY), str(DOWN), str(UP)]
+    command = [sys.executable, str(HERE / "lines.py"), str(path), str(LATENCY), str(down), str(UP)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         if running.stdin is None or running.stdout is None:
             raise RuntimeError("lines without pipes")
@@ -126,12 +126,12 @@ def work(variant: str, storage: str, url: str, path: str) -> dict[str, float]:
     return kinds[variant]()
 
 
-def main(rounds: int) -> None:
+def main(rounds: int, down: float) -> None:
     """Measure, and print the table."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     with tempfile.TemporaryDirectory() as folder:
         path = fill(Path(folder) / "large.mp4", SIZE)
-        with lines(path) as (storage, url):
+        with lines(path, down) as (storage, url):
             for name in turns(VARIANTS, rounds):
                 found[name].append(worker("elsewhere.py", "work", name, storage, url, path))
                 print(f"{name}: {found[name][-1]}", file=sys.stderr)
@@ -161,4 +161,4 @@ if __name__ == "__main__":
         print(json.dumps(work(*sys.argv[2:])))
     else:
         alone()
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 3, float(sys.argv[2]) * 1e6 if len(sys.argv) > 2 else DOWN)

@@ -91,7 +91,7 @@ async def reopened(context: Context, record: Record, owner: str) -> VideoFile:
     if may_be_copied and await lease(LONGEST_LEASE) is None:
         raise LeaseLost(record.key)
     try:
-        return await open_video(context, record.wish.name, None)
+        found = await open_video(context, record.wish.name, None)
     except InvalidPost as error:
         if record.wish.is_unopened and context.open_source is not None:
             raise
@@ -99,9 +99,10 @@ async def reopened(context: Context, record: Record, owner: str) -> VideoFile:
         raise of_post(SourceChanged(None, str(error)), record) from error
     except SourceChanged as error:
         raise of_post(error, record) from error
-    finally:
-        if may_be_copied:
-            await lease(STEP_LEASE)
+    # Not after an error: the run releases the lease then, and a coroutine that is being closed can await nothing.
+    if may_be_copied:
+        await lease(STEP_LEASE)
+    return found
 
 
 async def open_media(context: Context, media: Openable) -> tuple[Source, Secret | None]:

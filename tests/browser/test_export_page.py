@@ -362,6 +362,24 @@ def test_a_keyboard_alone_is_enough_and_enter_never_posts(person: Person) -> Non
         assert not person.browser.find_elements("css selector", "#tiktok-problems")
 
 
+def test_a_second_press_sends_nothing(person: Person) -> None:
+    """A double click posts once; after coming back to the page, a press counts again."""
+    watch = """
+    window.refused = [];
+    window.addEventListener("submit", event => { window.refused.push(event.defaultPrevented); event.preventDefault(); });
+    const post = document.querySelector("button[value=post]");
+    post.click();
+    post.click();
+    window.dispatchEvent(new Event("pageshow"));
+    post.click();
+    return window.refused;
+    """
+    with serving(App()) as app:
+        person.browser.get(app.url)
+        person.choose("SELF_ONLY")
+        assert person.browser.execute_script(watch) == [False, True, False]
+
+
 def test_the_length_is_counted_as_tiktok_counts_it(person: Person) -> None:
     """An emoji counts two; a title that is too long is marked while it is typed, and disables the button."""
     with serving(App(is_photo=True)) as app:
@@ -387,7 +405,10 @@ def test_the_length_is_counted_as_tiktok_counts_it(person: Person) -> None:
 
 
 def test_problems_are_focused_and_go_when_they_are_solved(person: Person) -> None:
-    """The list gets the focus; a line of it leads to its control; after a change the mark and the line are gone."""
+    """The list gets the focus; a line of it leads to its control; after a change the mark and the line are gone.
+
+    The page for a creator who cannot post now can be used by all, too.
+    """
     with serving(App()) as app:
         person.browser.get(app.url)
         person.choose("PUBLIC_TO_EVERYONE")

@@ -256,9 +256,7 @@ def _disclosure(draw: Drawing) -> str:
         name="div",
         class_="tiktok-boxes",
     )
-    return element(
-        "fieldset", element("legend", plain(texts.disclosure)), draw.tick(toggle, about=about, role="switch"), boxes
-    )
+    return element("fieldset", draw.tick(toggle, about=about, role="switch"), boxes, aria_label=texts.disclosure)
 
 
 def _update(texts: Texts) -> str:
@@ -299,13 +297,12 @@ def _declaration(draw: Drawing) -> str:
 
 def _buttons(draw: Drawing, *, draft: bool) -> str:
     texts, conditions = draw.texts, draw.state.conditions
-    hints = [
-        element("p", plain(texts.blocked)) if draw.state.is_blocked else "",
-        draw.when("unchosen", plain(texts.missing_level)),
-        draw.when("undisclosed", plain(UNDISCLOSED)),
-        draw.when("clash", plain(NOT_PRIVATE)),
-    ]
-    because = UNDISCLOSED if conditions["undisclosed"] else NOT_PRIVATE if conditions["clash"] else None
+    when = {"unchosen": texts.missing_level, "undisclosed": UNDISCLOSED, "clash": NOT_PRIVATE}
+    hints = [element("p", plain(texts.blocked))] if draw.state.is_blocked else []
+    hints += [draw.when(condition, plain(said)) for condition, said in when.items()]
+    # Of several reasons the pointer sees the last one, as the script chooses it; all of them can be read.
+    reasons = [texts.blocked] * draw.state.is_blocked + [said for word, said in when.items() if conditions[word]]
+    because = reasons[-1] if reasons else None
     post = element(
         "button",
         plain(texts.post),

@@ -85,7 +85,13 @@
     for (const part of form.querySelectorAll("[data-without-script]")) part.hidden = true;
     form.addEventListener("input", event => { forgive(event.target); follow(); });
     form.addEventListener("change", event => { forgive(event.target); follow(); });
-    window.addEventListener("pageshow", follow);
+    // A second press while the first one is on its way would post twice. Who comes back to the page may press again.
+    let isSent = false;
+    form.addEventListener("submit", event => {
+      if (isSent) event.preventDefault();
+      isSent = true;
+    });
+    window.addEventListener("pageshow", () => { isSent = false; follow(); });
     follow();
     const problems = document.querySelector("#tiktok-problems");
     if (problems !== null) problems.focus();

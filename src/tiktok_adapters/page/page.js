@@ -5,9 +5,8 @@
   const progress = document.querySelector("#tiktok-progress");
   const SECONDS = 5;
 
-  const setHint = (element, shown) => {
-    const hint = element.dataset.hint;
-    if (shown) element.title = hint;
+  const setTitle = (element, text) => {
+    if (text) element.title = text;
     else element.removeAttribute("title");
   };
 
@@ -50,13 +49,13 @@
     }
     // Of two choices that exclude each other, the one that is made stays free, so that the person can take it back.
     brand.disabled = now.private && !brand.checked;
-    setHint(brand, now.private);
+    for (const part of [brand, brand.closest("label")]) setTitle(part, now.private && brand.dataset.hint);
     const select = field("privacy_level");
-    setHint(select, now.branded);
+    setTitle(select, now.branded && select.dataset.hint);
     for (const option of select.options) {
       if (option.dataset.hint === undefined) continue;
       option.disabled = now.branded && !option.selected;
-      setHint(option, now.branded);
+      setTitle(option, now.branded && option.dataset.hint);
     }
     const shown = form.querySelector("#tiktok-declaration > :not([hidden])");
     field("agreed_to").value = shown.textContent;
@@ -64,10 +63,8 @@
     post.disabled = form.dataset.blocked !== undefined || now.unchosen || now.undisclosed || now.clash
       || now["long-title"] || now["long-description"];
     const hints = form.querySelectorAll("#tiktok-hint-post > p:not([hidden])");
-    for (const element of [post, post.closest("[data-around]")]) {
-      if (hints.length > 0) element.title = hints[hints.length - 1].textContent;
-      else element.removeAttribute("title");
-    }
+    const reason = hints.length > 0 && hints[hints.length - 1].textContent;
+    for (const part of [post, post.closest("[data-around]")]) setTitle(part, reason);
   };
 
   // What was wrong at a control when the server looked is not known to be wrong after the person changed it.

@@ -430,9 +430,18 @@ def test_problems_are_focused_and_go_when_they_are_solved(person: Person) -> Non
         assert person.named("privacy_level").get_attribute("aria-invalid") == "true"
         person.choose("SELF_ONLY")
         assert person.named("privacy_level").get_attribute("aria-invalid") is None
+        assert "does not offer" not in person.text
         assert not person.browser.find_elements("css selector", "#tiktok-problems")
         person.press("post")
         assert [post.privacy_level for post in app.posts] == ["SELF_ONLY"]
+
+        person.browser.get(f"{app.url}/state?title=a%00b")
+        title = person.named("title")
+        assert title.get_attribute("aria-invalid") == "true"
+        assert person.at("#tiktok-problems").text.endswith("cannot store. Remove it.")
+        title.clear()
+        assert title.get_attribute("aria-invalid") is None
+        assert "cannot store" not in person.text
 
         person.browser.get(f"{app.url}/later")
         assert "Try again later." in person.text

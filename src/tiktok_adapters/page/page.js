@@ -10,6 +10,12 @@
     else element.removeAttribute("title");
   };
 
+  // What the server said is wrong at a control.
+  const errorsAt = control => {
+    const errors = document.getElementById(`tiktok-error-${control.name}`);
+    return errors === null ? [] : [...errors.querySelectorAll("p:not([data-when])")];
+  };
+
   const conditions = () => {
     const field = name => form.elements.namedItem(name);
     const ticked = name => field(name).checked;
@@ -44,7 +50,7 @@
     for (const area of form.querySelectorAll("[data-text]")) {
       const text = area.querySelector("textarea");
       for (const units of area.querySelectorAll("[data-units]")) units.textContent = text.value.length;
-      if (now[`long-${area.dataset.text}`]) text.setAttribute("aria-invalid", "true");
+      if (now[`long-${area.dataset.text}`] || errorsAt(text).length > 0) text.setAttribute("aria-invalid", "true");
       else text.removeAttribute("aria-invalid");
     }
     // Of two choices that exclude each other, the one that is made stays free, so that the person can take it back.
@@ -71,8 +77,7 @@
   const forgive = control => {
     if (!control.name || !control.hasAttribute("aria-invalid")) return;
     control.removeAttribute("aria-invalid");
-    const errors = document.getElementById(`tiktok-error-${control.name}`);
-    for (const error of errors ? errors.querySelectorAll("p:not([data-when])") : []) error.remove();
+    for (const error of errorsAt(control)) error.remove();
     for (const link of document.querySelectorAll(`#tiktok-problems a[href="#tiktok-${control.name}"]`)) link.parentElement.remove();
     const problems = document.querySelector("#tiktok-problems");
     if (problems && problems.querySelector("li") === null) problems.remove();

@@ -106,6 +106,10 @@ def test_problems_from_elsewhere_stand_at_their_control_or_in_the_list() -> None
     ]
     assert "photo_images: the second is a PNG" in page.one(id="tiktok-problems").seen
     assert marked(page) == ["title", "photo_cover_index", "privacy_level"]
+    first_view = page_of(ExportForm(MAKER), refused=[Problem("video", "has no picture")])
+    assert [place for place, _ in listed(first_view)] == ["#tiktok-video"], (
+        "what the person has not come to is not wrong"
+    )
     untouched = page_of(ExportForm(MAKER), refused=ExportForm(MAKER).problems)
     assert [place for place, _ in listed(untouched)] == ["#tiktok-privacy_level", "#tiktok-agreed_to"]
 

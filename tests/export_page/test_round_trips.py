@@ -255,7 +255,7 @@ def test_a_post_without_the_declaration_is_told_once() -> None:
     """A sender who leaves it out has not agreed; the page says it at the declaration, in its own words."""
     sent = read_submission({"button": "post", "privacy_level": "SELF_ONLY"})
     assert [problem.field for problem in sent.problems] == ["agreed_to"]
-    page = page_of(sent.on(ExportForm(MAKER)), refused=sent.problems)
+    page = tree(export_page(sent.on(ExportForm(MAKER)), action="/post", shown=SHOWN, sent=sent))
     lines = [one.seen for one in page.one(id="tiktok-problems").all("a")]
     assert lines == ["Read the sentence above the button as it stands now, then press Post again."]
 

@@ -64,8 +64,8 @@ def export_page(
 ) -> str:
     """Return the export page as a part of a document: its headline and its form, which is sent by POST.
 
-    A first view says nothing is wrong. After the person pressed Post, or with `refused`, each problem stands at its control and
-    in a list at the top; before that, only the problems of what the person chose.
+    After the person pressed Post, each problem stands at its control and in a list at the top. Before that, only the problems of what
+    is there already, and `refused`, are shown: what the person has not come to yet is not wrong.
 
     Args:
         form: the form on creator info that you asked for just now.
@@ -83,7 +83,7 @@ def export_page(
     if clash := sorted(hidden.keys() & FIELDS):
         raise ValueError(f"hidden fields must not have the names of the page's own fields: {', '.join(clash)}")
     known = (*refused, *(sent.problems if sent else ()))
-    is_tried = bool(form.agreed_to or refused or (sent and sent.action == "post"))
+    is_tried = bool(form.agreed_to or (sent and sent.action == "post"))
     state = state_of(form, sent.photos if sent else PhotoSettings(), known, texts, is_tried=is_tried)
     draw = Drawing(state, texts)
     kept = [element("input", type="hidden", name=name, value=value) for name, value in hidden.items()]

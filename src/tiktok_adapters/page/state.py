@@ -90,12 +90,15 @@ def state_of(
         is_tried: whether the person tried to post. Before that, what they have not come to yet is not wrong.
     """
     problems = (*form.problems, *_of_photos(form, photos))
-    own = [one for one in problems if is_tried or _is_chosen(one, form)]
+    own = [one for one in problems if is_tried or one in refused or _is_chosen(one, form)]
     told = [(one.field, _worded(one, form, photos, texts)) for one in own]
-    own_consent = any(one.field == "agreed_to" for one in own)
     # That no consent came is one problem, in the words of the page.
-    known = (*problems, *(one for one in refused if one.field == "agreed_to" and own_consent))
-    told += [(one.field, plain(_sentence(one))) for one in refused if one not in known]
+    has_own_consent = any(one.field == "agreed_to" for one in own)
+    told += [
+        (one.field, plain(_sentence(one)))
+        for one in refused
+        if one not in own and not (has_own_consent and one.field == "agreed_to")
+    ]
     shown = {name: [said for field, said in told if field == name] for name in CONTROLS}
     return State(
         form=_as_shown(form),

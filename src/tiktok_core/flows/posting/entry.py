@@ -25,7 +25,7 @@ from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE, judged
 
-__all__ = ["Terms", "enter", "known", "no_post", "remembered", "unseen", "usually_cut"]
+__all__ = ["Terms", "enter", "has_all", "known", "no_post", "remembered", "unseen", "usually_cut"]
 
 LONGEST_KEY: Final = 200
 
@@ -97,6 +97,18 @@ async def enter(context: Context, account: str, wish: Wish, key: str, terms: Ter
         return found
     refuse(InvalidPost, _other_than(found, wish, terms))
     return await _as_wished(context, found, wish)
+
+
+async def has_all(context: Context, account: str, wish: Wish, key: str) -> bool:
+    """Whether TikTok needs no more bytes of the post of this key: it has them, or the post has ended.
+
+    Asked before a URL is opened. It may have expired by now, and where its server gives no ranges a whole copy would be made.
+    """
+    _check(key)
+    found = await _looked_up(context, record_name(context.app.client_key, account, key))
+    if not isinstance(found, Record):
+        return found is not None
+    return found.wish.is_same(wish) and (found.is_ended or found.is_processing)
 
 
 async def _as_wished(context: Context, found: Record, wish: Wish) -> Record:

@@ -24,8 +24,8 @@ from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, Ti
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import Openable, is_given, taken_in
-from tiktok_core.flows.posting.check import photo_wish, video_wish
-from tiktok_core.flows.posting.entry import Terms, enter, known, remembered, unseen
+from tiktok_core.flows.posting.check import is_to_be_opened, photo_wish, video_wish
+from tiktok_core.flows.posting.entry import Terms, enter, has_all, known, remembered, unseen
 from tiktok_core.flows.posting.run import OnProgress, Run
 from tiktok_core.flows.posting.turn import Gone, judged
 from tiktok_core.flows.posting.video_file import VideoFile, open_video
@@ -75,8 +75,19 @@ async def _wished(
 
 
 async def _wished_video(
-    context: Context, account: str, video: Openable, post: VideoPost, *, chunk_size: int | None, upload: bool | None
+    context: Context,
+    account: str,
+    video: Openable,
+    post: VideoPost,
+    key: str,
+    *,
+    chunk_size: int | None,
+    upload: bool | None,
 ) -> tuple[Wish, VideoFile | None]:
+    if isinstance(video, Secret) and is_to_be_opened(context, video, upload):
+        unopened = Wish(post=post, video=video.reveal(), upload=True)
+        if await has_all(context, account, unopened, key):
+            return unopened, None
     return await _wished(
         context,
         account,
@@ -106,7 +117,7 @@ async def post_video(
     """Post a video from a file, a source, or a URL that TikTok pulls or the library opens."""
     key, context = _named(context, account, key)
     async with taken_in(context, video, post) as taken:
-        wish, video_file = await _wished_video(context, account, taken, post, chunk_size=chunk_size, upload=upload)
+        wish, video_file = await _wished_video(context, account, taken, post, key, chunk_size=chunk_size, upload=upload)
         found = await enter(context, account, wish, key)
         # A file that was opened by its name is closed until its turn comes: many posts may wait. What lies elsewhere stays open.
         is_kept = video_file is not None and (video_file.source is taken or isinstance(taken, Secret))
@@ -146,7 +157,7 @@ async def enter_video(
     if is_given(video):
         raise InvalidPost((NAMELESS,))
     key, context = _named(context, account, key)
-    wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
+    wish, video_file = await _wished_video(context, account, video, post, key, chunk_size=chunk_size, upload=upload)
     if video_file is not None and video_file.name is None:
         raise InvalidPost((NAMELESS,))
     return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
@@ -217,10 +228,10 @@ async def advance(
 async def _opened(
     context: Context, found: Record | Trace, video: Media | Secret | None
 ) -> AsyncIterator[VideoFile | None]:
-    """Yield the video that a caller gives to go on with, opened; None if it gives none, or if TikTok pulls it."""
+    """Yield the video that a caller gives to go on with, opened; None if it gives none, or if no bytes of it can be needed."""
     # A single step has not seen the record yet, and of the stand-in nothing counts.
     is_pulled = isinstance(found, Record) and found.wish.video is not None and found.wish.is_pulled
-    if video is None or is_pulled:
+    if video is None or is_pulled or isinstance(found, Trace) or found.is_ended:
         yield None
         return
     async with taken_in(context, video) as taken:

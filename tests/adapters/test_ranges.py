@@ -136,6 +136,7 @@ def ended(fake: Fake, opener: SourceOpener, url: str) -> str:
     except (InvalidPost, SourceChanged) as error:
         told = error
     if told is not None:
+        assert isinstance(told, InvalidPost) or told.passes == (NOT_NOW in str(told))  # Whether a worker comes again.
         assert SECRET not in f"{told} {told!r}"
         assert str(told).count(". ") == 0  # One sentence.
         assert all(post.bytes_received < post.size for post in fake.simulator.posts)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from attrs import define
+from attrs import define, evolve
 
 from tiktok_core.errors import SourceChanged
 
@@ -299,7 +299,7 @@ class Ranges:
             data = self._fetched(self._bounds(number)[0], part.length)
         except BaseException as raised:  # noqa: BLE001 - whoever waits for the range gets it
             # Without what it refers to: the frames of the request hold what had come so far.
-            error = SourceChanged(None, raised.reason) if isinstance(raised, SourceChanged) else _bare(raised)
+            error = evolve(raised) if isinstance(raised, SourceChanged) else _bare(raised)
         with self._ahead.changed:
             if error is not None and self.parts.get(number) is part:
                 del self.parts[number]

@@ -128,9 +128,9 @@ class ObjectRemote:
         try:
             return ask(store)
         except _errors() as error:  # Its text may quote a signature.
-            sentence = None if is_replaced(error) else fault_of(error, self._name, proxy=self._proxy).sentence
+            fault = None if is_replaced(error) else fault_of(error, self._name, proxy=self._proxy)
         # Outside of the handler, so that the sentence does not refer to an error that quotes a signature.
-        raise self._replaced() if sentence is None else SourceChanged(None, sentence)
+        raise self._replaced() if fault is None else _trouble(fault)
 
     def _replaced(self) -> SourceChanged:
         return SourceChanged(None, f"another object lies at {self._name} than when it was opened")
@@ -197,7 +197,11 @@ def _opened(store: "Store", name: ObjectName, proxy: str) -> ObjectRemote:
         if etag and etag.startswith('"'):
             return ObjectRemote(store, name, etag, meta["size"], proxy)
         fault = Fault(f"the storage gives no strong ETag for {name}, so a change could not be noticed")
-    raise SourceChanged(None, fault.sentence) if fault.passes else InvalidPost((Problem("video", fault.sentence),))
+    raise _trouble(fault) if fault.passes else InvalidPost((Problem("video", fault.sentence),))
+
+
+def _trouble(fault: Fault) -> SourceChanged:
+    return SourceChanged(None, fault.sentence, passes=fault.passes)
 
 
 def _with_body(error: Exception, store: "Store", name: ObjectName) -> Exception:

@@ -246,7 +246,7 @@ class _Line:
                 if answer.status not in TRANSIENT:
                     return answer
                 trouble = f"the server answers with HTTP {answer.status}"
-        raise SourceChanged(None, f"{redacted(self.url)} cannot be read now: {trouble}")
+        raise SourceChanged(None, f"{redacted(self.url)} cannot be read now: {trouble}", passes=True)
 
     def close(self) -> None:
         """Ask no more, and end what runs with the next bytes that come. The garbage collector may call it: it takes no lock."""

@@ -35,9 +35,9 @@ def another_file(record: Record) -> SourceChanged:
 
 
 def of_post(error: SourceChanged, record: Record) -> SourceChanged:
-    """Return the error of a source, as one about this post; of a URL, which may have expired, with the way to go on."""
+    """Return the error of a source, as one about this post; of a URL that may have expired with the way to go on."""
     reason, fresh = error.reason.rstrip("."), FRESH.format(record.key)
-    if record.wish.upload and reason != ANOTHER and fresh not in reason:
+    if record.wish.upload and not error.passes and reason != ANOTHER and fresh not in reason:
         reason = f"{reason}; {fresh}"
     return evolve(error, publish_id=record.publish_id, reason=reason)
 

@@ -85,7 +85,9 @@ async def video_wish(
         refuse(InvalidPost, problems)
         if not upload:
             foreign = _foreign(context, video)
-            _tell(context, (evolve(one, message=f"{one.message}; so its bytes are uploaded from here") for one in foreign))
+            _tell(
+                context, (evolve(one, message=f"{one.message}; so its bytes are uploaded from here") for one in foreign)
+            )
     return await _with_file(context, video, post, chunk_size, creator=creator, problems=problems)
 
 

@@ -25,9 +25,9 @@ from media_server import SECRET, TRICKS, Asked, MediaServer, served
 from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.simulator import SimulatedTikTok, Switches
-from tiktok_adapters.sources import MediaHosts, Patience, SourceOpener, open_source, spooled
+from tiktok_adapters.sources import MediaHosts, Patience, SourceOpener, open_source, ranges
 from tiktok_adapters.sources.ranges import Web, _Line
-from tiktok_adapters.sources.spooled import SpooledSource
+from tiktok_adapters.sources.spooled import NamedCopy
 from tiktok_adapters.testing.fakes import Fake
 from tiktok_adapters.transports.dialling import dial
 from tiktok_adapters.transports.proxies import Proxy
@@ -67,6 +67,7 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "a weak ETag": (BYTES, REPLACED),
     "no ETag": (BYTES, NOT_IT),
     "two ETags": (BYTES, REPLACED),
+    "an empty ETag": (BYTES, REPLACED),
     "another ETag each time": (REPLACED, REPLACED),
     "many ranges": (BYTES, NOT_IT),
     "401": (REFUSED, REFUSED),
@@ -317,7 +318,7 @@ def test_the_copy_has_no_name_and_is_the_callers_alone(media: MediaServer, opens
     """Nothing is left of it, even after a kill, and no other user can read it. It is opened elsewhere by its URL."""
     media.trick = TRICKS["ignores ranges"]
     source = opens()(media.url)
-    assert isinstance(source, SpooledSource)
+    assert isinstance(source, NamedCopy)
     assert str(Path(f"/proc/self/fd/{source._fd}").readlink()).endswith("(deleted)")
     assert os.fstat(source._fd).st_mode & 0o077 == 0
     assert source.name == media.url.partition("?")[0]
@@ -326,6 +327,14 @@ def test_the_copy_has_no_name_and_is_the_callers_alone(media: MediaServer, opens
     source.close()
     with pytest.raises(SourceChanged, match="closed"):
         source.read(0, 1)
+
+
+@pytest.mark.parametrize("trick", ["a weak ETag", "no ETag", "two ETags", "an empty ETag"])
+def test_without_an_etag_that_tells_versions_apart_a_copy_is_made(media: MediaServer, opens: Opens, trick: str) -> None:
+    """Ranges of two versions could not be told apart."""
+    media.trick = TRICKS[trick]
+    with opens()(media.url) as source:
+        assert isinstance(source, NamedCopy)
 
 
 def test_a_copy_that_the_disk_cannot_take_is_told(media: MediaServer, opens: Opens, tiktok_fake: Fake) -> None:
@@ -367,11 +376,31 @@ def test_a_copy_may_take_longer_than_a_range(media: MediaServer) -> None:
     assert (opening, fetched) == (Patience().longest, [Patience().limit])
 
 
+def test_all_tries_share_the_time_of_one(media: MediaServer) -> None:
+    """A server that breaks off again and again does not get the time of a whole copy for each try, and the last try may be the first."""
+    left: list[float] = []
+
+    class Noting(Urllib3Transport):
+        def send(self, request: Request, /) -> Response:
+            left.append(request.time_limit or 0.0)
+            return super().send(request)
+
+    media.trick = TRICKS["503 always"]
+    for longest, tries in ((3600.0, 3), (1e-9, 1)):
+        left.clear()
+        patience = Patience(longest=longest, pauses=(0.0, 0.0))
+        with closing(SourceOpener(Noting, HERE, patience=patience)) as opener, pytest.raises(SourceChanged) as caught:
+            opener(media.url)
+        assert NOT_NOW in str(caught.value)
+        assert len(left) == tries
+        assert left == sorted(set(left), reverse=True)
+
+
 def test_a_stream_that_never_ends_is_cut_at_the_limit(
     media: MediaServer, opens: Opens, tiktok_fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that does not say how much it sends cannot fill the disk."""
-    monkeypatch.setattr(spooled, "LARGEST_VIDEO", 1_000_000)
+    monkeypatch.setattr(ranges, "LARGEST_VIDEO", 1_000_000)
     media.trick = TRICKS["whole in chunks"]
     assert "is larger than 4 GB" in ended(tiktok_fake, opens(), media.url)
 

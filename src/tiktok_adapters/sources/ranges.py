@@ -6,7 +6,10 @@ connection, and knows neither proxies nor certificates.
 Sources: RFC 9110 sections 8.8.3 (ETag), 13.1.1 (If-Match), 14 (ranges) and 15 (statuses).
 """
 
+import errno
 import re
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from mmap import mmap
@@ -16,9 +19,10 @@ from typing import Final, TypeVar
 from attrs import define, field, frozen
 
 from tiktok_adapters.sources.ahead import Ahead
+from tiktok_adapters.sources.files import why
 from tiktok_adapters.sources.hosts import ALLOW, MediaHosts
 from tiktok_adapters.sources.remote import RemoteSource
-from tiktok_adapters.sources.spooled import Copy, too_large
+from tiktok_adapters.sources.spooled import Copy
 from tiktok_core.domain.chunks import LARGEST_VIDEO
 from tiktok_core.errors import InvalidPost, Misused, Problem, SourceChanged, TransportError
 from tiktok_core.hidden import Hidden
@@ -33,11 +37,13 @@ HEAD: Final = 64 * 1024
 """Bytes that the opening asks for: it has to ask for some, and these are the first that a look into a video reads."""
 CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
 NO_BYTES: Final = re.compile(r"bytes \*/0", re.ASCII)
-STRONG: Final = re.compile(r'"[^"]*"')
+STRONG: Final = re.compile(r'"[^"]+"')
+"""A strong ETag. An empty one is not believed: such a server gives it to every version."""
 LENGTH: Final = re.compile(r"\d{1,15}", re.ASCII)
 TEXT: Final = re.compile(r"text/(html|xml|json)|application/([\w.-]{1,60}\+)?(xml|json)", re.ASCII)
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may be answered."""
+FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)  # Windows has no quotas.
 REFUSED: Final = {
     401: "the server refuses it (HTTP 401): its signature has expired, or is for another method than GET",
     403: "the server refuses it (HTTP 403): its signature has expired, or is for another method than GET",
@@ -52,8 +58,8 @@ class Patience:
 
     Attributes:
         timeout: seconds for each single wait.
-        limit: seconds for one range.
-        longest: seconds for one whole copy.
+        limit: seconds for one range, all tries together.
+        longest: seconds for one whole copy, all tries together.
         pauses: seconds before each further try of a request that changed nothing.
     """
 
@@ -104,7 +110,7 @@ def open_url(url: Hidden[str], web: Web, ahead: Ahead) -> Source:
             answer = line.ask({}, whole.sink, within=web.patience.longest)
         if (copy := whole.copy) is not None and answer.status == 200:
             whole.copy = None
-            return copy.source()
+            return copy.source(url)
         raise _refusal(url, _unusable(answer) or f"the server answered with HTTP {answer.status}")
     finally:
         if whole.copy is not None:
@@ -122,7 +128,7 @@ def _by_ranges(line: "_Line", answer: Response, ahead: Ahead) -> RemoteSource | 
     if span is None or span[:2] != (0, min(HEAD, span[2]) - 1) or len(answer.body) != span[1] + 1 or _unusable(answer):
         return None
     if span[2] > LARGEST_VIDEO:
-        raise too_large(line.url)
+        raise _too_large(line.url)
     return RemoteSource(RangedRemote(line, etag, span[2]), ahead, head=answer.body)
 
 
@@ -186,7 +192,9 @@ class RangedRemote:
         where = redacted(self._line.url)
         etag = answer.headers.get("etag", "")
         if answer.status in (412, 416) or (answer.status in (200, 206) and etag and etag != self.etag):
-            return SourceChanged(None, f"{where} was replaced while it was read")
+            return SourceChanged(
+                None, f"{where} was replaced while it was read, or its servers give it different ETags"
+            )
         if answer.status in REFUSED:
             return SourceChanged(None, f"{where} can no longer be read: {REFUSED[answer.status]}")
         if answer.status in (200, 206):
@@ -216,24 +224,26 @@ class _Line:
         Args:
             headers: the request's own.
             sink: takes the body.
-            within: seconds for one try; those for a range unless given.
+            within: seconds for all tries; those for a range unless given.
 
         Raises:
             InvalidPost: the host leads to an address from which no media are read.
             SourceChanged: there is no answer, after some tries; or the source was closed.
         """
         patience = self._web.patience
-        request = Request(
-            method="GET",
-            url=self.url,
-            headers={"Accept": "*/*", **headers},
-            timeout=patience.timeout,
-            time_limit=within or patience.limit,
-            sink=sink,
-        )
+        left = within or patience.limit
+        end = time.monotonic() + left
         trouble = ""
         for pause in (0.0, *patience.pauses):
             self._pause(pause)
+            request = Request(
+                method="GET",
+                url=self.url,
+                headers={"Accept": "*/*", **headers},
+                timeout=patience.timeout,
+                time_limit=left,
+                sink=sink,
+            )
             try:
                 answer = self._web.transport.send(request)
             except Misused as error:
@@ -246,6 +256,8 @@ class _Line:
                 if answer.status not in TRANSIENT:
                     return answer
                 trouble = f"the server answers with HTTP {answer.status}"
+            if (left := end - time.monotonic()) <= 0:
+                break
         raise SourceChanged(None, f"{redacted(self.url)} cannot be read now: {trouble}", passes=True)
 
     def close(self) -> None:
@@ -322,7 +334,7 @@ class _Whole:
         self._line = line
         self.copy: Copy | None = None
 
-    def sink(self, head: Response) -> Copy | None:
+    def sink(self, head: Response) -> "_Whole | None":
         """Return what takes the body, if it is a whole video whose end can be seen."""
         if self.copy is not None:  # An earlier try broke off.
             self.copy.close()
@@ -330,9 +342,30 @@ class _Whole:
         if head.status != 200 or _unusable(head):
             return None
         if _length(head) > LARGEST_VIDEO:
-            raise too_large(self._line.url)
-        self.copy = Copy(self._line.url, self._line.check_open)
-        return self.copy
+            raise _too_large(self._line.url)
+        self.copy = Copy(self._no_room)
+        return self
+
+    def write(self, block: bytes, /) -> None:
+        """Take the next bytes.
+
+        Raises:
+            InvalidPost: they are too many, for TikTok or for the disk.
+            SourceChanged: the source was closed.
+        """
+        self._line.check_open()
+        if self.copy is not None:
+            if self.copy.size + len(block) > LARGEST_VIDEO:
+                raise _too_large(self._line.url)
+            self.copy.write(block)
+
+    def _no_room(self, error: OSError) -> InvalidPost:
+        folder = tempfile.gettempdir() if tempfile.tempdir else "the temporary folder"
+        said = (
+            f"it has to be copied before it is sent, because its server gives no ranges, and {folder} cannot take it: "
+            f"{'its disk is full' if error.errno in FULL else why(error)}; free up to 4 GiB there, or set TMPDIR to another folder"
+        )
+        return _refusal(self._line.url, said)
 
 
 def _span(answer: Response) -> tuple[int, int, int] | None:
@@ -367,6 +400,11 @@ def _of_status(answer: Response) -> str:
     if 300 <= answer.status < 400:
         return f"the server redirects (HTTP {answer.status}), which is not followed: give the URL to which it leads"
     return f"the server answers with HTTP {answer.status}"
+
+
+def _too_large(url: Hidden[str]) -> InvalidPost:
+    said = f"{redacted(url)} is larger than 4 GB ({LARGEST_VIDEO:,} bytes), the most that TikTok takes"
+    return InvalidPost((Problem("video", said),))
 
 
 def _refusal(url: Hidden[str], why: str) -> InvalidPost:

@@ -565,6 +565,13 @@ def test_an_address_that_the_internet_does_not_have_is_private(address: str) -> 
     assert MediaHosts.parsed("media.example.com").refusal("media.example.com", 443, address) == ""
 
 
+def test_a_name_that_begins_like_an_allowed_one_is_another_name() -> None:
+    """A zone belongs to an IPv6 address alone: any name under a domain of somebody's can hold a percent sign."""
+    hosts = MediaHosts.parsed("media.local [fe80::1]")
+    assert "leads to a private address" in hosts.refusal("media.local%.example.com", 443, "169.254.169.254")
+    assert hosts.refusal("fe80::1%eth0", 443, "fe80::1%eth0") == ""
+
+
 @pytest.mark.parametrize(
     "address", ["93.184.216.34", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
 )
@@ -587,6 +594,12 @@ def test_an_address_of_the_internet_is_not(address: str) -> None:
         ("https://a.localhost./clip.mp4", "leads to a private address"),
         ("https://[::1]/clip.mp4", "leads to a private address"),
         ("https://10.0.0.5:9/clip.mp4", "leads to a private address"),
+        ("https://2130706433/clip.mp4", "leads to a private address"),
+        ("https://0x7f.1/clip.mp4", "leads to a private address"),
+        ("https://0177.0.0.1./clip.mp4", "leads to a private address"),
+        ("https://134744072/clip.mp4", ""),
+        ("https://media.example.1x/clip.mp4", ""),
+        ("https://1.2.3.4.5/clip.mp4", ""),
         ("https://10.0.0.5:8443/clip.mp4", ""),
         ("https://me:secret@media.example.com/", "carries a user name"),
         ("https:///clip.mp4", "is no complete https URL"),

@@ -109,7 +109,7 @@ class ObjectRemote:
         """
         span = (start, start + length)
         meta, found, data = self._asked(lambda store: _ranged(store, self._name, span, self._etag))
-        # A storage that knows no If-Match gives the range of whatever lies there now.
+        # A storage that knows no If-Match gives the range of what lies there now.
         if (meta["e_tag"], meta["size"]) != (self._etag, self._size):
             raise self._replaced()
         if found != span or len(data) != length:
@@ -194,7 +194,7 @@ def _opened(store: "Store", name: ObjectName, proxy: str) -> ObjectRemote:
         fault = fault_of(_with_body(error, store, name), name, proxy=proxy)
     else:
         etag = meta["e_tag"]
-        if etag and etag.startswith('"'):
+        if etag and etag.startswith('"') and etag != '""':  # An empty one is the same for every version.
             return ObjectRemote(store, name, etag, meta["size"], proxy)
         fault = Fault(f"the storage gives no strong ETag for {name}, so a change could not be noticed")
     raise _trouble(fault) if fault.passes else InvalidPost((Problem("video", fault.sentence),))
@@ -242,7 +242,7 @@ def _ranged(
 
 
 def _options(name: ObjectName, options: "GetOptions") -> "GetOptions":
-    if name.version is not None:  # obstore takes no None, whatever its types say.
+    if name.version is not None:  # obstore takes no None, although its types allow it.
         options["version"] = name.version
     return options
 

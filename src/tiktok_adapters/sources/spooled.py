@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import IO
 
 from tiktok_adapters.sources.files import OpenFile
-from tiktok_core.errors import InvalidPost
+from tiktok_core.errors import TikTokError
 from tiktok_core.hidden import Hidden
 from tiktok_core.wire.http import redacted
 
@@ -28,7 +28,7 @@ class Copy:
         size: the bytes that it has.
     """
 
-    def __init__(self, refused: Callable[[OSError], InvalidPost]) -> None:
+    def __init__(self, refused: Callable[[OSError], TikTokError]) -> None:
         self._refused = refused
         self._digest = hashlib.blake2b(digest_size=16)
         self.size = 0
@@ -42,7 +42,7 @@ class Copy:
         """Add bytes to the end.
 
         Raises:
-            InvalidPost: there is no room for them.
+            TikTokError: there is no room for them; as `refused` says.
         """
         self._digest.update(block)
         left = memoryview(block)

@@ -50,7 +50,7 @@ def is_its_url(record: Record, name: Secret | None) -> bool:
 def renamed(record: Record, name: Secret | None, fingerprint: str) -> Record:
     """Return the record with the URL under which its bytes were opened now: the earlier one may have expired.
 
-    Whoever asks for the post again does so with the earlier one.
+    A repeated call for the post names the earlier one.
     """
     wish = record.wish
     if not wish.upload or name is None or name == wish.name or fingerprint != wish.fingerprint:

@@ -246,5 +246,5 @@ async def _pulled(
 
 def _tell(context: Context, doubts: Iterable[Problem]) -> None:
     for doubt in doubts:
-        # Whoever shows the warning to a person may call the field as that person does.
+        # The program that shows the warning to a person may call the field as that person does.
         context.log.warning("%s", doubt, problem=doubt)

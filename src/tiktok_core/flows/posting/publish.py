@@ -41,7 +41,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-NAMELESS: Final = Problem("video", "is a source without a name, which nobody could open later; give the name of a file")
+NAMELESS: Final = Problem(
+    "video", "is a source without a name, which no later step could open; give the name of a file"
+)
 
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:

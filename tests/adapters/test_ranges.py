@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clips import HEAD
+from crash_report import Watch
 from media_server import SECRET, TRICKS, Asked, MediaServer, served
 from signed_in import signed_in
 from tiktok_adapters import connect, connect_async
@@ -169,6 +170,18 @@ def test_a_server_that_is_wrong_gives_the_right_bytes_or_one_sentence(
 
 
 # --- The whole job, as a client does it ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trick", ["honest", "ignores ranges", "another range", "403"])
+def test_no_frame_shows_the_query_of_a_url(trick: str, media: MediaServer, opens: Opens) -> None:
+    """A crash report shows the local variables of each frame, so no call is made while one of them holds the query."""
+    media.trick, opener = TRICKS[trick], opens()
+    url = media.url
+    with Watch() as watch, suppress(InvalidPost), opener(url) as source:
+        source.read(0, 2**21)
+        assert source.fingerprint
+    assert watch.frames
+    assert watch.leaks({SECRET}) == []
 
 
 @pytest.mark.parametrize("world", ["blocking", "asynchronous"])

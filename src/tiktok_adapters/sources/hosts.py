@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from tiktok_core.domain.app import is_loopback
+from tiktok_core.domain.names import bare
+from tiktok_core.hidden import Hidden
 
 __all__ = ["MediaHosts"]
 
@@ -57,10 +59,12 @@ class MediaHosts:
         """Return whether the setting names this host."""
         return not self.allowed.isdisjoint({(_plain(host), None), (_plain(host), port)})
 
-    def problem(self, url: str) -> str:
+    def problem(self, url: str | Hidden[str]) -> str:
         """Return as a clause why nothing is read from a URL, or an empty text. A name may still lead to a private address."""
+        plain = bare(url)
+        del url  # A crash report would show its query, which says nothing of where it leads.
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(plain)
             host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
             host, port = "", 0
@@ -68,7 +72,7 @@ class MediaHosts:
             return "is no complete https URL"
         if parts.username is not None:
             return "carries a user name: media are read without one"
-        if parts.scheme == "http" and not (is_loopback(url) and self.allows(host, port)):
+        if parts.scheme == "http" and not (is_loopback(plain) and self.allows(host, port)):
             return "must begin with https://; plain http is for hosts of this machine that media_hosts allows"
         address = _spelled(_plain(host))
         return "" if address is None else self.refusal(host, port, address)

@@ -90,7 +90,7 @@ def open_url(url: Hidden[str], web: Web, ahead: Ahead) -> Source:
         InvalidPost: the URL cannot be read, or a page lies there; or the video is too large.
         SourceChanged: the server does not answer now; or the video has to be copied, and the disk is full.
     """
-    if problem := web.hosts.problem(url.reveal()):
+    if problem := web.hosts.problem(url):
         raise _refusal(url, problem)
     line = _Line(url, web)
     whole = _Whole(line)

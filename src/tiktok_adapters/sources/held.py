@@ -11,14 +11,9 @@ from functools import partial
 from typing import Any, Final
 
 from tiktok_adapters.sources.files import OpenFile, sampled
-from tiktok_core.errors import InvalidPost, Problem, SourceChanged
+from tiktok_core.errors import SourceChanged
 
-__all__ = ["CursorSource", "HeldFile", "refusal"]
-
-
-def refusal(said: str) -> InvalidPost:
-    """Return the error for a thing that is no video that can be read."""
-    return InvalidPost((Problem("video", said),))
+__all__ = ["CursorSource", "HeldFile"]
 
 
 class _Settled(ABC):

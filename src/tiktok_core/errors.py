@@ -369,8 +369,15 @@ class UploadExpired(UploadError):
     """The upload URL is no longer valid: it lives one hour. Only a new post gets another one."""
 
 
+@define(eq=False, slots=False, repr=False)
 class SourceChanged(UploadError):
-    """The file changed since the post was asked for, or can no longer be read. The library sent nothing more of it."""
+    """The file changed since the post was asked for, or can no longer be read. The library sent nothing more of it.
+
+    Attributes:
+        passes: whether waiting may help: the server or the storage where the file lies did not answer, or had trouble of its own.
+    """
+
+    passes: bool = False
 
 
 @define(eq=False, slots=False, repr=False)

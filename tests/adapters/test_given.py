@@ -24,7 +24,8 @@ import pytest
 
 from clips import CLIP_BYTES
 from tiktok_adapters.sources import BytesSource, open_given
-from tiktok_adapters.sources.held import Copy, CursorSource, HeldFile
+from tiktok_adapters.sources.held import CursorSource, HeldFile
+from tiktok_adapters.sources.spooled import SpooledSource
 from tiktok_core.errors import InvalidPost, SourceChanged
 from tiktok_core.ports import Intake, Receives, Source
 
@@ -145,7 +146,7 @@ def test_a_packed_file_is_unpacked_once(tmp_path: Path) -> None:
     with gzip.open(path) as file:
         file.read(7)
         source = taken(file)
-        assert isinstance(source, Copy)
+        assert isinstance(source, SpooledSource)
         assert (whole(source), file.tell()) == (CLIP_BYTES, 7)
 
 

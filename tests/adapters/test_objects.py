@@ -308,7 +308,10 @@ def test_each_refusal_is_one_sentence(
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(
     ("quirk", "words"),
-    [("no-etag", "gives no strong ETag"), ("weak-etag", "gives no strong ETag"), ("no-ranges", "ignores ranges")],
+    [
+        *((quirk, "gives no strong ETag") for quirk in ("no-etag", "weak-etag", "empty-etag")),
+        ("no-ranges", "ignores ranges"),
+    ],
 )
 def test_a_storage_that_cannot_be_trusted_is_refused(
     server: ObjectServer, ahead: Ahead, scheme: str, quirk: str, words: str
@@ -410,7 +413,7 @@ def test_missing_credentials_are_named(
             (
                 "AWS_ENDPOINT_URL",
                 "http://minio.internal:9000",
-                "AWS_ENDPOINT_URL is plain http, which anybody on the way",
+                "AWS_ENDPOINT_URL is plain http, which every machine on the way",
             ),
         ),
         ("gs", ("GOOGLE_BASE_URL", "http://fake.internal", "or set GOOGLE_ALLOW_HTTP=true")),

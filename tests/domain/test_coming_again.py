@@ -18,6 +18,7 @@ from tiktok_core.errors import (
     RateLimited,
     SignInFailed,
     SignInRequired,
+    SourceChanged,
     StaleWebhook,
     StillProcessing,
     StoreError,
@@ -86,6 +87,12 @@ def test_what_passes_by_itself_is_come_back_to(kind: type[TikTokError]) -> None:
 def test_a_store_is_waited_for_where_that_can_help(kind: Any, helps: bool) -> None:
     """A disk gets room again; a damaged record does not mend itself."""
     assert (come_again(StoreError("s", "r", kind)) is not None) is helps
+
+
+def test_a_storage_is_waited_for_where_that_can_help() -> None:
+    """One that does not answer may do so later. A video that was replaced needs a person."""
+    assert come_again(SourceChanged(None, "r", passes=True), times=2) == 60
+    assert come_again(SourceChanged(None, "r")) is None
 
 
 def test_it_waits_longer_each_time_but_never_for_long() -> None:

@@ -200,6 +200,10 @@ def _two_etags(asked: Asked) -> None:
     asked.part(etag='"x", "y"')
 
 
+def _empty_etag(asked: Asked) -> None:
+    asked.part(etag='""')
+
+
 def _another_etag_each_time(asked: Asked) -> None:
     asked.part(etag=f'"{len(asked.server.seen)}"')
 
@@ -294,6 +298,7 @@ TRICKS: dict[str, Trick] = {
     "a weak ETag": _only_of_ranges(_weak_etag),
     "no ETag": _only_of_ranges(_no_etag),
     "two ETags": _only_of_ranges(_two_etags),
+    "an empty ETag": _only_of_ranges(_empty_etag),
     "another ETag each time": _only_of_ranges(_another_etag_each_time),
     "many ranges": _only_of_ranges(_many_ranges),
     "401": _status(401),

@@ -84,7 +84,7 @@ class ObjectServer(ThreadingHTTPServer):
         objects: the versions of each object, by `bucket/key`; the last is the present one, and None means deleted.
         asked: what was asked, in order.
         script: answers for the next requests; None for the right one, and a function for what else a connection may do.
-        quirks: what this storage does wrong: `no-etag`, `weak-etag`, `no-ranges`, `no-if-match`.
+        quirks: what this storage does wrong: `no-etag`, `weak-etag`, `empty-etag`, `no-ranges`, `no-if-match`.
         released: ends what hangs.
     """
 
@@ -201,6 +201,8 @@ class _Handler(BaseHTTPRequestHandler):
             del head["ETag"]
         if "weak-etag" in quirks:
             head["ETag"] = f"W/{found.etag}"
+        if "empty-etag" in quirks:
+            head["ETag"] = '""'
         match = self.headers["If-Match"]
         if match not in {None, found.etag} and "no-if-match" not in quirks:
             return self._answer(412, head, b"<Error><Code>PreconditionFailed</Code></Error>")

@@ -3,8 +3,8 @@
 What belongs here: which ranges are fetched, kept and dropped, and when. How a range is fetched is the matter of a `Remote`.
 
 A read of a mebibyte waits for the storage each time, so ranges of 8 MiB are fetched, and two of them ahead of a reader that reads one
-block after the other. A look into a video jumps about: it gets the range around each place, and nothing ahead. Nobody ever waits
-for room: where there is none, a reader fetches what it asked for, and no more.
+block after the other. A look into a video jumps about: it gets the range around each place, and nothing ahead. No reader
+waits for room: where there is none, it fetches what it asked for, and no more.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from attrs import define
+from attrs import define, evolve
 
 from tiktok_core.errors import SourceChanged
 
@@ -34,7 +34,7 @@ ROOM: Final = 10
 RUN: Final = 8
 """An eighth of a range, a mebibyte, that is read in one go makes a reader a sender, for which the next ranges are fetched."""
 LEFT: Final = 32
-"""A range that nobody touched while bytes of so many ranges were read gives way to others: its post may wait for hours."""
+"""A range that no reader touched while bytes of so many ranges were read gives way to others: its post may wait for hours."""
 LOOK: Final = 0.5
 """Seconds after which a wait checks for signals."""
 LEAVE: Final = 1.0
@@ -150,7 +150,7 @@ class Ahead:
         return max(1, self._room // self.grain // max(1, active))
 
     def make_room(self, length: int) -> bool:
-        """Return whether there is room for so many bytes, once ranges are dropped that nobody waits for."""
+        """Return whether there is room for so many bytes, once ranges are dropped that no reader waits for."""
         held = {
             part: (source, number)
             for source in self._sources
@@ -221,7 +221,7 @@ class Ranges:
             self.used = ahead.time
 
     def close(self) -> None:
-        """Drop all ranges, and end what is on its way. It takes no lock: whoever still reads calls it under that of `Ahead`."""
+        """Drop all ranges, and end what is on its way. It takes no lock: while a reader may be at work, it is called under that of `Ahead`."""
         self.is_closed = True
         self.parts = {}
         self._head = b""
@@ -297,9 +297,9 @@ class Ranges:
         error: BaseException | None = None
         try:
             data = self._fetched(self._bounds(number)[0], part.length)
-        except BaseException as raised:  # noqa: BLE001 - whoever waits for the range gets it
+        except BaseException as raised:  # noqa: BLE001 - the reader that waits for the range gets it
             # Without what it refers to: the frames of the request hold what had come so far.
-            error = SourceChanged(None, raised.reason) if isinstance(raised, SourceChanged) else _bare(raised)
+            error = evolve(raised) if isinstance(raised, SourceChanged) else _bare(raised)
         with self._ahead.changed:
             if error is not None and self.parts.get(number) is part:
                 del self.parts[number]

@@ -16,8 +16,10 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 from tiktok_adapters.sources.bytes import BytesSource
-from tiktok_adapters.sources.held import Copy, CursorSource, HeldFile, refusal
-from tiktok_core.errors import InvalidPost, SourceChanged, TikTokError
+from tiktok_adapters.sources.files import why
+from tiktok_adapters.sources.held import CursorSource, HeldFile
+from tiktok_adapters.sources.spooled import Copy
+from tiktok_core.errors import InvalidPost, Problem, SourceChanged, TikTokError
 from tiktok_core.ports import FillsBuffers, Intake, Source
 
 __all__ = ["open_given"]
@@ -90,7 +92,7 @@ class _Bytes:
 
 
 class _OpenFile:
-    """Takes a file that somebody else has open: where it lies, if it can be read at any offset; otherwise a copy of it."""
+    """Takes a file that the caller has open: where it lies, if it can be read at any offset; otherwise a copy of it."""
 
     def __init__(self, held: Any) -> None:
         self._held = held
@@ -121,9 +123,9 @@ class _OpenFile:
     def _begun(self) -> "_Digested | _Copied":
         held = self._held
         if getattr(held, "closed", False) is True:
-            raise refusal("is a closed file; open it again, or give its name")
+            raise _refusal("is a closed file; open it again, or give its name")
         if callable(readable := getattr(held, "readable", None)) and not readable():
-            raise refusal('is a file that is open for writing alone; open it for reading ("rb")')
+            raise _refusal('is a file that is open for writing alone; open it for reading ("rb")')
         if isinstance(held, io.TextIOBase):
             raise _text()
         if (fd := _descriptor(held)) is not None:
@@ -177,7 +179,6 @@ class _Copied:
     def __init__(self, next_block: Callable[[], object], at_end: Callable[[], object] = lambda: None) -> None:
         self._next_block = next_block
         self._at_end = at_end
-        self._digest = hashlib.blake2b(digest_size=16)
         self._copy: Copy | None = None
 
     @property
@@ -187,19 +188,17 @@ class _Copied:
 
     def take(self) -> Source | None:
         """Copy the next bytes."""
-        self._copy = self._copy or Copy()
+        self._copy = self._copy or Copy(_no_room)
         try:
             block = _checked(self._next_block())
-            self._digest.update(block)
             self._copy.write(block)
             if block:
                 return None
-            self._copy.settle(self._digest.hexdigest())
             self._at_end()
         except BaseException:
             self._drop()
             raise
-        return self._copy
+        return self._copy.source()
 
     def _drop(self) -> None:
         if self._copy is not None:
@@ -295,15 +294,26 @@ def _checked(block: object) -> bytes:
     if isinstance(block, str):
         raise _text()
     if not isinstance(block, bytes | bytearray | memoryview):
-        raise refusal(
+        raise _refusal(
             f"gives {type(block).__name__} where its bytes belong; give a file that is open for reading bytes"
         )
     return bytes(block)
 
 
 def _text() -> InvalidPost:
-    return refusal('is a file that is open as text; open it for reading bytes ("rb")')
+    return _refusal('is a file that is open as text; open it for reading bytes ("rb")')
+
+
+def _refusal(said: str) -> InvalidPost:
+    return InvalidPost((Problem("video", said),))
+
+
+def _no_room(error: OSError) -> InvalidPost:
+    return _refusal(
+        f"is read once, and cannot be copied into a temporary file ({why(error)}); make room for that, set TMPDIR to another folder, or give "
+        "the name of a file"
+    )
 
 
 def _unreadable(error: Exception) -> InvalidPost:
-    return refusal(f"cannot be read ({type(error).__name__}: {error})")
+    return _refusal(f"cannot be read ({type(error).__name__}: {error})")

@@ -1,26 +1,19 @@
-"""Sources over what the caller holds open. They never close it, and never leave its cursor elsewhere.
+"""Sources over files that the caller holds open. They never close them, and never leave a cursor elsewhere.
 
-What belongs here: reading an open file that somebody else opened, and the copy of bytes that come once. What a given thing is, is
-decided in `given`.
+What belongs here: reading such a file. What a given thing is, is decided in `given`; bytes that come once are copied by `spooled`.
 """
 
 import os
-import tempfile
 import threading
 import weakref
 from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, Final
 
-from tiktok_adapters.sources.files import OpenFile, sampled, why
-from tiktok_core.errors import InvalidPost, Problem, SourceChanged
+from tiktok_adapters.sources.files import OpenFile, sampled
+from tiktok_core.errors import SourceChanged
 
-__all__ = ["Copy", "CursorSource", "HeldFile", "refusal"]
-
-
-def refusal(said: str) -> InvalidPost:
-    """Return the error for a thing that is no video that can be read."""
-    return InvalidPost((Problem("video", said),))
+__all__ = ["CursorSource", "HeldFile"]
 
 
 class _Settled(ABC):
@@ -67,7 +60,7 @@ class _Settled(ABC):
 
 
 class HeldFile(_Settled, OpenFile):
-    """A regular file that somebody else has open, read at any offset by a descriptor of our own, which moves no cursor.
+    """A regular file that the caller has open, read at any offset by a descriptor of our own, which moves no cursor.
 
     Its holder may close it, and may remove its name: our descriptor stays.
     """
@@ -134,44 +127,6 @@ class CursorSource(_Settled):
             blocks.append(block)
             got += len(block)
         return b"".join(blocks)
-
-
-class Copy(_Settled, OpenFile):
-    """A copy of bytes that come once, in a file without a name. The system removes it when it is closed, however that comes about."""
-
-    def __init__(self) -> None:
-        try:
-            # Nobody else may read it, and nothing is left of it even if this process is killed.
-            file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it outlives this call
-        except OSError as error:
-            raise _no_room(error) from None
-        super().__init__(file.fileno(), file.close)
-
-    def write(self, block: bytes) -> None:
-        """Add bytes to the end.
-
-        Raises:
-            InvalidPost: there is no room for them.
-        """
-        left = memoryview(block)
-        try:
-            while left:
-                written = os.write(self._fd, left)
-                left = left[written:]
-                self._size += written
-        except OSError as error:
-            raise _no_room(error) from None
-
-    def _look(self) -> tuple[int, str]:
-        self._check_open()
-        return self._size, ""  # Nobody else can change it.
-
-
-def _no_room(error: OSError) -> InvalidPost:
-    return refusal(
-        f"is read once, and cannot be copied into a temporary file ({why(error)}); make room for that, set TMPDIR to another folder, or give "
-        "the name of a file"
-    )
 
 
 class _Cursor:

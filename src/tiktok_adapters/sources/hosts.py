@@ -6,18 +6,23 @@ up a second time could lead elsewhere.
 
 import ipaddress
 import re
+import socket
+from contextlib import suppress
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
 from tiktok_core.domain.app import is_loopback
+from tiktok_core.domain.names import bare
+from tiktok_core.hidden import Hidden
 
 __all__ = ["MediaHosts"]
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 ENTRY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@?#*]+)(?::(\d{1,5}))?")
+NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
 INNER: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
 """Networks whose addresses lead to the IPv4 address in their last four bytes."""
 LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
@@ -54,10 +59,12 @@ class MediaHosts:
         """Return whether the setting names this host."""
         return not self.allowed.isdisjoint({(_plain(host), None), (_plain(host), port)})
 
-    def problem(self, url: str) -> str:
+    def problem(self, url: str | Hidden[str]) -> str:
         """Return as a clause why nothing is read from a URL, or an empty text. A name may still lead to a private address."""
+        plain = bare(url)
+        del url  # A crash report would show its query, which says nothing of where it leads.
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(plain)
             host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
             host, port = "", 0
@@ -65,14 +72,10 @@ class MediaHosts:
             return "is no complete https URL"
         if parts.username is not None:
             return "carries a user name: media are read without one"
-        if parts.scheme == "http" and not (is_loopback(url) and self.allows(host, port)):
+        if parts.scheme == "http" and not (is_loopback(plain) and self.allows(host, port)):
             return "must begin with https://; plain http is for hosts of this machine that media_hosts allows"
-        address = "127.0.0.1" if _plain(host) == "localhost" or _plain(host).endswith(".localhost") else host
-        try:
-            ipaddress.ip_address(_plain(address))
-        except ValueError:
-            return ""
-        return self.refusal(host, port, address)
+        address = _spelled(_plain(host))
+        return "" if address is None else self.refusal(host, port, address)
 
     def refusal(self, host: str, port: int, address: str) -> str:
         """Return as a clause why no connection to this address is made, or an empty text."""
@@ -82,7 +85,22 @@ class MediaHosts:
 
 
 def _plain(host: str) -> str:
-    return host.lower().strip("[]").rstrip(".").partition("%")[0]
+    plain = host.lower().strip("[]").rstrip(".")
+    # A zone, as in fe80::1%eth0. In a name, what follows a percent sign belongs to the name.
+    return plain.partition("%")[0] if ":" in plain else plain
+
+
+def _spelled(host: str) -> str | None:
+    """Return the address that a host spells, which a proxy may connect to; None for a name that has to be looked up."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return "127.0.0.1"
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    if NUMBER.fullmatch(host.rpartition(".")[2]):
+        # Resolvers read 2130706433, 127.1 and 0x7f.1 as 127.0.0.1.
+        with suppress(OSError):
+            return socket.inet_ntoa(socket.inet_aton(host))
+    return None
 
 
 def _is_public(address: Address) -> bool:

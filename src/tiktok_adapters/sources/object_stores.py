@@ -49,7 +49,7 @@ FOUND_BY_OBSTORE: Final = (
 YES: Final = ("1", "true", "t", "yes", "y", "on")
 HERE: Final = "localhost,127.0.0.0/8,::1"
 NO_PROXY_HERE: Final = {"proxy_url": "http://127.0.0.1:9", "proxy_excludes": HERE}
-"""An endpoint on this machine is reached directly, whatever `HTTP_PROXY` says."""
+"""An endpoint on this machine is reached directly, also where `HTTP_PROXY` is set."""
 
 
 @frozen(kw_only=True)
@@ -122,7 +122,7 @@ def _way(scheme: str) -> dict[str, Any]:
     """Return whether plain http is allowed, and no proxy for an endpoint on this machine.
 
     Raises:
-        InvalidPost: the endpoint is plain http on another machine, and nobody has allowed that.
+        InvalidPost: the endpoint is plain http on another machine, and no setting allows that.
     """
     for variable in ENDPOINTS[scheme]:
         if endpoint := os.environ.get(variable):
@@ -139,7 +139,7 @@ def _way(scheme: str) -> dict[str, Any]:
     if _is_here(host):
         return {"allow_http": is_plain, **NO_PROXY_HERE}
     if is_plain and os.environ.get(PLAIN[scheme], "").lower() not in YES:
-        said = f"{variable} is plain http, which anybody on the way can read and change: use https, or set {PLAIN[scheme]}=true"
+        said = f"{variable} is plain http, which every machine on the way can read and change: use https, or set {PLAIN[scheme]}=true"
         raise _refusal(said)
     return {"allow_http": is_plain}
 
@@ -195,7 +195,7 @@ def _profile() -> Any:
 
 
 def _file(variable: str, usual: str) -> bool:
-    # Not `Path.expanduser`, which raises where nobody has a home folder.
+    # Not `Path.expanduser`, which raises where there is no home folder.
     return Path(os.path.expanduser(os.environ.get(variable) or usual)).is_file()  # noqa: PTH111
 
 

@@ -109,7 +109,7 @@ class ObjectRemote:
         """
         span = (start, start + length)
         meta, found, data = self._asked(lambda store: _ranged(store, self._name, span, self._etag))
-        # A storage that knows no If-Match gives the range of whatever lies there now.
+        # A storage that knows no If-Match gives the range of what lies there now.
         if (meta["e_tag"], meta["size"]) != (self._etag, self._size):
             raise self._replaced()
         if found != span or len(data) != length:
@@ -128,9 +128,9 @@ class ObjectRemote:
         try:
             return ask(store)
         except _errors() as error:  # Its text may quote a signature.
-            sentence = None if is_replaced(error) else fault_of(error, self._name, proxy=self._proxy).sentence
+            fault = None if is_replaced(error) else fault_of(error, self._name, proxy=self._proxy)
         # Outside of the handler, so that the sentence does not refer to an error that quotes a signature.
-        raise self._replaced() if sentence is None else SourceChanged(None, sentence)
+        raise self._replaced() if fault is None else _trouble(fault)
 
     def _replaced(self) -> SourceChanged:
         return SourceChanged(None, f"another object lies at {self._name} than when it was opened")
@@ -194,10 +194,14 @@ def _opened(store: "Store", name: ObjectName, proxy: str) -> ObjectRemote:
         fault = fault_of(_with_body(error, store, name), name, proxy=proxy)
     else:
         etag = meta["e_tag"]
-        if etag and etag.startswith('"'):
+        if etag and etag.startswith('"') and etag != '""':  # An empty one is the same for every version.
             return ObjectRemote(store, name, etag, meta["size"], proxy)
         fault = Fault(f"the storage gives no strong ETag for {name}, so a change could not be noticed")
-    raise SourceChanged(None, fault.sentence) if fault.passes else InvalidPost((Problem("video", fault.sentence),))
+    raise _trouble(fault) if fault.passes else InvalidPost((Problem("video", fault.sentence),))
+
+
+def _trouble(fault: Fault) -> SourceChanged:
+    return SourceChanged(None, fault.sentence, passes=fault.passes)
 
 
 def _with_body(error: Exception, store: "Store", name: ObjectName) -> Exception:
@@ -238,7 +242,7 @@ def _ranged(
 
 
 def _options(name: ObjectName, options: "GetOptions") -> "GetOptions":
-    if name.version is not None:  # obstore takes no None, whatever its types say.
+    if name.version is not None:  # obstore takes no None, although its types allow it.
         options["version"] = name.version
     return options
 

@@ -6,7 +6,10 @@ connection, and knows neither proxies nor certificates.
 Sources: RFC 9110 sections 8.8.3 (ETag), 13.1.1 (If-Match), 14 (ranges) and 15 (statuses).
 """
 
+import errno
 import re
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from mmap import mmap
@@ -16,9 +19,11 @@ from typing import Final, TypeVar
 from attrs import define, field, frozen
 
 from tiktok_adapters.sources.ahead import Ahead
+from tiktok_adapters.sources.answers import REFUSED, length_of, of_status, span_of, unusable
+from tiktok_adapters.sources.files import why
 from tiktok_adapters.sources.hosts import ALLOW, MediaHosts
 from tiktok_adapters.sources.remote import RemoteSource
-from tiktok_adapters.sources.spooled import Copy, too_large
+from tiktok_adapters.sources.spooled import Copy
 from tiktok_core.domain.chunks import LARGEST_VIDEO
 from tiktok_core.errors import InvalidPost, Misused, Problem, SourceChanged, TransportError
 from tiktok_core.hidden import Hidden
@@ -31,19 +36,12 @@ T = TypeVar("T", bound=Sink)
 
 HEAD: Final = 64 * 1024
 """Bytes that the opening asks for: it has to ask for some, and these are the first that a look into a video reads."""
-CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", re.ASCII)
 NO_BYTES: Final = re.compile(r"bytes \*/0", re.ASCII)
-STRONG: Final = re.compile(r'"[^"]*"')
-LENGTH: Final = re.compile(r"\d{1,15}", re.ASCII)
-TEXT: Final = re.compile(r"text/(html|xml|json)|application/([\w.-]{1,60}\+)?(xml|json)", re.ASCII)
+STRONG: Final = re.compile(r'"[^"]+"')
+"""A strong ETag. An empty one is not believed: such a server gives it to every version."""
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may be answered."""
-REFUSED: Final = {
-    401: "the server refuses it (HTTP 401): its signature has expired, or is for another method than GET",
-    403: "the server refuses it (HTTP 403): its signature has expired, or is for another method than GET",
-    404: "the server has nothing there (HTTP 404)",
-    410: "the server has nothing there any more (HTTP 410)",
-}
+FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)  # Windows has no quotas.
 
 
 @frozen(kw_only=True)
@@ -52,8 +50,8 @@ class Patience:
 
     Attributes:
         timeout: seconds for each single wait.
-        limit: seconds for one range.
-        longest: seconds for one whole copy.
+        limit: seconds for one range, all tries together.
+        longest: seconds for one whole copy, all tries together.
         pauses: seconds before each further try of a request that changed nothing.
     """
 
@@ -89,10 +87,10 @@ def open_url(url: Hidden[str], web: Web, ahead: Ahead) -> Source:
     """Open a video behind an https URL.
 
     Raises:
-        InvalidPost: the URL cannot be read, or a page lies there; or the video has to be copied, and is too large, or the disk full.
-        SourceChanged: the server does not answer now.
+        InvalidPost: the URL cannot be read, or a page lies there; or the video is too large.
+        SourceChanged: the server does not answer now; or the video has to be copied, and the disk is full.
     """
-    if problem := web.hosts.problem(url.reveal()):
+    if problem := web.hosts.problem(url):
         raise _refusal(url, problem)
     line = _Line(url, web)
     whole = _Whole(line)
@@ -104,8 +102,8 @@ def open_url(url: Hidden[str], web: Web, ahead: Ahead) -> Source:
             answer = line.ask({}, whole.sink, within=web.patience.longest)
         if (copy := whole.copy) is not None and answer.status == 200:
             whole.copy = None
-            return copy.source()
-        raise _refusal(url, _unusable(answer) or f"the server answered with HTTP {answer.status}")
+            return copy.source(url)
+        raise _refusal(url, unusable(answer) or f"the server answered with HTTP {answer.status}")
     finally:
         if whole.copy is not None:
             whole.copy.close()
@@ -118,11 +116,11 @@ def _by_ranges(line: "_Line", answer: Response, ahead: Ahead) -> RemoteSource | 
         return RemoteSource(RangedRemote(line, etag, 0), ahead)
     if answer.status != 206 or not STRONG.fullmatch(etag):
         return None
-    span = _span(answer)
-    if span is None or span[:2] != (0, min(HEAD, span[2]) - 1) or len(answer.body) != span[1] + 1 or _unusable(answer):
+    span = span_of(answer)
+    if span is None or span[:2] != (0, min(HEAD, span[2]) - 1) or len(answer.body) != span[1] + 1 or unusable(answer):
         return None
     if span[2] > LARGEST_VIDEO:
-        raise too_large(line.url)
+        raise _too_large(line.url)
     return RemoteSource(RangedRemote(line, etag, span[2]), ahead, head=answer.body)
 
 
@@ -152,7 +150,7 @@ class RangedRemote:
             SourceChanged: nothing lies there any more, or the server does not answer as before.
         """
         answer = self._line.ask({"Range": "bytes=0-0"}, lambda _head: None)
-        span = _span(answer)
+        span = span_of(answer)
         if answer.status == 206 and span is not None and span[:2] == (0, 0):
             return answer.headers.get("etag", ""), span[2]
         if answer.status == 416 and NO_BYTES.fullmatch(answer.headers.get("content-range", "").strip()):
@@ -169,7 +167,7 @@ class RangedRemote:
 
         def is_it(head: Response) -> bool:
             is_same = head.headers.get("etag", "") == self.etag
-            return head.status == 206 and is_same and _span(head) == wanted and not _unusable(head)
+            return head.status == 206 and is_same and span_of(head) == wanted and not unusable(head)
 
         block = _Block(self._line, length)
         headers = {"Range": f"bytes={start}-{wanted[1]}", "If-Match": self.etag}
@@ -186,13 +184,15 @@ class RangedRemote:
         where = redacted(self._line.url)
         etag = answer.headers.get("etag", "")
         if answer.status in (412, 416) or (answer.status in (200, 206) and etag and etag != self.etag):
-            return SourceChanged(None, f"{where} was replaced while it was read")
+            return SourceChanged(
+                None, f"{where} was replaced while it was read, or its servers give it different ETags"
+            )
         if answer.status in REFUSED:
             return SourceChanged(None, f"{where} can no longer be read: {REFUSED[answer.status]}")
         if answer.status in (200, 206):
-            why = _unusable(answer) or "the answer is not the range that was asked for"
+            why = unusable(answer) or "the answer is not the range that was asked for"
             return SourceChanged(None, f"{where} can no longer be read by ranges: {why} (HTTP {answer.status})")
-        return SourceChanged(None, f"{where} can no longer be read: {_of_status(answer)}")
+        return SourceChanged(None, f"{where} can no longer be read: {of_status(answer)}")
 
 
 class _Line:
@@ -211,29 +211,31 @@ class _Line:
         *,
         within: float | None = None,
     ) -> Response:
-        """Return the server's answer, whatever it is, if it is no trouble that passes.
+        """Return the server's answer, unless it is trouble that passes.
 
         Args:
             headers: the request's own.
             sink: takes the body.
-            within: seconds for one try; those for a range unless given.
+            within: seconds for all tries; those for a range unless given.
 
         Raises:
             InvalidPost: the host leads to an address from which no media are read.
             SourceChanged: there is no answer, after some tries; or the source was closed.
         """
         patience = self._web.patience
-        request = Request(
-            method="GET",
-            url=self.url,
-            headers={"Accept": "*/*", **headers},
-            timeout=patience.timeout,
-            time_limit=within or patience.limit,
-            sink=sink,
-        )
+        left = within or patience.limit
+        end = time.monotonic() + left
         trouble = ""
         for pause in (0.0, *patience.pauses):
             self._pause(pause)
+            request = Request(
+                method="GET",
+                url=self.url,
+                headers={"Accept": "*/*", **headers},
+                timeout=patience.timeout,
+                time_limit=left,
+                sink=sink,
+            )
             try:
                 answer = self._web.transport.send(request)
             except Misused as error:
@@ -246,7 +248,9 @@ class _Line:
                 if answer.status not in TRANSIENT:
                     return answer
                 trouble = f"the server answers with HTTP {answer.status}"
-        raise SourceChanged(None, f"{redacted(self.url)} cannot be read now: {trouble}")
+            if (left := end - time.monotonic()) <= 0:
+                break
+        raise SourceChanged(None, f"{redacted(self.url)} cannot be read now: {trouble}", passes=True)
 
     def close(self) -> None:
         """Ask no more, and end what runs with the next bytes that come. The garbage collector may call it: it takes no lock."""
@@ -322,51 +326,45 @@ class _Whole:
         self._line = line
         self.copy: Copy | None = None
 
-    def sink(self, head: Response) -> Copy | None:
+    def sink(self, head: Response) -> "_Whole | None":
         """Return what takes the body, if it is a whole video whose end can be seen."""
         if self.copy is not None:  # An earlier try broke off.
             self.copy.close()
             self.copy = None
-        if head.status != 200 or _unusable(head):
+        if head.status != 200 or unusable(head):
             return None
-        if _length(head) > LARGEST_VIDEO:
-            raise too_large(self._line.url)
-        self.copy = Copy(self._line.url, self._line.check_open)
-        return self.copy
+        if length_of(head) > LARGEST_VIDEO:
+            raise _too_large(self._line.url)
+        self.copy = Copy(self._no_room)
+        return self
+
+    def write(self, block: bytes, /) -> None:
+        """Take the next bytes.
+
+        Raises:
+            InvalidPost: they are too many for TikTok.
+            SourceChanged: they are too many for the disk; or the source was closed.
+        """
+        self._line.check_open()
+        if self.copy is not None:
+            if self.copy.size + len(block) > LARGEST_VIDEO:
+                raise _too_large(self._line.url)
+            self.copy.write(block)
+
+    def _no_room(self, error: OSError) -> SourceChanged:
+        # A full disk of this machine says nothing about the post, which another one can go on with.
+        folder = tempfile.gettempdir() if tempfile.tempdir else "the temporary folder"
+        said = (
+            f"{redacted(self._line.url)} cannot be read: it has to be copied before it is sent, because its server gives no ranges, "
+            f"and {folder} cannot take it: {'its disk is full' if error.errno in FULL else why(error)}; free up to 4 GiB there, or set "
+            "TMPDIR to another folder"
+        )
+        return SourceChanged(None, said)
 
 
-def _span(answer: Response) -> tuple[int, int, int] | None:
-    """Return the first and the last byte of the range that an answer has, and the size of the whole."""
-    found = CONTENT_RANGE.fullmatch(answer.headers.get("content-range", "").strip())
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
-
-
-def _length(answer: Response) -> int:
-    length = answer.headers.get("content-length", "").strip()
-    return int(length) if LENGTH.fullmatch(length) else -1
-
-
-def _unusable(answer: Response) -> str:
-    """Return as a clause why the body of this answer is no video, or an empty text."""
-    if answer.status not in (200, 206):
-        return _of_status(answer)
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if TEXT.fullmatch(kind):
-        return f"a page or another text lies there ({kind}), and no video"
-    coding = answer.headers.get("content-encoding", "identity").strip().lower()
-    if coding != "identity":
-        return f"the server compresses it ({coding[:20]}), although it was asked not to"
-    if answer.status == 200 and _length(answer) < 0 and "transfer-encoding" not in answer.headers:
-        return "the server does not say how long it is, so a copy that is cut off would look whole"
-    return ""
-
-
-def _of_status(answer: Response) -> str:
-    if answer.status in REFUSED:
-        return REFUSED[answer.status]
-    if 300 <= answer.status < 400:
-        return f"the server redirects (HTTP {answer.status}), which is not followed: give the URL to which it leads"
-    return f"the server answers with HTTP {answer.status}"
+def _too_large(url: Hidden[str]) -> InvalidPost:
+    said = f"{redacted(url)} is larger than 4 GB ({LARGEST_VIDEO:,} bytes), the most that TikTok takes"
+    return InvalidPost((Problem("video", said),))
 
 
 def _refusal(url: Hidden[str], why: str) -> InvalidPost:

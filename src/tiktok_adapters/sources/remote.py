@@ -74,7 +74,7 @@ class RemoteSource:
         self._remote = remote
         self._ahead = ahead
         self._ranges = Ranges(remote, ahead, head)
-        # Garbage collection closes the source, as it closes a file: who posts one film need not close it.
+        # Garbage collection closes the source, as it closes a file: a program that posts one film need not close it.
         self._finalizer = weakref.finalize(self, self._ranges.close)
 
     @property

@@ -12,6 +12,7 @@ from tiktok_core.errors import (
     Misused,
     RateLimited,
     ServerError,
+    SourceChanged,
     StillProcessing,
     StoreError,
     TikTokError,
@@ -49,6 +50,8 @@ def come_again(error: TikTokError, *, times: int = 1) -> float | None:
             return SOON
         case StoreError():
             return patient if error.kind in WAITING_HELPS else None
+        case SourceChanged():
+            return patient if error.passes else None
         case _ if isinstance(error, PASSING) and not isinstance(error, NOT_PASSING):
             return patient
         case _:

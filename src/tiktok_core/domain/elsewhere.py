@@ -35,9 +35,9 @@ def another_file(record: Record) -> SourceChanged:
 
 
 def of_post(error: SourceChanged, record: Record) -> SourceChanged:
-    """Return the error of a source, as one about this post; of a URL, which may have expired, with the way to go on."""
+    """Return the error of a source, as one about this post; of a URL that may have expired with the way to go on."""
     reason, fresh = error.reason.rstrip("."), FRESH.format(record.key)
-    if record.wish.upload and reason != ANOTHER and fresh not in reason:
+    if record.wish.upload and not error.passes and reason != ANOTHER and fresh not in reason:
         reason = f"{reason}; {fresh}"
     return evolve(error, publish_id=record.publish_id, reason=reason)
 
@@ -50,7 +50,7 @@ def is_its_url(record: Record, name: Secret | None) -> bool:
 def renamed(record: Record, name: Secret | None, fingerprint: str) -> Record:
     """Return the record with the URL under which its bytes were opened now: the earlier one may have expired.
 
-    Whoever asks for the post again does so with the earlier one.
+    A repeated call for the post names the earlier one.
     """
     wish = record.wish
     if not wish.upload or name is None or name == wish.name or fingerprint != wish.fingerprint:

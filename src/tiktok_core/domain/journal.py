@@ -89,7 +89,7 @@ class Wish:
     is_cut_chosen: bool = False
 
     def __attrs_post_init__(self) -> None:
-        # Whoever gives a whole URL, such as a record of an earlier release: nobody is to find its query in `video`.
+        # Records of earlier releases give a whole URL here. Its query must not stay in `video`, which is shown.
         if self.video is not None and (query := query_of(self.video)) is not None:
             object.__setattr__(self, "query", query)
             object.__setattr__(self, "video", bare(self.video))

@@ -89,7 +89,7 @@ def is_digested(url: str) -> bool:
 
 
 def without(text: str, secrets: Iterable[Secret]) -> str:
-    """Return a text of somebody else, such as TikTok's message, without the queries that it may quote."""
+    """Return a text of another program, such as TikTok's message, without the queries that it may quote."""
     for secret in filter(None, secrets):
         text = text.replace(secret.reveal(), "...")
     return text

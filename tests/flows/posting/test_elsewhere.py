@@ -413,7 +413,26 @@ def test_a_fresh_query_is_the_same_wish_where_the_bytes_are(bench: Any, account:
         bench.run(account.post_video(FRESH, **POST))
     elsewhere.objects[ELSEWHERE] = CLIP_BYTES + b"more"
     with pytest.raises(InvalidPost, match="stands for another post"):
-        bench.run(account.post_video(SIGNED, upload=True, **POST))
+        bench.run(account.post_video(FRESH.replace("fresh", "third"), upload=True, **POST))
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_a_post_that_has_its_bytes_needs_its_url_no_more(
+    bench: Any, account: Any, elsewhere: Elsewhere, is_forgotten: bool
+) -> None:
+    """Neither a repeated call nor `resume` opens the URL, which may have expired: not while TikTok works, nor afterwards."""
+    begun = bench.run(account.post_video(SIGNED, upload=True, wait=False, **POST))
+    elsewhere.expired.update({SIGNED, FRESH})
+    opened = len(elsewhere.opened)
+    bench.run(account.enter_video(SIGNED, upload=True, **POST))
+    assert bench.run(account.post_video(SIGNED, upload=True, **POST)).publish_id == begun.publish_id
+    if is_forgotten:
+        bench.clock.advance(timedelta(days=400).total_seconds())
+        bench.journal.forget(bench.clock.now(), keep=timedelta(days=90))
+    for again in (account.post_video(SIGNED, upload=True, **POST), account.resume(KEY, FRESH)):
+        assert bench.run(again).publish_id == begun.publish_id
+    assert len(elsewhere.opened) == opened
+    assert len(bench.sim.posts) == 1
 
 
 @pytest.mark.parametrize("again", [None, True, False])

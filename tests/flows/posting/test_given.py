@@ -195,7 +195,7 @@ def test_a_stream_without_an_end_is_left_at_the_limit(bench: Any) -> None:
 @pytest.mark.parametrize("given", [CLIP_BYTES, io.BytesIO(CLIP_BYTES), iter([CLIP_BYTES])])
 def test_what_has_no_name_cannot_be_left_to_a_worker(bench: Any, given: Any) -> None:
     """Nothing of it is read: nobody could open it later."""
-    with pytest.raises(InvalidPost, match="without a name, which nobody could open later; give the name of a file"):
+    with pytest.raises(InvalidPost, match="without a name, which no later step could open; give the name of a file"):
         bench.run(bench.signed_in().enter_video(given, **SELF_ONLY))
     assert bench.sim.posts == ()
 

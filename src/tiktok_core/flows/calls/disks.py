@@ -21,6 +21,7 @@ from tiktok_core.ports import Closes, Destination, FillsBuffers, HasPath, Media,
 from tiktok_core.wire.http import read_from
 
 __all__ = [
+    "LONGEST_COPY",
     "LONGEST_LOOK",
     "Openable",
     "close_opener",
@@ -46,19 +47,21 @@ LONGEST_LOOK: Final = timedelta(seconds=10)
 """The time for a look that is a courtesy: a post is sent without it."""
 
 
-async def open_source(context: Context, work: Callable[[], Source], *, is_elsewhere: bool = False) -> Source:
+async def open_source(context: Context, work: Callable[[], Source], longest: timedelta | None = None) -> Source:
     """Open a source by its name.
 
     Args:
         context: what the flow works with.
         work: opens it.
-        is_elsewhere: whether it may have to be copied here first. What copies it ends by itself where no bytes come.
+        longest: the time for what lies elsewhere, and may have to be copied here first. What copies it ends by itself where no
+            bytes come. None for a file.
 
     Raises:
         SourceChanged: that has not ended within the time-out.
     """
-    within = LONGEST_COPY.total_seconds() if is_elsewhere else context.timeout
-    late = SourceChanged(None, _hung("the file", within))
+    within = context.timeout if longest is None else longest.total_seconds()
+    slow = f"the video was not opened within {within:g} s; give it where a server gives ranges, or as a file"
+    late = SourceChanged(None, _hung("the file", within) if longest is None else slow)
     return await context.background(work, within=within, late=late, is_movable=True, is_needed=False)
 
 

@@ -50,7 +50,7 @@ from tiktok_core.flows.posting.video_file import VideoFile, looked_into, open_me
 from tiktok_core.ports import Media, Source
 from tiktok_core.wire.pulled import Pulled, answer_problems, pull_request, read_pulled
 
-__all__ = ["look_at_video", "photo_wish", "video_wish"]
+__all__ = ["is_to_be_opened", "look_at_video", "photo_wish", "video_wish"]
 
 NOT_READ: Final = Problem(
     "video", "its codec, rate, size and duration are not checked, because they cannot be read: TikTok may refuse it"
@@ -73,7 +73,7 @@ async def video_wish(
         InvalidPost: what is wrong with the file or URL, and what is wrong with the settings, at once.
     """
     problems = [*video_problems(post, _options(creator)), *_creator_problems(post, creator)]
-    if isinstance(video, Secret) and not _is_to_be_opened(context, video, upload):
+    if isinstance(video, Secret) and not is_to_be_opened(context, video, upload):
         problems.extend(pull_problems(video, chunk_size, upload=upload))
         problems.extend(await _pull_problems(context, "video_url", video, _look_at_video_url if fetch else None))
         refuse(InvalidPost, problems)
@@ -83,6 +83,11 @@ async def video_wish(
     if isinstance(video, Secret):
         problems.extend(source_url_problems("video_url", video))
         refuse(InvalidPost, problems)
+        if not upload:
+            foreign = _foreign(context, video)
+            _tell(
+                context, (evolve(one, message=f"{one.message}; so its bytes are uploaded from here") for one in foreign)
+            )
     return await _with_file(context, video, post, chunk_size, creator=creator, problems=problems)
 
 
@@ -105,17 +110,16 @@ async def _with_file(
     return planned(wish, video_file), video_file
 
 
-def _is_to_be_opened(context: Context, url: Secret, upload: bool | None) -> bool:
+def is_to_be_opened(context: Context, url: Secret, upload: bool | None) -> bool:
     """Whether the library sends what lies at a URL from the beginning, because TikTok would not or is not to pull it."""
     if upload is not None:
         return upload
-    if is_never_pulled(url):
-        return True
-    foreign = tuple(ownership_problems("video_url", url, context.app.verified_urls))
-    if not foreign or context.open_source is None:
-        return False
-    _tell(context, (evolve(one, message=f"{one.message}; so its bytes are uploaded from here") for one in foreign))
-    return True
+    return is_never_pulled(url) or (context.open_source is not None and bool(_foreign(context, url)))
+
+
+def _foreign(context: Context, url: Secret) -> Sequence[Problem]:
+    """Return why the app may not let TikTok pull from a URL; nothing of a name that TikTok never pulls."""
+    return () if is_never_pulled(url) else tuple(ownership_problems("video_url", url, context.app.verified_urls))
 
 
 async def photo_wish(
@@ -242,5 +246,5 @@ async def _pulled(
 
 def _tell(context: Context, doubts: Iterable[Problem]) -> None:
     for doubt in doubts:
-        # Whoever shows the warning to a person may call the field as that person does.
+        # The program that shows the warning to a person may call the field as that person does.
         context.log.warning("%s", doubt, problem=doubt)

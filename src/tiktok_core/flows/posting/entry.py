@@ -18,14 +18,14 @@ from tiktok_core.domain.pacing import DAY, quota_warning
 from tiktok_core.domain.posts import VideoPost
 from tiktok_core.domain.publishing import Publication
 from tiktok_core.domain.schedule import Schedule, schedule_problems, shown
-from tiktok_core.domain.verdicts import Verdict
+from tiktok_core.domain.verdicts import Verdict, not_refused
 from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, SignInRequired, StoreError, refuse
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.leases import released_after, try_lease
 from tiktok_core.flows.calls.stopwatch import Stopwatch
 from tiktok_core.flows.posting.turn import HELD_PAUSE, STEP_LEASE, judged
 
-__all__ = ["Terms", "enter", "known", "no_post", "remembered", "unseen", "usually_cut"]
+__all__ = ["Terms", "enter", "has_all", "known", "left_to_workers", "no_post", "remembered", "unseen", "usually_cut"]
 
 LONGEST_KEY: Final = 200
 
@@ -97,6 +97,35 @@ async def enter(context: Context, account: str, wish: Wish, key: str, terms: Ter
         return found
     refuse(InvalidPost, _other_than(found, wish, terms))
     return await _as_wished(context, found, wish)
+
+
+async def has_all(context: Context, account: str, wish: Wish, key: str) -> bool:
+    """Whether TikTok needs no more bytes of the post of this key: it has them, or the post has ended.
+
+    Asked before a URL is opened. It may have expired by now, and where its server gives no ranges a whole copy would be made.
+    """
+    _check(key)
+    found = await _looked_up(context, record_name(context.app.client_key, account, key))
+    if not isinstance(found, Record):
+        return found is not None
+    return found.wish.is_same(wish) and (found.is_ended or found.is_processing)
+
+
+async def left_to_workers(context: Context, found: Record | Trace, key: str, terms: Terms) -> Record:
+    """Return the record of a key, which workers go on with from now on where the terms say so."""
+    if isinstance(found, Trace):
+        raise trace_refusal(found, InvalidPost) or InvalidPost(
+            (Problem("key", f"{key!r} was posted before; take another key"),)
+        )
+    if not_refused(found).is_ended or found.is_entered or not terms.is_entered:
+        return found
+    # A caller began it by itself before, and now leaves it to the workers.
+    try:
+        return await judged(
+            context, found, lambda record, _now: Verdict(record=evolve(record, is_entered=True)), at_once=False
+        )
+    except LeaseLost:
+        return found  # Its owner goes on with it.
 
 
 async def _as_wished(context: Context, found: Record, wish: Wish) -> Record:

@@ -10,24 +10,22 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, TypeVar
 
-from attrs import evolve
-
 from tiktok_core.domain.creator import CreatorInfo
-from tiktok_core.domain.forgetting import Trace, trace_refusal
+from tiktok_core.domain.forgetting import Trace
 from tiktok_core.domain.journal import Record, Wish
 from tiktok_core.domain.pacing import Quota
 from tiktok_core.domain.posts import PhotoPost, VideoPost, is_documented
 from tiktok_core.domain.publishing import Publication, Step
 from tiktok_core.domain.tokens import Secret
-from tiktok_core.domain.verdicts import Verdict, finished, not_refused
-from tiktok_core.errors import InvalidInput, InvalidPost, LeaseLost, Problem, TikTokError
+from tiktok_core.domain.verdicts import finished
+from tiktok_core.errors import InvalidInput, InvalidPost, Problem, TikTokError
 from tiktok_core.flows.calls.access import authorized
 from tiktok_core.flows.calls.context import Context
 from tiktok_core.flows.calls.disks import Openable, is_given, taken_in
-from tiktok_core.flows.posting.check import photo_wish, video_wish
-from tiktok_core.flows.posting.entry import Terms, enter, known, remembered, unseen
+from tiktok_core.flows.posting.check import is_to_be_opened, photo_wish, video_wish
+from tiktok_core.flows.posting.entry import Terms, enter, has_all, known, left_to_workers, remembered, unseen
 from tiktok_core.flows.posting.run import OnProgress, Run
-from tiktok_core.flows.posting.turn import Gone, judged
+from tiktok_core.flows.posting.turn import Gone
 from tiktok_core.flows.posting.video_file import VideoFile, open_video
 from tiktok_core.ports import Media
 from tiktok_core.wire.publishing import creator_info_request, read_creator_info
@@ -43,7 +41,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-NAMELESS: Final = Problem("video", "is a source without a name, which nobody could open later; give the name of a file")
+NAMELESS: Final = Problem(
+    "video", "is a source without a name, which no later step could open; give the name of a file"
+)
 
 
 async def creator_info(context: Context, account: str) -> CreatorInfo:
@@ -75,8 +75,19 @@ async def _wished(
 
 
 async def _wished_video(
-    context: Context, account: str, video: Openable, post: VideoPost, *, chunk_size: int | None, upload: bool | None
+    context: Context,
+    account: str,
+    video: Openable,
+    post: VideoPost,
+    key: str,
+    *,
+    chunk_size: int | None,
+    upload: bool | None,
 ) -> tuple[Wish, VideoFile | None]:
+    if isinstance(video, Secret) and is_to_be_opened(context, video, upload):
+        unopened = Wish(post=post, video=video.reveal(), upload=True)
+        if await has_all(context, account, unopened, key):
+            return unopened, None
     return await _wished(
         context,
         account,
@@ -106,7 +117,7 @@ async def post_video(
     """Post a video from a file, a source, or a URL that TikTok pulls or the library opens."""
     key, context = _named(context, account, key)
     async with taken_in(context, video, post) as taken:
-        wish, video_file = await _wished_video(context, account, taken, post, chunk_size=chunk_size, upload=upload)
+        wish, video_file = await _wished_video(context, account, taken, post, key, chunk_size=chunk_size, upload=upload)
         found = await enter(context, account, wish, key)
         # A file that was opened by its name is closed until its turn comes: many posts may wait. What lies elsewhere stays open.
         is_kept = video_file is not None and (video_file.source is taken or isinstance(taken, Secret))
@@ -146,33 +157,17 @@ async def enter_video(
     if is_given(video):
         raise InvalidPost((NAMELESS,))
     key, context = _named(context, account, key)
-    wish, video_file = await _wished_video(context, account, video, post, chunk_size=chunk_size, upload=upload)
+    wish, video_file = await _wished_video(context, account, video, post, key, chunk_size=chunk_size, upload=upload)
     if video_file is not None and video_file.name is None:
         raise InvalidPost((NAMELESS,))
-    return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
+    return await left_to_workers(context, await enter(context, account, wish, key, terms), key, terms)
 
 
 async def enter_photos(context: Context, account: str, post: PhotoPost, terms: Terms, *, key: str | None) -> Record:
     """Enter photos in the journal, and leave it to others to post them."""
     key, context = _named(context, account, key)
     wish = await _wished(context, account, post, lambda creator: photo_wish(context, post, creator=creator))
-    return await _entered(context, await enter(context, account, wish, key, terms), key, terms)
-
-
-async def _entered(context: Context, found: Record | Trace, key: str, terms: Terms) -> Record:
-    if isinstance(found, Trace):
-        raise trace_refusal(found, InvalidPost) or InvalidPost(
-            (Problem("key", f"{key!r} was posted before; take another key"),)
-        )
-    if not_refused(found).is_ended or found.is_entered or not terms.is_entered:
-        return found
-    # A caller began it by itself before, and now leaves it to the workers.
-    try:
-        return await judged(
-            context, found, lambda record, _now: Verdict(record=evolve(record, is_entered=True)), at_once=False
-        )
-    except LeaseLost:
-        return found  # Its owner goes on with it.
+    return await left_to_workers(context, await enter(context, account, wish, key, terms), key, terms)
 
 
 async def resume(
@@ -217,10 +212,10 @@ async def advance(
 async def _opened(
     context: Context, found: Record | Trace, video: Media | Secret | None
 ) -> AsyncIterator[VideoFile | None]:
-    """Yield the video that a caller gives to go on with, opened; None if it gives none, or if TikTok pulls it."""
+    """Yield the video that a caller gives to go on with, opened; None if it gives none, or if no bytes of it can be needed."""
     # A single step has not seen the record yet, and of the stand-in nothing counts.
     is_pulled = isinstance(found, Record) and found.wish.video is not None and found.wish.is_pulled
-    if video is None or is_pulled:
+    if video is None or is_pulled or isinstance(found, Trace) or found.is_ended:
         yield None
         return
     async with taken_in(context, video) as taken:

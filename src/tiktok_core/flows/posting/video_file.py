@@ -22,7 +22,7 @@ from tiktok_core.domain.tokens import Secret
 from tiktok_core.domain.tracks import Film
 from tiktok_core.errors import InvalidPost, LeaseLost, Problem, SourceChanged, refuse
 from tiktok_core.flows.calls.context import Context
-from tiktok_core.flows.calls.disks import Openable, look, look_or_doubt, open_source, read_in_time
+from tiktok_core.flows.calls.disks import LONGEST_COPY, Openable, look, look_or_doubt, open_source, read_in_time
 from tiktok_core.flows.calls.leases import try_lease
 from tiktok_core.flows.posting.turn import STEP_LEASE
 from tiktok_core.ports import LONGEST_LEASE, FillsBuffers, HasPath, Source
@@ -62,14 +62,16 @@ class VideoFile:
     plan: ChunkPlan
 
 
-async def open_video(context: Context, video: Openable, chunk_size: int | None) -> VideoFile:
-    """Look at a file: its size, its first bytes, how it will be cut.
+async def open_video(
+    context: Context, video: Openable, chunk_size: int | None, longest: timedelta = LONGEST_COPY
+) -> VideoFile:
+    """Look at a file: its size, its first bytes, how it will be cut. To open what lies elsewhere takes no longer than `longest`.
 
     Raises:
         InvalidPost: it is empty, too large, or no video; or the chosen chunk size cannot work.
         SourceChanged: it does not answer within the time-out, or can no longer be read.
     """
-    source, name = await open_media(context, video)
+    source, name = await open_media(context, video, longest)
     return await look(context, source, partial(_looked_at, source, name, chunk_size))
 
 
@@ -91,7 +93,8 @@ async def reopened(context: Context, record: Record, owner: str) -> VideoFile:
     if may_be_copied and await lease(LONGEST_LEASE) is None:
         raise LeaseLost(record.key)
     try:
-        found = await open_video(context, record.wish.name, None)
+        # Not for longer than the lease: of two workers with a slower server, each would take the post over before the other could send.
+        found = await open_video(context, record.wish.name, None, LONGEST_LEASE - STEP_LEASE)
     except InvalidPost as error:
         if record.wish.is_unopened and context.open_source is not None:
             raise
@@ -105,7 +108,9 @@ async def reopened(context: Context, record: Record, owner: str) -> VideoFile:
     return found
 
 
-async def open_media(context: Context, media: Openable) -> tuple[Source, Secret | None]:
+async def open_media(
+    context: Context, media: Openable, longest: timedelta = LONGEST_COPY
+) -> tuple[Source, Secret | None]:
     """Open a file or take a source as it is, and return it with its name; None where it has none.
 
     Raises:
@@ -113,7 +118,7 @@ async def open_media(context: Context, media: Openable) -> tuple[Source, Secret 
     """
     if isinstance(media, Secret):
         # The name of a record is a secret, too, and may be a path.
-        return await open_source(context, _opening(context, media), is_elsewhere=is_url(media)), media
+        return await open_source(context, _opening(context, media), longest if is_url(media) else None), media
     if not isinstance(media, str) and (hasattr(media, "read") or not isinstance(media, HasPath)):
         source = cast(Source, media)
     else:

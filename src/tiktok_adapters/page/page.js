@@ -1,0 +1,114 @@
+// The export page after each choice, without a round trip: the same conditions as in state.py, and no text of its own.
+"use strict";
+(() => {
+  const form = document.querySelector(".tiktok-form");
+  const progress = document.querySelector("#tiktok-progress");
+  const SECONDS = 5;
+
+  const setHint = (element, shown) => {
+    const hint = element.dataset.hint;
+    if (shown) element.title = hint;
+    else element.removeAttribute("title");
+  };
+
+  const conditions = () => {
+    const field = name => form.elements.namedItem(name);
+    const ticked = name => field(name).checked;
+    const level = field("privacy_level").value;
+    const branded = ticked("brand_content_toggle");
+    const organic = ticked("brand_organic_toggle");
+    const isLong = name => field(name) !== null && field(name).value.length > Number(field(name).dataset.limit);
+    return {
+      disclosed: ticked("is_disclosed"),
+      promotional: organic && !branded,
+      partnership: branded,
+      undisclosed: ticked("is_disclosed") && !organic && !branded,
+      branded,
+      plain: !branded,
+      private: level === "SELF_ONLY",
+      clash: branded && level === "SELF_ONLY",
+      unchosen: level === "",
+      "long-title": isLong("title"),
+      "long-description": isLong("description"),
+    };
+  };
+
+  const follow = () => {
+    const field = name => form.elements.namedItem(name);
+    const brand = field("brand_content_toggle");
+    if (!field("is_disclosed").checked) {
+      brand.checked = false;
+      field("brand_organic_toggle").checked = false;
+    }
+    const now = conditions();
+    for (const part of form.querySelectorAll("[data-when]")) part.hidden = !now[part.dataset.when];
+    for (const area of form.querySelectorAll("[data-text]")) {
+      const text = area.querySelector("textarea");
+      for (const units of area.querySelectorAll("[data-units]")) units.textContent = text.value.length;
+      if (now[`long-${area.dataset.text}`]) text.setAttribute("aria-invalid", "true");
+      else text.removeAttribute("aria-invalid");
+    }
+    // Of two choices that exclude each other, the one that is made stays free, so that the person can take it back.
+    brand.disabled = now.private && !brand.checked;
+    setHint(brand, now.private);
+    const select = field("privacy_level");
+    setHint(select, now.branded);
+    for (const option of select.options) {
+      if (option.dataset.hint === undefined) continue;
+      option.disabled = now.branded && !option.selected;
+      setHint(option, now.branded);
+    }
+    const shown = form.querySelector("#tiktok-declaration > :not([hidden])");
+    field("agreed_to").value = shown.textContent;
+    const post = form.querySelector(".tiktok-post");
+    post.disabled = form.dataset.blocked !== undefined || now.unchosen || now.undisclosed || now.clash
+      || now["long-title"] || now["long-description"];
+    const hints = form.querySelectorAll("#tiktok-hint-post > p:not([hidden])");
+    for (const element of [post, post.closest("[data-around]")]) {
+      if (hints.length > 0) element.title = hints[hints.length - 1].textContent;
+      else element.removeAttribute("title");
+    }
+  };
+
+  // What was wrong at a control when the server looked is not known to be wrong after the person changed it.
+  const forgive = control => {
+    if (!control.name || !control.hasAttribute("aria-invalid")) return;
+    control.removeAttribute("aria-invalid");
+    const errors = document.getElementById(`tiktok-error-${control.name}`);
+    for (const error of errors ? errors.querySelectorAll("p:not([data-when])") : []) error.remove();
+    for (const link of document.querySelectorAll(`#tiktok-problems a[href="#tiktok-${control.name}"]`)) link.parentElement.remove();
+    const problems = document.querySelector("#tiktok-problems");
+    if (problems && problems.querySelector("li") === null) problems.remove();
+  };
+
+  if (form !== null) {
+    for (const part of form.querySelectorAll("[data-without-script]")) part.hidden = true;
+    form.addEventListener("input", event => { forgive(event.target); follow(); });
+    form.addEventListener("change", follow);
+    window.addEventListener("pageshow", follow);
+    follow();
+    const problems = document.querySelector("#tiktok-problems");
+    if (problems !== null) problems.focus();
+  }
+
+  const look = async () => {
+    const again = progress.dataset.again;
+    if (again === undefined) return;
+    try {
+      const answer = await fetch(again, { credentials: "same-origin" });
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#tiktok-progress");
+      if (answer.ok && fresh !== null) {
+        const [now, then] = ["#tiktok-state", "#tiktok-state"].map((id, at) => (at ? fresh : progress).querySelector(id));
+        if (now.textContent !== then.textContent) now.replaceChildren(...then.childNodes);
+        if (fresh.dataset.again === undefined) {
+          progress.replaceChildren(...fresh.childNodes);
+          return;
+        }
+      }
+    } catch {
+      // The next look may succeed.
+    }
+    setTimeout(look, 1000 * SECONDS);
+  };
+  if (progress !== null) setTimeout(look, 1000 * SECONDS);
+})();

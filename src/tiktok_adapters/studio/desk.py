@@ -6,7 +6,8 @@ What belongs here: the parts of the page, one field each, and the look-ups that 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Protocol
 
 from aiohttp import web
 from attrs import define, field
@@ -14,10 +15,9 @@ from attrs import define, field
 from tiktok_adapters.studio.given import GivenFiles
 from tiktok_adapters.studio.guard import Guard
 from tiktok_adapters.studio.layout import Layout
-from tiktok_adapters.studio.posting import Poster
+from tiktok_adapters.studio.posting import Poster, Work
 from tiktok_adapters.studio.signing import SigningIn
-from tiktok_core import AsyncAccount, AsyncTikTok, Record, Scope, Stage, TikTokError
-from tiktok_core.domain.names import bare
+from tiktok_core import AsyncAccount, AsyncTikTok, Publication, Record, Stage, TikTokError
 
 __all__ = ["Desk", "Finding"]
 
@@ -69,6 +69,7 @@ class Desk:
         signing: the sign-in.
         examine: makes the check-up, in a thread; None where there is none.
         pause: seconds between two looks at the journal for a page that is open.
+        links: the public link of each post whose link is known, by account and key.
         is_ending: set when the studio ends, so that open streams end.
     """
 
@@ -81,8 +82,8 @@ class Desk:
     examine: Callable[[], Sequence[Finding]] | None = None
     pause: float = 1.0
     is_ending: asyncio.Event = field(factory=asyncio.Event)
-    _names: dict[str, str] = field(factory=dict)
     links: dict[tuple[str, str], str] = field(factory=dict)
+    _names: dict[str, str] = field(factory=dict)
 
     async def account(self, request: web.Request) -> AsyncAccount:
         """Return the account in the path of a request.
@@ -111,18 +112,34 @@ class Desk:
         if record is not None and record.stage in REMOVED and (number := self.film_of(record)):
             await asyncio.to_thread(self.given.remove, number)
 
-    def go_on(self, account: AsyncAccount, key: str, film: str | None = None) -> None:
-        """Continue a post in a task."""
+    def go_on(self, account: AsyncAccount, key: str, given: str | None = None) -> None:
+        """Continue a post in a task, and remove what it was made of once it has ended well."""
+        self.start(account, key, given, lambda tell: account.resume(key, on_progress=tell))
 
-        async def ended(done: object) -> None:
+    def start(self, account: AsyncAccount, key: str, given: str | None, work: Work) -> None:
+        """Make a post in a task, and remove what it was made of once it has ended well."""
+
+        async def ended(done: Publication | None) -> None:
             await self.tidy(account, key)
-            if film is not None and done is not None:
-                await asyncio.to_thread(self.given.remove, film)
+            if given is not None and done is not None:
+                await asyncio.to_thread(self.given.remove, given)
             await self.find(account, key)
 
-        self.poster.start(
-            account.open_id, key, lambda tell: account.resume(key, on_progress=tell), ended
-        )
+        self.poster.start(account.open_id, key, work, ended)
+
+    async def wait_again(self) -> None:
+        """Wait again for the times of posts of the studio's films, which an earlier run waited for; and remove what is over."""
+        ended: list[str] = []
+        for tokens in await self.tiktok.accounts():
+            account = await self.tiktok.account(tokens.open_id)
+            for record in await account.posts():
+                if record.wish.video is None or self.film_of(record) is None:
+                    continue
+                if record.stage in REMOVED:
+                    ended.append(record.wish.video)
+                elif waits_here(record, self.tiktok.clock.now()):
+                    self.go_on(account, record.key)
+        await asyncio.to_thread(self.given.sweep, ended)
 
     async def find(self, account: AsyncAccount, key: str) -> None:
         """Note the public link of a post, if TikTok has named one."""
@@ -132,3 +149,9 @@ class Desk:
         found = await account.find_post(key)
         if found and found[0].share_url:
             self.links[account.open_id, key] = found[0].share_url
+
+
+def waits_here(record: Record, now: datetime) -> bool:
+    """Whether a post waits for its time in a process such as this one: it is left to no worker, and to no person."""
+    at = record.schedule
+    return record.is_planned and not record.is_held and not record.is_entered and at is not None and now < at.not_before

@@ -166,7 +166,9 @@ class GivenFiles:
         """
         found = _read(self._folder / number) if NAME.fullmatch(number) else None
         if found is None:
-            raise Refused("This film or these pictures are no longer here: they were posted or removed. Give them again.", 404)
+            raise Refused(
+                "This film or these pictures are no longer here: they were posted or removed. Give them again.", 404
+            )
         return found
 
     def at(self, path: str | None) -> Given | None:

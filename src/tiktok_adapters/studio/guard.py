@@ -104,7 +104,9 @@ class Guard:
             await self._check_csrf(request)
         return None
 
-    def middleware(self, sentence_of: Callable[[Exception], tuple[str, int] | None]) -> Callable[..., Awaitable[web.StreamResponse]]:
+    def middleware(
+        self, sentence_of: Callable[[Exception], tuple[str, int] | None]
+    ) -> Callable[..., Awaitable[web.StreamResponse]]:
         """Return the middleware that checks each request, and tells a person of each refusal and of each error.
 
         Args:
@@ -157,7 +159,9 @@ class Guard:
         given = request.query.get("ticket", "")
         is_right = bool(self._ticket) and hmac.compare_digest(given.encode(), self._ticket.encode())
         if not is_right and not self._has_cookie(request):
-            raise Refused("This address was opened before: use the browser in which it was, or start `tiktok studio` again.", 403)
+            raise Refused(
+                "This address was opened before: use the browser in which it was, or start `tiktok studio` again.", 403
+            )
         answer = web.Response(status=303, headers={hdrs.LOCATION: self.path("")})
         if is_right:
             self._ticket = ""

@@ -20,7 +20,7 @@ FRAME: Final = """<!doctype html>
 <title>{title}</title>{styles}{scripts}</head>
 <body data-csrf="{csrf}"><a class="skip" href="#main">Skip to the content</a>
 <header><nav aria-label="Pages">{nav}</nav>{note}</header>
-<main id="main"><h1>{title}</h1>{body}</main></body></html>
+<main id="main">{body}</main></body></html>
 """
 
 
@@ -57,7 +57,7 @@ class Layout:
     guard: Guard
     note: str = ""
 
-    def page(self, title: str, body: str, *, status: int = 200, extra: str = "") -> web.Response:
+    def page(self, title: str, body: str, *, status: int = 200, extra: str = "", headline: bool = True) -> web.Response:
         """Return a page.
 
         Args:
@@ -65,6 +65,7 @@ class Layout:
             body: its content, which is HTML already.
             status: the HTTP status.
             extra: the name of a further script and style sheet; empty for none.
+            headline: whether to show the title as the headline, too.
         """
         path, names = self.guard.path, ("studio", extra) if extra else ("studio",)
         nav = (("", "Accounts"), ("sign-in", "Sign in"), ("doctor", "Check-up"))
@@ -75,7 +76,7 @@ class Layout:
             csrf=self.guard.csrf,
             nav="".join(link(path(name), label) for name, label in nav),
             note=self.note and f'<p class="note">{text(self.note)}</p>',
-            body=body,
+            body=f"<h1>{text(title)}</h1>{body}" if headline else body,
         )
         return web.Response(text=whole, status=status, content_type="text/html", charset="utf-8")
 
@@ -98,7 +99,9 @@ class Layout:
             kind: its class.
         """
         hidden = {CSRF: self.guard.csrf, **(fields or {})}
-        inputs = "".join(f'<input type="hidden" name="{text(name)}" value="{text(value)}">' for name, value in hidden.items())
+        inputs = "".join(
+            f'<input type="hidden" name="{text(name)}" value="{text(value)}">' for name, value in hidden.items()
+        )
         return f'<form method="post" action="{text(path)}" class="{kind}">{inputs}{inner}</form>'
 
     def button(self, path: str, label: str, *, fields: Mapping[str, str] | None = None, about: str = "") -> str:

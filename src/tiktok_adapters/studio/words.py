@@ -102,7 +102,11 @@ def media_of(record: Record) -> str:
 def state_of(record: Record, now: datetime, *, is_running: bool) -> str:
     """Return how far a post is, in words."""
     if needs_release(record, now):
-        return "Held: release it to let it be posted" if record.is_held else "Late: release it to let it be posted after all"
+        return (
+            "Held: release it to let it be posted"
+            if record.is_held
+            else "Late: release it to let it be posted after all"
+        )
     if record.stage is Stage.PLANNED and record.schedule is not None and now < record.schedule.not_before:
         who = "" if is_running or record.is_entered else "; press Go on, so that this studio posts it then"
         return f"Waits for {moment(record.schedule.not_before)}{who}"

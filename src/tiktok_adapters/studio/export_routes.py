@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from tiktok_adapters.assembly.derived import prefix_of
 from tiktok_adapters.page import Shown, Submission, cannot_post_page, export_page, read_submission
@@ -288,10 +288,13 @@ async def _begin(
     if fields.get(AGAIN):
         key = secrets.token_hex(12)
     else:
-        key = await one.derived_key(prefix_of(one.open_id, wish, at))
+        key = await one.derived_key(prefix_of(one.open_id, _named(wish, found), at))
         record = await one.post(key)
         if record is not None and record.stage in (Stage.COMPLETE, Stage.IN_INBOX):
             return _posted_before(desk, one, found, record, fields)
+        if record is not None and not record.wish.is_same(wish):
+            # It was refused, and its copy removed: what was dropped since is another file, and the key means the first one.
+            key = secrets.token_hex(12)
     settings: dict[str, Any] = asdict(wish.post, recurse=False)
     if at is not None:
         await _enter(one, wish, settings, key, at)
@@ -302,6 +305,11 @@ async def _begin(
         path = str(found.path)
         desk.start(one, key, found.id, lambda tell: one.post_video(path, **settings, key=key, on_progress=tell))
     raise web.HTTPSeeOther(desk.guard.path("a", one.open_id))
+
+
+def _named(wish: Wish, found: Given) -> Wish:
+    """Return the wish under a name that its film keeps when it is dropped again, which makes another file of it."""
+    return evolve(wish, fingerprint=found.id) if found.is_film else wish
 
 
 async def _enter(one: AsyncAccount, wish: Wish, settings: dict[str, Any], key: str, at: datetime) -> None:

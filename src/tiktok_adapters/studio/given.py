@@ -1,10 +1,12 @@
 """What a person gave to post: films in the home folder, and URLs of pictures, until they are posted or removed.
 
 What belongs here: files and folders. A film is streamed to a folder whose name begins with a dot, and the folder is renamed once
-the film is whole. So a film is there whole or not at all, whenever the process ends.
+the film is whole. So a film is there whole or not at all, whenever the process ends. The folder's name is a digest of what is in it:
+a film that is dropped twice is one film, and its post is one post.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -43,7 +45,7 @@ class Given:
     """A film or pictures.
 
     Attributes:
-        id: its name in addresses.
+        id: a digest of it, which is its name in addresses.
         name: what the person called it.
         path: the film; None for pictures.
         pictures: the URLs of pictures; none for a film.
@@ -82,35 +84,46 @@ class GivenFiles:
             Refused: there is no room for it, or it did not come whole; nothing is kept.
             OSError: the folder cannot be written.
         """
-        number = secrets.token_hex(8)
         await asyncio.to_thread(self._check_room, size)
-        self._coming[number] = size
+        coming = self._folder / f".{secrets.token_hex(8)}"
+        self._coming[coming.name] = size
         try:
-            return await self._received(number, _safe(name), size, blocks)
-        finally:
-            del self._coming[number]
-
-    async def _received(self, number: str, name: str, size: int, blocks: AsyncIterator[bytes]) -> Given:
-        coming = self._folder / f".{number}"
-        fd = await asyncio.to_thread(self._begun, coming, name)
-        try:
-            try:
-                count = 0
-                async for block in blocks:
-                    count += len(block)
-                    if count > size:
-                        break
-                    await asyncio.to_thread(_written, fd, block)
-                if count != size:
-                    raise Refused(f"The film did not come whole: {count:,} of {size:,} bytes. Drop it again.")
-                await asyncio.to_thread(os.fsync, fd)
-            finally:
-                os.close(fd)
-            coming.rename(self._folder / number)
+            return await self._received(coming, _safe(name), size, blocks)
         except BaseException:
             shutil.rmtree(coming, ignore_errors=True)
             raise
-        return Given(id=number, name=name, path=self._folder / number / name, size=size)
+        finally:
+            del self._coming[coming.name]
+
+    async def _received(self, coming: Path, name: str, size: int, blocks: AsyncIterator[bytes]) -> Given:
+        fd = await asyncio.to_thread(self._begun, coming, name)
+        digest, count = hashlib.sha256(), 0
+
+        def keep(block: bytes) -> None:
+            digest.update(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+
+        try:
+            async for block in blocks:
+                count += len(block)
+                if count > size:
+                    break
+                await asyncio.to_thread(keep, block)
+            if count != size:
+                raise Refused(f"The film did not come whole: {count:,} of {size:,} bytes. Drop it again.")
+            await asyncio.to_thread(os.fsync, fd)
+        finally:
+            os.close(fd)
+        return self._moved(coming, digest.hexdigest()[:16])
+
+    def _moved(self, coming: Path, number: str) -> Given:
+        if (self._folder / number).exists():
+            shutil.rmtree(coming)
+        else:
+            coming.rename(self._folder / number)
+        return self.get(number)
 
     def pictures(self, urls: Sequence[str]) -> Given:
         """Keep the URLs of pictures.
@@ -120,13 +133,11 @@ class GivenFiles:
             OSError: the folder cannot be written.
         """
         self._check_room(0)
-        number = secrets.token_hex(8)
-        coming = self._folder / f".{number}"
-        fd = self._begun(coming, PICTURES)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(list(urls), file)
-        coming.rename(self._folder / number)
-        return self.get(number)
+        coming = self._folder / f".{secrets.token_hex(8)}"
+        written = json.dumps(list(urls)).encode()
+        with os.fdopen(self._begun(coming, PICTURES), "wb") as file:
+            file.write(written)
+        return self._moved(coming, hashlib.sha256(written).hexdigest()[:16])
 
     def _begun(self, coming: Path, name: str) -> int:
         self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -205,12 +216,6 @@ def _read(folder: Path) -> Given | None:
             return Given(id=folder.name, name=count, pictures=urls)
         return Given(id=folder.name, name=file.name, path=file, size=file.stat().st_size)
     return None
-
-
-def _written(fd: int, block: bytes) -> None:
-    rest = memoryview(block)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
 
 
 def _safe(name: str) -> str:

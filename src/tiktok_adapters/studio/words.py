@@ -21,6 +21,7 @@ from tiktok_core import (
     StillProcessing,
     TikTokError,
     TransportError,
+    UploadError,
 )
 from tiktok_core.domain.beginning import needs_release
 from tiktok_core.domain.media import VideoFacts
@@ -156,7 +157,7 @@ def sentence(error: TikTokError) -> str:
                 f"It was sent at {at:%H:%M}, and it is not known whether it was posted ({error.cause}): look in the TikTok app, then "
                 "press It is there, or It is not there."
             )
-        case StillProcessing() | TransportError() if error.key:
+        case StillProcessing() | TransportError() | UploadError() if error.key:
             return f"{error} Go on continues it."
         case _:
             return str(error)

@@ -36,7 +36,7 @@ class Answer:
     @property
     def said(self) -> str:
         """The text that a person sees."""
-        return " ".join(re.sub(r"<[^>]*>", " ", self.body.decode()).split())
+        return " ".join(unescape(re.sub(r"<[^>]*>", " ", self.body.decode())).split())
 
 
 @define

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
-from studio_browser import FILM, WAIT, Answer, Browser
 
+from studio_browser import FILM, WAIT, Answer, Browser
 from tiktok_adapters.cli.app import tiktok
 from tiktok_core import Stage
 

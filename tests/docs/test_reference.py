@@ -47,6 +47,7 @@ PUBLIC: Final = (
     "tiktok_adapters.engines.sweeper",
     "tiktok_adapters.engines.worker",
     "tiktok_adapters.otel",
+    "tiktok_adapters.page",
     "tiktok_adapters.probes",
     "tiktok_adapters.protect",
     "tiktok_adapters.simulator",

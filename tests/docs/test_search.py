@@ -39,6 +39,8 @@ WANTED: Final = {
     "failover": "guides/postgres",
     "tiktok_store_url": "guides/postgres",
     "import": "cookbook/import-tokens",
+    "csrf": "guides/export-page",
+    "read_submission": "guides/export-page",
     "log_id": "cookbook/index",
     "install": "install",
     "extras": "install",

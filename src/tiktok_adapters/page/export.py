@@ -17,7 +17,15 @@ from tiktok_adapters.page.markup import element, filled, identity, plain, refere
 from tiktok_adapters.page.state import State, state_of
 from tiktok_adapters.page.submission import BUTTON, FIELDS, PhotoSettings, Submission
 from tiktok_adapters.page.texts import ENGLISH, Texts
-from tiktok_core.domain.export import NOT_PRIVATE, PARTNERSHIP, PROMOTIONAL, UNDISCLOSED, Control, ExportForm
+from tiktok_core.domain.export import (
+    INTERACTIONS,
+    NOT_PRIVATE,
+    PARTNERSHIP,
+    PROMOTIONAL,
+    UNDISCLOSED,
+    Control,
+    ExportForm,
+)
 from tiktok_core.domain.posts import PHOTO_DESCRIPTION
 from tiktok_core.errors import Problem
 
@@ -75,7 +83,8 @@ def export_page(
     if clash := sorted(hidden.keys() & FIELDS):
         raise ValueError(f"hidden fields must not have the names of the page's own fields: {', '.join(clash)}")
     known = (*refused, *(sent.problems if sent else ()))
-    state = state_of(form, sent.photos if sent else PhotoSettings(), known, texts)
+    is_tried = bool(form.agreed_to or refused or (sent and sent.action == "post"))
+    state = state_of(form, sent.photos if sent else PhotoSettings(), known, texts, is_tried=is_tried)
     draw = Drawing(state, texts)
     kept = [element("input", type="hidden", name=name, value=value) for name, value in hidden.items()]
     whole = element(
@@ -106,17 +115,31 @@ def export_page(
         class_="tiktok-account",
     )
     return element(
-        "section", element("h1", plain(texts.headline)), _summary(state, texts), account, whole, class_="tiktok-page"
+        "section",
+        element("h1", plain(texts.headline)),
+        _summary(state, texts, whole),
+        account,
+        whole,
+        class_="tiktok-page",
     )
 
 
-def _summary(state: State, texts: Texts) -> str:
-    """Return the list of what is wrong, each with a link to its control."""
-    lines = [
-        element("li", element("a", said, href=f"#{identity(name)}"))
-        for name, all_said in state.wrong.items()
-        for said in all_said
-    ]
+def _summary(state: State, texts: Texts, drawn: str) -> str:
+    """Return the list of what is wrong, each with a link to its control if the page has drawn it."""
+    # Beside its control a problem says "this text"; here it has the control's name.
+    names = {
+        "title": texts.photo_title if state.form.is_photo else texts.title,
+        "description": texts.description,
+        "photo_cover_index": texts.cover,
+        "auto_add_music": texts.music,
+        **{f"allow_{name}": label for name, label in INTERACTIONS.items()},
+    }
+    lines = []
+    for name, wrong in state.wrong.items():
+        before = f"{plain(names[name])}: " if name in names else ""
+        target = f"#{identity(name)}" if f'id="{identity(name)}"' in drawn else None
+        said = [before + one for one in wrong]
+        lines += [element("li", element("a", one, href=target) if target else one) for one in said]
     lines += [element("li", said) for said in state.others]
     if not lines:
         return ""
@@ -233,9 +256,7 @@ def _disclosure(draw: Drawing) -> str:
         name="div",
         class_="tiktok-boxes",
     )
-    return element(
-        "fieldset", element("legend", plain(texts.disclosure)), draw.tick(toggle, about=about, role="switch"), boxes
-    )
+    return element("fieldset", draw.tick(toggle, about=about, role="switch"), boxes, aria_label=texts.disclosure)
 
 
 def _update(texts: Texts) -> str:
@@ -276,13 +297,12 @@ def _declaration(draw: Drawing) -> str:
 
 def _buttons(draw: Drawing, *, draft: bool) -> str:
     texts, conditions = draw.texts, draw.state.conditions
-    hints = [
-        element("p", plain(texts.blocked)) if draw.state.is_blocked else "",
-        draw.when("unchosen", plain(texts.missing_level)),
-        draw.when("undisclosed", plain(UNDISCLOSED)),
-        draw.when("clash", plain(NOT_PRIVATE)),
-    ]
-    because = UNDISCLOSED if conditions["undisclosed"] else NOT_PRIVATE if conditions["clash"] else None
+    when = {"unchosen": texts.missing_level, "undisclosed": UNDISCLOSED, "clash": NOT_PRIVATE}
+    hints = [element("p", plain(texts.blocked))] if draw.state.is_blocked else []
+    hints += [draw.when(condition, plain(said)) for condition, said in when.items()]
+    # Of several reasons the pointer sees the last one, as the script chooses it; all of them can be read.
+    reasons = [texts.blocked] * draw.state.is_blocked + [said for word, said in when.items() if conditions[word]]
+    because = reasons[-1] if reasons else None
     post = element(
         "button",
         plain(texts.post),

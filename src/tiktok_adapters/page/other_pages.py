@@ -64,10 +64,12 @@ def progress_page(publication: Publication | None = None, *, again: str = "", te
     return element(
         "section",
         element("h1", plain(texts.sent)),
-        "" if is_final else element("p", plain(texts.minutes)),
+        "" if is_final else element("p", plain(texts.minutes), data_until_final=True),
         element("h2", plain(texts.state)),
         element("div", *_state(publication, texts), id=identity("state"), role="status"),
-        element("p", element("a", plain(texts.look), href=again)) if again and not is_final else "",
+        element("p", element("a", plain(texts.look), href=again), data_until_final=True)
+        if again and not is_final
+        else "",
         id=identity("progress"),
         class_="tiktok-page",
         data_again=again if again and not is_final else None,

@@ -84,8 +84,14 @@
   if (form !== null) {
     for (const part of form.querySelectorAll("[data-without-script]")) part.hidden = true;
     form.addEventListener("input", event => { forgive(event.target); follow(); });
-    form.addEventListener("change", follow);
-    window.addEventListener("pageshow", follow);
+    form.addEventListener("change", event => { forgive(event.target); follow(); });
+    // A second press while the first one is on its way would post twice. Who comes back to the page may press again.
+    let isSent = false;
+    form.addEventListener("submit", event => {
+      if (isSent) event.preventDefault();
+      isSent = true;
+    });
+    window.addEventListener("pageshow", () => { isSent = false; follow(); });
     follow();
     const problems = document.querySelector("#tiktok-problems");
     if (problems !== null) problems.focus();
@@ -98,10 +104,12 @@
       const answer = await fetch(again, { credentials: "same-origin" });
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#tiktok-progress");
       if (answer.ok && fresh !== null) {
-        const [now, then] = ["#tiktok-state", "#tiktok-state"].map((id, at) => (at ? fresh : progress).querySelector(id));
+        const now = progress.querySelector("#tiktok-state");
+        const then = fresh.querySelector("#tiktok-state");
+        // The element itself stays, so that a screen reader says what changes in it.
         if (now.textContent !== then.textContent) now.replaceChildren(...then.childNodes);
         if (fresh.dataset.again === undefined) {
-          progress.replaceChildren(...fresh.childNodes);
+          for (const part of progress.querySelectorAll("[data-until-final]")) part.remove();
           return;
         }
       }

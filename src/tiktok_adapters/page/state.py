@@ -77,7 +77,9 @@ CONTROLS = (
 """Where problems stand, in the order of the page."""
 
 
-def state_of(form: ExportForm, photos: PhotoSettings, refused: Sequence[Problem], texts: Texts) -> State:
+def state_of(
+    form: ExportForm, photos: PhotoSettings, refused: Sequence[Problem], texts: Texts, *, is_tried: bool
+) -> State:
     """Return what the page shows.
 
     Args:
@@ -85,10 +87,9 @@ def state_of(form: ExportForm, photos: PhotoSettings, refused: Sequence[Problem]
         photos: the settings of photos beside the form.
         refused: problems that are known only elsewhere.
         texts: the language.
+        is_tried: whether the person tried to post. Before that, what they have not come to yet is not wrong.
     """
     problems = (*form.problems, *_of_photos(form, photos))
-    # A first view has no consent and no refusal; what a person has not come to yet is not wrong there.
-    is_tried = bool(form.agreed_to or refused)
     own = [one for one in problems if is_tried or _is_chosen(one, form)]
     told = [(one.field, _worded(one, form, photos, texts)) for one in own]
     own_consent = any(one.field == "agreed_to" for one in own)
@@ -163,5 +164,7 @@ def long_text(texts: Texts, text: str, limit: int) -> str:
 
 
 def _sentence(problem: Problem) -> str:
-    """Return a problem from elsewhere; at its control it needs no name of it."""
-    return problem.message[:1].upper() + problem.message[1:] if problem.field in CONTROLS else str(problem)
+    """Return a problem from elsewhere. What is about a control stands there; what is about another field needs its name."""
+    if problem.field and problem.field not in CONTROLS:
+        return str(problem)
+    return problem.message[:1].upper() + problem.message[1:]

@@ -66,14 +66,15 @@ class Submission:
     action: Action = "update"
     photos: PhotoSettings = PhotoSettings()
     problems: tuple[Problem, ...] = ()
-    _choices: Mapping[str, Any] = field(factory=dict, repr=False, alias="choices")
+    _choices: tuple[tuple[str, str | bool], ...] = field(default=(), repr=False, alias="choices")
 
     def on(self, form: ExportForm) -> ExportForm:
         """Return the form with the person's choices. Make the form from creator info that you asked for just now.
 
         The person agrees to the declaration by pressing Post: after another button, `agreed_to` is empty.
         """
-        chosen = form.choose(**self._choices)
+        choices: dict[str, Any] = dict(self._choices)
+        chosen = form.choose(**choices)
         return evolve(chosen, allow_duet=False, allow_stitch=False) if form.is_photo else chosen
 
 
@@ -100,7 +101,7 @@ def read_submission(fields: Mapping[str, str]) -> Submission:
     )
     if action == "post" and not agreed:
         reader.tell("agreed_to", "the browser did not send the declaration that the page showed")
-    return Submission(action=action, photos=photos, problems=tuple(reader.problems), choices=choices)
+    return Submission(action=action, photos=photos, problems=tuple(reader.problems), choices=tuple(choices.items()))
 
 
 class _Reader:

@@ -201,7 +201,7 @@ def test_a_page_of_an_earlier_run_is_told_so(start: Any, signed_in: str) -> None
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
 

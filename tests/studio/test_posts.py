@@ -32,6 +32,14 @@ def choices(page: Answer, **more: str) -> dict[str, str]:
     return {"title": "Hello #world", "privacy_level": "SELF_ONLY", "agreed_to": agreed[1], "button": "post", **more}
 
 
+def wait_until_nothing_is_kept(home: Path) -> None:
+    """Wait until the copies of films are gone: they are removed right after their posts have ended."""
+    end = time.monotonic() + WAIT
+    while kept := list((home / "studio").iterdir()):
+        assert time.monotonic() < end, kept
+        time.sleep(0.01)
+
+
 def form_of(browser: Browser, page: Answer) -> str:
     """Return the path to which an export page sends its form."""
     found: str = re.findall(r'action="([^"]*/given/[0-9a-f]{16})"', page.text)[0]
@@ -66,7 +74,7 @@ def test_a_film_is_posted(browser: Browser, account: Any, sim: Any, tmp_path: Pa
     assert record.stage is Stage.COMPLETE
     assert record.key.startswith("cli-")
     assert sim.post(record.publish_id).title == "Hello #world"
-    assert not list((tmp_path / "home" / "studio").glob("*/*"))
+    wait_until_nothing_is_kept(tmp_path / "home")
     assert "1 of about" in done.said
 
 
@@ -77,7 +85,7 @@ def test_a_draft_goes_to_the_inbox(browser: Browser, account: Any) -> None:
     assert [one.wish.post.draft for one in account.posts()] == [True]
 
 
-def test_pictures_are_posted(browser: Browser, account: Any, sim: Any) -> None:
+def test_pictures_are_posted(browser: Browser, account: Any, sim: Any, tmp_path: Path) -> None:
     """URLs of pictures become a photo post; the page may load pictures from their hosts, and from no other."""
     page = browser.post(f"/a/{account.open_id}/pictures", urls="\n".join(PICTURES))
     assert page.status == 200
@@ -88,7 +96,7 @@ def test_pictures_are_posted(browser: Browser, account: Any, sim: Any) -> None:
     assert record.wish.post.photo_cover_index == 1
     assert record.wish.post.description == "Two"
     assert sim.post(record.publish_id)
-    assert "Kept for posts" not in browser.get(f"/a/{account.open_id}").said
+    wait_until_nothing_is_kept(tmp_path / "home")
 
 
 # --- What is refused -------------------------------------------------------------------------------------------------
@@ -192,9 +200,7 @@ def test_a_film_that_does_not_come_whole_is_not_kept(browser: Browser, account: 
             time.sleep(0.01)
         assert list(folder.glob(".*/*"))
         assert "Kept for posts" not in browser.get(f"/a/{account.open_id}").said
-    while list(folder.iterdir()) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not list(folder.iterdir())
+    wait_until_nothing_is_kept(tmp_path / "home")
 
 
 def test_the_studio_keeps_no_more_than_it_says(
@@ -303,7 +309,7 @@ def test_an_interrupted_upload_goes_on_after_a_restart(
     browser.post(f"/a/{signed_in}/posts/go-on", key=record.key)
     browser.until(f"/a/{signed_in}", "Posted")
     assert len(sim.posts) == 1
-    assert not list((tmp_path / "home" / "studio").glob("*/*"))
+    wait_until_nothing_is_kept(tmp_path / "home")
 
 
 def test_a_studio_that_ends_leaves_its_posts_to_the_next(start: Any, signed_in: str, account: Any, sim: Any) -> None:

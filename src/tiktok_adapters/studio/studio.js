@@ -50,10 +50,9 @@
   const section = document.querySelector("[data-events]");
 
   const fill = (part, html) => {
-    if (part.dataset.html === html) return;
-    part.dataset.html = html;
     const fresh = new DOMParser().parseFromString(html, "text/html").body;
-    part.replaceChildren(...fresh.childNodes);
+    // What is the same stays, so that no button goes away under the pointer.
+    if (fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
   };
 
   const show = rows => {

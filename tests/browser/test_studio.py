@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tiktok_adapters import connect, connect_async
+from tiktok_adapters.clocks import AsyncioClock
 from tiktok_adapters.simulator import SimulatedTikTok, Switches
 from tiktok_adapters.simulator.server import SandboxServer
 from tiktok_adapters.studio import Studio
@@ -24,6 +25,13 @@ pytestmark = pytest.mark.full
 MEDIA = Path(__file__).parents[1] / "media"
 WAIT = 30
 OVERFLOWS = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the waits of the client between two tries."""
+    sleep = AsyncioClock.sleep
+    monkeypatch.setattr(AsyncioClock, "sleep", lambda clock, seconds: sleep(clock, min(seconds, 0.01)))
 
 
 @pytest.fixture
@@ -146,8 +154,10 @@ class Person:
             raise AssertionError(f"{what!r} is not there: {self.browser.current_url} {self.text}") from None
 
     def does(self, key: str, action: str) -> None:
-        """Press a button of a post."""
+        """Press a button of a post, and wait for the page that follows."""
+        self.browser.execute_script("window.former = true")
         self.browser.find_element("css selector", f"[data-post='{key}'] form[action$='/{action}'] button").click()
+        self.waits(lambda driver: driver.execute_script("return !window.former && document.readyState === 'complete'"))
 
 
 def posts_a_film(person: Person) -> None:

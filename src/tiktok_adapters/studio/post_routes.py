@@ -5,17 +5,19 @@ What belongs here: what a request asks for, and the answer. The journal's rules 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
 from aiohttp import web
+from attrs import asdict
 
 from tiktok_adapters.studio.desk import Desk
 from tiktok_adapters.studio.guard import Refused
 from tiktok_adapters.studio.layout import link, text
-from tiktok_adapters.studio.posts_page import account_page, row_of
+from tiktok_adapters.studio.posts_page import Row, account_page, row_of
 from tiktok_core import AsyncAccount, Record
+from tiktok_core.domain.pacing import DAY
 
 __all__ = ["ACTIONS", "account", "accounts", "act", "events", "field_of"]
 
@@ -59,27 +61,30 @@ async def events(desk: Desk, request: web.Request) -> web.StreamResponse:
     """Stream the rows that change, until the browser leaves or the studio ends."""
     one = await desk.account(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    seen: dict[str, tuple[str, str]] = {}
+    seen: dict[str, Row] = {}
     with suppress(*LOST):
         await response.prepare(request)
+        records: Sequence[Record] = await one.posts(since=desk.tiktok.clock.now() - DAY)
         while not desk.is_ending.is_set():
-            changed = []
             films = await asyncio.to_thread(desk.given.all)
-            for row in [row_of(desk, record, films) for record in await _moving(one, set(seen))]:
-                if seen.get(row.key) != (row.live, row.rest):
-                    seen[row.key] = row.live, row.rest
-                    changed.append({"key": row.key, "live": row.live, "rest": row.rest})
+            rows = {record.key: row_of(desk, record, films) for record in records}
+            changed = [asdict(row) for key, row in rows.items() if seen.get(key) != row]
+            seen |= rows
             # A line without data shows whether the browser is still there.
             await response.write(f"data: {json.dumps(changed)}\n\n".encode() if changed else b":\n\n")
             await desk.poster.news(desk.pause)
             await asyncio.sleep(desk.pause / 4)
+            records = await _moving(one, seen)
     return response
 
 
-async def _moving(one: AsyncAccount, before: set[str]) -> list[Record]:
-    """Return the posts that may change, and those that did when it was last asked."""
+async def _moving(one: AsyncAccount, seen: Mapping[str, Row]) -> list[Record]:
+    """Return the posts that may change, and those that have ended since they were last seen.
+
+    A post may have ended after the page was made and before the stream began: so the first look is at all posts of a day.
+    """
     found = {record.key: record for record in await one.unfinished()}
-    for key in before - found.keys():
+    for key in [key for key, row in seen.items() if not row.is_ended and key not in found]:
         record = await one.post(key)
         if record is not None:
             found[key] = record

@@ -36,11 +36,13 @@ class Row:
         key: its key.
         live: what changes while it runs, as HTML.
         rest: what changes with its stage only, as HTML, so that no button moves under the pointer.
+        is_ended: whether the post has ended, and nothing runs for it here.
     """
 
     key: str
     live: str
     rest: str
+    is_ended: bool
 
     @property
     def html(self) -> str:
@@ -69,7 +71,7 @@ def row_of(desk: Desk, record: Record, films: Sequence[Given]) -> Row:
         live = f"{bar}<p>{text(running.sentence)}</p>"
     if trouble:
         live += f'<p class="trouble">{text(trouble)}</p>'
-    return Row(record.key, live, rest)
+    return Row(record.key, live, rest, record.is_ended and running is None)
 
 
 def _buttons(desk: Desk, record: Record, now: datetime, films: Sequence[Given], *, is_running: bool) -> str:

@@ -58,8 +58,12 @@
   const show = rows => {
     for (const row of rows) {
       const item = document.querySelector(`[data-post="${CSS.escape(row.key)}"]`);
-      // A post that another process began has no row yet.
-      if (item === null) { window.location.reload(); return; }
+      if (item === null) {
+        if (row.is_ended) continue;
+        // A post that another process began has no row yet.
+        window.location.reload();
+        return;
+      }
       fill(item.querySelector(".rest"), row.rest);
       fill(item.querySelector(".live"), row.live);
     }

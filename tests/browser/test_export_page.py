@@ -89,6 +89,9 @@ class App:
                 return "video/mp4", VIDEO.read_bytes()
             case "/1.jpg" | "/2.jpg":
                 return "image/jpeg", next(iter(JPEGS.values()))
+            case _ if path.startswith("/state?"):
+                chosen = dict(parse_qsl(path.partition("?")[2]))
+                return self.html(self.page(read_submission(chosen).on(fresh)))
             case "/later":
                 return self.html(cannot_post_page(nickname="Maker One", reason="The cap is reached.", again="/"))
             case "/posts/1":
@@ -427,13 +430,67 @@ def test_problems_are_focused_and_go_when_they_are_solved(person: Person) -> Non
         assert person.named("privacy_level").get_attribute("aria-invalid") == "true"
         person.choose("SELF_ONLY")
         assert person.named("privacy_level").get_attribute("aria-invalid") is None
+        assert "does not offer" not in person.text
         assert not person.browser.find_elements("css selector", "#tiktok-problems")
         person.press("post")
         assert [post.privacy_level for post in app.posts] == ["SELF_ONLY"]
 
+        person.browser.get(f"{app.url}/state?title=a%00b")
+        title = person.named("title")
+        assert title.get_attribute("aria-invalid") == "true"
+        assert person.at("#tiktok-problems").text.endswith("cannot store. Remove it.")
+        title.clear()
+        assert title.get_attribute("aria-invalid") is None
+        assert "cannot store" not in person.text
+
         person.browser.get(f"{app.url}/later")
         assert "Try again later." in person.text
         check_use(person.browser)
+
+
+STATES: Final = """
+const done = arguments[arguments.length - 1];
+const isPhoto = arguments[0];
+const snapshot = root => [...root.querySelectorAll(".tiktok-form *")]
+  .filter(one => one.matches("[data-when], label, input, select, option, button, span"))
+  .map(one => [one.tagName, one.name || one.value || one.dataset.when || one.textContent, one.hidden, one.disabled === true,
+    one.title, one.name === "agreed_to" ? one.value : ""].join(" | "));
+const field = name => document.querySelector(".tiktok-form").elements.namedItem(name);
+const boxes = ["is_disclosed", "brand_organic_toggle", "brand_content_toggle"];
+(async () => {
+  const different = [];
+  let looked = 0;
+  for (let bits = 0; bits < 64; bits++) {
+    const level = [...field("privacy_level").options][(bits >> 3) % 4].value;
+    const isLong = bits >= 32;
+    field("privacy_level").value = level;
+    field("title").value = isLong ? "x".repeat(isPhoto ? 91 : 2201) : "short";
+    const chosen = new URLSearchParams({ title: field("title").value, privacy_level: level });
+    boxes.forEach((name, place) => {
+      field(name).checked = Boolean(bits & (1 << place));
+      if (field(name).checked) chosen.set(name, "on");
+    });
+    field("title").dispatchEvent(new Event("change", { bubbles: true }));
+    const answer = await (await fetch(`/state?${chosen}`)).text();
+    const [ours, served] = [document, new DOMParser().parseFromString(answer, "text/html")].map(snapshot);
+    ours.forEach((line, place) => { if (line !== served[place]) different.push([String(chosen).slice(-120), line, served[place]]); });
+    looked += ours.length === served.length;
+  }
+  done([looked, different.slice(0, 5)]);
+})();
+"""
+
+
+@pytest.mark.parametrize("is_photo", [False, True])
+def test_the_script_shows_what_the_server_would_show(person: Person, is_photo: bool) -> None:
+    """After every combination of level, disclosure, boxes and a long title: what is hidden, disabled, hinted and carried."""
+    with serving(App(is_photo=is_photo)) as app:
+        person.browser.get(app.url)
+        # Without the script there is one button more; it is the only difference.
+        script = "document.querySelector('[data-without-script]').hidden = false;" + STATES
+        looked, different = person.browser.execute_async_script(script, is_photo)
+        assert different == []
+        assert looked == 64
 
 
 # --- Without the script ------------------------------------------------------------------------------------------------

@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 
 from example_counts import at_most
 from markup_tree import Node, sent_from, tree
-from tiktok_adapters.page import PhotoSettings, Shown, Submission, export_page, read_submission
-from tiktok_core import CreatorInfo, ExportForm, InvalidPost, PrivacyLevel, VideoFacts
+from tiktok_adapters.page import (
+    PhotoSettings,
+    Shown,
+    Submission,
+    cannot_post_page,
+    export_page,
+    progress_page,
+    read_submission,
+    whole_page,
+)
+from tiktok_core import CreatorInfo, ExportForm, InvalidPost, PrivacyLevel, Publication, VideoFacts
 from tiktok_core.errors import Problem
 
 LEVELS: Final = (*(str(level) for level in PrivacyLevel), "NEW_LEVEL")
@@ -149,6 +158,21 @@ def test_no_text_becomes_markup(form: ExportForm, photos: PhotoSettings, name: s
         "https://www.tiktok.com/legal/page/global/music-usage-confirmation/en",
         "https://www.tiktok.com/legal/page/global/bc-policy/en",
     }
+
+
+@settings(max_examples=at_most(60))
+@given(ANYTHING, ANYTHING, st.sampled_from(["PROCESSING_UPLOAD", "FAILED"]) | ANYTHING)
+def test_no_text_becomes_markup_on_the_other_pages(text: str, other: str, status: str) -> None:
+    """Nor on the stop, the state of a post, or in the head of a document."""
+    post = Publication(publish_id="1", status=status, fail_reason=text)
+    parts = (cannot_post_page(nickname=text, reason=other, again=text), progress_page(post, again=other))
+    for part in parts:
+        part.encode()
+        assert {one.tag for one in tree(part).below()} <= {"section", "h1", "h2", "p", "div", "strong", "bdi", "a"}
+    whole = whole_page("", title=text, style=other, script=other)
+    page = tree(whole.removeprefix("<!doctype html>\n"))
+    assert [one.tag for one in page.one("head").below()] == ["meta", "meta", "title", "link", "script"]
+    assert page.one("title").whole == text.translate(OF_A_DOCUMENT)
 
 
 HOSTILE: Final = st.dictionaries(

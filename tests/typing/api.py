@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, assert_type
+from typing import BinaryIO, Literal, assert_type
 
 from aiohttp import BodyPartReader, StreamReader
 from aiohttp.web import FileField
 
 from tiktok_adapters import connect, connect_async
 from tiktok_adapters.clocks import ManualClock
+from tiktok_adapters.page import Shown, export_page, progress_page, read_submission, whole_page
 from tiktok_adapters.sources import FileSource
 from tiktok_adapters.stores.memory import MemoryJournal, MemoryTokenStore
 from tiktok_adapters.transports.fake import FakeTransport
@@ -219,6 +220,19 @@ def values() -> None:
     for first, last in plan_chunks(70_000_000).ranges():
         assert_type(first, int)
         assert_type(last, int)
+
+
+def page(fields: dict[str, str]) -> None:
+    """Show the export page, and read what comes back."""
+    form = ExportForm(CreatorInfo())
+    sent = read_submission(fields)
+    assert_type(sent.action, Literal["update", "post", "draft"])
+    assert_type(sent.on(form), ExportForm)
+    part = export_page(form, action="/post", shown=Shown(video="/clip.mp4"), hidden={"csrf": "x"}, sent=sent)
+    assert_type(part, str)
+    assert_type(whole_page(part, title="Post", style="/s.css", script="/s.js"), str)
+    assert_type(progress_page(Publication(publish_id="1", status="FAILED")), str)
+    form.photo_post((), description=sent.photos.description, auto_add_music=sent.photos.auto_add_music)
 
 
 def ports_by_name() -> None:

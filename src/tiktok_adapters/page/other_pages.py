@@ -44,7 +44,7 @@ def cannot_post_page(*, nickname: str = "", reason: str = "", again: str = "", t
     return element(
         "section",
         element("h1", plain(texts.cannot_post)),
-        element("p", filled(texts.account, nickname=element("strong", plain(nickname)))) if nickname else "",
+        element("p", element("strong", element("bdi", plain(nickname)))) if nickname else "",
         element("p", plain(texts.later)),
         element("p", plain(reason), class_="tiktok-hint") if reason else "",
         element("p", element("a", plain(texts.again), href=again)) if again else "",

@@ -5,10 +5,15 @@
   const progress = document.querySelector("#tiktok-progress");
   const SECONDS = 5;
 
-  const setHint = (element, shown) => {
-    const hint = element.dataset.hint;
-    if (shown) element.title = hint;
+  const setTitle = (element, text) => {
+    if (text) element.title = text;
     else element.removeAttribute("title");
+  };
+
+  // What the server said is wrong at a control.
+  const errorsAt = control => {
+    const errors = document.getElementById(`tiktok-error-${control.name}`);
+    return errors === null ? [] : [...errors.querySelectorAll("p:not([data-when])")];
   };
 
   const conditions = () => {
@@ -45,18 +50,18 @@
     for (const area of form.querySelectorAll("[data-text]")) {
       const text = area.querySelector("textarea");
       for (const units of area.querySelectorAll("[data-units]")) units.textContent = text.value.length;
-      if (now[`long-${area.dataset.text}`]) text.setAttribute("aria-invalid", "true");
+      if (now[`long-${area.dataset.text}`] || errorsAt(text).length > 0) text.setAttribute("aria-invalid", "true");
       else text.removeAttribute("aria-invalid");
     }
     // Of two choices that exclude each other, the one that is made stays free, so that the person can take it back.
     brand.disabled = now.private && !brand.checked;
-    setHint(brand, now.private);
+    for (const part of [brand, brand.closest("label")]) setTitle(part, now.private && brand.dataset.hint);
     const select = field("privacy_level");
-    setHint(select, now.branded);
+    setTitle(select, now.branded && select.dataset.hint);
     for (const option of select.options) {
       if (option.dataset.hint === undefined) continue;
       option.disabled = now.branded && !option.selected;
-      setHint(option, now.branded);
+      setTitle(option, now.branded && option.dataset.hint);
     }
     const shown = form.querySelector("#tiktok-declaration > :not([hidden])");
     field("agreed_to").value = shown.textContent;
@@ -64,18 +69,15 @@
     post.disabled = form.dataset.blocked !== undefined || now.unchosen || now.undisclosed || now.clash
       || now["long-title"] || now["long-description"];
     const hints = form.querySelectorAll("#tiktok-hint-post > p:not([hidden])");
-    for (const element of [post, post.closest("[data-around]")]) {
-      if (hints.length > 0) element.title = hints[hints.length - 1].textContent;
-      else element.removeAttribute("title");
-    }
+    const reason = hints.length > 0 && hints[hints.length - 1].textContent;
+    for (const part of [post, post.closest("[data-around]")]) setTitle(part, reason);
   };
 
   // What was wrong at a control when the server looked is not known to be wrong after the person changed it.
   const forgive = control => {
     if (!control.name || !control.hasAttribute("aria-invalid")) return;
     control.removeAttribute("aria-invalid");
-    const errors = document.getElementById(`tiktok-error-${control.name}`);
-    for (const error of errors ? errors.querySelectorAll("p:not([data-when])") : []) error.remove();
+    for (const error of errorsAt(control)) error.remove();
     for (const link of document.querySelectorAll(`#tiktok-problems a[href="#tiktok-${control.name}"]`)) link.parentElement.remove();
     const problems = document.querySelector("#tiktok-problems");
     if (problems && problems.querySelector("li") === null) problems.remove();

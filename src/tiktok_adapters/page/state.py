@@ -160,7 +160,7 @@ def _of_text(problem: Problem, form: ExportForm, photos: PhotoSettings, texts: T
 def long_text(texts: Texts, text: str, limit: int) -> str:
     """Return the sentence that a text is too long, with its length where the script counts it."""
     units = element("span", str(utf16_units(text)), data_units=True)
-    return filled(texts.title_long, units=units, limit=str(limit))
+    return filled(texts.too_long, units=units, limit=str(limit))
 
 
 def _sentence(problem: Problem) -> str:

@@ -54,7 +54,7 @@ class Texts:
         problems: the title of the list of problems.
         no_level: the problem that no level was chosen.
         level_gone: the problem that the account does not offer the level now.
-        title_long: the problem of a long text; `{units}` and `{limit}`.
+        too_long: the problem of a long text; `{units}` and `{limit}`.
         unreadable: the problem of a text with characters that TikTok cannot store.
         other_declaration: the problem that another declaration was shown.
         video_problem: a problem of the video; `{problem}`, a clause of the library, which is English.
@@ -111,7 +111,7 @@ class Texts:
     problems: str
     no_level: str
     level_gone: str
-    title_long: str
+    too_long: str
     unreadable: str
     other_declaration: str
     video_problem: str
@@ -168,7 +168,7 @@ ENGLISH: Final = Texts(
     problems="Before you can post",
     no_level="Choose who can view this post.",
     level_gone="This account does not offer that choice now. Choose again who can view this post.",
-    title_long="This text has {units} characters. TikTok takes at most {limit}.",
+    too_long="This text has {units} characters. TikTok takes at most {limit}.",
     unreadable="This text has a character that TikTok cannot store. Remove it.",
     other_declaration="Read the sentence above the button as it stands now, then press Post again.",
     video_problem="The video cannot be posted: {problem}.",

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from studio_browser import Answer, Browser
 
+from studio_browser import Answer, Browser
 from tiktok_adapters import connect
 from tiktok_adapters.cli.person import consent
 

@@ -4,6 +4,7 @@ What belongs here: what a request asks for, and the answer. The export page is `
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -50,6 +51,8 @@ BLOCK: Final = 256 * 1024
 NAME_HEADER: Final = "X-Studio-Name"
 AT: Final = "at"
 AGAIN: Final = "again"
+"""The field that asks for another post: it holds the key, so that a second press of this button, too, makes no second post."""
+AGAIN_KEY: Final = re.compile(r"[0-9a-f]{24}")
 
 
 # --- Giving ----------------------------------------------------------------------------------------------------------
@@ -285,8 +288,8 @@ async def _begin(
     fields: Mapping[str, str],
 ) -> web.Response:
     """Begin the post, or show how the same one ended that was asked for before."""
-    if fields.get(AGAIN):
-        key = secrets.token_hex(12)
+    if AGAIN_KEY.fullmatch(fields.get(AGAIN, "")):
+        key = fields[AGAIN]
     else:
         key = await one.derived_key(prefix_of(one.open_id, _named(wish, found), at))
         record = await one.post(key)
@@ -325,5 +328,5 @@ def _posted_before(
     kept = {name: value for name, value in fields.items() if name != CSRF}
     path = desk.guard.path("a", one.open_id, "given", found.id)
     said = f"You asked for the same post at {moment(record.created_at)}, and it was made. Nothing was posted again."
-    button = desk.layout.button(path, "Post it once more", fields={**kept, AGAIN: "on"})
+    button = desk.layout.button(path, "Post it once more", fields={**kept, AGAIN: secrets.token_hex(12)})
     return desk.layout.page("Posted before", f"<p>{text(said)}</p>{button}", status=409)

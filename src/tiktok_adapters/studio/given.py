@@ -35,7 +35,7 @@ OLD: Final = 3_600.0
 """Seconds without a byte after which a film that is not whole is no longer expected: it may be another process's until then."""
 PICTURES: Final = "pictures.json"
 NAME: Final = re.compile(r"[0-9a-f]{16}")
-UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff<>:"/\\|?*]')
+UNSAFE: Final = frozenset('<>:"/\\|?*')
 LONGEST_NAME: Final = 120
 """Bytes of a film's name; file systems take 255."""
 
@@ -140,7 +140,9 @@ class GivenFiles:
         return self._moved(coming, hashlib.sha256(written).hexdigest()[:16])
 
     def _begun(self, coming: Path, name: str) -> int:
-        self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        # A parent that `mkdir` makes by the way has the usual mode, so that others could look into the home folder.
+        for folder in (self._folder.parent, self._folder):
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         self._folder.chmod(0o700)
         coming.mkdir(mode=0o700)
         return os.open(coming / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
@@ -220,7 +222,8 @@ def _read(folder: Path) -> Given | None:
 
 def _safe(name: str) -> str:
     """Return a name that is one on every file system, and looks like the person's."""
-    plain = UNSAFE.sub("_", re.split(r"[/\\]", name)[-1]).strip(". ")
+    last = re.split(r"[/\\]", name)[-1]
+    plain = "".join("_" if one in UNSAFE or not one.isprintable() else one for one in last).strip(". ")
     stem, dot, kind = plain.rpartition(".")
     if not dot or len(kind) > 8:
         stem, dot, kind = plain, "", ""

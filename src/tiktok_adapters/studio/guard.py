@@ -13,6 +13,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from tiktok_adapters.studio.faults import tell_where
+
 __all__ = ["ADDRESS", "CSRF", "CSRF_HEADER", "IMAGES", "Guard", "Refused"]
 
 ADDRESS: Final = "127.0.0.1"
@@ -124,10 +126,14 @@ class Guard:
                 if error.status < 400:
                     raise
                 return self._show(error.status, "Nothing is here." if error.status == 404 else f"{error.reason}.")
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - every error becomes one sentence for the person
                 told = sentence_of(error)
                 if told is None:
-                    raise
+                    tell_where(error)
+                    told = (
+                        f"An unexpected error ({type(error).__name__}): start the studio with TIKTOK_LOG=DEBUG to see where.",
+                        500,
+                    )
                 return self._show(told[1], told[0])
 
         return guarded
@@ -158,7 +164,7 @@ class Guard:
 
     def _enter(self, request: web.Request) -> web.StreamResponse:
         given = request.query.get("ticket", "")
-        is_right = bool(self._ticket) and hmac.compare_digest(given.encode(), self._ticket.encode())
+        is_right = bool(self._ticket) and _is_same(given, self._ticket)
         if not is_right and not self._has_cookie(request):
             raise Refused(
                 "This address was opened before: use the browser in which it was, or start `tiktok studio` again.", 403
@@ -174,11 +180,16 @@ class Guard:
         return f"studio-{self.place}"
 
     def _has_cookie(self, request: web.Request) -> bool:
-        return hmac.compare_digest(request.cookies.get(self._cookie, "").encode(), self._session.encode())
+        return _is_same(request.cookies.get(self._cookie, ""), self._session)
 
     async def _check_csrf(self, request: web.Request) -> None:
         given = request.headers.get(CSRF_HEADER, "")
         if not given and request.content_type == FORM:
             given = str((await request.post()).get(CSRF, ""))
-        if not hmac.compare_digest(given.encode(), self.csrf.encode()):
+        if not _is_same(given, self.csrf):
             raise Refused(STALE, 403)
+
+
+def _is_same(given: str, known: str) -> bool:
+    """Compare a secret in a time that tells nothing of it. What came from outside may hold halves of surrogate pairs."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), known.encode())

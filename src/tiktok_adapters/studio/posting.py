@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from attrs import define, field
 
+from tiktok_adapters.studio.faults import tell_where
 from tiktok_adapters.studio.words import left, sentence, size
 from tiktok_core import Progress, Publication, TikTokError
 
@@ -108,10 +109,9 @@ class Poster:
                 self._troubles[named] = sentence(error)
             with suppress(TikTokError, OSError):
                 await ended(done)
-        except Exception as error:
-            # The journal has the post; what the program did wrong must reach the person, and must not end the studio.
+        except Exception as error:  # noqa: BLE001 - a fault of the program must reach the person, and not end the studio
+            tell_where(error)
             self._troubles[named] = f"An unexpected error ({type(error).__name__}) stopped it: Go on continues it."
-            raise
         finally:
             del self._tasks[named], self._shown[named]
             self._tell()
@@ -137,6 +137,10 @@ class Poster:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Let all who wait for news look now."""
+        self._tell()
 
     async def close(self) -> None:
         """Stop all tasks, and wait for them. Their posts stay in the journal."""

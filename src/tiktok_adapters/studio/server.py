@@ -103,7 +103,6 @@ class Studio:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            # With `reuse_address` another program could take the port over on Windows, and elsewhere it is the default.
             site = web.TCPSite(runner, ADDRESS, self._port)
             await site.start()
             self._url = self._desk.guard.listens_on(runner.addresses[0][1])
@@ -123,10 +122,12 @@ class Studio:
 
     async def __aexit__(self, *_details: object) -> None:
         self._desk.is_ending.set()
-        await self._desk.poster.close()
-        await self._desk.signing.close()
+        self._desk.poster.wake()
+        # First nothing new can be asked for, then what runs is stopped.
         if self._runner is not None:
             await self._runner.cleanup()
+        await self._desk.signing.close()
+        await self._desk.poster.close()
 
     def _application(self) -> web.Application:
         guard = self._desk.guard

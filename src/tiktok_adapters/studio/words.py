@@ -50,7 +50,7 @@ FIELDS: Final = {
 STATES: Final = {
     Stage.PLANNED: "Not begun",
     Stage.INIT_SENT: "Begun at TikTok",
-    Stage.UPLOADING: "Upload interrupted",
+    Stage.UPLOADING: "Upload interrupted, unless another program goes on with it",
     Stage.PROCESSING: "TikTok processes it",
     Stage.UNKNOWN: "May or may not be posted: look in the TikTok app, then say which",
     Stage.COMPLETE: "Posted",

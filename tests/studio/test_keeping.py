@@ -17,8 +17,8 @@ from studio_browser import FILM, Browser
 from tiktok_adapters.studio import other_routes
 from tiktok_core import AsyncAccount
 
-CANARY = "-".join(("canary", "of", "a", "fault"))
-"""What an error may say. It does not stand in the program, whose lines a log may show."""
+CANARY = "canary-of-a-fault"
+"""What an error may say, and no log, page or output shows."""
 
 
 def test_a_new_run_removes_what_is_over_and_keeps_the_rest(

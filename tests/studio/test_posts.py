@@ -239,6 +239,25 @@ def test_a_film_can_be_removed_unless_a_post_needs_it(browser: Browser, account:
     assert browser.get(path).status == 200
 
 
+def test_a_film_stays_until_the_last_of_its_posts_has_ended(
+    browser: Browser, account: Any, sim: Any, tmp_path: Path
+) -> None:
+    """The end of one post takes nothing away from another one of the same film."""
+    path = browser.given(account.open_id)
+    fields = choices(browser.get(path))
+    sim.faults.add("putx9=status:500")
+    browser.post(path, **fields)
+    browser.until(f"/a/{account.open_id}", "Go on continues it")
+    sim.faults.clear()
+    browser.post(path, button="draft")
+    browser.until(f"/a/{account.open_id}", "Draft in the inbox")
+    (record,) = account.unfinished()
+    assert browser.get(path).status == 200
+    browser.post(f"/a/{account.open_id}/posts/go-on", key=record.key)
+    browser.until(f"/a/{account.open_id}", "Posted")
+    wait_until_nothing_is_kept(tmp_path / "home")
+
+
 def test_the_preview_is_served_in_parts(browser: Browser, account: Any) -> None:
     """A browser's player asks for parts of a film, and gets them with the film's type."""
     number = browser.given(account.open_id).rpartition("/")[2]

@@ -7,13 +7,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from aiohttp import web
 from attrs import define, field
 
 from tiktok_adapters.studio.given import GivenFiles
-from tiktok_adapters.studio.guard import Guard
+from tiktok_adapters.studio.guard import Guard, Refused
 from tiktok_adapters.studio.layout import Layout
 from tiktok_adapters.studio.posting import Poster, Work
 from tiktok_adapters.studio.signing import SigningIn
@@ -110,7 +111,18 @@ class Desk:
         """Remove the film of a post that needs it no longer."""
         record = await account.post(key)
         if record is not None and record.stage in REMOVED and (number := self.film_of(record)):
-            await asyncio.to_thread(self.given.remove, number)
+            await self.let_go(number)
+
+    async def is_needed(self, path: Path | None) -> bool:
+        """Whether a post of any account that has not ended is made of the film at a path."""
+        return path is not None and any(record.wish.video == str(path) for record in await self.tiktok.unfinished())
+
+    async def let_go(self, number: str) -> None:
+        """Remove a film or pictures, unless another post needs them."""
+        with suppress(Refused):
+            found = await asyncio.to_thread(self.given.get, number)
+            if not await self.is_needed(found.path):
+                await asyncio.to_thread(self.given.remove, number)
 
     def go_on(self, account: AsyncAccount, key: str, given: str | None = None) -> None:
         """Continue a post in a task, and remove what it was made of once it has ended well."""
@@ -122,7 +134,7 @@ class Desk:
         async def ended(done: Publication | None) -> None:
             await self.tidy(account, key)
             if given is not None and done is not None:
-                await asyncio.to_thread(self.given.remove, given)
+                await self.let_go(given)
             await self.find(account, key)
 
         self.poster.start(account.open_id, key, work, ended)
@@ -139,7 +151,8 @@ class Desk:
                     ended.append(record.wish.video)
                 elif waits_here(record, self.tiktok.clock.now()):
                     self.go_on(account, record.key)
-        await asyncio.to_thread(self.given.sweep, ended)
+        needed = {record.wish.video for record in await self.tiktok.unfinished()}
+        await asyncio.to_thread(self.given.sweep, [path for path in ended if path not in needed])
 
     async def find(self, account: AsyncAccount, key: str) -> None:
         """Note the public link of a post, if TikTok has named one."""

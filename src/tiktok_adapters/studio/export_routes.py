@@ -91,8 +91,7 @@ async def remove(desk: Desk, request: web.Request) -> web.Response:
     """Remove a film or pictures, unless a post needs them."""
     one = await desk.account(request)
     found = await asyncio.to_thread(desk.given.get, request.match_info["given"])
-    unfinished = await desk.tiktok.unfinished()
-    if found.is_film and any(record.wish.video == str(found.path) for record in unfinished):
+    if await desk.is_needed(found.path):
         raise Refused("A post that has not ended needs this film: give that post up first.", 409)
     await asyncio.to_thread(desk.given.remove, found.id)
     raise web.HTTPSeeOther(desk.guard.path("a", one.open_id))

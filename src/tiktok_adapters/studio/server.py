@@ -103,22 +103,25 @@ class Studio:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, ADDRESS, self._port)
-            await site.start()
-            self._url = self._desk.guard.listens_on(runner.addresses[0][1])
+            await self._listen(runner)
             await self._desk.wait_again()
-        except OSError as error:
+        except BaseException:
             await runner.cleanup()
+            await self._desk.poster.close()
+            raise
+        self._runner = runner
+        return self
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        try:
+            await web.TCPSite(runner, ADDRESS, self._port).start()
+        except OSError as error:
             why = (
                 "another program, perhaps another studio, has it" if error.errno == errno.EADDRINUSE else error.strerror
             )
             said = f"{self._port} cannot be used: {why}; choose another one, or none for a free one"
             raise InvalidSettings((Problem("port", said),)) from None
-        except BaseException:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        return self
+        self._url = self._desk.guard.listens_on(runner.addresses[0][1])
 
     async def __aexit__(self, *_details: object) -> None:
         self._desk.is_ending.set()

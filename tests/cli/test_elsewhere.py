@@ -85,7 +85,7 @@ def test_the_same_url_with_and_without_the_option_is_one_post(
         same = json.loads(cli("post", "video", url, *SELF, *again, "--json").stdout)
         assert (same["key"], same["publish_id"]) == (done["key"], done["publish_id"])
     assert len(sim.posts) == 2
-    # With one init more, the command would wait for the next minute of the account.
+    # An account takes six inits a minute, and a planned upload sends none: otherwise, the last command waits for a minute.
     assert cli("post", "video", SIGNED, *SELF, *again, "--again").exit_code == 0
     assert len(sim.posts) == 3
 

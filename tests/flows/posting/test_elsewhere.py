@@ -85,6 +85,17 @@ def test_what_tiktok_may_not_pull_is_uploaded_and_said(
     assert elsewhere.opened[0] == SIGNED
 
 
+def test_only_inits_that_leave_count_towards_the_quota(
+    bench: Any, account: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three posts whose pull is refused and whose bytes are sent make the six inits that an account has in a minute."""
+    sent = inits(bench)
+    for key in ("one", "two", "three"):
+        bench.run(account.post_video(SIGNED, **(POST | {"key": key}), wait=False))
+    assert sent == ["pull", "upload"] * 3
+    assert not [line for line in caplog.records if "a minute of the account" in line.getMessage()]
+
+
 def test_an_upload_that_is_wanted_asks_for_no_pull(bench: Any, account: Any) -> None:
     """With `upload=True` a URL from which TikTok might pull is opened, too."""
     opening(bench.tiktok, found := Elsewhere({PULLED: CLIP_BYTES}))

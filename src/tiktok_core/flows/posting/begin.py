@@ -84,13 +84,13 @@ async def begin(turn: Turn, open_video: Callable[[Record], Awaitable[VideoFile]]
     context, record = turn.context, turn.record
     if (waits := not_yet(record, turn.now)) is not None:
         return await turn.settle(waits)
-    if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
-        return await turn.settle(Verdict(record=record, again_in=pause))
     if record.wish.is_unopened:
         try:
             return await _plan(turn, open_video)
         except InvalidPost as error:
             return await turn.settle(after_no_upload(record, turn.now, error))
+    if (pause := await pause_for_quota(context, record.account, Quota.INIT)) > 0:
+        return await turn.settle(Verdict(record=record, again_in=pause))
     post = record.wish.post
     facts = VideoFacts() if record.wish.is_pulled else await _looked_at(context, record, await open_video(record))
     try:

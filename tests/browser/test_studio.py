@@ -10,6 +10,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +260,100 @@ def all_ended(environ: dict[str, str]) -> bool:
     """Whether no post is under way."""
     with connect(environ=environ) as client:
         return not client.account().unfinished()
+
+
+# --- A page of another port of this machine --------------------------------------------------------------------------
+
+EVIL = """<!doctype html><title>evil</title><iframe name="frame"></iframe>
+<form method="post" target="frame" action="{act}"><input name="csrf" value="{csrf}"><input name="key" value="{key}"></form>
+<script>
+const tries = {{
+  get: () => fetch("{page}", {{ credentials: "include" }}).then(answer => answer.text()),
+  opaque: () => fetch("{page}", {{ credentials: "include", mode: "no-cors" }}).then(answer => answer.text()),
+  post: () => fetch("{act}", {{ method: "POST", credentials: "include", mode: "no-cors",
+    body: new URLSearchParams({{ csrf: "{csrf}", key: "{key}" }}) }}).then(answer => answer.text()),
+  put: () => fetch("{page}/films", {{ method: "PUT", credentials: "include", headers: {{ "X-Studio-Csrf": "{csrf}" }}, body: "film" }}),
+  image: () => new Promise((resolve, reject) => {{
+    const image = new Image(); image.onload = () => resolve("loaded"); image.onerror = reject; image.src = "{page}"; }}),
+  script: () => new Promise((resolve, reject) => {{
+    const one = document.createElement("script"); one.onload = () => resolve("loaded"); one.onerror = reject; one.src = "{script}";
+    document.head.append(one); }}),
+  events: () => new Promise((resolve, reject) => {{
+    const source = new EventSource("{page}/events", {{ withCredentials: true }}); source.onmessage = resolve; source.onerror = reject; }}),
+  socket: () => new Promise((resolve, reject) => {{
+    const socket = new WebSocket("{socket}"); socket.onopen = resolve; socket.onerror = reject; }}),
+  frame: () => new Promise(resolve => {{
+    const frame = document.querySelector("iframe");
+    frame.onload = () => {{ try {{ resolve(frame.contentDocument.body.innerText || "empty"); }} catch {{ resolve(""); }} }};
+    document.querySelector("form").submit(); }}),
+}};
+window.results = {{}};
+(async () => {{
+  for (const [name, attempt] of Object.entries(tries)) {{
+    try {{ window.results[name] = String(await attempt()); }} catch {{ window.results[name] = ""; }}
+  }}
+  window.done = true;
+}})();
+</script>"""
+
+
+def test_a_page_on_another_port_gets_nothing(
+    studio: str, environ: dict[str, str], world: SimulatedTikTok, browser: Any
+) -> None:
+    """Cookies and SameSite know no ports: what keeps such a page out is the path of the cookie and the check of each request.
+
+    The page knows the worst: the address of the studio, a token of its forms, and the key of a post.
+    """
+    with connect(environ=environ) as client:
+        asked = client.authorization(redirect_uri="http://127.0.0.1:3455/callback/")
+        account = client.sign_in(asked, world.authorize(asked.url))
+        held = account.enter_video(MEDIA / "good.mp4", title="Canary of a title", privacy_level="SELF_ONLY", held=True)
+        browser.get(studio)
+        mine = browser.current_url
+        page = f"{mine}a/{account.open_id}"
+        browser.get(page)
+        csrf = browser.execute_script("return document.body.dataset.csrf")
+        html = EVIL.format(
+            page=page,
+            act=f"{page}/posts/give-up",
+            csrf=csrf,
+            key=held.key,
+            script=f"{mine}studio.js",
+            socket=f"{page}/events".replace("http:", "ws:"),
+        )
+        with foreign(html) as (address, cookies):
+            browser.get(address)
+            person = Person(browser, 1400)
+            person.waits(lambda driver: driver.execute_script("return window.done === true"))
+            results = browser.execute_script("return window.results")
+        assert set(results.values()) == {""}, results
+        assert set(cookies) == {""}
+        assert account.post(held.key) == held
+        browser.get(page)
+        person.sees("Canary of a title")
+
+
+@contextmanager
+def foreign(html: str) -> Iterator[tuple[str, list[str]]]:
+    """Serve a page on another port, and give its address and the cookies that it is sent."""
+    cookies: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            cookies.append(self.headers.get("Cookie", ""))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", cookies
+        finally:
+            server.shutdown()
+            thread.join()

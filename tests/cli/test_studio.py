@@ -4,9 +4,11 @@ What belongs here: the command as a process. The page is tested in `tests/studio
 """
 
 import json
+import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +61,32 @@ def test_the_sandbox_needs_no_settings_and_leads_nowhere_else(process: Process) 
     assert "upload host fine 127.0.0.1:" in checked
     assert "trouble" not in checked
     assert "address works once" in ended(running)
+
+
+def test_it_opens_the_browser_and_leaves_the_process_as_it_was(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address that is printed is the one that the browser opens; at the end the sandbox's variables are gone again."""
+    seen: list[str] = []
+
+    def visit(url: str) -> None:
+        try:
+            browser = Browser(url).enter()
+            seen.extend((url, browser.get("/").said, browser.post("/doctor").said))
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def open_browser(url: str) -> None:
+        threading.Thread(target=visit, args=(url,)).start()
+
+    monkeypatch.setattr("tiktok_adapters.cli.studio.open_browser", open_browser)
+    monkeypatch.setenv("TIKTOK_LOG", "WARNING")
+    result = cli("studio", "--sandbox", env={"TIKTOK_CLIENT_KEY": "mine"})
+    assert result.exit_code == 0, result.output
+    url, page, checked = seen
+    assert url in result.output
+    assert "Nothing here reaches TikTok" in page
+    assert "sign-in trouble" in checked
+    assert os.environ["TIKTOK_LOG"] == "WARNING"
+    assert "TIKTOK_API_URL" not in os.environ
 
 
 def test_it_uses_the_settings_and_their_home(process: Process, signed_in: str) -> None:

@@ -45,7 +45,7 @@ STALE: Final = "This page is not of the studio that runs now: open the address t
 FOREIGN: Final = "Only a page of this studio may ask for this."
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Shown = Callable[[int, str], web.StreamResponse]
+Shown = Callable[[int, str, bool], web.StreamResponse]
 
 
 class Refused(Exception):
@@ -66,7 +66,8 @@ class Guard:
     """Checks each request of one run of the page.
 
     Args:
-        show: makes the answer that tells a person why a request was refused: the HTTP status, and the sentence.
+        show: makes the answer that tells a person why a request was refused: the HTTP status, the sentence, and whether the request
+            came from the person's own page, so that the answer may lead back to it.
 
     Attributes:
         place: the name below which all paths of this run lie.
@@ -118,23 +119,20 @@ class Guard:
 
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            is_own = False
             try:
-                return await self.check(request) or await handler(request)
-            except Refused as refused:
-                return self._show(refused.status, refused.sentence)
+                if (answer := await self.check(request)) is not None:
+                    return answer
+                is_own = True
+                return await handler(request)
             except web.HTTPException as error:
                 if error.status < 400:
                     raise
-                return self._show(error.status, "Nothing is here." if error.status == 404 else f"{error.reason}.")
+                # Whoever asks for what no page leads to gets no page of this run.
+                is_own, told = False, ("Nothing is here." if error.status == 404 else f"{error.reason}.", error.status)
             except Exception as error:  # noqa: BLE001 - every error becomes one sentence for the person
-                told = sentence_of(error)
-                if told is None:
-                    tell_where(error)
-                    told = (
-                        f"An unexpected error ({type(error).__name__}): start the studio with TIKTOK_LOG=DEBUG to see where.",
-                        500,
-                    )
-                return self._show(told[1], told[0])
+                told = sentence_of(error) or _unexpected(error)
+            return self._show(told[1], told[0], is_own)
 
         return guarded
 
@@ -188,6 +186,12 @@ class Guard:
             given = str((await request.post()).get(CSRF, ""))
         if not _is_same(given, self.csrf):
             raise Refused(STALE, 403)
+
+
+def _unexpected(error: Exception) -> tuple[str, int]:
+    tell_where(error)
+    said = f"An unexpected error ({type(error).__name__}): start the studio with TIKTOK_LOG=DEBUG to see where."
+    return said, 500
 
 
 def _is_same(given: str, known: str) -> bool:

@@ -80,8 +80,16 @@ class Layout:
         )
         return web.Response(text=whole, status=status, content_type="text/html", charset="utf-8")
 
-    def refusal(self, status: int, sentence: str) -> web.Response:
-        """Return a page that tells why a request was refused. It names nothing of this run, because anyone may have asked."""
+    def refusal(self, status: int, sentence: str, *, is_own: bool) -> web.Response:
+        """Return a page that tells why a request was refused.
+
+        Args:
+            status: the HTTP status.
+            sentence: why.
+            is_own: whether the request came from the person's own page. The page for others names nothing of this run.
+        """
+        if is_own:
+            return self.page("Refused", f'<p role="alert">{text(sentence)}</p>', status=status)
         whole = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
             f'initial-scale=1"><title>Refused</title></head><body><main><h1>Refused</h1><p role="alert">{text(sentence)}</p></main>'

@@ -24,6 +24,7 @@ MOST: Final = 100
 DROP: Final = """<section aria-labelledby="new"><h2 id="new">New post</h2>
 <div id="drop" data-put="{films}"><p><label for="film">Drop a film here, or choose a file</label></p>
 <input type="file" id="film" accept="video/mp4,video/quicktime,video/webm,.mp4,.mov,.webm">
+<noscript><p>Without JavaScript a film cannot be taken here; pictures can.</p></noscript>
 <p id="dropped" role="status"></p><progress id="coming" max="1" value="0" hidden aria-label="Copying the film"></progress></div>
 {pictures}</section>"""
 

@@ -95,8 +95,8 @@ class Studio:
         """The address to open. It opens the page once: the browser gets a cookie for the rest of the run."""
         return self._url
 
-    def _refused(self, status: int, sentence: str) -> web.StreamResponse:
-        return self._layout.refusal(status, sentence)
+    def _refused(self, status: int, sentence: str, is_own: bool) -> web.StreamResponse:
+        return self._layout.refusal(status, sentence, is_own=is_own)
 
     async def __aenter__(self) -> Self:
         app = self._application()

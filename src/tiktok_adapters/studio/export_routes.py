@@ -43,6 +43,7 @@ from tiktok_core.domain.media import HEAD_LENGTH, MediaType, VideoFacts, media_t
 from tiktok_core.domain.posts import MOST_PHOTOS
 from tiktok_core.domain.schedule import schedule, schedule_problems
 from tiktok_core.errors import refuse
+from tiktok_core.hidden import Hidden
 
 __all__ = ["export", "keep_film", "keep_pictures", "preview", "remove", "submit"]
 
@@ -80,10 +81,11 @@ async def keep_film(desk: Desk, request: web.Request) -> web.Response:
 async def keep_pictures(desk: Desk, request: web.Request) -> web.Response:
     """Take the URLs of pictures."""
     one = await desk.account(request)
-    urls = (await field_of(request, "urls")).split()
-    if not 1 <= len(urls) <= MOST_PHOTOS:
-        raise Refused(f"Give 1 to {MOST_PHOTOS} URLs of pictures, one a line: these are {len(urls)}.")
-    found = await asyncio.to_thread(desk.given.pictures, urls)
+    # A query may be a signature, and a crash report shows local variables.
+    urls = Hidden((await field_of(request, "urls")).split())
+    if not 1 <= len(urls.reveal()) <= MOST_PHOTOS:
+        raise Refused(f"Give 1 to {MOST_PHOTOS} URLs of pictures, one a line: these are {len(urls.reveal())}.")
+    found = await asyncio.to_thread(desk.given.pictures, urls.reveal())
     raise web.HTTPSeeOther(desk.guard.path("a", one.open_id, "given", found.id))
 
 
@@ -297,15 +299,17 @@ async def _begin(
         if record is not None and not record.wish.is_same(wish):
             # It was refused, and its copy removed: what was dropped since is another file, and the key means the first one.
             key = secrets.token_hex(12)
-    settings: dict[str, Any] = asdict(wish.post, recurse=False)
+    settings: Hidden[dict[str, Any]] = Hidden(asdict(wish.post, recurse=False))
     if at is not None:
         await _enter(one, wish, settings, key, at)
         desk.go_on(one, key, found.id)
     elif isinstance(wish.post, PhotoPost):
-        desk.start(one, key, found.id, lambda tell: one.post_photos(**settings, key=key, on_progress=tell))
+        desk.start(one, key, found.id, lambda tell: one.post_photos(**settings.reveal(), key=key, on_progress=tell))
     else:
         path = str(found.path)
-        desk.start(one, key, found.id, lambda tell: one.post_video(path, **settings, key=key, on_progress=tell))
+        desk.start(
+            one, key, found.id, lambda tell: one.post_video(path, **settings.reveal(), key=key, on_progress=tell)
+        )
     raise web.HTTPSeeOther(desk.guard.path("a", one.open_id))
 
 
@@ -314,11 +318,11 @@ def _named(wish: Wish, found: Given) -> Wish:
     return evolve(wish, fingerprint=found.id) if found.is_film else wish
 
 
-async def _enter(one: AsyncAccount, wish: Wish, settings: dict[str, Any], key: str, at: datetime) -> None:
+async def _enter(one: AsyncAccount, wish: Wish, settings: Hidden[dict[str, Any]], key: str, at: datetime) -> None:
     if isinstance(wish.post, PhotoPost):
-        await one.enter_photos(**settings, key=key, not_before=at, for_workers=False)
+        await one.enter_photos(**settings.reveal(), key=key, not_before=at, for_workers=False)
     else:
-        await one.enter_video(wish.video or "", **settings, key=key, not_before=at, for_workers=False)
+        await one.enter_video(wish.video or "", **settings.reveal(), key=key, not_before=at, for_workers=False)
 
 
 def _posted_before(

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tiktok_adapters.studio.guard import Refused
 from tiktok_adapters.studio.words import size as spelled
@@ -48,14 +48,14 @@ class Given:
         id: a digest of it, which is its name in addresses.
         name: what the person called it.
         path: the film; None for pictures.
-        pictures: the URLs of pictures; none for a film.
+        pictures: the URLs of pictures, whose queries may be signatures; none for a film.
         size: bytes of the film.
     """
 
     id: str
     name: str
     path: Path | None = None
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = field(default=(), repr=False)
     size: int = 0
 
     @property

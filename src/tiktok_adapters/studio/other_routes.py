@@ -13,6 +13,7 @@ from tiktok_adapters.studio.desk import Desk, Finding
 from tiktok_adapters.studio.guard import Refused
 from tiktok_adapters.studio.layout import asset, link, text
 from tiktok_adapters.studio.post_routes import field_of
+from tiktok_core import Secret
 
 __all__ = ["answer_sign_in", "begin_sign_in", "check_up", "file", "offer_check_up", "sign_in", "sign_in_state"]
 
@@ -74,7 +75,7 @@ async def sign_in_state(desk: Desk, _request: web.Request) -> web.Response:
 
 async def answer_sign_in(desk: Desk, request: web.Request) -> web.Response:
     """Take the answer that a person pasted."""
-    desk.signing.paste((await field_of(request, "answer")).strip())
+    desk.signing.paste(Secret((await field_of(request, "answer")).strip()))
     raise web.HTTPSeeOther(desk.guard.path("sign-in"))
 
 

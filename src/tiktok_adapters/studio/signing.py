@@ -90,7 +90,7 @@ class SigningIn:
                 # Closing joins the listener's thread, which may be at an answer: a browser must not stop the studio.
                 await asyncio.shield(asyncio.to_thread(listener.close))
 
-    def paste(self, answer: str) -> None:
+    def paste(self, answer: Secret) -> None:
         """Take the address to which TikTok's page led.
 
         Raises:

@@ -38,7 +38,7 @@ from tiktok_adapters.transports.urllib3 import Urllib3Transport
 from tiktok_core import App, AsyncTikTok, Endpoints, Secret, TikTok
 from tiktok_core.ports import TokenStore
 
-ROUNDS: Final = int(os.environ.get("REFRESH_ROUNDS", "6"))
+ROUNDS: Final = int(os.environ.get("REFRESH_ROUNDS", "4"))
 PROCESSES: Final = 32
 THREADS: Final = 32
 KILLS: Final = ROUNDS // 2

@@ -414,7 +414,7 @@ def test_a_refused_post_can_be_made_again(browser: Browser, account: Any, sim: A
     path = browser.given(account.open_id)
     browser.post(path, **choices(browser.get(path)))
     page = browser.until(f"/a/{account.open_id}", "spam_risk_too_many_posts")
-    assert "Nothing was posted" in page.said
+    assert "Nothing was posted: spam_risk_too_many_posts" in page.said
     assert f'{browser.place}{path}">Post it again' in page.text
     browser.post(path, **choices(browser.get(path)))
     browser.until(f"/a/{account.open_id}", "Posted")

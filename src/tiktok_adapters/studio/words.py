@@ -115,8 +115,10 @@ def state_of(record: Record, now: datetime, *, is_running: bool) -> str:
         return RUNNING[record.stage]
     if record.stage is Stage.PLANNED and record.is_entered:
         return "Waits for a worker"
-    reason = "" if record.last is None or not record.last.fail_reason else f": {record.last.fail_reason}"
-    return f"{STATES[record.stage]}{reason}"
+    reason = "" if record.last is None else record.last.fail_reason
+    if record.stage is Stage.ABANDONED and record.refusal is not None:
+        reason = record.refusal.what
+    return f"{STATES[record.stage]}{f': {reason}' if reason else ''}"
 
 
 def told(facts: VideoFacts, count: int) -> tuple[str, ...]:

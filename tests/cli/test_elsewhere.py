@@ -12,7 +12,7 @@ import pytest
 import tiktok_adapters.assembly
 from clips import CLIP_BYTES, PHOTO, PULLED
 from elsewhere import ELSEWHERE, FRESH, SIGNED, Elsewhere
-from tiktok_adapters.cli.keys import Spelled
+from tiktok_adapters.assembly.derived import Spelled
 from tiktok_adapters.simulator import SimulatedTikTok, parse_fault
 from tiktok_core import PhotoPost, VideoPost
 from tiktok_core.errors import SourceChanged

@@ -41,6 +41,7 @@ WANTED: Final = {
     "import": "cookbook/import-tokens",
     "csrf": "guides/export-page",
     "read_submission": "guides/export-page",
+    "studio": "guides/studio",
     "log_id": "cookbook/index",
     "install": "install",
     "extras": "install",

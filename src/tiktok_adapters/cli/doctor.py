@@ -44,7 +44,7 @@ from tiktok_core.domain.beginning import needs_release
 from tiktok_core.domain.pacing import DAILY_POSTS, DAY, PENDING_SHARES
 from tiktok_core.ports import Request, Response, Transport
 
-__all__ = ["doctor"]
+__all__ = ["doctor", "examined"]
 
 UPLOAD_URL: Final = "https://open-upload.tiktokapis.com/video/"
 """The host in the examples of TikTok's documents; source: developers.tiktok.com/doc/content-posting-api-reference-direct-post."""
@@ -85,6 +85,11 @@ def doctor(purpose: str | None) -> int:
     first = next((finding for finding in found if finding.verdict == "trouble"), None)
     show({"can_post": first is None, "findings": documents}, *_lines(found))
     return first.status if first else 0
+
+
+def examined() -> list[Finding]:
+    """Return what the checks find, for a page that shows it. It needs the context of a command."""
+    return list(_Examination().findings())
 
 
 def _lines(findings: list[Finding]) -> Iterator[str]:

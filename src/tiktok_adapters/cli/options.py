@@ -36,6 +36,7 @@ OPTIONS: Final[dict[str, str]] = {
     # --- an account ---
     "account": "--account",
     "home": "--home",
+    "port": "--port",
     "scope": "--scope",
     "code": "CODE",
     "fields": "--field",

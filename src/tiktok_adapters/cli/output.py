@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 from attrs import asdict, define
 
+from tiktok_adapters.assembly.derived import DERIVED
 from tiktok_adapters.cli.common import choices, printable, say
 from tiktok_adapters.cli.options import option_of
 from tiktok_core import (
@@ -56,8 +57,6 @@ __all__ = [
 
 UNEXPECTED: Final = 1
 INTERRUPTED: Final = 130
-DERIVED: Final = "cli-"
-"""The first letters of every key that the command line derives itself."""
 STATUSES: Final[tuple[tuple[type[TikTokError], int], ...]] = (
     (SourceChanged, 2),
     (InvalidInput, 2),

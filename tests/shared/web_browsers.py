@@ -29,6 +29,8 @@ from tiktok_core.lifting import drive
 __all__ = ["EXAMPLES", "Answer", "Browser", "Site", "opened"]
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples" / "web"
+KEY: Final = "A" * 43 + "="
+"""Of each site's sessions."""
 Changes: TypeAlias = Sequence[tuple[str, str]]
 Headers: TypeAlias = list[tuple[str, str]]
 Call: TypeAlias = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Headers, bytes]]
@@ -234,18 +236,18 @@ def _over_wsgi(site: Any) -> Call:
 
 @contextmanager
 def _flask(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tuple[Call, Callable[[], None]]]:
-    yield _over_wsgi(module.make_site(fake.tiktok, folder, "a key")), lambda: module.go_on(fake.tiktok)
+    yield _over_wsgi(module.make_site(fake.tiktok, folder, KEY)), lambda: module.go_on(fake.tiktok)
 
 
 @contextmanager
 def _django(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tuple[Call, Callable[[], None]]]:
-    yield _over_wsgi(module.make_site(fake.tiktok, folder, "a key")), lambda: module.go_on(fake.tiktok)
+    yield _over_wsgi(module.make_site(fake.tiktok, folder, KEY)), lambda: module.go_on(fake.tiktok)
 
 
 @contextmanager
 def _fastapi(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tuple[Call, Callable[[], None]]]:
     with asyncio.Runner() as runner:
-        site = module.make_site(fake.tiktok, folder)
+        site = module.make_site(fake.tiktok, folder, KEY)
 
         def call(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Headers, bytes]:
             path, _, query = url.partition("?")
@@ -266,6 +268,8 @@ def _fastapi(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tup
             }
 
             async def receive() -> dict[str, Any]:
+                if not pieces:
+                    return {"type": "http.disconnect"}
                 return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
             async def send(message: Any) -> None:
@@ -284,12 +288,11 @@ def _aiohttp(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tup
     from aiohttp.test_utils import TestClient, TestServer  # noqa: PLC0415
 
     with asyncio.Runner() as runner:
-        server = TestServer(module.make_site(fake.tiktok, folder))
+        server = TestServer(module.make_site(fake.tiktok, folder, KEY))
 
         async def begun() -> Any:
-            client = TestClient(server, cookie_jar=DummyCookieJar())
-            await client.start_server()
-            return client
+            await server.start_server(access_log=None)  # which would show the codes of sign-ins
+            return TestClient(server, cookie_jar=DummyCookieJar())
 
         client = runner.run(begun())
 
@@ -297,8 +300,10 @@ def _aiohttp(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tup
             async with client.request(method, url, headers=headers, data=body, allow_redirects=False) as answer:
                 return answer.status, list(answer.headers.items()), await answer.read()
 
-        yield lambda *request: runner.run(called(*request)), lambda: runner.run(module.go_on(fake.tiktok))
-        runner.run(client.close())
+        try:
+            yield lambda *request: runner.run(called(*request)), lambda: runner.run(module.go_on(fake.tiktok))
+        finally:
+            runner.run(client.close())
 
 
 SERVED: Final = {"flask": _flask, "django": _django, "fastapi": _fastapi, "aiohttp": _aiohttp}

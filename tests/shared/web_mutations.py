@@ -27,7 +27,7 @@ FLASK: Final[Mapping[str, Mutation]] = {
     "a film that others can read": ("ownership", (("0o600", "0o644"),)),
     "the only account": ("account", (('if g.user["open_id"] is None:  # Without', "if False:  # Without"),)),
     "an account of two users": ("account", (("open_id TEXT UNIQUE", "open_id TEXT"),)),
-    "no login": ("login", (('"/page.js") else', '"/page.js") or True else'),)),
+    "no login": ("login", (('users WHERE id = ?", session', 'users WHERE id = ? OR 1", session'),)),
     "any password": (
         "login",
         (
@@ -47,4 +47,44 @@ FLASK: Final[Mapping[str, Mutation]] = {
     "a cookie for scripts": ("cookies", (("SESSION_COOKIE_HTTPONLY=True", "SESSION_COOKIE_HTTPONLY=False"),)),
     "a cookie for other sites": ("cookies", (('SESSION_COOKIE_SAMESITE="Lax"', 'SESSION_COOKIE_SAMESITE="None"'),)),
 }
-MUTATIONS: Final[Mapping[str, Mapping[str, Mutation]]] = {"flask": FLASK}
+SAME: Final = ("any film", "a film that others can read", "an account of two users")
+FASTAPI: Final[Mapping[str, Mutation]] = {
+    **{name: FLASK[name] for name in SAME},
+    "any state": (
+        "state",
+        (("Authorization.restore(kept)", 'Authorization.restore({**kept, "state": request.query_params["state"]})'),),
+    ),
+    "a verifier for all sessions": (
+        "verifier",
+        (('request.session["tiktok"]', f'{KEPT}["tiktok"]'), ("request.session.pop(", f"{KEPT}.pop(")),
+    ),
+    "a verifier that serves again": ("verifier", (("request.session.pop(", "request.session.get("),)),
+    "any form": ("forged", ((" and not compare_digest(", " and not isinstance("), ("token.encode())", "object)"))),
+    "the only account": (
+        "account",
+        (('if request.state.user["open_id"] is None:  # Without', "if False:  # Without"),),
+    ),
+    "no login": ("login", (('users WHERE id = ?", request', 'users WHERE id = ? OR 1", request'),)),
+    "any password": (
+        "login",
+        (("if not await asyncio.to_thread(check_password_hash, stored, password):", "if not found:"),),
+    ),
+    "a cookie for other sites": ("cookies", (('same_site="lax"', 'same_site="none"'),)),
+}
+AIOHTTP: Final[Mapping[str, Mutation]] = {
+    **{name: FASTAPI[name] for name in (*SAME, "any form", "any password")},
+    "any state": (
+        "state",
+        (("Authorization.restore(kept)", 'Authorization.restore({**kept, "state": request.query["state"]})'),),
+    ),
+    "a verifier for all sessions": (
+        "verifier",
+        (('request[SESSION]["tiktok"]', f'{KEPT}["tiktok"]'), ("request[SESSION].pop(", f"{KEPT}.pop(")),
+    ),
+    "a verifier that serves again": ("verifier", (("request[SESSION].pop(", "request[SESSION].get("),)),
+    "the only account": ("account", (('if request[USER]["open_id"] is None:  # Without', "if False:  # Without"),)),
+    "no login": ("login", (('users WHERE id = ?", request', 'users WHERE id = ? OR 1", request'),)),
+    "a cookie for scripts": ("cookies", (('"httponly": True', '"httponly": False'),)),
+    "a cookie for other sites": ("cookies", (('"samesite": "Lax"', '"samesite": "None"'),)),
+}
+MUTATIONS: Final[Mapping[str, Mapping[str, Mutation]]] = {"flask": FLASK, "fastapi": FASTAPI, "aiohttp": AIOHTTP}

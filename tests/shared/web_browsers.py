@@ -167,6 +167,9 @@ class _Forms(HTMLParser):
 def opened(name: str, tmp_path: Path, changes: Changes = ()) -> Iterator[Site]:
     """Give an application, after these changes of its source, each of which has to match once."""
     pytest.importorskip(name, reason=f"{name} comes with `make check`")
+    # Django can be set up only once, and each site has its own folder: each gets a Django of its own.
+    for found in [found for found in sys.modules if found.partition(".")[0] == "django"]:
+        del sys.modules[found]
     module = _loaded(name, changes)
     clock, folder = ManualClock(), tmp_path / "site"
     with ExitStack() as stack:
@@ -242,6 +245,7 @@ def _flask(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tuple
 @contextmanager
 def _django(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tuple[Call, Callable[[], None]]]:
     yield _over_wsgi(module.make_site(fake.tiktok, folder, KEY)), lambda: module.go_on(fake.tiktok)
+    sys.modules["django.db"].connections.close_all()
 
 
 @contextmanager
@@ -269,7 +273,7 @@ def _fastapi(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tup
 
             async def receive() -> dict[str, Any]:
                 if not pieces:
-                    return {"type": "http.disconnect"}
+                    await asyncio.Event().wait()  # The browser stays.
                 return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
             async def send(message: Any) -> None:

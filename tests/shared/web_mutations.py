@@ -87,4 +87,39 @@ AIOHTTP: Final[Mapping[str, Mutation]] = {
     "a cookie for scripts": ("cookies", (('"httponly": True', '"httponly": False'),)),
     "a cookie for other sites": ("cookies", (('"samesite": "Lax"', '"samesite": "None"'),)),
 }
-MUTATIONS: Final[Mapping[str, Mapping[str, Mutation]]] = {"flask": FLASK, "fastapi": FASTAPI, "aiohttp": AIOHTTP}
+DJANGO: Final[Mapping[str, Mutation]] = {
+    **{name: FLASK[name] for name in ("a film that others can read", "an account of two users")},
+    "any state": (
+        "state",
+        (("Authorization.restore(kept)", 'Authorization.restore({**kept, "state": request.GET["state"]})'),),
+    ),
+    "a verifier for all sessions": (
+        "verifier",
+        (('request.session["tiktok"]', f'{KEPT}["tiktok"]'), ("request.session.pop(", f"{KEPT}.pop(")),
+    ),
+    "a verifier that serves again": ("verifier", (("request.session.pop(", "request.session.get("),)),
+    "any form": ("forged", (('            "django.middleware.csrf.CsrfViewMiddleware",\n', ""),)),
+    "any film": ("ownership", (("WHERE id = %s AND user = %s", "WHERE id = %s OR user = %s"),)),
+    "the only account": (
+        "account",
+        (("            if open_id is None:  # Without", "            if False:  # Without"),),
+    ),
+    "no login": ("login", (('            f"{contrib}.auth.middleware.LoginRequiredMiddleware",\n', ""),)),
+    "any password": (
+        "login",
+        (
+            (
+                "user = authenticate(request, username=name, password=password)",
+                "user = models.User.objects.filter(username=name).first()",
+            ),
+        ),
+    ),
+    "a cookie for scripts": ("cookies", (("SESSION_COOKIE_HTTPONLY=True", "SESSION_COOKIE_HTTPONLY=False"),)),
+    "a cookie for other sites": ("cookies", (('SESSION_COOKIE_SAMESITE="Lax"', 'SESSION_COOKIE_SAMESITE="None"'),)),
+}
+MUTATIONS: Final[Mapping[str, Mapping[str, Mutation]]] = {
+    "flask": FLASK,
+    "fastapi": FASTAPI,
+    "django": DJANGO,
+    "aiohttp": AIOHTTP,
+}

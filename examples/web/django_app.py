@@ -6,6 +6,7 @@ It runs against a simulated TikTok. Start `tiktok sandbox --port 8642`, and in a
     python examples/web/django_app.py  # and open http://127.0.0.1:8000
 """
 
+import logging
 import os
 import secrets
 import shutil
@@ -38,17 +39,6 @@ INSERT INTO accounts (user, open_id) VALUES (%s, %s) ON CONFLICT (user) DO UPDAT
 urlpatterns: list[Any] = []
 
 
-def around(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Send the headers of the export page with each answer. This is a middleware."""
-
-    def answered(request: HttpRequest) -> HttpResponse:
-        answer = view(request)
-        answer.headers.update(HEADERS)
-        return answer
-
-    return answered
-
-
 def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR0915 - one view after the other
     """Return the application. The folder holds its database and the films. Sessions are those of Django, in the database."""
     films, is_secure = folder / "films", tiktok.app.redirect_uri.startswith("https:")
@@ -61,7 +51,6 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "site.db"}},
         INSTALLED_APPS=[f"{contrib}.contenttypes", f"{contrib}.auth", f"{contrib}.sessions"],
         MIDDLEWARE=[
-            f"{__name__}.around",
             f"{contrib}.sessions.middleware.SessionMiddleware",
             "django.middleware.csrf.CsrfViewMiddleware",
             f"{contrib}.auth.middleware.AuthenticationMiddleware",
@@ -75,6 +64,7 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
         LOGGING_CONFIG=None,
     )
     django.setup()
+    logging.getLogger("django.request").setLevel("ERROR")  # A warning holds the request, and so the code of a sign-in.
     from django.contrib.auth import authenticate, login, logout, models  # noqa: PLC0415 - needs the settings
     from django.contrib.auth.decorators import login_not_required  # noqa: PLC0415
     from django.core.management import call_command  # noqa: PLC0415
@@ -92,9 +82,8 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
     ask("CREATE TABLE IF NOT EXISTS films (id TEXT PRIMARY KEY, user INTEGER NOT NULL, name TEXT NOT NULL)")
 
     def shown(*parts: str, status: int = 200) -> HttpResponse:
-        return HttpResponse(
-            page.whole_page("".join(parts), title="Films", style="/page.css", script="/page.js"), status=status
-        )
+        text = page.whole_page("".join(parts), title="Films", style="/page.css", script="/page.js")
+        return HttpResponse(text, status=status, headers=HEADERS)
 
     def told(words: object, status: int = 400) -> HttpResponse:
         return shown(f'<p role="alert">{escape(words)}</p><p><a href="/">Go on</a></p>', status=status)
@@ -112,12 +101,12 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
     def guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """Tell what TikTok refused, and give the view the user's own account."""
 
-        def guard(request: HttpRequest, *values: str) -> HttpResponse:
+        def guard(request: HttpRequest, **values: str) -> HttpResponse:
             open_id = open_id_of(request)
             if open_id is None:  # Without a name, the client would take the only account that is signed in.
                 return redirect("/")
             try:
-                return view(request, tiktok.account(open_id), *values)
+                return view(request, tiktok.account(open_id), **values)
             except PostingRefused as error:
                 return shown(page.cannot_post_page(reason=str(error.explanation)))
             except TikTokError as error:
@@ -128,7 +117,7 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
     @login_not_required
     def part(_: HttpRequest, kind: str) -> HttpResponse:
         text, spelled = (page.STYLE, "css") if kind == "css" else (page.SCRIPT, "javascript")
-        return HttpResponse(text, content_type=f"text/{spelled}")
+        return HttpResponse(text, content_type=f"text/{spelled}", headers=HEADERS)
 
     @login_not_required
     def enter(request: HttpRequest) -> HttpResponse:
@@ -190,7 +179,7 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
         raise Http404
 
     def video(request: HttpRequest, film: str) -> FileResponse:
-        return FileResponse((films / film_of(request, film)[0]).open("rb"), content_type="video/mp4")
+        return FileResponse((films / film_of(request, film)[0]).open("rb"), content_type="video/mp4", headers=HEADERS)
 
     def export(request: HttpRequest, owner: tiktok_core.Account, film: str) -> HttpResponse:
         name, url = film_of(request, film)[1], f"/films/{film}"

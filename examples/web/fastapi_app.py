@@ -210,7 +210,7 @@ async def main() -> None:
     """Serve on loopback, and post beside."""
     async with connect_async() as tiktok:
         site = make_site(tiktok, Path(os.environ["TIKTOK_HOME"]) / "site", os.environ["SITE_KEY"])
-        serving = asyncio.create_task(uvicorn.Server(uvicorn.Config(site, port=8000)).serve())
+        serving = asyncio.create_task(uvicorn.Server(uvicorn.Config(site, port=8000, access_log=False)).serve())
         while not serving.done():
             await go_on(tiktok)
             await asyncio.wait([serving], timeout=1.0)

@@ -1,10 +1,8 @@
 """A web application in aiohttp: each user connects a TikTok account, uploads films, and posts them from an export page.
 
-It runs against a simulated TikTok. Start `tiktok sandbox --port 8642`, and in a second terminal set what it printed, then:
-
-    export TIKTOK_HOME=/tmp/aiohttp-site TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/
-    export SITE_KEY=$(python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())")
-    python examples/web/aiohttp_app.py  # and open http://127.0.0.1:8000
+Start `tiktok sandbox --port 8642`. In two more terminals set what it printed, and TIKTOK_HOME=/tmp/site
+TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/ SITE_KEY=$(openssl rand -base64 32 | tr +/ -_). Then run `tiktok worker`, which posts, in one,
+and `python examples/web/aiohttp_app.py` in the other; open http://127.0.0.1:8000.
 """
 
 import asyncio
@@ -14,7 +12,6 @@ import secrets
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from hmac import compare_digest
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -77,7 +74,7 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
 
     async def guarded(request: web.Request, handler: Any) -> web.Response:
         sent, token = await request.post(), request[SESSION].setdefault("csrf", secrets.token_urlsafe())
-        if request.method == "POST" and not compare_digest(str(sent.get("csrf")).encode(), token.encode()):
+        if request.method == "POST" and not secrets.compare_digest(str(sent.get("csrf")).encode(), token.encode()):
             return told("This form is not of this session. Load its page again.", 403)
         found = ask("SELECT * FROM users WHERE id = ?", request[SESSION].get("user"))
         if not found and request.path not in ("/enter", "/page.css", "/page.js"):
@@ -172,6 +169,8 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
         film, owner = film_of(request), await account(request)
         path, url = films / film["id"], f"/films/{film['id']}"
         if record := await owner.post(film["id"]):
+            if record.is_ended:
+                path.unlink(missing_ok=True)
             return shown(page.progress_page(record.shown, again=url))
         creator, sent = await owner.creator_info(), page.read_submission(await request.post())
         chosen, problems = sent.on(ExportForm(creator)), sent.problems
@@ -179,7 +178,9 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
             try:
                 post = chosen.video_post()
                 await tiktok.check_video(path, post, creator=creator)
-                await owner.enter_video(path, key=film["id"], **asdict(post))  # `go_on` posts it. One key is one post.
+                await owner.enter_video(
+                    path, key=film["id"], **asdict(post)
+                )  # The worker posts it. One key is one post.
                 return to(url)
             except InvalidPost as error:
                 problems = error.problems
@@ -204,30 +205,13 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
     return site
 
 
-async def go_on(tiktok: AsyncTikTok) -> None:
-    """Take the steps of all posts that are due, and remove the films of those that have ended."""
-    for record in await tiktok.due_posts():
-        pause = None
-        try:
-            await (await tiktok.account(record.account)).advance(record.key, until_wait=5.0)
-        except TikTokError as error:
-            pause = tiktok_core.come_again(error) or 900.0
-        left = [one for one in await tiktok.unfinished() if one.name == record.name]
-        if not left:
-            Path(str(record.wish.video)).unlink(missing_ok=True)  # noqa: ASYNC240
-        elif pause is not None:
-            await tiktok.postpone(left[0], pause)
-
-
 async def main() -> None:
-    """Serve on loopback, and post beside."""
+    """Serve on loopback."""
     async with connect_async() as tiktok:
         site = make_site(tiktok, Path(os.environ["TIKTOK_HOME"]) / "site", os.environ["SITE_KEY"])
         await (runner := web.AppRunner(site, access_log=None)).setup()
         await web.TCPSite(runner, "127.0.0.1", 8000).start()
-        while True:
-            await go_on(tiktok)
-            await asyncio.sleep(1.0)
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -1,17 +1,14 @@
 """A web application in Django: each user connects a TikTok account, uploads films, and posts them from an export page.
 
-It runs against a simulated TikTok. Start `tiktok sandbox --port 8642`, and in a second terminal set what it printed, then:
-
-    export TIKTOK_HOME=/tmp/django-site TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/ SITE_KEY=$(openssl rand -hex 32)
-    python examples/web/django_app.py  # and open http://127.0.0.1:8000
+Start `tiktok sandbox --port 8642`. In two more terminals set what it printed, and TIKTOK_HOME=/tmp/site
+TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/ SITE_KEY=$(openssl rand -hex 32). Then run `tiktok worker`, which posts, in one,
+and `python examples/web/django_app.py` in the other; open http://127.0.0.1:8000.
 """
 
 import logging
 import os
 import secrets
 import shutil
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -184,6 +181,8 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
     def export(request: HttpRequest, owner: tiktok_core.Account, film: str) -> HttpResponse:
         name, url = film_of(request, film)[1], f"/films/{film}"
         if record := owner.post(film):
+            if record.is_ended:
+                (films / film).unlink(missing_ok=True)
             return shown(page.progress_page(record.shown, again=url))
         creator, sent = owner.creator_info(), page.read_submission(request.POST.dict())
         chosen, problems = sent.on(ExportForm(creator)), sent.problems
@@ -191,7 +190,7 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
             try:
                 post = chosen.video_post()
                 tiktok.check_video(films / film, post, creator=creator)
-                owner.enter_video(films / film, key=film, **asdict(post))  # `go_on` posts it. One key is one post.
+                owner.enter_video(films / film, key=film, **asdict(post))  # The worker posts it. One key is one post.
                 return redirect(url)
             except InvalidPost as error:
                 problems = error.problems
@@ -219,27 +218,9 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
     return get_wsgi_application()
 
 
-def go_on(tiktok: TikTok) -> None:
-    """Take the steps of all posts that are due, and remove the films of those that have ended."""
-    for record in tiktok.due_posts():
-        pause = None
-        try:
-            tiktok.account(record.account).advance(record.key, until_wait=5.0)
-        except TikTokError as error:
-            pause = tiktok_core.come_again(error) or 900.0
-        left = [one for one in tiktok.unfinished() if one.name == record.name]
-        if not left:
-            Path(str(record.wish.video)).unlink(missing_ok=True)
-        elif pause is not None:
-            tiktok.postpone(left[0], pause)
-
-
 if __name__ == "__main__":
     with connect() as client:
         made = make_site(client, Path(os.environ["TIKTOK_HOME"]) / "site", os.environ["SITE_KEY"])
         from django.core.servers.basehttp import run
 
-        threading.Thread(target=run, args=("127.0.0.1", 8000, made), kwargs={"threading": True}, daemon=True).start()
-        while True:
-            go_on(client)
-            time.sleep(1.0)
+        run("127.0.0.1", 8000, made, threading=True)

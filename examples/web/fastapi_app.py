@@ -1,9 +1,8 @@
 """A web application in FastAPI: each user connects a TikTok account, uploads films, and posts them from an export page.
 
-It runs against a simulated TikTok. Start `tiktok sandbox --port 8642`, and in a second terminal set what it printed, then:
-
-    export TIKTOK_HOME=/tmp/fastapi-site TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/ SITE_KEY=$(openssl rand -hex 32)
-    python examples/web/fastapi_app.py  # and open http://127.0.0.1:8000
+Start `tiktok sandbox --port 8642`. In two more terminals set what it printed, and TIKTOK_HOME=/tmp/site
+TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/ SITE_KEY=$(openssl rand -hex 32). Then run `tiktok worker`, which posts, in one,
+and `python examples/web/fastapi_app.py` in the other; open http://127.0.0.1:8000.
 """
 
 import asyncio
@@ -12,7 +11,6 @@ import secrets
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from hmac import compare_digest
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,6 @@ CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT UNIQUE, pass
 CREATE TABLE IF NOT EXISTS films (id TEXT PRIMARY KEY, user INTEGER NOT NULL, name TEXT NOT NULL);
 """
 HEADERS = {"Content-Security-Policy": page.POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-MEDIA = {"css": "css", "js": "javascript"}
 FIELDS = '<label>Name <input name="name"></label> <label>Password <input name="password" type="password"></label>'
 NO_PASSWORD = generate_password_hash(secrets.token_hex())  # so that an unknown name takes as long as a known one
 
@@ -76,7 +73,7 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> FastAPI:  # noqa: 
     async def guard(request: Request) -> Any:
         async with request.form() as sent:  # kept for the view, and closed after it
             token = request.session.setdefault("csrf", secrets.token_urlsafe())
-            if request.method == "POST" and not compare_digest(str(sent.get("csrf")).encode(), token.encode()):
+            if request.method == "POST" and not secrets.compare_digest(str(sent.get("csrf")).encode(), token.encode()):
                 raise HTTPException(403, "This form is not of this session. Load its page again.")
             found = ask("SELECT * FROM users WHERE id = ?", request.session.get("user"))
             if not found and request.url.path not in ("/enter", "/page.css", "/page.js"):
@@ -85,13 +82,10 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> FastAPI:  # noqa: 
             yield
 
     site = FastAPI(dependencies=[Depends(guard)], openapi_url=None)
-
     site.add_exception_handler(TikTokError, lambda _, error: told(error, 502))
     site.add_exception_handler(PostingRefused, lambda _, error: shown(page.cannot_post_page(reason=str(error))))
-
-    @site.get("/page.{kind}")
-    async def part(kind: str) -> Response:
-        return Response(page.STYLE if kind == "css" else page.SCRIPT, media_type=f"text/{MEDIA[kind]}", headers=HEADERS)
+    site.add_api_route("/page.css", lambda: Response(page.STYLE, 200, HEADERS, "text/css"))
+    site.add_api_route("/page.js", lambda: Response(page.SCRIPT, 200, HEADERS, "text/javascript"))
 
     @site.api_route("/enter", methods=["GET", "POST"])
     async def enter(request: Request) -> Response:
@@ -158,6 +152,8 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> FastAPI:  # noqa: 
     async def export(request: Request, film: str) -> Response:
         name, owner, path, url = film_of(request)["name"], await account(request), films / film, f"/films/{film}"
         if record := await owner.post(film):
+            if record.is_ended:
+                path.unlink(missing_ok=True)
             return shown(page.progress_page(record.shown, again=url))
         creator, sent = await owner.creator_info(), page.read_submission(dict(await request.form()))
         chosen, problems = sent.on(ExportForm(creator)), sent.problems
@@ -165,7 +161,7 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> FastAPI:  # noqa: 
             try:
                 post = chosen.video_post()
                 await tiktok.check_video(path, post, creator=creator)
-                await owner.enter_video(path, key=film, **asdict(post))  # `go_on` posts it. One key is one post.
+                await owner.enter_video(path, key=film, **asdict(post))  # The worker posts it. One key is one post.
                 return RedirectResponse(url, 303)
             except InvalidPost as error:
                 problems = error.problems
@@ -191,29 +187,11 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> FastAPI:  # noqa: 
     return site
 
 
-async def go_on(tiktok: AsyncTikTok) -> None:
-    """Take the steps of all posts that are due, and remove the films of those that have ended."""
-    for record in await tiktok.due_posts():
-        pause = None
-        try:
-            await (await tiktok.account(record.account)).advance(record.key, until_wait=5.0)
-        except TikTokError as error:
-            pause = tiktok_core.come_again(error) or 900.0
-        left = [one for one in await tiktok.unfinished() if one.name == record.name]
-        if not left:
-            Path(str(record.wish.video)).unlink(missing_ok=True)  # noqa: ASYNC240
-        elif pause is not None:
-            await tiktok.postpone(left[0], pause)
-
-
 async def main() -> None:
-    """Serve on loopback, and post beside."""
+    """Serve on loopback."""
     async with connect_async() as tiktok:
         site = make_site(tiktok, Path(os.environ["TIKTOK_HOME"]) / "site", os.environ["SITE_KEY"])
-        serving = asyncio.create_task(uvicorn.Server(uvicorn.Config(site, port=8000, access_log=False)).serve())
-        while not serving.done():
-            await go_on(tiktok)
-            await asyncio.wait([serving], timeout=1.0)
+        await uvicorn.Server(uvicorn.Config(site, port=8000, access_log=False)).serve()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,14 @@
 """A web application in Flask: each user connects a TikTok account, uploads films, and posts them from an export page.
 
-It runs against a simulated TikTok. Start `tiktok sandbox --port 8642`, and in a second terminal set what it printed, then:
-
-    export TIKTOK_HOME=/tmp/flask-site TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/ SITE_KEY=$(openssl rand -hex 32)
-    python examples/web/flask_app.py  # and open http://127.0.0.1:8000
+Start `tiktok sandbox --port 8642`. In two more terminals set what it printed, and TIKTOK_HOME=/tmp/site
+TIKTOK_REDIRECT_URI=http://127.0.0.1:8000/callback/ SITE_KEY=$(openssl rand -hex 32). Then run `tiktok worker`, which posts, in one,
+and `python examples/web/flask_app.py` in the other; open http://127.0.0.1:8000.
 """
 
 import os
 import secrets
 import sqlite3
-import threading
-import time
 from contextlib import closing, suppress
-from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +67,9 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Flask:  # noqa: C901, P
     @site.before_request
     def guard() -> Any:
         token = session.setdefault("csrf", secrets.token_urlsafe())
-        if request.method == "POST" and not compare_digest(request.form.get("csrf", "").encode(), token.encode()):
+        if request.method == "POST" and not secrets.compare_digest(
+            request.form.get("csrf", "").encode(), token.encode()
+        ):
             return told("This form is not of this session. Load its page again.", 403)
         g.user = next(iter(ask("SELECT * FROM users WHERE id = ?", session.get("user"))), None)
         return None if g.user or request.path in ("/enter", "/page.css", "/page.js") else redirect("/enter")
@@ -141,6 +139,8 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Flask:  # noqa: C901, P
     def export(film: str) -> Any:
         name, owner, path, url = film_of(film)["name"], account(), films / film, f"/films/{film}"
         if record := owner.post(film):
+            if record.is_ended:
+                path.unlink(missing_ok=True)
             return shown(page.progress_page(record.shown, again=url))
         creator, sent = owner.creator_info(), page.read_submission(request.form)
         chosen, problems = sent.on(ExportForm(creator)), sent.problems
@@ -148,7 +148,7 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Flask:  # noqa: C901, P
             try:
                 post = chosen.video_post()
                 tiktok.check_video(path, post, creator=creator)
-                owner.enter_video(path, key=film, **asdict(post))  # `go_on` posts it. One key is one post.
+                owner.enter_video(path, key=film, **asdict(post))  # The worker posts it. One key is one post.
                 return redirect(url, 303)
             except InvalidPost as error:
                 problems = error.problems
@@ -170,25 +170,8 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Flask:  # noqa: C901, P
     return site
 
 
-def go_on(tiktok: TikTok) -> None:
-    """Take the steps of all posts that are due, and remove the films of those that have ended."""
-    for record in tiktok.due_posts():
-        pause = None
-        try:
-            tiktok.account(record.account).advance(record.key, until_wait=5.0)
-        except TikTokError as error:
-            pause = tiktok_core.come_again(error) or 900.0
-        left = [one for one in tiktok.unfinished() if one.name == record.name]
-        if not left:
-            Path(str(record.wish.video)).unlink(missing_ok=True)
-        elif pause is not None:
-            tiktok.postpone(left[0], pause)
-
-
 if __name__ == "__main__":
     with connect() as client:
-        made = make_site(client, Path(os.environ["TIKTOK_HOME"]) / "site", os.environ["SITE_KEY"])
-        threading.Thread(target=made.run, kwargs={"port": 8000}, daemon=True).start()
-        while True:
-            go_on(client)
-            time.sleep(1.0)
+        make_site(client, Path(os.environ["TIKTOK_HOME"]) / "site", os.environ["SITE_KEY"]).run(
+            port=8000, threaded=True
+        )

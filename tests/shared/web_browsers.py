@@ -24,6 +24,7 @@ from urllib3.filepost import encode_multipart_formdata
 from tiktok_adapters.clocks import ManualClock
 from tiktok_adapters.simulator import Creator, Faults, SimulatedTikTok
 from tiktok_adapters.testing.fakes import AnyFake, make_async_fake, make_fake
+from tiktok_core import AsyncTikTok, TikTok
 from tiktok_core.lifting import drive
 
 __all__ = ["EXAMPLES", "Answer", "Browser", "Site", "opened"]
@@ -181,10 +182,10 @@ def opened(name: str, tmp_path: Path, changes: Changes = ()) -> Iterator[Site]:
             fake = stack.enter_context(make_async_fake(clock, Faults()))
             drive(fake.account.revoke())
         fake.simulator.creators[:] = [Creator(username="anna"), Creator(username="ben")]
-        call, work = stack.enter_context(SERVED[name](module, fake, folder))
+        call, worker = stack.enter_context(SERVED[name](module, fake, folder))
 
         def go_on() -> None:
-            work()
+            worker()
             clock.advance(10.0)
 
         yield Site(call, go_on, folder, fake)
@@ -202,6 +203,18 @@ def _loaded(name: str, changes: Changes) -> ModuleType:
     sys.modules[module.__name__] = module
     exec(compile(source, path.name, "exec"), vars(module))
     return module
+
+
+def work(tiktok: TikTok) -> None:
+    """Take the steps of all posts that are due, as `tiktok worker` does."""
+    for record in tiktok.due_posts():
+        tiktok.account(record.account).advance(record.key, until_wait=5.0)
+
+
+async def work_async(tiktok: AsyncTikTok) -> None:
+    """Take the same steps with the asynchronous client."""
+    for record in await tiktok.due_posts():
+        await (await tiktok.account(record.account)).advance(record.key, until_wait=5.0)
 
 
 def _over_wsgi(site: Any) -> Call:
@@ -239,12 +252,12 @@ def _over_wsgi(site: Any) -> Call:
 
 @contextmanager
 def _flask(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tuple[Call, Callable[[], None]]]:
-    yield _over_wsgi(module.make_site(fake.tiktok, folder, KEY)), lambda: module.go_on(fake.tiktok)
+    yield _over_wsgi(module.make_site(fake.tiktok, folder, KEY)), lambda: work(fake.tiktok)
 
 
 @contextmanager
 def _django(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tuple[Call, Callable[[], None]]]:
-    yield _over_wsgi(module.make_site(fake.tiktok, folder, KEY)), lambda: module.go_on(fake.tiktok)
+    yield _over_wsgi(module.make_site(fake.tiktok, folder, KEY)), lambda: work(fake.tiktok)
     sys.modules["django.db"].connections.close_all()
 
 
@@ -283,7 +296,7 @@ def _fastapi(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tup
             got = [(key.decode(), value.decode()) for key, value in sent[0]["headers"]]
             return sent[0]["status"], got, b"".join(message.get("body", b"") for message in sent)
 
-        yield call, lambda: runner.run(module.go_on(fake.tiktok))
+        yield call, lambda: runner.run(work_async(fake.tiktok))
 
 
 @contextmanager
@@ -305,7 +318,7 @@ def _aiohttp(module: Any, fake: AnyFake[Any, Any], folder: Path) -> Iterator[tup
                 return answer.status, list(answer.headers.items()), await answer.read()
 
         try:
-            yield lambda *request: runner.run(called(*request)), lambda: runner.run(module.go_on(fake.tiktok))
+            yield lambda *request: runner.run(called(*request)), lambda: runner.run(work_async(fake.tiktok))
         finally:
             runner.run(client.close())
 

@@ -22,7 +22,10 @@ FLASK: Final[Mapping[str, Mutation]] = {
         (('session["tiktok"]', f'{KEPT}["tiktok"]'), ("session.pop(", f"{KEPT}.pop(")),
     ),
     "a verifier that serves again": ("verifier", (("session.pop(", "session.get("),)),
-    "any form": ("forged", ((" and not compare_digest(", " and not isinstance("), ("token.encode())", "object)"))),
+    "any form": (
+        "forged",
+        ((" and not secrets.compare_digest(", " and not isinstance("), ("token.encode())", "object)")),
+    ),
     "any film": ("ownership", ((" WHERE id = ? AND user = ?", " WHERE id = ? OR user = ?"),)),
     "a film that others can read": ("ownership", (("0o600", "0o644"),)),
     "the only account": ("account", (('if g.user["open_id"] is None:  # Without', "if False:  # Without"),)),
@@ -41,7 +44,7 @@ FLASK: Final[Mapping[str, Mutation]] = {
         "login",
         (
             ("hashed = generate_password_hash(password)", "hashed = password"),
-            ("if not check_password_hash(", "if not compare_digest("),
+            ("if not check_password_hash(", "if not secrets.compare_digest("),
         ),
     ),
     "a cookie for scripts": ("cookies", (("SESSION_COOKIE_HTTPONLY=True", "SESSION_COOKIE_HTTPONLY=False"),)),
@@ -59,7 +62,10 @@ FASTAPI: Final[Mapping[str, Mutation]] = {
         (('request.session["tiktok"]', f'{KEPT}["tiktok"]'), ("request.session.pop(", f"{KEPT}.pop(")),
     ),
     "a verifier that serves again": ("verifier", (("request.session.pop(", "request.session.get("),)),
-    "any form": ("forged", ((" and not compare_digest(", " and not isinstance("), ("token.encode())", "object)"))),
+    "any form": (
+        "forged",
+        ((" and not secrets.compare_digest(", " and not isinstance("), ("token.encode())", "object)")),
+    ),
     "the only account": (
         "account",
         (('if request.state.user["open_id"] is None:  # Without', "if False:  # Without"),),

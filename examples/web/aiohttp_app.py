@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS films (id TEXT PRIMARY KEY, user INTEGER NOT NULL, na
 OWN = "SELECT * FROM films WHERE id = ? AND user = ?"
 HEADERS = {"Content-Security-Policy": page.POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 SESSION, USER = web.RequestKey("session", dict), web.RequestKey("user", object)
+PARTS = {"/page.css": (page.STYLE, "text/css"), "/page.js": (page.SCRIPT, "text/javascript")}
 FIELDS = '<label>Name <input name="name"></label> <label>Password <input name="password" type="password"></label>'
 NO_PASSWORD = generate_password_hash(secrets.token_hex())  # so that an unknown name takes as long as a known one
 
@@ -69,41 +70,36 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
 
     def film_of(request: web.Request) -> Any:
         for film in ask(OWN, request.match_info["film"], request[USER]["id"]):
-            return film
+            return film["id"], film["name"]
         raise web.HTTPNotFound
 
-    async def guarded(request: web.Request, handler: Any) -> web.Response:
-        sent, token = await request.post(), request[SESSION].setdefault("csrf", secrets.token_urlsafe())
-        if request.method == "POST" and not secrets.compare_digest(str(sent.get("csrf")).encode(), token.encode()):
-            return told("This form is not of this session. Load its page again.", 403)
-        found = ask("SELECT * FROM users WHERE id = ?", request[SESSION].get("user"))
-        if not found and request.path not in ("/enter", "/page.css", "/page.js"):
-            return to("/enter", 302)
-        request[USER] = found[0] if found else None
+    @web.middleware
+    async def guard(request: web.Request, handler: Any) -> web.Response:
+        before, session = b"{}", {}
+        with suppress(InvalidToken):
+            before = box.decrypt(request.cookies.get("session", "").encode(), ttl=86_400)
+            session = json.loads(before)
+        sent, token = await request.post(), session.setdefault("csrf", secrets.token_urlsafe())
+        found = ask("SELECT * FROM users WHERE id = ?", session.get("user"))
+        request[SESSION], request[USER] = session, found[0] if found else None
         try:
-            return await handler(request)
+            if request.method == "POST" and not secrets.compare_digest(str(sent.get("csrf")).encode(), token.encode()):
+                answer = told("This form is not of this session. Load its page again.", 403)
+            elif request.path in PARTS:
+                answer = web.Response(text=PARTS[request.path][0], content_type=PARTS[request.path][1])
+            elif not found and request.path != "/enter":
+                answer = to("/enter", 302)
+            else:
+                answer = await handler(request)
         except TikTokError as error:
             is_pause = isinstance(error, PostingRefused)
-            return shown(page.cannot_post_page(reason=str(error))) if is_pause else told(error, 502)
-
-    @web.middleware
-    async def with_session(request: web.Request, handler: Any) -> web.Response:
-        before, request[SESSION] = None, {}
-        with suppress(InvalidToken):
-            before = box.decrypt(request.cookies.get("session", "").encode(), ttl=86_400).decode()
-            request[SESSION] = json.loads(before)
-        answer = await guarded(request, handler)
-        if (after := json.dumps(request[SESSION])) != before:
+            answer = shown(page.cannot_post_page(reason=str(error))) if is_pause else told(error, 502)
+        if (after := json.dumps(session).encode()) != before:
             # Lax, not Strict: the browser comes back from TikTok's page. Only the sandbox is without https.
             safe = {"httponly": True, "samesite": "Lax", "secure": tiktok.app.redirect_uri.startswith("https:")}
-            answer.set_cookie("session", box.encrypt(after.encode()).decode(), **safe)
+            answer.set_cookie("session", box.encrypt(after).decode(), **safe)
         answer.headers.update(HEADERS)
         return answer
-
-    @routes.get("/page.{kind:css|js}")
-    async def part(request: web.Request) -> web.Response:
-        text, kind = (page.STYLE, "css") if request.path == "/page.css" else (page.SCRIPT, "javascript")
-        return web.Response(text=text, content_type=f"text/{kind}")
 
     @routes.view("/enter")
     async def enter(request: web.Request) -> web.Response:
@@ -118,12 +114,13 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
         stored = found[0]["password"] if found else NO_PASSWORD
         if not await asyncio.to_thread(check_password_hash, stored, password):
             return told("Name or password is wrong. A new user needs a new name, and 8 characters as password.", 403)
-        request[SESSION] = {"user": found[0]["id"]}  # Another person may have begun this browser's session.
+        request[SESSION].clear()  # Another person may have begun this browser's session.
+        request[SESSION]["user"] = found[0]["id"]
         return to("/")
 
     @routes.post("/leave")
     async def leave(request: web.Request) -> web.Response:
-        request[SESSION] = {}
+        request[SESSION].clear()
         return to("/enter")
 
     @routes.get("/")
@@ -162,13 +159,13 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
 
     @routes.get("/films/{film}/video")
     async def video(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(films / film_of(request)["id"], headers={"Content-Type": "video/mp4"})
+        return web.FileResponse(films / film_of(request)[0], headers={"Content-Type": "video/mp4"})
 
     @routes.view("/films/{film}")
     async def export(request: web.Request) -> web.Response:
-        film, owner = film_of(request), await account(request)
-        path, url = films / film["id"], f"/films/{film['id']}"
-        if record := await owner.post(film["id"]):
+        (film, name), owner = film_of(request), await account(request)
+        path, url = films / film, f"/films/{film}"
+        if record := await owner.post(film):
             if record.is_ended:
                 path.unlink(missing_ok=True)
             return shown(page.progress_page(record.shown, again=url))
@@ -178,15 +175,12 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
             try:
                 post = chosen.video_post()
                 await tiktok.check_video(path, post, creator=creator)
-                await owner.enter_video(
-                    path, key=film["id"], **asdict(post)
-                )  # The worker posts it. One key is one post.
+                await owner.enter_video(path, key=film, **asdict(post))  # The worker posts it. One key is one post.
                 return to(url)
             except InvalidPost as error:
                 problems = error.problems
-        kept = {"shown": page.Shown(video=f"{url}/video", name=film["name"]), "sent": sent, "draft": False}
-        hidden = {"csrf": request[SESSION]["csrf"]}
-        return shown(page.export_page(chosen, action=url, refused=problems, hidden=hidden, **kept))
+        kept = {"shown": page.Shown(video=f"{url}/video", name=name), "hidden": {"csrf": request[SESSION]["csrf"]}}
+        return shown(page.export_page(chosen, action=url, refused=problems, draft=False, sent=sent, **kept))
 
     @routes.post("/disconnect")
     async def disconnect(request: web.Request) -> web.Response:
@@ -200,7 +194,7 @@ def make_site(tiktok: AsyncTikTok, folder: Path, key: str) -> web.Application:  
         ask("UPDATE users SET open_id = NULL WHERE id = ?", request[USER]["id"])
         return to("/")
 
-    site = web.Application(middlewares=[with_session], client_max_size=4 * 1024**3)
+    site = web.Application(middlewares=[guard], client_max_size=4 * 1024**3)
     site.add_routes(routes)
     return site
 

@@ -33,6 +33,10 @@ FIELDS = '<label>Name <input name="name"></label> <label>Password <input name="p
 CONNECT = """
 INSERT INTO accounts (user, open_id) VALUES (%s, %s) ON CONFLICT (user) DO UPDATE SET open_id = excluded.open_id
 """
+MIDDLEWARE = """
+contrib.sessions.middleware.Session middleware.csrf.CsrfView contrib.auth.middleware.Authentication
+contrib.auth.middleware.LoginRequired
+"""
 urlpatterns: list[Any] = []
 
 
@@ -47,17 +51,12 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Any:  # noqa: C901, PLR
         ROOT_URLCONF=__name__,
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "site.db"}},
         INSTALLED_APPS=[f"{contrib}.contenttypes", f"{contrib}.auth", f"{contrib}.sessions"],
-        MIDDLEWARE=[
-            f"{contrib}.sessions.middleware.SessionMiddleware",
-            "django.middleware.csrf.CsrfViewMiddleware",
-            f"{contrib}.auth.middleware.AuthenticationMiddleware",
-            f"{contrib}.auth.middleware.LoginRequiredMiddleware",
-        ],
+        MIDDLEWARE=[f"django.{one}Middleware" for one in MIDDLEWARE.split()],
+        SESSION_COOKIE_SECURE=is_secure,  # Only the sandbox is without https.
+        SESSION_COOKIE_SAMESITE="Lax",  # Not Strict: the browser comes back from TikTok's page.
         LOGIN_URL="/enter",
         CSRF_USE_SESSIONS=True,
         SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",  # not Strict: the browser comes back from TikTok's page
-        SESSION_COOKIE_SECURE=is_secure,  # only the sandbox is without https
         LOGGING_CONFIG=None,
     )
     django.setup()

@@ -66,10 +66,8 @@ def make_site(tiktok: TikTok, folder: Path, key: str) -> Flask:  # noqa: C901, P
 
     @site.before_request
     def guard() -> Any:
-        token = session.setdefault("csrf", secrets.token_urlsafe())
-        if request.method == "POST" and not secrets.compare_digest(
-            request.form.get("csrf", "").encode(), token.encode()
-        ):
+        token, sent = session.setdefault("csrf", secrets.token_urlsafe()), request.form.get("csrf", "")
+        if request.method == "POST" and not secrets.compare_digest(sent.encode(), token.encode()):
             return told("This form is not of this session. Load its page again.", 403)
         g.user = next(iter(ask("SELECT * FROM users WHERE id = ?", session.get("user"))), None)
         return None if g.user or request.path in ("/enter", "/page.css", "/page.js") else redirect("/enter")

@@ -89,7 +89,7 @@ AIOHTTP: Final[Mapping[str, Mutation]] = {
     ),
     "a verifier that serves again": ("verifier", (("request[SESSION].pop(", "request[SESSION].get("),)),
     "the only account": ("account", (('if request[USER]["open_id"] is None:  # Without', "if False:  # Without"),)),
-    "no login": ("login", (('users WHERE id = ?", request', 'users WHERE id = ? OR 1", request'),)),
+    "no login": FLASK["no login"],
     "a cookie for scripts": ("cookies", (('"httponly": True', '"httponly": False'),)),
     "a cookie for other sites": ("cookies", (('"samesite": "Lax"', '"samesite": "None"'),)),
 }
@@ -104,13 +104,13 @@ DJANGO: Final[Mapping[str, Mutation]] = {
         (('request.session["tiktok"]', f'{KEPT}["tiktok"]'), ("request.session.pop(", f"{KEPT}.pop(")),
     ),
     "a verifier that serves again": ("verifier", (("request.session.pop(", "request.session.get("),)),
-    "any form": ("forged", (('            "django.middleware.csrf.CsrfViewMiddleware",\n', ""),)),
+    "any form": ("forged", ((" middleware.csrf.CsrfView", ""),)),
     "any film": ("ownership", (("WHERE id = %s AND user = %s", "WHERE id = %s OR user = %s"),)),
     "the only account": (
         "account",
         (("            if open_id is None:  # Without", "            if False:  # Without"),),
     ),
-    "no login": ("login", (('            f"{contrib}.auth.middleware.LoginRequiredMiddleware",\n', ""),)),
+    "no login": ("login", (("contrib.auth.middleware.LoginRequired\n", ""),)),
     "any password": (
         "login",
         (

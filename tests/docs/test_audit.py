@@ -24,7 +24,7 @@ def shown() -> list[str]:
 
 def test_the_table_has_each_point() -> None:
     """Every row of the guidelines has a line."""
-    lines = re.findall(r"^\| ([0-9a-f, ]+) \|", GUIDE, re.M)
+    lines = re.findall(r"^\| ([0-9a-f, ]+) \|", GUIDE, re.MULTILINE)
     assert [point for line in lines for point in line.split(", ")] == list(POINTS)
 
 

@@ -13,7 +13,7 @@ QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLE
 EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-ahead prove-media fleet mutants strangers docs consent-image page-images bench bench-old-home bench-shared-store bench-elsewhere profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-ahead prove-media fleet mutants strangers docs consent-image page-images audit-film audit-images bench bench-old-home bench-shared-store bench-elsewhere profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -140,6 +140,14 @@ consent-image: $(VENV)/check  ## draw the picture of the consent page anew
 
 page-images: $(VENV)/check  ## draw the pictures of the sandbox's page anew
 	@PAGE_IMAGES=docs/images $(BIN)/python -m pytest -q tests/browser/test_pages.py -k "impairment and (1400-light or 360-dark)"
+
+APP ?= My App
+FILM_ARGS ?=
+audit-film: $(VENV)/check  ## record the film for TikTok's audit: APP="My App", FILM_ARGS="--real CLIP.mp4"
+	@$(BIN)/python examples/audit/film.py --app "$(APP)" --out .audit $(FILM_ARGS)
+
+audit-images: audit-film  ## draw the pictures of the audit guide anew
+	@mkdir -p docs/images/audit && cp .audit/*.webp docs/images/audit/
 
 $(VENV)/bench: benchmarks/requirements.txt $(VENV)/dev
 	@$(PIP) install --no-deps --require-hashes -r benchmarks/requirements.txt

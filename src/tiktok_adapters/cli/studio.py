@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +23,10 @@ from tiktok_adapters.sign_in.browser import open_browser
 
 if TYPE_CHECKING:
     from tiktok_adapters.cli.findings import Finding
-    from tiktok_core import App, Endpoints
+    from pathlib import Path
+
+    from tiktok_adapters.studio import Studio
+    from tiktok_core import App, AsyncTikTok, Endpoints
 
 __all__ = ["studio"]
 
@@ -35,8 +39,9 @@ OURS = "TIKTOK_"
 @click.option(
     "--sandbox", is_flag=True, help="Use a simulated TikTok: nothing reaches the real one, and nothing is kept."
 )
+@click.option("--name", default="", metavar="APP", help="The name of your app, to stand at the top of each page.")
 @common
-def studio(port: int, *, no_browser: bool, sandbox: bool) -> None:
+def studio(port: int, *, no_browser: bool, sandbox: bool, name: str) -> None:
     """Open a page on this machine: sign in, drop a film, see what is wrong with it, post it, and follow your posts.
 
     Only the browser that opens the printed address can use the page. Ctrl-C ends it: posts and films stay, and the next run goes on
@@ -49,15 +54,17 @@ def studio(port: int, *, no_browser: bool, sandbox: bool) -> None:
     except ModuleNotFoundError as error:
         raise click.ClickException(f"The studio needs {error.name}: pip install 'tiktok-open[studio]'") from None
     if not sandbox:
-        _run(port, no_browser=no_browser)
+        _run(port, no_browser=no_browser, name=name)
         return
     if choices().home:
         raise click.UsageError("--sandbox keeps everything in a folder of its own: leave out --home.")
     with _sandbox() as note:
-        _run(port, no_browser=no_browser, note=note)
+        _run(port, no_browser=no_browser, name=name, note=note)
 
 
-def _run(port: int, *, no_browser: bool, note: str = "") -> None:
+def _run(port: int, *, no_browser: bool, name: str, note: str = "") -> None:
+    from tiktok_adapters.studio import Studio  # noqa: PLC0415 - it needs a package that may be missing
+
     found = settings()
     app, endpoints = found.checked()
     # What is wrong with the store is told here, and not on the page after a person has consented.
@@ -71,19 +78,21 @@ def _run(port: int, *, no_browser: bool, note: str = "") -> None:
             open_browser(url)
 
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(app, endpoints, port, note, tell))
+        asyncio.run(
+            _serve(app, endpoints, partial(Studio, port=port, note=note, app_name=name, examine=_examiner()), tell)
+        )
 
 
-async def _serve(app: "App", endpoints: "Endpoints", port: int, note: str, tell: Callable[[str], None]) -> None:
-    from tiktok_adapters.studio import Studio  # noqa: PLC0415 - it needs a package that may be missing
-
+async def _serve(
+    app: "App", endpoints: "Endpoints", page_of: "Callable[[AsyncTikTok, Path], Studio]", tell: Callable[[str], None]
+) -> None:
     stop, loop, home = asyncio.Event(), asyncio.get_running_loop(), settings().home
     for number in (signal.SIGINT, signal.SIGTERM):
         # On systems whose loops cannot watch signals, Ctrl-C raises an exception.
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
     tiktok = connect_async(app, home=home, environ=os.environ, endpoints=endpoints)
-    async with tiktok, Studio(tiktok, home, port=port, note=note, examine=_examiner()) as page:
+    async with tiktok, page_of(tiktok, home) as page:
         tell(page.url)
         await stop.wait()
 

@@ -17,9 +17,9 @@ __all__ = ["Layout", "asset", "items", "link", "text"]
 
 FRAME: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>{styles}{scripts}</head>
+<title>{title}{of_app}</title>{styles}{scripts}</head>
 <body data-csrf="{csrf}"><a class="skip" href="#main">Skip to the content</a>
-<header><nav aria-label="Pages">{nav}</nav>{note}</header>
+<header>{app}<nav aria-label="Pages">{nav}</nav>{note}</header>
 <main id="main">{body}</main></body></html>
 """
 
@@ -52,10 +52,12 @@ class Layout:
     Attributes:
         guard: knows the paths and the token of the forms.
         note: what each page says below its links; empty for nothing.
+        app: the name of the app, which stands at the top of each page; empty for none.
     """
 
     guard: Guard
     note: str = ""
+    app: str = ""
 
     def page(self, title: str, body: str, *, status: int = 200, extra: str = "", headline: bool = True) -> web.Response:
         """Return a page.
@@ -71,6 +73,8 @@ class Layout:
         nav = (("", "Accounts"), ("sign-in", "Sign in"), ("doctor", "Check-up"))
         whole = FRAME.format(
             title=text(title),
+            of_app=self.app and f" - {text(self.app)}",
+            app=self.app and f'<p class="app">{text(self.app)}</p>',
             styles="".join(f'<link rel="stylesheet" href="{path(f"{name}.css")}">' for name in names),
             scripts="".join(f'<script src="{path(f"{name}.js")}" defer></script>' for name in names),
             csrf=self.guard.csrf,

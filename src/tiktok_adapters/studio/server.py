@@ -57,6 +57,7 @@ class Studio:
         home: the home folder, in which films are kept until they are posted.
         port: the port; 0 for a free one.
         note: what each page says below its links; empty for nothing.
+        app_name: the name of the app, which stands at the top of each page; empty for none.
         examine: makes the check-up, in a thread; None for no check-up.
         pause: seconds between two looks at the journal for a page that is open.
 
@@ -71,6 +72,7 @@ class Studio:
         *,
         port: int = 0,
         note: str = "",
+        app_name: str = "",
         examine: Callable[[], Sequence[Finding]] | None = None,
         pause: float = 1.0,
     ) -> None:
@@ -78,7 +80,7 @@ class Studio:
         self._url = ""
         self._runner: web.AppRunner | None = None
         guard = Guard(self._refused)
-        self._layout = Layout(guard, note)
+        self._layout = Layout(guard, note, app_name)
         self._desk = Desk(
             tiktok=tiktok,
             guard=guard,

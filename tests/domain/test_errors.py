@@ -27,6 +27,7 @@ VALUES: dict[str, object] = {
     "explanation": WHY,
     "request": "POST https://open.tiktokapis.com/v2/post/publish/video/init/",
     "retry_after": 17.5,
+    "passes": True,
     "publish_id": "v_pub_file~v2-1.7300000000000000001",
     "what": "the post",
     "since": datetime(2026, 11, 22, 12, 30, tzinfo=UTC),

@@ -22,9 +22,9 @@ from tiktok_adapters.cli.sandbox import environment, simulated
 from tiktok_adapters.sign_in.browser import open_browser
 
 if TYPE_CHECKING:
-    from tiktok_adapters.cli.findings import Finding
     from pathlib import Path
 
+    from tiktok_adapters.cli.findings import Finding
     from tiktok_adapters.studio import Studio
     from tiktok_core import App, AsyncTikTok, Endpoints
 

@@ -13,7 +13,7 @@ QUICK := $(CACHED) HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q $(PARALLE
 EVERY := $(CACHED) HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -q $(PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-ahead prove-media fleet mutants strangers docs consent-image page-images audit-film audit-images bench bench-old-home bench-shared-store bench-elsewhere profile fmt clean
+.PHONY: help setup demo test test-coverage test-time check lint types lowest pythons pythons-new sdist-check prove-schedules prove-sockets prove-kills prove-moves prove-refresh prove-webhooks prove-engines prove-agents prove-ahead prove-media fleet mutants strangers docs consent-image page-images audit-film audit-images bench bench-old-home bench-shared-store bench-elsewhere profile fmt clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -107,6 +107,9 @@ prove-webhooks: setup  ## a million changed webhooks, of which none may be belie
 
 prove-engines: setup  ## kill workers on one and on many machines 40 times each in the midst of a chunk (needs PostgreSQL, RabbitMQ, Redis)
 	@ENGINE_KILLS=40 $(BIN)/python -m pytest -q -s --timeout=7200 tests/proofs/test_engines.py
+
+prove-agents: setup  ## 1,000 random sequences of an agent's calls, with a person, a worker and faults between them
+	@AGENT_SEQUENCES=1000 $(BIN)/python -m pytest -q --timeout=3600 tests/agents/test_anything.py --hypothesis-show-statistics
 
 prove-ahead: setup  ## 100,000 random schedules of reading ahead from where media lie
 	@AHEAD_SCHEDULES=100000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/proofs/test_ahead.py

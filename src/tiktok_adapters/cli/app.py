@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "store": ("store", "Look at a store, or move a home folder to a database."),
     "explain": ("plan", "Explain a refusal, and what to do about it."),
     "sandbox": ("sandbox", "Serve a simulated TikTok on this machine."),
+    "mcp": ("mcp", "Serve tools for agents over MCP."),
     "studio": ("studio", "Open a page on this machine to post from."),
     "demo": ("demo", "Try everything against a simulated TikTok."),
 }

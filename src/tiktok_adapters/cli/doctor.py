@@ -4,7 +4,7 @@ What belongs here: the checks, and the sentences about their results. The checks
 expired token.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -90,6 +90,17 @@ def doctor(purpose: str | None) -> int:
 def examined() -> list[Finding]:
     """Return what the checks find, for a page that shows it. It needs the context of a command."""
     return list(_Examination().findings())
+
+
+def examiner() -> Callable[[], list[Finding]]:
+    """Return what makes the check-up in another thread, which has the options of this command, too."""
+    context = click.get_current_context()
+
+    def examine() -> list[Finding]:
+        with context.scope(cleanup=False):
+            return examined()
+
+    return examine
 
 
 def _lines(findings: list[Finding]) -> Iterator[str]:

@@ -18,13 +18,13 @@ import click
 
 from tiktok_adapters.assembly import connect_async, prepare
 from tiktok_adapters.cli.common import Port, choices, common, say, settings
+from tiktok_adapters.cli.doctor import examiner
 from tiktok_adapters.cli.sandbox import environment, simulated
 from tiktok_adapters.sign_in.browser import open_browser
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tiktok_adapters.cli.findings import Finding
     from tiktok_adapters.studio import Studio
     from tiktok_core import App, AsyncTikTok, Endpoints
 
@@ -79,7 +79,7 @@ def _run(port: int, *, no_browser: bool, name: str, note: str = "") -> None:
 
     with suppress(KeyboardInterrupt):
         asyncio.run(
-            _serve(app, endpoints, partial(Studio, port=port, note=note, app_name=name, examine=_examiner()), tell)
+            _serve(app, endpoints, partial(Studio, port=port, note=note, app_name=name, examine=examiner()), tell)
         )
 
 
@@ -95,19 +95,6 @@ async def _serve(
     async with tiktok, page_of(tiktok, home) as page:
         tell(page.url)
         await stop.wait()
-
-
-def _examiner() -> "Callable[[], list[Finding]]":
-    """Return what makes the check-up in another thread, which has the options of this command, too."""
-    from tiktok_adapters.cli.doctor import examined  # noqa: PLC0415 - the page needs it only later
-
-    context = click.get_current_context()
-
-    def examine() -> "list[Finding]":
-        with context.scope(cleanup=False):
-            return examined()
-
-    return examine
 
 
 @contextmanager

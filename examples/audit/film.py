@@ -163,7 +163,7 @@ class Walk:
     def _post(self, environ: "dict[str, str] | None") -> None:
         shows = self._camera.shows
         self._press("Post")
-        self._sees("A film of my own")
+        self._sees("may take a few minutes")
         shows("5c", "Point 5: the page says how far the post is, and that it may take a few minutes", "[data-post]")
         self._sees("Posted", SIGN_IN_SECONDS)
         shows("5d", "Point 5: the page follows the post until TikTok has published it", "[data-post]")
@@ -224,7 +224,7 @@ def sandbox(app: str, folder: Path) -> Iterator[dict[str, str]]:
     from tiktok_adapters.simulator.server import SandboxServer  # noqa: PLC0415 - it comes with an extra
 
     known = App(name=app)
-    simulated = SimulatedTikTok(apps=(known,), switches=Switches(processing_seconds=3.0))
+    simulated = SimulatedTikTok(apps=(known,), switches=Switches(processing_seconds=8.0))
     with SandboxServer(simulated).run_in_thread() as server:
         yield {
             "TIKTOK_CLIENT_KEY": known.client_key,

@@ -51,7 +51,7 @@ STATES: Final = {
     Stage.PLANNED: "Not begun",
     Stage.INIT_SENT: "Begun at TikTok",
     Stage.UPLOADING: "Upload interrupted, unless another program goes on with it",
-    Stage.PROCESSING: "TikTok processes it",
+    Stage.PROCESSING: "TikTok processes it, which may take a few minutes",
     Stage.UNKNOWN: "May or may not be posted: look in the TikTok app, then say which",
     Stage.COMPLETE: "Posted",
     Stage.IN_INBOX: "Draft in the inbox of the TikTok app",
@@ -63,7 +63,7 @@ RUNNING: Final = {
     Stage.PLANNED: "Begins",
     Stage.INIT_SENT: "Begins",
     Stage.UPLOADING: "Uploads",
-    Stage.PROCESSING: "TikTok processes it",
+    Stage.PROCESSING: "TikTok processes it, which may take a few minutes",
     Stage.UNKNOWN: "Asks TikTok what became of it",
 }
 

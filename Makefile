@@ -66,7 +66,7 @@ check: lint types  ## what CI runs: format, lint, types, layers, documents, ever
 
 LOWEST := .venvs/lowest
 # What stands on a dependency. The rest of the suite stands on the core.
-LOWEST_TESTS := tests/adapters tests/assembly tests/cli tests/packaging tests/sign_in tests/simulator tests/stores tests/testing \
+LOWEST_TESTS := tests/adapters tests/agents tests/assembly tests/cli tests/packaging tests/sign_in tests/simulator tests/stores tests/studio tests/testing \
 	tests/transports tests/wire contract_tests
 
 # Of each dependency the lowest release that pyproject.toml allows; tools that only the repository needs are the usual ones.

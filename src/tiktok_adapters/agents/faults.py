@@ -122,7 +122,7 @@ def _sentence(error: TikTokError) -> str:
                 f"The post waits for a person: 'tiktok release {key}', or Release in 'tiktok studio', then call resume."
             )
         case InvalidInput():
-            return f"{len(error.problems)} thing(s) are wrong, and nothing was sent: see problems."
+            return "Something in the call cannot be right, and nothing was sent: see problems."
         case SignInRequired():
             return "A person has to sign in: 'tiktok login'."
         case ApiError() | SignInFailed():

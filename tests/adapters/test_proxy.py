@@ -51,10 +51,12 @@ def put(proxy: FaultProxy, *, fresh: bool = True, timeout: float = 5) -> Request
     )
 
 
-def settled(server: BehaviourServer, requests: int) -> None:
-    """Wait until the server has got so many requests."""
+def settled(server: BehaviourServer, requests: int, *, body: int = 0) -> None:
+    """Wait until the server has got so many requests, and of the last one so many bytes: it notes a request before its body."""
     end = time.monotonic() + 5
-    while len(server.seen) < requests and time.monotonic() < end:
+    while time.monotonic() < end:
+        if len(server.seen) >= requests and (not body or len(server.seen[-1].body) >= body):
+            return
         time.sleep(0.01)
 
 
@@ -90,7 +92,7 @@ def test_a_request_that_ends_before_the_cut_arrives_whole(proxy: FaultProxy, ser
         wire.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwish")
         with pytest.raises(ConnectionResetError):
             wire.recv(1)
-    settled(server, 1)
+    settled(server, 1, body=4)
     assert [seen.body for seen in server.seen] == [b"wish"]
 
 

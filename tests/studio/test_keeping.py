@@ -15,6 +15,7 @@ from attrs import frozen
 
 from studio_browser import FILM, Browser
 from tiktok_adapters.studio import other_routes
+from tiktok_adapters.studio.given import GivenFiles
 from tiktok_core import AsyncAccount
 
 CANARY = "canary-of-a-fault"
@@ -43,6 +44,22 @@ def test_a_new_run_removes_what_is_over_and_keeps_the_rest(
     browser = Browser(start()).enter()
     assert sorted(one.name for one in folder.iterdir()) == sorted([".new", waiting.rpartition("/")[2], "not-ours"])
     assert "waits.webm" in browser.get(f"/a/{signed_in}").said
+
+
+def test_a_film_may_go_while_they_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A post that ends removes its film, perhaps between two looks of a page that lists them all."""
+    kept = GivenFiles(tmp_path)
+    stays, goes = (kept.pictures([f"https://media.example.com/{name}.jpg"]) for name in ("stays", "goes"))
+    found = Path.iterdir
+
+    def then_gone(folder: Path) -> list[Path]:
+        names = list(found(folder))
+        if folder == tmp_path:
+            kept.remove(goes.id)
+        return names
+
+    monkeypatch.setattr(Path, "iterdir", then_gone)
+    assert [one.id for one in kept.all()] == [stays.id]
 
 
 def test_a_public_post_has_its_link(browser: Browser, account: Any, sim: Any) -> None:

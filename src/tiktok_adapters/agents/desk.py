@@ -65,13 +65,13 @@ class Desk:
         tiktok: the client; it is not closed here.
         permits: what agents may touch.
         account: the account that is meant where a tool names none; None for the only one.
-        examine: makes the check-up, in a thread; None where there is none.
+        examine: makes the check-up, in a thread.
     """
 
     tiktok: AsyncTikTok
     permits: Permits = field(factory=Permits)
     account: str | None = None
-    examine: Callable[[], Sequence[Finding]] | None = None
+    examine: Callable[[], Sequence[Finding]] = tuple
     patience: float = PATIENCE
     _steps: dict[tuple[str, str], "asyncio.Task[Step]"] = field(factory=dict)
 

@@ -146,8 +146,6 @@ class Reading:
     @answering(DoctorAnswer)
     async def doctor(self) -> DoctorAnswer:
         """Check everything that a post needs, in order, and say what to change and where."""
-        if self.desk.examine is None:
-            raise InvalidInput((Problem("doctor", "is not offered by this server: run 'tiktok doctor'"),))
         found = await asyncio.to_thread(self.desk.examine)
         rows = [
             Check(

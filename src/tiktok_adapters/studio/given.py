@@ -168,8 +168,7 @@ class GivenFiles:
         if not self._folder.is_dir():
             return ()
         folders = [folder for folder in self._folder.iterdir() if NAME.fullmatch(folder.name)]
-        with_time = sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
-        return tuple(filter(None, map(_read, with_time)))
+        return tuple(filter(None, map(_read, sorted(folders, key=_time, reverse=True))))
 
     def get(self, number: str) -> Given:
         """Return one of them.
@@ -207,6 +206,13 @@ class GivenFiles:
                 times = [path.stat().st_mtime for path in (folder, *folder.iterdir())]
                 if time.time() - max(times) > OLD:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _time(folder: Path) -> float:
+    # A post that ends may remove its film between two looks.
+    with suppress(OSError):
+        return folder.stat().st_mtime
+    return 0.0
 
 
 def _read(folder: Path) -> Given | None:

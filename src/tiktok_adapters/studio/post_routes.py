@@ -13,10 +13,11 @@ from aiohttp import web
 from attrs import asdict
 
 from tiktok_adapters.studio.desk import Desk
+from tiktok_adapters.studio.faults import tell_where
 from tiktok_adapters.studio.guard import Refused
 from tiktok_adapters.studio.layout import link, text
 from tiktok_adapters.studio.posts_page import Row, account_page, row_of
-from tiktok_core import AsyncAccount, Record
+from tiktok_core import AsyncAccount, Record, TikTokError
 from tiktok_core.domain.pacing import DAY
 
 __all__ = ["ACTIONS", "account", "accounts", "act", "events", "field_of"]
@@ -74,7 +75,11 @@ async def events(desk: Desk, request: web.Request) -> web.StreamResponse:
             await response.write(f"data: {json.dumps(changed)}\n\n".encode() if changed else b":\n\n")
             await desk.poster.news(desk.pause)
             await asyncio.sleep(desk.pause / 4)
-            records = await _moving(one, seen)
+            try:
+                records = await _moving(one, seen)
+            except TikTokError as error:
+                # The store may be busy; the next look may succeed, and the page keeps its stream.
+                tell_where(error)
     return response
 
 

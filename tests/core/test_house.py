@@ -29,6 +29,22 @@ LONG: Final = (
 )
 """Modules that may be longer. Each that is says why in its first docstring."""
 REASON: Final = "Longer than 400 lines because"
+ROOT_FILES: Final = frozenset(
+    {
+        *(
+            "README.md",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "LICENSE",
+            "Makefile",
+            "pyproject.toml",
+            "conftest.py",
+        ),
+        *("requirements-dev.txt", "requirements-check.txt", "requirements-lowest.txt"),
+        "PKG-INFO",  # a source distribution has it
+    }
+)
 DECIDING: Final = frozenset({"stage", "code", "offset"})
 """What a flow of a post does not decide by: the stage and the offset of a record, the code of an error."""
 
@@ -46,6 +62,11 @@ def lines(path: Path) -> int:
 def described(path: Path) -> str:
     """Return a module's first docstring."""
     return ast.get_docstring(ast.parse(path.read_text())) or ""
+
+
+def test_the_first_folder_has_only_what_a_stranger_looks_for() -> None:
+    """A note or a trial that was left there is no part of the project."""
+    assert {path.name for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".")} <= ROOT_FILES
 
 
 # --- How much a reader has to keep in mind ---------------------------------------------------------------------------

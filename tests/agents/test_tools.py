@@ -179,6 +179,20 @@ def test_only_what_waits_for_a_person_is_given_up(in_world: Run) -> None:
     in_world(story)
 
 
+def test_what_a_person_began_and_left_stays_with_that_person(in_world: Run) -> None:
+    """An agent sees such a post, and does not go on with it."""
+
+    async def story(world: Any) -> None:
+        await world.account.enter_video(world.folder / "clip.mp4", key="mine", for_workers=False, **SELF)
+        async with world.agent() as agent:
+            assert [one["key"] for one in (await told(agent, "posts"))["posts"]] == ["mine"]
+            trouble = await refused(agent, "resume", key="mine")
+            assert "tiktok resume mine" in trouble["problems"][0]["message"]["untrusted_text"]
+        assert world.sim.posts == ()
+
+    in_world(story)
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize(
     ("action", "release", "posted"),

@@ -20,6 +20,7 @@ from tiktok_core.domain.names import shown
 
 __all__ = ["Acting", "Consent", "asking"]
 
+LEFT: Final = "was begun by a person, who goes on with it: 'tiktok resume {}'"
 OWN: Final = "belongs to a person: nothing was changed; 'tiktok abandon {}' gives it up"
 
 
@@ -120,12 +121,14 @@ class Acting:
 
     @answering(PostAnswer)
     async def resume(self, key: str, account: str = "") -> PostAnswer:
-        """Go on with a post that a person released or asked for: send what is missing, and ask TikTok how far it is.
+        """Go on with a post that was asked for here, once a person released it: send what is missing, and ask TikTok how far it is.
 
         It never posts twice. Of a post that waits for a person it only says so.
         """
         one = await self.desk.account_of(account)
         record = await self.desk.record_of(one, key)
+        if not (record.is_entered or record.is_ended):
+            raise InvalidInput((Problem("key", LEFT.format(record.key)),))
         return await self._gone_on(one, record, is_same=True)
 
     @answering(PostAnswer)

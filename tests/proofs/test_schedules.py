@@ -62,7 +62,7 @@ from tiktok_core.errors import LeaseLost
 from tiktok_core.lifting import lift_tokens
 from tiktok_core.ports import Journal, Request, Response
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "350"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "250"))
 ON_SERVER = int(os.environ.get("SCHEDULES_ON_SERVER", "20"))
 """Schedules over stores in PostgreSQL, whose every call goes through a socket."""
 APP = App(DEFAULT_CLIENT_KEY, DEFAULT_CLIENT_SECRET, "https://app.example.com/callback/")

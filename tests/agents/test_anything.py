@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tiktok_core import TikTokError
 
-SEQUENCES = int(os.environ.get("AGENT_SEQUENCES", "50"))
+SEQUENCES = int(os.environ.get("AGENT_SEQUENCES", "20"))
 MEDIA = (
     "clip.mp4",
     "other.mp4",
